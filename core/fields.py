@@ -1,0 +1,121 @@
+"""The fields of a spec as data: what a widget, a flag, a table or a search space needs to know of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo as PydanticField
+
+from core.spec import SECTIONS, LayerSpec, RunSpec, choices_of
+
+Kind = Literal["int", "float", "bool", "choice", "text", "ints", "layers"]
+
+
+@dataclass(frozen=True)
+class SpecField:
+    """One field: `path` is its address in a spec, as `train.learning_rate` or `layers[].channels`."""
+
+    path: str
+    name: str
+    kind: Kind
+    label: str
+    help: str
+    default: Any
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    symbol: str = ""
+    basic: bool = False
+    log: bool = False
+    when: dict[str, list[str]] = field(default_factory=dict)
+
+    def applies(self, section: dict[str, Any]) -> bool:
+        """Whether the field has an effect, given its section's other values."""
+        return all(section.get(name) in values for name, values in self.when.items())
+
+
+def _kind_of(annotation: Any) -> Kind:
+    if choices_of(annotation):
+        return "choice"
+    if get_origin(annotation) is tuple:
+        return "layers" if LayerSpec in get_args(annotation) else "ints"
+    kinds: dict[Any, Kind] = {int: "int", float: "float", bool: "bool", str: "text"}
+    return kinds[annotation]
+
+
+def _read(path: str, name: str, info: PydanticField) -> SpecField:
+    limits = {kind: getattr(mark, kind) for mark in info.metadata for kind in ("ge", "le") if hasattr(mark, kind)}
+    extra: Any = info.json_schema_extra
+    return SpecField(
+        path=path,
+        name=name,
+        kind=_kind_of(info.annotation),
+        label=info.title or name,
+        help=info.description or "",
+        default=info.get_default(call_default_factory=True),
+        low=limits.get("ge"),
+        high=limits.get("le"),
+        choices=choices_of(info.annotation),
+        unit=extra["unit"],
+        symbol=extra["symbol"],
+        basic=extra["basic"],
+        log=extra["log"],
+        when=extra["when"],
+    )
+
+
+@cache
+def fields_of(section: str) -> tuple[SpecField, ...]:
+    """The fields of `model`, `data`, `augment`, `train` or `layers[]` (one block layer), in the order of the form."""
+    owner: type[BaseModel] = LayerSpec if section == "layers[]" else SECTIONS[section]
+    return tuple(_read(f"{section}.{name}", name, info) for name, info in owner.model_fields.items())
+
+
+def field_at(path: str) -> SpecField:
+    """The field at `train.epochs` or `model.layers[2].channels`; KeyError where there is none."""
+    plain = re.sub(r"^model\.layers\[(\d+|\*|)\]\.", "layers[].", path)
+    section, _, name = plain.rpartition(".")
+    for candidate in fields_of(section):
+        if candidate.name == name:
+            return candidate
+    raise KeyError(path)
+
+
+def flatten(spec: RunSpec) -> dict[str, Any]:
+    """Every value of a spec by its path: `train.epochs`, `model.layers[0].channels`."""
+    return dict(_walk(spec.model_dump(exclude={"version"}), ""))
+
+
+def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _walk(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, tuple | list) and value and isinstance(value[0], dict):
+        for place, inner in enumerate(value):
+            yield from _walk(inner, f"{path}[{place}]")
+    else:
+        yield path, value
+
+
+def differing(specs: list[RunSpec], *, ignore: frozenset[str] = frozenset()) -> list[str]:
+    """The paths at which the specs do not all agree, in the order of the form; a missing layer differs."""
+    flat = [flatten(spec) for spec in specs]
+    paths = dict.fromkeys(path for values in flat for path in values)
+    return [path for path in paths if path not in ignore and any(v.get(path) != flat[0].get(path) for v in flat)]
+
+
+def format_value(value: Any) -> str:
+    """A value as people write it: 0.001 rather than 1.0e-3, lists with commas."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(format_value(inner) for inner in value) or "-"
+    return str(value)

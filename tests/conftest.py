@@ -1,0 +1,28 @@
+"""What every test may use: folders of its own, the real images where they are, one thread a process."""
+
+import os
+
+# Before torch is imported anywhere: tests run side by side, and two OpenMP threads collapse on busy cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def lab_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Empty runs and data folders for this test alone; returns their parent."""
+    for name, variable in (("runs", "RESNET_LAB_RUNS"), ("data", "RESNET_LAB_DATA")):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(variable, str(tmp_path / name))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def images_folder() -> Path:
+    """60,000 real CIFAR-10 images, one folder a class in train/ and test/; skips where they are not at hand."""
+    named = os.environ.get("RESNET_LAB_IMAGES", "")
+    if not named:
+        pytest.skip("RESNET_LAB_IMAGES names no folder of images (train/<class>/*.jpg, test/<class>/*.jpg)")
+    return Path(named)

@@ -132,7 +132,9 @@ class LayerSpec(Strict):
         2,
         ge=1,
         le=4,
-        **about("Stride", "Step of the layer's first block: 2 halves the map. 1 for the first layer, 2 after.", unit="px"),
+        **about(
+            "Stride", "Step of the layer's first block: 2 halves the map. 1 for the first layer, 2 after.", unit="px"
+        ),
     )
 
 
@@ -224,7 +226,9 @@ class DataSpec(Strict):
         10,
         ge=2,
         le=10_000,
-        **about("Classes", "Class folders in the image folder; counted when it is chosen.", when={"dataset": ["folder"]}),
+        **about(
+            "Classes", "Class folders in the image folder; counted when it is chosen.", when={"dataset": ["folder"]}
+        ),
     )
     image_size: int = Field(
         CIFAR_SIZE, ge=8, le=256, **about("Image size", "Images are resized to this side.", unit="px")
@@ -271,7 +275,10 @@ class AugmentSpec(Strict):
     )
     flip: bool = Field(True, **about("Flip", "Mirrors half of the images left to right. Not for digits.", basic=True))
     cutout: int = Field(
-        0, ge=0, le=256, **about("Cutout", "Side of a square painted grey (DeVries & Taylor 2017); 0 is off.", unit="px")
+        0,
+        ge=0,
+        le=256,
+        **about("Cutout", "Side of a square painted grey (DeVries & Taylor 2017); 0 is off.", unit="px"),
     )
     mixup: float = Field(
         0.0, ge=0, le=10, **about("MixUp", "Alpha of the blend of two images (Zhang et al. 2017); 0 is off.")
@@ -280,7 +287,9 @@ class AugmentSpec(Strict):
         0.0,
         ge=0,
         le=10,
-        **about("CutMix", "Alpha of the patch from another image (Yun et al. 2019); 0 is off. With MixUp: one of them."),
+        **about(
+            "CutMix", "Alpha of the patch from another image (Yun et al. 2019); 0 is off. With MixUp: one of them."
+        ),
     )
     policy: Policy = Field(
         "none",
@@ -322,15 +331,11 @@ class TrainSpec(Strict):
     momentum: float = Field(
         0.9, ge=0, le=0.9999, **about("Momentum", "Share of the former update kept.", when={"optimizer": ["sgd"]})
     )
-    nesterov: bool = Field(
-        True, **about("Nesterov", "Looks ahead along the momentum.", when={"optimizer": ["sgd"]})
-    )
+    nesterov: bool = Field(True, **about("Nesterov", "Looks ahead along the momentum.", when={"optimizer": ["sgd"]}))
     weight_decay: float = Field(
         5e-4, ge=0, le=1, **about("Weight decay", "Pulls weights towards zero.", basic=True, log=True)
     )
-    decay_norms_biases: bool = Field(
-        False, **about("Decay norms and biases", "Off spares them, as most recipes do.")
-    )
+    decay_norms_biases: bool = Field(False, **about("Decay norms and biases", "Off spares them, as most recipes do."))
     schedule: Schedule = Field(
         "cosine", **about("Schedule", "How the learning rate changes over the training.", basic=True)
     )
@@ -492,7 +497,7 @@ def map_sizes(model: ModelSpec, image_size: int) -> list[int]:
     return sizes
 
 
-SECTIONS = {"model": ModelSpec, "data": DataSpec, "augment": AugmentSpec, "train": TrainSpec}
+SECTIONS: dict[str, type[Strict]] = {"model": ModelSpec, "data": DataSpec, "augment": AugmentSpec, "train": TrainSpec}
 
 
 def choices_of(annotation: Any) -> tuple[str, ...]:

@@ -1,0 +1,35 @@
+"""The server: the pages, plotly.js for their charts, and a word on its health. Start: `streamlit run app.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import plotly
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse
+from starlette.routing import Route
+
+from pages.parts.failure import show_failure
+from pages.parts.style import PLOTLY_PATH
+
+ROOT = Path(__file__).resolve().parent
+PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+
+async def serve_plotly(_: Request) -> FileResponse:
+    """plotly.js as the installed plotly ships it; its version stands in the address, so it may be kept for ever."""
+    return FileResponse(
+        PLOTLY_FILE, media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
+    )
+
+
+async def tell_health(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+
+
+app = st.App(
+    ROOT / "pages" / "main.py",
+    routes=[Route(PLOTLY_PATH, serve_plotly), Route("/lab/health", tell_health)],
+    on_script_error=show_failure,
+)

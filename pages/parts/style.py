@@ -1,0 +1,201 @@
+"""One look for all pages: the shared style sheet, the words and icons of a run's state, and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from html import escape
+from importlib.metadata import version
+
+import streamlit as st
+
+# Its version is part of the address, so that a browser may keep the file for ever.
+PLOTLY_PATH = f"/lab/plotly-{version('plotly')}.min.js"
+
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class StateLook:
+    """How a run's state is shown: `colour` is one of Streamlit's colour names."""
+
+    label: str
+    icon: str
+    colour: str
+    meaning: str
+
+
+STATES: dict[str, StateLook] = {
+    "queued": StateLook("Queued", ":material/schedule:", "gray", "Waits for a free device."),
+    "running": StateLook("Running", ":material/play_circle:", "blue", "Trains now."),
+    "finished": StateLook("Finished", ":material/check_circle:", "green", "Trained to its end."),
+    "failed": StateLook("Failed", ":material/error:", "red", "Ended with an error."),
+    "stopped": StateLook("Stopped", ":material/stop_circle:", "orange", "Stopped on request; can be resumed."),
+    "pruned": StateLook("Pruned", ":material/content_cut:", "violet", "Ended early by its study."),
+    "interrupted": StateLook(
+        "Interrupted", ":material/power_off:", "orange", "Its process is gone; can be resumed."
+    ),
+    "damaged": StateLook("Damaged", ":material/broken_image:", "red", "Its folder cannot be read."),
+}
+STOPPING = StateLook("Stopping", ":material/hourglass_bottom:", "orange", "Finishes its step, then stops.")
+
+
+def look_of(state: str, stop_requested: bool = False) -> StateLook:
+    """The look of a state; a running run that was asked to stop says so."""
+    return STOPPING if stop_requested and state == "running" else STATES[state]
+
+
+def state_badge(state: str, stop_requested: bool = False) -> str:
+    """A coloured badge as Markdown, for `st.markdown` and labels."""
+    look = look_of(state, stop_requested)
+    return f":{look.colour}-badge[{look.icon} {look.label}]"
+
+
+# Numbers ---------------------------------------------------------------------------------------------------------
+
+
+def format_count(value: float | None) -> str:
+    """1,234 or 2.65 M: three digits that matter, for parameters and multiply-adds."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    if abs(value) < 10_000:
+        return f"{value:,.0f}"
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # 999,950 rounds up to the next unit.
+        if abs(value) >= size * 0.9995:
+            return f"{_three_digits(value / size)} {unit}"
+    return f"{value:,.0f}"
+
+
+def format_bytes(value: float | None) -> str:
+    """12.3 MB, in powers of 1000 as disks and networks are sold."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if abs(value) >= size * 0.9995:
+            return f"{_three_digits(value / size)} {unit}"
+    return f"{value:.0f} B"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 9.995 else f"{value:.1f}" if abs(value) < 99.95 else f"{value:,.0f}"
+
+
+def format_percent(share: float | None, digits: int = 2) -> str:
+    """A share of 0 to 1 as 84.10 %."""
+    if share is None or not math.isfinite(share):
+        return UNKNOWN
+    return f"{share * 100:.{digits}f} %"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """8 s, 3 min 20 s, 2 h 05 min, 3 d 4 h."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return UNKNOWN
+    if 0 < seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def format_ago(moment: float, now: float | None = None) -> str:
+    """How long ago a Unix time was: just now, 5 min ago, 3 h ago, yesterday, 2026-03-01."""
+    past = (time.time() if now is None else now) - moment
+    if past < 45:
+        return "just now"
+    if past < 3600:
+        return f"{max(1, round(past / 60))} min ago"
+    if past < 86400:
+        return f"{round(past / 3600)} h ago"
+    if past < 2 * 86400:
+        return "yesterday"
+    if past < 14 * 86400:
+        return f"{past // 86400:.0f} d ago"
+    return time.strftime("%Y-%m-%d", time.localtime(moment))
+
+
+# Style sheet -----------------------------------------------------------------------------------------------------
+
+# `light-dark()` follows the theme chosen in the page: Streamlit sets `color-scheme` on the app's root.
+CSS = """
+:root {
+  --lab-accent: light-dark(#2b5fc4, #6f9cf2);
+  --lab-accent-soft: light-dark(#dfe8f9, #24344f);
+  --lab-muted: light-dark(#5d6878, #98a2b3);
+  --lab-faint: light-dark(#8a94a3, #6d7787);
+  --lab-line: light-dark(#d9dfe8, #303947);
+  --lab-line-soft: light-dark(#e9edf3, #232b36);
+  --lab-panel: light-dark(#f4f6f9, #1a2029);
+  --lab-ground: light-dark(#ffffff, #11151c);
+  --lab-text: light-dark(#1b2330, #e4e8ee);
+  --lab-good: light-dark(#1b7f4d, #67c796);
+  --lab-warn: light-dark(#c25e00, #f0a35c);
+  --lab-bad: light-dark(#c5352f, #f0807a);
+}
+.stMainBlockContainer { max-width: 1560px; padding-left: 1.5rem; padding-right: 1.5rem; }
+.stAppHeader { border-bottom: 1px solid var(--lab-line-soft); }
+.stApp h1, .stApp h2, .stApp h3 { letter-spacing: -0.01em; padding: 0; }
+.stApp [data-testid="stHeaderActionElements"] { display: none; }
+.stApp [data-testid="stWidgetLabel"] p { font-size: 0.857rem; color: var(--lab-muted); }
+.stApp input, .stApp table, .stApp .lab-num { font-variant-numeric: tabular-nums; }
+/* Rerunning must not make the page pulse: what is shown stays shown until it is replaced. */
+.stApp [data-stale="true"] { opacity: 1; transition: none; }
+
+.lab-muted { color: var(--lab-muted); }
+.lab-faint { color: var(--lab-faint); }
+.lab-bad { color: var(--lab-bad); }
+.lab-good { color: var(--lab-good); }
+.lab-small { font-size: 0.857rem; }
+.lab-title { font-size: 0.857rem; font-weight: 600; margin: 0; color: var(--lab-text); }
+.lab-problem { color: var(--lab-bad); font-size: 0.857rem; line-height: 1.3; margin: -0.5rem 0 0; }
+
+table.lab-table { border-collapse: collapse; width: 100%; font-size: 0.857rem; border: none; }
+table.lab-table th { font-weight: 500; color: var(--lab-muted); text-align: right; border: none;
+  border-bottom: 1px solid var(--lab-line); padding: 0.2rem 0.4rem; white-space: nowrap; }
+table.lab-table td { text-align: right; border: none; border-bottom: 1px solid var(--lab-line-soft);
+  padding: 0.22rem 0.4rem; white-space: nowrap; }
+table.lab-table th:first-child, table.lab-table td:first-child { text-align: left; padding-left: 0; }
+table.lab-table th:last-child, table.lab-table td:last-child { padding-right: 0; }
+table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-top: 1px solid var(--lab-line); }
+
+.lab-bar { height: 0.5rem; border-radius: 0.25rem; background: var(--lab-line-soft); overflow: hidden; }
+.lab-bar > span { display: block; height: 100%; border-radius: 0.25rem; background: var(--lab-accent);
+  transition: width 0.2s ease; }
+.lab-bar.over > span { background: var(--lab-bad); }
+
+.st-key-lab_status { position: fixed; top: 0; right: 3.25rem; height: 3.75rem; width: auto !important;
+  z-index: 999991; justify-content: center; font-size: 0.857rem; }
+.lab-status { display: flex; gap: 1rem; color: var(--lab-muted); white-space: nowrap; }
+.lab-status b { color: var(--lab-text); font-weight: 600; font-variant-numeric: tabular-nums; }
+.lab-dot { display: inline-block; width: 0.5rem; height: 0.5rem; border-radius: 50%; margin-right: 0.4rem;
+  background: var(--lab-faint); }
+.lab-dot.busy { background: var(--lab-accent); }
+.lab-dot.free { background: var(--lab-good); }
+@media (max-width: 760px) {
+  .stMainBlockContainer { padding-left: 0.9rem; padding-right: 0.9rem; }
+  .lab-status .lab-wide { display: none; }
+}
+"""
+
+
+def apply_style() -> None:
+    """Puts the shared style sheet on the page; the frame does it once a run of the script."""
+    st.html(f"<style>{CSS}</style>")
+
+
+def show_svg(svg: str) -> None:
+    """A drawing of our own making; `st.html` would strip it. Never hand it text that a user wrote unescaped."""
+    # A blank line would end the HTML block in Markdown.
+    st.markdown("\n".join(line for line in svg.splitlines() if line.strip()), unsafe_allow_html=True)
+
+
+def show_problem(sentence: str) -> None:
+    """What is wrong with a field, below it."""
+    st.html(f'<p class="lab-problem" role="alert">{escape(sentence)}</p>')

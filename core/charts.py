@@ -1,0 +1,264 @@
+"""Figures of a training: data frames in, Plotly figures out, never a widget.
+
+Colour is the run, fixed by its id; line style is the split: training dashed, validation solid. Figures carry no colours
+of a theme (text, grid, background): the page that shows them knows whether it is light or dark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+
+Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
+Axis = Literal["epoch", "minutes"]
+
+# Twelve colours that stay apart for people with deuteranopia, protanopia and tritanopia, found by search: the smallest
+# distance between any two, in CIE Lab, is 18; each has contrast enough on a white and on a near-black page.
+PALETTE = (
+    "#4854c0",
+    "#cc9000",
+    "#308484",
+    "#b42460",
+    "#48b478",
+    "#9c4800",
+    "#5490fc",
+    "#f078b4",
+    "#909c48",
+    "#6c5490",
+    "#b478cc",
+    "#84603c",
+)
+# Two of the runs drawn together may share a colour: the second then carries the next of these at its points.
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross", "star")
+MAX_POINTS = 1000
+_MARKED_POINTS = 60
+
+_LINES = {
+    "loss": (("train/loss", "training"), ("val/loss", "validation")),
+    "accuracy": (("train/accuracy", "training"), ("val/accuracy", "validation")),
+    "learning_rate": (("learning_rate", "learning rate"),),
+    "images_per_second": (("images_per_second", "images/s"),),
+}
+_TITLES = {
+    "loss": "Loss",
+    "accuracy": "Accuracy",
+    "learning_rate": "Learning rate",
+    "images_per_second": "Images per second",
+}
+_FORMATS = {"loss": ".4f", "accuracy": ".2%", "learning_rate": ".3g", "images_per_second": ",.0f"}
+_LOG_METRICS = ("loss", "learning_rate")
+
+
+@dataclass(frozen=True)
+class View:
+    """How curves are looked at: smoothing 0 to 1, logarithmic loss and learning rate, what stands on x."""
+
+    smoothing: float = 0.0
+    log: bool = False
+    x: Axis = "epoch"
+
+
+@dataclass(frozen=True)
+class RunCurves:
+    """One run to draw: `metrics` has one row an epoch, with the columns of `metrics.jsonl`."""
+
+    run_id: str
+    name: str
+    metrics: pd.DataFrame
+
+
+def run_colour(run_id: str) -> str:
+    """The run's colour as `#rrggbb`: the same on every page and in every process."""
+    return PALETTE[hashlib.sha256(run_id.encode()).digest()[0] * len(PALETTE) // 256]
+
+
+def smooth(values: pd.Series, weight: float) -> pd.Series:
+    """Exponential moving average without the pull towards its start (Kingma & Ba 2015, section 3).
+
+    `weight` is the share of the former average kept: 0 gives the values back, 1 their running mean. Gaps stay gaps.
+    """
+    if weight <= 0:
+        return values
+    mean = values.expanding().mean() if weight >= 1 else values.ewm(alpha=1 - weight, ignore_na=True).mean()
+    return mean.where(values.notna())
+
+
+def best_epoch(metrics: pd.DataFrame) -> int | None:
+    """The epoch of the highest validation accuracy, of equals the one with the lower validation loss."""
+    if metrics.empty or metrics["val/accuracy"].isna().all():
+        return None
+    ranked = metrics.sort_values(["val/accuracy", "val/loss"], ascending=[False, True], kind="stable")
+    return int(ranked["epoch"].iloc[0])
+
+
+def thin(values: npt.NDArray[np.float32], points: int = MAX_POINTS) -> npt.NDArray[np.intp]:
+    """Places of at most `points` values that draw the same line: of every stretch its lowest and highest, and the ends.
+
+    Gaps of a single value may close where a line is thinned out.
+    """
+    if len(values) <= points:
+        return np.arange(len(values))
+    stretches = np.array_split(np.arange(1, len(values) - 1), max(1, (points - 2) // 2))
+    kept = [0, len(values) - 1]
+    for places in stretches:
+        part = values[places]
+        if np.isnan(part).all():
+            kept.append(int(places[0]))
+            continue
+        kept += [int(places[np.nanargmin(part)]), int(places[np.nanargmax(part)])]
+    return np.unique(kept)
+
+
+def draw_metric(metric: Metric, runs: Sequence[RunCurves], view: View = View()) -> go.Figure:
+    """One chart of one metric: of a single run both splits in the legend, of several one entry a run."""
+    symbols = pick_symbols([run.run_id for run in runs])
+    traces = [
+        trace
+        for run in runs
+        for column, split in _LINES[metric]
+        if column in run.metrics
+        for trace in _draw_line(metric, run, column, split, view, symbols.get(run.run_id, ""), len(runs) > 1)
+    ]
+    for run in runs:
+        traces += _mark_best(metric, run, view, run.run_id if len(runs) > 1 else f"val/{metric}")
+    return go.Figure(data=traces, layout=_layout(metric, view, runs))
+
+
+def pick_symbols(run_ids: Sequence[str]) -> dict[str, str]:
+    """A marker for every run whose colour an earlier run of the list already has."""
+    seen: dict[str, int] = {}
+    symbols = {}
+    for run_id in run_ids:
+        turn = seen.get(run_colour(run_id), 0)
+        seen[run_colour(run_id)] = turn + 1
+        if turn:
+            symbols[run_id] = SYMBOLS[turn % len(SYMBOLS)]
+    return symbols
+
+
+def _draw_line(
+    metric: Metric, run: RunCurves, column: str, split: str, view: View, symbol: str, several: bool
+) -> list[dict[str, object]]:
+    """The line of one split, and faint behind it the raw values where it is smoothed."""
+    x, raw = _x_of(run.metrics, view), run.metrics[column].astype("float32")
+    smoothed = view.smoothing > 0 and metric in ("loss", "accuracy")
+    # Plotly reads markup in names; a run's name is text.
+    name = escape(run.name, quote=False) if several else split
+    label = f"{name} · {split}" if several and len(_LINES[metric]) > 1 else name
+    places = thin(raw.to_numpy())
+    line = {"color": run_colour(run.run_id), "width": 2, "dash": "dash" if split == "training" else "solid"}
+    shared = {
+        "type": "scatter",
+        "legendgroup": run.run_id if several else column,
+        "x": x.to_numpy()[places],
+        "name": name,
+    }
+    shown: dict[str, object] = {
+        **shared,
+        "uid": f"{run.run_id}/{column}",
+        "y": (smooth(raw, view.smoothing) if smoothed else raw).to_numpy(dtype="float32")[places],
+        "mode": "lines+markers" if symbol or len(raw) <= _MARKED_POINTS else "lines",
+        "line": line,
+        "marker": {"size": 7 if symbol else 4, "symbol": symbol or "circle"},
+        # Plain text for the CSV that a chart writes.
+        "meta": {"run": run.name, "series": column},
+        "showlegend": not several or split != "training",
+        "hovertemplate": f"{label}: %{{y:{_FORMATS[metric]}}}<extra></extra>",
+    }
+    if not smoothed:
+        return [shown]
+    faint: dict[str, object] = {
+        **shared,
+        "uid": f"{run.run_id}/{column}/raw",
+        "y": raw.to_numpy()[places],
+        "mode": "lines",
+        "line": {**line, "width": 1},
+        "opacity": 0.3,
+        "showlegend": False,
+        "hoverinfo": "skip",
+    }
+    return [faint, shown]
+
+
+def _x_of(metrics: pd.DataFrame, view: View) -> pd.Series:
+    if view.x == "epoch":
+        return metrics["epoch"].astype("int32")
+    return (metrics["seconds"] / 60).astype("float32")
+
+
+def _mark_best(metric: Metric, run: RunCurves, view: View, group: str) -> list[dict[str, object]]:
+    """A ring around the best epoch, chosen on validation accuracy, in the chart of loss and of accuracy."""
+    epoch = best_epoch(run.metrics) if metric in ("loss", "accuracy") else None
+    if epoch is None:
+        return []
+    place = run.metrics["epoch"].eq(epoch).to_numpy().argmax()
+    values = smooth(run.metrics[f"val/{metric}"].astype("float32"), view.smoothing)
+    return [
+        {
+            "type": "scatter",
+            "uid": f"{run.run_id}/best",
+            "x": [_x_of(run.metrics, view).iloc[place].item()],
+            "y": [None if pd.isna(values.iloc[place]) else float(values.iloc[place])],
+            "mode": "markers",
+            "name": f"best epoch {epoch}",
+            "legendgroup": group,
+            "showlegend": False,
+            "marker": {
+                "size": 11,
+                "symbol": "circle-open",
+                "color": run_colour(run.run_id),
+                "line": {"width": 2},
+            },
+            "hovertemplate": f"best epoch: {epoch}<extra></extra>",
+        }
+    ]
+
+
+def _layout(metric: Metric, view: View, runs: Sequence[RunCurves]) -> dict[str, object]:
+    log = view.log and metric in _LOG_METRICS
+    y_axis: dict[str, object] = {
+        "type": "log" if log else "linear",
+        "uirevision": str(log),
+        "exponentformat": "power" if log else "e",
+        "automargin": True,
+        "nticks": 6,
+        "hoverformat": _FORMATS[metric],
+    }
+    if metric == "accuracy":
+        y_axis["tickformat"] = ".0%" if _spread(runs) > 0.05 else ".1%"
+    if metric in ("learning_rate", "images_per_second") and not log:
+        y_axis["rangemode"] = "tozero"
+    last = max((int(run.metrics["epoch"].max()) for run in runs if len(run.metrics)), default=0)
+    x_axis: dict[str, object] = {"title": {"text": view.x, "standoff": 6}, "uirevision": view.x, "hoverformat": ".3~f"}
+    if view.x == "epoch":
+        # Without it, a run of two epochs gets ticks at 1.2, 1.4, ...
+        x_axis |= {"tickformat": "d", **({"dtick": 1} if last <= 10 else {"nticks": 10})}
+    unified = "x unified" if len(runs) == 1 else "closest"
+    return {
+        "template": None,
+        "title": {"text": _TITLES[metric], "x": 0, "xref": "container", "font": {"size": 14}},
+        "hovermode": unified,
+        "hoverdistance": 40,
+        "dragmode": "zoom",
+        "uirevision": metric,
+        "showlegend": len(runs) > 1 or len(_LINES[metric]) > 1,
+        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        "margin": {"l": 48, "r": 12, "t": 42, "b": 40},
+        "xaxis": x_axis,
+        "yaxis": y_axis,
+    }
+
+
+def _spread(runs: Sequence[RunCurves]) -> float:
+    """How far apart the accuracies lie: close ones want a decimal at the axis."""
+    values = [run.metrics[column].to_numpy() for run in runs for column, _ in _LINES["accuracy"] if len(run.metrics)]
+    joined = np.concatenate(values) if values else np.zeros(1)
+    return 0.0 if np.isnan(joined).all() else float(np.nanmax(joined) - np.nanmin(joined))

@@ -79,9 +79,9 @@ def fields_of(section: str) -> tuple[SpecField, ...]:
 
 def field_at(path: str) -> SpecField:
     """The field at `train.epochs` or `model.layers[2].channels`; KeyError where there is none."""
-    plain = re.sub(r"^model\.layers\[(\d+|\*|)\]\.", "layers[].", path)
+    plain = re.sub(r"^model\.layers\[([0-9]+|\*|)\]\.", "layers[].", path)
     section, _, name = plain.rpartition(".")
-    for candidate in fields_of(section):
+    for candidate in fields_of(section) if section in (*SECTIONS, "layers[]") else ():
         if candidate.name == name:
             return candidate
     raise KeyError(path)

@@ -73,7 +73,7 @@ class Problem(PydanticCustomError):
 
 def require_odd(value: object) -> object:
     """Filter sizes are odd, so that a padding of half their size keeps the map's size."""
-    if isinstance(value, int) and value % 2 == 0:
+    if type(value) is int and value % 2 == 0:
         raise PydanticCustomError("odd", "must be odd, so that padding keeps the size")
     return value
 
@@ -421,7 +421,7 @@ class TrainSpec(Strict):
     )
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$",
+        pattern=r"^(auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?)$",
         **about("Device", "auto, cpu, mps, cuda or cuda:N. Auto takes the first free GPU, else the CPU."),
     )
 
@@ -462,14 +462,19 @@ class RunSpec(Strict):
         self._check_augment()
         if self.data.dataset == "folder" and not self.data.folder.strip():
             raise Problem("data.folder", self.data.folder, "name the folder that holds the images")
+        if "\0" in self.data.folder:
+            raise Problem("data.folder", self.data.folder, "must not hold a null character")
         return self
 
     def _check_weights(self, last_size: int) -> None:
+        """Convolutions, attention and the linear layer; `core/cost.py` counts the small rest as well."""
         total, before = 3 * self.model.stem_channels * self.model.stem_filter**2, self.model.stem_channels
         for place, layer in enumerate(self.model.layers):
             total += layer.filter_size**2 * layer.channels * (before + (2 * layer.blocks - 1) * layer.channels)
             if layer.stride > 1 or before != layer.channels:
                 total += layer.skip_kernel**2 * before * layer.channels
+            if self.model.attention in ("se", "cbam"):
+                total += layer.blocks * 2 * layer.channels * max(1, layer.channels // self.model.attention_reduction)
             before = layer.channels
             if total > MAX_PARAMETERS:
                 path = f"model.layers[{place}].channels"

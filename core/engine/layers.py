@@ -1,0 +1,121 @@
+"""The parts of a residual network that torch does not bring: attention and generalised-mean pooling.
+
+Each attention takes the output of a block's last normalisation, (N, C, H, W), and returns it reweighted. None of them
+looks at values in Python, so that the network can be compiled and captured as a CUDA graph.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.cost import CBAM_KERNEL, eca_kernel, narrowed
+from core.spec import ModelSpec
+
+
+class SqueezeExcitation(nn.Module):
+    """Squeeze-and-excitation (Hu et al. 2018): (N, C, H, W) -> same. Linear layers without bias."""
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        self.narrow = nn.Linear(channels, narrowed(channels, reduction), bias=False)
+        self.widen = nn.Linear(narrowed(channels, reduction), channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = x.mean((2, 3))  # (N, C)
+        weights = self.widen(F.relu(self.narrow(weights))).sigmoid()
+        return x * weights[:, :, None, None]
+
+
+class EfficientChannelAttention(nn.Module):
+    """Efficient channel attention (Wang et al. 2020): (N, C, H, W) -> same. One 1-d filter across the channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        kernel = eca_kernel(channels)
+        self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = x.mean((2, 3))[:, None]  # (N, 1, C)
+        weights = self.conv(weights).sigmoid()[:, 0]  # (N, C)
+        return x * weights[:, :, None, None]
+
+
+class CBAM(nn.Module):
+    """Convolutional block attention (Woo et al. 2018): (N, C, H, W) -> same. First the channels, then the places.
+
+    As in the paper's equations: one MLP shared by the average and the maximum, and a 7x7 filter over the two maps of
+    mean and maximum along the channels; no biases, no normalisation.
+    """
+
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        self.narrow = nn.Linear(channels, narrowed(channels, reduction), bias=False)
+        self.widen = nn.Linear(narrowed(channels, reduction), channels, bias=False)
+        self.conv = nn.Conv2d(2, 1, CBAM_KERNEL, padding=CBAM_KERNEL // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = torch.stack([x.mean((2, 3)), x.amax((2, 3))])  # (2, N, C)
+        weights = self.widen(F.relu(self.narrow(pooled))).sum(0).sigmoid()  # (N, C)
+        x = x * weights[:, :, None, None]
+        maps = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
+        return x * self.conv(maps).sigmoid()
+
+
+class GeneralizedMeanPool(nn.Module):
+    """Generalised mean over windows (Radenovic et al. 2018): (N, C, H, W) -> (N, C, H // size, W // size).
+
+    The exponent is learned, from 3: 1 is the average, large values approach the maximum. It is kept at 1 or above:
+    near 0 its inverse grows without bound.
+    """
+
+    def __init__(self, size: int, exponent: float = 3.0, floor: float = 1e-6) -> None:
+        super().__init__()
+        self.size, self.floor = size, floor
+        self.exponent = nn.Parameter(torch.tensor(exponent))
+
+    def forward(self, x: Tensor) -> Tensor:
+        exponent = self.exponent.clamp(min=1.0)
+        # In float32: powers of small numbers vanish in shorter formats.
+        powers = x.float().clamp(min=self.floor).pow(exponent)
+        return F.avg_pool2d(powers, self.size).pow(1 / exponent).to(x.dtype)
+
+
+def make_attention(model: ModelSpec, channels: int) -> nn.Module:
+    """The attention of one block of `channels`, as the spec names it."""
+    match model.attention:
+        case "se":
+            return SqueezeExcitation(channels, model.attention_reduction)
+        case "eca":
+            return EfficientChannelAttention(channels)
+        case "cbam":
+            return CBAM(channels, model.attention_reduction)
+        case "none":
+            return nn.Identity()
+
+
+def make_pool(model: ModelSpec) -> nn.Module:
+    """The pooling between the last block and the linear layer."""
+    match model.pool_kind:
+        case "average":
+            return nn.AvgPool2d(model.pool_size)
+        case "max":
+            return nn.MaxPool2d(model.pool_size)
+        case "gem":
+            return GeneralizedMeanPool(model.pool_size)
+
+
+def make_activation(model: ModelSpec) -> nn.Module:
+    """The non-linearity. In place where its gradient needs only the output: that keeps one map less in memory."""
+    match model.activation:
+        case "relu":
+            return nn.ReLU(inplace=True)
+        case "leaky_relu":
+            return nn.LeakyReLU(0.01, inplace=True)
+        case "silu":
+            return nn.SiLU()
+        case "gelu":
+            return nn.GELU()
+        case "mish":
+            return nn.Mish()

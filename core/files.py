@@ -1,0 +1,97 @@
+"""Files that are old or new, never half written, and JSON that every reader accepts."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class DamagedFileError(Exception):
+    """A file that does not hold what it should; the message is a sentence that names it."""
+
+
+def to_strict(value: dict[str, Any]) -> dict[str, Any]:
+    """A copy with NaN and infinity as null, and their paths listed under `not_finite`: JSON knows neither."""
+    lost: list[str] = []
+    strict: dict[str, Any] = _clean(value, "", lost)
+    return {**strict, "not_finite": lost} if lost else strict
+
+
+def _clean(value: Any, path: str, lost: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _clean(inner, f"{path}.{key}" if path else str(key), lost) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(inner, f"{path}[{place}]", lost) for place, inner in enumerate(value)]
+    if hasattr(value, "item"):  # a number of numpy's
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        lost.append(path)
+        return None
+    return value
+
+
+def to_line(value: dict[str, Any]) -> bytes:
+    """One line of a JSON-lines file."""
+    return json.dumps(to_strict(value), allow_nan=False, ensure_ascii=False).encode() + b"\n"
+
+
+def write_json(path: Path, value: dict[str, Any], *, sync: bool = True) -> None:
+    """Writes a JSON file in one step; with `sync` it is on the disk when this returns."""
+    text = json.dumps(to_strict(value), allow_nan=False, ensure_ascii=False, indent=1)
+    write_bytes(path, text.encode() + b"\n", sync=sync)
+
+
+def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Writes a file in one step: to the side, then renamed over the old one."""
+    # The process id keeps two writers apart; the leading dot hides a leftover of a power cut from every reader.
+    side = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(side, "wb") as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(side, path)
+    except BaseException:
+        side.unlink(missing_ok=True)
+        raise
+    if sync:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in the folder outlive a power cut."""
+    if os.name == "nt":
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises FileNotFoundError, DamagedFileError."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedFileError(f"{path.name} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise DamagedFileError(f"{path.name} holds no JSON object")
+    return value
+
+
+def find_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where there is no such file. Raises DamagedFileError."""
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,149 @@
+"""File locks that the operating system frees by itself, however their holder ends.
+
+Waiting workers import this, so it stays small: `filelock` alone costs a waiter 8 MB, and is only used where the
+system has no `flock` (Windows).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK}
+_checked: set[str] = set()
+
+
+class RunsFolderError(Exception):
+    """The runs folder cannot be used; the message is a sentence for a person."""
+
+
+class FileLock:
+    """An exclusive lock on a file, held until `release` or the end of the process.
+
+    Keep a reference: a lock that is collected is released. The file stays, because removing it would let two
+    processes lock two files of the same name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd: int | None = None
+        self._other: object = None
+
+    def try_acquire(self) -> bool:
+        """Whether the lock is now held. Raises FileNotFoundError where its folder is gone, RunsFolderError."""
+        if fcntl is None:
+            return self._try_filelock()
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            held = _flock(fd, fcntl.LOCK_EX, self.path)
+            # A file that was moved or removed in between guards no name any more.
+            if held and os.fstat(fd).st_nlink > 0:
+                self._fd = fd
+                return True
+        finally:
+            if self._fd != fd:
+                os.close(fd)
+        return False
+
+    def acquire(self, seconds: float) -> bool:
+        """Tries for some seconds: whoever only asks for the state of a lock holds it for a moment."""
+        end = time.monotonic() + seconds
+        while not self.try_acquire():
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def release(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        if self._other is not None:
+            self._other.release()  # type: ignore[attr-defined]
+            self._other = None
+
+    def write(self, text: str) -> None:
+        """Notes in the locked file who holds it; only meaningful while it is held."""
+        if self._fd is not None:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, text.encode(), 0)
+
+    def __enter__(self) -> FileLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _try_filelock(self) -> bool:
+        import filelock
+
+        lock = filelock.FileLock(self.path)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            return False
+        self._other = lock
+        return True
+
+
+def hold(path: Path, seconds: float = 30.0) -> FileLock:
+    """The lock, held; for a `with` statement. Raises RunsFolderError where it stays taken."""
+    lock = FileLock(path)
+    if not lock.acquire(seconds):
+        raise RunsFolderError(f"{path} has been locked by another process for {seconds:.0f} s. Try again.")
+    return lock
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock. Readers share it while they ask, so two never mistake each other for one."""
+    if fcntl is None:
+        lock = FileLock(path)
+        held = path.exists() and not lock.try_acquire()
+        lock.release()
+        return held
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        return not _flock(fd, fcntl.LOCK_SH, path)
+    finally:
+        os.close(fd)
+
+
+def _flock(fd: int, kind: int, path: Path) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _BUSY:
+            return False
+        raise no_locks(path.parent, error.strerror or str(error)) from error
+    return True
+
+
+def no_locks(folder: Path, detail: str) -> RunsFolderError:
+    return RunsFolderError(
+        f"{folder} is on a file system without working file locks ({detail}), so nobody could tell a running run from "
+        "a dead one. Set RESNET_LAB_RUNS to a folder on a local disk."
+    )
+
+
+def require_locks(folder: Path) -> None:
+    """Tries the folder's locks once a process. Raises RunsFolderError where they do not exclude a second holder."""
+    if str(folder) in _checked:
+        return
+    path = folder / f".lock-check-{os.getpid()}"
+    try:
+        with FileLock(path) as first, FileLock(path) as second:
+            if not first.try_acquire() or second.try_acquire():
+                raise no_locks(folder, "two processes got the same lock")
+    finally:
+        path.unlink(missing_ok=True)
+    _checked.add(str(folder))

@@ -1,0 +1,94 @@
+"""A run's metrics as they grow: each look reads only what the worker appended since the last."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MAX_KEPT_ROWS = 400_000  # over all runs; the least recently read are forgotten first
+
+
+@dataclass
+class _Read:
+    """What was read of one file: up to which byte, and the last line, by which a rewritten file shows itself."""
+
+    offset: int = 0
+    last_line: bytes = b""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+_reads: OrderedDict[str, _Read] = OrderedDict()
+_lock = threading.Lock()
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """All whole lines of a metrics file, oldest first. Do not change the list."""
+    with _lock:
+        known = _reads.pop(str(path), None) or _Read()
+        try:
+            _read_on(path, known)
+        except FileNotFoundError:
+            return []
+        _reads[str(path)] = known
+        kept = sum(len(read.rows) for read in _reads.values())
+        while kept > MAX_KEPT_ROWS and len(_reads) > 1:
+            kept -= len(_reads.popitem(last=False)[1].rows)
+        return known.rows
+
+
+def _read_on(path: Path, known: _Read) -> None:
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < known.offset or not _unchanged(file.fileno(), known):
+            # A resumed run goes back to its checkpoint and writes the later epochs again.
+            known.offset, known.last_line, known.rows = 0, b"", []
+        file.seek(known.offset)
+        content = file.read()
+    # The last line may be half written: the worker is still appending.
+    whole = content[: content.rfind(b"\n") + 1]
+    lines = whole.splitlines(keepends=True)
+    if not lines:
+        return
+    # A new list, so that whoever holds the old one sees it unchanged.
+    known.rows = known.rows + [row for row in map(_parse, lines) if row is not None]
+    known.offset += len(whole)
+    known.last_line = lines[-1]
+
+
+def _unchanged(fd: int, known: _Read) -> bool:
+    return os.pread(fd, len(known.last_line), known.offset - len(known.last_line)) == known.last_line
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def forget(path: Path) -> None:
+    with _lock:
+        _reads.pop(str(path), None)
+
+
+def whole_bytes(path: Path) -> int:
+    """Bytes up to the end of the last whole line; 0 where there is no file."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return 0
+    return content.rfind(b"\n") + 1
+
+
+def thin_out(values: list[float | None], count: int) -> list[float]:
+    """At most `count` of the values, evenly picked, always with the last; gaps are left out."""
+    known = [value for value in values if value is not None]
+    if len(known) <= count:
+        return known
+    return [known[round(place * (len(known) - 1) / (count - 1))] for place in range(count)]

@@ -1,0 +1,64 @@
+"""All runs at a glance: ended runs are read once, live ones at every look."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.run_folder import ENDS, ID_PATTERN, Run, RunSummary, runs_folder, summarize
+
+# A change within the same tick of the file system's clock would leave the same time behind.
+SETTLED_NS = 200_000_000
+
+
+@dataclass(frozen=True)
+class _Entry:
+    changed_ns: int
+    summary: RunSummary
+
+
+_known: dict[str, _Entry] = {}
+
+
+def list_runs() -> list[RunSummary]:
+    """Every run of the runs folder, the newest first; a damaged one with its reason, and no harm to the others."""
+    folder = runs_folder()
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted((e.name for e in entries if ID_PATTERN.fullmatch(e.name)), reverse=True)
+    except FileNotFoundError:
+        return []
+    found = [summary for name in names if (summary := _summarize_cached(folder / name))]
+    if len(_known) > 2 * len(names) + 100:
+        gone = set(_known) - {str(folder / name) for name in names}
+        for key in gone:
+            _known.pop(key, None)
+    return found
+
+
+def _summarize_cached(path: Path) -> RunSummary | None:
+    key = str(path)
+    try:
+        changed_ns = os.stat(key).st_mtime_ns
+    except FileNotFoundError:
+        return None
+    known = _known.get(key)
+    if known and known.changed_ns == changed_ns and _still_holds(path, known.summary):
+        return known.summary
+    read_ns = time.time_ns()
+    try:
+        summary = summarize(Run(path))
+    except OSError as error:
+        if not path.is_dir():
+            return None  # deleted while it was read
+        return RunSummary(id=path.name, name=path.name, state="damaged", reason=f"cannot be read: {error.strerror}")
+    if summary.state not in ("running", "damaged") and abs(read_ns - changed_ns) > SETTLED_NS:
+        _known[key] = _Entry(changed_ns, summary)
+    return summary
+
+
+def _still_holds(path: Path, summary: RunSummary) -> bool:
+    """Every change of a run's files renames one into its folder, which changes the folder's time; a lock does not."""
+    return summary.state in ENDS or Run(path).read_state() == summary.state

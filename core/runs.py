@@ -1,0 +1,144 @@
+"""The only code that touches `runs/`: makes runs, opens them, lists them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core import files
+from core.locks import RunsFolderError, hold, require_locks
+from core.run_folder import (
+    ENDS,
+    ID_PATTERN,
+    About,
+    CheckpointFile,
+    DamagedRunError,
+    Run,
+    RunNotFound,
+    RunNotFoundError,
+    RunSummary,
+    State,
+    runs_folder,
+)
+from core.run_list import list_runs
+from core.spec import RunSpec
+
+__all__ = [
+    "ENDS",
+    "About",
+    "CheckpointFile",
+    "DamagedRunError",
+    "Run",
+    "RunNotFound",
+    "RunNotFoundError",
+    "RunSummary",
+    "RunsFolderError",
+    "State",
+    "create_run",
+    "ensure_folder",
+    "list_runs",
+    "open_run",
+    "publish_run",
+    "runs_folder",
+]
+
+CLICK_DAYS = 7.0
+
+
+def ensure_folder() -> Path:
+    """The runs folder, made if need be and known to have working locks. Raises RunsFolderError."""
+    folder = runs_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        require_locks(folder)
+    except OSError as error:
+        raise RunsFolderError(f"The runs folder {folder} cannot be used: {error.strerror}.") from error
+    return folder
+
+
+def create_run(
+    spec: RunSpec, *, name: str = "", tags: Sequence[str] = (), priority: int = 0, click_key: str = ""
+) -> str:
+    """Makes a run's folder and returns its id; the same click gives the same run, however often it arrives.
+
+    Raises RunsFolderError where it cannot be written, ValueError for a name or tag that is too long.
+    """
+    return publish_run(spec, About(name=name, tags=tuple(tags), priority=priority), click_key)[0]
+
+
+def publish_run(spec: RunSpec, about: About, click_key: str = "") -> tuple[str, bool]:
+    """The id of the click's run, and whether this call made it."""
+    folder = ensure_folder()
+    try:
+        if not click_key:
+            return _publish(folder, _new_id(), spec, about), True
+        clicks = folder / ".clicks"
+        clicks.mkdir(exist_ok=True)
+        # The key is text from outside: only its hash becomes part of a path.
+        click = clicks / hashlib.sha256(click_key.encode()).hexdigest()
+        with hold(clicks / ".lock"):
+            known = _read_click(click)
+            if known and (folder / known).exists():
+                return known, False
+            # The id is noted first: whoever finds it without its run makes just that run.
+            run_id = known or _new_id()
+            files.write_bytes(click, run_id.encode())
+            _publish(folder, run_id, spec, about)
+            _forget_old_clicks(clicks)
+            return run_id, True
+    except OSError as error:
+        raise RunsFolderError(f"The run could not be written to {folder}: {error.strerror}.") from error
+
+
+def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
+    """Builds the run's folder aside and publishes it by one rename, so that nobody sees half a run."""
+    aside = folder / f".new-{run_id}-{os.getpid()}"
+    created = time.time()
+    named = About(**{**about.__dict__, "name": about.name.strip() or run_id, "created": created})
+    try:
+        aside.mkdir()
+        files.write_bytes(aside / "spec.json", spec.model_dump_json(indent=1).encode() + b"\n")
+        named.write(aside / "about.json")
+        (aside / "launched").touch()
+        os.rename(aside, folder / run_id)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    files.sync_folder(folder)
+    return run_id
+
+
+def _new_id() -> str:
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{secrets.token_hex(3)}"
+
+
+def _read_click(path: Path) -> str | None:
+    try:
+        text = path.read_text()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    return text if ID_PATTERN.fullmatch(text) else None
+
+
+def _forget_old_clicks(clicks: Path) -> None:
+    oldest = time.time() - CLICK_DAYS * 86_400
+    for path in clicks.iterdir():
+        if not path.name.startswith(".") and path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
+
+
+def open_run(run_id: str) -> Run:
+    """The run of this id. Raises RunNotFound; an id is looked at as text before it becomes part of a path."""
+    if not isinstance(run_id, str) or not ID_PATTERN.fullmatch(run_id):
+        raise RunNotFound("There is no such run.")
+    path = runs_folder() / run_id
+    if path.is_symlink() or not path.is_dir():
+        raise RunNotFound(f"There is no run {run_id}.")
+    return Run(path)

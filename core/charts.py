@@ -150,8 +150,7 @@ def _draw_line(
     """The line of one split, and faint behind it the raw values where it is smoothed."""
     x, raw = _x_of(run.metrics, view), run.metrics[column].astype("float32")
     smoothed = view.smoothing > 0 and metric in ("loss", "accuracy")
-    # Plotly reads markup in names; a run's name is text.
-    name = escape(run.name, quote=False) if several else split
+    name = _as_text(run.name) if several else split
     label = f"{name} · {split}" if several and len(_LINES[metric]) > 1 else name
     places = thin(raw.to_numpy())
     line = {"color": run_colour(run.run_id), "width": 2, "dash": "dash" if split == "training" else "solid"}
@@ -186,6 +185,11 @@ def _draw_line(
         "hoverinfo": "skip",
     }
     return [faint, shown]
+
+
+def _as_text(name: str) -> str:
+    """Plotly reads markup and its own %{...} in names and templates; a run's name is text."""
+    return escape(name, quote=False).replace("{", "&#123;")
 
 
 def _x_of(metrics: pd.DataFrame, view: View) -> pd.Series:

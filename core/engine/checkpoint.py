@@ -1,0 +1,131 @@
+"""A training state on disk: written whole or not at all, and read back only if its SHA-256 agrees.
+
+torch.load does not check the file's own checksums: most one-bit flips load silently as other weights.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be written, read or used; the message is a sentence for a page."""
+
+
+class _HashingWriter:
+    """Passes bytes on to a file and hashes them; remembers the error that torch.save would replace by its own."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.sha256 = hashlib.sha256()
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def save(state: dict[str, Any], path: Path) -> str:
+    """Writes `state` to `path` in one step and returns the file's SHA-256 in hex.
+
+    A crash or a full disk leaves the former file as it was. Raises CheckpointError where it cannot be written.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise CheckpointError(_describe(path, error)) from error
+    aside = Path(name)
+    try:
+        sha256 = _write(state, handle, path)
+        os.replace(aside, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise CheckpointError(_describe(path, error)) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return sha256
+
+
+def _write(state: dict[str, Any], handle: int, path: Path) -> str:
+    with os.fdopen(handle, "wb") as file:
+        writer = _HashingWriter(file)
+        try:
+            torch.save(state, writer)  # type: ignore[arg-type]  # it only writes and flushes
+        except RuntimeError as error:
+            # On a full disk torch's zip writer fails with "unexpected pos"; the cause is the write before it.
+            if writer.error is None and "unexpected pos" not in str(error):
+                raise
+            raise CheckpointError(_describe(path, writer.error or OSError(errno.ENOSPC, "disk full"))) from error
+        file.flush()
+        os.fsync(file.fileno())
+    return writer.sha256.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the rename itself survive a power cut."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _describe(path: Path, error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    why = "disk full" if full else (error.strerror or str(error)).lower()
+    advice = " Free some space, then resume." if full else ""
+    return f"The checkpoint {path.name} could not be written: {why}.{advice}"
+
+
+def load(path: Path, sha256: str) -> dict[str, Any]:
+    """The state in `path`, on the CPU. Raises CheckpointError where the file is missing, damaged or no state."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != sha256:
+                raise CheckpointError(
+                    f"The checkpoint {path.name} is damaged: its SHA-256 is not the one noted when it was written."
+                )
+            file.seek(0)
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise CheckpointError(f"The checkpoint {path.name} could not be read: {why}.") from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"The checkpoint {path.name} holds no training state.")
+    return state
+
+
+def weights_of(state: dict[str, Any], which: str = "last") -> dict[str, torch.Tensor]:
+    """The weights that were evaluated: of the "last" update (averaged, where averaging is on) or of the "best" epoch.
+
+    Raises CheckpointError where no epoch has ended, so there is no best one.
+    """
+    if which == "best":
+        if state["best"] is None:
+            raise CheckpointError("No epoch has ended yet, so there are no best weights.")
+        best: dict[str, torch.Tensor] = state["best"]["weights"]
+        return best
+    if state["ema"] is None:
+        last: dict[str, torch.Tensor] = state["model"]
+        return last
+    prefix = "module."
+    return {name[len(prefix) :]: value for name, value in state["ema"].items() if name.startswith(prefix)}

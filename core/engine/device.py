@@ -1,0 +1,71 @@
+"""Where a run computes: which device, in which precision, with how many threads, and what it is called."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from core.spec import Precision
+
+
+def pick_device(name: str) -> torch.device:
+    """The device a spec names: `auto` is the first GPU, else the CPU. ValueError where this machine has no such one."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", 0)
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"train.device = {name}: this machine shows {torch.cuda.device_count()} CUDA devices")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"train.device = {name}: this machine has no Apple GPU that torch can use")
+    return torch.device("cuda", 0) if name == "cuda" else device
+
+
+def name_device(device: torch.device) -> str:
+    """What the maker calls it, as "NVIDIA H200" or "AMD EPYC"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return str(_cpu_capabilities().get("cpu_name") or platform.processor() or platform.machine())
+
+
+def pick_precision(precision: Precision, device: torch.device) -> torch.dtype:
+    """The type the network computes in; `auto` is bfloat16 only where the device has instructions for it."""
+    if precision == "auto":
+        return torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is native; emulated, it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        found = _cpu_capabilities()
+        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    return False
+
+
+def _cpu_capabilities() -> dict[str, object]:
+    if hasattr(torch.cpu, "get_capabilities"):
+        return dict(torch.cpu.get_capabilities())
+    # Older releases tell the same under private names.
+    return {"avx512_bf16": torch.cpu._is_avx512_bf16_supported(), "amx_bf16": torch.cpu._is_amx_tile_supported()}
+
+
+def pick_threads(num_runs: int = 1) -> int:
+    """Threads for one of `num_runs` trainings that share the CPU: the cores this process may use, divided.
+
+    More threads than free cores wait for each other at every operation and lose three- to tenfold.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, num_runs))
+
+
+def set_threads(num_runs: int = 1) -> int:
+    """Called once by a worker before it trains; returns the number of threads set."""
+    threads = pick_threads(num_runs)
+    torch.set_num_threads(threads)
+    return threads

@@ -1,0 +1,83 @@
+"""What a training tells whoever drives it: events to yield and errors to raise; free of torch, so that any process can
+read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Phase = Literal["train", "validate", "test"]
+Metrics = dict[str, float | int]
+
+
+class TrainingError(Exception):
+    """Why a training cannot go on; the message is a sentence for a page that says what to try."""
+
+    def __init__(self, reason_kind: Literal["nan", "out_of_memory", "batch_norm"], message: str) -> None:
+        super().__init__(message)
+        self.reason_kind = reason_kind
+
+
+@dataclass(frozen=True)
+class Started:
+    """The network stands on its device; `epoch` counts the epochs already done, above 0 after a resume."""
+
+    device: str
+    device_name: str
+    precision: str
+    parameters: int
+    updates_per_epoch: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the training is, at most twice a second; `step` of `steps` counts batches of this phase.
+
+    `loss` is the mean over the images of this epoch so far, or None outside training.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float | None
+    images_per_second: float
+    phase: Phase = "train"
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """One epoch's figures, the validation logits (images, classes) in float16, and the state to go on from.
+
+    `state` is a copy of its own, made for `checkpoint.save`; the best weights so far ride along in `state["best"]`.
+    """
+
+    epoch: int
+    metrics: Metrics
+    val_logits: np.ndarray
+    is_best: bool
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """`should_stop()` came true; the state is exact, wherever in an epoch that was."""
+
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end: the test images were looked at once, by the last weights and by the best on validation.
+
+    `predictions` holds logits (images, classes) in float16: "test_last", "test_best" and "val_best".
+    """
+
+    metrics: Metrics
+    reason: Literal["epochs", "early_stopping"]
+    predictions: dict[str, np.ndarray]
+
+
+Event = Started | Progress | EpochEnd | Stopped | Finished

@@ -1,0 +1,60 @@
+"""Optimizers: which weights decay, and the fused form of each update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from core.spec import TrainSpec
+
+
+def build_optimizer(train: TrainSpec, model: nn.Module) -> Optimizer:
+    """The spec's optimizer over all weights of `model`, which already sits on its device.
+
+    On CUDA the learning rate is a tensor and every step stays on the device, as a CUDA graph of the step needs.
+    """
+    device = next(model.parameters()).device
+    on_cuda = device.type == "cuda"
+    rate = torch.tensor(train.learning_rate, device=device) if on_cuda else train.learning_rate
+    common: dict[str, Any] = {"lr": rate, "fused": device.type in ("cpu", "cuda", "mps")}
+    groups = group_parameters(train, model)
+    if train.optimizer == "sgd":
+        return SGD(groups, momentum=train.momentum, nesterov=train.nesterov, **common)
+    if train.optimizer == "adam":
+        return Adam(groups, capturable=on_cuda, **common)
+    return AdamW(groups, capturable=on_cuda, **common)
+
+
+def group_parameters(train: TrainSpec, model: nn.Module) -> list[dict[str, Any]]:
+    """Parameter groups: decayed, and spared. Norms and biases have one dimension, filters and matrices more."""
+    spared = [p for p in model.parameters() if p.ndim <= 1 and not train.decay_norms_biases]
+    decayed = [p for p in model.parameters() if p.ndim > 1 or train.decay_norms_biases]
+    groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Sets the rate of all groups; a rate that is a tensor is filled in place, where a CUDA graph reads it."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def restore_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Loads the moments alone: the groups' settings come from the spec, whatever device the state was saved on."""
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state["state"]})
+
+
+def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:
+    """An exponential moving average of weights and buffers, or None where it is off."""
+    if train.ema_decay == 0:
+        return None
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(train.ema_decay), use_buffers=True)
+    average.requires_grad_(False)
+    return average

@@ -1,0 +1,72 @@
+"""Loss, accuracy and logits of a network over a whole set of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.engine.augment import normalize
+from core.engine.data import Data, ImageSet
+
+HALF_MAX = torch.finfo(torch.float16).max
+
+
+@dataclass(frozen=True)
+class Scores:
+    """`loss` is the mean cross-entropy, without smoothing; `accuracy` is 0 to 1; `logits` (images, classes), float16.
+
+    Accuracy is that of the stored logits, so that whoever compares models image by image comes to the same figure.
+    """
+
+    loss: float
+    accuracy: float
+    logits: np.ndarray
+
+
+class Evaluation:
+    """A pass over `part` without gradients, batch by batch: iterating does the work, `scores()` tells the result."""
+
+    def __init__(self, model: nn.Module, part: ImageSet, data: Data, *, batch_size: int, dtype: torch.dtype) -> None:
+        self.model, self.part, self.data = model, part, data
+        self.batch_size, self.dtype = batch_size, dtype
+        self.logits: list[Tensor] = []
+        self.losses: list[Tensor] = []
+
+    def __len__(self) -> int:
+        return len(range(0, len(self.part), self.batch_size))
+
+    def __iter__(self) -> Iterator[int]:
+        """Yields how many images are done, after each batch; never waits for the device."""
+        for start in range(0, len(self.part), self.batch_size):
+            stop = min(start + self.batch_size, len(self.part))
+            self._score(self.part.images[start:stop], self.part.labels[start:stop])
+            yield stop
+
+    @torch.no_grad()
+    def _score(self, images: Tensor, labels: Tensor) -> None:
+        self.model.eval()
+        with torch.autocast(images.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            logits = self.model(normalize(images, self.data.mean, self.data.std, self.dtype))  # (batch, classes)
+        logits = logits.float()
+        self.losses.append(F.cross_entropy(logits, labels, reduction="sum"))
+        self.logits.append(logits.clamp(-HALF_MAX, HALF_MAX).half())
+
+    def scores(self) -> Scores:
+        """Waits for the device. All batches must have been done."""
+        logits = torch.cat(self.logits)  # (images, classes)
+        correct = (logits.argmax(1) == self.part.labels).sum()
+        loss = torch.stack(self.losses).cpu().double().sum()
+        return Scores(loss.item() / len(self.part), correct.item() / len(self.part), logits.cpu().numpy())
+
+
+def evaluate(model: nn.Module, part: ImageSet, data: Data, *, batch_size: int, dtype: torch.dtype) -> Scores:
+    """Scores of `model` on `part` in one go; `data` gives the mean and spread of the training images."""
+    evaluation = Evaluation(model, part, data, batch_size=batch_size, dtype=dtype)
+    for _ in evaluation:
+        pass
+    return evaluation.scores()

@@ -1,0 +1,188 @@
+"""Everything that changes while a network is trained, and its way into a checkpoint and back.
+
+Random numbers need no place in it: whatever is drawn in a batch comes from generators seeded by (seed, epoch, batch).
+So a training goes on exactly from anywhere, and nothing else that draws numbers in the process can change it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.engine.checkpoint import CheckpointError
+from core.engine.data import Data
+from core.engine.device import pick_threads
+from core.engine.evaluate import Scores
+from core.engine.events import Metrics
+from core.engine.model import build_model
+from core.engine.optim import build_average, build_optimizer, restore_optimizer
+from core.schedule import Plateau
+from core.spec import RunSpec
+
+# The first number of a seed path: what is drawn.
+WEIGHTS, ORDER, AUGMENTATION, DROPOUT = range(1, 5)
+
+_COUNTS = ("epoch", "batch", "step", "images", "epoch_seconds", "stale_epochs", "lowest_val_loss", "best", "last")
+
+
+def seed_of(*path: int) -> int:
+    """A 64-bit seed for each path of numbers, unrelated to all others (numpy's SeedSequence)."""
+    return int(np.random.SeedSequence(path).generate_state(1, np.uint64)[0])
+
+
+def shuffle(count: int, seed: int, epoch: int) -> Tensor:
+    """The order of the images in an epoch, (count,), the same on every device."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed_of(ORDER, seed, epoch)))
+
+
+def seed_batch(generator: torch.Generator, seed: int, epoch: int, batch: int) -> torch.Generator:
+    """Seeds `generator`, for the augmentation, and torch's own on its device, for dropout and stochastic depth."""
+    torch.default_generator.manual_seed(seed_of(DROPOUT, seed, epoch, batch))
+    if generator.device.type == "cuda":
+        torch.cuda.manual_seed(seed_of(DROPOUT, seed, epoch, batch))
+    elif generator.device.type == "mps":
+        torch.mps.manual_seed(seed_of(DROPOUT, seed, epoch, batch))
+    return generator.manual_seed(seed_of(AUGMENTATION, seed, epoch, batch))
+
+
+class Stopwatch:
+    """Seconds while it runs, counted on from `seconds`."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._before, self._start = seconds, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._start
+
+
+class TrainState:
+    """Weights, moments, averages and counts of one training on `device`."""
+
+    def __init__(self, spec: RunSpec, data: Data, device: torch.device) -> None:
+        self.spec, self.fingerprint, self.device = spec, data.fingerprint, device
+        # Drawn on the CPU, so that a seed means the same weights on every device.
+        torch.manual_seed(seed_of(WEIGHTS, spec.train.seed))
+        model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+        self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
+        self.optimizer = build_optimizer(spec.train, self.model)
+        self.average = build_average(spec.train, self.model)
+        self.plateau = Plateau(spec.train)
+
+        self.epoch = 0  # epochs done
+        self.batch = 0  # batches done in the epoch under way
+        self.step = 0  # updates done
+        self.images = 0  # images seen in the epoch under way
+        # Sum of losses, and of right answers, in the epoch under way: on the device, read only now and then.
+        self.totals = torch.zeros(2, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+        self.generator = torch.Generator(device)
+        self.watch = Stopwatch()
+        self.epoch_seconds = 0.0  # of training in the epoch under way
+
+        self.lowest_val_loss = float("inf")
+        self.stale_epochs = 0  # epochs since then
+        self.best: dict[str, Any] | None = None
+        self.last: Metrics | None = None
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network whose figures are shown and whose weights are exported: the average, where there is one."""
+        return self.model if self.average is None else self.average.module
+
+    def stops_early(self) -> bool:
+        patience = self.spec.train.early_stop_patience
+        return 0 < patience <= self.stale_epochs
+
+    def is_over(self) -> bool:
+        return self.epoch >= self.spec.train.epochs or self.stops_early()
+
+    def mean_loss(self) -> float:
+        """Mean training loss of this epoch so far; waits for the device."""
+        return self.totals[0].item() / max(1, self.images)
+
+    def end_epoch(self, val: Scores, learning_rate: float) -> tuple[Metrics, bool]:
+        """Takes in the validation's scores; returns the epoch's metrics and whether it is the best so far."""
+        loss, correct = self.totals.tolist()
+        self.epoch += 1
+        metrics: Metrics = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "train/loss": loss / self.images,
+            "train/accuracy": correct / self.images,
+            "val/loss": val.loss,
+            "val/accuracy": val.accuracy,
+            "learning_rate": learning_rate,
+            "images_per_second": self.images / max(self.epoch_seconds, 1e-9),
+            "seconds": self.watch.seconds,
+        }
+        is_best = self._keep_best(metrics)
+        self.plateau.observe(val.loss)
+        self.stale_epochs = 0 if val.loss < self.lowest_val_loss else self.stale_epochs + 1
+        self.lowest_val_loss = min(val.loss, self.lowest_val_loss)
+        self.last, self.batch, self.images, self.epoch_seconds = metrics, 0, 0, 0.0
+        self.totals.zero_()
+        return metrics, is_best
+
+    def _keep_best(self, metrics: Metrics) -> bool:
+        """Highest validation accuracy; among equals the lower validation loss."""
+        accuracy, loss = metrics["val/accuracy"], metrics["val/loss"]
+        best = self.best
+        if best is not None and (accuracy, -loss) <= (best["val/accuracy"], -best["val/loss"]):
+            return False
+        weights = to_cpu(self.evaluated.state_dict())
+        self.best = {"epoch": self.epoch, "val/accuracy": accuracy, "val/loss": loss, "weights": weights}
+        return True
+
+    def to_checkpoint(self) -> dict[str, Any]:
+        """A copy on the CPU that later training does not change."""
+        average = self.average
+        return {
+            "spec": self.spec.model_dump_json(),
+            "fingerprint": self.fingerprint,
+            "threads": torch.get_num_threads(),
+            "model": to_cpu(self.model.state_dict()),
+            "optimizer": to_cpu(self.optimizer.state_dict()),
+            "ema": None if average is None else to_cpu(average.state_dict()),
+            "plateau": self.plateau.state_dict(),
+            "totals": to_cpu(self.totals),
+            # Left from a stop between two batches of one update; None between updates.
+            "gradients": [to_cpu(p.grad) for p in self.model.parameters()],
+            "seconds": self.watch.seconds,
+            **{name: getattr(self, name) for name in _COUNTS},
+        }
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Goes on from `to_checkpoint()`'s result. CheckpointError where it belongs to another spec or other images."""
+        if saved["fingerprint"] != self.fingerprint:
+            raise CheckpointError("The images, or how they are split, have changed since this checkpoint was written.")
+        if RunSpec.model_validate_json(saved["spec"]) != self.spec:
+            raise CheckpointError("This checkpoint was written by a run with another specification.")
+        self.model.load_state_dict(saved["model"])
+        restore_optimizer(self.optimizer, saved["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(saved["ema"])
+        self.plateau.load_state_dict(saved["plateau"])
+        self.totals.copy_(saved["totals"])
+        for parameter, gradient in zip(self.model.parameters(), saved["gradients"], strict=True):
+            parameter.grad = None if gradient is None else gradient.to(self.device).view_as(parameter)
+        self.watch = Stopwatch(saved["seconds"])
+        if self.device.type == "cpu":
+            # Another number of threads adds numbers up in another order, and so rounds otherwise.
+            torch.set_num_threads(min(saved["threads"], pick_threads()))
+        for name in _COUNTS:
+            setattr(self, name, saved[name])
+
+
+def to_cpu(value: Any) -> Any:
+    """A copy of nested dicts and lists whose tensors are clones on the CPU."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: to_cpu(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(to_cpu(inner) for inner in value)
+    return value

@@ -1,0 +1,254 @@
+"""Training, as one generator: a spec and data in, events out. It opens no run folder.
+
+Images stay on the device as bytes and are augmented there in whole batches. Nothing in a step waits for the device: the
+sums of loss and right answers are kept on it, and read at most twice a second and at an epoch's end.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.engine.augment import Augment
+from core.engine.data import Data, ImageSet
+from core.engine.device import name_device, pick_device, pick_precision
+from core.engine.evaluate import Evaluation, Scores
+from core.engine.events import EpochEnd, Event, Finished, Phase, Progress, Started, Stopped
+from core.engine.failures import check_finite, explain_failures
+from core.engine.model import count_parameters
+from core.engine.optim import set_learning_rate
+from core.engine.state import Stopwatch, TrainState, seed_batch, shuffle
+from core.schedule import LearningRate, updates_per_epoch
+from core.spec import RunSpec
+
+PROGRESS_SECONDS = 0.5
+
+
+def train(
+    spec: RunSpec,
+    data: Data,
+    *,
+    resume: dict[str, Any] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    device: torch.device | None = None,
+) -> Iterator[Event]:
+    """Trains and yields `Started`, then `Progress` and an `EpochEnd` an epoch, then `Finished` or `Stopped`.
+
+    `resume` is a state from an `EpochEnd` or `Stopped`: training goes on exactly from there (bit for bit on a CPU).
+    `should_stop` is asked after every batch. `device` overrules the spec's, for a caller that holds one. Raises
+    TrainingError, and CheckpointError for a state of another spec or of other images.
+    """
+    device = device or pick_device(spec.train.device)
+    with explain_failures(spec, device), _keep_settings(device):
+        run = _Run(spec, data.to(device), device, should_stop)
+        if resume is not None:
+            run.state.load(resume)
+        yield run.describe_start()
+        try:
+            while not run.state.is_over():
+                yield from run.train_epoch()
+                val = yield from run.score("validate", run.state.evaluated, run.data.val)
+                yield run.end_epoch(val)
+            yield (yield from run.finish())
+        except _StopRequested:
+            yield Stopped(run.state.to_checkpoint())
+
+
+class _StopRequested(Exception):
+    pass
+
+
+class _Run:
+    """The steps of the method, around the state that they change."""
+
+    def __init__(self, spec: RunSpec, data: Data, device: torch.device, should_stop: Callable[[], bool]) -> None:
+        self.spec, self.data, self.device, self.should_stop = spec, data, device, should_stop
+        self.dtype = pick_precision(spec.train.precision, device)
+        self.batches = split_batches(len(data.train), spec.train.batch_size)
+        self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
+        self.schedule = LearningRate(spec.train, self.updates_per_epoch)
+        self.state = TrainState(spec, data, device)
+        self.next_progress = time.monotonic() + PROGRESS_SECONDS
+        augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
+        self.step = make_step(spec, self.state, augment, self.dtype)
+
+    def describe_start(self) -> Started:
+        return Started(
+            device=str(self.device),
+            device_name=name_device(self.device),
+            precision=str(self.dtype).removeprefix("torch."),
+            parameters=count_parameters(self.state.model),
+            updates_per_epoch=self.updates_per_epoch,
+            epoch=self.state.epoch,
+        )
+
+    def train_epoch(self) -> Iterator[Progress]:
+        """The batches of this epoch that are left, in an order that seed and epoch fix."""
+        state, images, labels = self.state, self.data.train.images, self.data.train.labels
+        order = shuffle(len(labels), self.spec.train.seed, state.epoch).to(self.device)
+        watch = Stopwatch(state.epoch_seconds)
+        state.model.train()
+        while state.batch < len(self.batches):
+            start, stop = self.batches[state.batch]
+            share, ends_group = self._place_in_group()
+            set_learning_rate(state.optimizer, self.learning_rate())
+            generator = seed_batch(state.generator, self.spec.train.seed, state.epoch, state.batch)
+            chosen = order[start:stop]  # (batch,)
+            self.step(images[chosen], labels[chosen], share, ends_group, generator)
+            state.batch, state.images, state.step = state.batch + 1, stop, state.step + ends_group
+            state.epoch_seconds = watch.seconds
+            if self._progress_is_due():
+                yield Progress(
+                    state.epoch + 1, state.batch, len(self.batches), self._check_loss(), stop / watch.seconds
+                )
+            self._check_stop()
+        self._check_loss()  # waits for the device, so that the time is of work done
+        state.epoch_seconds = watch.seconds
+
+    def score(self, phase: Phase, model: nn.Module, part: ImageSet) -> Generator[Progress, None, Scores]:
+        """Loss, accuracy and logits of `model` on images that it is not trained on."""
+        # Without gradients, memory holds four times the images of a training batch.
+        batch_size = max(self.spec.train.batch_size, min(512, 4 * self.spec.train.batch_size))
+        evaluation = Evaluation(model, part, self.data, batch_size=batch_size, dtype=self.dtype)
+        watch, epoch = Stopwatch(), min(self.state.epoch + 1, self.spec.train.epochs)
+        for batch, images in enumerate(evaluation, 1):
+            if self._progress_is_due():
+                yield Progress(epoch, batch, len(evaluation), None, images / watch.seconds, phase)
+            self._check_stop()
+        scores = evaluation.scores()
+        self._check_finite(scores.loss)
+        return scores
+
+    def end_epoch(self, val: Scores) -> EpochEnd:
+        state = self.state
+        metrics, is_best = state.end_epoch(val, self.learning_rate(state.step - 1))
+        return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint())
+
+    def finish(self) -> Generator[Progress, None, Finished]:
+        """The one look at the test images, by the last weights and by the best on validation."""
+        state = self.state
+        best, last = state.best, state.last
+        assert best is not None
+        assert last is not None
+        best_model = copy.deepcopy(state.evaluated)
+        best_model.load_state_dict(best["weights"])
+        test_last = yield from self.score("test", state.evaluated, self.data.test)
+        test_best = yield from self.score("test", best_model, self.data.test)
+        val_best = yield from self.score("validate", best_model, self.data.val)
+        metrics = {
+            "test/accuracy": test_last.accuracy,
+            "test/loss": test_last.loss,
+            "test/accuracy_best": test_best.accuracy,
+            "test/loss_best": test_best.loss,
+            "best/epoch": best["epoch"],
+            "best/val_accuracy": best["val/accuracy"],
+            "best/val_loss": best["val/loss"],
+            "last/epoch": last["epoch"],
+            "last/train_accuracy": last["train/accuracy"],
+            "last/train_loss": last["train/loss"],
+            "last/val_accuracy": last["val/accuracy"],
+            "last/val_loss": last["val/loss"],
+            "train_seconds": last["seconds"],
+        }
+        logits = {"test_last": test_last.logits, "test_best": test_best.logits, "val_best": val_best.logits}
+        return Finished(metrics, "early_stopping" if state.stops_early() else "epochs", logits)
+
+    def learning_rate(self, step: int | None = None) -> float:
+        """The rate of update number `step`, of the next one by default."""
+        return self.schedule.at(self.state.step if step is None else step, self.state.plateau.reductions)
+
+    def _place_in_group(self) -> tuple[float, bool]:
+        """The current batch's share of the images of its update, and whether it is the update's last batch."""
+        size = self.spec.train.accumulation
+        first = self.state.batch // size * size
+        group = self.batches[first : first + size]
+        start, stop = self.batches[self.state.batch]
+        return (stop - start) / (group[-1][1] - group[0][0]), stop == group[-1][1]
+
+    def _progress_is_due(self) -> bool:
+        now = time.monotonic()
+        if now < self.next_progress:
+            return False
+        self.next_progress = now + PROGRESS_SECONDS
+        return True
+
+    def _check_stop(self) -> None:
+        if self.should_stop():
+            raise _StopRequested
+
+    def _check_loss(self) -> float:
+        loss = self.state.mean_loss()
+        self._check_finite(loss)
+        return loss
+
+    def _check_finite(self, loss: float) -> None:
+        state = self.state
+        epoch = min(state.epoch + 1, self.spec.train.epochs)
+        rate = self.learning_rate(max(0, state.step - 1))
+        check_finite(loss, self.spec, epoch=epoch, step=state.step, learning_rate=rate)
+
+
+class Step(Protocol):
+    """One batch: `images` (batch, 3, size, size) bytes, `labels` (batch,). `share` weighs its gradients in the update,
+    which the last batch of a group makes."""
+
+    def __call__(
+        self, images: Tensor, labels: Tensor, share: float, ends_group: bool, generator: torch.Generator
+    ) -> None: ...
+
+
+def make_step(spec: RunSpec, state: TrainState, augment: Augment, dtype: torch.dtype) -> Step:
+    """The step of `state`'s training. It stays on the device from end to end, so a CUDA graph could replay it."""
+    model, optimizer, average, totals = state.model, state.optimizer, state.average, state.totals
+    parameters, clip_norm = list(model.parameters()), spec.train.clip_norm
+
+    def step(images: Tensor, labels: Tensor, share: float, ends_group: bool, generator: torch.Generator) -> None:
+        inputs, targets = augment(images, labels, generator)  # targets: (batch,) or, mixed, (batch, classes)
+        with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32):
+            logits = model(inputs)  # (batch, classes)
+        logits = logits.float()
+        loss = F.cross_entropy(logits, targets, label_smoothing=spec.train.label_smoothing)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            # A mixed image counts as its heavier class.
+            heaviest = targets if targets.ndim == 1 else targets.argmax(1)
+            right = (logits.argmax(1) == heaviest).sum()
+            totals.add_(torch.stack([loss.detach() * len(labels), right.to(loss.dtype)]))
+        if ends_group:
+            if clip_norm > 0:
+                nn.utils.clip_grad_norm_(parameters, clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            if average is not None:
+                average.update_parameters(model)
+
+    return step
+
+
+def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:
+    """Start and stop of each batch; the last one may be smaller, but is no single image where that can be helped.
+
+    Batch normalisation cannot train on one image whose map is 1x1, and learns little from it elsewhere.
+    """
+    starts = list(range(0, count, batch_size))
+    if count % batch_size == 1 and len(starts) > 1 and batch_size > 2:
+        starts[-1] -= 1
+    return list(zip(starts, [*starts[1:], count], strict=True))
+
+
+@contextmanager
+def _keep_settings(device: torch.device) -> Iterator[None]:
+    """Gives torch's random state and number of threads back to the caller as they were."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)

@@ -1,0 +1,98 @@
+"""The lab's own server as a process of its own, on a free port of the loopback, for tests and benchmarks."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 60
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class LabServer:
+    """`start`, `kill` and `start` again on the same port; the runs and data folders stay."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = find_free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ,
+            "RESNET_LAB_RUNS": str(folder / "runs"),
+            "RESNET_LAB_DATA": str(folder / "data"),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> float:
+        """Starts and waits until pages are served; returns the seconds that took."""
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}"]
+        with open(self.folder / "server.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--server.headless=true"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        while time.perf_counter() - began < START_SECONDS:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
+                    return time.perf_counter() - began
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.05)
+        raise RuntimeError("the server did not start:\n" + (self.folder / "server.log").read_text()[-3000:])
+
+    def kill(self) -> None:
+        """As a crash would: no goodbye."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`python -m core ...` on the same folders."""
+        return subprocess.run(
+            [sys.executable, "-m", "core", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@contextmanager
+def serve_lab(folder: Path) -> Iterator[LabServer]:
+    """A server on empty folders below `folder`; stopped at the end, and with it every run that still trains."""
+    for name in ("runs", "data"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    server = LabServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+        end_workers(folder / "runs")
+
+
+def end_workers(runs: Path) -> None:
+    """Kills the workers of this runs folder alone: known by the folder in their environment."""
+    import psutil
+
+    for process in psutil.process_iter():
+        try:
+            if "core.worker" in process.cmdline() and process.environ().get("RESNET_LAB_RUNS") == str(runs):
+                process.kill()
+        except psutil.Error:
+            continue

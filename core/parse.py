@@ -51,8 +51,6 @@ def _refuse(path: str, message: str) -> SpecError:
 def parse_spec(source: str | bytes | dict[str, Any]) -> RunSpec:
     """A checked spec from JSON text or its parsed form. Raises SpecError."""
     text = _encode(source)
-    if len(text) > MAX_SPEC_BYTES:
-        raise _refuse("", f"a spec has at most {MAX_SPEC_BYTES:,} bytes; this text has {len(text):,}")
     try:
         spec = RunSpec.model_validate_json(text)
     except ValidationError as error:
@@ -64,7 +62,7 @@ def parse_spec(source: str | bytes | dict[str, Any]) -> RunSpec:
 def _encode(source: str | bytes | dict[str, Any]) -> bytes:
     """UTF-8 without a byte order mark, which editors on Windows write."""
     if isinstance(source, dict):
-        return _to_json(source).encode()
+        source = _to_json(source)
     if isinstance(source, str):
         try:
             source = source.encode()
@@ -73,6 +71,8 @@ def _encode(source: str | bytes | dict[str, Any]) -> bytes:
     text = bytes(source).removeprefix(b"\xef\xbb\xbf")
     if not text.strip():
         raise _refuse("", "the spec is empty")
+    if len(text) > MAX_SPEC_BYTES:
+        raise _refuse("", f"a spec has at most {MAX_SPEC_BYTES:,} bytes; this text has {len(text):,}")
     return text
 
 

@@ -1,0 +1,88 @@
+"""The fields as data: addresses, differences, and values as people write them."""
+
+import pytest
+from hypothesis import given, settings
+
+from core.fields import differing, field_at, fields_of, flatten, format_value
+from core.presets import PRESETS
+from core.spec import SECTIONS, RunSpec
+from tests.specs import specs
+
+
+def test_a_field_tells_range_unit_help_and_default() -> None:
+    field = field_at("train.batch_size")
+    assert (field.low, field.high, field.default, field.unit, field.kind) == (1, 16_384, 128, "images", "int")
+    assert field.basic
+    assert field.log
+    assert field_at("model.layers[2].channels").symbol == "C"
+    assert field_at("data.dataset").choices == ("digits", "cifar10", "cifar100", "folder")
+    assert field_at("train.milestones").kind == "ints"
+    assert field_at("model.layers").kind == "layers"
+
+
+@pytest.mark.parametrize(
+    "path", ["", "train", "train.", "train.epoch", "version", "model.layers[x].channels", ".epochs"]
+)
+def test_an_address_that_leads_nowhere_is_a_key_error(path: str) -> None:
+    with pytest.raises(KeyError):
+        field_at(path)
+
+
+def test_defaults_lie_inside_their_ranges() -> None:
+    for field in (field for section in (*SECTIONS, "layers[]") for field in fields_of(section)):
+        if field.low is not None and field.high is not None:
+            assert field.low <= field.default <= field.high, field.path
+        if field.choices:
+            assert field.default in field.choices, field.path
+
+
+def test_conditions_name_real_siblings_and_choices() -> None:
+    for section in SECTIONS:
+        for field in fields_of(section):
+            for name, values in field.when.items():
+                assert set(values) <= set(field_at(f"{section}.{name}").choices), field.path
+
+
+def test_a_field_applies_only_under_its_condition() -> None:
+    momentum = field_at("train.momentum")
+    assert momentum.applies({"optimizer": "sgd"})
+    assert not momentum.applies({"optimizer": "adam"})
+    assert field_at("train.epochs").applies({})
+
+
+@given(specs())
+@settings(max_examples=40, deadline=None)
+def test_flatten_names_every_value_by_its_address(spec: RunSpec) -> None:
+    flat = flatten(spec)
+    assert all(field_at(path) for path in flat)
+    known = {field.path for section in SECTIONS for field in fields_of(section)} - {"model.layers"}
+    assert known <= set(flat)
+    assert len(flat) == len(known) + len(spec.model.layers) * len(fields_of("layers[]"))
+    assert differing([spec, spec]) == []
+
+
+def test_differing_names_what_differs_and_missing_layers() -> None:
+    report, resnet18 = PRESETS["report"].spec, PRESETS["resnet18"].spec
+    paths = differing([report, resnet18])
+    assert "train.optimizer" in paths
+    assert "train.schedule" not in paths
+    assert "model.layers[3].channels" in paths
+    assert "train.optimizer" not in differing([report, resnet18], ignore=frozenset({"train.optimizer"}))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.001, "0.001"),
+        (0.00037167893563643987, "0.000371679"),
+        (200.0, "200"),
+        (3, "3"),
+        (True, "yes"),
+        (False, "no"),
+        ((), "-"),
+        ((91, 136), "91, 136"),
+        ("adam", "adam"),
+    ],
+)
+def test_values_are_written_as_people_write_them(value: object, text: str) -> None:
+    assert format_value(value) == text

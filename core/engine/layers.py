@@ -23,8 +23,8 @@ class SqueezeExcitation(nn.Module):
         self.widen = nn.Linear(narrowed(channels, reduction), channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = x.mean((2, 3))  # (N, C)
-        weights = self.widen(F.relu(self.narrow(weights))).sigmoid()
+        weights: Tensor = self.narrow(x.mean((2, 3)))  # (N, C / reduction)
+        weights = self.widen(F.relu(weights)).sigmoid()  # (N, C)
         return x * weights[:, :, None, None]
 
 
@@ -37,8 +37,8 @@ class EfficientChannelAttention(nn.Module):
         self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = x.mean((2, 3))[:, None]  # (N, 1, C)
-        weights = self.conv(weights).sigmoid()[:, 0]  # (N, C)
+        weights: Tensor = self.conv(x.mean((2, 3))[:, None])  # (N, 1, C)
+        weights = weights.sigmoid()[:, 0]  # (N, C)
         return x * weights[:, :, None, None]
 
 
@@ -57,10 +57,11 @@ class CBAM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = torch.stack([x.mean((2, 3)), x.amax((2, 3))])  # (2, N, C)
-        weights = self.widen(F.relu(self.narrow(pooled))).sum(0).sigmoid()  # (N, C)
+        weights: Tensor = self.widen(F.relu(self.narrow(pooled))).sum(0).sigmoid()  # (N, C)
         x = x * weights[:, :, None, None]
         maps = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
-        return x * self.conv(maps).sigmoid()
+        places: Tensor = self.conv(maps).sigmoid()  # (N, 1, H, W)
+        return x * places
 
 
 class GeneralizedMeanPool(nn.Module):

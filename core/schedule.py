@@ -1,0 +1,137 @@
+"""The learning rate as a function of the update's number: training and its preview ask the same class.
+
+Each shape is torch's scheduler of the same name, stepped once an update (step decay: at the first update of an epoch);
+tests compare them value by value.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.spec import TrainSpec
+
+ONECYCLE_RISE = 0.3  # share of the training, as in torch
+ONECYCLE_START = 1 / 25  # share of the highest rate, as in torch
+ONECYCLE_END = 1e-4  # share of the start, as in torch
+
+
+def updates_per_epoch(train: TrainSpec, num_images: int) -> int:
+    """Updates of the weights in one epoch: a smaller last batch, and a shorter last accumulation, count as well."""
+    batches = math.ceil(num_images / train.batch_size)
+    return max(1, math.ceil(batches / train.accumulation))
+
+
+class LearningRate:
+    """The learning rate of every update of a training.
+
+    Warm-up rises linearly over the first `warmup_epochs` and multiplies the schedule; cosine and linear begin their
+    fall after it, milestones count from the start of the training. One cycle brings its own rise.
+    """
+
+    def __init__(self, train: TrainSpec, steps_per_epoch: int) -> None:
+        self.train, self.steps_per_epoch = train, steps_per_epoch
+        self.total = train.epochs * steps_per_epoch
+        self.warmup = round(train.warmup_epochs * steps_per_epoch)
+        falling = max(1, self.total - self.warmup)
+        self.period = max(1.0, train.period_epochs * steps_per_epoch) if train.period_epochs > 0 else float(falling)
+        self._falling = falling
+
+    def at(self, step: int, reductions: int = 0) -> float:
+        """The rate for update number `step`, from 0; `reductions`: decays so far, as `Plateau` counts them."""
+        if self.train.schedule == "onecycle":
+            return self.train.learning_rate * self._onecycle_share(step)
+        # At the first update 1 / (warmup + 1), at update number `warmup` exactly 1.
+        rise = min(1.0, (step + 1) / (self.warmup + 1))
+        return self.train.learning_rate * rise * self._share(step, reductions)
+
+    def _share(self, step: int, reductions: int) -> float:
+        """The rate as a share of the highest, without warm-up."""
+        train, fallen = self.train, max(0, step - self.warmup)
+        match train.schedule:
+            case "cosine":
+                # SGDR (Loshchilov & Hutter 2017), with a warm start at the top after each period.
+                return _anneal(1.0, train.final_rate, math.fmod(fallen, self.period) / self.period)
+            case "linear":
+                return 1.0 + (train.final_rate - 1.0) * min(1.0, fallen / self._falling)
+            case "step":
+                return train.decay_factor ** sum(step >= milestone for milestone in self.milestone_steps())
+            case "plateau":
+                return max(train.final_rate, train.decay_factor**reductions)
+            case _:
+                return 1.0
+
+    def _onecycle_share(self, step: int) -> float:
+        """One cycle (Smith & Topin 2018): from 1/25 up to the top, then down to the end, both along a cosine."""
+        end = self.train.final_rate or ONECYCLE_START * ONECYCLE_END
+        rise, last = (self.warmup or ONECYCLE_RISE * self.total) - 1, self.total - 1
+        if rise > 0 and step <= rise:
+            return _anneal(ONECYCLE_START, 1.0, step / rise)
+        return _anneal(1.0, end, (step - rise) / (last - rise)) if last > rise else 1.0
+
+    def milestone_steps(self) -> list[float]:
+        """The updates at which the rate of a step decay falls."""
+        if self.train.milestones:
+            return [float(milestone * self.steps_per_epoch) for milestone in self.train.milestones]
+        return [self.total * 0.5, self.total * 0.75]
+
+    def corners(self, at_most: int) -> list[int]:
+        """Updates beside which the curve bends or jumps, so that a drawing can place points there."""
+        places: list[float] = [self.warmup]
+        if self.train.schedule == "step":
+            places += self.milestone_steps()
+        if self.train.schedule == "cosine":
+            periods = min(at_most, int((self.total - self.warmup) / self.period))
+            places += [self.warmup + self.period * count for count in range(1, periods + 1)]
+        steps = {step for place in places for step in (math.ceil(place) - 1, math.ceil(place))}
+        return sorted(step for step in steps if 0 <= step < self.total)
+
+
+class Plateau:
+    """Counts how often validation loss stopped falling, for the schedule "on plateau".
+
+    The rate decays after `plateau_patience` epochs in a row without a lower loss: torch's ReduceLROnPlateau with a
+    threshold of 0 and a patience one smaller, since torch counts the epochs that it tolerates.
+    """
+
+    def __init__(self, train: TrainSpec) -> None:
+        self.patience = train.plateau_patience
+        self.lowest = math.inf
+        self.stale_epochs = 0
+        self.reductions = 0
+
+    def observe(self, val_loss: float) -> int:
+        """Takes in one epoch's validation loss; returns the decays so far. NaN counts as no improvement."""
+        if val_loss < self.lowest:
+            self.lowest, self.stale_epochs = val_loss, 0
+        else:
+            self.stale_epochs += 1
+        if self.stale_epochs >= self.patience:
+            self.reductions, self.stale_epochs = self.reductions + 1, 0
+        return self.reductions
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"lowest": self.lowest, "stale_epochs": self.stale_epochs, "reductions": self.reductions}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.lowest = float(state["lowest"])
+        self.stale_epochs, self.reductions = int(state["stale_epochs"]), int(state["reductions"])
+
+
+def preview(train: TrainSpec, num_images: int, points: int = 400) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The curve of the whole training: epochs, (n,), and the rate at each, (n,); n is about `points`.
+
+    A plateau's decays depend on the training, so its preview shows none.
+    """
+    rate = LearningRate(train, updates_per_epoch(train, num_images))
+    even = np.linspace(0, rate.total - 1, min(points, rate.total)).round().astype(np.int64)
+    steps = np.unique(np.concatenate([even, np.array(rate.corners(points), dtype=np.int64)]))
+    return steps / rate.steps_per_epoch, np.array([rate.at(int(step)) for step in steps])
+
+
+def _anneal(start: float, end: float, share: float) -> float:
+    """From `start` to `end` along half a cosine, `share` of the way."""
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -1,0 +1,179 @@
+"""Augmentation of whole batches on their device: every image draws for itself, and nothing waits for the device.
+
+Everything random comes from the generator that is handed in, so its saved state gives the same batch again. There is
+no value that the host must read and no shape that depends on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.stats import beta
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from core.spec import AugmentSpec
+
+_QUANTILES = 4096
+
+
+def normalize(
+    images: Tensor, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """(b, 3, s, s) bytes -> (value / 255 - mean) / std, same shape, channels_last."""
+    scale = torch.tensor([1 / (255 * s) for s in std], device=images.device).view(1, 3, 1, 1)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=images.device).view(1, 3, 1, 1)
+    return _scale(images, scale, shift).to(dtype)
+
+
+def _scale(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    return torch.addcmul(shift, images.to(torch.float32, memory_format=torch.channels_last), scale)
+
+
+class Augment:
+    """Turns bytes and labels into what the network trains on; the device follows the images."""
+
+    def __init__(
+        self,
+        augment: AugmentSpec,
+        num_classes: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.spec, self.num_classes, self.dtype = augment, num_classes, dtype
+        self._constants = {
+            "scale": torch.tensor([1 / (255 * s) for s in std]).view(1, 3, 1, 1),
+            "shift": torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).view(1, 3, 1, 1),
+            "mixup": beta_quantiles(augment.mixup),
+            "cutmix": beta_quantiles(augment.cutmix),
+        }
+
+    def __call__(self, images: Tensor, labels: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) where mixed."""
+        spec, constants = self.spec, self._on(images.device)
+        if spec.crop_padding or spec.flip:
+            images = crop_and_flip(images, spec.crop_padding, spec.crop_mode, spec.flip, generator)
+        x = _scale(images, constants["scale"], constants["shift"])
+        if spec.cutout:
+            x = cutout(x, spec.cutout, generator)
+        if spec.mixup or spec.cutmix:
+            mixup = constants["mixup"] if spec.mixup else None
+            cutmix = constants["cutmix"] if spec.cutmix else None
+            x, targets = mix(x, labels, self.num_classes, mixup, cutmix, generator)
+            return x.to(self.dtype), targets
+        return x.to(self.dtype), labels
+
+    def _on(self, device: torch.device) -> dict[str, Tensor]:
+        if self._constants["scale"].device != device:
+            self._constants = {name: value.to(device) for name, value in self._constants.items()}
+        return self._constants
+
+
+def draw(shape: Sequence[int], generator: Generator, device: torch.device) -> Tensor:
+    """Uniform from 0 to 1, drawn where the generator lives."""
+    return torch.rand(tuple(shape), generator=generator, device=generator.device).to(device, non_blocking=True)
+
+
+def draw_integers(high: int, shape: Sequence[int], generator: Generator, device: torch.device) -> Tensor:
+    """Uniform from 0 to high - 1, drawn where the generator lives."""
+    drawn = torch.randint(high, tuple(shape), generator=generator, device=generator.device)
+    return drawn.to(device, non_blocking=True)
+
+
+def crop_and_flip(images: Tensor, padding: int, mode: str, flip: bool, generator: Generator) -> Tensor:
+    """Pads, crops each image at its own place, mirrors half of them: (b, 3, s, s) -> same, channels_last."""
+    count, _, size, _ = images.shape
+    device = images.device
+    rows = torch.arange(size, device=device).expand(count, size)
+    columns = rows
+    if flip:
+        mirrored = draw_integers(2, (count, 1), generator, device).bool()
+        columns = torch.where(mirrored, size - 1 - rows, rows)
+    if padding:
+        moved = draw_integers(2 * padding + 1, (2, count, 1), generator, device)  # 0 to twice the padding
+        rows, columns = rows + moved[0], columns + moved[1]
+    pixels = images.permute(0, 2, 3, 1)  # (b, s, s, 3): one pixel is one row to copy
+    side = size
+    if padding and mode == "zeros":
+        pixels = F.pad(pixels, (0, 0, padding, padding, padding, padding))
+        side = size + 2 * padding
+    elif padding:
+        rows, columns = _reflect(rows - padding, size), _reflect(columns - padding, size)
+    first = torch.arange(count, device=device).view(count, 1, 1) * side
+    places = (first + rows[:, :, None]) * side + columns[:, None, :]  # (b, s, s)
+    chosen = pixels.reshape(-1, 3).index_select(0, places.view(-1))
+    return chosen.view(count, size, size, 3).permute(0, 3, 1, 2)
+
+
+def _reflect(places: Tensor, size: int) -> Tensor:
+    """Mirrors places outside 0..size-1 at the outer pixels, which are not repeated."""
+    places = places.abs()
+    return (size - 1) - ((size - 1) - places).abs()
+
+
+def cutout(x: Tensor, side: int, generator: Generator) -> Tensor:
+    """Sets a square of each normalised image to 0, the mean colour (DeVries & Taylor 2017): (b, 3, s, s) -> same.
+
+    As in the paper the centre may lie anywhere, so the border clips some squares.
+    """
+    size = x.shape[-1]
+    starts = draw_integers(size, (2, len(x), 1), generator, x.device) - side // 2
+    places = torch.arange(size, device=x.device)
+    inside = (places >= starts) & (places < starts + side)  # (2, b, s)
+    square = inside[0, :, None, :, None] & inside[1, :, None, None, :]  # (b, 1, s, s)
+    return x * ~square
+
+
+def beta_quantiles(alpha: float) -> Tensor:
+    """Beta(alpha, alpha) as a table: a uniform place in it draws from the distribution, on any device."""
+    places = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    return torch.from_numpy(beta.ppf(places, alpha, alpha)).float() if alpha else torch.ones(_QUANTILES)
+
+
+def mix(
+    x: Tensor, labels: Tensor, num_classes: int, mixup: Tensor | None, cutmix: Tensor | None, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """MixUp (Zhang et al. 2017) or CutMix (Yun et al. 2019) with a partner from the batch, each image by itself.
+
+    `mixup`, `cutmix`: the table of quantiles of each that is on; with both, a coin decides for each image.
+    (b, 3, s, s), (b,) -> (b, 3, s, s), (b, classes), whose rows add up to 1.
+    """
+    partner = draw((len(x),), generator, x.device).argsort()
+    kept = _draw_kept(x, mixup, cutmix, generator)  # (b, 1, s, s) or (b, 1, 1, 1)
+    mixed = kept * x + (1 - kept) * x.index_select(0, partner)
+    share = kept.mean((1, 2, 3))[:, None]  # (b, 1)
+    own, other = (_one_hot(classes, num_classes) for classes in (labels, labels.index_select(0, partner)))
+    return mixed, share * own + (1 - share) * other
+
+
+def _draw_kept(x: Tensor, mixup: Tensor | None, cutmix: Tensor | None, generator: Generator) -> Tensor:
+    """How much of each image stays, pixel by pixel."""
+    kept = []
+    if mixup is not None:
+        kept.append(_draw_shares(mixup, len(x), generator).view(-1, 1, 1, 1))
+    if cutmix is not None:
+        kept.append(_keep_outside_box(_draw_shares(cutmix, len(x), generator), x.shape[-1], generator))
+    if len(kept) == 1:
+        return kept[0]
+    return torch.where(draw((len(x), 1, 1, 1), generator, x.device) < 0.5, kept[0], kept[1])
+
+
+def _draw_shares(quantiles: Tensor, count: int, generator: Generator) -> Tensor:
+    return quantiles[draw_integers(_QUANTILES, (count,), generator, quantiles.device)]  # (b,)
+
+
+def _keep_outside_box(shares: Tensor, size: int, generator: Generator) -> Tensor:
+    """1 where the image stays, 0 in a box of the area 1 - share around a random centre: (b,) -> (b, 1, s, s)."""
+    half = (size * (1 - shares).sqrt() / 2)[:, None]
+    centre = draw((2, len(shares), 1), generator, shares.device) * size
+    places = torch.arange(size, device=shares.device) + 0.5
+    inside = (places >= centre - half) & (places < centre + half)  # (2, b, s)
+    return (~(inside[0, :, None, :, None] & inside[1, :, None, None, :])).float()
+
+
+def _one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    # F.one_hot reads the largest label back to the host.
+    return torch.zeros(len(labels), num_classes, device=labels.device).scatter_(1, labels[:, None], 1.0)

@@ -1,0 +1,155 @@
+"""The images of a spec as bytes in memory, split into training, validation and test."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.datasets import DataError, check_ready
+from core.downloads import CATALOGUE, folder_of
+from core.imagefolder import Pixels, cached_images, digest_of, list_images
+from core.spec import DataSpec
+from core.splits import Split, split
+
+Triple = tuple[float, float, float]
+
+_RESIZE_CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images as bytes, (n, 3, size, size) uint8 in channels_last order, and their classes, (n,) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (b, 3, size, size) and labels (b,) at `places` (b,), ten times as fast as indexing."""
+        # One image lies in one piece in channels_last order: index_select then copies whole images.
+        chosen = self.images.permute(0, 2, 3, 1).index_select(0, places)
+        return chosen.permute(0, 3, 1, 2), self.labels.index_select(0, places)
+
+    def to(self, device: torch.device | str) -> ImageSet:
+        return ImageSet(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set that is split and ready to train on; `mean` and `std` (0 to 1) are of the training part."""
+
+    train: ImageSet
+    val: ImageSet
+    test: ImageSet
+    class_names: tuple[str, ...]
+    mean: Triple
+    std: Triple
+    fingerprint: str
+
+    def to(self, device: torch.device | str) -> Data:
+        parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
+        return replace(self, **parts)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """All images (n, h, w, 3) with labels (n,); the last `num_test` are the set's own test images, if it has some."""
+
+    images: Pixels
+    labels: npt.NDArray[np.int64]
+    num_test: int
+    class_names: tuple[str, ...]
+    digest: str
+
+
+def load_data(spec: DataSpec) -> Data:
+    """Reads, resizes and splits; the same spec and files give the same data everywhere. Raises `DataError`."""
+    check_ready(spec)
+    readers = {"digits": _read_digits, "folder": _read_folder, "cifar10": _read_cifar, "cifar100": _read_cifar}
+    source = readers[spec.dataset](spec)
+    num_own = len(source.labels) - source.num_test
+    parts = split(spec, source.labels[:num_own], len(source.class_names), has_test=source.num_test > 0)
+    if source.num_test:
+        parts = replace(parts, test=np.arange(num_own, len(source.labels)))
+    train, val, test = (_pick(source, places, spec.image_size) for places in (parts.train, parts.val, parts.test))
+    mean, std = measure(train.images)
+    return Data(train, val, test, source.class_names, mean, std, _fingerprint(source, parts, spec))
+
+
+def measure(images: Tensor) -> tuple[Triple, Triple]:
+    """Mean and standard deviation of each channel of (n, 3, s, s) bytes, on the scale 0 to 1.
+
+    Added up in whole numbers, so the result is exact and does not depend on threads or machines.
+    """
+    count, total, squares = images[:, 0].numel(), [0, 0, 0], [0, 0, 0]
+    for chunk in torch.split(images, _RESIZE_CHUNK):
+        for channel in range(3):
+            values = np.bincount(chunk[:, channel].reshape(-1).numpy(), minlength=256)
+            total[channel] += int(values @ np.arange(256))
+            squares[channel] += int(values @ np.arange(256) ** 2)
+    means = [value / count for value in total]
+    # A channel that never changes would divide by zero.
+    stds = [max(square / count - mean**2, 0.0) ** 0.5 / 255 or 1.0 for square, mean in zip(squares, means, strict=True)]
+    return (means[0] / 255, means[1] / 255, means[2] / 255), (stds[0], stds[1], stds[2])
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Bilinear, with antialiasing where it shrinks: (n, 3, h, w) bytes -> (n, 3, size, size) bytes."""
+    if images.shape[2:] == (size, size):
+        return images
+    parts = [
+        F.interpolate(part, (size, size), mode="bilinear", antialias=True)
+        for part in torch.split(images, _RESIZE_CHUNK)
+    ]
+    return torch.cat(parts).contiguous(memory_format=torch.channels_last)
+
+
+def _pick(source: _Source, places: npt.NDArray[np.int64], size: int) -> ImageSet:
+    images = torch.from_numpy(source.images[places]).permute(0, 3, 1, 2)  # (n, 3, h, w), channels last in memory
+    return ImageSet(resize(images, size), torch.from_numpy(source.labels[places]))
+
+
+def _fingerprint(source: _Source, parts: Split, spec: DataSpec) -> str:
+    digest = hashlib.sha256(f"{source.digest} {spec.image_size}".encode())
+    for values in (source.labels, parts.train, parts.val, parts.test):
+        digest.update(values.astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _read_digits(spec: DataSpec) -> _Source:
+    from sklearn.datasets import load_digits  # half a second that the other data sets need not wait for
+
+    digits = load_digits()
+    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8), from 0..16
+    images = np.repeat(grey[..., None], 3, axis=3)
+    names = tuple(str(name) for name in digits.target_names)
+    return _Source(images, digits.target.astype(np.int64), 0, names, digest_of(images))
+
+
+def _read_folder(spec: DataSpec) -> _Source:
+    listing = list_images(spec.folder)
+    images, digest = cached_images(listing, spec.image_size)
+    labels = np.array([file.label for file in listing.files], dtype=np.int64)
+    return _Source(images, labels, len(listing.test or ()), listing.classes, digest)
+
+
+def _read_cifar(spec: DataSpec) -> _Source:
+    from torchvision.datasets import CIFAR10, CIFAR100  # a second that the other data sets need not wait for
+
+    kind, folder = {"cifar10": CIFAR10, "cifar100": CIFAR100}[spec.dataset], folder_of(spec.dataset)
+    try:
+        own, test = kind(folder, train=True), kind(folder, train=False)
+    except (OSError, RuntimeError, ValueError) as error:
+        title = CATALOGUE[spec.dataset].title
+        raise DataError(f"The files of {title} in {folder} are damaged: delete them and download again.") from error
+    images = np.concatenate([own.data, test.data])
+    labels = np.array([*own.targets, *test.targets], dtype=np.int64)
+    return _Source(images, labels, len(test), tuple(own.classes), digest_of(images))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from pathlib import Path
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
@@ -28,7 +27,7 @@ def identify(pid: int) -> dict[str, Any] | None:
         return None
     if fields[0] in "ZX":
         return None
-    return {"pid": pid, "started": int(fields[19]), "boot": boot_id(), "host": socket.gethostname()}
+    return {"pid": pid, "started": int(fields[19]), "boot": boot_id(), "host": host_name()}
 
 
 def _identify_by_psutil(pid: int) -> dict[str, Any] | None:
@@ -41,7 +40,11 @@ def _identify_by_psutil(pid: int) -> dict[str, Any] | None:
         started = int(process.create_time() * 1000)
     except psutil.Error:
         return None
-    return {"pid": pid, "started": started, "boot": boot_id(), "host": socket.gethostname()}
+    return {"pid": pid, "started": started, "boot": boot_id(), "host": host_name()}
+
+
+def host_name() -> str:
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
 
 
 def boot_id() -> str:

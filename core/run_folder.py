@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections import deque
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,7 +24,6 @@ from core.spec import RunSpec
 
 State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
 ENDS = ("finished", "failed", "stopped", "pruned")
-ID_PATTERN = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{6}")
 MAX_TEXT = {"name": 200, "note": 20_000}
 MAX_TAGS, MAX_TAG = 50, 60
 CURVE_POINTS = 40
@@ -41,7 +39,6 @@ COLUMNS = (
     "images_per_second",
     "seconds",
 )
-PROJECT = Path(__file__).resolve().parent.parent
 
 
 class RunNotFoundError(LookupError):
@@ -53,11 +50,6 @@ RunNotFound = RunNotFoundError
 
 class DamagedRunError(Exception):
     """A run's own files cannot be read; the message says which and why."""
-
-
-def runs_folder() -> Path:
-    """Where all runs are kept: RESNET_LAB_RUNS, or `runs/` beside the code."""
-    return Path(os.environ.get("RESNET_LAB_RUNS") or PROJECT / "runs").absolute()
 
 
 @dataclass(frozen=True)
@@ -206,7 +198,7 @@ class Run:
         # The worker may have written its end and gone between the two looks.
         if ended := self._read_end():
             return ended
-        return "queued" if slots.launched_lately(self.path) else "interrupted"
+        return "queued" if slots.is_starting(self.path) else "interrupted"
 
     def _read_end(self) -> State | None:
         end = self.end()

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.run_folder import ENDS, ID_PATTERN, Run, RunSummary, runs_folder, summarize
+from core.folders import ID_PATTERN, runs_folder
+from core.run_folder import ENDS, Run, RunSummary, summarize
 
 # A change within the same tick of the file system's clock would leave the same time behind.
 SETTLED_NS = 200_000_000

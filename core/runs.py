@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core import files
+from core import files, slots
+from core.folders import ID_PATTERN, runs_folder
 from core.locks import RunsFolderError, hold, require_locks
 from core.run_folder import (
     ENDS,
-    ID_PATTERN,
     About,
     CheckpointFile,
     DamagedRunError,
@@ -24,7 +24,6 @@ from core.run_folder import (
     RunNotFoundError,
     RunSummary,
     State,
-    runs_folder,
 )
 from core.run_list import list_runs
 from core.spec import RunSpec
@@ -105,7 +104,7 @@ def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
         aside.mkdir()
         files.write_bytes(aside / "spec.json", spec.model_dump_json(indent=1).encode() + b"\n")
         named.write(aside / "about.json")
-        (aside / "launched").touch()
+        slots.mark_launch(aside)
         os.rename(aside, folder / run_id)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)

@@ -13,6 +13,7 @@ import os
 import time
 from pathlib import Path
 
+from core import processes
 from core.locks import FileLock, hold, is_locked
 
 LAUNCH_SECONDS = 10.0  # as long as this a worker may take from its launch to holding its lock
@@ -101,19 +102,37 @@ def _queue_lock(runs: Path) -> FileLock:
     return hold(queue_folder(runs) / ".lock")
 
 
-def launched_lately(folder: Path) -> bool:
-    """Whether the run's worker may still be on its way to its lock."""
+def mark_launch(folder: Path, pid: int | None = None) -> None:
+    """Notes that a worker is on its way, then which process it is; the worker removes the note once it is there."""
+    path = folder / "launched"
+    if pid is None:
+        path.write_bytes(b"")
+        return
     try:
-        launched = os.stat(folder / "launched").st_mtime
+        # Not made anew: a quick worker has removed it already.
+        fd = os.open(path, os.O_WRONLY)
+    except FileNotFoundError:
+        return
+    with open(fd, "wb") as file:
+        file.write(json.dumps(processes.identify(pid)).encode())
+
+
+def is_starting(folder: Path) -> bool:
+    """Whether the run's worker is on its way to its lock."""
+    path = folder / "launched"
+    try:
+        launched, noted = os.stat(path).st_mtime, path.read_bytes()
     except OSError:
         return False
+    if noted.endswith(b"}"):
+        return processes.is_same(json.loads(noted))
     # A clock that was set back must not make a launch last for hours, hence the distance either way.
     return abs(time.time() - launched) < LAUNCH_SECONDS
 
 
 def is_waiting(runs: Path, run_id: str) -> bool:
     """Whether a ticket's run has a worker, or one that is just starting."""
-    return is_locked(runs / run_id / "run.lock") or launched_lately(runs / run_id)
+    return is_locked(runs / run_id / "run.lock") or is_starting(runs / run_id)
 
 
 def count_slots(runs: Path, device: str) -> int:

@@ -1,0 +1,239 @@
+"""Starts, stops, resumes and deletes runs; names the worker, never imports it: torch stays out of this process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from core import files, slots
+from core.devices import list_device_ids
+from core.folders import PROJECT, runs_folder
+from core.locks import FileLock, hold
+from core.parse import apply_settings, parse_spec
+from core.runs import About, Run, RunNotFound, RunsFolderError, open_run, publish_run
+from core.spec import RunSpec
+
+MAX_SEEDS = 100
+STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
+
+
+class LauncherError(Exception):
+    """What was asked cannot be done to this run; the message is a sentence for a person."""
+
+
+def start_run(
+    spec: RunSpec,
+    *,
+    name: str = "",
+    tags: Sequence[str] = (),
+    priority: int = 0,
+    click_key: str = "",
+    started_by: str = "",
+) -> str:
+    """Makes a run and starts its worker; the same click starts one, however often it arrives.
+
+    Raises RunsFolderError, ValueError for a name or tag that is too long, LauncherError where no process can start.
+    """
+    about = About(name=name, tags=tuple(tags), priority=priority, started_by=started_by)
+    run_id, made = publish_run(spec, about, click_key)
+    if made:
+        run = open_run(run_id)
+        with _control(run):
+            _launch(run)
+    return run_id
+
+
+def start_seeds(
+    spec: RunSpec,
+    n: int,
+    *,
+    name: str = "",
+    tags: Sequence[str] = (),
+    priority: int = 0,
+    click_key: str = "",
+    started_by: str = "",
+) -> list[str]:
+    """The same spec with n seeds, counted up from its own: n runs in the queue, named by their seed."""
+    if not 1 <= n <= MAX_SEEDS:
+        raise ValueError(f"1 to {MAX_SEEDS} seeds at once")
+    ids = []
+    for seed in range(spec.train.seed, spec.train.seed + n):
+        # Checked again, because the last seed may lie beyond the range.
+        seeded = parse_spec(apply_settings(spec.model_dump(mode="json"), [f"train.seed={seed}"]))
+        ids.append(
+            start_run(
+                seeded,
+                name=f"{name} seed {seed}".strip(),
+                tags=tags,
+                priority=priority,
+                click_key=f"{click_key}#{seed}" if click_key else "",
+                started_by=started_by,
+            )
+        )
+    return ids
+
+
+def resume_run(run_id: str) -> None:
+    """Puts a stopped, failed or interrupted run back into the queue. Raises RunNotFound, LauncherError."""
+    run = open_run(run_id)
+    with _control(run):
+        state = run.state()
+        if state == "damaged":
+            raise LauncherError(f"This run is damaged and cannot be resumed: {run.damage()}")
+        if state in ("queued", "running"):
+            raise LauncherError(f"This run is already {state}.")
+        if state in ("finished", "pruned"):
+            raise LauncherError(f"This run is {state}: there is nothing left to train.")
+        # Its worker has written the end, and may be a moment from letting go.
+        if not _wait_until_free(run, 10):
+            raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
+        # In this order the folder says at every moment what is true: ended or interrupted, then queued.
+        _set_aside(run.path / "environment.json")
+        (run.path / "stop").unlink(missing_ok=True)
+        slots.mark_launch(run.path)
+        (run.path / "end.json").unlink(missing_ok=True)
+        files.sync_folder(run.path)
+        _launch(run)
+
+
+def _set_aside(path: Path) -> None:
+    """Keeps what an earlier process wrote, as environment-1.json and on."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    if path.exists():
+        os.rename(path, aside)
+
+
+def request_stop(run_id: str) -> bool:
+    """Asks a run to stop after its current step, with a checkpoint; False where it is over already."""
+    run = open_run(run_id)
+    with _control(run):
+        if run.state() not in ("queued", "running"):
+            return False
+        (run.path / "stop").touch()
+        return True
+
+
+def kill_run(run_id: str) -> bool:
+    """Ends a run's process at once; what it trained since its last checkpoint is lost.
+
+    False, and no signal to anyone, where the process on record is not, or no longer, this run's worker.
+    """
+    run = open_run(run_id)
+    with _control(run):
+        if not run.is_alive():
+            return False
+        (run.path / "stop").touch()
+        return run.kill() and _wait_until_free(run, 5)
+
+
+def run_next(run_id: str) -> bool:
+    """Moves a waiting run to the head of the queue; False where it does not wait."""
+    run = open_run(run_id)
+    priority = slots.move_to_head(runs_folder(), run_id)
+    if priority is None:
+        return False
+    run.update_about(priority=priority)
+    return True
+
+
+def delete_run(run_id: str) -> None:
+    """Stops a run if it trains, then removes it: moved away in one step, so that nobody ever sees half of it.
+
+    Raises RunNotFound, LauncherError where its process does not end.
+    """
+    run = open_run(run_id)
+    trash = runs_folder() / ".trash"
+    with _control(run), FileLock(run.path / "run.lock") as lock:
+        if run.is_alive() or slots.is_starting(run.path):
+            (run.path / "stop").touch()
+        # Held, so that no worker that was just launched can start on a folder that is going away.
+        if not lock.acquire(STOP_SECONDS) and not (run.kill() and lock.acquire(5)):
+            raise LauncherError("This run's process does not end, so the run was kept. Try again in a moment.")
+        slots.leave_queue(runs_folder(), run_id)
+        trash.mkdir(exist_ok=True)
+        os.rename(run.path, trash / f"{run_id}-{time.time_ns()}")
+    shutil.rmtree(trash, ignore_errors=True)
+
+
+@contextmanager
+def _control(run: Run) -> Iterator[None]:
+    """One start, stop, resume or delete of a run at a time. Raises RunNotFound where it was deleted meanwhile."""
+    try:
+        with hold(run.path / "control.lock"):
+            yield
+    except FileNotFoundError:
+        raise RunNotFound(f"There is no run {run.id}.") from None
+    except OSError as error:
+        raise LauncherError(f"The run's folder cannot be written: {error.strerror}.") from error
+
+
+def _wait_until_free(run: Run, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while run.is_alive():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _launch(run: Run) -> None:
+    """Queues the run and starts its worker in a session of its own, which outlives this process and its terminal."""
+    slots.enqueue(runs_folder(), run.id, run.spec.train.device, run.about.priority)
+    try:
+        with open(run.path / "log.txt", "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "core.worker", run.id],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=PROJECT,
+                env=_environment(),
+                start_new_session=True,
+            )
+    except OSError as error:
+        slots.leave_queue(runs_folder(), run.id)
+        (run.path / "launched").unlink(missing_ok=True)
+        raise LauncherError(f"The run was made, but its process could not start: {error.strerror}.") from error
+    slots.mark_launch(run.path, process.pid)
+    # Waits for its end, or a killed worker would stay a zombie for as long as this process lives.
+    threading.Thread(target=process.wait, name=f"reaper of {run.id}", daemon=True).start()
+
+
+def _environment() -> dict[str, str]:
+    moved = {
+        name: str(Path(os.environ[name]).absolute())
+        for name in ("RESNET_LAB_DATA", "RESNET_LAB_IMAGES")
+        if os.environ.get(name)
+    }
+    return {
+        **os.environ,
+        **moved,
+        "RESNET_LAB_RUNS": str(runs_folder()),
+        # A waiting worker shall not load NVML to count what is known here.
+        "RESNET_LAB_DEVICES": ",".join(list_device_ids()),
+        # torch numbers GPUs as NVML does.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+__all__ = [
+    "LauncherError",
+    "RunsFolderError",
+    "delete_run",
+    "kill_run",
+    "request_stop",
+    "resume_run",
+    "run_next",
+    "start_run",
+    "start_seeds",
+]

@@ -33,9 +33,7 @@ STATES: dict[str, StateLook] = {
     "failed": StateLook("Failed", ":material/error:", "red", "Ended with an error."),
     "stopped": StateLook("Stopped", ":material/stop_circle:", "orange", "Stopped on request; can be resumed."),
     "pruned": StateLook("Pruned", ":material/content_cut:", "violet", "Ended early by its study."),
-    "interrupted": StateLook(
-        "Interrupted", ":material/power_off:", "orange", "Its process is gone; can be resumed."
-    ),
+    "interrupted": StateLook("Interrupted", ":material/power_off:", "orange", "Its process is gone; can be resumed."),
     "damaged": StateLook("Damaged", ":material/broken_image:", "red", "Its folder cannot be read."),
 }
 STOPPING = StateLook("Stopping", ":material/hourglass_bottom:", "orange", "Finishes its step, then stops.")
@@ -178,6 +176,32 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
   background: var(--lab-faint); }
 .lab-dot.busy { background: var(--lab-accent); }
 .lab-dot.free { background: var(--lab-good); }
+
+/* Build: fields in a grid that wraps, layers as the rows of a table. */
+[class*="st-key-grid_"] { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.25rem, 1fr));
+  gap: 0.5rem 1rem; align-items: start; }
+[class*="st-key-grid_"] > * { width: 100% !important; min-width: 0; }
+.st-key-layer_head, [class*="st-key-layer_row_"] { display: grid; align-items: center; gap: 0 0.5rem;
+  grid-template-columns: 1rem repeat(5, minmax(0, 1fr)) 1.75rem 1.75rem; }
+.st-key-layer_head > *, [class*="st-key-layer_row_"] > * { width: 100% !important; min-width: 0; }
+.st-key-layer_head p { color: var(--lab-muted); white-space: nowrap; }
+[class*="st-key-layer_row_"] > :has(.lab-problem) { grid-column: 2 / -1; }
+[class*="st-key-layer_row_"] .lab-problem { margin: 0; }
+[class*="st-key-layer_row_"] button [data-testid="stMarkdownContainer"] { display: none; }
+.stApp [data-testid="stNumberInputStepUp"], .stApp [data-testid="stNumberInputStepDown"] { display: none; }
+.lab-drawing { overflow-x: auto; }
+.lab-drawing svg { display: block; width: 100%; min-width: 30rem; height: auto; font-family: inherit; }
+.lab-big { font-size: 1.9rem; font-weight: 600; line-height: 1.1; letter-spacing: -0.02em;
+  font-variant-numeric: tabular-nums; }
+.lab-facts { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; }
+.lab-facts div { white-space: nowrap; color: var(--lab-muted); font-size: 0.857rem; }
+.lab-facts b { color: var(--lab-text); font-weight: 600; font-variant-numeric: tabular-nums; }
+.lab-stale { opacity: 0.45; filter: grayscale(1); }
+@media (min-width: 900px) {
+  [data-testid="stColumn"]:has(> div > .st-key-cost_panel), [data-testid="stColumn"]:has(.st-key-cost_panel) {
+    position: sticky; top: 4.25rem; align-self: flex-start; }
+}
+
 @media (max-width: 760px) {
   .stMainBlockContainer { padding-left: 0.9rem; padding-right: 0.9rem; }
   .lab-status .lab-wide { display: none; }

@@ -1,0 +1,112 @@
+"""Build: shape a network, see what it costs while it changes, and start training it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.devices import list_devices
+from core.fields import differing, fields_of
+from core.presets import PRESETS
+from pages.parts.address import NOTICE_KEY, read_address, write_address
+from pages.parts.cost_panel import show_cost
+from pages.parts.draft import WIDGETS, Draft, open_draft
+from pages.parts.exchange import show_export, show_import
+from pages.parts.form import count_changed, folded_names, show_fields, show_layers
+from pages.parts.frame import was_entered
+from pages.parts.samples import show_samples
+from pages.parts.start_panel import enter_page, show_start
+
+COLUMNS = [7, 5]
+PRESET_KEY = f"{WIDGETS}preset"
+
+
+def show_presets(draft: Draft) -> None:
+    """Where to start from, with the source of its numbers and what has been changed since."""
+    if PRESET_KEY not in st.session_state:
+        st.session_state[PRESET_KEY] = draft.preset or None
+    st.selectbox(
+        "Start from",
+        list(PRESETS),
+        index=None,
+        key=PRESET_KEY,
+        format_func=lambda name: PRESETS[name].title,
+        placeholder="A preset",
+        on_change=lambda: _take_preset(draft, st.session_state[PRESET_KEY]),
+        width=260,
+    )
+
+
+def _take_preset(draft: Draft, name: str | None) -> None:
+    if name:
+        draft.replace(PRESETS[name].spec, name)
+
+
+def show_preset_note(draft: Draft) -> None:
+    if not draft.preset:
+        return
+    preset = PRESETS[draft.preset]
+    st.caption(f"{preset.source} {preset.note}")
+    changed = differing([preset.spec, draft.good])
+    if changed:
+        st.button(
+            f"Back to {preset.title} ({len(changed)} changed)",
+            key="reset",
+            type="tertiary",
+            icon=":material/undo:",
+            on_click=_take_preset,
+            args=(draft, draft.preset),
+            help="Changed: " + ", ".join(changed[:12]) + ("…" if len(changed) > 12 else ""),
+        )
+
+
+def show_section(draft: Draft, section: str, title: str, choices: dict[str, list[str]] | None = None) -> None:
+    """One group of fields: the basics in sight, the rest folded unless something is wrong there."""
+    st.html(f'<h3 class="lab-heading">{title}</h3>')
+    if section == "model":
+        show_layers(draft)
+    basic = [field.name for field in fields_of(section) if field.basic and field.kind != "layers"]
+    with st.container(key=f"grid_{section}"):
+        show_fields(draft, section, basic, choices)
+    folded = folded_names(section, basic)
+    changed = count_changed(draft, section, folded)
+    wrong = any(draft.problems_at(f"{section}.{name}") for name in folded)
+    label = f"More · {changed} set" if changed else "More"
+    with (
+        st.expander(label, expanded=wrong, key=f"more_{section}_{wrong}", type="compact"),
+        st.container(key=f"grid_more_{section}"),
+    ):
+        show_fields(draft, section, folded, choices)
+
+
+draft = open_draft()
+enter_page(anew=was_entered("build"))
+read_address(draft)
+draft.check()
+
+if notice := st.session_state.get(NOTICE_KEY):
+    st.error(notice, icon=":material/link_off:")
+
+top_left, top_right = st.columns(COLUMNS, gap="large", vertical_alignment="bottom")
+with top_left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    show_presets(draft)
+    show_import(draft)
+    show_export(draft)
+with top_right:
+    show_start(draft)
+
+left, right = st.columns(COLUMNS, gap="large")
+with left:
+    show_preset_note(draft)
+    show_section(draft, "model", "Network")
+    data, augment = st.columns(2, gap="large")
+    with data:
+        show_section(draft, "data", "Data")
+    with augment:
+        show_section(draft, "augment", "Augmentation")
+    devices = ["auto", *(device.id for device in list_devices())]
+    show_section(draft, "train", "Training", {"device": devices})
+with right, st.container(key="cost_panel", gap="small"):
+    show_cost(draft)
+    show_samples(draft.good)
+
+write_address(draft)

@@ -1,0 +1,203 @@
+"""The form of a spec: every widget is made from its field in `core.fields`, so no range or help is repeated here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.fields import SpecField, fields_of
+from core.spec import CHOICE_LABELS
+from pages.parts.draft import WIDGETS, Draft, max_layers
+from pages.parts.style import show_problem
+
+# Arrow keys step from one odd size to the next.
+ODD_FIELDS = {"filter_size", "skip_kernel", "stem_filter"}
+# Counted by the draft, so there is nothing to fill in.
+COUNTED_FIELDS = {"folder_classes"}
+# Shares up to here are set with a slider; longer or finer ranges are typed.
+SLIDER_HIGH = 0.95
+
+
+def show_fields(
+    draft: Draft, section: str, names: Sequence[str], choices: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Widgets for fields of one section, in a grid that wraps; fields without an effect are left out.
+
+    `choices` offers values for text fields, by name: the devices of this machine.
+    """
+    fields = {field.name: field for field in fields_of(section)}
+    for name in names:
+        if fields[name].applies(draft.values[section]):
+            with st.container(gap="xsmall"):
+                _show_field(draft, section, fields[name], (choices or {}).get(name))
+
+
+def folded_names(section: str, basic: Sequence[str]) -> list[str]:
+    """The section's fields that are not in sight."""
+    shown_elsewhere = {*basic, *COUNTED_FIELDS}
+    return [field.name for field in fields_of(section) if field.name not in shown_elsewhere and field.kind != "layers"]
+
+
+def count_changed(draft: Draft, section: str, names: Sequence[str]) -> int:
+    """How many of these fields have an effect and differ from their defaults."""
+    fields = {field.name: field for field in fields_of(section)}
+    values = draft.values[section]
+    return sum(fields[n].applies(values) and values[n] != _as_json(fields[n].default) for n in names)
+
+
+def _as_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _show_field(draft: Draft, section: str, field: SpecField, choices: Sequence[str] | None) -> None:
+    key = f"{WIDGETS}{section}.{field.name}"
+    _seed(key, _shown(field, draft.values[section][field.name]))
+    label = f"{field.label} ({field.unit})" if field.unit else field.label
+    _make_widget(field, label, key, choices, on_change=_commit, args=(draft, key, section, field))
+    for problem in draft.problems_at(f"{section}.{field.name}"):
+        show_problem(say(field.label, problem.message))
+
+
+def say(label: str, message: str) -> str:
+    """A field's problem as a sentence: Epochs must be at least 1."""
+    joint = " " if message.startswith(("must ", "is ", "makes ", "leaves ")) else ": "
+    return f"{label}{joint}{message}."
+
+
+def _seed(key: str, value: Any) -> None:
+    """The widget's first value. Handing it as `value=` would be ignored once the browser has the widget."""
+    if key not in st.session_state:
+        st.session_state[key] = value
+
+
+def _shown(field: SpecField, value: Any) -> Any:
+    return ", ".join(map(str, value)) if field.kind == "ints" and isinstance(value, list) else value
+
+
+def _commit(draft: Draft, key: str, section: str, field: SpecField) -> None:
+    value = st.session_state[key]
+    draft.set_value(section, field.name, _read_ints(value) if field.kind == "ints" else value)
+
+
+def _read_ints(text: str) -> list[Any]:
+    """`91, 136` as numbers; what is none stays text, for the check to name it."""
+    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+    return [int(part) if part.isdecimal() else part for part in parts]
+
+
+def _make_widget(field: SpecField, label: str, key: str, choices: Sequence[str] | None, **on: Any) -> None:
+    common: dict[str, Any] = {"key": key, "help": _help(field), **on}
+    if field.kind == "bool":
+        st.toggle(label, **common)
+    elif field.kind == "choice" or choices:
+        st.selectbox(label, _options(choices or field.choices, key), format_func=_label_choice, **common)
+    elif field.kind in ("text", "ints"):
+        st.text_input(label, **common)
+    elif field.kind == "float" and field.low is not None and (field.high or 1) <= SLIDER_HIGH and not field.log:
+        st.slider(label, float(field.low), float(field.high or 1), step=0.01, format="%.2f", **common)
+    else:
+        _make_number(field, label, common)
+
+
+def _make_number(field: SpecField, label: str, common: dict[str, Any]) -> None:
+    # No bounds are handed on: the browser would silently keep the old number, the check says what is wrong.
+    if field.kind == "int":
+        st.number_input(label, value=None, step=2 if field.name in ODD_FIELDS else 1, **common)
+    else:
+        st.number_input(label, value=None, step=1e-4 if field.log else 0.05, format="%.6g", **common)
+
+
+def _options(choices: Sequence[str], key: str) -> list[str]:
+    """The choices, and the present value where it is none of them: cuda:1 on a machine without it."""
+    present = st.session_state[key]
+    return list(dict.fromkeys([*choices, present]))
+
+
+def _label_choice(value: str) -> str:
+    return CHOICE_LABELS.get(value, value)
+
+
+def _help(field: SpecField) -> str:
+    if field.kind not in ("int", "float"):
+        return field.help
+    return f"{field.help} From {field.low:,g} to {field.high:,g}."
+
+
+# Layers ----------------------------------------------------------------------------------------------------------
+
+
+def show_layers(draft: Draft) -> None:
+    """The block layers as a table: a row a layer, with its problems below it."""
+    fields = fields_of("layers[]")
+    with st.container(key="layers", gap="xxsmall"):
+        with st.container(key="layer_head"):
+            st.html("<span></span>")
+            for field in fields:
+                symbol = f" {field.symbol}" if field.symbol else ""
+                st.markdown(f":small[{field.label}{symbol}]", help=_help(field))
+        for place, row in enumerate(list(draft.rows)):
+            _show_layer(draft, place, row, fields)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Add layer",
+                key="add_layer",
+                icon=":material/add:",
+                type="tertiary",
+                on_click=draft.add_layer,
+                disabled=len(draft.rows) >= max_layers(),
+                help="Twice the channels of the last one, on half the map.",
+            )
+    for problem in draft.problems:
+        if problem.path == "model.layers":
+            show_problem(say("The network", problem.message))
+
+
+def _show_layer(draft: Draft, place: int, row: int, fields: Sequence[SpecField]) -> None:
+    with st.container(key=f"layer_row_{row}"):
+        st.html(f'<span class="lab-muted lab-num">{place + 1}</span>')
+        for field in fields:
+            key = f"{WIDGETS}layer{row}.{field.name}"
+            _seed(key, draft.layers[place][field.name])
+            _make_number(
+                field,
+                f"Layer {place + 1} {field.label.lower()}",
+                {
+                    "key": key,
+                    "label_visibility": "collapsed",
+                    "on_change": _commit_layer,
+                    "args": (draft, key, row, field.name),
+                },
+            )
+        _show_layer_actions(draft, place, row)
+        for field in fields:
+            for problem in draft.problems_at(f"model.layers[{place}].{field.name}"):
+                show_problem(say(f"Layer {place + 1}: {field.label.lower()}", problem.message))
+
+
+def _show_layer_actions(draft: Draft, place: int, row: int) -> None:
+    st.button(
+        "Duplicate",
+        key=f"duplicate_{row}",
+        icon=":material/content_copy:",
+        type="tertiary",
+        help=f"Duplicate layer {place + 1}",
+        on_click=draft.duplicate_layer,
+        args=(row,),
+        disabled=len(draft.rows) >= max_layers(),
+    )
+    st.button(
+        "Remove",
+        key=f"remove_{row}",
+        icon=":material/close:",
+        type="tertiary",
+        help=f"Remove layer {place + 1}",
+        on_click=draft.remove_layer,
+        args=(row,),
+        disabled=len(draft.rows) == 1,
+    )
+
+
+def _commit_layer(draft: Draft, key: str, row: int, name: str) -> None:
+    draft.set_layer(row, name, st.session_state[key])

@@ -1,0 +1,118 @@
+"""A compact drawing of a network: every stage as a box, tall as its map and wide as its channels, with both written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from core.cost import Cost, LayerCost
+from core.spec import CHOICE_LABELS, RunSpec
+
+WIDTH, HEIGHT = 560, 168
+GROUND = 116  # baseline of the boxes
+MAX_BOX, MIN_BOX = 64.0, 12.0
+MAX_BLOCKS_DRAWN = 5
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One box of the drawing; `blocks` is 0 where there are none."""
+
+    name: str
+    channels: int
+    map_size: int
+    blocks: int
+    detail: str
+
+
+def stages_of(spec: RunSpec, cost: Cost) -> list[Stage]:
+    """Image, stem, block layers, pooling and classes, with the map that leaves each."""
+    model = spec.model
+    stem, *layers, head = cost.layers
+    stages = [Stage("image", 3, spec.data.image_size, 0, "")]
+    stages.append(_stage("stem", stem, 0, f"convolution {model.stem_filter}×{model.stem_filter}"))
+    for place, (layer, row) in enumerate(zip(model.layers, layers, strict=True)):
+        detail = (
+            f"{layer.blocks} {CHOICE_LABELS[model.block].lower()} blocks, filter {layer.filter_size}, "
+            f"skip kernel {layer.skip_kernel}, stride {layer.stride}"
+        )
+        stages.append(_stage(f"layer {place + 1}", row, layer.blocks, detail))
+    pool = f"{CHOICE_LABELS[model.pool_kind].lower()} pooling {model.pool_size}×{model.pool_size}"
+    stages.append(_stage("pool", head, 0, pool))
+    stages.append(Stage("classes", spec.data.num_classes, 1, 0, "linear layer"))
+    return stages
+
+
+def _stage(name: str, row: LayerCost, blocks: int, detail: str) -> Stage:
+    return Stage(name, row.channels, row.map_size, blocks, detail)
+
+
+def draw_network(spec: RunSpec, cost: Cost) -> str:
+    """The drawing as SVG; its colours are the page's CSS variables, so it follows the theme."""
+    stages = stages_of(spec, cost)
+    step = WIDTH / len(stages)
+    largest = max(stage.map_size for stage in stages)
+    boxes = [
+        _draw_stage(stage, step * (place + 0.5), step, largest, model_has_skip=stage.blocks > 0)
+        for place, stage in enumerate(stages)
+    ]
+    arrows = [_draw_arrow(step * place, GROUND) for place in range(1, len(stages))]
+    title = "Network: " + ", ".join(f"{s.name} {s.channels}×{s.map_size}×{s.map_size}" for s in stages)
+    return (
+        f'<div class="lab-drawing"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'
+        f"{''.join(arrows)}{''.join(boxes)}</svg></div>"
+    )
+
+
+def _draw_arrow(x: float, y: float) -> str:
+    return f'<path d="M{x - 3:.1f} {y - 3} l3.5 3 l-3.5 3" fill="none" stroke="var(--lab-faint)" />'
+
+
+def _draw_stage(stage: Stage, centre: float, step: float, largest: int, *, model_has_skip: bool) -> str:
+    # The square root keeps a 2x2 map visible beside a 256x256 one.
+    height = max(MIN_BOX, MAX_BOX * math.sqrt(stage.map_size / largest))
+    room = step - 10
+    width = min(room, max(6.0, room * math.log2(stage.channels + 1) / 12))
+    parts = [f"<title>{stage.name}: {stage.detail or 'input'}, {stage.channels} channels</title>"]
+    if model_has_skip:
+        parts += _draw_blocks(stage, centre, width, height)
+    else:
+        parts.append(_box(centre - width / 2, GROUND - height / 2 - 20, width, height, "var(--lab-line)"))
+    size = f"{stage.map_size}×{stage.map_size}" if stage.name != "classes" else "linear"
+    small = step < 48
+    parts.append(_text(centre, GROUND + 22, str(stage.channels), "var(--lab-text)", 12, bold=True))
+    parts.append(_text(centre, GROUND + 35, size, "var(--lab-muted)", 9 if small else 10.5))
+    name = stage.name.replace("layer ", "L") if small else stage.name
+    parts.append(_text(centre, GROUND + 48, name, "var(--lab-muted)", 9 if small else 10.5))
+    return f"<g>{''.join(parts)}</g>"
+
+
+def _draw_blocks(stage: Stage, centre: float, width: float, height: float) -> list[str]:
+    """The blocks side by side, an arc over each for its skip connection; many are drawn as a few and counted."""
+    drawn = min(stage.blocks, MAX_BLOCKS_DRAWN)
+    gap = 2.0
+    each = max(2.0, (width - gap * (drawn - 1)) / drawn)
+    left, top = centre - (each * drawn + gap * (drawn - 1)) / 2, GROUND - 20 - height / 2
+    parts = []
+    for place in range(drawn):
+        x = left + place * (each + gap)
+        parts.append(_box(x, top, each, height, "var(--lab-accent)"))
+        parts.append(
+            f'<path d="M{x + 0.5:.1f} {top - 2:.1f} q{each / 2 - 0.5:.1f} -8 {each - 1:.1f} 0" fill="none" '
+            f'stroke="var(--lab-faint)" />'
+        )
+    parts.append(_text(centre, top - 10, f"×{stage.blocks}", "var(--lab-muted)", 10.5))
+    return parts
+
+
+def _box(x: float, y: float, width: float, height: float, stroke: str) -> str:
+    fill = "var(--lab-accent-soft)" if "accent" in stroke else "var(--lab-panel)"
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="1.5" fill="{fill}" '
+        f'stroke="{stroke}" />'
+    )
+
+
+def _text(x: float, y: float, text: str, fill: str, size: float, *, bold: bool = False) -> str:
+    weight = ' font-weight="600"' if bold else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="{size}" fill="{fill}"{weight}>{text}</text>'

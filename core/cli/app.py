@@ -1,0 +1,69 @@
+"""The commands under their names, and the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from core.cli import data, runs, specs, train
+from core.cli.output import BAD_INPUT, FAILED, CommandError, say
+from core.datafiles import DataError
+from core.locks import RunsFolderError
+from core.parse import SpecError
+
+
+class SentenceGroup(TyperGroup):
+    """Commands whose expected errors end as one sentence on the standard error, never as a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            say(str(error))
+            raise typer.Exit(error.exit_code) from None
+        except (SpecError, DataError, RunsFolderError) as error:
+            say(str(error))
+            raise typer.Exit(BAD_INPUT) from None
+        except (typer.Abort, BrokenPipeError, EOFError):
+            raise
+        except Exception as error:
+            if hasattr(error, "exit_code"):  # typer's own: an exit, or a wrong option, which it tells itself
+                raise
+            if os.environ.get("RESNET_LAB_DEBUG"):
+                traceback.print_exc()
+            say(f"Something went wrong that should not: {type(error).__name__}: {error}")
+            say("RESNET_LAB_DEBUG=1 before the command shows where; please report it.")
+            raise typer.Exit(FAILED) from None
+
+
+app = typer.Typer(
+    cls=SentenceGroup,
+    name="core",
+    help="ResNet Lab without the browser: shape, cost, train, watch and compare residual networks.",
+    epilog="RESNET_LAB_RUNS and RESNET_LAB_DATA name the folders of runs and data sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SHAPE, TRAIN, MANAGE = "Shape a network", "Train it", "Runs, data and devices"
+app.command("presets", rich_help_panel=SHAPE)(specs.list_presets)
+app.command("spec", rich_help_panel=SHAPE)(specs.show_spec)
+app.command("cost", rich_help_panel=SHAPE)(specs.show_cost)
+app.command("fit", rich_help_panel=SHAPE)(specs.fit_spec)
+app.command("train", rich_help_panel=TRAIN)(train.train_run)
+app.command("follow", rich_help_panel=TRAIN)(train.follow_runs)
+app.command("stop", rich_help_panel=TRAIN)(runs.stop_runs)
+app.command("resume", rich_help_panel=TRAIN)(train.resume_runs)
+app.command("next", rich_help_panel=TRAIN)(runs.run_first)
+app.command("runs", rich_help_panel=MANAGE)(runs.list_all)
+app.command("show", rich_help_panel=MANAGE)(runs.show_run)
+app.command("edit", rich_help_panel=MANAGE)(runs.edit_run)
+app.command("delete", rich_help_panel=MANAGE)(runs.delete_runs)
+app.add_typer(data.app, name="data", rich_help_panel=MANAGE)
+app.command("devices", rich_help_panel=MANAGE)(data.list_devices)

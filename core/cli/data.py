@@ -1,0 +1,167 @@
+"""Commands about data sets and devices: `data list`, `data download`, `data delete`, `devices`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from core.cli.output import FAILED, STOPPED, CommandError, make_console, print_json, print_table, say, scaled
+from core.cli.runs import confirm
+from core.cli.source import AsJson
+from core.datafiles import DataError
+
+DataName = Annotated[str, typer.Argument(metavar="NAME", help="cifar10 or cifar100.")]
+
+app = typer.Typer(help="Lists, fetches and deletes data sets.", invoke_without_command=True)
+
+
+@app.callback()
+def data(ctx: typer.Context, as_json: AsJson = False) -> None:
+    if ctx.invoked_subcommand is None:
+        list_data(as_json)
+
+
+@app.command("list")
+def list_data(as_json: AsJson = False) -> None:
+    """Lists the data sets: how many images, whether they are here, and where."""
+    from core.datasets import list_datasets, read_download
+
+    found = [(status, read_download(status.name) if status.download_bytes else None) for status in list_datasets()]
+    if as_json:
+        print_json([{**asdict(status), "download": progress} for status, progress in found])
+        return
+    columns = ("name", "title", "training", "test", "classes", "here", "size", "folder")
+    rows = [
+        (
+            status.name,
+            status.title,
+            f"{status.num_train:,}",
+            f"{status.num_test:,}" if status.num_test else "-",
+            status.num_classes,
+            _presence(status, progress),
+            scaled(status.bytes_on_disk or status.download_bytes, "B") if status.download_bytes else "-",
+            status.path or "-",
+        )
+        for status, progress in found
+    ]
+    print_table(columns, rows, right=("training", "test", "classes", "size"))
+
+
+def _presence(status: Any, progress: Any) -> str:
+    if status.present:
+        return "yes"
+    if progress and progress.state == "running":
+        return f"{progress.done / max(1, progress.total):.0%}"
+    return f"no ({progress.error})" if progress and progress.error else "no"
+
+
+@app.command("download")
+def download_data(
+    name: DataName, quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Shows no progress.")] = False
+) -> None:
+    """Fetches a data set over https, verifies it and unpacks it."""
+    _find(name)
+    try:
+        fetch(name, quiet=quiet)
+    except DataError as error:
+        raise CommandError(str(error), FAILED) from None
+
+
+def fetch(name: str, *, quiet: bool = False) -> None:
+    """Downloads with a progress bar on the standard error; a line every tenth where that is no terminal."""
+    from core.datasets import download
+
+    console = make_console(stderr=True)
+    try:
+        if quiet:
+            download(name)
+        elif console.is_terminal:
+            columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            with Progress(*columns, console=console) as bar:
+                task = bar.add_task("")
+                download(name, lambda done, total: bar.update(task, completed=done, total=total))
+        else:
+            download(name, _Tenths(name))
+    except KeyboardInterrupt:
+        raise CommandError("The download was stopped; nothing was kept.", STOPPED) from None
+    if not quiet:
+        say(f"{name} is here.")
+
+
+class _Tenths:
+    """Reports a download in a log: one line for every tenth."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._told = name, 0
+
+    def __call__(self, done: int, total: int) -> None:
+        tenths = 10 * done // max(1, total)
+        if tenths > self._told:
+            self._told = tenths
+            say(f"{self._name}: {scaled(done, 'B')} of {scaled(total, 'B')}")
+
+
+@app.command("delete")
+def delete_data(
+    name: DataName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")] = False
+) -> None:
+    """Deletes a downloaded data set from the disk."""
+    from core.datasets import delete_dataset
+
+    _find(name)
+    confirm(f"Delete {name} from the disk?", yes)
+    delete_dataset(name)
+    say(f"{name} is deleted.")
+
+
+def _find(name: str) -> None:
+    """Raises CommandError unless this is a data set that is downloaded."""
+    from core.datasets import list_datasets
+
+    known = {status.name: status.download_bytes > 0 for status in list_datasets()}
+    if name not in known:
+        raise CommandError(f"There is no data set {name!r}; there are {', '.join(known)}.")
+    if not known[name]:
+        raise CommandError(f"{name} is built in: it is neither downloaded nor deleted.")
+
+
+def list_devices(
+    slots: Annotated[
+        list[str] | None,
+        typer.Option("--slots", metavar="DEVICE=COUNT", help="Runs that a device takes at once.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists the devices, their memory, and the runs that train on them."""
+    from core import devices
+
+    for setting in slots or ():
+        device, _, count = setting.partition("=")
+        with suppress(ValueError):
+            devices.set_slots(device, int(count))
+            continue
+        raise CommandError(f"--slots {setting}: write a device of this machine and 1 to 64, as in cpu=2.")
+    found = devices.list_devices()
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            device.id,
+            device.name,
+            f"{scaled(device.memory_used, 'B')} of {scaled(device.memory_total, 'B')}"
+            if device.memory_total is not None and device.memory_used is not None
+            else "-",
+            f"{device.utilisation:.0f} %" if device.utilisation is not None else "-",
+            f"{len(device.busy_by)} of {device.slots}",
+            ", ".join(device.busy_by),
+        )
+        for device in found
+    ]
+    print_table(("device", "name", "memory", "use", "slots taken", "runs"), rows, right=("memory", "use"))
+    sys.stdout.flush()

@@ -1,0 +1,175 @@
+"""Following runs in the terminal: it reads their folders and nothing else, so closing the terminal ends no training."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import FrameType
+from typing import Any, Protocol, Self
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from core.cli.output import duration, make_console, number, percent, plain, say
+from core.runs import Run
+
+POLL_SECONDS = 0.2
+LIVE_STATES = ("queued", "running")
+
+
+class Interrupts:
+    """Counts presses of Ctrl+C in place of ending the program; within a `with` statement."""
+
+    def __init__(self) -> None:
+        self.pressed = 0
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._count)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _count(self, number: int, frame: FrameType | None) -> None:
+        self.pressed += 1
+
+
+class Display(Protocol):
+    """Where the course of the runs is shown."""
+
+    def show_epoch(self, run: Run, row: dict[str, Any]) -> None: ...
+
+    def show_state(self, run: Run, state: str, progress: dict[str, Any]) -> None: ...
+
+    def note(self, sentence: str) -> None: ...
+
+
+def follow_runs(runs: Sequence[Run], interrupts: Interrupts, *, stops: bool) -> dict[str, str]:
+    """Shows the runs until all have ended, and returns their states by id.
+
+    With `stops` the first Ctrl+C asks the runs to stop and the second ends them at once; without it the first one only
+    ends the following. A run that is deleted meanwhile has the state "deleted".
+    """
+    states: dict[str, str] = {}
+    shown = {run.id: -1 for run in runs}
+    handled = 0
+    with ExitStack() as stack:
+        display = _open_display(runs, stack)
+        while True:
+            # The state first: what is read after it can only be newer, so no epoch is missed.
+            states = {run.id: _state_of(run) for run in runs}
+            for run in runs:
+                _show(run, states[run.id], shown, display)
+            if all(state not in LIVE_STATES for state in states.values()):
+                return states
+            if interrupts.pressed > handled:
+                handled = interrupts.pressed
+                if not stops:
+                    display.note("The training goes on.")
+                    return states
+                _stop_runs([run for run in runs if states[run.id] in LIVE_STATES], handled, display)
+            time.sleep(POLL_SECONDS)
+
+
+def _state_of(run: Run) -> str:
+    return run.state() if run.path.is_dir() else "deleted"
+
+
+def _show(run: Run, state: str, shown: dict[str, int], display: Display) -> None:
+    for row in run.rows():
+        epoch = int(row.get("epoch") or 0)
+        # Compared by number: a resumed run goes back to its checkpoint and writes the later epochs again.
+        if epoch > shown[run.id]:
+            shown[run.id] = epoch
+            display.show_epoch(run, row)
+    display.show_state(run, state, run.progress() or {})
+
+
+def _stop_runs(runs: list[Run], presses: int, display: Display) -> None:
+    from core.launcher import kill_run, request_stop
+
+    if presses == 1:
+        display.note("Stopping after the current step, with a checkpoint to resume from. Ctrl+C again ends it at once.")
+        display.note("A run started with --detach goes on without the terminal.")
+    for run in runs:
+        if presses == 1:
+            request_stop(run.id)
+        else:
+            kill_run(run.id)
+
+
+def _open_display(runs: Sequence[Run], stack: ExitStack) -> Display:
+    console = make_console()
+    if not console.is_terminal:
+        return Lines(named=len(runs) > 1)
+    columns = (
+        TextColumn("{task.fields[name]}", markup=False),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[facts]}", markup=False),
+    )
+    bars = Bars(stack.enter_context(Progress(*columns, console=console, expand=True)))
+    for run in runs:
+        bars.add(run)
+    return bars
+
+
+class Bars:
+    """One live bar a run, for a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+        self._rows: dict[str, dict[str, Any]] = {}
+
+    def add(self, run: Run) -> None:
+        total = run.spec.train.epochs
+        name = plain(run.about.name)[:24]
+        self._tasks[run.id] = self._progress.add_task("", total=total, name=name, facts="")
+
+    def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
+        self._rows[run.id] = row
+
+    def show_state(self, run: Run, state: str, progress: dict[str, Any]) -> None:
+        row = self._rows.get(run.id, {})
+        epochs = run.spec.train.epochs
+        done = float(row.get("epoch") or 0)
+        if state == "running" and progress.get("phase") == "train" and progress.get("steps"):
+            done = max(done, progress["epoch"] - 1 + progress["step"] / progress["steps"])
+        facts = [state] if state != "running" else []
+        facts.append(f"epoch {min(epochs, int(done) + (state == 'running'))}/{epochs}")
+        if state == "running" and progress.get("loss") is not None:
+            facts.append(f"loss {progress['loss']:.3f}")
+        if row.get("val/accuracy") is not None:
+            facts.append(f"val {percent(row['val/accuracy'])}")
+        if state == "running" and progress.get("seconds_left") is not None:
+            facts.append(f"{duration(progress['seconds_left'])} left")
+        self._progress.update(self._tasks[run.id], completed=done, facts="  ".join(facts))
+
+    def note(self, sentence: str) -> None:
+        self._progress.console.print(sentence)
+
+
+class Lines:
+    """One plain line an epoch, for a file or a pipe."""
+
+    def __init__(self, *, named: bool) -> None:
+        self._named = named
+
+    def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
+        parts = [
+            f"epoch {row.get('epoch')}/{run.spec.train.epochs}",
+            f"train loss {number(row.get('train/loss'))}",
+            f"val loss {number(row.get('val/loss'))}",
+            f"val accuracy {percent(row.get('val/accuracy'))}",
+            f"learning rate {row.get('learning_rate') or 0:.3g}",
+            f"{row.get('images_per_second') or 0:.0f} images/s",
+            duration(row.get("seconds") or 0.0),
+        ]
+        print("  ".join([run.id, *parts] if self._named else parts), flush=True)
+
+    def show_state(self, run: Run, state: str, progress: dict[str, Any]) -> None:
+        pass
+
+    def note(self, sentence: str) -> None:
+        say(sentence)

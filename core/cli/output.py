@@ -1,0 +1,130 @@
+"""What the command line writes: tables for people, strict JSON for programs, and trouble as one sentence."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from core.files import to_strict
+
+FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
+# So wide that a piped table has one line a row, as grep wants it.
+PIPE_WIDTH = 2000
+
+STATE_STYLES = {
+    "running": "green",
+    "queued": "cyan",
+    "finished": "bold green",
+    "failed": "bold red",
+    "damaged": "bold red",
+    "stopped": "yellow",
+    "interrupted": "yellow",
+    "pruned": "dim",
+}
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked to; the message is what the user reads."""
+
+    def __init__(self, sentence: str, exit_code: int = BAD_INPUT) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console without markup, so that a run named `[red]` is shown by its name."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+
+
+def say(sentence: str) -> None:
+    """A line on the standard error, beside the facts on the standard output."""
+    print(plain(sentence, keep="\n"), file=sys.stderr, flush=True)
+
+
+def plain(text: object, keep: str = "") -> str:
+    """Text without control characters: a name from a file must not steer the terminal."""
+    return "".join(c if c.isprintable() or c in keep else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+
+
+def print_json(value: Any) -> None:
+    """Strict JSON on the standard output: data classes as objects, NaN and infinity as null."""
+    print(json.dumps(to_strict({"value": _to_plain(value)})["value"], indent=2, allow_nan=False))
+
+
+def _to_plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _to_plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): _to_plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_plain(inner) for inner in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """A table; the columns named in `right` are numbers."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row])
+    make_console().print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Names and values, one a line; what is empty is left out."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts:
+        if value not in ("", None):
+            grid.add_row(name, _cell(value))
+    make_console().print(grid)
+
+
+def _cell(value: object) -> Text:
+    text = plain(value, keep="\n")
+    return Text(text, style=STATE_STYLES.get(text, ""))
+
+
+def percent(value: float | None) -> str:
+    """An accuracy, kept as 0 to 1, as people read it."""
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """`7.3 s`, `12 min 04 s`, `3 h 20 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def moment(seconds: float) -> str:
+    """A Unix time as local date and time."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else "-"
+
+
+def scaled(value: float, unit: str = "") -> str:
+    """`41.3 M`, `1.2 GB`: three digits that count."""
+    for prefix in ("", "k", "M", "G", "T"):
+        if abs(value) < 999.5 or prefix == "T":
+            break
+        value /= 1000
+    return f"{value:.3g} {prefix}{unit}".rstrip()

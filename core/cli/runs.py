@@ -1,0 +1,240 @@
+"""Commands about runs: `runs`, `show`, `stop`, `next`, `edit`, `delete`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.output import (
+    BAD_INPUT,
+    FAILED,
+    CommandError,
+    duration,
+    moment,
+    percent,
+    plain,
+    print_facts,
+    print_json,
+    print_table,
+    say,
+    scaled,
+)
+from core.cli.source import AsJson
+from core.cli.train import RunIds
+
+STATES = ("queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged")
+RunId = Annotated[str, typer.Argument(metavar="ID", help="The id of a run, or how it begins.")]
+
+
+def list_all(
+    state: Annotated[
+        list[str] | None, typer.Option("--state", help="Only runs in this state. Repeatable.", show_default=False)
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", help="Only runs with this tag. Repeatable.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Archived runs too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Lists the runs, the newest first."""
+    from core.runs import list_runs
+
+    if unknown := set(state or ()) - set(STATES):
+        raise CommandError(f"There is no state {min(unknown)!r}; there are {', '.join(STATES)}.")
+    runs = [
+        run
+        for run in list_runs()
+        if (everything or not run.archived)
+        and (not state or run.state in state)
+        and all(wanted in run.tags for wanted in tag or ())
+    ]
+    if as_json:
+        print_json(runs)
+        return
+    columns = ("id", "state", "name", "data", "epoch", "best val", "test", "parameters", "time", "tags")
+    rows = [
+        (
+            run.id,
+            run.state,
+            run.name if run.name != run.id else "",
+            run.dataset,
+            f"{run.epoch}/{run.epochs}",
+            percent(run.best_val_accuracy),
+            percent(run.test_accuracy),
+            f"{run.parameters:,}",
+            duration(run.seconds),
+            ", ".join(run.tags),
+        )
+        for run in runs
+    ]
+    if rows:
+        print_table(columns, rows, right=("epoch", "best val", "test", "parameters", "time"))
+    else:
+        say("There are no runs here yet." if not (state or tag) else "No run matches.")
+
+
+def show_run(
+    run_id: RunId,
+    log: Annotated[int, typer.Option("--log", min=0, max=10_000, help="Lines of its output to print as well.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Shows one run: state, figures, what differs from the defaults, checkpoints."""
+    from core.cli.find import find_run
+    from core.runs import DamagedRunError
+
+    run = find_run(run_id)
+    summary = run.summary()
+    try:
+        spec: dict[str, Any] | None = run.spec.model_dump(mode="json")
+    except DamagedRunError:
+        spec = None
+    if as_json:
+        print_json(
+            {
+                **asdict(summary),
+                "path": run.path,
+                "note": run.about.note,
+                "spec": spec,
+                "environment": run.environment(),
+                "progress": run.progress(),
+                "end": run.end(),
+                "metrics": run.rows(),
+                "checkpoints": run.checkpoints(),
+                **({"log": run.log_tail(log)} if log else {}),
+            }
+        )
+        return
+    print_facts(_describe(run, summary))
+    if spec is not None:
+        print_facts([("differs from defaults", ""), *_differences(run)])
+    if log:
+        print()
+        print(plain(run.log_tail(log), keep="\n\t"))
+
+
+def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
+    about, end = run.about, (run.end() or {}).get("metrics") or {}
+    checkpoints = run.checkpoints()
+    return [
+        ("id", run.id),
+        ("name", summary.name),
+        ("state", summary.state),
+        ("reason", summary.reason),
+        ("stop requested", "yes" if summary.stop_requested else ""),
+        ("created", moment(summary.created)),
+        ("tags", ", ".join(summary.tags)),
+        ("note", about.note),
+        ("archived", "yes" if summary.archived else ""),
+        ("data", summary.dataset),
+        ("device", summary.device),
+        ("parameters", f"{summary.parameters:,}"),
+        ("epoch", f"{summary.epoch} of {summary.epochs}"),
+        ("validation accuracy", f"{percent(summary.last_val_accuracy)}, best {percent(summary.best_val_accuracy)}"),
+        (
+            "test accuracy",
+            f"last weights {percent(end['test/accuracy'])}, best on validation {percent(end.get('test/accuracy_best'))}"
+            if end.get("test/accuracy") is not None
+            else "",
+        ),
+        ("time", duration(summary.seconds)),
+        ("checkpoints", ", ".join(f"{entry.name} ({scaled(entry.bytes, 'B')})" for entry in checkpoints)),
+        ("folder", run.path),
+    ]
+
+
+def _differences(run: Any) -> list[tuple[str, object]]:
+    """The fields in which the run differs from the default spec, and all of its layers."""
+    from core.fields import flatten, format_value
+    from core.spec import RunSpec
+
+    default = flatten(RunSpec())
+    return [
+        (f"  {path}", format_value(value))
+        for path, value in flatten(run.spec).items()
+        if value != default.get(path) or path.startswith("model.layers")
+    ]
+
+
+def stop_runs(
+    run_ids: RunIds,
+    now: Annotated[bool, typer.Option("--now", help="Ends it at once, without a last checkpoint.")] = False,
+) -> None:
+    """Asks runs to stop after their current step, with a checkpoint to resume from."""
+    from core.cli.find import find_runs
+    from core.launcher import kill_run, request_stop
+
+    refused = False
+    for run in find_runs(run_ids):
+        asked = request_stop(run.id)
+        if now:
+            asked = kill_run(run.id) or asked
+        refused |= not asked
+        said = ("ended" if now else "asked to stop") if asked else f"is {run.state()}: there is nothing to stop"
+        say(f"{run.id} {said}.")
+    if refused:
+        raise typer.Exit(FAILED)
+
+
+def run_first(run_id: RunId) -> None:
+    """Moves a waiting run to the head of the queue."""
+    from core.cli.find import find_run
+    from core.launcher import run_next
+
+    run = find_run(run_id)
+    if not run_next(run.id):
+        raise CommandError(f"{run.id} is {run.state()}: it does not wait in the queue.", FAILED)
+    say(f"{run.id} is next.")
+
+
+def edit_run(
+    run_id: RunId,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Its new name.", show_default=False)] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", help="Its new tags; '' for none. Repeatable.", show_default=False)
+    ] = None,
+    note: Annotated[str | None, typer.Option("--note", help="Its new note.", show_default=False)] = None,
+    archived: Annotated[
+        bool | None, typer.Option("--archive/--no-archive", help="Out of the list, or back.", show_default=False)
+    ] = None,
+) -> None:
+    """Renames, tags, annotates or archives a run."""
+    from core.cli.find import find_run
+
+    wanted = {"name": name, "tags": tags, "note": note, "archived": archived}
+    changes = {field: value for field, value in wanted.items() if value is not None}
+    if not changes:
+        raise CommandError("Name what to change: --name, --tag, --note or --archive.")
+    try:
+        find_run(run_id).update_about(**changes)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+def delete_runs(
+    run_ids: RunIds, yes: Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")] = False
+) -> None:
+    """Deletes runs with all their files; one that trains is stopped first."""
+    from core.cli.find import find_runs
+    from core.launcher import LauncherError, delete_run
+
+    runs = find_runs(run_ids)
+    confirm(f"Delete {', '.join(run.id for run in runs)} with all files?", yes)
+    for run in runs:
+        try:
+            delete_run(run.id)
+        except LauncherError as error:
+            raise CommandError(f"{run.id}: {error}", FAILED) from None
+        say(f"{run.id} is deleted.")
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Asks on a terminal; elsewhere nobody could answer, so --yes must have been given."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("Nothing was deleted: add --yes where nobody can be asked.", BAD_INPUT)
+    if not typer.confirm(question):
+        raise CommandError("Nothing was deleted.", FAILED)

@@ -1,0 +1,116 @@
+"""Commands about a spec before it is trained: `presets`, `spec`, `cost`, `fit`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.output import print_json, print_table, say, scaled
+from core.cli.source import AsJson, PresetName, Settings, SpecFile, read_spec
+from core.spec import RunSpec
+
+Batch = Annotated[
+    int | None, typer.Option("--batch", metavar="IMAGES", help="Batch size for the memory, in place of the spec's.")
+]
+
+
+def list_presets(as_json: AsJson = False) -> None:
+    """Lists the named specs to start from, each with the reference it comes from."""
+    from core.cost import cost_of
+    from core.presets import PRESETS
+
+    presets = [(preset, cost_of(preset.spec).parameters) for preset in PRESETS.values()]
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": preset.name,
+                    "title": preset.title,
+                    "parameters": parameters,
+                    "source": preset.source,
+                    "note": preset.note,
+                    "spec": preset.spec.model_dump(mode="json"),
+                }
+                for preset, parameters in presets
+            ]
+        )
+        return
+    rows = [(preset.name, f"{parameters:,}", preset.source, preset.note) for preset, parameters in presets]
+    print_table(("name", "parameters", "source", "note"), rows, right=("parameters",))
+
+
+def show_spec(file: SpecFile = None, preset: PresetName = None, settings: Settings = None) -> None:
+    """Prints a whole spec as JSON, checked: a file to edit and to train."""
+    typer.echo(read_spec(file, preset, settings).model_dump_json(indent=2))
+
+
+def show_cost(
+    file: SpecFile = None,
+    preset: PresetName = None,
+    settings: Settings = None,
+    batch: Batch = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shows parameters, multiply-adds and memory, layer by layer, before anything is trained."""
+    sizes = [] if batch is None else [f"train.batch_size={batch}"]
+    facts = _cost_facts(read_spec(file, preset, [*(settings or []), *sizes]))
+    if as_json:
+        print_json(facts)
+        return
+    whole: dict[str, Any] = {"name": "total", "channels": "", "map_size": ""}
+    columns = ("part", "channels", "map", "parameters", "multiply-adds", "activations")
+    rows = [
+        (
+            row["name"],
+            row["channels"],
+            f"{row['map_size']}x{row['map_size']}" if row["map_size"] else "",
+            f"{row['parameters']:,}",
+            scaled(row["multiply_adds"]),
+            scaled(row["activation_elements"]),
+        )
+        for row in [*facts["layers"], {**whole, **{key: facts[key] for key in _TOTALS}}]
+    ]
+    print_table(columns, rows, right=columns[1:])
+    print(
+        f"\nTraining with batches of {facts['batch_size']} images takes about {scaled(facts['memory_bytes'], 'B')} of "
+        f"memory with activations in {facts['memory_precision']}."
+    )
+
+
+_TOTALS = ("parameters", "multiply_adds", "activation_elements")
+
+
+def _cost_facts(spec: RunSpec) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from core.cost import cost_of, training_memory
+
+    cost = cost_of(spec)
+    # "auto" takes bfloat16 only where the device has it; float32 is what it needs at most.
+    precision = "bfloat16" if spec.train.precision == "bfloat16" else "float32"
+    return {
+        **{key: getattr(cost, key) for key in _TOTALS},
+        "layers": [asdict(layer) for layer in cost.layers],
+        "batch_size": spec.train.batch_size,
+        "memory_bytes": training_memory(spec, cost, 2 if precision == "bfloat16" else 4),
+        "memory_precision": precision,
+    }
+
+
+def fit_spec(
+    file: SpecFile = None,
+    preset: PresetName = None,
+    settings: Settings = None,
+    budget: Annotated[
+        int, typer.Option("--budget", "-b", metavar="PARAMETERS", min=1, help="Parameters at most.")
+    ] = 5_000_000,
+) -> None:
+    """Scales all channels to come as close under a budget of parameters as possible; prints the spec as JSON."""
+    from core.cost import cost_of, fit_to_budget
+
+    spec = read_spec(file, preset, settings)
+    fitted = fit_to_budget(spec, budget)
+    typer.echo(fitted.model_dump_json(indent=2))
+    before, after = (", ".join(str(layer.channels) for layer in each.model.layers) for each in (spec, fitted))
+    say(f"Channels {before} became {after}: {cost_of(fitted).parameters:,} of {budget:,} parameters.")

@@ -1,0 +1,124 @@
+"""Commands that train: `train`, `resume`, `follow`. The training itself is a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from core.cli.output import FINISHED, CommandError, say
+from core.cli.source import PresetName, Settings, SpecFile, read_spec
+from core.parse import parse_spec
+from core.spec import RunSpec
+
+RunIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, or how they begin.")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the training goes on.")]
+
+
+def train_run(
+    file: SpecFile = None,
+    preset: PresetName = None,
+    settings: Settings = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu, mps, cuda or cuda:N.", show_default=False)
+    ] = None,
+    name: Annotated[str, typer.Option("--name", "-n", help="What the run is called.", show_default=False)] = "",
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", help="A tag of the run. Repeatable.", show_default=False)
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=100, help="Runs with this many seeds, counted up.")] = 1,
+    detach: Detach = False,
+    download: Annotated[bool, typer.Option("--download", help="Fetches the data set first if need be.")] = False,
+) -> None:
+    """Trains a network: prints the run's id, then its progress, then its results.
+
+    The exit code is 0 where the run finished, 1 where it failed, 2 for bad input, 3 where it was stopped or
+    interrupted. Ctrl+C stops the run with a checkpoint; closing the terminal lets it go on.
+    """
+    chosen = [f"train.device={device}"] if device is not None else []
+    spec = read_spec(file, preset, [*(settings or []), *chosen], needs_source=True)
+    _check_start(spec, seeds, download=download)
+
+    from core.cli.follow import Interrupts
+    from core.launcher import LauncherError, start_run, start_seeds
+
+    with Interrupts() as interrupts:
+        try:
+            if seeds > 1:
+                ids = start_seeds(spec, seeds, name=name, tags=tags or ())
+            else:
+                ids = [start_run(spec, name=name, tags=tags or ())]
+        except (LauncherError, ValueError) as error:
+            raise CommandError(str(error)) from None
+        for run_id in ids:
+            print(run_id, flush=True)
+        if detach:
+            say(f"The training goes on in the background. Follow it with: python -m core follow {' '.join(ids)}")
+            return
+        _follow(ids, interrupts, stops=True)
+
+
+def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
+    """What would make every worker fail is told before a run is made."""
+    from core.datasets import check_ready, is_ready
+    from core.devices import list_device_ids
+    from core.slots import suits
+
+    if seeds > 1:
+        last = spec.train.seed + seeds - 1
+        parse_spec({**spec.model_dump(mode="json"), "train": {**spec.train.model_dump(mode="json"), "seed": last}})
+    devices = list_device_ids()
+    if not any(suits(spec.train.device, device, devices) for device in devices):
+        raise CommandError(f'train.device = "{spec.train.device}": this machine has {", ".join(devices)}')
+    if download and not is_ready(spec.data) and spec.data.dataset != "folder":
+        from core.cli.data import fetch
+
+        fetch(spec.data.dataset)
+    check_ready(spec.data)
+
+
+def resume_runs(
+    run_ids: RunIds,
+    detach: Annotated[bool, typer.Option("--detach/--follow", "-d/-f", help="Return at once, or follow.")] = True,
+) -> None:
+    """Goes on with stopped, failed or interrupted runs, exactly where they were."""
+    from core.cli.find import find_runs
+    from core.cli.follow import Interrupts
+    from core.launcher import LauncherError, resume_run
+
+    runs = find_runs(run_ids)
+    with Interrupts() as interrupts:
+        for run in runs:
+            try:
+                resume_run(run.id)
+            except LauncherError as error:
+                raise CommandError(f"{run.id}: {error}", 1) from None
+            print(run.id, flush=True)
+        if detach:
+            say("Training goes on in the background.")
+            return
+        _follow([run.id for run in runs], interrupts, stops=True)
+
+
+def follow_runs(run_ids: RunIds) -> None:
+    """Shows the progress of runs until they end; Ctrl+C leaves them training."""
+    from core.cli.find import find_runs
+    from core.cli.follow import Interrupts
+
+    with Interrupts() as interrupts:
+        _follow([run.id for run in find_runs(run_ids)], interrupts, stops=False)
+
+
+def _follow(run_ids: Sequence[str], interrupts: object, *, stops: bool) -> None:
+    from core.cli.follow import Interrupts, follow_runs
+    from core.cli.results import exit_code_of, print_results
+    from core.runs import open_run
+
+    assert isinstance(interrupts, Interrupts)
+    runs = [open_run(run_id) for run_id in run_ids]
+    states = follow_runs(runs, interrupts, stops=stops)
+    print_results(runs, states)
+    left = not stops and any(state in ("queued", "running") for state in states.values())
+    if (code := exit_code_of(states)) != FINISHED and not left:
+        raise typer.Exit(code)

@@ -1,0 +1,296 @@
+"""The machine: its devices and who holds them, the queue, the data sets, the disk, the versions."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+
+import streamlit as st
+
+from core.charts import run_colour
+from core.datasets import (
+    DataError,
+    DatasetStatus,
+    cache_bytes,
+    data_folder,
+    delete_caches,
+    delete_dataset,
+    list_datasets,
+    read_download,
+    start_download,
+)
+from core.devices import MAX_SLOTS, Device, list_devices, set_slots
+from core.disk import RunUse, delete_checkpoints, measure_runs
+from core.launcher import LauncherError, delete_run
+from core.runs import RunNotFound, RunSummary, list_runs, runs_folder
+from core.slots import read_queue
+from pages.parts.run_actions import show_button, show_problems
+from pages.parts.run_tabs import show_table
+from pages.parts.style import UNKNOWN, format_ago, format_bytes, format_percent
+
+TICK_SECONDS = 2.0
+DISK_SECONDS = 30
+LARGEST = 10
+PACKAGES = ("torch", "torchvision", "streamlit", "plotly", "optuna", "pandas", "numpy", "pydantic", "scikit-learn")
+
+
+def show_devices(runs: dict[str, RunSummary]) -> None:
+    """One row a device: what it is, how busy it is, which runs hold its slots, and how many slots it has."""
+    for device in list_devices():
+        name, use, holders, slots = st.columns([0.27, 0.28, 0.31, 0.14], vertical_alignment="center")
+        name.html(f'<b>{escape(device.id)}</b><br><span class="lab-muted lab-small">{escape(device.name)}</span>')
+        use.html(_draw_use(device))
+        with holders:
+            _show_holders(device, runs)
+        slots.number_input(
+            "Runs at once",
+            1,
+            MAX_SLOTS,
+            device.slots,
+            key=f"slots.{device.id}",
+            on_change=_keep_slots,
+            args=(device.id,),
+            help="How many runs this device takes at the same time. Runs that train go on.",
+        )
+
+
+def _keep_slots(device: str) -> None:
+    try:
+        set_slots(device, int(st.session_state[f"slots.{device}"]))
+    except (ValueError, OSError) as error:
+        st.session_state["run_actions.problems"] = [str(error)]
+
+
+def _draw_use(device: Device) -> str:
+    """Two bars: computing and memory."""
+    busy = device.utilisation
+    memory = device.memory_used / device.memory_total if device.memory_used and device.memory_total else None
+    of = f"{format_bytes(device.memory_used)} of {format_bytes(device.memory_total)}" if memory is not None else UNKNOWN
+    rows = (
+        ("busy", (busy or 0) / 100, UNKNOWN if busy is None else format_percent(busy / 100, 0)),
+        ("memory", memory or 0, of),
+    )
+    return "".join(
+        f'<div class="lab-use"><span class="lab-muted">{label}</span><div class="lab-bar">'
+        f'<span style="width:{share:.1%}"></span></div><span class="lab-num">{text}</span></div>'
+        for label, share, text in rows
+    )
+
+
+def _show_holders(device: Device, runs: dict[str, RunSummary]) -> None:
+    if not device.busy_by:
+        st.html('<span class="lab-muted lab-small"><span class="lab-dot free"></span>free</span>')
+    for run_id in device.busy_by:
+        name = runs[run_id].name if run_id in runs else run_id
+        st.html(_link(run_id, name))
+
+
+def _link(run_id: str, name: str) -> str:
+    colour = run_colour(run_id)
+    return (
+        f'<span class="lab-dot" style="background:{colour}"></span><a href="run?id={escape(run_id)}">{escape(name)}</a>'
+    )
+
+
+def show_queue(runs: dict[str, RunSummary]) -> None:
+    """The waiting runs, the next one first."""
+    waiting = [ticket for ticket in read_queue(runs_folder()) if ticket.run_id in runs]
+    waiting = [ticket for ticket in waiting if runs[ticket.run_id].state == "queued"]
+    if not waiting:
+        st.html('<p class="lab-muted lab-small">Nothing waits. A run that finds no free device stands here.</p>')
+    for place, ticket in enumerate(waiting, start=1):
+        run = runs[ticket.run_id]
+        with st.container(horizontal=True, vertical_alignment="center", key=f"queue.{run.id}"):
+            st.html(
+                f'<span class="lab-num lab-muted">{place}.</span> {_link(run.id, run.name)} <span class="lab-muted '
+                f'lab-small">for {escape(ticket.device)}, waits since {format_ago(ticket.queued_ns / 1e9)}</span>'
+            )
+            if place > 1:
+                show_button("next", [run], key=f"queue.{run.id}")
+            show_button("stop", [run], key=f"queue.{run.id}", label="Cancel", help="Takes it out of the queue.")
+
+
+def show_machine() -> None:
+    """Devices and queue, renewed by themselves."""
+    runs = {run.id: run for run in list_runs()}
+    show_problems()
+    show_heading("Devices")
+    show_devices(runs)
+    show_heading("Queue")
+    show_queue(runs)
+
+
+def show_datasets(was_running: bool) -> None:
+    """The data sets: what they are, where they lie, and a download with its progress."""
+    show_heading("Data sets")
+    for dataset in list_datasets():
+        _show_dataset(dataset)
+    size = cache_bytes()
+    if size:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.html(
+                f'<b>Image folders</b> <span class="lab-muted lab-small">decoded copies, {format_bytes(size)}</span>'
+            )
+            st.button("Delete copies", icon=":material/delete:", on_click=delete_caches, help="Made again when needed.")
+    if _downloads_run() != was_running:
+        st.rerun()
+
+
+def _downloads_run() -> bool:
+    states = [read_download(dataset.name) for dataset in list_datasets() if dataset.download_bytes]
+    return any(state is not None and state.state == "running" for state in states)
+
+
+def _show_dataset(dataset: DatasetStatus) -> None:
+    images = f"{dataset.num_train:,} training"
+    images += f" and {dataset.num_test:,} test images" if dataset.num_test else " and test images together"
+    facts = [images, f"{dataset.num_classes} classes"]
+    if dataset.path:
+        facts += [format_bytes(dataset.bytes_on_disk), str(dataset.path)]
+    progress = read_download(dataset.name) if dataset.download_bytes else None
+    with st.container(horizontal=True, vertical_alignment="center", key=f"data.{dataset.name}"):
+        st.html(
+            f'<b>{escape(dataset.title)}</b><br><span class="lab-muted lab-small lab-break">'
+            f"{escape(' · '.join(facts))}</span>"
+        )
+        if dataset.present:
+            if dataset.download_bytes and st.button("Delete", icon=":material/delete:", key=f"delete.{dataset.name}"):
+                confirm_data(dataset)
+        elif progress and progress.state == "running":
+            share = progress.done / max(progress.total, 1)
+            done = f"{format_bytes(progress.done)} of {format_bytes(progress.total)}"
+            st.html(
+                f'<div class="lab-use lab-wide-use"><span class="lab-muted">{share:.0%}</span><div class="lab-bar">'
+                f'<span style="width:{share:.1%}"></span></div><span class="lab-num">{done}</span></div>'
+            )
+        else:
+            label = f"Download {format_bytes(dataset.download_bytes)}"
+            st.button(label, icon=":material/download:", key=f"get.{dataset.name}", on_click=_get, args=(dataset.name,))
+    if progress and progress.state == "failed" and not dataset.present:
+        st.html(f'<p class="lab-problem" role="alert">{escape(progress.error)}</p>')
+
+
+def _get(name: str) -> None:
+    try:
+        start_download(name)
+    except (DataError, OSError) as error:
+        st.session_state["lab.data_problem"] = str(error)
+
+
+@st.dialog("Delete this data set?")
+def confirm_data(dataset: DatasetStatus) -> None:
+    st.html(
+        f"<p>{escape(dataset.title)}, {format_bytes(dataset.bytes_on_disk)}, is removed from this machine. "
+        "Runs keep their results; to train on it again it must be downloaded again.</p>"
+    )
+    if st.button("Delete", type="primary", icon=":material/delete:", key="confirm_data"):
+        try:
+            delete_dataset(dataset.name)
+        except DataError as error:
+            st.session_state["lab.data_problem"] = str(error)
+        st.rerun()
+
+
+@st.cache_data(ttl=DISK_SECONDS, show_spinner=False)
+def measure_disk(folder: str) -> list[RunUse]:
+    """Sizes of all runs; looked at anew every half minute at most."""
+    return measure_runs()
+
+
+def show_disk() -> None:
+    """What the runs take, which take most, and what can be given back."""
+    show_heading("Disk")
+    uses = measure_disk(str(runs_folder()))
+    total = sum(use.bytes for use in uses)
+    free = shutil.disk_usage(_existing(runs_folder())).free
+    st.html(
+        f'<p class="lab-small"><b>{format_bytes(total)}</b> in {len(uses):,} runs, '
+        f"{format_bytes(sum(use.checkpoint_bytes for use in uses))} of it checkpoints · {format_bytes(free)} free</p>"
+    )
+    if uses:
+        lines = "".join(
+            f"<tr><td>{_link(use.run_id, use.name)}{' <i>archived</i>' if use.archived else ''}</td>"
+            f"<td>{format_bytes(use.bytes)}</td><td>{format_bytes(use.checkpoint_bytes)}</td></tr>"
+            for use in uses[:LARGEST]
+        )
+        st.html(
+            '<table class="lab-table"><thead><tr><th>Largest runs</th><th>Size</th><th>Checkpoints</th></tr></thead>'
+            f"<tbody>{lines}</tbody></table>"
+        )
+    archived = [use for use in uses if use.archived]
+    with st.container(horizontal=True):
+        size = format_bytes(sum(use.checkpoint_bytes for use in archived))
+        if st.button(
+            f"Delete checkpoints of archived runs ({size})",
+            icon=":material/layers_clear:",
+            disabled=not any(use.checkpoint_bytes for use in archived),
+        ):
+            confirm_cleanup(archived, checkpoints_only=True)
+        if st.button(f"Delete archived runs ({len(archived)})", icon=":material/delete_sweep:", disabled=not archived):
+            confirm_cleanup(archived, checkpoints_only=False)
+
+
+def _existing(folder: object) -> object:
+    return folder if folder.exists() else folder.parent
+
+
+@st.dialog("Free disk space?")
+def confirm_cleanup(uses: list[RunUse], *, checkpoints_only: bool) -> None:
+    size = format_bytes(sum(use.checkpoint_bytes if checkpoints_only else use.bytes for use in uses))
+    kept = "Curves, figures and logs stay; the weights are gone." if checkpoints_only else "Nothing of them is kept."
+    st.html(f"<p>{len(uses)} archived runs, {size}. {kept} This cannot be undone.</p>")
+    if st.button("Delete", type="primary", icon=":material/delete:", key="confirm_cleanup"):
+        _clean_up(uses, delete_checkpoints if checkpoints_only else delete_run)
+        st.rerun()
+
+
+def _clean_up(uses: list[RunUse], remove: Callable[[str], object]) -> None:
+    problems = []
+    for use in uses:
+        try:
+            remove(use.run_id)
+        except (RunNotFound, LauncherError, OSError) as error:
+            problems.append(f"{use.name}: {error}")
+    st.session_state["run_actions.problems"] = problems
+    measure_disk.clear()
+
+
+def show_versions() -> None:
+    """What the lab runs on, and where it keeps things."""
+    show_heading("Versions and folders")
+    rows = [["Python", platform.python_version()], ["System", platform.platform(terse=True)]]
+    for package in PACKAGES:
+        try:
+            rows.append([package, version(package)])
+        except PackageNotFoundError:
+            rows.append([package, "not installed"])
+    rows += [["Runs", str(runs_folder())], ["Data", str(data_folder())]]
+    show_table(["", ""], rows)
+
+
+def show_heading(text: str) -> None:
+    st.html(f'<h3 class="lab-section">{text}</h3>')
+
+
+STYLE = """<style>
+.lab-section { margin: 0.6rem 0 0; padding-bottom: 0.25rem; border-bottom: 1px solid var(--lab-line); }
+.lab-use { display: grid; grid-template-columns: 4rem minmax(4rem, 1fr) minmax(8.5rem, auto); gap: 0.6rem;
+  align-items: center; font-size: 0.857rem; }
+.lab-wide-use { min-width: 20rem; }
+.lab-break { overflow-wrap: anywhere; }
+</style>"""
+
+st.html(STYLE + "<h2>Lab</h2>")
+if problem := st.session_state.pop("lab.data_problem", ""):
+    st.error(escape(problem))
+left, right = st.columns([0.58, 0.42], gap="large")
+with left:
+    st.fragment(show_machine, run_every=TICK_SECONDS)()
+    downloading = _downloads_run()
+    st.fragment(show_datasets, run_every=0.5 if downloading else None)(downloading)
+with right:
+    show_disk()
+    show_versions()

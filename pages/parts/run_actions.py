@@ -1,0 +1,174 @@
+"""What can be done to a run, from its own page, the table of runs and the queue alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+from core.launcher import LauncherError, delete_run, kill_run, request_stop, resume_run, run_next
+from core.runs import DamagedRunError, RunNotFound, RunsFolderError, RunSummary, open_run
+
+_PROBLEMS = "run_actions.problems"
+_EXPECTED = (LauncherError, RunNotFound, RunsFolderError, DamagedRunError, ValueError, OSError)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do: `applies` says to which runs, `done` is the word for what happened."""
+
+    label: str
+    icon: str
+    help: str
+    done: str
+    applies: Callable[[RunSummary], bool]
+    do: Callable[[str], object]
+
+
+def _archive(run_id: str) -> None:
+    open_run(run_id).update_about(archived=True)
+
+
+def _restore(run_id: str) -> None:
+    open_run(run_id).update_about(archived=False)
+
+
+def is_active(run: RunSummary) -> bool:
+    """Whether the run trains or waits to."""
+    return run.state in ("queued", "running")
+
+
+ACTIONS = {
+    "stop": Action(
+        "Stop",
+        ":material/stop:",
+        "Finishes the step, saves a checkpoint and ends; it can be resumed exactly.",
+        "asked to stop",
+        lambda run: is_active(run) and not run.stop_requested,
+        request_stop,
+    ),
+    "kill": Action(
+        "Stop now",
+        ":material/dangerous:",
+        "Ends the process at once. What came after the last checkpoint is lost.",
+        "stopped at once",
+        lambda run: is_active(run) and run.stop_requested,
+        kill_run,
+    ),
+    "resume": Action(
+        "Resume",
+        ":material/play_arrow:",
+        "Goes on from the last checkpoint, exactly as if it had never ended.",
+        "queued again",
+        lambda run: run.state in ("stopped", "interrupted", "failed"),
+        resume_run,
+    ),
+    "next": Action(
+        "Run next",
+        ":material/low_priority:",
+        "Moves to the head of the queue.",
+        "moved to the head of the queue",
+        lambda run: run.state == "queued",
+        run_next,
+    ),
+    "archive": Action(
+        "Archive",
+        ":material/archive:",
+        "Hides it from the table; nothing is deleted.",
+        "archived",
+        lambda run: not run.archived and run.state != "damaged",
+        _archive,
+    ),
+    "restore": Action(
+        "Restore",
+        ":material/unarchive:",
+        "Shows it in the table again.",
+        "restored",
+        lambda run: run.archived,
+        _restore,
+    ),
+    "delete": Action("Delete", ":material/delete:", "Removes its folder.", "deleted", lambda run: True, delete_run),
+}
+
+
+def act_on(name: str, runs: Sequence[RunSummary]) -> list[str]:
+    """Does one action to all runs it applies to; says how many and keeps what went wrong for `show_problems`.
+
+    Returns the ids of those it worked for.
+    """
+    action = ACTIONS[name]
+    done, problems = [], []
+    for run in runs:
+        if not action.applies(run):
+            continue
+        try:
+            action.do(run.id)
+            done.append(run.id)
+        except _EXPECTED as error:
+            problems.append(f"{action.label} did not work for {run.name}: {error}")
+    if done:
+        # Only our own words: a toast reads Markdown.
+        st.toast(f"{len(done)} {'run' if len(done) == 1 else 'runs'} {action.done}.", icon=action.icon)
+    st.session_state[_PROBLEMS] = problems
+    return done
+
+
+def show_problems() -> None:
+    """What went wrong in the last action, once; names are text."""
+    for problem in st.session_state.pop(_PROBLEMS, []):
+        st.html(f'<p class="lab-problem" role="alert" style="margin:0">{escape(problem)}</p>')
+
+
+def show_button(
+    name: str,
+    runs: Sequence[RunSummary],
+    *,
+    key: str,
+    on_done: Callable[[list[str]], None] | None = None,
+    label: str = "",
+    help: str = "",
+) -> None:
+    """A button for one action on some runs; nothing where it applies to none of them."""
+    action = ACTIONS[name]
+    fitting = [run for run in runs if action.applies(run)]
+    if not fitting:
+        return
+
+    def do() -> None:
+        done = act_on(name, fitting)
+        if on_done:
+            on_done(done)
+
+    count = f" {len(fitting)}" if 1 < len(runs) != len(fitting) else ""
+    st.button(
+        (label or action.label) + count,
+        key=f"{key}.{name}",
+        icon=action.icon,
+        help=help or action.help,
+        on_click=do,
+        type="primary" if name == "kill" else "secondary",
+    )
+
+
+@st.dialog("Delete for good?")
+def confirm_delete(runs: Sequence[RunSummary], on_done: Callable[[list[str]], None]) -> None:
+    """Asks before run folders are removed: what goes with them, and which of them still train."""
+    alive = sum(is_active(run) for run in runs)
+    what = "This run's" if len(runs) == 1 else f"The {len(runs)} runs'"
+    st.html(
+        f"<p>{what} curves, checkpoints and log will be gone. This cannot be undone.</p>"
+        f"<ul>{''.join(f'<li>{escape(run.name)}</li>' for run in runs[:8])}</ul>"
+        + (f"<p>and {len(runs) - 8} more</p>" if len(runs) > 8 else "")
+    )
+    if alive:
+        st.warning(f"{alive} of them {'is' if alive == 1 else 'are'} not done yet and will be stopped first.")
+    keep, remove = st.columns(2)
+    if keep.button("Keep", width="stretch"):
+        st.rerun()
+    if remove.button("Delete", type="primary", icon=":material/delete:", width="stretch", key="confirm_delete"):
+        with st.spinner("Deleting"):
+            done = act_on("delete", runs)
+        on_done(done)
+        st.rerun()

@@ -1,0 +1,121 @@
+"""What came out of a run, as rows for a table: every figure with its split, its images and its uncertainty."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from core.charts import best_epoch
+from core.fields import differing, flatten
+from core.parse import SpecError, apply_settings, parse_spec
+from core.presets import PRESETS, Preset
+from core.runs import Run, RunSummary
+from core.spec import RunSpec
+from pages.parts.style import UNKNOWN, format_percent
+
+# What may differ without making it another recipe.
+_FREE = frozenset({"train.seed", "train.device"})
+_MAX_CHANGES = 12
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One result: `label`, its value as text, and what it was measured on."""
+
+    label: str
+    value: str
+    measured_on: str
+
+
+def sampling_error(share: float, images: int) -> float:
+    """Standard error of an accuracy measured on so many images: sqrt(p(1-p)/n), the binomial's."""
+    return math.sqrt(max(share * (1 - share), 0.0) / images)
+
+
+def show_share(share: float | None, images: int | None) -> str:
+    """93.10 % ± 0.36 %, with one standard error where the number of images is known."""
+    if share is None or not math.isfinite(share):
+        return UNKNOWN
+    error = f" ± {format_percent(sampling_error(share, images))}" if images else ""
+    return format_percent(share) + error
+
+
+def count_images(run: Run, split: str) -> int | None:
+    """How many images the figures of `val` or `test` come from; None where the run does not tell."""
+    known = run.environment().get(f"{split}_images")
+    if isinstance(known, int) and known > 0:
+        return known
+    labels = run.predictions(f"{split}_labels")
+    return None if labels is None else len(labels)
+
+
+def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
+    """The results so far, chosen on validation and reported on test, with which weights said which."""
+    frame = run.metrics()
+    val, test = count_images(run, "val"), count_images(run, "test")
+    on_val = f"validation, {val:,} images" if val else "validation"
+    on_test = f"test, {test:,} images, once at the end" if test else "test, once at the end"
+    best = best_epoch(frame)
+    figures = [
+        Figure(
+            f"Best validation accuracy{f', epoch {best}' if best else ''}",
+            show_share(summary.best_val_accuracy, val),
+            on_val,
+        ),
+        Figure(
+            f"Last validation accuracy{f', epoch {summary.epoch}' if summary.epoch else ''}",
+            show_share(summary.last_val_accuracy, val),
+            on_val,
+        ),
+        Figure("Lowest validation loss", _number(summary.best_val_loss), on_val),
+    ]
+    end = (run.end() or {}).get("metrics") or {}
+    chosen = end.get("best/epoch") or best
+    figures += [
+        Figure("Test accuracy, last weights", show_share(end.get("test/accuracy"), test), on_test),
+        Figure(
+            f"Test accuracy, best-on-validation weights{f' (epoch {chosen})' if chosen else ''}",
+            show_share(end.get("test/accuracy_best"), test),
+            on_test,
+        ),
+        Figure("Test loss, last weights", _number(end.get("test/loss")), on_test),
+    ]
+    return figures
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else UNKNOWN
+
+
+def closest_preset(spec: RunSpec) -> tuple[Preset | None, int]:
+    """The preset that differs least, and in how many fields; none where the spec is a recipe of its own."""
+    changes = {name: len(differing([spec, preset.spec], ignore=_FREE)) for name, preset in PRESETS.items()}
+    name = min(changes, key=lambda each: changes[each])
+    return (PRESETS[name], changes[name]) if changes[name] <= _MAX_CHANGES else (None, changes[name])
+
+
+def write_command(spec: RunSpec) -> str:
+    """The command that trains this spec again: a preset and what differs, or the spec's file where that is shorter."""
+    preset, _ = closest_preset(spec)
+    if preset is None:
+        return "python -m core train spec.json"
+    here, there = flatten(spec), flatten(preset.spec)
+    settings = [f"{path}={_write_value(value)}" for path, value in here.items() if there.get(path, ...) != value]
+    try:
+        again = parse_spec(apply_settings(preset.spec.model_dump(mode="json"), settings))
+    except SpecError:
+        return "python -m core train spec.json"
+    if again != spec:  # Another number of layers cannot be said by settings.
+        return "python -m core train spec.json"
+    sets = "".join(f" --set {shlex.quote(setting)}" for setting in settings)
+    return f"python -m core train --preset {preset.name}{sets}"
+
+
+def _write_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return f"[{','.join(map(_write_value, value))}]"
+    return str(value)

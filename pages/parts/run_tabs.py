@@ -1,0 +1,286 @@
+"""The tabs of a run's page; each is handed the run and reads what it shows afresh."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.charts import RunCurves, View
+from core.fields import SpecField, field_at, flatten, format_value
+from core.presets import PRESETS
+from core.runs import Run, RunSummary
+from core.spec import CHOICE_LABELS, RunSpec
+from pages.parts.chart import show_metric
+from pages.parts.run_results import closest_preset, list_figures, write_command
+from pages.parts.style import UNKNOWN, format_bytes, format_count, format_seconds
+
+LIVE_TABS = ("Charts", "Summary", "Logs", "System", "Checkpoints")
+LOG_LINES = 500
+_SECTION_TITLES = {"model": "Model", "data": "Data", "augment": "Augmentation", "train": "Training"}
+# Colours and cursor movements of a terminal.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def name_data(spec: RunSpec) -> str:
+    """The data set as people call it; an image folder by its own name."""
+    if spec.data.dataset == "folder":
+        return Path(spec.data.folder).name or spec.data.folder
+    return CHOICE_LABELS[spec.data.dataset]
+
+
+def show_view(prefix: str = "") -> View:
+    """Smoothing, scale and x axis, kept in the address."""
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key=f"{prefix}view"):
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            key=f"{prefix}smooth",
+            bind="query-params",
+            width=190,
+            help="Exponential average of loss and accuracy; the raw line stays faint behind it.",
+        )
+        x = st.segmented_control(
+            "Horizontal", ["epoch", "minutes"], default="epoch", required=True, key=f"{prefix}x", bind="query-params"
+        )
+        log = st.toggle(
+            "Log scale", key=f"{prefix}log", bind="query-params", help="Loss and learning rate on a logarithmic axis."
+        )
+    return View(smoothing, log, "minutes" if x == "minutes" else "epoch")
+
+
+def show_charts(run: Run) -> None:
+    """Loss and accuracy, learning rate and images a second, renewed at every epoch."""
+    view = show_view()
+    frame = run.metrics()
+    if frame.empty:
+        st.html(
+            '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first epoch.</p>'
+        )
+        return
+    curves = [RunCurves(run.id, run.about.name, frame)]
+    for metrics, height in ((("loss", "accuracy"), 320), (("learning_rate", "images_per_second"), 210)):
+        for column, metric in zip(st.columns(2, gap="medium"), metrics, strict=True):
+            with column:
+                show_metric(metric, curves, view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=height)
+
+
+def show_summary(run: Run) -> None:
+    """The figures with their splits, what they cost, and a note of one's own."""
+    summary = run.summary()
+    left, right = st.columns([0.62, 0.38], gap="large")
+    with left:
+        _show_reason(run, summary)
+        rows = [[figure.label, figure.value, figure.measured_on] for figure in list_figures(run, summary)]
+        show_table(["Result", "Value", "Measured on"], rows)
+        st.caption(
+            f"One run, seed {run.spec.train.seed}. ± is one standard error of sampling the images; other seeds vary on "
+            "top of it. Everything chosen is chosen on validation; the test images are looked at once."
+        )
+    with right:
+        show_table(["Cost", ""], _list_costs(run, summary))
+        st.text_area(
+            "Note",
+            run.about.note,
+            key=f"note.{run.id}",
+            max_chars=20_000,
+            height=120,
+            placeholder="What you tried and what you saw",
+            on_change=_keep_note,
+            args=(run,),
+        )
+
+
+def _keep_note(run: Run) -> None:
+    try:
+        run.update_about(note=st.session_state[f"note.{run.id}"])
+    except (ValueError, OSError) as error:
+        st.session_state["run_actions.problems"] = [str(error)]
+
+
+def _show_reason(run: Run, summary: RunSummary) -> None:
+    """Why a run ended before its time, and what to do."""
+    advice = {
+        "failed": "The log tells more. Clone the run into Build to change what the message names.",
+        "interrupted": "Resume goes on from its last checkpoint, with the same result as without the break.",
+        "stopped": "Resume goes on exactly where it stopped.",
+    }
+    if summary.state in advice:
+        reason = f"{escape(summary.reason)} " if summary.reason and summary.state == "failed" else ""
+        st.html(f'<p class="lab-callout {summary.state}">{reason}{advice[summary.state]}</p>')
+
+
+def _list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
+    frame, environment = run.metrics(), run.environment()
+    speed = frame["images_per_second"].median() if len(frame) else None
+    device = environment.get("device_name") or summary.device or UNKNOWN
+    return [
+        ["Parameters", f"{summary.parameters:,} ({format_count(summary.parameters)})"],
+        ["Epochs", f"{summary.epoch} of {summary.epochs}"],
+        ["Training time", format_seconds(summary.seconds)],
+        ["Images a second (median)", f"{speed:,.0f}" if speed else UNKNOWN],
+        ["Device", str(device)],
+        ["Precision", str(environment.get("precision") or run.spec.train.precision)],
+    ]
+
+
+def show_config(run: Run) -> None:
+    """The spec by section, what differs from a preset marked, and how to do it again."""
+    nearest, _ = closest_preset(run.spec)
+    names = ["defaults", *PRESETS]
+    left, middle, right = st.columns([0.3, 0.4, 0.3], vertical_alignment="bottom")
+    base = left.selectbox(
+        "Compared with",
+        names,
+        index=names.index(nearest.name) if nearest else 0,
+        format_func=lambda name: "Defaults" if name == "defaults" else PRESETS[name].title,
+        key=f"base.{run.id}",
+    )
+    only = middle.toggle("Only what differs", key="differs", bind="query-params")
+    right.download_button(
+        "spec.json",
+        run.spec.model_dump_json(indent=1),
+        file_name=f"{run.id}-spec.json",
+        mime="application/json",
+        icon=":material/download:",
+        width="stretch",
+        help="Everything that decides the result.",
+    )
+    other = flatten(RunSpec() if base == "defaults" else PRESETS[base].spec)
+    here = flatten(run.spec)
+    sections = {name: [path for path in here if path.startswith(name + ".")] for name in _SECTION_TITLES}
+    for column, names_in in zip(st.columns(2, gap="large"), (("model", "data"), ("augment", "train")), strict=True):
+        with column:
+            for section in names_in:
+                _show_section(section, sections[section], here, other, only)
+    st.markdown("**The same run from a terminal**")
+    st.code(write_command(run.spec), language="bash", wrap_lines=True)
+
+
+def _show_section(section: str, paths: list[str], here: dict[str, Any], other: dict[str, Any], only: bool) -> None:
+    siblings = {path.rpartition(".")[2]: here[path] for path in paths if "[" not in path}
+    rows, marked = [], []
+    for path in paths:
+        spec_field, differs = field_at(path), other.get(path, ...) != here[path]
+        if (only and not differs) or ("[" not in path and not spec_field.applies(siblings)):
+            continue
+        was = (_show_value(spec_field, other[path]) if path in other else UNKNOWN) if differs else ""
+        rows.append([_label(path, spec_field), _show_value(spec_field, here[path]), was])
+        marked.append(differs)
+    if rows:
+        show_table([_SECTION_TITLES[section], "This run", "There"], rows, marked)
+
+
+def _label(path: str, spec_field: SpecField) -> str:
+    place = re.search(r"layers\[(\d+)\]", path)
+    return f"Layer {int(place[1]) + 1}: {spec_field.label.lower()}" if place else spec_field.label
+
+
+def _show_value(spec_field: SpecField, value: Any) -> str:
+    if spec_field.kind == "choice":
+        return CHOICE_LABELS.get(value, str(value))
+    return f"{format_value(value)} {spec_field.unit}".strip() if value != "" else UNKNOWN
+
+
+def show_log(run: Run) -> None:
+    """The end of the worker's output, the newest line in sight."""
+    text = _CONTROL.sub("", run.log_tail(LOG_LINES))
+    with st.container(key="run_log"):
+        st.html(f"<pre>{escape(text) if text.strip() else 'The log is empty.'}</pre>")
+    path = run.path / "log.txt"
+    if path.is_file():
+        st.download_button(
+            "Whole log",
+            path.read_bytes,
+            file_name=f"{run.id}-log.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def show_system(run: Run) -> None:
+    """What the run ran on, and how hard it works it now."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        rows = [[_words(key), _show_fact(key, value)] for key, value in run.environment().items()]
+        if rows:
+            show_table(["Environment", ""], rows)
+        else:
+            st.html('<p class="lab-muted">Written when the worker starts.</p>')
+    with right:
+        now = run.progress() or {}
+        known = {"epoch", "step", "steps", "phase", "loss", "images_per_second", "seconds_left", "seconds"}
+        rows = [[_words(key), _show_fact(key, value)] for key, value in now.items() if key not in known]
+        if rows:
+            show_table(["Use, at last report", ""], rows)
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")
+
+
+def _show_fact(key: str, value: Any) -> str:
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {inner}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if "bytes" in key or "memory" in key:
+            return format_bytes(value)
+        if any(word in key for word in ("percent", "utilisation", "_use")):
+            return f"{value:.0f} %"
+        return f"{value:,}" if isinstance(value, int) and "pid" not in key else f"{value:g}"
+    return str(value)
+
+
+def show_checkpoints(run: Run) -> None:
+    """The checkpoints with their hashes; each download's name holds its hash."""
+    files = run.checkpoints()
+    if not files:
+        st.html('<p class="lab-muted">The first checkpoint is written at the end of the first epoch.</p>')
+        return
+    best = {"best": "best on validation", "last": "to resume from"}
+    for file in reversed(files):
+        with st.container(horizontal=True, vertical_alignment="center", border=True):
+            st.html(
+                f"<div><b>{escape(file.name)}</b> <span class='lab-muted'>epoch {file.epoch} · {best[file.kind]} · "
+                f"{format_bytes(file.bytes)}</span><br><code class='lab-sha'>SHA-256 {file.sha256}</code></div>"
+            )
+            st.download_button(
+                "Download",
+                file.path.read_bytes,
+                # Streamlit tells two large files of one size apart by their names only.
+                file_name=f"{run.id}-{file.path.stem}-{file.sha256[:12]}{file.path.suffix}",
+                mime="application/octet-stream",
+                icon=":material/download:",
+                key=f"checkpoint.{file.name}.{file.sha256[:12]}",
+                on_click="ignore",
+            )
+
+
+def show_table(head: list[str], rows: list[list[str]], marked: list[bool] | None = None) -> None:
+    """A quiet table of text; marked rows stand out."""
+    marks = marked or [False] * len(rows)
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    lines = "".join(
+        f"<tr{' class=lab-marked' if mark else ''}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
+        for row, mark in zip(rows, marks, strict=True)
+    )
+    st.html(f'<table class="lab-table lab-facts-table"><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>')
+
+
+def share_done(progress: dict[str, Any], summary: RunSummary) -> float:
+    """How much of the training is done, 0 to 1; steps of validation and test do not move it."""
+    whole = summary.epoch
+    if progress.get("phase") == "train" and progress.get("steps") and (progress.get("epoch") or 0) > whole:
+        whole = progress["epoch"] - 1 + progress["step"] / progress["steps"]
+    return min(1.0, max(0.0, whole / max(summary.epochs, 1)))

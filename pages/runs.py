@@ -1,0 +1,241 @@
+"""All runs in one table: found, sorted, compared and acted on, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+from core.charts import RunCurves
+from core.runs import RunNotFound, RunSummary, list_runs, open_run
+from core.spec import CHOICE_LABELS
+from pages.parts.chart import show_metric
+from pages.parts.run_actions import confirm_delete, is_active, show_button, show_problems
+from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
+from pages.parts.run_tabs import show_view
+from pages.parts.style import STATES
+
+TICK_SECONDS = 1.0
+# More lines than this tell nothing; the newest of the selected are drawn.
+MAX_CURVES = 20
+TABLE, SELECTION = "runs_table", "runs.selection"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the table shows: runs that hold every word and have one of the states, data sets and tags."""
+
+    words: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    archived: bool = False
+
+    def lets_through(self, run: RunSummary) -> bool:
+        text = " ".join([run.name, run.id, run.note, run.optimizer, *run.tags]).casefold()
+        return (
+            (self.archived or not run.archived)
+            and all(word in text for word in self.words)
+            and (not self.states or run.state in self.states)
+            and (not self.datasets or run.dataset in self.datasets)
+            and (not self.tags or bool(set(self.tags) & set(run.tags)))
+        )
+
+
+@dataclass
+class Selection:
+    """The runs that are ticked; `version` counts the browser's changes, so that none of them is taken back."""
+
+    ids: list[str]
+    version: int = 0
+
+
+def open_selection() -> Selection:
+    """The session's selection; a fresh visit takes it from the address."""
+    if SELECTION not in st.session_state:
+        st.session_state[SELECTION] = Selection([id for id in st.query_params.get("select", "").split(",") if id])
+    return st.session_state[SELECTION]
+
+
+def select(ids: Sequence[str]) -> None:
+    selection = open_selection()
+    selection.ids = list(ids)
+    if ids:
+        st.query_params["select"] = ",".join(ids)
+    else:
+        st.query_params.pop("select", None)
+
+
+def show_filter(runs: Sequence[RunSummary]) -> Filter:
+    """Search and filters, kept in the address; only choices that some run has are offered."""
+    tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
+    datasets = [name for name in CHOICE_LABELS if any(run.dataset == name for run in runs)]
+    states = [name for name in STATES if any(run.state == name for run in runs)]
+    # What the address names stays a choice, also when the last such run has just changed its state.
+    chosen = [name for name in STATES if name in st.session_state.get("state", []) and name not in states]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
+        text = st.text_input(
+            "Search",
+            key="q",
+            bind="query-params",
+            placeholder="Name, tag, note or id",
+            icon=":material/search:",
+            width=260,
+        )
+        state = st.multiselect(
+            "State", states + chosen, key="state", bind="query-params", width=190, placeholder="Any",
+            format_func=lambda name: STATES[name].label,
+        )  # fmt: skip
+        dataset = st.multiselect(
+            "Data", datasets, key="data", bind="query-params", width=170, placeholder="Any",
+            format_func=lambda name: CHOICE_LABELS[name],
+        )  # fmt: skip
+        tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
+        archived = st.toggle("Archived too", key="archived", bind="query-params")
+    return Filter(tuple(text.casefold().split()), tuple(state), tuple(dataset), tuple(tag), archived)
+
+
+def show_empty(anything: bool) -> None:
+    """What to do where there is nothing to show."""
+    message = "No run fits this search." if anything else "No runs yet. Shape a network and start the first one."
+    st.html(f'<p class="lab-muted" style="text-align:center;padding:4rem 0 0.5rem">{message}</p>')
+    _, middle, _ = st.columns([2, 1, 2])
+    if anything:
+        middle.button("Show all runs", icon=":material/filter_alt_off:", on_click=clear_filter, width="stretch")
+    elif middle.button("Build a network", icon=":material/tune:", type="primary", width="stretch"):
+        st.switch_page("build.py")
+
+
+def clear_filter() -> None:
+    st.session_state.update({"q": "", "state": [], "data": [], "tag": [], "archived": False})
+
+
+def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary]) -> None:
+    """Above the table: how many runs there are, or what can be done with those selected. Its height never changes."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runs_bar"):
+        if not chosen:
+            active = sum(is_active(run) for run in shown)
+            count = f"{len(shown):,} run{'' if len(shown) == 1 else 's'}"
+            st.html(f'<span class="lab-muted lab-small">{count}{f" · {active} active" if active else ""}</span>')
+            return
+        st.html(f'<span class="lab-small"><b>{len(chosen)}</b> selected</span>')
+        if len(chosen) == 1 and st.button("Open", icon=":material/show_chart:", key="bar.open"):
+            st.switch_page("run.py", query_params={"id": chosen[0].id})
+        st.toggle(
+            "Curves", key="curves", bind="query-params", value=True, help="Draws the selected runs together, below."
+        )
+        for name in ("stop", "kill", "resume", "archive", "restore"):
+            show_button(name, chosen, key="bar")
+        with st.popover("Tag", icon=":material/sell:"):
+            show_tagging(chosen)
+        if st.button("Delete", icon=":material/delete:", key="bar.delete"):
+            confirm_delete(chosen, forget_deleted)
+        st.button(
+            "Clear", icon=":material/close:", key="bar.clear", on_click=select, args=([],), help="Selects nothing."
+        )
+
+
+def show_tagging(chosen: Sequence[RunSummary]) -> None:
+    """Adds a tag to all selected runs, or takes one away."""
+
+    def change(add: bool) -> None:
+        tag = st.session_state["bar.tag"].strip()
+        problems = []
+        for summary in chosen:
+            tags = [each for each in summary.tags if each != tag] + ([tag] if add and tag else [])
+            try:
+                open_run(summary.id).update_about(tags=tags)
+            except (RunNotFound, ValueError, OSError) as error:
+                problems.append(f"{summary.name}: {error}")
+        st.session_state["run_actions.problems"] = problems
+
+    st.text_input("Tag", key="bar.tag", max_chars=60)
+    add, remove = st.columns(2)
+    add.button("Add", key="bar.tag.add", on_click=change, args=(True,), width="stretch")
+    remove.button("Remove", key="bar.tag.remove", on_click=change, args=(False,), width="stretch")
+
+
+def forget_deleted(done: list[str]) -> None:
+    select([id for id in open_selection().ids if id not in done])
+
+
+def show_runs(filter: Filter, was_active: bool) -> None:
+    """The table with its bar above and the selected runs' curves below; renewed while any run is active."""
+    runs = list_runs()
+    if any(is_active(run) for run in runs) != was_active:
+        st.rerun()
+    shown = sort_runs([run for run in runs if filter.lets_through(run)], st.query_params.get("sort", DEFAULT_SORT))
+    if not shown:
+        show_empty(bool(runs))
+        return
+    selection = open_selection()
+    # In the order they were ticked: the first is the one the others are compared with.
+    known = {run.id: run for run in runs}
+    chosen = [known[id] for id in selection.ids if id in known]
+    show_problems()
+    show_bar(shown, chosen)
+    page = st.session_state.get("page", 1) or 1
+    pages = -(-len(shown) // PAGE_ROWS)
+    first = (min(page, pages) - 1) * PAGE_ROWS
+    event = show_run_table(
+        shown[first : first + PAGE_ROWS],
+        key=TABLE,
+        order=st.query_params.get("sort", DEFAULT_SORT),
+        selected=selection.ids,
+        version=selection.version,
+    )
+    if pages > 1:
+        st.pagination(pages, key="page", bind="query-params")
+    follow(event)
+    if chosen and st.session_state.get("curves", True):
+        show_curves(chosen[:MAX_CURVES], len(chosen))
+
+
+def follow(event: object) -> None:
+    """Does what was asked for in the table: open a run, sort, select."""
+    if event.open:
+        st.switch_page("run.py", query_params={"id": event.open})
+    if event.sort:
+        st.query_params["sort"] = event.sort
+        st.rerun(scope="fragment")
+    if event.select:
+        open_selection().version = event.select["version"]
+        select(event.select["ids"])
+        st.rerun(scope="fragment")
+
+
+def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
+    """The selected runs drawn together: colour is the run, dashed is training."""
+    st.html('<h3 style="margin:0.4rem 0 0">Curves</h3>')
+    if count > len(chosen):
+        st.caption(f"The first {len(chosen)} of {count} selected runs are drawn.")
+    view = show_view()
+    curves = []
+    for summary in chosen:
+        try:
+            frame = open_run(summary.id).metrics()
+        except (RunNotFound, OSError):
+            continue
+        if not frame.empty:
+            curves.append(RunCurves(summary.id, summary.name, frame))
+    if not curves:
+        st.html('<p class="lab-muted">The curves begin with the first epoch.</p>')
+        return
+    for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+        with column:
+            show_metric(metric, curves, view, key=f"runs.{metric}", file_name="runs", height=340)
+    without = [escape(run.name) for run in chosen if all(curve.run_id != run.id for curve in curves)]
+    if without:
+        st.html(f'<p class="lab-muted lab-small">No epoch yet: {", ".join(without)}</p>')
+
+
+runs = list_runs()
+title, build = st.columns([0.85, 0.15], vertical_alignment="center")
+title.html("<h2>Runs</h2>")
+if build.button("New run", icon=":material/add:", width="stretch", help="Opens Build."):
+    st.switch_page("build.py")
+active = any(is_active(run) for run in runs)
+chosen_filter = show_filter(runs) if runs else Filter()
+st.fragment(show_runs, run_every=TICK_SECONDS if active else None)(chosen_filter, active)

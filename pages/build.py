@@ -95,13 +95,13 @@ with top_right:
     show_start(draft)
 
 left, right = st.columns(COLUMNS, gap="large")
-with left:
+with left, st.container(key="form", gap="xsmall"):
     show_preset_note(draft)
     show_section(draft, "model", "Network")
     data, augment = st.columns(2, gap="large")
-    with data:
+    with data, st.container(gap="xsmall"):
         show_section(draft, "data", "Data")
-    with augment:
+    with augment, st.container(gap="xsmall"):
         show_section(draft, "augment", "Augmentation")
     devices = ["auto", *(device.id for device in list_devices())]
     show_section(draft, "train", "Training", {"device": devices})

@@ -31,7 +31,7 @@ def show_cost(draft: Draft) -> None:
     stale = " lab-stale" if draft.problems else ""
     _show_budget(draft, cost, stale)
     st.html(f'<div class="{stale}">{_facts(spec, cost)}</div>')
-    show_svg(f'<div class="lab-section{stale}"><p class="lab-title">Network</p>{_drawing(spec)}</div>')
+    show_svg(f'<div class="lab-section{stale}">{_drawing(spec)}</div>')
     st.html(f'<div class="{stale}">{_layer_table(spec, cost)}</div>')
     _show_rate(spec, stale)
 
@@ -133,5 +133,5 @@ def _show_rate(spec: RunSpec, stale: str) -> None:
         return
     epochs, rates = preview(spec.train, images)
     note = " until the validation loss stalls" if spec.train.schedule == "plateau" else ""
-    drawing = draw_rate(list(map(float, epochs)), list(map(float, rates)))
+    drawing = draw_rate(list(map(float, epochs)), list(map(float, rates)), spec.train.epochs)
     show_svg(f'<div class="lab-section{stale}"><p class="lab-title">Learning rate{note}</p>{drawing}</div>')

@@ -16,6 +16,8 @@ from pages.parts.style import show_problem
 ODD_FIELDS = {"filter_size", "skip_kernel", "stem_filter"}
 # Counted by the draft, so there is nothing to fill in.
 COUNTED_FIELDS = {"folder_classes"}
+# A choice of more letters than this takes two cells of the grid.
+LONG_CHOICE = 17
 # Shares up to here are set with a slider; longer or finer ranges are typed.
 SLIDER_HIGH = 0.95
 
@@ -30,7 +32,8 @@ def show_fields(
     fields = {field.name: field for field in fields_of(section)}
     for name in names:
         if fields[name].applies(draft.values[section]):
-            with st.container(gap="xsmall"):
+            wide = any(len(_label_choice(choice)) > LONG_CHOICE for choice in fields[name].choices)
+            with st.container(key=f"{'wide' if wide else 'cell'}_{section}_{name}", gap="xsmall"):
                 _show_field(draft, section, fields[name], (choices or {}).get(name))
 
 
@@ -104,9 +107,9 @@ def _make_widget(field: SpecField, label: str, key: str, choices: Sequence[str] 
 def _make_number(field: SpecField, label: str, common: dict[str, Any]) -> None:
     # No bounds are handed on: the browser would silently keep the old number, the check says what is wrong.
     if field.kind == "int":
-        st.number_input(label, value=None, step=2 if field.name in ODD_FIELDS else 1, **common)
+        st.number_input(label, step=2 if field.name in ODD_FIELDS else 1, **common)
     else:
-        st.number_input(label, value=None, step=1e-4 if field.log else 0.05, format="%.6g", **common)
+        st.number_input(label, step=1e-4 if field.log else 0.05, format="%.6g", **common)
 
 
 def _options(choices: Sequence[str], key: str) -> list[str]:

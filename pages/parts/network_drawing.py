@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from core.cost import Cost, LayerCost
 from core.spec import CHOICE_LABELS, RunSpec
 
-WIDTH, HEIGHT = 560, 168
-GROUND = 116  # baseline of the boxes
+WIDTH, HEIGHT = 560, 134
+CENTRE = 54  # of the boxes, from the top
+GROUND = 92  # below them stands the text
 MAX_BOX, MIN_BOX = 64.0, 12.0
 MAX_BLOCKS_DRAWN = 5
 
@@ -52,11 +53,8 @@ def draw_network(spec: RunSpec, cost: Cost) -> str:
     stages = stages_of(spec, cost)
     step = WIDTH / len(stages)
     largest = max(stage.map_size for stage in stages)
-    boxes = [
-        _draw_stage(stage, step * (place + 0.5), step, largest, model_has_skip=stage.blocks > 0)
-        for place, stage in enumerate(stages)
-    ]
-    arrows = [_draw_arrow(step * place, GROUND) for place in range(1, len(stages))]
+    boxes = [_draw_stage(stage, step * (place + 0.5), step, largest) for place, stage in enumerate(stages)]
+    arrows = [_draw_arrow(step * place, CENTRE) for place in range(1, len(stages))]
     title = "Network: " + ", ".join(f"{s.name} {s.channels}×{s.map_size}×{s.map_size}" for s in stages)
     return (
         f'<div class="lab-drawing"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'
@@ -68,22 +66,22 @@ def _draw_arrow(x: float, y: float) -> str:
     return f'<path d="M{x - 3:.1f} {y - 3} l3.5 3 l-3.5 3" fill="none" stroke="var(--lab-faint)" />'
 
 
-def _draw_stage(stage: Stage, centre: float, step: float, largest: int, *, model_has_skip: bool) -> str:
+def _draw_stage(stage: Stage, centre: float, step: float, largest: int) -> str:
     # The square root keeps a 2x2 map visible beside a 256x256 one.
     height = max(MIN_BOX, MAX_BOX * math.sqrt(stage.map_size / largest))
     room = step - 10
     width = min(room, max(6.0, room * math.log2(stage.channels + 1) / 12))
     parts = [f"<title>{stage.name}: {stage.detail or 'input'}, {stage.channels} channels</title>"]
-    if model_has_skip:
+    if stage.blocks:
         parts += _draw_blocks(stage, centre, width, height)
     else:
-        parts.append(_box(centre - width / 2, GROUND - height / 2 - 20, width, height, "var(--lab-line)"))
+        parts.append(_box(centre - width / 2, CENTRE - height / 2, width, height, "var(--lab-line)"))
     size = f"{stage.map_size}×{stage.map_size}" if stage.name != "classes" else "linear"
     small = step < 48
-    parts.append(_text(centre, GROUND + 22, str(stage.channels), "var(--lab-text)", 12, bold=True))
-    parts.append(_text(centre, GROUND + 35, size, "var(--lab-muted)", 9 if small else 10.5))
+    parts.append(_text(centre, GROUND + 10, str(stage.channels), "var(--lab-text)", 12, bold=True))
+    parts.append(_text(centre, GROUND + 24, size, "var(--lab-muted)", 9 if small else 10.5))
     name = stage.name.replace("layer ", "L") if small else stage.name
-    parts.append(_text(centre, GROUND + 48, name, "var(--lab-muted)", 9 if small else 10.5))
+    parts.append(_text(centre, GROUND + 37, name, "var(--lab-muted)", 9 if small else 10.5))
     return f"<g>{''.join(parts)}</g>"
 
 
@@ -92,7 +90,7 @@ def _draw_blocks(stage: Stage, centre: float, width: float, height: float) -> li
     drawn = min(stage.blocks, MAX_BLOCKS_DRAWN)
     gap = 2.0
     each = max(2.0, (width - gap * (drawn - 1)) / drawn)
-    left, top = centre - (each * drawn + gap * (drawn - 1)) / 2, GROUND - 20 - height / 2
+    left, top = centre - (each * drawn + gap * (drawn - 1)) / 2, CENTRE - height / 2
     parts = []
     for place in range(drawn):
         x = left + place * (each + gap)

@@ -9,9 +9,9 @@ WIDTH, HEIGHT = 560, 120
 LEFT, RIGHT, TOP, BOTTOM = 52, 552, 10, 96
 
 
-def draw_rate(epochs: Sequence[float], rates: Sequence[float]) -> str:
-    """SVG of `rates` over `epochs`; the rate's axis begins at zero, so that a decay looks as deep as it is."""
-    last, highest = max(epochs[-1], 1e-9), max(*rates, 1e-12)
+def draw_rate(epochs: Sequence[float], rates: Sequence[float], last: float) -> str:
+    """SVG of `rates` over `epochs`, up to epoch `last`; its axis begins at zero: a decay looks as deep as it is."""
+    highest = max(*rates, 1e-12)
     top = round_up(highest)
 
     def place(epoch: float, rate: float) -> str:

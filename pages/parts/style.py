@@ -177,10 +177,23 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
 .lab-dot.busy { background: var(--lab-accent); }
 .lab-dot.free { background: var(--lab-good); }
 
+/* Help is there for who looks for it, and does not shout at who does not. */
+.stApp [data-testid="stWidgetLabelHelp"], .stApp [data-testid="stTooltipIcon"] { opacity: 0.45; }
+.stApp [data-testid="stWidgetLabelHelp"]:hover, .stApp [data-testid="stTooltipIcon"]:hover { opacity: 1; }
+.lab-heading { font-size: 1.05rem; font-weight: 600; margin: 0.5rem 0 0.15rem; padding: 0; }
+.lab-section > .lab-title { margin-bottom: 0.25rem; }
+.lab-scroll { overflow-x: auto; }
+.lab-waiting { display: flex; align-items: center; justify-content: center; height: 6rem; color: var(--lab-muted);
+  background: var(--lab-panel); border-radius: 0.375rem; }
+.st-key-samples_stale { opacity: 0.45; }
+.st-key-samples img, .st-key-samples_stale img { image-rendering: pixelated; border-radius: 0.25rem; }
+
 /* Build: fields in a grid that wraps, layers as the rows of a table. */
 [class*="st-key-grid_"] { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.25rem, 1fr));
   gap: 0.5rem 1rem; align-items: start; }
 [class*="st-key-grid_"] > * { width: 100% !important; min-width: 0; }
+[class*="st-key-grid_"] > :has(.stCheckbox) { padding-top: 1.85rem; }
+[class*="st-key-grid_"] > [class*="st-key-wide_"] { grid-column: span 2; }
 .st-key-layer_head, [class*="st-key-layer_row_"] { display: grid; align-items: center; gap: 0 0.5rem;
   grid-template-columns: 1rem repeat(5, minmax(0, 1fr)) 1.75rem 1.75rem; }
 .st-key-layer_head > *, [class*="st-key-layer_row_"] > * { width: 100% !important; min-width: 0; }

@@ -1,0 +1,65 @@
+"""The frame around every page: brand, navigation, and what the machine is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from core.devices import Device, list_devices
+from core.runs import list_runs
+from pages.parts.frame import note_page
+from pages.parts.style import apply_style
+
+STATUS_SECONDS = 3
+PARTS = Path(__file__).parent / "parts"
+
+BUILD = st.Page("build.py", title="Build", icon=":material/tune:", url_path="build")
+PAGES = [
+    BUILD,
+    st.Page("runs.py", title="Runs", icon=":material/table_rows:", url_path="runs"),
+    st.Page("run.py", title="Run", icon=":material/show_chart:", url_path="run", visibility="hidden"),
+    st.Page("lab.py", title="Lab", icon=":material/memory:", url_path="lab"),
+]
+
+
+def open_build() -> None:
+    """The bare address leads to Build: a default page would have no address of its own."""
+    st.switch_page(BUILD, query_params=st.query_params.to_dict())
+
+
+@st.fragment(run_every=STATUS_SECONDS)
+def show_status() -> None:
+    """How many runs train and wait, and whether the devices are busy; renewed by itself."""
+    states = [run.state for run in list_runs()]
+    running, queued = states.count("running"), states.count("queued")
+    st.html(
+        f'<div class="lab-status"><span><b>{running}</b> running</span><span><b>{queued}</b> queued</span>'
+        f"{describe_devices(list_devices())}</div>"
+    )
+
+
+def describe_devices(devices: Sequence[Device]) -> str:
+    """The devices in a few words: the GPUs where there are any, else the CPU."""
+    counted = [device for device in devices if device.id != "cpu"] or devices
+    busy = sum(bool(device.busy_by) for device in counted)
+    state = f"{busy} of {len(counted)} GPUs busy" if len(counted) > 1 else "busy" if busy else "free"
+    words = state if len(counted) > 1 else f"{counted[0].id.split(':')[0].replace('cuda', 'gpu').upper()} {state}"
+    title = ", ".join(device.name for device in counted)
+    dot = "busy" if busy else "free"
+    return f'<span class="lab-wide" title="{escape(title)}"><span class="lab-dot {dot}"></span>{words}</span>'
+
+
+st.set_page_config(
+    page_title="ResNet Lab", page_icon=PARTS / "mark.svg", layout="wide", initial_sidebar_state="collapsed"
+)
+apply_style()
+st.logo(PARTS / "logo.svg", icon_image=PARTS / "mark.svg", size="medium")
+home = st.Page(open_build, title="ResNet Lab", url_path="home", default=True, visibility="hidden")
+page = st.navigation([home, *PAGES], position="top")
+with st.container(key="lab_status"):
+    show_status()
+note_page(page.url_path)
+page.run()

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +44,7 @@ class FolderStatus:
     class_counts: tuple[int, ...]  # of the training images
 
 
-@dataclass(frozen=True)
-class ImageFile:
+class ImageFile(NamedTuple):
     """One image: its path below the folder, its class, and what tells that it has changed."""
 
     path: str
@@ -281,7 +280,7 @@ def _run_job() -> int:
 def cached_images(listing: FolderListing, size: int) -> tuple[Pixels, str]:
     """All images of `listing.files` as (n, size, size, 3), and their SHA-256; decoded only where a file changed.
 
-    Raises `DataError` naming an image that cannot be decoded.
+    The array is mapped from a file and cannot be written to. Raises `DataError` naming an image that cannot be decoded.
     """
     key = _cache_key(listing, size)
     folder = data_folder() / "cache" / key
@@ -323,7 +322,8 @@ def _read_cache(folder: Path) -> tuple[Pixels, str] | None:
     if about is None:
         return None
     try:
-        pixels: Pixels = np.load(folder / "images.npy")
+        # Mapped, not read: the parts of a split are copied out of it, and twice the images need not fit.
+        pixels: Pixels = np.load(folder / "images.npy", mmap_mode="r")
     except (OSError, ValueError):
         return None
     digest = digest_of(pixels)

@@ -43,6 +43,10 @@ class SpecError(ValueError):
         self.problems = problems
         super().__init__("\n".join(map(str, problems)))
 
+    def __reduce__(self) -> tuple[type[SpecError], tuple[list[FieldProblem]]]:
+        # The message alone would not make one again, on its way from another process.
+        return type(self), (self.problems,)
+
 
 def _refuse(path: str, message: str) -> SpecError:
     return SpecError([FieldProblem(path, message, missing=True)])

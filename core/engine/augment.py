@@ -14,6 +14,8 @@ from scipy.stats import beta
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from core.engine.policies import RandomOperations
+from core.engine.random import draw, draw_integers
 from core.spec import AugmentSpec
 
 _QUANTILES = 4096
@@ -50,12 +52,15 @@ class Augment:
             "mixup": beta_quantiles(augment.mixup),
             "cutmix": beta_quantiles(augment.cutmix),
         }
+        self._policy = RandomOperations(augment) if augment.policy != "none" else None
 
     def __call__(self, images: Tensor, labels: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) where mixed."""
         spec, constants = self.spec, self._on(images.device)
         if spec.crop_padding or spec.flip:
             images = crop_and_flip(images, spec.crop_padding, spec.crop_mode, spec.flip, generator)
+        if self._policy:
+            images = self._policy(images, generator)
         x = _scale(images, constants["scale"], constants["shift"])
         if spec.cutout:
             x = cutout(x, spec.cutout, generator)
@@ -70,17 +75,6 @@ class Augment:
         if self._constants["scale"].device != device:
             self._constants = {name: value.to(device) for name, value in self._constants.items()}
         return self._constants
-
-
-def draw(shape: Sequence[int], generator: Generator, device: torch.device) -> Tensor:
-    """Uniform from 0 to 1, drawn where the generator lives."""
-    return torch.rand(tuple(shape), generator=generator, device=generator.device).to(device, non_blocking=True)
-
-
-def draw_integers(high: int, shape: Sequence[int], generator: Generator, device: torch.device) -> Tensor:
-    """Uniform from 0 to high - 1, drawn where the generator lives."""
-    drawn = torch.randint(high, tuple(shape), generator=generator, device=generator.device)
-    return drawn.to(device, non_blocking=True)
 
 
 def crop_and_flip(images: Tensor, padding: int, mode: str, flip: bool, generator: Generator) -> Tensor:

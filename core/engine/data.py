@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 
 from core.datasets import DataError, check_ready
 from core.downloads import CATALOGUE, folder_of
-from core.imagefolder import Pixels, cached_images, digest_of, list_images
+from core.imagefolder import ImageFile, Pixels, cached_images, digest_of, list_images, sample_images
 from core.spec import DataSpec
 from core.splits import Split, split
 
@@ -84,6 +85,23 @@ def load_data(spec: DataSpec) -> Data:
     return Data(train, val, test, source.class_names, mean, std, _fingerprint(source, parts, spec))
 
 
+def load_sample(spec: DataSpec, count: int) -> ImageSet:
+    """Up to `count` training images of all classes; of a folder only these are decoded. Raises `DataError`."""
+    if spec.dataset != "folder":
+        train = load_data(spec).train
+        return ImageSet(*train.take(torch.linspace(0, len(train) - 1, min(count, len(train))).long()))
+    check_ready(spec)
+    listing = list_images(spec.folder)
+    files = _spread(listing.train, count)
+    images = torch.from_numpy(sample_images(files, listing.root, spec.image_size)).permute(0, 3, 1, 2)
+    return ImageSet(images, torch.tensor([file.label for file in files]))
+
+
+def _spread(files: Sequence[ImageFile], count: int) -> list[ImageFile]:
+    """Every k-th of the files, which are sorted by class."""
+    return [files[place * len(files) // count] for place in range(count)] if len(files) > count else list(files)
+
+
 def measure(images: Tensor) -> tuple[Triple, Triple]:
     """Mean and standard deviation of each channel of (n, 3, s, s) bytes, on the scale 0 to 1.
 
@@ -113,7 +131,8 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def _pick(source: _Source, places: npt.NDArray[np.int64], size: int) -> ImageSet:
-    images = torch.from_numpy(source.images[places]).permute(0, 3, 1, 2)  # (n, 3, h, w), channels last in memory
+    # A copy in memory, also where the images are mapped from a file.
+    images = torch.from_numpy(np.asarray(source.images[places])).permute(0, 3, 1, 2)  # (n, 3, h, w), channels last
     return ImageSet(resize(images, size), torch.from_numpy(source.labels[places]))
 
 

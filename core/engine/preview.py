@@ -1,0 +1,74 @@
+"""A picture of augmented samples, for the page that chooses the augmentation."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.datasets import FolderStatus, inspect_folder
+from core.engine.augment import Augment
+from core.engine.data import ImageSet, load_sample, measure
+from core.parse import parse_spec
+from core.spec import DataSpec
+
+_AUGMENTED_ROWS = 3
+_POOL = 256
+_GAP = 4
+_SMALLEST_TILE = 64
+
+
+def sample_grid(spec_json: str, count: int, seed: int) -> bytes:
+    """PNG of `count` training images, the originals in the top row, three augmented versions of each below.
+
+    The seed chooses the images and their changes. Raises `DataError` where the data set is not ready, `SpecError`.
+    """
+    spec = parse_spec(spec_json)
+    pool = _load_pool(
+        _only_images(spec.data), inspect_folder(spec.data.folder) if spec.data.dataset == "folder" else None
+    )
+    generator = torch.Generator().manual_seed(seed)
+    images, labels = pool.take(torch.randperm(len(pool), generator=generator)[:count])
+    mean, std = measure(pool.images)
+    augment = Augment(spec.augment, spec.data.num_classes, mean, std)
+    rows = [images]
+    for _ in range(_AUGMENTED_ROWS):
+        changed, _targets = augment(images, labels, generator)
+        rows.append(_to_bytes(changed, mean, std))
+    return _draw_png(rows)
+
+
+def _only_images(data: DataSpec) -> DataSpec:
+    """The choices that decide how an image looks, so that a change of the split reads nothing again."""
+    return DataSpec(
+        dataset=data.dataset, folder=data.folder, folder_classes=data.folder_classes, image_size=data.image_size
+    )
+
+
+@lru_cache(maxsize=4)
+def _load_pool(data: DataSpec, status: FolderStatus | None) -> ImageSet:
+    """`status` tells when a folder has changed."""
+    return load_sample(data, _POOL)
+
+
+def _to_bytes(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    means, stds = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
+    return ((x * stds + means) * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def _draw_png(rows: list[Tensor]) -> bytes:
+    """Rows of (count, 3, s, s) bytes -> a picture whose gaps are transparent, so that it fits any theme."""
+    count, _, size, _ = rows[0].shape
+    tile = size * max(1, -(-_SMALLEST_TILE // size))
+    step = tile + _GAP
+    picture = Image.new("RGBA", (count * step - _GAP, len(rows) * step - _GAP))
+    for top, row in enumerate(rows):
+        for left, pixels in enumerate(row.permute(0, 2, 3, 1).numpy()):
+            image = Image.fromarray(pixels).resize((tile, tile), Image.Resampling.NEAREST)
+            picture.paste(image, (left * step, top * step))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()

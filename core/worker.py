@@ -1,0 +1,219 @@
+"""One process, one run: waits for a device slot, drives the engine, writes what it yields.
+
+`python -m core.worker RUN_ID`. While it waits it has imported next to nothing, so that a hundred runs may wait.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from core import files, processes, slots
+from core.ends import describe_failure, end_run, log, reserve_space
+from core.folders import ID_PATTERN, runs_folder
+from core.locks import FileLock
+
+TYPE_CHECKING = False  # `typing` would cost every waiting worker memory.
+if TYPE_CHECKING:
+    from typing import Any
+
+    import torch
+
+    from core.run_folder import Run
+
+POLL_SECONDS = 0.3
+
+
+class StopRequestedError(Exception):
+    """Raised in the main thread while nothing else would notice a request to stop."""
+
+
+class DeviceError(Exception):
+    """The device that a spec names cannot be used; the message is a sentence for a page."""
+
+
+class StopSignal:
+    """A request to stop, by the run's `stop` file or by SIGTERM."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "stop"
+        self.asked = False
+        self.breaks_in = False
+
+    def listen(self) -> None:
+        for name in ("SIGTERM", "SIGINT"):
+            signal.signal(getattr(signal, name), self._hear)
+
+    def _hear(self, *_: object) -> None:
+        self.asked = True
+        if self.breaks_in:
+            self.breaks_in = False
+            raise StopRequestedError
+
+    def is_set(self) -> bool:
+        self.asked = self.asked or self.path.exists()
+        return self.asked
+
+    def watch(self) -> None:
+        """Looks for the file from a thread: reading images or loading torch may take longer than a stop should."""
+        threading.Thread(target=self._watch, name="stop", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self.is_set():
+            time.sleep(POLL_SECONDS)
+        if self.breaks_in:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def main(run_id: str) -> int:
+    """Trains one run to its end; 0 where it finished or was stopped."""
+    runs = runs_folder()
+    folder = runs / run_id
+    if not ID_PATTERN.fullmatch(run_id) or not folder.is_dir():
+        return _say("There is no such run.")
+    lock = FileLock(folder / "run.lock")
+    try:
+        # Whoever asks for the run's state shares the lock for a moment, hence the second.
+        if not lock.acquire(2):
+            return _say("Another process already holds this run.")
+        return _hold(runs, folder)
+    except FileNotFoundError:
+        if folder.is_dir():
+            raise
+        return _say("The run was deleted.")
+    finally:
+        lock.release()
+
+
+def _say(sentence: str) -> int:
+    log(sentence)
+    return 1
+
+
+def _hold(runs: Path, folder: Path) -> int:
+    """The life of a worker that holds its run's lock."""
+    if (folder / "end.json").exists():
+        return _say("This run has ended already.")
+    stop = StopSignal(folder)
+    stop.listen()
+    slot = None
+    try:
+        reserve_space(folder)
+        files.write_json(folder / "worker.json", {"process": processes.identify(os.getpid())})
+        (folder / "launched").unlink(missing_ok=True)
+        slot = _wait_for_slot(runs, folder, stop)
+        if slot is None:
+            return end_run(folder, "stopped", "Stopped while it waited in the queue.")
+        return _train(folder, slot.device, stop)
+    except StopRequestedError:
+        return end_run(folder, "stopped", "Stopped before the training began.")
+    except Exception as error:  # whatever it is, the page tells it
+        if not folder.is_dir():
+            raise FileNotFoundError from error
+        return end_run(folder, "failed", *describe_failure(folder, error))
+    finally:
+        slots.leave_queue(runs, folder.name)
+        if slot:
+            slot.release()
+
+
+def _wait_for_slot(runs: Path, folder: Path, stop: StopSignal) -> slots.Slot | None:
+    """A slot on a device that suits the run; None where it was stopped before. Raises DeviceError."""
+    wanted = str(files.read_json(folder / "spec.json").get("train", {}).get("device", "auto"))
+    devices = _find_devices()
+    if not any(slots.suits(wanted, device, devices) for device in devices):
+        raise DeviceError(f"train.device = {wanted}: this machine has only {', '.join(devices)}.")
+    about = files.find_json(folder / "about.json") or {}
+    slots.enqueue(runs, folder.name, wanted, int(about.get("priority") or 0))
+    log(f"Waiting for a slot on {wanted}.")
+    while not stop.is_set():
+        if slot := slots.take_slot(runs, folder.name, devices):
+            log(f"Training on {slot.device}.")
+            return slot
+        if not folder.is_dir():
+            raise FileNotFoundError
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _find_devices() -> list[str]:
+    told = os.environ.get("RESNET_LAB_DEVICES")
+    if told:
+        return told.split(",")
+    from core.devices import list_device_ids
+
+    return list_device_ids()
+
+
+def _train(folder: Path, device: str, stop: StopSignal) -> int:
+    """Says that the run is running, then loads everything large."""
+    started = {"started": time.time(), "device": device, "pid": os.getpid(), "hostname": processes.host_name()}
+    files.write_json(folder / "environment.json", started)
+    stop.breaks_in = True
+    stop.watch()
+
+    from core.run_folder import Run
+
+    return train_run(Run(folder), device, stop, started)
+
+
+def train_run(run: Run, device: str, stop: StopSignal, started: dict[str, Any]) -> int:
+    """Trains a run on a device that this process holds a slot of, from its newest checkpoint on."""
+    from core.engine import checkpoint
+    from core.engine.data import load_data
+    from core.engine.events import Finished, Started, Stopped
+    from core.engine.train import train
+    from core.environment import describe_start
+    from core.recorder import Recorder
+
+    recorder = Recorder(run, device, checkpoint.save)
+    recorder.write_progress("loading", 0, 0, 1)
+    torch_device, remark = set_up_torch(run, device)
+    data = load_data(run.spec.data)
+    state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
+    notes = [*remark, *notes]
+    recorder.write_labels(data.val.labels.numpy(), data.test.labels.numpy())
+    # From here on the engine asks after every batch.
+    stop.breaks_in = False
+    for note in notes:
+        log(note)
+    events = train(run.spec, data, resume=state, should_stop=lambda: stop.asked, device=torch_device)
+    for event in events:
+        recorder.record(event)
+        match event:
+            case Started():
+                files.write_json(run.path / "environment.json", started | describe_start(event, data, notes))
+            case Stopped():
+                reason = f"Stopped on request in epoch {min(recorder.epoch + 1, run.spec.train.epochs)}."
+                return end_run(run.path, "stopped", reason, epoch=recorder.epoch)
+            case Finished():
+                reason = "All epochs done." if event.reason == "epochs" else "Stopped early: no lower validation loss."
+                return end_run(run.path, "finished", reason, event.reason, event.metrics, epoch=recorder.epoch)
+    raise RuntimeError("the training ended without saying how")
+
+
+def set_up_torch(run: Run, device: str) -> tuple[torch.device, list[str]]:
+    """The device for torch, with its threads set, and what there is to remark. Raises DeviceError."""
+    import torch
+
+    from core.engine.device import set_threads
+
+    remarks = []
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        why = f"The installed torch {torch.__version__} cannot use {device}"
+        if run.spec.train.device != "auto":
+            raise DeviceError(f"{why}. Install a build of torch for it, or choose another device.")
+        remarks.append(f"{why}, so this run trains on the CPU.")
+        device = "cpu"
+    # Runs that share the CPU share its cores; a run on a GPU hardly needs more than one.
+    if "OMP_NUM_THREADS" not in os.environ:
+        set_threads(slots.count_slots(run.path.parent, "cpu"))
+    return torch.device(device), remarks
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) == 2 else ""))

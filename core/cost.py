@@ -88,19 +88,16 @@ def eca_kernel(channels: int) -> int:
 
 
 def cost_of(spec: RunSpec) -> Cost:
-    """Parameters, multiply-adds and activations of the spec's network, per layer. Takes microseconds."""
-    return _cost(spec.model, spec.data.image_size, spec.data.num_classes)
-
-
-def _cost(model: ModelSpec, image_size: int, num_classes: int) -> Cost:
-    sizes = map_sizes(model, image_size)
-    rows = [_row("stem", _stem(model, image_size), model.stem_channels, image_size)]
+    """Parameters, multiply-adds and activations of the spec's network, per layer. Takes well under a millisecond."""
+    model = spec.model
+    sizes = map_sizes(model, spec.data.image_size)
+    rows = [_row("stem", _stem(model, sizes[0]), model.stem_channels, sizes[0])]
     channels = model.stem_channels
     for place, layer in enumerate(model.layers):
         part = _layer(model, layer, channels, sizes[place], sizes[place + 1])
         channels = layer.channels
         rows.append(_row(f"layer {place + 1}", part, channels, sizes[place + 1]))
-    part, pooled = _head(model, sizes[-1], num_classes), sizes[-1] // model.pool_size
+    part, pooled = _head(model, sizes[-1], spec.data.num_classes), sizes[-1] // model.pool_size
     rows.append(_row("pool + linear", part, channels, pooled))
     return Cost(tuple(rows))
 
@@ -154,6 +151,8 @@ def _head(model: ModelSpec, size: int, num_classes: int) -> _Part:
     part = _Part((features + 1) * num_classes, features * num_classes, features)
     if model.block == "preactivation":
         part += _norm_and_act(model, channels, size)
+    if model.pool_kind == "max":
+        part += _Part(kept=2 * features)  # where each maximum stood, in 8 bytes
     if model.pool_kind == "gem":
         # The exponent; the map after its lower bound and after the power; the means before and after the root.
         part += _Part(1, 0, 2 * channels * size**2 + 2 * features)
@@ -220,21 +219,17 @@ def marginal_parameters(spec: RunSpec) -> list[tuple[int, int]]:
     now = cost_of(spec).parameters
     return [
         (
-            _parameters(spec, _with_layer(spec.model, place, blocks=layer.blocks + 1)) - now,
-            _parameters(spec, _with_layer(spec.model, place, channels=layer.channels + 16)) - now,
+            cost_of(_with_layer(spec, place, blocks=layer.blocks + 1)).parameters - now,
+            cost_of(_with_layer(spec, place, channels=layer.channels + 16)).parameters - now,
         )
         for place, layer in enumerate(spec.model.layers)
     ]
 
 
-def _with_layer(model: ModelSpec, place: int, **changes: int) -> ModelSpec:
-    layers = list(model.layers)
+def _with_layer(spec: RunSpec, place: int, **changes: int) -> RunSpec:
+    layers = list(spec.model.layers)
     layers[place] = layers[place].model_copy(update=changes)
-    return model.model_copy(update={"layers": tuple(layers)})
-
-
-def _parameters(spec: RunSpec, model: ModelSpec) -> int:
-    return _cost(model, spec.data.image_size, spec.data.num_classes).parameters
+    return spec.model_copy(update={"model": spec.model.model_copy(update={"layers": tuple(layers)})})
 
 
 def fit_to_budget(spec: RunSpec, budget: int = DEFAULT_BUDGET) -> RunSpec:
@@ -247,21 +242,23 @@ def fit_to_budget(spec: RunSpec, budget: int = DEFAULT_BUDGET) -> RunSpec:
     wanted = _channels(spec.model)
 
     def fits(channels: list[int]) -> bool:
-        return _parameters(spec, _with_channels(spec.model, channels)) <= budget
+        return cost_of(_with_channels(spec, channels)).parameters <= budget
 
     least = [1] * len(wanted)
     if not fits(least):
-        count = _parameters(spec, _with_channels(spec.model, least))
+        count = cost_of(_with_channels(spec, least)).parameters
         message = f"even with one channel everywhere there are {count:,} parameters; the budget is {budget:,}"
         raise SpecError([FieldProblem("model.layers", message, missing=True)])
-    return _with_model(spec, _with_channels(spec.model, _fill(wanted, _scale_to_fit(wanted, fits), fits)))
+    widest = MAX_CHANNELS / max(wanted)
+    if fits(_scaled(wanted, widest)):
+        return _with_channels(spec, _scaled(wanted, widest))
+    channels = _fill(wanted, _scale_to_fit(wanted, widest, fits), fits)
+    return _with_channels(spec, channels)
 
 
-def _scale_to_fit(wanted: list[int], fits: Callable[[list[int]], bool]) -> list[int]:
-    """The channels times the largest factor that fits, by bisection."""
-    low, high = 0.0, MAX_CHANNELS / max(wanted)
-    if fits(_scaled(wanted, high)):
-        return _scaled(wanted, high)
+def _scale_to_fit(wanted: list[int], high: float, fits: Callable[[list[int]], bool]) -> list[int]:
+    """The channels times the largest factor below `high` that fits, by bisection."""
+    low = 0.0
     # Two factors that round to the same channels need no finer answer.
     while high - low > 1e-9 * high and _scaled(wanted, low) != _scaled(wanted, high):
         middle = (low + high) / 2
@@ -302,11 +299,8 @@ def _channels(model: ModelSpec) -> list[int]:
     return [model.stem_channels, *(layer.channels for layer in model.layers)]
 
 
-def _with_channels(model: ModelSpec, channels: list[int]) -> ModelSpec:
-    pairs = zip(model.layers, channels[1:], strict=True)
+def _with_channels(spec: RunSpec, channels: list[int]) -> RunSpec:
+    pairs = zip(spec.model.layers, channels[1:], strict=True)
     layers = tuple(layer.model_copy(update={"channels": count}) for layer, count in pairs)
-    return model.model_copy(update={"stem_channels": channels[0], "layers": layers})
-
-
-def _with_model(spec: RunSpec, model: ModelSpec) -> RunSpec:
+    model = spec.model.model_copy(update={"stem_channels": channels[0], "layers": layers})
     return spec.model_copy(update={"model": model})

@@ -1,0 +1,244 @@
+"""The network is the one that its cost describes, and each part does what its paper says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from hypothesis import HealthCheck, given, settings
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models.resnet import BasicBlock
+from torchvision.ops import StochasticDepth
+
+from core.cost import cost_of
+from core.engine.layers import CBAM, EfficientChannelAttention, GeneralizedMeanPool, SqueezeExcitation, make_activation
+from core.engine.model import ResNet, build_model, count_parameters
+from core.parse import parse_spec
+from core.presets import PRESETS
+from core.spec import Activation, Attention, Block, RunSpec, choices_of
+from tests.strategies import run_specs
+
+many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+few = settings(many, max_examples=40)
+
+
+def build(spec: RunSpec) -> ResNet:
+    return build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+
+
+def images_for(spec: RunSpec, batch: int) -> Tensor:
+    return torch.randn(batch, 3, spec.data.image_size, spec.data.image_size)
+
+
+def spec_with(**model: Any) -> RunSpec:
+    layers = [{"channels": 8, "blocks": 2}, {"channels": 16, "blocks": 1}]
+    return parse_spec({"model": {"stem_channels": 8, "layers": layers, **model}, "data": {"image_size": 16}})
+
+
+def saved_elements(network: nn.Module, images: Tensor) -> int:
+    """Numbers that autograd keeps for the backward pass, apart from the weights, counting each storage once."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage().data_ptr() not in own:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(images).sum()
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) // 4
+
+
+@many
+@given(run_specs())
+def test_parameters_shown_equal_parameters_trained(spec: RunSpec) -> None:
+    network = build(spec)
+    assert cost_of(spec).parameters == count_parameters(network)
+    parts = [network.stem, *network.layers, nn.ModuleList([network.close, network.pool, network.linear])]
+    assert [layer.parameters for layer in cost_of(spec).layers] == [count_parameters(part) for part in parts]
+
+
+@many
+@given(run_specs())
+def test_multiply_adds_shown_equal_those_that_torch_counts(spec: RunSpec) -> None:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        build(spec)(images_for(spec, 2))
+    assert cost_of(spec).multiply_adds * 2 * 2 == counter.get_total_flops()  # two images; an addition is one more
+
+
+@few
+@given(run_specs())
+def test_map_sizes_shown_equal_those_that_pass_through_the_network(spec: RunSpec) -> None:
+    network, seen = build(spec), []
+    for part in (network.stem, *network.layers, network.pool):
+        part.register_forward_hook(lambda _module, _inputs, out: seen.append(tuple(out.shape[1:])))
+    with torch.no_grad():
+        assert network(images_for(spec, 2)).shape == (2, spec.data.num_classes)
+    assert seen == [(layer.channels, layer.map_size, layer.map_size) for layer in cost_of(spec).layers]
+
+
+@few
+@given(run_specs())
+def test_activations_estimated_are_those_that_autograd_keeps(spec: RunSpec) -> None:
+    batch = 8
+    kept = saved_elements(build(spec), images_for(spec, batch)) / batch
+    # Not estimated: the statistics of each normalisation, and dropout's mask.
+    assert 0.9 < cost_of(spec).activation_elements / kept < 1.05
+
+
+@few
+@given(run_specs())
+def test_every_parameter_of_every_network_is_trained(spec: RunSpec) -> None:
+    network = build(spec)
+    for block in network.layers.modules():
+        if isinstance(block, StochasticDepth):
+            block.p = 0.0  # a batch whose every row skips a block gives that block no gradient, and rightly so
+    F.cross_entropy(network(images_for(spec, 4)), torch.zeros(4, dtype=torch.long)).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+# The CIFAR ResNet-18 that people quote; He et al. 2015 have 0.27 M and 0.85 M with option A: option B adds 2,752.
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("resnet18", 11_173_962), ("resnet20", 269_722 + 2_752), ("resnet56", 853_018 + 2_752), ("report", 2_648_858)],
+)
+def test_known_networks_have_their_known_number_of_parameters(name: str, count: int) -> None:
+    assert count_parameters(build(PRESETS[name].spec)) == count
+
+
+def test_a_basic_block_computes_what_torchvision_s_does() -> None:
+    block = build(spec_with()).layers[1][0].eval()
+    shrink = nn.Sequential(nn.Conv2d(8, 16, 1, 2, bias=False), nn.BatchNorm2d(16))
+    reference = BasicBlock(8, 16, stride=2, downsample=shrink).eval()
+    reference.load_state_dict(dict(zip(reference.state_dict(), in_torchvision_order(block), strict=True)))
+    x = torch.randn(2, 8, 16, 16).relu()
+    torch.testing.assert_close(block(x), reference(x))
+
+
+def in_torchvision_order(block: nn.Module) -> list[Tensor]:
+    """The tensors of a basic block: convolution and normalisation, twice, then the skip connection's."""
+    return [value for name, value in sorted(block.state_dict().items(), key=lambda item: item[0].startswith("skip"))]
+
+
+def test_a_preactivation_block_normalises_before_it_convolves_and_leaves_the_sum_bare() -> None:
+    first, second = build(spec_with(block="preactivation")).layers[0].eval()
+    x = torch.randn(2, 8, 16, 16)
+    norm, inner, (conv1, _, _, conv2, *_) = first.enter[0], first.body[1], first.body
+    torch.testing.assert_close(first(x), x + conv2(inner(conv1(norm(x).relu())).relu()))
+    assert second.skip is None
+    assert first(x).min() < 0
+
+
+def test_a_preactivation_skip_that_changes_the_shape_convolves_the_activated_map() -> None:
+    block = build(spec_with(block="preactivation")).layers[1][0].eval()
+    x = torch.randn(2, 8, 16, 16)
+    entered = block.enter[0](x).relu()
+    torch.testing.assert_close(block(x) - block.body(entered), F.conv2d(entered, block.skip.weight, stride=2))
+
+
+def test_squeeze_and_excitation_computes_what_torchvision_s_does() -> None:
+    ours, reference = SqueezeExcitation(32, 16), torchvision.ops.SqueezeExcitation(32, 2)
+    with torch.no_grad():
+        for linear, convolution in ((ours.narrow, reference.fc1), (ours.widen, reference.fc2)):
+            convolution.weight.copy_(linear.weight[:, :, None, None])
+            convolution.bias.zero_()
+    x = torch.randn(3, 32, 5, 5)
+    torch.testing.assert_close(ours(x), reference(x))
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(1, 1), (8, 3), (32, 3), (64, 3), (128, 5), (256, 5), (512, 5)])
+def test_efficient_channel_attention_takes_the_paper_s_kernel(channels: int, kernel: int) -> None:
+    attention = EfficientChannelAttention(channels)
+    assert attention.conv.kernel_size == (kernel,)
+    x = torch.randn(2, channels, 4, 4)
+    with torch.no_grad():
+        attention.conv.weight.zero_()[0, 0, kernel // 2] = 1  # each channel by its own mean alone
+    torch.testing.assert_close(attention(x), x * x.mean((2, 3), keepdim=True).sigmoid())
+
+
+def test_cbam_weighs_first_channels_and_then_places() -> None:
+    attention, x = CBAM(8, 2), torch.randn(2, 8, 6, 6)
+    average, largest = F.adaptive_avg_pool2d(x, 1).flatten(1), F.adaptive_max_pool2d(x, 1).flatten(1)
+    mlp = nn.Sequential(attention.narrow, nn.ReLU(), attention.widen)
+    by_channel = x * (mlp(average) + mlp(largest)).sigmoid()[:, :, None, None]
+    maps = torch.stack([by_channel.mean(1), by_channel.max(1).values], 1)
+    by_place = by_channel * F.conv2d(maps, attention.conv.weight, padding=3).sigmoid()
+    torch.testing.assert_close(attention(x), by_place)
+
+
+def test_generalised_mean_lies_between_average_and_maximum() -> None:
+    x = torch.rand(2, 4, 8, 8)
+    average, largest = F.avg_pool2d(x, 4), F.max_pool2d(x, 4)
+    torch.testing.assert_close(GeneralizedMeanPool(4, exponent=1.0)(x), average)
+    learned = GeneralizedMeanPool(4)(x)
+    assert ((average < learned) & (learned < largest)).all()
+    # A mean over 16 values with exponent p is at least 16 ** (-1 / p) of the largest.
+    assert (GeneralizedMeanPool(4, exponent=50.0)(x) > 0.94 * largest).all()
+
+
+def test_generalised_mean_stays_finite_for_an_exponent_driven_below_one() -> None:
+    assert GeneralizedMeanPool(4, exponent=-2.0)(torch.rand(1, 1, 4, 4)).isfinite().all()
+
+
+def test_the_chance_to_skip_a_block_rises_linearly_to_the_last() -> None:
+    layers = [{"channels": 8, "blocks": 3}, {"channels": 8, "blocks": 2}]
+    network = build(spec_with(layers=layers, stochastic_depth=0.5))
+    chances = [module.p for module in network.modules() if isinstance(module, StochasticDepth)]
+    assert chances == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+
+
+def test_dropout_and_stochastic_depth_act_in_training_only() -> None:
+    spec = spec_with(dropout=0.5, stochastic_depth=0.5)
+    network, images = build(spec), images_for(spec, 16)
+    with torch.no_grad():
+        assert not torch.equal(network(images), network(images))
+        network.eval()
+        torch.testing.assert_close(network(images), network(images), rtol=0, atol=0)
+
+
+def test_convolutions_start_with_he_s_spread() -> None:
+    layers = [{"channels": 64, "blocks": 1}, {"channels": 128, "blocks": 1}]
+    network = build(spec_with(stem_channels=64, layers=layers))
+    weight = network.layers[1][0].body[3].weight  # 128 to 128 channels, 3x3
+    assert weight.std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
+
+
+def test_activations_named_are_the_ones_that_act() -> None:
+    x = torch.linspace(-3, 3, 50)
+    for name in choices_of(Activation):
+        expected = getattr(F, name)(x)
+        activation = make_activation(spec_with(activation=name).model)
+        torch.testing.assert_close(activation(x.clone()), expected)
+
+
+@pytest.mark.parametrize(("attention", "block"), zip(choices_of(Attention), choices_of(Block) * 2, strict=True))
+def test_channels_last_and_one_graph_give_the_same_logits(attention: str, block: str) -> None:
+    """One graph without a break is what compiling and CUDA graphs need; it is traced here, not compiled."""
+    spec = spec_with(block=block, attention=attention, pool_kind="gem")
+    network, images = build(spec).eval(), images_for(spec, 2)
+    with torch.no_grad():
+        expected = network(images)
+        network = network.to(memory_format=torch.channels_last)
+        last = images.contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(network(last), expected, rtol=1e-4, atol=1e-5)
+        torch._dynamo.reset()
+        traced = torch.compile(network, backend="eager", fullgraph=True)
+        torch.testing.assert_close(traced(last), expected, rtol=1e-4, atol=1e-5)
+
+
+@few
+@given(run_specs())
+def test_every_network_runs_in_bfloat16(spec: RunSpec) -> None:
+    network = build(spec)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = network(images_for(spec, 2)).float().square().mean()
+    loss.backward()
+    assert loss.isfinite()

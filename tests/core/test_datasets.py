@@ -1,0 +1,43 @@
+"""What there is to train on, and what it takes to get it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import datasets
+from core.datasets import DataError, num_train_images
+from core.spec import DataSpec
+from tests.folders import make_folder
+
+
+def test_digits_need_no_download_and_cannot_be_deleted() -> None:
+    assert datasets.is_ready(DataSpec())
+    with pytest.raises(DataError, match="part of scikit-learn"):
+        datasets.delete_dataset("digits")
+
+
+def test_a_data_set_that_is_not_there_says_how_to_get_it(lab_folders: Path) -> None:
+    with pytest.raises(DataError, match="download it on the Lab page or with `python -m core data download cifar100`"):
+        datasets.check_ready(DataSpec(dataset="cifar100"))
+
+
+def test_the_number_of_classes_must_be_that_of_the_folder(tmp_path: Path) -> None:
+    root = str(make_folder(tmp_path / "images", {"cat": 3, "dog": 3}))
+    assert datasets.is_ready(DataSpec(dataset="folder", folder=root, folder_classes=2))
+    with pytest.raises(DataError, match=r"data\.folder_classes = 3: the folder .* holds 2\."):
+        datasets.check_ready(DataSpec(dataset="folder", folder=root, folder_classes=3))
+
+
+def test_the_number_of_training_images_is_known_without_loading_them(tmp_path: Path) -> None:
+    assert num_train_images(DataSpec(dataset="cifar10")) == 45_000
+    assert num_train_images(DataSpec(dataset="cifar100", val_fraction=0.2, max_train_images=1000)) == 1000
+    assert num_train_images(DataSpec()) == 1374
+    root = make_folder(tmp_path / "images", {"train/cat": 10, "train/dog": 10, "test/cat": 5})
+    assert num_train_images(DataSpec(dataset="folder", folder=str(root), folder_classes=2)) == 18
+
+
+def test_the_digits_are_counted_as_scikit_learn_ships_them() -> None:
+    from sklearn.datasets import load_digits
+
+    assert np.bincount(load_digits().target).tolist() == list(datasets.DIGITS_COUNTS)

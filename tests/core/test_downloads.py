@@ -1,0 +1,224 @@
+"""A data set arrives whole or not at all, and every trouble is a sentence."""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from core import datasets, downloads
+from core.datafiles import data_folder, work_folder
+from core.datasets import DataError, download, read_download, start_download
+from core.spec import DataSpec
+from tests.archives import Server, cifar_files, pack, serve
+
+
+@pytest.fixture
+def server(lab_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """CIFAR-10's entry leads to a small archive on loopback."""
+    with serve(pack(cifar_files())) as started:
+        monkeypatch.setitem(downloads.CATALOGUE, "cifar10", started.entry)
+        yield started
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def leftovers() -> list[str]:
+    """What lies in the data folder apart from locks, logs and the progress file."""
+    return [
+        path.name
+        for path in [*data_folder().iterdir(), *work_folder().iterdir()]
+        if path.name != ".work" and path.suffix not in (".lock", ".log", ".json")
+    ]
+
+
+def test_a_download_is_verified_unpacked_and_counted_to_the_last_byte(server: Server) -> None:
+    reports: list[tuple[int, int]] = []
+    folder = download("cifar10", lambda done, total: reports.append((done, total)))
+    assert folder == data_folder() / "cifar10"
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(cifar_files())
+    size = len(server.content)
+    assert reports[-1] == (size, size)
+    assert all(0 <= done <= total == size for done, total in reports)
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert leftovers() == ["cifar10"]
+    progress = read_download("cifar10")
+    assert progress
+    assert (progress.state, progress.done, progress.total) == ("done", size, size)
+    status = {status.name: status for status in datasets.list_datasets()}["cifar10"]
+    assert status.present
+    assert status.bytes_on_disk == sum(map(len, cifar_files().values()))
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [
+        ("cut", r"^CIFAR-10: .*cut.*try again"),
+        ("flipped", r"^CIFAR-10 arrived damaged: its checksum is wrong.*try again"),
+        ("missing", r"answers 404"),
+        ("endless", r"sends more than the archive"),
+        ("moved", r"^http://192\.0\.2\.1/.* is not fetched: only https is allowed"),
+    ],
+)
+def test_a_broken_download_is_a_sentence_and_the_next_try_starts_cleanly(
+    server: Server, mode: str, sentence: str
+) -> None:
+    server.mode = mode
+    with pytest.raises(DataError, match=sentence):
+        download("cifar10")
+    assert leftovers() == []
+    progress = read_download("cifar10")
+    assert progress
+    assert progress.state == "failed"
+    assert re.search(sentence, progress.error)
+    server.mode = "whole"
+    assert download("cifar10").is_dir()
+    assert leftovers() == ["cifar10"]
+
+
+def test_a_server_that_is_not_there_is_a_sentence(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(b"") as gone:
+        entry = gone.entry
+    monkeypatch.setitem(downloads.CATALOGUE, "cifar10", entry)
+    with pytest.raises(DataError, match=r"the connection to 127\.0\.0\.1 failed"):
+        download("cifar10")
+
+
+def test_two_downloads_at_once_fetch_once(server: Server) -> None:
+    server.mode = "held"
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(download, "cifar10") for _ in range(2)]
+        assert server.asked.wait(30)
+        server.release.set()
+        assert {job.result(60) for job in jobs} == {data_folder() / "cifar10"}
+    assert server.requests == 1
+
+
+def test_an_archive_that_reaches_out_of_its_folder_is_refused(
+    lab_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(pack({"../../../outside": b"x", **cifar_files()})) as server:
+        monkeypatch.setitem(downloads.CATALOGUE, "cifar10", server.entry)
+        with pytest.raises(DataError, match="cannot be unpacked"):
+            download("cifar10")
+    assert not list(lab_folders.rglob("outside"))
+    assert leftovers() == []
+
+
+def test_an_archive_without_a_file_that_training_needs_is_refused(
+    lab_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = cifar_files()
+    del files["cifar-10-batches-py/test_batch"]
+    with serve(pack(files)) as server:
+        monkeypatch.setitem(downloads.CATALOGUE, "cifar10", server.entry)
+        with pytest.raises(DataError, match="lacks cifar-10-batches-py/test_batch"):
+            download("cifar10")
+    assert leftovers() == []
+
+
+def test_the_catalogue_holds_only_https_addresses_with_sha256() -> None:
+    for entry in downloads.CATALOGUE.values():
+        assert entry.url.startswith("https://")
+        assert re.fullmatch(r"sha256:[0-9a-f]{64}", entry.archive_hash)
+
+
+@pytest.mark.parametrize("url", ["http://example.org/a", "ftp://127.0.0.1/a", "http://127.0.0.1.example.org/a"])
+def test_anything_but_https_is_refused_before_it_is_asked_for(
+    lab_folders: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    with serve(b"") as server:
+        entry = server.entry
+    monkeypatch.setitem(downloads.CATALOGUE, "cifar10", downloads.Download(**{**vars(entry), "url": url}))
+    with pytest.raises(DataError, match="only https is allowed"):
+        download("cifar10")
+
+
+def test_an_unknown_name_is_a_sentence_that_lists_what_there_is() -> None:
+    with pytest.raises(DataError, match="no data set 'mnist' to download; there are cifar10, cifar100"):
+        download("mnist")
+
+
+def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RESNET_LAB_DATA", str(tmp_path / "file" / "data"))
+    with pytest.raises(DataError, match=r"^The data folder .*file/data cannot be written: "):
+        download("cifar10")
+
+
+@pytest.fixture
+def detached(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """`start_download` in a process that knows this server's entry too."""
+    code = (
+        "import sys; from core import downloads; "
+        f"downloads.CATALOGUE['cifar10'] = downloads.{server.entry!r}; downloads.download(sys.argv[1])"
+    )
+    monkeypatch.setattr(downloads, "_download_command", lambda name: [sys.executable, "-c", code, name])
+    return server
+
+
+def test_a_started_download_shows_its_progress_and_ends_in_a_process_of_its_own(detached: Server) -> None:
+    detached.mode = "held"
+    assert read_download("cifar10") is None
+    start_download("cifar10")
+    progress = read_download("cifar10")
+    assert progress
+    assert progress.state == "running"
+    assert progress.total == len(detached.content)
+    assert detached.asked.wait(30)
+    start_download("cifar10")  # does nothing: one is at work
+    with pytest.raises(DataError, match="is being downloaded"):
+        datasets.delete_dataset("cifar10")
+    detached.release.set()
+    wait_for(lambda: (read_download("cifar10") or progress).state == "done")
+    assert detached.requests == 1
+
+
+def test_a_killed_download_is_told_from_a_live_one_and_can_be_started_again(detached: Server) -> None:
+    detached.mode = "held"
+    start_download("cifar10")
+    assert detached.asked.wait(30)
+    note = json.loads((work_folder() / "cifar10.json").read_text())
+    os.kill(note["pid"], signal.SIGKILL)
+    wait_for(lambda: (read_download("cifar10") or pytest.fail("no progress")).state == "failed", 5)
+    progress = read_download("cifar10")
+    assert progress
+    assert "ended before it was complete; start it again" in progress.error
+    detached.mode = "whole"
+    start_download("cifar10")
+    wait_for(lambda: (read_download("cifar10") or pytest.fail("no progress")).state == "done")
+    assert leftovers() == ["cifar10"]
+
+
+def test_a_download_that_dies_before_it_begins_shows_as_failed(
+    lab_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_download_command", lambda name: [sys.executable, "-c", "raise SystemExit(3)"])
+    start_download("cifar10")
+    wait_for(lambda: (read_download("cifar10") or pytest.fail("no progress")).state == "failed")
+
+
+def test_the_detached_download_is_the_command_line_of_the_lab(lab_folders: Path) -> None:
+    assert downloads._download_command("cifar100")[1:] == ["-m", "core", "data", "download", "cifar100", "--quiet"]
+
+
+def test_a_deleted_data_set_is_gone_and_can_be_downloaded_again(server: Server) -> None:
+    download("cifar10")
+    datasets.delete_dataset("cifar10")
+    assert leftovers() == []
+    assert read_download("cifar10") is None
+    assert not datasets.is_ready(DataSpec(dataset="cifar10"))
+    download("cifar10")
+    assert datasets.is_ready(DataSpec(dataset="cifar10"))
+    assert server.requests == 2

@@ -378,6 +378,7 @@ class TrainSpec(Strict):
     )
     milestones: Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(strict=False)] = Field(
         (),
+        fail_fast=True,  # thirty thousand bad entries would make thirty thousand sentences
         max_length=50,
         **about(
             "Milestones",

@@ -110,5 +110,5 @@ def _way_on(run: Run, state: str) -> str:
         return f"{run.id} is {state}; follow it again with: python -m core follow {run.id}"
     reason = run.summary().reason
     told = f"{run.id} {'was interrupted' if state == 'interrupted' else state}{': ' + reason if reason else '.'}"
-    log = f"Its output: python -m core show {run.id} --log 50\n" if state == "failed" else ""
+    log = f"Its output: python -m core show {run.id} --log 50\n" if state in ("failed", "interrupted") else ""
     return f"{told}\n{log}Resume it with: python -m core resume {run.id}"

@@ -109,7 +109,8 @@ def show_run(
         return
     print_facts(_describe(run, summary))
     if spec is not None:
-        print_facts([("differs from defaults", ""), *_differences(run)])
+        print("\nWhat differs from the default spec, and the layers:")
+        print_facts(_differences(run))
     if log:
         print()
         print(plain(run.log_tail(log), keep="\n\t"))

@@ -12,15 +12,17 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from core import files, locks, metrics, processes, slots
 from core.cost import cost_of
 from core.parse import SpecError, parse_spec
 from core.spec import RunSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
 ENDS = ("finished", "failed", "stopped", "pruned")
@@ -238,6 +240,8 @@ class Run:
 
     def metrics(self) -> pd.DataFrame:
         """One row an epoch, the columns of `EpochEnd.metrics`; NaN where a figure was not finite."""
+        import pandas as pd  # half a second that a worker and most commands need not wait for
+
         rows = self.rows()
         frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS), dtype=float)
         numbers = frame.drop(columns="not_finite", errors="ignore")

@@ -433,10 +433,10 @@ def test_a_failed_training_has_exit_code_1_and_its_reason(tiny: Path, lab_folder
     assert f"python -m core show {run.id} --log" in done.stderr
 
 
-def test_listing_presets_loads_neither_torch_nor_pandas() -> None:
+def test_looking_at_things_loads_neither_torch_nor_pandas() -> None:
     code = (
         "import sys\nfrom core.cli.app import app\n"
-        "for words in (['presets'], ['cost', '-p', 'report'], ['spec'], ['data']):\n"
+        "for words in (['presets'], ['cost', '-p', 'report'], ['spec'], ['data'], ['runs'], ['devices']):\n"
         "    app(words, standalone_mode=False)\n"
         "heavy = {'torch', 'pandas', 'streamlit', 'optuna', 'requests'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
 
+import psutil
 import torch
 
 from core.spec import Precision
+
+# What torch would take by itself: OMP_NUM_THREADS where it is set, else the cores that this process may use.
+_MOST_THREADS = torch.get_num_threads()
 
 
 def pick_device(name: str) -> torch.device:
@@ -41,7 +44,7 @@ def pick_precision(precision: Precision, device: torch.device) -> torch.dtype:
 def computes_in_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is native; emulated, it is slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         found = _cpu_capabilities()
         return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
@@ -56,11 +59,12 @@ def _cpu_capabilities() -> dict[str, object]:
 
 
 def pick_threads(num_runs: int = 1) -> int:
-    """Threads for one of `num_runs` trainings that share the CPU: the cores this process may use, divided.
+    """Threads for one of `num_runs` trainings that share the CPU: the real cores, divided.
 
-    More threads than free cores wait for each other at every operation and lose three- to tenfold.
+    More threads than free cores wait for each other at every operation and lose three- to tenfold. The load of the
+    moment does not count: with another number of threads, sums are rounded otherwise and a run is not repeatable.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(_MOST_THREADS, psutil.cpu_count(logical=False) or _MOST_THREADS)
     return max(1, cores // max(1, num_runs))
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
@@ -89,7 +90,9 @@ class ResNet(nn.Module):
         x = self.stem(x)  # (N, stem_channels, size, size)
         x = self.close(self.layers(x))  # (N, C, H, W) of the last layer
         x = self.pool(x).flatten(1)  # (N, C * (H // P) * (W // P))
-        logits: Tensor = self.linear(self.dropout(x))
+        # In float32 even under autocast: two classes' logits, rounded to bfloat16, are often equal.
+        with torch.autocast(x.device.type, enabled=False):
+            logits: Tensor = self.linear(self.dropout(x.float()))
         return logits
 
 

@@ -55,6 +55,7 @@ def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:
     """An exponential moving average of weights and buffers, or None where it is off."""
     if train.ema_decay == 0:
         return None
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(train.ema_decay), use_buffers=True)
+    blend = get_ema_multi_avg_fn(train.ema_decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
     average.requires_grad_(False)
     return average

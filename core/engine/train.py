@@ -91,8 +91,8 @@ class _Run:
 
     def train_epoch(self) -> Iterator[Progress]:
         """The batches of this epoch that are left, in an order that seed and epoch fix."""
-        state, images, labels = self.state, self.data.train.images, self.data.train.labels
-        order = shuffle(len(labels), self.spec.train.seed, state.epoch).to(self.device)
+        state, images = self.state, self.data.train
+        order = shuffle(len(images), self.spec.train.seed, state.epoch).to(self.device)
         watch = Stopwatch(state.epoch_seconds)
         state.model.train()
         while state.batch < len(self.batches):
@@ -100,8 +100,7 @@ class _Run:
             share, ends_group = self._place_in_group()
             set_learning_rate(state.optimizer, self.learning_rate())
             generator = seed_batch(state.generator, self.spec.train.seed, state.epoch, state.batch)
-            chosen = order[start:stop]  # (batch,)
-            self.step(images[chosen], labels[chosen], share, ends_group, generator)
+            self.step(*images.take(order[start:stop]), share, ends_group, generator)
             state.batch, state.images, state.step = state.batch + 1, stop, state.step + ends_group
             state.epoch_seconds = watch.seconds
             if self._progress_is_due():

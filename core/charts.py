@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
+Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second", "use", "memory"]
 Axis = Literal["epoch", "minutes"]
 
 # Twelve colours that stay apart for people with deuteranopia, protanopia and tritanopia, found by search: the smallest
@@ -39,21 +39,34 @@ PALETTE = (
 # Two of the runs drawn together may share a colour: the second then carries the next of these at its points.
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross", "star")
 MAX_POINTS = 1000
-_MARKED_POINTS = 60
+_MARKED_POINTS = 25
 
 _LINES = {
     "loss": (("train/loss", "training"), ("val/loss", "validation")),
     "accuracy": (("train/accuracy", "training"), ("val/accuracy", "validation")),
     "learning_rate": (("learning_rate", "learning rate"),),
     "images_per_second": (("images_per_second", "images/s"),),
+    "use": (("system/cpu_percent", "CPU, of one core"), ("system/gpu_percent", "GPU")),
+    "memory": (("system/memory_bytes", "process"), ("system/gpu_memory_bytes", "GPU")),
 }
 _TITLES = {
     "loss": "Loss",
     "accuracy": "Accuracy",
     "learning_rate": "Learning rate",
     "images_per_second": "Images per second",
+    "use": "Device use",
+    "memory": "Memory",
 }
-_FORMATS = {"loss": ".4f", "accuracy": ".2%", "learning_rate": ".3g", "images_per_second": ",.0f"}
+_FORMATS = {
+    "loss": ".4f",
+    "accuracy": ".2%",
+    "learning_rate": ".3g",
+    "images_per_second": ",.0f",
+    "use": ".0f",
+    "memory": ".3s",
+}
+_UNITS = {"use": " %", "memory": "B"}
+_DASHES = {"training": "dash", "GPU": "dot"}
 _LOG_METRICS = ("loss", "learning_rate")
 
 
@@ -153,7 +166,7 @@ def _draw_line(
     name = _as_text(run.name) if several else split
     label = f"{name} · {split}" if several and len(_LINES[metric]) > 1 else name
     places = thin(raw.to_numpy())
-    line = {"color": run_colour(run.run_id), "width": 2, "dash": "dash" if split == "training" else "solid"}
+    line = {"color": run_colour(run.run_id), "width": 2, "dash": _DASHES.get(split, "solid")}
     shared = {
         "type": "scatter",
         "legendgroup": run.run_id if several else column,
@@ -164,13 +177,13 @@ def _draw_line(
         **shared,
         "uid": f"{run.run_id}/{column}",
         "y": (smooth(raw, view.smoothing) if smoothed else raw).to_numpy(dtype="float32")[places],
-        "mode": "lines+markers" if symbol or len(raw) <= _MARKED_POINTS else "lines",
+        "mode": "lines+markers" if symbol or _needs_markers(raw, split) else "lines",
         "line": line,
         "marker": {"size": 7 if symbol else 4, "symbol": symbol or "circle"},
         # Plain text for the CSV that a chart writes.
         "meta": {"run": run.name, "series": column},
         "showlegend": not several or split != "training",
-        "hovertemplate": f"{label}: %{{y:{_FORMATS[metric]}}}<extra></extra>",
+        "hovertemplate": f"{label}: %{{y:{_FORMATS[metric]}}}{_UNITS.get(metric, '')}<extra></extra>",
     }
     if not smoothed:
         return [shown]
@@ -185,6 +198,11 @@ def _draw_line(
         "hoverinfo": "skip",
     }
     return [faint, shown]
+
+
+def _needs_markers(values: pd.Series, split: str) -> bool:
+    """Points show where few epochs were measured, and where a single one would make no line; dashes stay clean."""
+    return len(values) == 1 or (split != "training" and len(values) <= _MARKED_POINTS)
 
 
 def _as_text(name: str) -> str:
@@ -236,12 +254,19 @@ def _layout(metric: Metric, view: View, runs: Sequence[RunCurves]) -> dict[str, 
         "nticks": 6,
         "hoverformat": _FORMATS[metric],
     }
+    if metric in _UNITS:
+        y_axis |= {"ticksuffix": _UNITS[metric], "tickformat": "~s" if metric == "memory" else "d"}
     if metric == "accuracy":
         y_axis["tickformat"] = ".0%" if _spread(runs) > 0.05 else ".1%"
-    if metric in ("learning_rate", "images_per_second") and not log:
+    if metric not in ("loss", "accuracy") and not log:
         y_axis["rangemode"] = "tozero"
     last = max((int(run.metrics["epoch"].max()) for run in runs if len(run.metrics)), default=0)
-    x_axis: dict[str, object] = {"title": {"text": view.x, "standoff": 6}, "uirevision": view.x, "hoverformat": ".3~f"}
+    x_axis: dict[str, object] = {
+        "title": {"text": view.x, "standoff": 6, "font": {"size": 12}},
+        "uirevision": view.x,
+        "hoverformat": ".3~f",
+        "unifiedhovertitle": {"text": f"{view.x} %{{x}}"},
+    }
     if view.x == "epoch":
         # Without it, a run of two epochs gets ticks at 1.2, 1.4, ...
         x_axis |= {"tickformat": "d", **({"dtick": 1} if last <= 10 else {"nticks": 10})}

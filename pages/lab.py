@@ -27,7 +27,7 @@ from core.disk import RunUse, delete_checkpoints, measure_runs
 from core.launcher import LauncherError, delete_run
 from core.runs import RunNotFound, RunSummary, list_runs, runs_folder
 from core.slots import read_queue
-from pages.parts.run_actions import show_button, show_problems
+from pages.parts.run_actions import keep_problems, show_button, show_outcome
 from pages.parts.run_tabs import show_table
 from pages.parts.style import UNKNOWN, format_ago, format_bytes, format_percent
 
@@ -40,13 +40,16 @@ PACKAGES = ("torch", "torchvision", "streamlit", "plotly", "optuna", "pandas", "
 def show_devices(runs: dict[str, RunSummary]) -> None:
     """One row a device: what it is, how busy it is, which runs hold its slots, and how many slots it has."""
     for device in list_devices():
-        name, use, holders, slots = st.columns([0.27, 0.28, 0.31, 0.14], vertical_alignment="center")
-        name.html(f'<b>{escape(device.id)}</b><br><span class="lab-muted lab-small">{escape(device.name)}</span>')
+        name, use, slots = st.columns([0.34, 0.5, 0.16], vertical_alignment="center", gap="medium")
+        holders = [_link(run_id, runs[run_id].name if run_id in runs else run_id) for run_id in device.busy_by]
+        free = '<span class="lab-muted"><span class="lab-dot free"></span>free</span>'
+        name.html(
+            f'<b>{escape(device.id)}</b> <span class="lab-muted lab-small">{escape(device.name)}</span>'
+            f'<div class="lab-small lab-break">{"<br>".join(holders) or free}</div>'
+        )
         use.html(_draw_use(device))
-        with holders:
-            _show_holders(device, runs)
         slots.number_input(
-            "Runs at once",
+            "Slots",
             1,
             MAX_SLOTS,
             device.slots,
@@ -61,7 +64,7 @@ def _keep_slots(device: str) -> None:
     try:
         set_slots(device, int(st.session_state[f"slots.{device}"]))
     except (ValueError, OSError) as error:
-        st.session_state["run_actions.problems"] = [str(error)]
+        keep_problems([str(error)])
 
 
 def _draw_use(device: Device) -> str:
@@ -78,14 +81,6 @@ def _draw_use(device: Device) -> str:
         f'<span style="width:{share:.1%}"></span></div><span class="lab-num">{text}</span></div>'
         for label, share, text in rows
     )
-
-
-def _show_holders(device: Device, runs: dict[str, RunSummary]) -> None:
-    if not device.busy_by:
-        st.html('<span class="lab-muted lab-small"><span class="lab-dot free"></span>free</span>')
-    for run_id in device.busy_by:
-        name = runs[run_id].name if run_id in runs else run_id
-        st.html(_link(run_id, name))
 
 
 def _link(run_id: str, name: str) -> str:
@@ -116,7 +111,7 @@ def show_queue(runs: dict[str, RunSummary]) -> None:
 def show_machine() -> None:
     """Devices and queue, renewed by themselves."""
     runs = {run.id: run for run in list_runs()}
-    show_problems()
+    show_outcome()
     show_heading("Devices")
     show_devices(runs)
     show_heading("Queue")
@@ -254,7 +249,7 @@ def _clean_up(uses: list[RunUse], remove: Callable[[str], object]) -> None:
             remove(use.run_id)
         except (RunNotFound, LauncherError, OSError) as error:
             problems.append(f"{use.name}: {error}")
-    st.session_state["run_actions.problems"] = problems
+    keep_problems(problems)
     measure_disk.clear()
 
 
@@ -280,10 +275,14 @@ STYLE = """<style>
 .lab-use { display: grid; grid-template-columns: 4rem minmax(4rem, 1fr) minmax(8.5rem, auto); gap: 0.6rem;
   align-items: center; font-size: 0.857rem; }
 .lab-wide-use { min-width: 20rem; }
+.lab-table a { color: var(--lab-text); text-decoration: none; }
+.lab-table a:hover { color: var(--lab-accent); text-decoration: underline; }
+.lab-section:first-child { margin-top: 0; }
+.lab-break a { color: var(--lab-text); }
 .lab-break { overflow-wrap: anywhere; }
 </style>"""
 
-st.html(STYLE + "<h2>Lab</h2>")
+st.html(STYLE)
 if problem := st.session_state.pop("lab.data_problem", ""):
     st.error(escape(problem))
 left, right = st.columns([0.58, 0.42], gap="large")

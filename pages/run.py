@@ -11,7 +11,7 @@ from core.charts import run_colour
 from core.parse import to_link
 from core.runs import Run, RunNotFound, RunSummary, open_run
 from pages.parts import run_tabs
-from pages.parts.run_actions import confirm_delete, is_active, show_button, show_problems
+from pages.parts.run_actions import confirm_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.style import UNKNOWN, format_ago, format_count, format_seconds, look_of, state_badge
 
 TICK_SECONDS = 0.5
@@ -66,9 +66,8 @@ def leave_page(done: list[str]) -> None:
 def show_title(run: Run, summary: RunSummary) -> None:
     """Colour, name, tags and where the run comes from; name and tags change in place."""
     about = run.about
-    dot, name, tags = st.columns([0.02, 0.6, 0.38], gap="small", vertical_alignment="center")
-    dot.html(f'<span class="lab-run-dot" style="background:{run_colour(run.id)}"></span>')
-    with name.container(key="run_name"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_title"):
+        st.html(f'<span class="lab-run-dot" style="background:{run_colour(run.id)}"></span>', width="content")
         st.text_input(
             "Name",
             about.name,
@@ -78,7 +77,6 @@ def show_title(run: Run, summary: RunSummary) -> None:
             on_change=keep_about,
             args=(run, "name"),
         )
-    with tags.container(key="run_tags"):
         st.multiselect(
             "Tags",
             list(about.tags),
@@ -89,6 +87,7 @@ def show_title(run: Run, summary: RunSummary) -> None:
             label_visibility="collapsed",
             on_change=keep_about,
             args=(run, "tags"),
+            width=340,
         )
     preset, changed = run_tabs.closest_preset(run.spec)
     origin = (
@@ -103,7 +102,7 @@ def show_title(run: Run, summary: RunSummary) -> None:
     ]
     joined = " · ".join(escape(fact) for fact in facts)
     archived = " · archived" if about.archived else ""
-    st.html(f'<p class="lab-muted lab-small lab-facts">{joined}{archived} · <code>{run.id}</code></p>')
+    st.html(f'<p class="lab-muted lab-small run-facts">{joined}{archived} · <span class="lab-mono">{run.id}</span></p>')
 
 
 def keep_about(run: Run, field: str) -> None:
@@ -115,82 +114,100 @@ def keep_about(run: Run, field: str) -> None:
     try:
         run.update_about(**{field: value})
     except (ValueError, OSError) as error:
-        st.session_state["run_actions.problems"] = [str(error)]
+        keep_problems([str(error)])
 
 
 def show_actions(run: Run, summary: RunSummary) -> None:
-    """The bar of what can be done now; while the run stops, its first button only says so."""
-    with st.container(horizontal=True, gap="small", key="run_actions"):
-        if summary.stop_requested and is_active(summary):
-            # A double click on Stop must not land on "Stop now".
-            st.button("Stopping", icon=":material/hourglass_bottom:", disabled=True)
-        for name in ("stop", "kill", "resume", "next"):
-            show_button(name, [summary], key="run")
-        if st.button("Clone", icon=":material/content_copy:", help="Opens Build with this network and its settings."):
-            st.switch_page("build.py", query_params={"spec": to_link(run.spec)})
-        show_button("archive", [summary], key="run")
-        show_button("restore", [summary], key="run")
-        if st.button("Delete", icon=":material/delete:", help="Removes the run's folder, after asking."):
-            confirm_delete([summary], leave_page)
+    """What can be done now; while the run stops, its first button only says so."""
+    if summary.stop_requested and is_active(summary):
+        # A double click on Stop must not land on "Stop now".
+        st.button("Stopping", icon=":material/hourglass_bottom:", disabled=True)
+    for name in ("stop", "kill", "resume", "next"):
+        show_button(name, [summary], key="run")
+    if st.button("Clone", icon=":material/content_copy:", help="Opens Build with this network and its settings."):
+        st.switch_page("build.py", query_params={"spec": to_link(run.spec)})
+    show_button("archive", [summary], key="run")
+    show_button("restore", [summary], key="run")
+    if st.button("Delete", icon=":material/delete:", help="Removes the run's folder, after asking."):
+        confirm_delete([summary], leave_page)
 
 
-def show_state(run: Run, summary: RunSummary) -> None:
-    """Badge, how far it is, and how long it will take; or why it ended."""
-    look = look_of(summary.state, summary.stop_requested)
-    badge, rest = st.columns([0.12, 0.88], vertical_alignment="center")
-    badge.markdown(state_badge(summary.state, summary.stop_requested))
-    with rest:
-        if summary.state == "running":
-            show_progress(run, summary)
-        elif summary.reason:
-            st.html(f'<p class="lab-small lab-facts">{escape(summary.reason)}</p>')
-        else:
-            done = f"{summary.epoch} of {summary.epochs} epochs in {format_seconds(summary.seconds)}"
-            st.html(f'<p class="lab-small lab-muted lab-facts">{done if summary.epoch else look.meaning}</p>')
+def describe_state(summary: RunSummary) -> str:
+    """How far it came, and why it ended."""
+    if summary.state == "running":
+        return f"epoch {min(summary.epoch + 1, summary.epochs)} of {summary.epochs} on {summary.device or UNKNOWN}"
+    if summary.reason:
+        return summary.reason
+    if not summary.epoch:
+        return look_of(summary.state, summary.stop_requested).meaning
+    return f"{summary.epoch} of {summary.epochs} epochs in {format_seconds(summary.seconds)}"
 
 
 def show_progress(run: Run, summary: RunSummary) -> None:
+    """A bar, and in one line what the worker last said."""
     now = run.progress() or {}
     step, steps = now.get("step") or 0, now.get("steps") or 0
     share = run_tabs.share_done(now, summary)
-    left = now.get("seconds_left")
-    speed = now.get("images_per_second")
+    left, speed, loss = now.get("seconds_left"), now.get("images_per_second"), now.get("loss")
     phase = {"validate": "validating", "test": "testing"}.get(now.get("phase", ""), "")
     parts = [
-        f"epoch {min(now.get('epoch') or summary.epoch, summary.epochs)} of {summary.epochs}",
+        f"{share:.0%}",
         phase or (f"step {step:,} of {steps:,}" if steps else "starting"),
         f"{format_seconds(left)} left" if left is not None else "",
         f"{speed:,.0f} images/s" if speed else "",
-        f"loss {now['loss']:.4f}" if now.get("loss") is not None else "",
-        str(summary.device or UNKNOWN),
+        f"loss {loss:.4f}" if loss is not None else "",
     ]
     line = " · ".join(escape(part) for part in parts if part)
     st.html(
-        f'<div class="lab-bar" role="progressbar" aria-valuenow="{share:.0%}" aria-label="Training">'
-        f'<span style="width:{share:.2%}"></span></div><p class="lab-small lab-muted lab-facts lab-num">{line}</p>'
+        f'<div class="lab-bar" role="progressbar" aria-valuenow="{share * 100:.0f}" aria-label="Training">'
+        f'<span style="width:{share:.2%}"></span></div><p class="lab-small lab-muted run-facts lab-num">{line}</p>'
     )
 
 
 def show_live(run: Run, shown_state: str) -> None:
-    """State and actions, renewed while the run is active; a change of state renews the whole page, once."""
+    """State, actions and the open tab, renewed while the run is active; a change of state renews the whole page."""
     summary = run.summary()
-    if not run.path.is_dir():
-        show_way_back("This run has been deleted.")
+    # A run that was deleted meanwhile has no state that was shown, either.
     if summary.state != shown_state:
         st.rerun()
-    show_problems()
-    show_state(run, summary)
-    show_actions(run, summary)
+    show_outcome()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_bar"):
+        st.markdown(state_badge(summary.state, summary.stop_requested), width="content")
+        st.html(f'<p class="lab-small lab-muted run-facts">{escape(describe_state(summary))}</p>')
+        show_actions(run, summary)
+    if summary.state == "running":
+        show_progress(run, summary)
+    for tab, show in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS.values(), strict=True):
+        if tab.open:
+            with tab:
+                show(run)
 
 
 STYLE = """<style>
-.st-key-run_name input { font-size: 1.25rem; font-weight: 600; padding-left: 0.3rem; }
-.st-key-run_name [data-baseweb], .st-key-run_name [data-testid="stTextInputRootElement"] {
+.st-key-run_title { gap: 0.5rem; }
+.st-key-run_title [data-testid="stTextInput"] input { font-size: 1.25rem; font-weight: 600; padding-left: 0.3rem; }
+.st-key-run_title [data-testid="stTextInput"] :is([data-baseweb], [data-testid="stTextInputRootElement"]) {
   border-color: transparent; background: none; }
-.st-key-run_name :is([data-baseweb], [data-testid="stTextInputRootElement"]):is(:hover, :focus-within) {
-  border-color: var(--lab-line); }
-.lab-run-dot { display: inline-block; width: 0.85rem; height: 0.85rem; border-radius: 50%; vertical-align: middle; }
-.lab-facts { margin: 0; overflow-wrap: anywhere; }
+.st-key-run_title [data-testid="stTextInputRootElement"]:is(:hover, :focus-within) { border-color: var(--lab-line); }
+.st-key-run_title [data-baseweb="select"] > div { background: none; border-color: var(--lab-line-soft); }
+.lab-run-dot { display: block; width: 0.85rem; height: 0.85rem; border-radius: 50%; }
+.run-facts { margin: 0; overflow-wrap: anywhere; }
+.lab-mono { font-family: monospace; }
+.lab-bar + .run-facts { margin-top: 0.25rem; }
+.st-key-run_log { height: 32rem; overflow: auto; display: flex; flex-direction: column-reverse; padding: 0.6rem 0.8rem;
+  border: 1px solid var(--lab-line); border-radius: var(--st-base-radius, 0.375rem); background: var(--lab-panel); }
+.st-key-run_log pre { margin: 0; padding: 0; background: none; font-size: 0.857rem; line-height: 1.45;
+  white-space: pre-wrap; overflow-wrap: anywhere; color: var(--lab-text); }
+.lab-callout { margin: 0 0 0.5rem; padding: 0.45rem 0.7rem; border-left: 3px solid var(--lab-warn);
+  background: var(--lab-panel); font-size: 0.9rem; }
+.lab-callout.failed { border-color: var(--lab-bad); }
+table.lab-plain td { white-space: normal; overflow-wrap: anywhere; }
+table.lab-plain td:first-child { white-space: normal; color: var(--lab-muted); }
+table.lab-plain tr.lab-marked td { font-weight: 600; color: var(--lab-text); }
+table.lab-plain tr.lab-marked td:last-child { font-weight: 400; color: var(--lab-muted); }
+table.lab-plain tr.lab-marked td:first-child::before { content: "•"; color: var(--lab-accent);
+  margin-right: 0.35rem; }
+.lab-sha { font-size: 0.786rem; color: var(--lab-muted); background: none; padding: 0; overflow-wrap: anywhere; }
 </style>"""
 
 run = find_run()
@@ -199,11 +216,5 @@ st.html(STYLE)
 if summary.state == "damaged":
     show_damage(run, summary)
 show_title(run, summary)
-tick = TICK_SECONDS if is_active(summary) else None
-st.fragment(show_live, run_every=tick)(run, summary.state)
-tabs = st.tabs(list(TABS), key="tab", bind="query-params")
-for tab, (name, show) in zip(tabs, TABS.items(), strict=True):
-    if tab.open:
-        with tab:
-            live = tick if name in run_tabs.LIVE_TABS else None
-            st.fragment(show, run_every=live)(run)
+# One fragment for all that lives: every fragment of its own would cost a rerun of its own.
+st.fragment(show_live, run_every=TICK_SECONDS if is_active(summary) else None)(run, summary.state)

@@ -12,7 +12,7 @@ from core.charts import RunCurves
 from core.runs import RunNotFound, RunSummary, list_runs, open_run
 from core.spec import CHOICE_LABELS
 from pages.parts.chart import show_metric
-from pages.parts.run_actions import confirm_delete, is_active, show_button, show_problems
+from pages.parts.run_actions import confirm_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run_tabs import show_view
 from pages.parts.style import STATES
@@ -94,6 +94,9 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
         )  # fmt: skip
         tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
         archived = st.toggle("Archived too", key="archived", bind="query-params")
+        st.space("stretch")
+        if st.button("New run", icon=":material/add:", help="Opens Build."):
+            st.switch_page("build.py")
     return Filter(tuple(text.casefold().split()), tuple(state), tuple(dataset), tuple(tag), archived)
 
 
@@ -149,7 +152,7 @@ def show_tagging(chosen: Sequence[RunSummary]) -> None:
                 open_run(summary.id).update_about(tags=tags)
             except (RunNotFound, ValueError, OSError) as error:
                 problems.append(f"{summary.name}: {error}")
-        st.session_state["run_actions.problems"] = problems
+        keep_problems(problems)
 
     st.text_input("Tag", key="bar.tag", max_chars=60)
     add, remove = st.columns(2)
@@ -174,22 +177,24 @@ def show_runs(filter: Filter, was_active: bool) -> None:
     # In the order they were ticked: the first is the one the others are compared with.
     known = {run.id: run for run in runs}
     chosen = [known[id] for id in selection.ids if id in known]
-    show_problems()
+    show_outcome()
     show_bar(shown, chosen)
     page = st.session_state.get("page", 1) or 1
     pages = -(-len(shown) // PAGE_ROWS)
     first = (min(page, pages) - 1) * PAGE_ROWS
+    drawn = bool(chosen) and st.session_state.get("curves", True)
     event = show_run_table(
         shown[first : first + PAGE_ROWS],
         key=TABLE,
         order=st.query_params.get("sort", DEFAULT_SORT),
         selected=selection.ids,
         version=selection.version,
+        low=drawn,
     )
     if pages > 1:
         st.pagination(pages, key="page", bind="query-params")
     follow(event)
-    if chosen and st.session_state.get("curves", True):
+    if drawn:
         show_curves(chosen[:MAX_CURVES], len(chosen))
 
 
@@ -232,10 +237,6 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
 
 
 runs = list_runs()
-title, build = st.columns([0.85, 0.15], vertical_alignment="center")
-title.html("<h2>Runs</h2>")
-if build.button("New run", icon=":material/add:", width="stretch", help="Opens Build."):
-    st.switch_page("build.py")
 active = any(is_active(run) for run in runs)
 chosen_filter = show_filter(runs) if runs else Filter()
 st.fragment(show_runs, run_every=TICK_SECONDS if active else None)(chosen_filter, active)

@@ -38,7 +38,7 @@ function readTheme(element) {
 }
 
 function dress(layout, theme, plot) {
-  const grid = { gridcolor: theme.line, griddash: "dot", zeroline: false, linecolor: theme.line, tickcolor: theme.line };
+  const grid = { gridcolor: theme.line, gridwidth: 0.6, zeroline: false, linecolor: theme.line, tickcolor: theme.line };
   const dressed = {
     ...layout,
     autosize: false,
@@ -123,8 +123,26 @@ async function act(chart, name) {
   return document.fullscreenElement ? document.exitFullscreen() : chart.root.requestFullscreen();
 }
 
-function mount(parent) {
+// Charts that left the page, by key, the oldest first: back on a tab, they are as they were left.
+const kept = new Map();
+const MAX_KEPT = 12;
+
+function keep(key, plot) {
+  kept.delete(key);
+  kept.set(key, plot);
+  if (kept.size > MAX_KEPT) {
+    const [oldest, gone] = kept.entries().next().value;
+    kept.delete(oldest);
+    window.Plotly?.purge(gone);
+  }
+}
+
+function mount(parent, key) {
   const root = parent.querySelector(".lab-chart");
+  if (kept.has(key)) {
+    root.querySelector(".lab-plot").replaceWith(kept.get(key));
+    kept.delete(key);
+  }
   const chart = { parent, root, plot: root.querySelector(".lab-plot") };
   chart.observer = new ResizeObserver(() => show(chart));
   chart.observer.observe(chart.plot);
@@ -140,7 +158,7 @@ const charts = new WeakMap();
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".lab-chart");
   if (!root) return undefined;
-  if (!charts.has(root)) charts.set(root, mount(parentElement));
+  if (!charts.has(root)) charts.set(root, mount(parentElement, data.key));
   const chart = charts.get(root);
   chart.data = data;
   root.querySelector("h4").textContent = data.title;
@@ -150,7 +168,7 @@ export default function ({ data, parentElement }) {
   return () => {
     chart.gone = true;
     chart.observer.disconnect();
-    window.Plotly?.purge(chart.plot);
+    keep(data.key, chart.plot);
     charts.delete(root);
   };
 }

@@ -37,6 +37,7 @@ def show_chart(figure: go.Figure, *, key: str, title: str, file_name: str, heigh
         data={
             # As Plotly writes it: arrays of numbers packed as bytes.
             "figure": figure.to_json(),
+            "key": key,
             "title": title,
             "file_name": file_name,
             "height": height,

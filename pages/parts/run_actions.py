@@ -11,7 +11,7 @@ import streamlit as st
 from core.launcher import LauncherError, delete_run, kill_run, request_stop, resume_run, run_next
 from core.runs import DamagedRunError, RunNotFound, RunsFolderError, RunSummary, open_run
 
-_PROBLEMS = "run_actions.problems"
+_PROBLEMS, _DONE = "run_actions.problems", "run_actions.done"
 _EXPECTED = (LauncherError, RunNotFound, RunsFolderError, DamagedRunError, ValueError, OSError)
 
 
@@ -94,7 +94,7 @@ ACTIONS = {
 
 
 def act_on(name: str, runs: Sequence[RunSummary]) -> list[str]:
-    """Does one action to all runs it applies to; says how many and keeps what went wrong for `show_problems`.
+    """Does one action to all runs it applies to; says how many and keeps what went wrong for `show_outcome`.
 
     Returns the ids of those it worked for.
     """
@@ -109,14 +109,21 @@ def act_on(name: str, runs: Sequence[RunSummary]) -> list[str]:
         except _EXPECTED as error:
             problems.append(f"{action.label} did not work for {run.name}: {error}")
     if done:
-        # Only our own words: a toast reads Markdown.
-        st.toast(f"{len(done)} {'run' if len(done) == 1 else 'runs'} {action.done}.", icon=action.icon)
+        # Only our own words: a toast reads Markdown. Shown later, as this runs in a callback.
+        st.session_state[_DONE] = (f"{len(done)} {'run' if len(done) == 1 else 'runs'} {action.done}.", action.icon)
     st.session_state[_PROBLEMS] = problems
     return done
 
 
-def show_problems() -> None:
-    """What went wrong in the last action, once; names are text."""
+def keep_problems(problems: list[str]) -> None:
+    """Sentences for the next `show_outcome`."""
+    st.session_state[_PROBLEMS] = problems
+
+
+def show_outcome() -> None:
+    """What the last action did and what went wrong, once; names are text."""
+    if done := st.session_state.pop(_DONE, None):
+        st.toast(done[0], icon=done[1])
     for problem in st.session_state.pop(_PROBLEMS, []):
         st.html(f'<p class="lab-problem" role="alert" style="margin:0">{escape(problem)}</p>')
 

@@ -9,14 +9,14 @@ function make(tag, className, text) {
   return node;
 }
 
-function drawCurve(row, { low, high }) {
+function drawCurve(row, { bottom, top }) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "curve");
   svg.setAttribute("viewBox", "0 0 100 24");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   const last = Math.max(row.curve.length - 1, 1);
-  const scale = (value) => 22 - (20 * (value - low)) / (high - low || 1);
+  const scale = (value) => 22 - (20 * (value - bottom)) / (top - bottom || 1);
   const points = row.curve.map((y, i) => (y === null ? null : [(100 * i) / last, scale(y)])).filter(Boolean);
   if (points.length === 1) points.push([points[0][0] + 4, points[0][1]]);
   const line = document.createElementNS(SVG, "polyline");
@@ -106,7 +106,7 @@ class RunTable {
     this.drawHead();
     const kept = new Map();
     data.rows.forEach((row, place) => {
-      const text = JSON.stringify([row, data.low, data.high]);
+      const text = JSON.stringify([row, data.bottom, data.top]);
       const entry = this.rows.get(row.id) ?? { tr: make("tr") };
       if (entry.text !== text) fillRow(entry.tr, row, this);
       kept.set(row.id, { tr: entry.tr, text });
@@ -195,6 +195,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lab-runs");
   if (!root) return undefined;
   if (!tables.has(root)) tables.set(root, new RunTable(root));
+  root.classList.toggle("low", data.low);
   tables.get(root).update(data, setTriggerValue);
   return () => tables.delete(root);
 }

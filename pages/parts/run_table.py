@@ -107,8 +107,12 @@ def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def show_run_table(runs: Sequence[RunSummary], *, key: str, order: str, selected: list[str], version: int) -> Any:
+def show_run_table(
+    runs: Sequence[RunSummary], *, key: str, order: str, selected: list[str], version: int, low: bool = False
+) -> Any:
     """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
+
+    A `low` table scrolls by itself, so that what stands below it is in sight.
 
     `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
     of the last `select` received: what the browser did since then is kept.
@@ -125,8 +129,9 @@ def show_run_table(runs: Sequence[RunSummary], *, key: str, order: str, selected
             "order": order,
             "selected": selected,
             "version": version,
-            "low": min(curves, default=0.0),
-            "high": max(curves, default=1.0),
+            "bottom": min(curves, default=0.0),
+            "top": max(curves, default=1.0),
+            "low": low,
         },
         on_select_change=_ignore,
         on_sort_change=_ignore,

@@ -10,17 +10,24 @@ from typing import Any
 import streamlit as st
 
 from core.charts import RunCurves, View
-from core.fields import SpecField, field_at, flatten, format_value
+from core.fields import SpecField, field_at, fields_of, flatten, format_value
 from core.presets import PRESETS
 from core.runs import Run, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
 from pages.parts.chart import show_metric
+from pages.parts.run_actions import keep_problems
 from pages.parts.run_results import closest_preset, list_figures, write_command
 from pages.parts.style import UNKNOWN, format_bytes, format_count, format_seconds
 
-LIVE_TABS = ("Charts", "Summary", "Logs", "System", "Checkpoints")
 LOG_LINES = 500
 _SECTION_TITLES = {"model": "Model", "data": "Data", "augment": "Augmentation", "train": "Training"}
+_USE = {
+    "cpu_percent": "CPU, of one core",
+    "memory_bytes": "Memory",
+    "gpu_percent": "GPU",
+    "gpu_memory_bytes": "GPU memory",
+    "seconds": "Trained for",
+}
 # Colours and cursor movements of a terminal.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -101,7 +108,7 @@ def _keep_note(run: Run) -> None:
     try:
         run.update_about(note=st.session_state[f"note.{run.id}"])
     except (ValueError, OSError) as error:
-        st.session_state["run_actions.problems"] = [str(error)]
+        keep_problems([str(error)])
 
 
 def _show_reason(run: Run, summary: RunSummary) -> None:
@@ -158,6 +165,8 @@ def show_config(run: Run) -> None:
     for column, names_in in zip(st.columns(2, gap="large"), (("model", "data"), ("augment", "train")), strict=True):
         with column:
             for section in names_in:
+                if section == "model":
+                    _show_layers(here, other, only)
                 _show_section(section, sections[section], here, other, only)
     st.markdown("**The same run from a terminal**")
     st.code(write_command(run.spec), language="bash", wrap_lines=True)
@@ -167,19 +176,35 @@ def _show_section(section: str, paths: list[str], here: dict[str, Any], other: d
     siblings = {path.rpartition(".")[2]: here[path] for path in paths if "[" not in path}
     rows, marked = [], []
     for path in paths:
+        if "[" in path:
+            continue
         spec_field, differs = field_at(path), other.get(path, ...) != here[path]
-        if (only and not differs) or ("[" not in path and not spec_field.applies(siblings)):
+        if (only and not differs) or not spec_field.applies(siblings):
             continue
         was = (_show_value(spec_field, other[path]) if path in other else UNKNOWN) if differs else ""
-        rows.append([_label(path, spec_field), _show_value(spec_field, here[path]), was])
+        rows.append([spec_field.label, _show_value(spec_field, here[path]), was])
         marked.append(differs)
     if rows:
         show_table([_SECTION_TITLES[section], "This run", "There"], rows, marked)
 
 
-def _label(path: str, spec_field: SpecField) -> str:
-    place = re.search(r"layers\[(\d+)\]", path)
-    return f"Layer {int(place[1]) + 1}: {spec_field.label.lower()}" if place else spec_field.label
+def _show_layers(here: dict[str, Any], other: dict[str, Any], only: bool) -> None:
+    """The block layers, a row each; what is different there stands in brackets."""
+    fields = fields_of("layers[]")
+    rows, marked = [], []
+    for place in range(sum(path.endswith("].blocks") for path in here)):
+        paths = [f"model.layers[{place}].{field.name}" for field in fields]
+        cells = [str(here[path]) + _there(other.get(path), here[path]) for path in paths]
+        differs = any(other.get(path) != here[path] for path in paths)
+        if differs or not only:
+            rows.append([f"Layer {place + 1}", *cells])
+            marked.append(differs)
+    if rows:
+        show_table(["Block layers", *(field.label for field in fields)], rows, marked)
+
+
+def _there(value: Any, own: Any) -> str:
+    return "" if value == own else f" ({UNKNOWN if value is None else value})"
 
 
 def _show_value(spec_field: SpecField, value: Any) -> str:
@@ -206,7 +231,14 @@ def show_log(run: Run) -> None:
 
 
 def show_system(run: Run) -> None:
-    """What the run ran on, and how hard it works it now."""
+    """How hard the run works the machine, and what it ran on."""
+    frame = run.metrics()
+    if any(column.startswith("system/") for column in frame):
+        curves = [RunCurves(run.id, run.about.name, frame)]
+        view = View(x="minutes" if st.query_params.get("x") == "minutes" else "epoch")
+        for column, metric in zip(st.columns(2, gap="medium"), ("use", "memory"), strict=True):
+            with column:
+                show_metric(metric, curves, view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=210)
     left, right = st.columns(2, gap="large")
     with left:
         rows = [[_words(key), _show_fact(key, value)] for key, value in run.environment().items()]
@@ -216,10 +248,9 @@ def show_system(run: Run) -> None:
             st.html('<p class="lab-muted">Written when the worker starts.</p>')
     with right:
         now = run.progress() or {}
-        known = {"epoch", "step", "steps", "phase", "loss", "images_per_second", "seconds_left", "seconds"}
-        rows = [[_words(key), _show_fact(key, value)] for key, value in now.items() if key not in known]
+        rows = [[label, _show_fact(key, now[key])] for key, label in _USE.items() if now.get(key) is not None]
         if rows:
-            show_table(["Use, at last report", ""], rows)
+            show_table(["At last report", ""], rows)
 
 
 def _words(key: str) -> str:
@@ -234,9 +265,11 @@ def _show_fact(key: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if "bytes" in key or "memory" in key:
+        if "bytes" in key:
             return format_bytes(value)
-        if any(word in key for word in ("percent", "utilisation", "_use")):
+        if "seconds" in key:
+            return format_seconds(value)
+        if "percent" in key:
             return f"{value:.0f} %"
         return f"{value:,}" if isinstance(value, int) and "pid" not in key else f"{value:g}"
     return str(value)
@@ -271,11 +304,12 @@ def show_table(head: list[str], rows: list[list[str]], marked: list[bool] | None
     """A quiet table of text; marked rows stand out."""
     marks = marked or [False] * len(rows)
     titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    top = f"<thead><tr>{titles}</tr></thead>" if any(head) else ""
     lines = "".join(
         f"<tr{' class=lab-marked' if mark else ''}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
         for row, mark in zip(rows, marks, strict=True)
     )
-    st.html(f'<table class="lab-table lab-facts-table"><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>')
+    st.html(f'<table class="lab-table lab-plain">{top}<tbody>{lines}</tbody></table>')
 
 
 def share_done(progress: dict[str, Any], summary: RunSummary) -> float:

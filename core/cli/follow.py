@@ -124,7 +124,7 @@ class Bars:
 
     def add(self, run: Run) -> None:
         total = run.spec.train.epochs
-        name = plain(run.about.name)[:24]
+        name = plain(run.about.name)[:26]  # as long as an id, which is the name of a run without one
         self._tasks[run.id] = self._progress.add_task("", total=total, name=name, facts="")
 
     def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
@@ -136,18 +136,26 @@ class Bars:
         done = float(row.get("epoch") or 0)
         if state == "running" and progress.get("phase") == "train" and progress.get("steps"):
             done = max(done, progress["epoch"] - 1 + progress["step"] / progress["steps"])
-        facts = [state] if state != "running" else []
-        facts.append(f"epoch {min(epochs, int(done) + (state == 'running'))}/{epochs}")
-        if state == "running" and progress.get("loss") is not None:
-            facts.append(f"loss {progress['loss']:.3f}")
-        if row.get("val/accuracy") is not None:
-            facts.append(f"val {percent(row['val/accuracy'])}")
-        if state == "running" and progress.get("seconds_left") is not None:
-            facts.append(f"{duration(progress['seconds_left'])} left")
+        facts = _facts_of(state, min(epochs, int(done) + (state == "running")), epochs, row, progress)
         self._progress.update(self._tasks[run.id], completed=done, facts="  ".join(facts))
 
     def note(self, sentence: str) -> None:
         self._progress.console.print(sentence)
+
+
+def _facts_of(state: str, epoch: int, epochs: int, row: dict[str, Any], progress: dict[str, Any]) -> list[str]:
+    """What stands beside a run's bar."""
+    if state == "running" and not progress:
+        return ["starting"]
+    live = progress if state == "running" else {}
+    facts = [f"epoch {epoch}/{epochs}"] if live else [state, f"epoch {epoch}/{epochs}"]
+    if live.get("loss") is not None:
+        facts.append(f"loss {live['loss']:.3f}")
+    if row.get("val/accuracy") is not None:
+        facts.append(f"val {percent(row['val/accuracy'])}")
+    if live.get("seconds_left") is not None:
+        facts.append(f"{duration(live['seconds_left'])} left")
+    return facts
 
 
 class Lines:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from core.cli.app import app
 from core.cost import cost_of, fit_to_budget
+from core.datafiles import DataError
 from core.parse import parse_spec
 from core.presets import PRESETS
 from core.run_folder import RunSummary
@@ -314,6 +315,52 @@ def test_data_sets_and_devices_are_listed(core: Callable[..., Result]) -> None:
     devices = strict(core("devices", "--json").stdout)
     assert devices[-1]["id"] == "cpu"
     assert devices[-1]["slots"] == 3
+
+
+def test_a_download_tells_its_progress_unless_it_shall_be_quiet(
+    core: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(name: str, report: Callable[[int, int], None] = lambda done, total: None) -> None:
+        for done in range(0, 101, 5):
+            report(done * 1_000_000, 100_000_000)
+
+    monkeypatch.setattr("core.datasets.download", download)
+    told = core("data", "download", "cifar10")
+    assert (told.exit_code, told.stdout) == (0, "")
+    lines = told.stderr.splitlines()
+    assert len(lines) == 11
+    assert lines[0] == "cifar10: 10 MB of 100 MB"
+    assert lines[-1] == "cifar10 is here."
+    assert core("data", "download", "cifar10", "--quiet").output == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (DataError("CIFAR-10: the connection was cut."), 1, "CIFAR-10: the connection was cut.\n"),
+        (KeyboardInterrupt(), 3, "The download was stopped; nothing was kept.\n"),
+    ],
+)
+def test_a_download_that_fails_says_why(
+    core: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, sentence: str
+) -> None:
+    def download(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("core.datasets.download", download)
+    for quiet in ([], ["--quiet"]):
+        told = core("data", "download", "cifar10", *quiet)
+        assert (told.exit_code, told.stderr) == (code, sentence)
+
+
+def test_an_unforeseen_error_is_no_traceback(core: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode() -> None:
+        raise ZeroDivisionError("by chance")
+
+    monkeypatch.setattr("core.devices.list_devices", explode)
+    told = core("devices")
+    assert told.exit_code == 1
+    assert told.stderr.startswith("Something went wrong that should not: ZeroDivisionError: by chance\n")
 
 
 def test_deleting_a_data_set_removes_it_from_the_disk(core: Callable[..., Result], lab_folders: Path) -> None:

@@ -186,26 +186,32 @@ def _wait_until_free(run: Run, seconds: float) -> bool:
 
 
 def _launch(run: Run) -> None:
-    """Queues the run and starts its worker in a session of its own, which outlives this process and its terminal."""
+    """Queues the run and starts its worker."""
     slots.enqueue(runs_folder(), run.id, run.spec.train.device, run.about.priority)
     try:
-        with open(run.path / "log.txt", "ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "core.worker", run.id],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=PROJECT,
-                env=_environment(),
-                start_new_session=True,
-            )
+        pid = _start_process(run)
     except OSError as error:
         slots.leave_queue(runs_folder(), run.id)
         (run.path / "launched").unlink(missing_ok=True)
         raise LauncherError(f"The run was made, but its process could not start: {error.strerror}.") from error
-    slots.mark_launch(run.path, process.pid)
+    slots.mark_launch(run.path, pid)
+
+
+def _start_process(run: Run) -> int:
+    """A worker in a session of its own, which outlives this process and its terminal; its process id."""
+    with open(run.path / "log.txt", "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "core.worker", run.id],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT,
+            env=_environment(),
+            start_new_session=True,
+        )
     # Waits for its end, or a killed worker would stay a zombie for as long as this process lives.
     threading.Thread(target=process.wait, name=f"reaper of {run.id}", daemon=True).start()
+    return process.pid
 
 
 def _environment() -> dict[str, str]:

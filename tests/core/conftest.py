@@ -1,0 +1,34 @@
+"""Runs in a folder of their own, trained by workers that start in milliseconds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import launcher, slots
+from core.runs import list_runs
+from tests.core import workers
+
+
+@pytest.fixture
+def runs(lab_folders: Path) -> Path:
+    """An empty runs folder."""
+    return lab_folders / "runs"
+
+
+@pytest.fixture
+def quick_workers(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The launcher starts forked workers; none outlives the test. Returns the runs folder."""
+    monkeypatch.setenv("RESNET_LAB_DEVICES", "cpu")
+    monkeypatch.setattr(launcher, "_start_process", workers.start_worker)
+    yield runs
+    for summary in list_runs():
+        folder = runs / summary.id
+        if slots.is_waiting(runs, summary.id):
+            (folder / "stop").touch()
+    for process in workers._started:
+        process.join(20)
+        if process.is_alive():
+            process.kill()
+            process.join()
+    workers._started.clear()

@@ -1,0 +1,73 @@
+"""Real workers that start in milliseconds: forked from a process that has loaded torch already."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core.parse import parse_spec
+from core.runs import Run
+from core.spec import RunSpec
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(
+    ["core.worker", "core.recorder", "core.environment", "core.engine.train", "core.engine.data", "sklearn.datasets"]
+)
+# Kept, because a process object that is collected forgets its child.
+_started: list[Any] = []
+
+
+def tiny_spec(**train: Any) -> RunSpec:
+    """Digits at 8x8 in a network of some hundred parameters: an epoch takes a few hundredths of a second."""
+    return parse_spec(
+        {
+            "model": {"stem_channels": 4, "layers": [{"channels": 4, "blocks": 1}], "pool_size": 8, "dropout": 0.1},
+            "data": {"dataset": "digits", "image_size": 8, "max_train_images": 256},
+            "augment": {"crop_padding": 1, "flip": False},
+            "train": {"epochs": 5, "batch_size": 32, "precision": "float32", "device": "cpu", **train},
+        }
+    )
+
+
+def start_worker(run: Run, setup: Callable[[], None] | None = None) -> int:
+    """A worker in a process of its own, as `python -m core.worker`; `setup` is called in it before. Its process id."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("RESNET_LAB_", "OMP_"))}
+    process = _context.Process(target=_work, args=(run.id, run.path, kept, setup), daemon=True)
+    process.start()
+    _started.append(process)
+    assert process.pid
+    return process.pid
+
+
+def _work(run_id: str, folder: Path, environment: dict[str, str], setup: Callable[[], None] | None) -> None:
+    os.setsid()
+    os.environ.update(environment)
+    # The log is the process's output itself, so that native code and a dying interpreter reach it too.
+    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    if setup:
+        setup()
+    from core.worker import main
+
+    os._exit(main(run_id))
+
+
+def wait_for(question: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The first answer that is true; fails the test where there is none in time."""
+    end = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain"
+        time.sleep(0.005)
+    return answer
+
+
+def wait_for_state(run: Run, *states: str, seconds: float = 60.0) -> str:
+    """The first of the states that the run is in."""
+    return str(wait_for(lambda: (state := run.state()) in states and state, seconds))

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 from PIL import Image, ImageOps
 
 from core.datafiles import DataError, data_folder, folder_bytes, lock_for, read_json, work_folder, write_json
@@ -282,6 +283,7 @@ def cached_images(listing: FolderListing, size: int) -> tuple[Pixels, str]:
 
     The array is mapped from a file and cannot be written to. Raises `DataError` naming an image that cannot be decoded.
     """
+    _check_memory(len(listing.files) * size * size * 3)
     key = _cache_key(listing, size)
     folder = data_folder() / "cache" / key
     found = _read_cache(folder)
@@ -349,6 +351,18 @@ def _write_cache(listing: FolderListing, size: int, folder: Path) -> None:
         raise DataError(f"The decoded images cannot be kept in {data_folder()}: {error.strerror}.") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _check_memory(needed: int) -> None:
+    if needed > _free_memory():
+        raise DataError(
+            f"The images need {needed / 1e9:.1f} GB of memory at this size; {_free_memory() / 1e9:.1f} GB are free. "
+            "Choose a smaller data.image_size."
+        )
+
+
+def _free_memory() -> int:
+    return int(psutil.virtual_memory().available)
 
 
 def _check_room(needed: int, folder: Path) -> None:

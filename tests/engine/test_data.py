@@ -1,0 +1,325 @@
+"""The images that training sees are the ones on the disk: every byte, every label, every time."""
+
+import hashlib
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+from sklearn.datasets import load_digits
+from torchvision.datasets import CIFAR10
+
+from core import imagefolder
+from core.datafiles import data_folder
+from core.datasets import DataError, num_train_images
+from core.engine.data import Data, ImageSet, load_data, load_sample, measure
+from core.imagefolder import decode_image
+from core.spec import DataSpec
+from tests.archives import cifar_files
+from tests.folders import make_folder
+
+
+def pictures(data: Data | ImageSet) -> Counter[bytes]:
+    """How often each picture and label stands in a set, whatever the order."""
+    parts = [data.train, data.val, data.test] if isinstance(data, Data) else [data]
+    return Counter(
+        picture.tobytes() + bytes([label])
+        for part in parts
+        for picture, label in zip(part.images.permute(0, 2, 3, 1).numpy(), part.labels.tolist(), strict=True)
+    )
+
+
+# Digits
+
+
+def test_digits_are_all_there_with_their_labels_and_no_image_is_in_two_parts() -> None:
+    data = load_data(DataSpec(image_size=8))  # the digits' own size, so nothing is resized
+    own = load_digits()
+    grey = np.round(own.images * (255 / 16)).astype(np.uint8)
+    expected = Counter(
+        np.repeat(g[..., None], 3, 2).tobytes() + bytes([y]) for g, y in zip(grey, own.target, strict=True)
+    )
+    assert pictures(data) == expected
+    assert [len(part) for part in (data.train, data.val, data.test)] == [1374, 153, 270]
+    assert data.class_names == tuple("0123456789")
+
+
+def test_the_images_are_bytes_in_channels_last_order_of_the_size_asked_for() -> None:
+    data = load_data(DataSpec())
+    for part in (data.train, data.val, data.test):
+        assert part.images.shape == (len(part), 3, 32, 32)
+        assert part.images.dtype == torch.uint8
+        assert part.images.is_contiguous(memory_format=torch.channels_last)
+        assert part.labels.dtype == torch.int64
+
+
+def test_the_same_spec_gives_the_same_data_and_fingerprint_and_another_split_another_one() -> None:
+    first, again, other = (load_data(DataSpec(split_seed=seed)) for seed in (0, 0, 1))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+    assert torch.equal(first.train.images, again.train.images)
+    assert torch.equal(first.val.labels, again.val.labels)
+    assert load_data(DataSpec(image_size=16)).fingerprint != first.fingerprint
+    assert load_data(DataSpec(max_train_images=100)).fingerprint != first.fingerprint
+
+
+@pytest.mark.parametrize("cap", [0, 100])
+def test_the_parts_are_as_large_as_announced_and_the_figures_are_of_the_training_part(cap: int) -> None:
+    spec = DataSpec(max_train_images=cap)
+    data = load_data(spec)
+    assert len(data.train) == num_train_images(spec)
+    values = data.train.images.double() / 255
+    assert torch.allclose(torch.tensor(data.mean).double(), values.mean((0, 2, 3)), atol=1e-9)
+    assert torch.allclose(torch.tensor(data.std).double(), values.std((0, 2, 3), correction=0), atol=1e-9)
+
+
+def test_taking_images_by_place_is_indexing() -> None:
+    part = load_data(DataSpec()).val
+    places = torch.tensor([5, 0, 5, 152])
+    images, labels = part.take(places)
+    assert torch.equal(images, part.images[places])
+    assert torch.equal(labels, part.labels[places])
+    assert images.is_contiguous(memory_format=torch.channels_last)
+
+
+@given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 5), st.just(3), st.integers(1, 6), st.integers(1, 6))))
+def test_mean_and_deviation_are_exact_and_never_zero(images: np.ndarray) -> None:
+    mean, std = measure(torch.from_numpy(images))
+    values = images.astype(np.float64) / 255
+    assert np.allclose(mean, values.mean((0, 2, 3)), atol=1e-12)
+    expected = values.std((0, 2, 3))
+    assert np.allclose(std, np.where(expected < 1e-7, 1.0, expected), atol=1e-6)
+
+
+# Image folders
+
+
+@pytest.fixture
+def folder(lab_folders: Path, tmp_path: Path) -> DataSpec:
+    root = make_folder(tmp_path / "images", {"train/cat": 12, "train/dog": 15, "test/cat": 3, "test/dog": 4})
+    return DataSpec(dataset="folder", folder=str(root), folder_classes=2, image_size=8)
+
+
+def test_a_folder_gives_its_own_pictures_in_their_own_parts(folder: DataSpec) -> None:
+    data = load_data(folder)
+
+    def expected(*names: str) -> Counter[bytes]:
+        files = [path for name in names for path in Path(folder.folder, name).rglob("*.png")]
+        return Counter(np.asarray(Image.open(path)).tobytes() + bytes([path.parent.name == "dog"]) for path in files)
+
+    assert pictures(data.test) == expected("test")
+    assert pictures(data.train) + pictures(data.val) == expected("train")
+    assert data.class_names == ("cat", "dog")
+
+
+def test_real_images_are_pillows_pixels(images_folder: Path, lab_folders: Path, tmp_path: Path) -> None:
+    for part, name in (("train", "cat"), ("train", "ship"), ("test", "ship")):
+        target = tmp_path / "some" / part / name
+        target.mkdir(parents=True)
+        for path in sorted((images_folder / part / name).iterdir())[:20]:
+            (target / path.name).symlink_to(path)
+    data = load_data(DataSpec(dataset="folder", folder=str(tmp_path / "some"), folder_classes=2))
+    expected = Counter(
+        np.asarray(Image.open(path).convert("RGB")).tobytes() + bytes([path.parent.name == "ship"])
+        for path in (tmp_path / "some").rglob("*.jpg")
+    )
+    assert pictures(data) == expected
+
+
+@pytest.mark.slow
+def test_all_real_images_are_loaded_and_a_second_time_from_the_copy(
+    images_folder: Path, lab_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = DataSpec(dataset="folder", folder=str(images_folder))
+    first = load_data(spec)
+    assert [len(part) for part in (first.train, first.val, first.test)] == [45_000, 5_000, 10_000]
+    for part, each in ((first.train, 4500), (first.val, 500), (first.test, 1000)):
+        assert part.labels.bincount().tolist() == [each] * 10
+    monkeypatch.setattr(imagefolder, "_decode_all", lambda *args: pytest.fail("decoded again"))
+    assert load_data(spec).fingerprint == first.fingerprint
+
+
+def test_a_folder_is_decoded_once_and_again_where_a_file_changed(
+    folder: DataSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+
+    def count(path: str, size: int) -> np.ndarray:
+        decoded.append(path)
+        return decode_image(path, size)
+
+    monkeypatch.setattr(imagefolder, "decode_image", count)
+    first = load_data(folder)
+    assert len(decoded) == len(set(decoded)) == 34
+    assert load_data(folder).fingerprint == first.fingerprint
+    assert len(decoded) == 34
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(Path(folder.folder, "train/cat/000.png"))
+    changed = load_data(folder)
+    assert changed.fingerprint != first.fingerprint
+    assert len(decoded) == 2 * 34
+    assert len(list((data_folder() / "cache").iterdir())) == 1, "the copy of the former state is left behind"
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_a_damaged_copy_is_noticed_and_made_again(folder: DataSpec, damage: str) -> None:
+    first = load_data(folder)
+    (copy,) = (data_folder() / "cache").rglob("images.npy")
+    content = bytearray(copy.read_bytes())
+    content[-100] ^= 1
+    copy.unlink()
+    if damage != "gone":
+        copy.write_bytes(content if damage == "flip" else content[:-100])
+    assert load_data(folder).fingerprint == first.fingerprint
+    assert (
+        hashlib.sha256(load_data(folder).train.images.numpy().tobytes()).digest()
+        == hashlib.sha256(first.train.images.numpy().tobytes()).digest()
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "helpers"), [("cut", False), ("flipped", False), ("empty", False), ("text", False), ("cut", True)]
+)
+def test_a_damaged_image_is_named_and_leaves_nothing_behind(
+    folder: DataSpec, monkeypatch: pytest.MonkeyPatch, damage: str, helpers: bool
+) -> None:
+    if helpers:
+        monkeypatch.setattr(imagefolder, "_HELPER_IMAGES", 10)
+        monkeypatch.setattr(imagefolder, "_usable_cores", lambda: 2)
+    broken = Path(folder.folder, "train/dog/003.png")
+    whole = broken.read_bytes()
+    place = whole.index(b"IDAT") + 6
+    flipped = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+    broken.write_bytes({"cut": whole[:place], "flipped": flipped, "empty": b"", "text": b"no image"}[damage])
+    with pytest.raises(DataError, match=r"^The image .*train/dog/003\.png cannot be decoded: .*\.$"):
+        load_data(folder)
+    assert not list(data_folder().rglob("*.npy"))
+    broken.unlink()
+    assert len(load_data(folder).train) > 0
+
+
+def test_helper_processes_decode_the_same_pictures(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = load_data(folder)
+    shutil.rmtree(data_folder() / "cache")
+    monkeypatch.setattr(imagefolder, "_HELPER_IMAGES", 10)
+    monkeypatch.setattr(imagefolder, "_usable_cores", lambda: 3)
+    monkeypatch.setattr(imagefolder, "_fill", lambda *args: pytest.fail("decoded in this process"))
+    assert load_data(folder).fingerprint == alone.fingerprint
+
+
+def test_a_full_disk_is_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagefolder.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 900, 100))
+    with pytest.raises(DataError, match=r"The decoded images need .* GB in .*; 0\.0 GB are free"):
+        load_data(folder)
+
+
+def test_images_that_do_not_fit_into_memory_are_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagefolder, "_free_memory", lambda: 1000)
+    with pytest.raises(DataError, match=r"data\.image_size"):
+        load_data(folder)
+
+
+def save_oddities(root: Path) -> None:
+    """One picture of the colour (200, 100, 50), or of its grey, in each way that files keep colours."""
+    colour = Image.new("RGB", (20, 30), (200, 100, 50))
+    colour.save(root / "rgb.png")
+    colour.convert("RGBA").save(root / "rgba.png")
+    colour.convert("P", palette=Image.Palette.ADAPTIVE).save(root / "palette.gif")
+    colour.convert("CMYK").save(root / "cmyk.tif")
+    colour.save(root / "upper.PNG")
+    colour.save(root / "photo.jpg", quality=95)
+    colour.save(root / "web.webp", lossless=True)
+
+
+def test_every_kind_of_picture_becomes_rgb_of_the_size_asked_for(tmp_path: Path) -> None:
+    save_oddities(tmp_path)
+    assert {path.suffix.lower() for path in tmp_path.iterdir()} <= imagefolder.SUFFIXES
+    for path in tmp_path.iterdir():
+        pixels = decode_image(path, 16)
+        assert pixels.shape == (16, 16, 3)
+        assert np.abs(pixels.astype(int) - [200, 100, 50]).max() <= 3, path.name
+
+
+def test_sixteen_bit_grey_keeps_its_shades(tmp_path: Path) -> None:
+    shades = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(shades).save(tmp_path / "deep.png")
+    assert np.array_equal(decode_image(tmp_path / "deep.png", 8)[..., 0], shades >> 8)
+
+
+def test_a_photo_taken_sideways_is_put_upright(tmp_path: Path) -> None:
+    upright = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: show it a quarter turn clockwise
+    upright.rotate(90).save(tmp_path / "sideways.png", exif=exif)
+    assert np.array_equal(decode_image(tmp_path / "sideways.png", 8), np.asarray(upright))
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 10), (10, 40), (64, 48), (8, 8), (5, 7)])
+def test_the_shorter_side_is_resized_and_the_centre_is_kept(tmp_path: Path, width: int, height: int) -> None:
+    slope = np.linspace(0, 255, width * height * 3).reshape(height, width, 3).astype(np.uint8)
+    Image.fromarray(slope).save(tmp_path / "slope.png")
+    scale = 8 / min(width, height)
+    whole = Image.fromarray(slope).resize((round(width * scale), round(height * scale)), Image.Resampling.BILINEAR)
+    left, top = (whole.width - 8) // 2, (whole.height - 8) // 2
+    expected = np.asarray(whole.crop((left, top, left + 8, top + 8)))
+    difference = np.abs(decode_image(tmp_path / "slope.png", 8).astype(int) - expected)
+    assert difference.max() <= 255 / min(width, height) / 2  # half a pixel, where the centre lies between two
+
+
+def test_a_sample_shows_every_class_and_decodes_only_itself(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagefolder, "_decode_all", lambda *args: pytest.fail("decoded the whole folder"))
+    sample = load_sample(folder, 6)
+    assert len(sample) == 6
+    assert set(sample.labels.tolist()) == {0, 1}
+    assert len(load_sample(folder, 100)) == 27
+    assert len(load_sample(DataSpec(), 50)) == 50
+
+
+# CIFAR
+
+
+@pytest.fixture
+def cifar(lab_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small CIFAR-10 in its place, whose checksums torchvision is told."""
+    files = cifar_files()
+    for name, content in files.items():
+        path = data_folder() / "cifar10" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    sums = {Path(name).name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, sums[name]] for name, _ in CIFAR10.train_list])
+    monkeypatch.setattr(CIFAR10, "test_list", [[name, sums[name]] for name, _ in CIFAR10.test_list])
+    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
+    return data_folder() / "cifar10"
+
+
+def test_cifar_keeps_its_own_test_images(cifar: Path) -> None:
+    data = load_data(DataSpec(dataset="cifar10"))
+    assert [len(part) for part in (data.train, data.val, data.test)] == [180, 20, 40]
+    own, test = CIFAR10(cifar, train=True), CIFAR10(cifar, train=False)
+
+    def expected(part: CIFAR10) -> Counter[bytes]:
+        return Counter(image.tobytes() + bytes([label]) for image, label in zip(part.data, part.targets, strict=True))
+
+    assert pictures(data.train) + pictures(data.val) == expected(own)
+    assert pictures(data.test) == expected(test)
+    assert data.class_names == tuple(f"class {place}" for place in range(10))
+    assert load_data(DataSpec(dataset="cifar10", image_size=16)).test.images.shape == (40, 3, 16, 16)
+
+
+def test_a_damaged_file_of_cifar_is_a_sentence(cifar: Path) -> None:
+    batch = next(cifar.rglob("data_batch_3"))
+    content = bytearray(batch.read_bytes())
+    content[1000] ^= 1
+    batch.write_bytes(content)
+    with pytest.raises(DataError, match=r"The files of CIFAR-10 in .* are damaged: delete them and download again"):
+        load_data(DataSpec(dataset="cifar10"))
+
+
+def test_cifar_that_is_not_there_is_a_sentence(lab_folders: Path) -> None:
+    with pytest.raises(DataError, match="CIFAR-100 is not on this machine yet"):
+        load_data(DataSpec(dataset="cifar100"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import optimize
 
 from core.scores import FloatArray, IntArray, check_labels, check_logits
 
@@ -60,7 +60,7 @@ def expected_calibration_error(confidences: npt.ArrayLike, correct: npt.ArrayLik
 def nll(logits: npt.ArrayLike, labels: npt.ArrayLike, temperature: float = 1.0) -> float:
     """Mean negative log-likelihood of the labels (cross-entropy, natural logarithm) at a temperature."""
     values = apply_temperature(logits, temperature)
-    return _mean_nll(values, check_labels(labels, values))
+    return _mean_nll(_shift(values), check_labels(labels, values))
 
 
 def apply_temperature(logits: npt.ArrayLike, temperature: float) -> FloatArray:
@@ -78,16 +78,22 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """
     values = check_logits(logits)
     classes = check_labels(labels, values)
+    shifted = _shift(values)  # once: the search reads it some thirty times
 
     def loss(log_temperature: float) -> float:
-        return _mean_nll(values / np.exp(log_temperature), classes)
+        return _mean_nll(shifted / np.exp(log_temperature), classes)
 
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
-    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-5})
     # Logits that say nothing are the same at every temperature: then leave them as they are.
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
 
 
-def _mean_nll(logits: FloatArray, labels: IntArray) -> float:
-    own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]  # (images,)
-    return float((special.logsumexp(logits, axis=1) - own).mean())
+def _mean_nll(shifted: FloatArray, labels: IntArray) -> float:
+    own = np.take_along_axis(shifted, labels[:, None], axis=1)[:, 0]  # (images,)
+    return float((np.log(np.exp(shifted).sum(1)) - own).mean())
+
+
+def _shift(logits: FloatArray) -> FloatArray:
+    """Logits less the largest of their image: the same probabilities, and no exponential that overflows."""
+    return np.asarray(logits - logits.max(1, keepdims=True))

@@ -264,7 +264,7 @@ def seeds_to_settle(comparison: SeedComparison | GroupComparison) -> int | None:
 
 
 def _power(difference: float, parts: list[tuple[float, float]]) -> float:
-    """Chance that the t test finds this difference; the far tail is left out, being below 2.5 % of a false sign."""
+    """Chance that the t test finds this difference; the tail of the wrong sign is left out: at 80 % it holds nothing."""
     variance, freedom = _satterthwaite(parts)
     critical = float(special.stdtrit(freedom, 1 - _TAIL))
     shift = min(abs(difference) / variance**0.5, 50.0)  # further out the power is 1 and the series slow
@@ -319,13 +319,11 @@ def _basis(comparison: Comparison) -> str:
         runs = f"one run a side on the same {_count(comparison.num_images, 'image')}"
         return f"{runs}, exact McNemar {_p(comparison.p_value)}; other seeds may differ"
     assert isinstance(comparison, SeedComparison | GroupComparison)
-    basis = _sides(comparison)
+    basis, test = _sides(comparison), "Welch t test "
     if isinstance(comparison, GroupComparison):
-        basis += f" on the same {_count(comparison.num_images, 'image')}"
-    elif comparison.interval is not None:
-        basis += ", Welch t test"
-    if comparison.interval is not None:
-        basis += f"{',' if isinstance(comparison, GroupComparison) else ''} {_p(comparison.p_value)}"
+        basis, test = f"{basis} on the same {_count(comparison.num_images, 'image')}", "t test "
+    if comparison.p_value is not None:
+        basis += f", {test}{_p(comparison.p_value)}"
     return "; ".join([basis, *_outlook(comparison)])
 
 
@@ -371,7 +369,10 @@ def _check_values(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
 
 def _check_correct(correct: npt.ArrayLike, side: str) -> npt.NDArray[np.bool_]:
     """(images,) or (runs, images) of right or wrong."""
-    array = np.asarray(correct)
+    try:
+        array = np.asarray(correct)
+    except ValueError:
+        raise ValueError(f"{side}: its runs have predictions for different numbers of images") from None
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{side}: right or wrong is needed for at least one image, one row a run")
     if array.dtype != bool and not np.isin(array, (0, 1)).all():

@@ -223,6 +223,11 @@ def test_no_number_of_seeds_is_named_where_nothing_says_one() -> None:
 # --- several runs on the same images
 
 
+def test_runs_of_a_side_on_different_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="B: its runs have predictions for different numbers of images"):
+        compare_groups([[1, 0, 1]], [[1, 0, 1], [1, 0]])
+
+
 def test_with_many_images_a_group_comparison_is_the_welch_test() -> None:
     rng = np.random.default_rng(0)
     a = np.array([rng.permutation(200_000) < 180_000 + 900 * k for k in range(3)])
@@ -347,7 +352,7 @@ def test_groups_tell_seeds_and_images() -> None:
     told = verdict(compare_groups(a, b), "wide", "deep")
     assert re.fullmatch(
         r"wide is better by \d+\.\d points \(95 % interval \d+\.\d to \d+\.\d\): "
-        r"3 seeds a side on the same 5,000 images, p [<=] [\d.e-]+\.",
+        r"3 seeds a side on the same 5,000 images, t test p [<=] [\d.e-]+\.",
         told,
     )
 

@@ -264,7 +264,7 @@ def seeds_to_settle(comparison: SeedComparison | GroupComparison) -> int | None:
 
 
 def _power(difference: float, parts: list[tuple[float, float]]) -> float:
-    """Chance that the t test finds this difference; the tail of the wrong sign is left out: at 80 % it holds nothing."""
+    """Chance that the t test finds this difference, without the tail of the wrong sign: at 80 % it holds nothing."""
     variance, freedom = _satterthwaite(parts)
     critical = float(special.stdtrit(freedom, 1 - _TAIL))
     shift = min(abs(difference) / variance**0.5, 50.0)  # further out the power is 1 and the series slow

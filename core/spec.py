@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 MAX_PARAMETERS = 10**9
+MAX_LAYERS = 12
 CIFAR_SIZE = 32
 
 Attention = Literal["none", "se", "eca", "cbam"]
@@ -154,7 +155,7 @@ class ModelSpec(Strict):
             LayerSpec(channels=128),
         ),
         min_length=1,
-        max_length=12,
+        max_length=MAX_LAYERS,
         **about("Block layers", "One row a layer, from the image to the classifier.", symbol="N", basic=True),
     )
     block: Block = Field(
@@ -201,6 +202,9 @@ class ModelSpec(Strict):
         """A layer that names no stride gets 1 if it is the first, 2 otherwise."""
         if not isinstance(data, dict) or not isinstance(data.get("layers"), list | tuple):
             return data
+        if len(data["layers"]) > MAX_LAYERS:
+            # Before each of perhaps thousands of entries is looked at and complained of.
+            raise Problem("model.layers", data["layers"], f"must have at most {MAX_LAYERS} entries")
         layers = [
             {"stride": 1 if place == 0 else 2, **layer} if isinstance(layer, dict) else layer
             for place, layer in enumerate(data["layers"])

@@ -63,6 +63,7 @@ def test_map_sizes_follow_the_strides_also_of_odd_maps() -> None:
         ({"epochs": 3}, "epochs: is no field of a spec; did you mean train.epochs?"),
         ({"version": 2}, "version = 2: must be 1"),
         ({"model": {"layers": []}}, "model.layers = []: must have at least 1 entry"),
+        ({"model": {"layers": [0] * 13}}, f"model.layers = {[0] * 13}: must have at most 12 entries"),
         ({"model": {"layers": [{"channels": 0}]}}, "model.layers[0].channels = 0: must be at least 1"),
         (
             {"model": {"layers": [{}, {"chanels": 8}]}},

@@ -9,7 +9,7 @@ from core.fields import differing, fields_of
 from core.presets import PRESETS
 from pages.parts.address import NOTICE_KEY, read_address, write_address
 from pages.parts.cost_panel import show_cost
-from pages.parts.draft import WIDGETS, Draft, open_draft
+from pages.parts.draft import Draft, open_draft
 from pages.parts.exchange import show_export, show_import
 from pages.parts.form import count_changed, folded_names, show_fields, show_layers
 from pages.parts.frame import was_entered
@@ -17,23 +17,28 @@ from pages.parts.samples import show_samples
 from pages.parts.start_panel import enter_page, show_start
 
 COLUMNS = [7, 5]
-PRESET_KEY = f"{WIDGETS}preset"
 
 
 def show_presets(draft: Draft) -> None:
     """Where to start from, with the source of its numbers and what has been changed since."""
-    if PRESET_KEY not in st.session_state:
-        st.session_state[PRESET_KEY] = draft.preset or None
+    key = draft.widget_key("preset")
+    if key not in st.session_state:
+        st.session_state[key] = draft.preset or None
     st.selectbox(
         "Start from",
         list(PRESETS),
         index=None,
-        key=PRESET_KEY,
+        key=key,
         format_func=lambda name: PRESETS[name].title,
         placeholder="A preset",
-        on_change=lambda: _take_preset(draft, st.session_state[PRESET_KEY]),
-        width=260,
+        on_change=_choose_preset,
+        args=(draft, key),
     )
+
+
+def _choose_preset(draft: Draft, key: str) -> None:
+    if draft.is_current(key):
+        _take_preset(draft, st.session_state[key])
 
 
 def _take_preset(draft: Draft, name: str | None) -> None:

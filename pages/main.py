@@ -56,7 +56,7 @@ st.set_page_config(
     page_title="ResNet Lab", page_icon=PARTS / "mark.svg", layout="wide", initial_sidebar_state="collapsed"
 )
 apply_style()
-st.logo(PARTS / "logo.svg", icon_image=PARTS / "mark.svg", size="medium")
+st.logo(PARTS / "logo.svg", size="medium")
 home = st.Page(open_build, title="ResNet Lab", url_path="home", default=True, visibility="hidden")
 page = st.navigation([home, *PAGES], position="top")
 with st.container(key="lab_status"):

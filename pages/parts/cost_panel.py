@@ -115,12 +115,12 @@ def _layer_table(spec: RunSpec, cost: Cost) -> str:
         size = f"{row.map_size}×{row.map_size}"
         share = 100 * row.parameters / cost.parameters
         rows.append(
-            f"<tr><td>{escape(row.name)}</td><td>{size}</td><td>{row.channels:,}</td>"
+            f'<tr><td>{escape(row.name)}</td><td>{size}</td><td class="lab-spare">{row.channels:,}</td>'
             f'<td title="{share:.1f} % of all">{row.parameters:,}</td><td>{format_count(row.multiply_adds)}</td>'
             f'<td class="lab-muted">{block}</td><td class="lab-muted">{wide}</td></tr>'
         )
     return (
-        '<div class="lab-scroll"><table class="lab-table"><thead><tr><th></th><th>Map</th><th>Channels</th>'
+        '<div class="lab-scroll"><table class="lab-table"><thead><tr><th></th><th>Map</th><th class="lab-spare">Channels</th>'
         '<th>Parameters</th><th>Multiply-adds</th><th title="Parameters that one more block would add">+1 block</th>'
         '<th title="Parameters that 16 more channels would add">+16 channels</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +15,8 @@ from core.presets import PRESETS
 from core.spec import ModelSpec, RunSpec, map_sizes
 
 KEY = "build.draft"
-# Keys of the form's widgets begin with this; they are dropped when the draft is replaced.
-WIDGETS = "build.field."
+# Keys of the form's widgets begin with this.
+WIDGETS = "build.field"
 FIRST_PRESET = "first-look"
 
 
@@ -32,6 +31,8 @@ class Draft:
     rows: list[int]
     good: RunSpec
     preset: str = ""
+    # Part of every widget's key: the browser may still send the old values when the draft has been replaced.
+    generation: int = 0
     problems: list[FieldProblem] = field(default_factory=list)
     # Whether a widget changed the draft in this run of the script: then it wins over the address.
     touched: bool = False
@@ -68,8 +69,14 @@ class Draft:
         self.values = spec.model_dump(mode="json")
         self.rows = [self._next_row() + place for place in range(len(spec.model.layers))]
         self.good, self.problems, self.preset, self.touched = spec, [], preset, True
-        for key in [key for key in st.session_state if str(key).startswith(WIDGETS)]:
-            del st.session_state[key]
+        self.generation += 1
+
+    def widget_key(self, name: str) -> str:
+        return f"{WIDGETS}.{self.generation}.{name}"
+
+    def is_current(self, key: str) -> bool:
+        """Whether a widget's news are of this draft, and not of one that was replaced or of a row that is gone."""
+        return key.startswith(f"{WIDGETS}.{self.generation}.") and key in st.session_state
 
     def set_value(self, section: str, name: str, value: Any) -> None:
         self.values[section][name] = value
@@ -130,9 +137,3 @@ def open_draft() -> Draft:
         draft.touched = False
         st.session_state[KEY] = draft
     return st.session_state[KEY]
-
-
-def name_layer(path: str) -> str:
-    """`model.layers[1].channels` as a person counts: layer 2."""
-    found = re.match(r"model\.layers\[(\d+)\]", path)
-    return f"Layer {int(found.group(1)) + 1}" if found else ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from core.fields import SpecField, fields_of
+from core.fields import SpecField, field_at, fields_of
 from core.spec import CHOICE_LABELS
-from pages.parts.draft import WIDGETS, Draft, max_layers
+from pages.parts.draft import Draft, max_layers
 from pages.parts.style import show_problem
 
 # Arrow keys step from one odd size to the next.
@@ -17,7 +18,7 @@ ODD_FIELDS = {"filter_size", "skip_kernel", "stem_filter"}
 # Counted by the draft, so there is nothing to fill in.
 COUNTED_FIELDS = {"folder_classes"}
 # A choice of more letters than this takes two cells of the grid.
-LONG_CHOICE = 17
+LONG_CHOICE = 15
 # Shares up to here are set with a slider; longer or finer ranges are typed.
 SLIDER_HIGH = 0.95
 
@@ -55,7 +56,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _show_field(draft: Draft, section: str, field: SpecField, choices: Sequence[str] | None) -> None:
-    key = f"{WIDGETS}{section}.{field.name}"
+    key = draft.widget_key(f"{section}.{field.name}")
     _seed(key, _shown(field, draft.values[section][field.name]))
     label = f"{field.label} ({field.unit})" if field.unit else field.label
     _make_widget(field, label, key, choices, on_change=_commit, args=(draft, key, section, field))
@@ -69,6 +70,16 @@ def say(label: str, message: str) -> str:
     return f"{label}{joint}{message}."
 
 
+def name_field(path: str) -> str:
+    """A field as the form names it: `model.layers[1].filter_size` is Layer 2: filter."""
+    try:
+        label = field_at(path).label
+    except KeyError:
+        return "Block layers" if path.startswith("model.layers") else path or "The spec"
+    layer = re.match(r"model\.layers\[(\d+)\]", path)
+    return f"Layer {int(layer.group(1)) + 1}: {label.lower()}" if layer else label
+
+
 def _seed(key: str, value: Any) -> None:
     """The widget's first value. Handing it as `value=` would be ignored once the browser has the widget."""
     if key not in st.session_state:
@@ -80,6 +91,8 @@ def _shown(field: SpecField, value: Any) -> Any:
 
 
 def _commit(draft: Draft, key: str, section: str, field: SpecField) -> None:
+    if not draft.is_current(key):
+        return
     value = st.session_state[key]
     draft.set_value(section, field.name, _read_ints(value) if field.kind == "ints" else value)
 
@@ -138,8 +151,9 @@ def show_layers(draft: Draft) -> None:
         with st.container(key="layer_head"):
             st.html("<span></span>")
             for field in fields:
-                symbol = f" {field.symbol}" if field.symbol else ""
-                st.markdown(f":small[{field.label}{symbol}]", help=_help(field))
+                # On a phone there is room for the letter only.
+                words = f'<span class="lab-word">{field.label} </span>{field.symbol}' if field.symbol else field.label
+                st.markdown(f'<span class="lab-small">{words}</span>', unsafe_allow_html=True, help=_help(field))
         for place, row in enumerate(list(draft.rows)):
             _show_layer(draft, place, row, fields)
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -154,14 +168,14 @@ def show_layers(draft: Draft) -> None:
             )
     for problem in draft.problems:
         if problem.path == "model.layers":
-            show_problem(say("The network", problem.message))
+            show_problem(say(name_field(problem.path), problem.message))
 
 
 def _show_layer(draft: Draft, place: int, row: int, fields: Sequence[SpecField]) -> None:
     with st.container(key=f"layer_row_{row}"):
         st.html(f'<span class="lab-muted lab-num">{place + 1}</span>')
         for field in fields:
-            key = f"{WIDGETS}layer{row}.{field.name}"
+            key = draft.widget_key(f"layer{row}.{field.name}")
             _seed(key, draft.layers[place][field.name])
             _make_number(
                 field,
@@ -176,26 +190,26 @@ def _show_layer(draft: Draft, place: int, row: int, fields: Sequence[SpecField])
         _show_layer_actions(draft, place, row)
         for field in fields:
             for problem in draft.problems_at(f"model.layers[{place}].{field.name}"):
-                show_problem(say(f"Layer {place + 1}: {field.label.lower()}", problem.message))
+                show_problem(say(name_field(problem.path), problem.message))
 
 
 def _show_layer_actions(draft: Draft, place: int, row: int) -> None:
     st.button(
-        "Duplicate",
+        f"Duplicate layer {place + 1}",
         key=f"duplicate_{row}",
         icon=":material/content_copy:",
         type="tertiary",
-        help=f"Duplicate layer {place + 1}",
+        help="The same layer once more",
         on_click=draft.duplicate_layer,
         args=(row,),
         disabled=len(draft.rows) >= max_layers(),
     )
     st.button(
-        "Remove",
+        f"Remove layer {place + 1}",
         key=f"remove_{row}",
         icon=":material/close:",
         type="tertiary",
-        help=f"Remove layer {place + 1}",
+        help="Remove this layer",
         on_click=draft.remove_layer,
         args=(row,),
         disabled=len(draft.rows) == 1,
@@ -203,4 +217,5 @@ def _show_layer_actions(draft: Draft, place: int, row: int) -> None:
 
 
 def _commit_layer(draft: Draft, key: str, row: int, name: str) -> None:
-    draft.set_layer(row, name, st.session_state[key])
+    if draft.is_current(key) and row in draft.rows:
+        draft.set_layer(row, name, st.session_state[key])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.cost import Cost, LayerCost
 from core.spec import CHOICE_LABELS, RunSpec
 
-WIDTH, HEIGHT = 560, 134
+WIDTH, HEIGHT = 480, 134
 CENTRE = 54  # of the boxes, from the top
 GROUND = 92  # below them stands the text
 MAX_BOX, MIN_BOX = 64.0, 12.0

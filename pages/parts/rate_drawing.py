@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-WIDTH, HEIGHT = 560, 120
-LEFT, RIGHT, TOP, BOTTOM = 52, 552, 10, 96
+WIDTH, HEIGHT = 480, 120
+LEFT, RIGHT, TOP, BOTTOM = 52, 474, 10, 96
 
 
 def draw_rate(epochs: Sequence[float], rates: Sequence[float], last: float) -> str:

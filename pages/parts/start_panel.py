@@ -10,6 +10,7 @@ import streamlit as st
 from core.datasets import DatasetStatus, is_ready, list_datasets, read_download, start_download
 from core.launcher import start_run, start_seeds
 from pages.parts.draft import Draft
+from pages.parts.form import name_field
 from pages.parts.style import format_bytes, show_problem
 
 CLICK_KEY = "build.click_key"
@@ -52,7 +53,8 @@ def show_start(draft: Draft) -> None:
         )
         _show_seeds(draft, name, tags, blocked)
     if draft.problems:
-        show_problem(f"{len(draft.problems)} to mend before this can start: {_name_problems(draft)}.")
+        names = ", ".join(dict.fromkeys(name_field(problem.path) for problem in draft.problems))
+        show_problem(f"Mend this before it can start: {names}.")
     if pressed and not blocked:
         run_id = start_run(draft.good, name=name.strip(), tags=read_tags(tags), click_key=st.session_state[CLICK_KEY])
         st.session_state[STARTED_KEY] = (run_id, time.monotonic())
@@ -62,10 +64,6 @@ def show_start(draft: Draft) -> None:
 def _hold(draft: Draft) -> None:
     """The draft of this moment is what starts, whatever the address still says."""
     draft.touched = True
-
-
-def _name_problems(draft: Draft) -> str:
-    return ", ".join(dict.fromkeys(problem.path or "spec" for problem in draft.problems))
 
 
 def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:

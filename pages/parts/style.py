@@ -168,6 +168,7 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
   transition: width 0.2s ease; }
 .lab-bar.over > span { background: var(--lab-bad); }
 
+:has(> .st-key-lab_status) { position: absolute; }
 .st-key-lab_status { position: fixed; top: 0; right: 3.25rem; height: 3.75rem; width: auto !important;
   z-index: 999991; justify-content: center; font-size: 0.857rem; }
 .lab-status { display: flex; gap: 1rem; color: var(--lab-muted); white-space: nowrap; }
@@ -178,11 +179,15 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
 .lab-dot.free { background: var(--lab-good); }
 
 /* Help is there for who looks for it, and does not shout at who does not. */
-.stApp [data-testid="stWidgetLabelHelp"], .stApp [data-testid="stTooltipIcon"] { opacity: 0.45; }
-.stApp [data-testid="stWidgetLabelHelp"]:hover, .stApp [data-testid="stTooltipIcon"]:hover { opacity: 1; }
+.stApp label [data-testid="stTooltipIcon"], .st-key-layer_head [data-testid="stTooltipIcon"] { opacity: 0.45; }
+.stApp label [data-testid="stTooltipIcon"]:hover, .st-key-layer_head [data-testid="stTooltipIcon"]:hover { opacity: 1; }
 .lab-heading { font-size: 1.05rem; font-weight: 600; margin: 0.5rem 0 0.15rem; padding: 0; }
 .lab-section > .lab-title { margin-bottom: 0.25rem; }
-.lab-scroll { overflow-x: auto; }
+.lab-scroll { overflow-x: auto; container-type: inline-size; }
+@container (max-width: 480px) {
+  table.lab-table th, table.lab-table td { padding-left: 0.2rem; padding-right: 0.2rem; }
+  table.lab-table .lab-spare { display: none; }
+}
 .lab-waiting { display: flex; align-items: center; justify-content: center; height: 6rem; color: var(--lab-muted);
   background: var(--lab-panel); border-radius: 0.375rem; }
 .st-key-samples_stale { opacity: 0.45; }
@@ -193,17 +198,19 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
   gap: 0.5rem 1rem; align-items: start; }
 [class*="st-key-grid_"] > * { width: 100% !important; min-width: 0; }
 [class*="st-key-grid_"] > :has(.stCheckbox) { padding-top: 1.85rem; }
-[class*="st-key-grid_"] > [class*="st-key-wide_"] { grid-column: span 2; }
+[class*="st-key-grid_"] > :has(> [class*="st-key-wide_"]) { grid-column: span 2; }
 .st-key-layer_head, [class*="st-key-layer_row_"] { display: grid; align-items: center; gap: 0 0.5rem;
   grid-template-columns: 1rem repeat(5, minmax(0, 1fr)) 1.75rem 1.75rem; }
 .st-key-layer_head > *, [class*="st-key-layer_row_"] > * { width: 100% !important; min-width: 0; }
 .st-key-layer_head p { color: var(--lab-muted); white-space: nowrap; }
 [class*="st-key-layer_row_"] > :has(.lab-problem) { grid-column: 2 / -1; }
 [class*="st-key-layer_row_"] .lab-problem { margin: 0; }
-[class*="st-key-layer_row_"] button [data-testid="stMarkdownContainer"] { display: none; }
+/* Only the icon is seen; the words are for screen readers. */
+[class*="st-key-layer_row_"] button [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
+  overflow: hidden; clip-path: inset(50%); }
 .stApp [data-testid="stNumberInputStepUp"], .stApp [data-testid="stNumberInputStepDown"] { display: none; }
 .lab-drawing { overflow-x: auto; }
-.lab-drawing svg { display: block; width: 100%; min-width: 30rem; height: auto; font-family: inherit; }
+.lab-drawing svg { display: block; width: 100%; min-width: 25rem; height: auto; font-family: inherit; }
 .lab-big { font-size: 1.9rem; font-weight: 600; line-height: 1.1; letter-spacing: -0.02em;
   font-variant-numeric: tabular-nums; }
 .lab-facts { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; }
@@ -217,7 +224,8 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
 
 @media (max-width: 760px) {
   .stMainBlockContainer { padding-left: 0.9rem; padding-right: 0.9rem; }
-  .lab-status .lab-wide { display: none; }
+  .lab-status .lab-wide, .st-key-layer_head .lab-word, .st-key-layer_head [data-testid="stTooltipIcon"] {
+    display: none; }
 }
 """
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.charts import RunCurves
 from core.runs import RunNotFound, RunSummary, list_runs, open_run
-from core.spec import CHOICE_LABELS
+from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.chart import show_metric
 from pages.parts.run_actions import confirm_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
@@ -20,6 +20,7 @@ from pages.parts.style import STATES
 TICK_SECONDS = 1.0
 # More lines than this tell nothing; the newest of the selected are drawn.
 MAX_CURVES = 20
+DATASETS = choices_of(DataSpec.model_fields["dataset"].annotation)
 TABLE, SELECTION = "runs_table", "runs.selection"
 
 
@@ -69,12 +70,8 @@ def select(ids: Sequence[str]) -> None:
 
 
 def show_filter(runs: Sequence[RunSummary]) -> Filter:
-    """Search and filters, kept in the address; only choices that some run has are offered."""
+    """Search and filters, kept in the address."""
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
-    datasets = [name for name in CHOICE_LABELS if any(run.dataset == name for run in runs)]
-    states = [name for name in STATES if any(run.state == name for run in runs)]
-    # What the address names stays a choice, also when the last such run has just changed its state.
-    chosen = [name for name in STATES if name in st.session_state.get("state", []) and name not in states]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
         text = st.text_input(
             "Search",
@@ -85,11 +82,11 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
             width=260,
         )
         state = st.multiselect(
-            "State", states + chosen, key="state", bind="query-params", width=190, placeholder="Any",
+            "State", list(STATES), key="state", bind="query-params", width=190, placeholder="Any",
             format_func=lambda name: STATES[name].label,
         )  # fmt: skip
         dataset = st.multiselect(
-            "Data", datasets, key="data", bind="query-params", width=170, placeholder="Any",
+            "Data", DATASETS, key="data", bind="query-params", width=170, placeholder="Any",
             format_func=lambda name: CHOICE_LABELS[name],
         )  # fmt: skip
         tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
@@ -179,20 +176,20 @@ def show_runs(filter: Filter, was_active: bool) -> None:
     chosen = [known[id] for id in selection.ids if id in known]
     show_outcome()
     show_bar(shown, chosen)
-    page = st.session_state.get("page", 1) or 1
-    pages = -(-len(shown) // PAGE_ROWS)
-    first = (min(page, pages) - 1) * PAGE_ROWS
     drawn = bool(chosen) and st.session_state.get("curves", True)
-    event = show_run_table(
-        shown[first : first + PAGE_ROWS],
-        key=TABLE,
-        order=st.query_params.get("sort", DEFAULT_SORT),
-        selected=selection.ids,
-        version=selection.version,
-        low=drawn,
-    )
-    if pages > 1:
-        st.pagination(pages, key="page", bind="query-params")
+    above = st.container()
+    pages = -(-len(shown) // PAGE_ROWS)
+    # Asked first and shown below: the page that the address names counts from the first run of the script on.
+    page = min(st.pagination(pages, key="page", bind="query-params"), pages) if pages > 1 else 1
+    with above:
+        event = show_run_table(
+            shown[(page - 1) * PAGE_ROWS : page * PAGE_ROWS],
+            key=TABLE,
+            order=st.query_params.get("sort", DEFAULT_SORT),
+            selected=selection.ids,
+            version=selection.version,
+            low=drawn,
+        )
     follow(event)
     if drawn:
         show_curves(chosen[:MAX_CURVES], len(chosen))

@@ -46,22 +46,19 @@ def _take_preset(draft: Draft, name: str | None) -> None:
         draft.replace(PRESETS[name].spec, name)
 
 
-def show_preset_note(draft: Draft) -> None:
-    if not draft.preset:
-        return
-    preset = PRESETS[draft.preset]
-    st.caption(f"{preset.source} {preset.note}")
-    changed = differing([preset.spec, draft.good])
-    if changed:
-        st.button(
-            f"Back to {preset.title} ({len(changed)} changed)",
-            key="reset",
-            type="tertiary",
-            icon=":material/undo:",
-            on_click=_take_preset,
-            args=(draft, draft.preset),
-            help="Changed: " + ", ".join(changed[:12]) + ("…" if len(changed) > 12 else ""),
-        )
+def show_reset(draft: Draft) -> None:
+    """The way back to the preset, and what was changed since."""
+    preset = PRESETS.get(draft.preset)
+    changed = differing([preset.spec, draft.good]) if preset else []
+    st.button(
+        f"Reset · {len(changed)}" if changed else "Reset",
+        key="reset",
+        icon=":material/undo:",
+        on_click=_take_preset,
+        args=(draft, draft.preset),
+        disabled=not changed,
+        help=("Changed: " + ", ".join(changed[:12]) + ("…" if len(changed) > 12 else "")) if changed else None,
+    )
 
 
 def show_section(draft: Draft, section: str, title: str, choices: dict[str, list[str]] | None = None) -> None:
@@ -91,9 +88,10 @@ draft.check()
 if notice := st.session_state.get(NOTICE_KEY):
     st.error(notice, icon=":material/link_off:")
 
-top_left, top_right = st.columns(COLUMNS, gap="large", vertical_alignment="bottom")
+top_left, top_right = st.columns(COLUMNS, gap="large")
 with top_left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     show_presets(draft)
+    show_reset(draft)
     show_import(draft)
     show_export(draft)
 with top_right:
@@ -101,7 +99,8 @@ with top_right:
 
 left, right = st.columns(COLUMNS, gap="large")
 with left, st.container(key="form", gap="xsmall"):
-    show_preset_note(draft)
+    if draft.preset:
+        st.caption(f"{PRESETS[draft.preset].source} {PRESETS[draft.preset].note}")
     show_section(draft, "model", "Network")
     data, augment = st.columns(2, gap="large")
     with data, st.container(gap="xsmall"):
@@ -110,7 +109,7 @@ with left, st.container(key="form", gap="xsmall"):
         show_section(draft, "augment", "Augmentation")
     devices = ["auto", *(device.id for device in list_devices())]
     show_section(draft, "train", "Training", {"device": devices})
-with right, st.container(key="cost_panel", gap="small"):
+with right, st.container(key="cost_panel", gap="xsmall"):
     show_cost(draft)
     show_samples(draft.good)
 

@@ -53,7 +53,12 @@ def describe_devices(devices: Sequence[Device]) -> str:
 
 
 st.set_page_config(
-    page_title="ResNet Lab", page_icon=PARTS / "mark.svg", layout="wide", initial_sidebar_state="collapsed"
+    page_title="ResNet Lab",
+    page_icon=PARTS / "mark.svg",
+    layout="wide",
+    initial_sidebar_state="collapsed",
+    # With an entry of our own there is a menu, and in it the choice between light and dark.
+    menu_items={"About": "**ResNet Lab**: shape, train, tune and compare residual networks."},
 )
 apply_style()
 st.logo(PARTS / "logo.svg", size="medium")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-WIDTH, HEIGHT = 480, 120
-LEFT, RIGHT, TOP, BOTTOM = 52, 474, 10, 96
+WIDTH, HEIGHT = 480, 94
+LEFT, RIGHT, TOP, BOTTOM = 52, 474, 6, 72
 
 
 def draw_rate(epochs: Sequence[float], rates: Sequence[float], last: float) -> str:

@@ -23,7 +23,7 @@ def _request(data_and_augment: str, seed: int, _spec_json: str) -> Future[bytes]
 def show_samples(spec: RunSpec) -> None:
     """The grid for the spec's data and augmentation; looks again by itself until it is there."""
     with st.container(key="samples_head", horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.html('<p class="lab-title">Training images, augmented</p>')
+        st.html('<p class="lab-title">Training images, augmented <span class="lab-muted">(originals on top)</span></p>')
         st.button(
             "Draw again", key="redraw", icon=":material/refresh:", type="tertiary", on_click=_redraw, help="Draw again"
         )

@@ -188,10 +188,14 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
   table.lab-table th, table.lab-table td { padding-left: 0.2rem; padding-right: 0.2rem; }
   table.lab-table .lab-spare { display: none; }
 }
-.lab-waiting { display: flex; align-items: center; justify-content: center; height: 6rem; color: var(--lab-muted);
+.lab-waiting { display: flex; align-items: center; justify-content: center; height: 9.2rem; color: var(--lab-muted);
   background: var(--lab-panel); border-radius: 0.375rem; }
+.st-key-samples_head { min-height: 0; }
+.st-key-samples_head button { min-height: 0; padding: 0; }
 .st-key-samples_stale { opacity: 0.45; }
-.st-key-samples img, .st-key-samples_stale img { image-rendering: pixelated; border-radius: 0.25rem; }
+.st-key-samples img, .st-key-samples_stale img { border-radius: 0.25rem; }
+.st-key-cost_panel .lab-table { margin-top: 0.4rem; }
+.st-key-cost_panel .lab-section .lab-title, .st-key-samples_head .lab-title { margin-top: 0.3rem; }
 
 /* Build: fields in a grid that wraps, layers as the rows of a table. */
 [class*="st-key-grid_"] { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.25rem, 1fr));
@@ -199,6 +203,8 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
 [class*="st-key-grid_"] > * { width: 100% !important; min-width: 0; }
 [class*="st-key-grid_"] > :has(.stCheckbox) { padding-top: 1.85rem; }
 [class*="st-key-grid_"] > :has(> [class*="st-key-wide_"]) { grid-column: span 2; }
+.stColumn .stColumn [class*="st-key-grid_"] > :has(> [class*="st-key-wide_"]) { grid-column: auto; }
+.st-key-download_row { padding-top: 1.7rem; }
 .st-key-layer_head, [class*="st-key-layer_row_"] { display: grid; align-items: center; gap: 0 0.5rem;
   grid-template-columns: 1rem repeat(5, minmax(0, 1fr)) 1.75rem 1.75rem; }
 .st-key-layer_head > *, [class*="st-key-layer_row_"] > * { width: 100% !important; min-width: 0; }

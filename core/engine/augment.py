@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.stats import beta
+from scipy.special import betaincinv
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
@@ -49,8 +49,7 @@ class Augment:
         self._constants = {
             "scale": torch.tensor([1 / (255 * s) for s in std]).view(1, 3, 1, 1),
             "shift": torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).view(1, 3, 1, 1),
-            "mixup": beta_quantiles(augment.mixup),
-            "cutmix": beta_quantiles(augment.cutmix),
+            **{kind: beta_quantiles(getattr(augment, kind)) for kind in ("mixup", "cutmix") if getattr(augment, kind)},
         }
         self._policy = RandomOperations(augment) if augment.policy != "none" else None
 
@@ -65,9 +64,8 @@ class Augment:
         if spec.cutout:
             x = cutout(x, spec.cutout, generator)
         if spec.mixup or spec.cutmix:
-            mixup = constants["mixup"] if spec.mixup else None
-            cutmix = constants["cutmix"] if spec.cutmix else None
-            x, targets = mix(x, labels, self.num_classes, mixup, cutmix, generator)
+            tables = constants.get("mixup"), constants.get("cutmix")
+            x, targets = mix(x, labels, self.num_classes, *tables, generator)
             return x.to(self.dtype), targets
         return x.to(self.dtype), labels
 
@@ -124,7 +122,9 @@ def cutout(x: Tensor, side: int, generator: Generator) -> Tensor:
 def beta_quantiles(alpha: float) -> Tensor:
     """Beta(alpha, alpha) as a table: a uniform place in it draws from the distribution, on any device."""
     places = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    return torch.from_numpy(beta.ppf(places, alpha, alpha)).float() if alpha else torch.ones(_QUANTILES)
+    # Below a thousandth all but some shares in ten thousand are 0 or 1, and the function overflows in the end.
+    alpha = max(alpha, 1e-3)
+    return torch.from_numpy(betaincinv(alpha, alpha, places)).float()
 
 
 def mix(

@@ -112,7 +112,7 @@ _helper = _Helper()
 _executor = ThreadPoolExecutor(1, thread_name_prefix="assistant")
 
 
-def _serve(descriptor: int) -> None:
+def serve(descriptor: int) -> None:
     """The helper process: one question after the other, until its owner is gone."""
     connection: Connection[Any, Any] = Connection(descriptor)
     questions: SimpleQueue[tuple[str, dict[str, Any]]] = SimpleQueue()
@@ -149,4 +149,7 @@ def _pack_error(error: Exception) -> Any:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    # Under its own name, or the errors made here would belong to a module that the other side does not have.
+    from core.assistant import serve
+
+    serve(int(sys.argv[1]))

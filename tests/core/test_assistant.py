@@ -75,7 +75,7 @@ def test_errors_arrive_as_what_they_are(lab_folders: Path) -> None:
 def test_an_answer_or_error_that_cannot_be_sent_is_an_error_not_a_hang() -> None:
     with pytest.raises(Exception, match="pickle"):
         call("threading:Lock").result(60)
-    with pytest.raises(AssistantError, match="^Awkward: 2 words$"):
+    with pytest.raises(AssistantError, match=r"^Awkward: 2 words$"):
         call("tests.core.test_assistant:raise_awkward").result(60)
     assert helper_id()
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import pickle
 import tempfile
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+
+FORMAT = 1  # of the training state; rises when an older one can no longer be read
 
 
 class CheckpointError(Exception):
@@ -105,13 +108,16 @@ def load(path: Path, sha256: str) -> dict[str, Any]:
                     f"The checkpoint {path.name} is damaged: its SHA-256 is not the one noted when it was written."
                 )
             file.seek(0)
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state: Any = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise CheckpointError(f"The checkpoint {path.name} could not be read: {why}.") from error
-    if not isinstance(state, dict):
-        raise CheckpointError(f"The checkpoint {path.name} holds no training state.")
-    return state
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise CheckpointError(f"The checkpoint {path.name} holds no training state.") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise CheckpointError(f"The checkpoint {path.name} holds no training state that this version can read.")
+    known: dict[str, Any] = state
+    return known
 
 
 def weights_of(state: dict[str, Any], which: str = "last") -> dict[str, torch.Tensor]:

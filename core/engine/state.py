@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.engine.checkpoint import CheckpointError
+from core.engine.checkpoint import FORMAT, CheckpointError
 from core.engine.data import Data
 from core.engine.device import pick_threads
 from core.engine.evaluate import Scores
@@ -141,6 +141,7 @@ class TrainState:
         """A copy on the CPU that later training does not change."""
         average = self.average
         return {
+            "format": FORMAT,
             "spec": self.spec.model_dump_json(),
             "fingerprint": self.fingerprint,
             "threads": torch.get_num_threads(),

@@ -1,0 +1,206 @@
+"""Images a second: our engine against a plain loop, on the same network, batch, images and machine.
+
+The plain loop is the usual one: torchvision's transforms (crop, flip, to tensor, normalise) in a DataLoader with two
+workers, float32, torch's Adam. Both train in turns of a few seconds, so that whatever else the machine does meets both;
+the ratio quoted is the median over the turns.
+
+    python benchmarks/throughput.py --seconds 30 --out benchmarks/results/throughput-cpu.json
+
+Real images are used where RESNET_LAB_IMAGES names a folder of them, else scikit-learn's digits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from rich.console import Console
+from rich.table import Table
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from core.engine.data import Data, ImageSet, load_data
+from core.engine.device import name_device, pick_device, pick_precision, set_threads
+from core.engine.events import Progress
+from core.engine.model import build_model
+from core.engine.train import train
+from core.parse import apply_settings, parse_spec
+from core.presets import PRESETS
+from core.spec import RunSpec
+
+WORKERS = 2
+TURN_SECONDS = 5.0
+FEWEST_IMAGES = 40_000  # so that no epoch ends while the clock runs
+
+# Yields after each piece of work how many images have been trained on since the start.
+Trainer = Iterator[int]
+
+
+class PlainImages(Dataset[tuple[torch.Tensor, int]]):
+    """Arrays in memory, one PIL image at a time, as torchvision's CIFAR10 does it."""
+
+    def __init__(self, part: ImageSet, data: Data, padding: int) -> None:
+        self.images = part.images.permute(0, 2, 3, 1).contiguous().numpy()  # (n, size, size, 3)
+        self.labels = part.labels.tolist()
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomCrop(self.images.shape[1], padding=padding),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize(data.mean, data.std),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, place: int) -> tuple[torch.Tensor, int]:
+        return self.transform(transforms.functional.to_pil_image(self.images[place])), self.labels[place]
+
+
+def train_plainly(spec: RunSpec, data: Data, device: torch.device) -> Trainer:
+    """The loop that everyone writes."""
+    dataset = PlainImages(data.train, data, spec.augment.crop_padding)
+    loader = DataLoader(
+        dataset,
+        batch_size=spec.train.batch_size,
+        shuffle=True,
+        num_workers=WORKERS,
+        pin_memory=device.type == "cuda",
+        persistent_workers=True,
+    )
+    model = build_model(spec.model, spec.data.num_classes, spec.data.image_size).to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=spec.train.learning_rate, weight_decay=spec.train.weight_decay)
+    done, running_loss = 0, 0.0
+    while True:
+        for images, labels in loader:
+            images, labels = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            running_loss += loss.item()
+            done += len(labels)
+            yield done
+
+
+def train_with_engine(spec: RunSpec, data: Data, device: torch.device) -> Trainer:
+    """What a run does, progress reports included."""
+    for event in train(spec, data, device=device):
+        if isinstance(event, Progress) and event.phase == "train":
+            yield (event.epoch - 1) * len(data.train) + event.step * spec.train.batch_size
+
+
+def measure_turn(trainer: Trainer, seconds: float) -> float:
+    """Images a second over one turn. A first piece, uncounted, fills the loader's queue and warms the caches."""
+    before, start = next(trainer), time.perf_counter()
+    done = before
+    while time.perf_counter() - start < seconds:
+        done = next(trainer)
+    return (done - before) / (time.perf_counter() - start)
+
+
+def compare(spec: RunSpec, data: Data, device: torch.device, seconds: float) -> dict[str, Any]:
+    """Both in turns, for `seconds` each in all."""
+    makers: dict[str, Callable[[RunSpec, Data, torch.device], Trainer]] = {
+        "plain": train_plainly,
+        "engine": train_with_engine,
+    }
+    trainers = {name: make(spec, data, device) for name, make in makers.items()}
+    turns = max(1, round(seconds / TURN_SECONDS))
+    rates: dict[str, list[float]] = {name: [] for name in makers}
+    for _ in range(turns):
+        for name, trainer in trainers.items():
+            rates[name].append(measure_turn(trainer, seconds / turns))
+    ratios = [ours / plain for ours, plain in zip(rates["engine"], rates["plain"], strict=True)]
+    return {
+        "batch_size": spec.train.batch_size,
+        "images_per_second": {name: round(statistics.median(values), 1) for name, values in rates.items()},
+        "ratio": round(statistics.median(ratios), 2),
+        "turns": {name: [round(value, 1) for value in values] for name, values in rates.items()},
+    }
+
+
+def load_images() -> tuple[RunSpec, Data, str]:
+    """The report's spec on images that are at hand, repeated until they fill an epoch that does not end."""
+    spec = PRESETS["report"].spec.model_dump()
+    folder = os.environ.get("RESNET_LAB_IMAGES")
+    wanted = {"dataset": "folder", "folder": folder, "max_train_images": 5000} if folder else {"dataset": "digits"}
+    checked = parse_spec(spec | {"data": wanted})
+    data = load_data(checked.data)
+    places = torch.arange(max(FEWEST_IMAGES, len(data.train))) % len(data.train)
+    described = f"{len(data.train):,} different images of {'a folder' if folder else 'digits'}, 32x32"
+    return checked, replace(data, train=ImageSet(*data.train.take(places))), described
+
+
+def describe_machine(device: torch.device) -> dict[str, Any]:
+    return {
+        "device": str(device),
+        "device_name": name_device(device),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "precision": str(pick_precision("auto", device)).removeprefix("torch."),
+        "load_average": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def print_table(results: list[dict[str, Any]], about: str) -> None:
+    table = Table(title="Training, images a second", caption=about)
+    for heading in ("batch size", "plain loop", "engine", "ratio"):
+        table.add_column(heading, justify="right")
+    for row in results:
+        rates = row["images_per_second"]
+        table.add_row(str(row["batch_size"]), f"{rates['plain']:.1f}", f"{rates['engine']:.1f}", f"{row['ratio']:.2f}")
+    Console().print(table)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=25.0, help="for each of the two, at each batch size")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[16, 128])
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--at-least", type=float, default=0.0, help="exit 1 where a ratio is below this")
+    parser.add_argument("--out", type=Path, help="a JSON file for the results")
+    args = parser.parse_args()
+
+    device = pick_device(args.device)
+    set_threads()
+    spec, data, images = load_images()
+    machine = describe_machine(device)
+    results = []
+    for batch_size in args.batch_sizes:
+        sized = parse_spec(apply_settings(spec.model_dump(), [f"train.batch_size={batch_size}"]))
+        results.append(compare(sized, data, device, args.seconds))
+    parameters = sum(
+        p.numel() for p in build_model(spec.model, spec.data.num_classes, spec.data.image_size).parameters()
+    )
+    network = f"the report's network, {parameters:,} parameters"
+    print_table(results, f"{network}; {machine['device_name']}, {machine['threads']} threads; {images}")
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        report = {"machine": machine, "network": network, "images": images, "results": results}
+        args.out.write_text(json.dumps(report, indent=2) + "\n")
+    return int(min(row["ratio"] for row in results) < args.at_least)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

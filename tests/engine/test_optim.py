@@ -1,0 +1,134 @@
+"""Optimizers are torch's own, whatever form of them is fastest."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from core.engine.optim import (
+    build_average,
+    build_optimizer,
+    group_parameters,
+    restore_optimizer,
+    set_learning_rate,
+)
+from core.spec import TrainSpec
+from tests.engine.toy import make_spec
+
+PLAIN = {
+    "sgd": lambda groups, train: torch.optim.SGD(
+        groups, lr=1.0, momentum=train.momentum, nesterov=train.nesterov, foreach=False, fused=False
+    ),
+    "adam": lambda groups, train: torch.optim.Adam(groups, lr=1.0, foreach=False, fused=False),
+    "adamw": lambda groups, train: torch.optim.AdamW(groups, lr=1.0, foreach=False, fused=False),
+}
+RATES = [0.1, 0.05, 0.2, 0.01]
+
+
+def make_model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 10))
+
+
+def give_gradients(model: nn.Module, step: int) -> None:
+    generator = torch.Generator().manual_seed(step)
+    for parameter in model.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+
+
+@pytest.mark.parametrize("optimizer", PLAIN)
+@pytest.mark.parametrize("decay_norms_biases", [True, False])
+@settings(max_examples=8, deadline=None)
+@given(weight_decay=st.floats(0, 0.1), momentum=st.floats(0.1, 0.99), nesterov=st.booleans(), seed=st.integers(0, 1000))
+def test_each_optimizer_makes_the_updates_of_torchs_plain_one(
+    optimizer, decay_norms_biases, weight_decay, momentum, nesterov, seed
+):
+    train = TrainSpec(
+        optimizer=optimizer,
+        weight_decay=weight_decay,
+        momentum=momentum,
+        nesterov=nesterov,
+        decay_norms_biases=decay_norms_biases,
+    )
+    ours, theirs = make_model(), make_model()
+    spared = [] if decay_norms_biases else [p for p in theirs.parameters() if p.ndim == 1]
+    groups = [
+        {"params": [p for p in theirs.parameters() if decay_norms_biases or p.ndim > 1], "weight_decay": weight_decay},
+        *([{"params": spared, "weight_decay": 0.0}] if spared else []),
+    ]
+    plain, built = PLAIN[optimizer](groups, train), build_optimizer(train, ours)
+    for step, rate in enumerate(RATES):
+        for model in (ours, theirs):
+            give_gradients(model, seed + step)
+        for group in plain.param_groups:
+            group["lr"] = rate
+        set_learning_rate(built, rate)
+        plain.step()
+        built.step()
+    for mine, reference in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-5, atol=1e-6)
+
+
+def test_every_weight_is_in_exactly_one_group_and_only_filters_and_matrices_decay():
+    model = make_model()
+    decayed, spared = group_parameters(TrainSpec(decay_norms_biases=False), model)
+    assert [p.ndim for p in decayed["params"]] == [4, 2]
+    assert [p.ndim for p in spared["params"]] == [1, 1, 1]
+    assert spared["weight_decay"] == 0
+    (everything,) = group_parameters(TrainSpec(decay_norms_biases=True), model)
+    assert len(everything["params"]) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize("optimizer", PLAIN)
+def test_a_restored_optimizer_goes_on_as_if_it_had_never_stopped(optimizer):
+    train = make_spec(optimizer=optimizer).train
+    straight = make_model()
+    first = build_optimizer(train, straight)
+    give_gradients(straight, 1)
+    first.step()
+
+    resumed = copy.deepcopy(straight)
+    second = build_optimizer(train, resumed)
+    restore_optimizer(second, copy.deepcopy(first.state_dict()))
+    for model, built in ((straight, first), (resumed, second)):
+        set_learning_rate(built, 0.01)
+        give_gradients(model, 2)
+        built.step()
+    assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), resumed.parameters(), strict=True))
+
+
+def test_restoring_keeps_the_specs_weight_decay_and_the_rate_in_use():
+    saved = build_optimizer(TrainSpec(weight_decay=0.1), make_model()).state_dict()
+    built = build_optimizer(TrainSpec(weight_decay=0.3), make_model())
+    restore_optimizer(built, saved)
+    assert built.param_groups[0]["weight_decay"] == 0.3
+
+
+@settings(max_examples=10, deadline=None)
+@given(decay=st.floats(0.01, 0.999))
+def test_weight_averaging_is_an_exponential_mean_that_starts_at_the_first_update(decay):
+    model = make_model()
+    average = build_average(TrainSpec(ema_decay=decay), model)
+    assert average is not None
+    expected = None
+    for step in range(4):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(step)))
+            model[1].running_mean.fill_(step)
+        average.update_parameters(model)
+        now = [*model.parameters(), model[1].running_mean]
+        now = [value.detach().clone() for value in now]
+        expected = (
+            now if expected is None else [decay * e + (1 - decay) * n for e, n in zip(expected, now, strict=True)]
+        )
+    found = [*average.module.parameters(), average.module[1].running_mean]
+    for mine, reference in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine.detach(), reference)
+
+
+def test_weight_averaging_is_off_at_zero():
+    assert build_average(TrainSpec(ema_decay=0), make_model()) is None

@@ -106,10 +106,13 @@ def smooth(values: pd.Series, weight: float) -> pd.Series:
 
 def best_epoch(metrics: pd.DataFrame) -> int | None:
     """The epoch of the highest validation accuracy, of equals the one with the lower validation loss."""
-    if metrics.empty or metrics["val/accuracy"].isna().all():
+    accuracy = metrics["val/accuracy"].to_numpy(dtype=float)
+    if not len(accuracy) or np.isnan(accuracy).all():
         return None
-    ranked = metrics.sort_values(["val/accuracy", "val/loss"], ascending=[False, True], kind="stable")
-    return int(ranked["epoch"].iloc[0])
+    highest = np.flatnonzero(accuracy == np.nanmax(accuracy))
+    losses = metrics["val/loss"].to_numpy(dtype=float)[highest]
+    first = highest[np.nanargmin(losses)] if not np.isnan(losses).all() else highest[0]
+    return int(metrics["epoch"].iloc[first])
 
 
 def thin(values: npt.NDArray[np.float32], points: int = MAX_POINTS) -> npt.NDArray[np.intp]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.launcher import LauncherError
 from core.locks import hold
-from core.runs import list_runs, open_run, runs_folder
+from core.runs import ENDS, list_runs, open_run, runs_folder
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,32 @@ class RunUse:
     checkpoint_bytes: int
 
 
+# Sizes of ended runs, with the time of the folder at which they were measured: all their changes change that time.
+_measured: dict[str, tuple[int, int, int]] = {}
+
+
 def measure_runs() -> list[RunUse]:
-    """Every run's disk space, the largest first."""
-    folder = runs_folder()
-    uses = [
-        RunUse(
-            run.id,
-            run.name,
-            run.archived,
-            _folder_bytes(folder / run.id),
-            _folder_bytes(folder / run.id / "checkpoints"),
-        )
-        for run in list_runs()
-    ]
+    """Every run's disk space, the largest first; ended runs are measured once."""
+    uses = []
+    for run in list_runs():
+        size, checkpoints = _measure(runs_folder() / run.id, ended=run.state in ENDS)
+        uses.append(RunUse(run.id, run.name, run.archived, size, checkpoints))
     return sorted(uses, key=lambda use: use.bytes, reverse=True)
+
+
+def _measure(folder: Path, *, ended: bool) -> tuple[int, int]:
+    """Bytes of a run, and of its checkpoints."""
+    try:
+        changed_ns = os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0, 0
+    known = _measured.get(str(folder))
+    if known and known[0] == changed_ns:
+        return known[1:]
+    sizes = _folder_bytes(folder), _folder_bytes(folder / "checkpoints")
+    if ended:
+        _measured[str(folder)] = (changed_ns, *sizes)
+    return sizes
 
 
 def _folder_bytes(folder: Path) -> int:

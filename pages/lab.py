@@ -32,7 +32,7 @@ from pages.parts.run_tabs import show_table
 from pages.parts.style import UNKNOWN, format_ago, format_bytes, format_percent
 
 TICK_SECONDS = 2.0
-DISK_SECONDS = 30
+DISK_SECONDS = 10
 LARGEST = 10
 PACKAGES = ("torch", "torchvision", "streamlit", "plotly", "optuna", "pandas", "numpy", "pydantic", "scikit-learn")
 
@@ -191,7 +191,7 @@ def confirm_data(dataset: DatasetStatus) -> None:
 
 @st.cache_data(ttl=DISK_SECONDS, show_spinner=False)
 def measure_disk(folder: str) -> list[RunUse]:
-    """Sizes of all runs; looked at anew every half minute at most."""
+    """Sizes of all runs; looked at anew every ten seconds at most."""
     return measure_runs()
 
 

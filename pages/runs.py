@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
 
-from core.charts import RunCurves
 from core.runs import RunNotFound, RunSummary, list_runs, open_run
 from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.chart import show_metric
@@ -214,21 +214,19 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
     if count > len(chosen):
         st.caption(f"The first {len(chosen)} of {count} selected runs are drawn.")
     view = show_view()
-    curves = []
+    drawn = []
     for summary in chosen:
-        try:
-            frame = open_run(summary.id).metrics()
-        except (RunNotFound, OSError):
-            continue
-        if not frame.empty:
-            curves.append(RunCurves(summary.id, summary.name, frame))
-    if not curves:
+        with suppress(RunNotFound):
+            run = open_run(summary.id)
+            if run.rows():
+                drawn.append(run)
+    if not drawn:
         st.html('<p class="lab-muted">The curves begin with the first epoch.</p>')
         return
     for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
         with column:
-            show_metric(metric, curves, view, key=f"runs.{metric}", file_name="runs", height=340)
-    without = [escape(run.name) for run in chosen if all(curve.run_id != run.id for curve in curves)]
+            show_metric(metric, drawn, view, key=f"runs.{metric}", file_name="runs", height=340)
+    without = [escape(run.name) for run in chosen if all(each.id != run.id for each in drawn)]
     if without:
         st.html(f'<p class="lab-muted lab-small">No epoch yet: {", ".join(without)}</p>')
 

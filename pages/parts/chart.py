@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from core.charts import Metric, RunCurves, View, draw_metric
+from core.charts import Axis, Metric, RunCurves, View, draw_metric
+from core.runs import Run
 from pages.parts.style import PLOTLY_PATH
 
 _HERE = Path(__file__).parent
@@ -26,17 +26,18 @@ _chart = st.components.v2.component(
 )
 
 
-def show_chart(figure: go.Figure, *, key: str, title: str, file_name: str, height: int = 300) -> None:
-    """Shows a figure under a stable `key`; `file_name` is what its downloads are called, without an ending.
+def show_chart(figure: str, *, key: str, title: str, file_name: str, height: int = 300) -> None:
+    """Shows a figure, given in Plotly's JSON, under a stable `key`.
 
-    `title` stands as text above the figure and inside its PNG and SVG.
+    `title` stands above the figure and inside its PNG and SVG; `file_name` is what its downloads are called, without
+    an ending.
     """
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     _chart(
         key=key,
         data={
             # As Plotly writes it: arrays of numbers packed as bytes.
-            "figure": figure.to_json(),
+            "figure": figure,
             "key": key,
             "title": title,
             "file_name": file_name,
@@ -47,8 +48,30 @@ def show_chart(figure: go.Figure, *, key: str, title: str, file_name: str, heigh
 
 
 def show_metric(
-    metric: Metric, runs: Sequence[RunCurves], view: View, *, key: str, file_name: str, height: int = 300
+    metric: Metric, runs: Sequence[Run], view: View, *, key: str, file_name: str, height: int = 300
 ) -> None:
     """Shows one metric of one or several runs."""
-    figure = draw_metric(metric, runs, view)
-    show_chart(figure, key=key, title=figure.layout.title.text, file_name=f"{file_name}-{metric}", height=height)
+    stamps = tuple(_stamp(run) for run in runs)
+    figure, title = _draw(metric, view.smoothing, view.log, view.x, stamps, runs)
+    show_chart(figure, key=key, title=title, file_name=f"{file_name}-{metric}", height=height)
+
+
+def _stamp(run: Run) -> tuple[str, str, int, str]:
+    """What a run's curves depend on: a live page asks twice a second, and an epoch ends far more seldom."""
+    rows = run.rows()
+    return run.id, run.about.name, len(rows), str(rows[-1]) if rows else ""
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _draw(
+    metric: Metric,
+    smoothing: float,
+    log: bool,
+    x: Axis,
+    stamps: tuple[tuple[str, str, int, str], ...],
+    _runs: Sequence[Run],
+) -> tuple[str, str]:
+    """The figure as JSON, and its title."""
+    curves = [RunCurves(run.id, stamp[1], run.metrics()) for run, stamp in zip(_runs, stamps, strict=True)]
+    figure = draw_metric(metric, curves, View(smoothing, log, x))
+    return figure.to_json(), figure.layout.title.text

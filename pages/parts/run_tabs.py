@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import RunCurves, View
+from core.charts import View
 from core.fields import SpecField, field_at, fields_of, flatten, format_value
 from core.presets import PRESETS
 from core.runs import Run, RunSummary
@@ -65,17 +65,15 @@ def show_view(prefix: str = "") -> View:
 def show_charts(run: Run) -> None:
     """Loss and accuracy, learning rate and images a second, renewed at every epoch."""
     view = show_view()
-    frame = run.metrics()
-    if frame.empty:
+    if not run.rows():
         st.html(
             '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first epoch.</p>'
         )
         return
-    curves = [RunCurves(run.id, run.about.name, frame)]
     for metrics, height in ((("loss", "accuracy"), 320), (("learning_rate", "images_per_second"), 210)):
         for column, metric in zip(st.columns(2, gap="medium"), metrics, strict=True):
             with column:
-                show_metric(metric, curves, view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=height)
+                show_metric(metric, [run], view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=height)
 
 
 def show_summary(run: Run) -> None:
@@ -232,13 +230,11 @@ def show_log(run: Run) -> None:
 
 def show_system(run: Run) -> None:
     """How hard the run works the machine, and what it ran on."""
-    frame = run.metrics()
-    if any(column.startswith("system/") for column in frame):
-        curves = [RunCurves(run.id, run.about.name, frame)]
+    if any(name.startswith("system/") for row in run.rows()[:1] for name in row):
         view = View(x="minutes" if st.query_params.get("x") == "minutes" else "epoch")
         for column, metric in zip(st.columns(2, gap="medium"), ("use", "memory"), strict=True):
             with column:
-                show_metric(metric, curves, view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=210)
+                show_metric(metric, [run], view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=210)
     left, right = st.columns(2, gap="large")
     with left:
         rows = [[_words(key), _show_fact(key, value)] for key, value in run.environment().items()]

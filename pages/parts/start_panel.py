@@ -15,8 +15,8 @@ from pages.parts.style import format_bytes, show_problem
 
 CLICK_KEY = "build.click_key"
 STARTED_KEY = "build.started"
-# A second click of a double click arrives after the page was left; it must find the run of the first.
-ECHO_SECONDS = 2.0
+# The second click of a double click may arrive after the page was left, and would bring the visitor back to it.
+ECHO_SECONDS = 0.8
 MAX_SEEDS = 20
 
 
@@ -26,7 +26,7 @@ def enter_page(*, anew: bool) -> None:
     if anew and started and time.monotonic() - started[1] < ECHO_SECONDS:
         st.switch_page("run.py", query_params={"id": started[0]})
     if anew or CLICK_KEY not in st.session_state:
-        st.session_state[CLICK_KEY] = secrets.token_hex(16)
+        st.session_state[CLICK_KEY] = secrets.token_hex(8)
 
 
 def show_start(draft: Draft) -> None:
@@ -43,7 +43,8 @@ def show_start(draft: Draft) -> None:
         blocked = bool(draft.problems) or not is_ready(draft.good.data)
         pressed = st.button(
             "Start",
-            key="start",
+            # Part of its key, so that a late second click is of a button that is gone, and starts nothing.
+            key=f"start_{st.session_state[CLICK_KEY]}",
             type="primary",
             icon=":material/play_arrow:",
             shortcut="Ctrl+Enter",
@@ -72,7 +73,12 @@ def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
         count = st.number_input("Seeds", 2, MAX_SEEDS, 5, key="build.seeds", help="Runs, one a seed; they queue.")
         st.caption(f"Seeds {first} to {first + count - 1}: the spread tells what is luck.")
         pressed = st.button(
-            f"Start {count} runs", key="start_seeds", type="primary", disabled=blocked, on_click=_hold, args=(draft,)
+            f"Start {count} runs",
+            key=f"seeds_{st.session_state[CLICK_KEY]}",
+            type="primary",
+            disabled=blocked,
+            on_click=_hold,
+            args=(draft,),
         )
     if pressed and not blocked:
         start_seeds(

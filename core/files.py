@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 from pathlib import Path
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
@@ -49,8 +50,8 @@ def write_json(path: Path, value: dict[str, Any], *, sync: bool = True) -> None:
 
 def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
     """Writes a file in one step: to the side, then renamed over the old one."""
-    # The process id keeps two writers apart; the leading dot hides a leftover of a power cut from every reader.
-    side = path.with_name(f".{path.name}.{os.getpid()}")
+    # The ids keep two writers apart; the leading dot hides a leftover of a power cut from every reader.
+    side = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         with open(side, "wb") as file:
             file.write(content)

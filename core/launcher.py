@@ -60,24 +60,26 @@ def start_seeds(
     click_key: str = "",
     started_by: str = "",
 ) -> list[str]:
-    """The same spec with n seeds, counted up from its own: n runs in the queue, named by their seed."""
+    """The same spec with n seeds, counted up from its own: n runs in the queue, named by their seed.
+
+    Raises SpecError for a seed out of range, else as `start_run`.
+    """
     if not 1 <= n <= MAX_SEEDS:
         raise ValueError(f"1 to {MAX_SEEDS} seeds at once")
-    ids = []
-    for seed in range(spec.train.seed, spec.train.seed + n):
-        # Checked again, because the last seed may lie beyond the range.
-        seeded = parse_spec(apply_settings(spec.model_dump(mode="json"), [f"train.seed={seed}"]))
-        ids.append(
-            start_run(
-                seeded,
-                name=f"{name} seed {seed}".strip(),
-                tags=tags,
-                priority=priority,
-                click_key=f"{click_key}#{seed}" if click_key else "",
-                started_by=started_by,
-            )
+    seeds = range(spec.train.seed, spec.train.seed + n)
+    # All are checked before the first is made, because the last seed may lie beyond the range.
+    specs = [parse_spec(apply_settings(spec.model_dump(mode="json"), [f"train.seed={seed}"])) for seed in seeds]
+    return [
+        start_run(
+            seeded,
+            name=f"{name} seed {seeded.train.seed}".strip(),
+            tags=tags,
+            priority=priority,
+            click_key=f"{click_key}#{seeded.train.seed}" if click_key else "",
+            started_by=started_by,
         )
-    return ids
+        for seeded in specs
+    ]
 
 
 def resume_run(run_id: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def require_locks(folder: Path) -> None:
     """Tries the folder's locks once a process. Raises RunsFolderError where they do not exclude a second holder."""
     if str(folder) in _checked:
         return
-    path = folder / f".lock-check-{os.getpid()}"
+    path = folder / f".lock-check-{os.getpid()}-{threading.get_ident()}"
     try:
         with FileLock(path) as first, FileLock(path) as second:
             if not first.try_acquire() or second.try_acquire():

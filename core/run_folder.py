@@ -178,17 +178,19 @@ class Run:
             About(**{**before, **changes}).write(self.path / "about.json")
 
     def damage(self) -> str:
-        """What is wrong with the run's own files, or nothing."""
+        """What is wrong with the run's own files, or nothing. Raises RunNotFound where it was deleted meanwhile."""
         try:
             _ = self.spec
             About.read(self.path / "about.json")
             end = files.find_json(self.path / "end.json")
             files.find_json(self.path / "environment.json")
         except (DamagedRunError, files.DamagedFileError) as error:
+            self._require_folder()
             return str(error)
         return "end.json names no known end" if end is not None and end.get("state") not in ENDS else ""
 
     def state(self) -> State:
+        """What the files and locks say now. Raises RunNotFound where the run was deleted meanwhile."""
         return "damaged" if self.damage() else self.read_state()
 
     def read_state(self) -> State:
@@ -200,7 +202,14 @@ class Run:
         # The worker may have written its end and gone between the two looks.
         if ended := self._read_end():
             return ended
-        return "queued" if slots.is_starting(self.path) else "interrupted"
+        if slots.is_starting(self.path):
+            return "queued"
+        self._require_folder()
+        return "interrupted"
+
+    def _require_folder(self) -> None:
+        if not self.path.is_dir():
+            raise RunNotFound(f"There is no run {self.id}.")
 
     def _read_end(self) -> State | None:
         end = self.end()

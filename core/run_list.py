@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.folders import ID_PATTERN, runs_folder
-from core.run_folder import ENDS, Run, RunSummary, summarize
+from core.locks import RunsFolderError
+from core.run_folder import ENDS, Run, RunNotFound, RunSummary, summarize
 
 # A change within the same tick of the file system's clock would leave the same time behind.
 SETTLED_NS = 200_000_000
@@ -24,13 +25,18 @@ _known: dict[str, _Entry] = {}
 
 
 def list_runs() -> list[RunSummary]:
-    """Every run of the runs folder, the newest first; a damaged one with its reason, and no harm to the others."""
+    """Every run of the runs folder, the newest first; a damaged one with its reason, and no harm to the others.
+
+    Raises RunsFolderError where the folder cannot be read.
+    """
     folder = runs_folder()
     try:
         with os.scandir(folder) as entries:
             names = sorted((e.name for e in entries if ID_PATTERN.fullmatch(e.name)), reverse=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise RunsFolderError(f"The runs folder {folder} cannot be read: {error.strerror}.") from error
     found = [summary for name in names if (summary := _summarize_cached(folder / name))]
     if len(_known) > 2 * len(names) + 100:
         gone = set(_known) - {str(folder / name) for name in names}
@@ -51,9 +57,11 @@ def _summarize_cached(path: Path) -> RunSummary | None:
     read_ns = time.time_ns()
     try:
         summary = summarize(Run(path))
-    except OSError as error:
         if not path.is_dir():
             return None  # deleted while it was read
+    except RunNotFound:
+        return None
+    except OSError as error:
         return RunSummary(id=path.name, name=path.name, state="damaged", reason=f"cannot be read: {error.strerror}")
     if summary.state not in ("running", "damaged") and abs(read_ns - changed_ns) > SETTLED_NS:
         _known[key] = _Entry(changed_ns, summary)

@@ -66,7 +66,8 @@ class StopSignal:
         while not self.is_set():
             time.sleep(POLL_SECONDS)
         if self.breaks_in:
-            signal.raise_signal(signal.SIGTERM)
+            # To the main thread itself: a signal elsewhere would not wake it from a long read.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def main(run_id: str) -> int:

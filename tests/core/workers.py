@@ -48,6 +48,8 @@ def _work(run_id: str, folder: Path, environment: dict[str, str], setup: Callabl
     os.setsid()
     os.environ.update(environment)
     # The log is the process's output itself, so that native code and a dying interpreter reach it too.
+    if not folder.is_dir():
+        os._exit(1)  # deleted before its worker was there
     log = os.open(folder / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)

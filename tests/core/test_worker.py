@@ -1,0 +1,228 @@
+"""However a run ends, its folder says so in a sentence; while it waits it weighs next to nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from core import slots
+from core.folders import PROJECT
+from core.launcher import _environment, delete_run, resume_run, start_run
+from core.locks import FileLock
+from core.runs import Run, create_run, open_run
+from core.spec import RunSpec
+from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
+
+FOREVER = tiny_spec(epochs=10_000)
+
+
+def train(spec: RunSpec, setup: partial | None = None) -> Run:
+    """The run, at its end."""
+    run = open_run(create_run(spec))
+    start_worker(run, setup)
+    wait_for(lambda: run.end() or (not run.is_alive() and run.state() == "interrupted"))
+    return run
+
+
+def test_a_finished_run_has_figures_predictions_and_the_machine_it_ran_on(quick_workers: Path) -> None:
+    run = train(tiny_spec())
+    summary, end, environment = run.summary(), run.end(), run.environment()
+    assert (summary.state, summary.reason, summary.epoch) == ("finished", "All epochs done.", 5)
+    assert list(run.metrics()["epoch"]) == [1, 2, 3, 4, 5]
+    logits, labels = run.predictions("test_last"), run.predictions("test_labels")
+    assert (
+        np.mean(logits.argmax(1) == labels) == pytest.approx(end["metrics"]["test/accuracy"]) == summary.test_accuracy
+    )
+    val_right = (run.val_classes() == run.predictions("val_labels")).mean(1)
+    assert np.allclose(val_right, run.metrics()["val/accuracy"])
+    assert environment["parameters"] == summary.parameters
+    assert environment["versions"]["torch"]
+    assert environment["data_fingerprint"]
+    assert (environment["device"], environment["notes"]) == ("cpu", [])
+    assert {"epoch", "step", "steps", "phase", "seconds_left", "cpu_percent"} <= run.progress().keys()
+
+
+def test_the_last_two_checkpoints_and_the_best_are_kept_and_all_verify(quick_workers: Path) -> None:
+    from core.engine import checkpoint
+
+    # A rate this high spoils what the first epochs have learnt, so that the best lies before the last two.
+    run = train(tiny_spec(epochs=8, learning_rate=3.0, schedule="constant", optimizer="sgd", nesterov=False))
+    assert run.state() == "finished", run.summary().reason
+    kept = run.checkpoints()
+    best = int(run.end()["metrics"]["best/epoch"])
+    assert [entry.epoch for entry in kept] == sorted({best, 7, 8})
+    assert [entry.epoch for entry in kept if entry.kind == "best"] == [best]
+    assert {path.name for path in (run.path / "checkpoints").iterdir()} == {e.name for e in kept} | {"manifest.json"}
+    for entry in kept:
+        assert checkpoint.load(entry.path, entry.sha256)["epoch"] == entry.epoch
+        assert entry.bytes == entry.path.stat().st_size
+
+
+def test_sigterm_stops_a_run_like_the_button(quick_workers: Path) -> None:
+    run = open_run(start_run(FOREVER))
+    wait_for(lambda: len(run.rows()) > 1)
+    os.kill(run.worker()["process"]["pid"], signal.SIGTERM)
+    assert wait_for_state(run, "stopped", "failed", "interrupted", seconds=10) == "stopped"
+    assert run.checkpoints()[-1].name.endswith("-stopped.pt")
+    assert f"epoch {run.rows()[-1]['epoch'] + 1}" in run.summary().reason
+
+
+def _read_slowly() -> None:
+    """Reading the images takes an hour."""
+    import time
+
+    from core.engine import data
+
+    data.load_data = lambda _: time.sleep(3600)
+
+
+def test_a_stop_while_the_images_are_read_is_heard(quick_workers: Path) -> None:
+    run = open_run(create_run(tiny_spec()))
+    start_worker(run, _read_slowly)
+    wait_for(lambda: run.state() == "running")
+    (run.path / "stop").touch()
+    assert wait_for_state(run, "stopped", "failed", "interrupted", seconds=10) == "stopped"
+
+
+# Failures
+
+
+def _raise_in_training(error: Exception) -> None:
+    from core.engine import train
+
+    def broken(*_: object, **__: object) -> object:
+        raise error
+
+    train.train = broken
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "disk is full"),
+        (
+            OSError(errno.EIO, "Input/output error", "/some/metrics.jsonl"),
+            "io",
+            "error (metrics.jsonl)",
+        ),
+        (MemoryError(), "out_of_memory", "memory ran out"),
+        (ZeroDivisionError("division by zero"), "error", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_failure_is_a_sentence_and_its_traceback_is_in_the_log_alone(
+    quick_workers: Path, error: Exception, kind: str, sentence: str
+) -> None:
+    run = train(tiny_spec(), partial(_raise_in_training, error))
+    assert (run.state(), run.end()["kind"]) == ("failed", kind)
+    assert sentence in run.summary().reason
+    assert "Traceback" not in run.summary().reason
+    assert "/" not in run.summary().reason.replace("input/output", "")
+    assert kind == "disk_full" or "Traceback" in run.log_tail()
+    wait_for(lambda: slots.read_slots(quick_workers, "cpu") == [None])
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run_with_advice(quick_workers: Path) -> None:
+    run = train(tiny_spec(epochs=50, learning_rate=100.0, optimizer="sgd", momentum=0.99, schedule="constant"))
+    if run.state() == "finished":
+        pytest.skip("this network survived a learning rate of 100")
+    assert (run.state(), run.end()["kind"]) == ("failed", "nan")
+    assert "learning rate" in run.summary().reason
+
+
+def test_images_that_are_not_there_end_the_run_with_a_sentence(quick_workers: Path) -> None:
+    spec = tiny_spec()
+    data = spec.data.model_copy(update={"dataset": "folder", "folder": "/nowhere/at/all"})
+    run = train(spec.model_copy(update={"data": data}))
+    assert (run.state(), run.end()["kind"]) == ("failed", "data")
+    assert "Traceback" not in run.log_tail()
+
+
+def test_a_device_that_this_machine_lacks_ends_the_run_with_a_sentence(quick_workers: Path) -> None:
+    run = train(tiny_spec(device="cuda:3"))
+    assert (run.state(), run.end()["kind"]) == ("failed", "device")
+    assert run.summary().reason == "train.device = cuda:3: this machine has only cpu."
+
+
+def _fill_disk_after(writes: int) -> None:
+    """From the n-th new file in checkpoints/ on, the disk takes nothing but what was reserved."""
+    from core import ends, files
+    from core.engine import checkpoint
+
+    save, write_bytes, left = checkpoint.save, files.write_bytes, [writes]
+
+    def full(path: Path) -> bool:
+        return left[0] <= 0 and (path.parent / ends.RESERVE).exists()
+
+    def save_or_fail(state: dict, path: Path) -> str:
+        left[0] -= 1
+        if left[0] <= 0:
+            error = OSError(errno.ENOSPC, "No space left on device")
+            raise checkpoint.CheckpointError(checkpoint._describe(path, error)) from error
+        return save(state, path)
+
+    def write_or_fail(path: Path, content: bytes, *, sync: bool = True) -> None:
+        if full(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_bytes(path, content, sync=sync)
+
+    checkpoint.save, files.write_bytes = save_or_fail, write_or_fail
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room_again(quick_workers: Path) -> None:
+    run = train(tiny_spec(), partial(_fill_disk_after, 3))
+    assert (run.state(), run.end()["kind"]) == ("failed", "disk_full")
+    assert "disk full" in run.summary().reason
+    assert [entry.epoch for entry in run.checkpoints()] == [1, 2]
+    resume_run(run.id)
+    assert wait_for_state(run, "finished", "failed") == "finished"
+    assert list(run.metrics()["epoch"]) == [1, 2, 3, 4, 5]
+
+
+def test_a_worker_whose_run_is_deleted_under_it_ends_quietly(quick_workers: Path) -> None:
+    run = open_run(start_run(FOREVER))
+    wait_for(run.rows)
+    worker = run.worker()["process"]["pid"]
+    delete_run(run.id)
+    wait_for(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)
+    assert [name for name in os.listdir(quick_workers) if not name.startswith(".")] == []
+
+
+def test_a_second_worker_of_the_same_run_leaves_it_alone(quick_workers: Path) -> None:
+    run = open_run(start_run(FOREVER))
+    wait_for(run.rows)
+    before = run.worker()
+    second = start_worker(run)
+    wait_for(lambda: not psutil.pid_exists(second) or psutil.Process(second).status() == psutil.STATUS_ZOMBIE)
+    assert (run.state(), run.worker()) == ("running", before)
+
+
+# Waiting
+
+
+def test_a_waiting_worker_takes_at_most_ten_megabytes(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESNET_LAB_DEVICES", "cpu")
+    run = open_run(create_run(tiny_spec()))
+    with FileLock(slots.slot_path(runs, "cpu", 0)) as lock:
+        assert lock.try_acquire()
+        command = [sys.executable, "-m", "core.worker", run.id]
+        with subprocess.Popen(command, cwd=PROJECT, env=_environment(), stdout=subprocess.PIPE) as worker:
+            # Its first line comes when all it needs for waiting is loaded.
+            assert worker.stdout
+            assert b"Waiting" in worker.stdout.readline()
+            megabytes = psutil.Process(worker.pid).memory_full_info().uss / 2**20
+            assert run.state() == "queued"
+            worker.terminate()
+            assert worker.wait(20) == 0
+    print(f"a waiting worker takes {megabytes:.1f} MB")
+    assert megabytes <= 10
+    assert (run.state(), run.summary().reason) == ("stopped", "Stopped while it waited in the queue.")
+    assert slots.read_queue(runs) == []

@@ -1,0 +1,161 @@
+"""The main job in a real browser: shape, start, watch, leave, come back, stop, resume, finish, delete."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from core.cost import cost_of
+from core.parse import parse_spec, to_link
+from core.presets import PRESETS
+from tests.server import LabServer, serve_lab
+
+# Two cores, shared with other tests: patient, but every wait is for a condition.
+WAIT = 90_000
+START = re.compile(r"^Start Shortcut")
+
+
+def read_runs(lab: LabServer) -> list[dict]:
+    return json.loads(lab.command("runs", "--json").stdout)
+
+
+def wait_for_epoch(page: Page, epoch: int) -> None:
+    """Until the charts hold this many epochs, without a reload."""
+    page.wait_for_function(COUNT_POINTS + f" >= {epoch}", timeout=WAIT)
+
+
+COUNT_POINTS = """(() => {
+  const inside = (e) => [e, ...(e.shadowRoot ? within(e.shadowRoot) : [])];
+  const within = (root) => [...root.querySelectorAll('*')].flatMap(inside);
+  const charts = within(document).filter((e) => e.data && e.layout);
+  const lengths = charts.flatMap((e) => e.data.map((d) => d.y?.length ?? 0));
+  return lengths.length ? Math.max(...lengths) : 0;
+})()"""
+
+
+def open_build(page: Page, lab: LabServer, query: str = "") -> None:
+    page.goto(f"{lab.url}/build{query}")
+    expect(page.get_by_role("button", name=START)).to_be_visible(timeout=WAIT)
+
+
+def start_run(page: Page) -> str:
+    page.get_by_role("button", name=START).click()
+    page.wait_for_url("**/run?id=*", timeout=WAIT)
+    return re.search(r"id=([0-9a-f-]+)", page.url)[1]
+
+
+def set_number(page: Page, label: str, value: str) -> None:
+    field = page.get_by_role("spinbutton", name=label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+
+
+def test_a_first_visitor_trains_a_network_of_their_own_and_finds_it_again(
+    context: BrowserContext, lab: LabServer
+) -> None:
+    page = context.new_page()
+    open_build(page, lab)
+    before = PRESETS["first-look"].spec
+    expect(page.get_by_text(f"{cost_of(before).parameters:,}", exact=True)).to_be_visible(timeout=WAIT)
+
+    set_number(page, "Layer 2 channels", "24")
+    changed = before.model_dump(mode="json")
+    changed["model"]["layers"][1]["channels"] = 24
+    expect(page.get_by_text(f"{cost_of(parse_spec(changed)).parameters:,}", exact=True)).to_be_visible(timeout=WAIT)
+    set_number(page, "Epochs", "30")
+    expect(page.get_by_text("30 epochs")).to_be_visible(timeout=WAIT)
+
+    run_id = start_run(page)
+    wait_for_epoch(page, 2)
+    page.close()  # the tab is gone; the training is not
+
+    page = context.new_page()
+    page.goto(f"{lab.url}/run?id={run_id}")
+    wait_for_epoch(page, 3)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("Stopped", exact=True)).to_be_visible(timeout=WAIT)
+    stopped = json.loads(lab.command("show", run_id, "--json").stdout)
+    assert stopped["state"] == "stopped"
+    assert 3 <= stopped["epoch"] < 30
+
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=2 * WAIT)
+    finished = json.loads(lab.command("show", run_id, "--json").stdout)
+    assert (finished["state"], finished["epoch"]) == ("finished", 30)
+    assert finished["test_accuracy"] > 0.9
+
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/runs*", timeout=WAIT)
+    assert read_runs(lab) == []
+
+
+def test_real_photographs_train_from_a_folder(page: Page, lab: LabServer, images_folder: Path) -> None:
+    spec = PRESETS["first-look"].spec.model_dump(mode="json")
+    spec["data"] |= {"dataset": "folder", "folder": str(images_folder), "max_train_images": 2000}
+    spec["augment"]["flip"] = True
+    spec["train"]["epochs"] = 3
+    open_build(page, lab, f"?spec={to_link(parse_spec(spec))}")
+    run_id = start_run(page)
+    # The first use decodes 60,000 files.
+    page.wait_for_function(COUNT_POINTS + " >= 2", timeout=4 * WAIT)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=4 * WAIT)
+    shown = json.loads(lab.command("show", run_id, "--json").stdout)
+    # Guessing gives 10 %: the network has seen the photographs with their right classes.
+    assert shown["best_val_accuracy"] > 0.2
+    assert shown["test_accuracy"] > 0.2
+
+
+def test_one_click_is_one_run_however_often_and_in_however_many_tabs(context: BrowserContext, lab: LabServer) -> None:
+    tabs = [context.new_page(), context.new_page()]
+    for tab in tabs:
+        open_build(tab, lab)
+    for tab in tabs:
+        tab.get_by_role("button", name=START).dblclick()
+    for tab in tabs:
+        tab.wait_for_url("**/run?id=*", timeout=WAIT)
+    started = {re.search(r"id=([0-9a-f-]+)", tab.url)[1] for tab in tabs}
+    assert {run["id"] for run in read_runs(lab)} == started
+    assert len(started) == 2
+
+
+@pytest.mark.parametrize("address", ["", "build", "runs", "run", "lab"])
+def test_a_cold_request_to_any_address_shows_the_frame(page: Page, tmp_path: Path, address: str) -> None:
+    with serve_lab(tmp_path) as lab:
+        page.goto(f"{lab.url}/{address}")
+        navigation = page.get_by_role("navigation", name="App pages")
+        for name in ("Build", "Runs", "Lab"):
+            expect(navigation.get_by_role("link", name=name)).to_be_visible(timeout=WAIT)
+        expect(page.get_by_text("running", exact=False).first).to_be_visible(timeout=WAIT)
+
+
+def test_training_does_not_notice_that_the_server_dies(page: Page, lab: LabServer) -> None:
+    (lab.folder / "runs" / "settings.json").write_text('{"slots": {"cpu": 2}}')
+    long = ["--set", "train.epochs=400", "--set", "data.max_train_images=200", "--detach"]
+    started = lab.command("train", "--preset", "first-look", "--seeds", "2", *long).stdout.split()[:2]
+    page.goto(f"{lab.url}/run?id={started[0]}")
+    wait_for_epoch(page, 2)
+
+    lab.kill()
+    before = {run["id"]: run["epoch"] for run in read_runs(lab)}
+    for run_id in started:
+        metrics = lab.folder / "runs" / run_id / "metrics.jsonl"
+        goal = before[run_id] + 3
+        page.wait_for_timeout(1)
+        while metrics.read_bytes().count(b"\n") < goal:
+            page.wait_for_timeout(50)
+    lab.start()
+
+    page.goto(f"{lab.url}/runs")
+    expect(page.get_by_text("2 running").first).to_be_visible(timeout=WAIT)
+    for run_id in started:
+        page.goto(f"{lab.url}/run?id={run_id}")
+        page.get_by_role("button", name="Stop", exact=True).click()
+        expect(page.get_by_text("Stopped", exact=True)).to_be_visible(timeout=WAIT)
+        rows = (lab.folder / "runs" / run_id / "metrics.jsonl").read_text().splitlines()
+        epochs = [json.loads(row)["epoch"] for row in rows]
+        assert epochs == list(range(1, len(epochs) + 1)), "an epoch was lost or told twice"

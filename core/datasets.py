@@ -15,7 +15,8 @@ from core.downloads import (
     read_download,
     start_download,
 )
-from core.imagefolder import FolderStatus, delete_caches, inspect_folder
+from core.imagecache import delete_caches
+from core.imagefolder import FolderStatus, inspect_folder
 from core.spec import DataSpec
 from core.splits import train_counts
 

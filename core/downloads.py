@@ -141,20 +141,21 @@ def start_download(name: str) -> None:
 
 def read_download(name: str) -> DownloadProgress | None:
     """How the latest download goes or went; nothing where there was none."""
-    note = read_json(_progress_file(name))
+    note = read_json(_progress_file(name)) if name in CATALOGUE else None
     if note is None:
         return None
-    state, error = note["state"], note["error"]
+    total = CATALOGUE[name].archive_bytes
+    done = min(int(note.get("done") or 0), total)
+    state = note.get("state")
     if folder_of(name).is_dir():
-        state, error = "done", ""
-    elif state in ("starting", "running", "done"):
-        if state != "done" and (_is_held(name) or (state == "starting" and _is_alive(note["pid"]))):
-            state = "running"
-        elif state == "done":
-            return None  # deleted since
-        else:
-            state, error = "failed", "The download ended before it was complete; start it again."
-    return DownloadProgress(state, note["done"], note["total"], error)
+        return DownloadProgress("done", total, total, "")
+    if state == "done":
+        return None  # deleted since
+    if state == "failed":
+        return DownloadProgress("failed", done, total, str(note.get("error")))
+    if _is_held(name) or (state == "starting" and _is_alive(note.get("pid"))):
+        return DownloadProgress("running", done, total, "")
+    return DownloadProgress("failed", done, total, "The download ended before it was complete; start it again.")
 
 
 def delete_download(name: str) -> None:
@@ -188,7 +189,7 @@ def _is_held(name: str) -> bool:
         return True
 
 
-def _is_alive(pid: int) -> bool:
+def _is_alive(pid: int | None) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

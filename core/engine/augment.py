@@ -7,6 +7,7 @@ no value that the host must read and no shape that depends on one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -25,13 +26,17 @@ def normalize(
     images: Tensor, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """(b, 3, s, s) bytes -> (value / 255 - mean) / std, same shape, channels_last."""
-    scale = torch.tensor([1 / (255 * s) for s in std], device=images.device).view(1, 3, 1, 1)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=images.device).view(1, 3, 1, 1)
-    return _scale(images, scale, shift).to(dtype)
+    scale, shift = _scale_and_shift(tuple(mean), tuple(std), images.device)
+    floats = images.to(torch.float32, memory_format=torch.channels_last)
+    return torch.addcmul(shift, floats, scale).to(dtype)
 
 
-def _scale(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    return torch.addcmul(shift, images.to(torch.float32, memory_format=torch.channels_last), scale)
+@lru_cache(maxsize=16)
+def _scale_and_shift(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    # Kept, as sending them to the device would make every batch wait for it.
+    scale = torch.tensor([1 / (255 * s) for s in std], device=device)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
+    return scale.view(1, 3, 1, 1), shift.view(1, 3, 1, 1)
 
 
 class Augment:
@@ -46,33 +51,26 @@ class Augment:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.spec, self.num_classes, self.dtype = augment, num_classes, dtype
-        self._constants = {
-            "scale": torch.tensor([1 / (255 * s) for s in std]).view(1, 3, 1, 1),
-            "shift": torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).view(1, 3, 1, 1),
-            **{kind: beta_quantiles(getattr(augment, kind)) for kind in ("mixup", "cutmix") if getattr(augment, kind)},
-        }
+        self.mean, self.std = tuple(mean), tuple(std)
+        self._mixup, self._cutmix = beta_quantiles(augment.mixup), beta_quantiles(augment.cutmix)
         self._policy = RandomOperations(augment) if augment.policy != "none" else None
 
     def __call__(self, images: Tensor, labels: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) where mixed."""
-        spec, constants = self.spec, self._on(images.device)
+        spec = self.spec
         if spec.crop_padding or spec.flip:
             images = crop_and_flip(images, spec.crop_padding, spec.crop_mode, spec.flip, generator)
         if self._policy:
             images = self._policy(images, generator)
-        x = _scale(images, constants["scale"], constants["shift"])
+        x = normalize(images, self.mean, self.std)
         if spec.cutout:
             x = cutout(x, spec.cutout, generator)
-        if spec.mixup or spec.cutmix:
-            tables = constants.get("mixup"), constants.get("cutmix")
-            x, targets = mix(x, labels, self.num_classes, *tables, generator)
-            return x.to(self.dtype), targets
-        return x.to(self.dtype), labels
-
-    def _on(self, device: torch.device) -> dict[str, Tensor]:
-        if self._constants["scale"].device != device:
-            self._constants = {name: value.to(device) for name, value in self._constants.items()}
-        return self._constants
+        if not (spec.mixup or spec.cutmix):
+            return x.to(self.dtype), labels
+        self._mixup, self._cutmix = self._mixup.to(x.device), self._cutmix.to(x.device)
+        mixup, cutmix = self._mixup if spec.mixup else None, self._cutmix if spec.cutmix else None
+        x, targets = mix(x, labels, self.num_classes, mixup, cutmix, generator)
+        return x.to(self.dtype), targets
 
 
 def crop_and_flip(images: Tensor, padding: int, mode: str, flip: bool, generator: Generator) -> Tensor:

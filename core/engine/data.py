@@ -13,8 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.datasets import DataError, check_ready
+from core.decoding import Pixels
 from core.downloads import CATALOGUE, folder_of
-from core.imagefolder import ImageFile, Pixels, cached_images, digest_of, list_images, sample_images
+from core.imagecache import cached_images, digest_of, sample_images
+from core.imagefolder import ImageFile, list_images
 from core.spec import DataSpec
 from core.splits import Split, split
 

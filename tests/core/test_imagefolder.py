@@ -8,6 +8,7 @@ from PIL import Image
 
 from core import datasets, imagefolder
 from core.datasets import DataError, inspect_folder
+from core.imagecache import cached_images
 from tests.folders import make_folder
 
 
@@ -79,7 +80,7 @@ def test_a_folder_that_may_not_be_read_is_a_sentence(tmp_path: Path, monkeypatch
 
 def test_deleting_the_decoded_copies_frees_their_bytes(lab_folders: Path, tmp_path: Path) -> None:
     listing = imagefolder.list_images(str(make_folder(tmp_path / "images", {"cat": 3, "dog": 3})))
-    imagefolder.cached_images(listing, 8)
+    cached_images(listing, 8)
     held = datasets.cache_bytes()
     assert held > 6 * 8 * 8 * 3
     assert datasets.delete_caches() == held

@@ -15,11 +15,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
-from core import imagefolder
-from core.datafiles import data_folder
+from core import decoding, imagecache
+from core.datafiles import data_folder, lock_for, work_folder
 from core.datasets import DataError, num_train_images
+from core.decoding import decode_image
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
-from core.imagefolder import decode_image
+from core.imagefolder import SUFFIXES
 from core.spec import DataSpec
 from tests.archives import cifar_files
 from tests.folders import make_folder
@@ -140,7 +141,7 @@ def test_all_real_images_are_loaded_and_a_second_time_from_the_copy(
     assert [len(part) for part in (first.train, first.val, first.test)] == [45_000, 5_000, 10_000]
     for part, each in ((first.train, 4500), (first.val, 500), (first.test, 1000)):
         assert part.labels.bincount().tolist() == [each] * 10
-    monkeypatch.setattr(imagefolder, "_decode_all", lambda *args: pytest.fail("decoded again"))
+    monkeypatch.setattr(imagecache, "decode_files", lambda *args: pytest.fail("decoded again"))
     assert load_data(spec).fingerprint == first.fingerprint
 
 
@@ -153,7 +154,7 @@ def test_a_folder_is_decoded_once_and_again_where_a_file_changed(
         decoded.append(path)
         return decode_image(path, size)
 
-    monkeypatch.setattr(imagefolder, "decode_image", count)
+    monkeypatch.setattr(decoding, "decode_image", count)
     first = load_data(folder)
     assert len(decoded) == len(set(decoded)) == 34
     assert load_data(folder).fingerprint == first.fingerprint
@@ -188,8 +189,8 @@ def test_a_damaged_image_is_named_and_leaves_nothing_behind(
     folder: DataSpec, monkeypatch: pytest.MonkeyPatch, damage: str, helpers: bool
 ) -> None:
     if helpers:
-        monkeypatch.setattr(imagefolder, "_HELPER_IMAGES", 10)
-        monkeypatch.setattr(imagefolder, "_usable_cores", lambda: 2)
+        monkeypatch.setattr(decoding, "_HELPER_IMAGES", 10)
+        monkeypatch.setattr(decoding, "_usable_cores", lambda: 2)
     broken = Path(folder.folder, "train/dog/003.png")
     whole = broken.read_bytes()
     place = whole.index(b"IDAT") + 6
@@ -205,20 +206,30 @@ def test_a_damaged_image_is_named_and_leaves_nothing_behind(
 def test_helper_processes_decode_the_same_pictures(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = load_data(folder)
     shutil.rmtree(data_folder() / "cache")
-    monkeypatch.setattr(imagefolder, "_HELPER_IMAGES", 10)
-    monkeypatch.setattr(imagefolder, "_usable_cores", lambda: 3)
-    monkeypatch.setattr(imagefolder, "_fill", lambda *args: pytest.fail("decoded in this process"))
+    monkeypatch.setattr(decoding, "_HELPER_IMAGES", 10)
+    monkeypatch.setattr(decoding, "_usable_cores", lambda: 3)
+    monkeypatch.setattr(decoding, "_fill", lambda *args: pytest.fail("decoded in this process"))
     assert load_data(folder).fingerprint == alone.fingerprint
 
 
+def test_what_a_killed_process_left_half_made_is_cleared_and_what_another_makes_is_not(folder: DataSpec) -> None:
+    for key in ("dead", "busy"):
+        (work_folder() / f"{key}.part").mkdir()
+    with lock_for("cache-dead"):
+        pass
+    with lock_for("cache-busy"):
+        load_data(folder)
+    assert [path.name for path in work_folder().glob("*.part")] == ["busy.part"]
+
+
 def test_a_full_disk_is_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagefolder.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 900, 100))
+    monkeypatch.setattr(imagecache.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 900, 100))
     with pytest.raises(DataError, match=r"The decoded images need .* GB in .*; 0\.0 GB are free"):
         load_data(folder)
 
 
 def test_images_that_do_not_fit_into_memory_are_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagefolder, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(imagecache, "_free_memory", lambda: 1000)
     with pytest.raises(DataError, match=r"data\.image_size"):
         load_data(folder)
 
@@ -237,7 +248,7 @@ def save_oddities(root: Path) -> None:
 
 def test_every_kind_of_picture_becomes_rgb_of_the_size_asked_for(tmp_path: Path) -> None:
     save_oddities(tmp_path)
-    assert {path.suffix.lower() for path in tmp_path.iterdir()} <= imagefolder.SUFFIXES
+    assert {path.suffix.lower() for path in tmp_path.iterdir()} <= SUFFIXES
     for path in tmp_path.iterdir():
         pixels = decode_image(path, 16)
         assert pixels.shape == (16, 16, 3)
@@ -271,7 +282,7 @@ def test_the_shorter_side_is_resized_and_the_centre_is_kept(tmp_path: Path, widt
 
 
 def test_a_sample_shows_every_class_and_decodes_only_itself(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagefolder, "_decode_all", lambda *args: pytest.fail("decoded the whole folder"))
+    monkeypatch.setattr(imagecache, "decode_files", lambda *args: pytest.fail("decoded the whole folder"))
     sample = load_sample(folder, 6)
     assert len(sample) == 6
     assert set(sample.labels.tolist()) == {0, 1}

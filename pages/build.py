@@ -69,6 +69,8 @@ def show_section(draft: Draft, section: str, title: str, choices: dict[str, list
     basic = [field.name for field in fields_of(section) if field.basic and field.kind != "layers"]
     with st.container(key=f"grid_{section}"):
         show_fields(draft, section, basic, choices)
+    if section == "data" and draft.folder_note:
+        st.caption(draft.folder_note)
     folded = folded_names(section, basic)
     changed = count_changed(draft, section, folded)
     wrong = any(draft.problems_at(f"{section}.{name}") for name in folded)

@@ -11,7 +11,7 @@ import streamlit as st
 from core.devices import Device, list_devices
 from core.runs import list_runs
 from pages.parts.frame import note_page
-from pages.parts.style import apply_style
+from pages.parts.style import apply_style, follow_theme
 
 STATUS_SECONDS = 3
 PARTS = Path(__file__).parent / "parts"
@@ -33,6 +33,7 @@ def open_build() -> None:
 @st.fragment(run_every=STATUS_SECONDS)
 def show_status() -> None:
     """How many runs train and wait, and whether the devices are busy; renewed by itself."""
+    follow_theme()
     states = [run.state for run in list_runs()]
     running, queued = states.count("running"), states.count("queued")
     st.html(

@@ -17,7 +17,7 @@ PASTED_KEY, UPLOAD_KEY, PROBLEMS_KEY = "build.pasted", "build.upload", "build.im
 
 def show_export(draft: Draft) -> None:
     """The last good spec as a link and as a file."""
-    with st.popover("Share", icon=":material/ios_share:", key="share"):
+    with st.popover("Share", icon=":material/ios_share:", key="share"), st.container(width=380):
         st.html('<p class="lab-title">Link to this spec</p>')
         st.code(link_of(draft.good), language=None, wrap_lines=True, height=96)
         text = draft.good.model_dump_json(indent=2)

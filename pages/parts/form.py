@@ -17,6 +17,8 @@ from pages.parts.style import show_problem
 ODD_FIELDS = {"filter_size", "skip_kernel", "stem_filter"}
 # Counted by the draft, so there is nothing to fill in.
 COUNTED_FIELDS = {"folder_classes"}
+# A label with its unit that is longer than this keeps the unit for the help.
+LONG_LABEL = 22
 # A choice of more letters than this takes two cells of the grid.
 LONG_CHOICE = 15
 # Shares up to here are set with a slider; longer or finer ranges are typed.
@@ -58,7 +60,8 @@ def _as_json(value: Any) -> Any:
 def _show_field(draft: Draft, section: str, field: SpecField, choices: Sequence[str] | None) -> None:
     key = draft.widget_key(f"{section}.{field.name}")
     _seed(key, _shown(field, draft.values[section][field.name]))
-    label = f"{field.label} ({field.unit})" if field.unit else field.label
+    with_unit = f"{field.label} ({field.unit})"
+    label = with_unit if field.unit and len(with_unit) <= LONG_LABEL else field.label
     _make_widget(field, label, key, choices, on_change=_commit, args=(draft, key, section, field))
     for problem in draft.problems_at(f"{section}.{field.name}"):
         show_problem(say(field.label, problem.message))
@@ -67,7 +70,7 @@ def _show_field(draft: Draft, section: str, field: SpecField, choices: Sequence[
 def say(label: str, message: str) -> str:
     """A field's problem as a sentence: Epochs must be at least 1."""
     joint = " " if message.startswith(("must ", "is ", "makes ", "leaves ")) else ": "
-    return f"{label}{joint}{message}."
+    return f"{label}{joint}{message}{'' if message.endswith('?') else '.'}"
 
 
 def name_field(path: str) -> str:
@@ -138,7 +141,8 @@ def _label_choice(value: str) -> str:
 def _help(field: SpecField) -> str:
     if field.kind not in ("int", "float"):
         return field.help
-    return f"{field.help} From {field.low:,g} to {field.high:,g}."
+    low, high = (f"{bound:,}" if field.kind == "int" else f"{bound:g}" for bound in (field.low or 0, field.high or 0))
+    return f"{field.help} From {low} to {high} {field.unit}".rstrip() + "."
 
 
 # Layers ----------------------------------------------------------------------------------------------------------

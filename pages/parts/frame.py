@@ -14,5 +14,5 @@ def note_page(url_path: str) -> None:
 
 
 def was_entered(url_path: str) -> bool:
-    """Whether this page was not the open one in the run before."""
-    return st.session_state.get(BEFORE_KEY) != url_path
+    """Whether this page was not the open one in the run before; a page without the frame never is."""
+    return OPEN_KEY in st.session_state and st.session_state.get(BEFORE_KEY) != url_path

@@ -37,10 +37,8 @@ def round_up(value: float) -> float:
 
 
 def ticks_of(last: float, most: int = 6) -> list[float]:
-    """Round numbers from 0 to `last`, at most `most` of them beside 0."""
-    step = round_up(last / most)
-    if step * most < last or step >= 1:
-        step = max(1.0, float(math.ceil(step)))
+    """Round numbers of epochs from 0 to `last`, at most `most` of them beside 0."""
+    step = max(1.0, float(math.ceil(round_up(last / most))))
     return [place * step for place in range(int(last / step + 1e-9) + 1)]
 
 
@@ -60,7 +58,7 @@ def _epoch_axis(last: float) -> list[str]:
         x = LEFT + (RIGHT - LEFT) * tick / last
         # The last label carries the unit and must stay inside.
         near_end = x > RIGHT - 30
-        text = f"{tick:g} epochs" if tick == ticks[-1] else f"{tick:g}"
+        text = f"{tick:g} {'epoch' if tick == 1 else 'epochs'}" if tick == ticks[-1] else f"{tick:g}"
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{BOTTOM}" y2="{BOTTOM + 3}" stroke="var(--lab-faint)" />')
         parts.append(_label(RIGHT if near_end else x, BOTTOM + 16, text, "end" if near_end else "middle"))
     return parts

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 import streamlit as st
-from core.assistant import call
 
+from core.assistant import call
 from core.datasets import DataError, is_ready
 from core.spec import RunSpec
 

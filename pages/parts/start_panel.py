@@ -8,7 +8,7 @@ import time
 import streamlit as st
 
 from core.datasets import DatasetStatus, is_ready, list_datasets, read_download, start_download
-from core.launcher import start_run, start_seeds
+from core.launcher import LauncherError, start_run, start_seeds
 from pages.parts.draft import Draft
 from pages.parts.form import name_field
 from pages.parts.style import format_bytes, show_problem
@@ -57,7 +57,13 @@ def show_start(draft: Draft) -> None:
         names = ", ".join(dict.fromkeys(name_field(problem.path) for problem in draft.problems))
         show_problem(f"Mend this before it can start: {names}.")
     if pressed and not blocked:
-        run_id = start_run(draft.good, name=name.strip(), tags=read_tags(tags), click_key=st.session_state[CLICK_KEY])
+        try:
+            run_id = start_run(
+                draft.good, name=name.strip(), tags=read_tags(tags), click_key=st.session_state[CLICK_KEY]
+            )
+        except (LauncherError, OSError) as error:
+            show_problem(f"The run could not be started: {error}")
+            return
         st.session_state[STARTED_KEY] = (run_id, time.monotonic())
         st.switch_page("run.py", query_params={"id": run_id})
 
@@ -81,9 +87,12 @@ def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
             args=(draft,),
         )
     if pressed and not blocked:
-        start_seeds(
-            draft.good, count, name=name.strip(), tags=read_tags(tags), click_key=st.session_state[CLICK_KEY] + "-seeds"
-        )
+        key = st.session_state[CLICK_KEY] + "-seeds"
+        try:
+            start_seeds(draft.good, count, name=name.strip(), tags=read_tags(tags), click_key=key)
+        except (LauncherError, OSError) as error:
+            show_problem(f"The runs could not be started: {error}")
+            return
         st.switch_page("runs.py")
 
 

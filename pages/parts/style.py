@@ -142,9 +142,13 @@ CSS = """
 .stApp h1, .stApp h2, .stApp h3 { letter-spacing: -0.01em; padding: 0; }
 .stApp [data-testid="stHeaderActionElements"] { display: none; }
 .stApp [data-testid="stWidgetLabel"] p { font-size: 0.857rem; color: var(--lab-muted); }
+[class*="st-key-grid_"] [data-testid="stWidgetLabel"] p { white-space: nowrap; overflow: hidden;
+  text-overflow: ellipsis; }
 .stApp input, .stApp table, .stApp .lab-num { font-variant-numeric: tabular-nums; }
 /* Rerunning must not make the page pulse: what is shown stays shown until it is replaced. */
 .stApp [data-stale="true"] { opacity: 1; transition: none; }
+/* Its "Stop" ends a run of the page's script, which nobody means who reads Stop here. */
+.stApp [data-testid="stStatusWidget"] { display: none; }
 
 .lab-muted { color: var(--lab-muted); }
 .lab-faint { color: var(--lab-faint); }
@@ -239,6 +243,12 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
 def apply_style() -> None:
     """Puts the shared style sheet on the page; the frame does it once a run of the script."""
     st.html(f"<style>{CSS}</style>")
+
+
+def follow_theme() -> None:
+    """Tells popovers and dialogs, which stand outside the app's root, whether the theme is light or dark."""
+    scheme = "dark" if st.context.theme.type == "dark" else "light"
+    st.html(f"<style>:root {{ color-scheme: {scheme}; }}</style>")
 
 
 def show_svg(svg: str) -> None:

@@ -1,0 +1,138 @@
+"""The frame: every page is framed and at its own address, failures are calm, and the page process stays small."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.devices import Device
+from pages.parts import style
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_frame() -> AppTest:
+    return AppTest.from_file(str(ROOT / "pages" / "main.py"), default_timeout=30).run()
+
+
+def test_the_frame_counts_runs_and_tells_the_device() -> None:
+    page = run_frame()
+    assert not page.exception
+    status = "".join(element.proto.body for element in page.get("html"))
+    assert "<b>0</b> running" in status
+    assert "<b>0</b> queued" in status
+    assert "free" in status
+
+
+def test_devices_are_told_in_a_few_words() -> None:
+    from pages.main import describe_devices
+
+    def device(name: str, busy: bool) -> Device:
+        return Device(name, name, None, None, None, 1, ("run",) if busy else ())
+
+    assert "CPU free" in describe_devices([device("cpu", False)])
+    assert "GPU busy" in describe_devices([device("cuda:0", True), device("cpu", False)])
+    two = [device("cuda:0", True), device("cuda:1", False), device("cpu", False)]
+    assert "1 of 2 GPUs busy" in describe_devices(two)
+
+
+def test_a_failure_shows_a_sentence_whose_id_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        from pages.parts.failure import show_failure
+
+        assert show_failure(RuntimeError("the secret cause"))
+
+    with caplog.at_level(logging.ERROR):
+        page = AppTest.from_function(fail).run()
+    sentence = page.error[0].value
+    failure_id = sentence.rsplit("**", 2)[1]
+    assert "secret cause" not in sentence
+    assert any(failure_id in record.getMessage() and record.exc_info for record in caplog.records)
+
+
+def test_plotly_is_served_from_its_package_and_may_be_kept() -> None:
+    import app
+
+    response = asyncio.run(app.serve_plotly(request()))
+    assert Path(str(response.path)).stat().st_size > 1_000_000
+    assert "immutable" in response.headers["cache-control"]
+    assert style.PLOTLY_PATH.endswith(".min.js")
+    assert {route.path for route in app.app._user_routes} == {style.PLOTLY_PATH, "/lab/health"}
+
+
+def test_health_answers_without_a_page() -> None:
+    import app
+
+    assert asyncio.run(app.tell_health(request())).body == b'{"status":"ok"}'
+
+
+def request() -> Any:
+    return SimpleNamespace()
+
+
+def test_no_page_brings_torch_into_the_server(tmp_path: Path) -> None:
+    """In a process of its own: this one may have torch from other tests."""
+    script = """
+import sys
+from streamlit.testing.v1 import AppTest
+for name in ("main", "build", "runs", "run", "lab"):
+    page = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
+    assert not page.exception, page.exception
+loaded = [name for name in ("torch", "torchvision", "scipy", "sklearn") if name in sys.modules]
+assert not loaded, loaded
+"""
+    env = {"PATH": "/usr/bin:/bin", "RESNET_LAB_RUNS": str(tmp_path / "runs"), "RESNET_LAB_DATA": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0, "0"),
+        (1234, "1,234"),
+        (78_714, "78.7 k"),
+        (999_950, "1.00 M"),
+        (2_648_858, "2.65 M"),
+        (4.2e9, "4.20 G"),
+    ],
+)
+def test_counts_have_three_digits_that_matter(value: float | None, text: str) -> None:
+    assert style.format_count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (3.14, "3.1 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 05 min"),
+        (273_600, "3 d 4 h"),
+    ],
+)
+def test_durations_read_as_people_say_them(seconds: float | None, text: str) -> None:
+    assert style.format_seconds(seconds) == text
+
+
+def test_sizes_shares_and_ages() -> None:
+    assert style.format_bytes(170_498_071) == "170 MB"
+    assert style.format_percent(0.84098) == "84.10 %"
+    assert style.format_percent(float("nan")) == "–"
+    assert [style.format_ago(0, now) for now in (3, 300, 7200, 90_000, 5 * 86_400)] == [
+        "just now",
+        "5 min ago",
+        "2 h ago",
+        "yesterday",
+        "5 d ago",
+    ]

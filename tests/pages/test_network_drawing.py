@@ -1,0 +1,86 @@
+"""The drawings: well formed whatever the network, and true to its map sizes, channels and rates."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from hypothesis import given, settings
+
+from core.cost import cost_of
+from core.parse import parse_spec
+from core.presets import PRESETS
+from core.spec import RunSpec, map_sizes
+from pages.parts import network_drawing, rate_drawing
+from pages.parts.network_drawing import draw_network, stages_of
+from pages.parts.rate_drawing import draw_rate, round_up, ticks_of
+from tests.specs import specs as any_specs
+
+
+def words(svg: str) -> list[str]:
+    return [element.text or "" for element in ElementTree.fromstring(svg).iter("text")]
+
+
+def test_every_stage_shows_its_channels_and_map() -> None:
+    spec = PRESETS["report"].spec
+    shown = words(draw_network(spec, cost_of(spec)))
+    for text in ("3", "16", "32", "128", "256", "10", "32×32", "16×16", "8×8", "2×2", "layer 3", "×2"):
+        assert text in shown
+
+
+@given(any_specs())
+@settings(max_examples=60, deadline=None)
+def test_any_network_is_drawn_inside_its_frame(spec: RunSpec) -> None:
+    cost = cost_of(spec)
+    root = ElementTree.fromstring(draw_network(spec, cost))
+    for box in root.iter("rect"):
+        assert float(box.attrib["width"]) > 0
+        assert 0 <= float(box.attrib["x"]) <= network_drawing.WIDTH - float(box.attrib["width"])
+        assert 0 <= float(box.attrib["y"]) <= network_drawing.GROUND
+    stages = stages_of(spec, cost)
+    assert [stage.map_size for stage in stages[1:-2]] == map_sizes(spec.model, spec.data.image_size)
+
+
+def test_many_blocks_are_drawn_as_a_few_and_counted() -> None:
+    spec = PRESETS["resnet56"].spec
+    svg = draw_network(spec, cost_of(spec))
+    assert words(svg).count("×9") == 3
+    assert len(list(ElementTree.fromstring(svg).iter("rect"))) == 3 * network_drawing.MAX_BLOCKS_DRAWN + 4
+
+
+def test_twelve_layers_have_short_names() -> None:
+    layers = [{"channels": 8, "blocks": 1, "stride": 1}] * 12
+    spec = parse_spec({"model": {"layers": layers}})
+    assert "L12" in words(draw_network(spec, cost_of(spec)))
+
+
+def test_colours_come_from_the_theme() -> None:
+    spec = PRESETS["report"].spec
+    assert "#" not in draw_network(spec, cost_of(spec))
+    assert "#" not in draw_rate([0.0, 1.0], [0.1, 0.0], 1)
+
+
+def test_the_rate_drawing_says_its_range_and_reaches_the_last_epoch() -> None:
+    svg = draw_rate([0.0, 5.0, 9.9], [0.0, 0.1, 0.05], 10)
+    assert "10 epochs" in words(svg)
+    assert "at most 0.1" in svg
+    points = next(iter(ElementTree.fromstring(svg).iter("polyline"))).attrib["points"].split()
+    x, y = map(float, points[1].split(","))
+    assert x == pytest.approx((rate_drawing.LEFT + rate_drawing.RIGHT) / 2)
+    assert y == pytest.approx(rate_drawing.TOP, abs=0.1)
+
+
+@pytest.mark.parametrize("last", [1, 2, 6, 7, 20, 182, 200, 9999])
+def test_ticks_are_whole_epochs_within_the_training(last: int) -> None:
+    ticks = ticks_of(last)
+    assert ticks[0] == 0
+    assert 2 <= len(ticks) <= 7
+    assert ticks[-1] <= last
+    assert all(tick == int(tick) for tick in ticks)
+
+
+@pytest.mark.parametrize(("value", "top"), [(0.00037, 0.0004), (0.1, 0.1), (0.2, 0.2), (1.2, 1.5), (9.1, 10)])
+def test_axes_end_at_round_numbers(value: float, top: float) -> None:
+    assert round_up(value) == pytest.approx(top)
+
+
+def test_a_constant_rate_and_one_epoch_are_drawn() -> None:
+    assert "1 epoch" in words(draw_rate([0.0, 1.0], [0.1, 0.1], 1))

@@ -60,10 +60,9 @@ def delete_caches() -> int:
 
 
 def _cache_key(listing: FolderListing, size: int) -> str:
-    digest = hashlib.sha256(json.dumps([DECODER_VERSION, str(listing.root), size, listing.test is not None]).encode())
-    for file in listing.files:
-        digest.update(os.fsencode(f"{file.path}\0{file.label}\0{file.size}\0{file.mtime_ns}\n"))
-    return digest.hexdigest()[:32]
+    about = [DECODER_VERSION, str(listing.root), size, listing.test is not None]
+    lines = [f"{file.path}\0{file.label}\0{file.size}\0{file.mtime_ns}" for file in listing.files]
+    return hashlib.sha256(os.fsencode("\n".join([json.dumps(about), *lines]))).hexdigest()[:32]
 
 
 def _read_cache(folder: Path) -> tuple[Pixels, str] | None:

@@ -129,16 +129,14 @@ def _read_classes(root: Path, folders: dict[str, int]) -> dict[str, dict[str, li
 
 def _read_part(folder: Path, folders: dict[str, int]) -> dict[str, list[os.DirEntry[str]]]:
     classes = sorted((entry for entry in _scan(folder, folders) if entry.is_dir()), key=lambda entry: entry.name)
-    return {
-        entry.name: sorted(_walk(entry.path, folders), key=lambda image: os.fsencode(image.path)) for entry in classes
-    }
+    return {entry.name: sorted(_walk(entry.path, folders), key=lambda image: image.path) for entry in classes}
 
 
 def _walk(folder: str, folders: dict[str, int]) -> Iterator[os.DirEntry[str]]:
     for entry in _scan(folder, folders):
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path, folders)
-        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+        elif entry.name[entry.name.rfind(".") :].lower() in SUFFIXES:
             yield entry
 
 

@@ -154,8 +154,8 @@ def _head(model: ModelSpec, size: int, num_classes: int) -> _Part:
     if model.pool_kind == "max":
         part += _Part(kept=2 * features)  # where each maximum stood, in 8 bytes
     if model.pool_kind == "gem":
-        # The exponent; the map after its lower bound and after the power; the means before and after the root.
-        part += _Part(1, 0, 2 * channels * size**2 + 2 * features)
+        # The exponent; the map after its lower bound and after the power; the means before the root.
+        part += _Part(1, 0, 2 * channels * size**2 + features)
     return part
 
 
@@ -239,35 +239,37 @@ def fit_to_budget(spec: RunSpec, budget: int = DEFAULT_BUDGET) -> RunSpec:
     one step each, so the proportions stay. Raises SpecError where one channel everywhere is already too much.
     """
     budget = min(budget, MAX_PARAMETERS)
-    wanted = _channels(spec.model)
+    wanted = [spec.model.stem_channels, *(layer.channels for layer in spec.model.layers)]
 
-    def fits(channels: list[int]) -> bool:
-        return cost_of(_with_channels(spec, channels)).parameters <= budget
+    def count(channels: list[int]) -> int:
+        return cost_of(_with_channels(spec, channels)).parameters
 
-    least = [1] * len(wanted)
-    if not fits(least):
-        count = cost_of(_with_channels(spec, least)).parameters
-        message = f"even with one channel everywhere there are {count:,} parameters; the budget is {budget:,}"
+    least = count([1] * len(wanted))
+    if least > budget:
+        message = f"even with one channel everywhere there are {least:,} parameters; the budget is {budget:,}"
         raise SpecError([FieldProblem("model.layers", message, missing=True)])
     widest = MAX_CHANNELS / max(wanted)
-    if fits(_scaled(wanted, widest)):
+    if count(_scaled(wanted, widest)) <= budget:
         return _with_channels(spec, _scaled(wanted, widest))
-    channels = _fill(wanted, _scale_to_fit(wanted, widest, fits), fits)
-    return _with_channels(spec, channels)
+    return _with_channels(spec, _fill(wanted, _scale_to_fit(wanted, widest, count, budget), count, budget))
 
 
-def _scale_to_fit(wanted: list[int], high: float, fits: Callable[[list[int]], bool]) -> list[int]:
-    """The channels times the largest factor below `high` that fits, by bisection."""
+def _scale_to_fit(wanted: list[int], high: float, count: Callable[[list[int]], int], budget: int) -> list[int]:
+    """The channels times the largest factor below `high` that fits, by bisection.
+
+    A wider network has more parameters, but for one case: where rounding makes two neighbours equally wide, the
+    convolution between them on the skip connection falls away. Then a factor beyond the one found may fit as well.
+    """
     low = 0.0
     # Two factors that round to the same channels need no finer answer.
     while high - low > 1e-9 * high and _scaled(wanted, low) != _scaled(wanted, high):
         middle = (low + high) / 2
-        low, high = (middle, high) if fits(_scaled(wanted, middle)) else (low, middle)
+        low, high = (middle, high) if count(_scaled(wanted, middle)) <= budget else (low, middle)
     return _scaled(wanted, low)
 
 
-def _fill(wanted: list[int], channels: list[int], fits: Callable[[list[int]], bool]) -> list[int]:
-    """Widens single widths by one step each, the widest first, where that still fits.
+def _fill(wanted: list[int], channels: list[int], count: Callable[[list[int]], int], budget: int) -> list[int]:
+    """Widens single widths by one step each, the widest first, where that comes closer to the budget.
 
     Parts that shared a width go on sharing it: between them the skip connection is the identity.
     """
@@ -276,7 +278,7 @@ def _fill(wanted: list[int], channels: list[int], fits: Callable[[list[int]], bo
             min(MAX_CHANNELS, _next_width(now)) if first == width else now
             for first, now in zip(wanted, channels, strict=True)
         ]
-        if fits(wider):
+        if count(channels) < count(wider) <= budget:
             channels = wider
     return channels
 
@@ -292,11 +294,6 @@ def _round_width(width: float) -> int:
 
 def _next_width(width: int) -> int:
     return width + 8 if width >= 16 else width + 1
-
-
-def _channels(model: ModelSpec) -> list[int]:
-    """Every width that a budget may change: the stem's, then one a layer."""
-    return [model.stem_channels, *(layer.channels for layer in model.layers)]
 
 
 def _with_channels(spec: RunSpec, channels: list[int]) -> RunSpec:

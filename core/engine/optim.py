@@ -46,9 +46,9 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
             group["lr"] = rate
 
 
-def restore_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Loads the moments alone: the groups' settings come from the spec, whatever device the state was saved on."""
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state["state"]})
+def restore_moments(optimizer: Optimizer, moments: dict[int, Any]) -> None:
+    """Loads what `optimizer.state_dict()["state"]` held; the groups' settings come from the spec and the schedule."""
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
 
 
 def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:

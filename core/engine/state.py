@@ -19,7 +19,7 @@ from core.engine.device import pick_threads
 from core.engine.evaluate import Scores
 from core.engine.events import Metrics
 from core.engine.model import build_model
-from core.engine.optim import build_average, build_optimizer, restore_optimizer
+from core.engine.optim import build_average, build_optimizer, restore_moments
 from core.schedule import Plateau
 from core.spec import RunSpec
 
@@ -41,11 +41,12 @@ def shuffle(count: int, seed: int, epoch: int) -> Tensor:
 
 def seed_batch(generator: torch.Generator, seed: int, epoch: int, batch: int) -> torch.Generator:
     """Seeds `generator`, for the augmentation, and torch's own on its device, for dropout and stochastic depth."""
-    torch.default_generator.manual_seed(seed_of(DROPOUT, seed, epoch, batch))
-    if generator.device.type == "cuda":
-        torch.cuda.manual_seed(seed_of(DROPOUT, seed, epoch, batch))
-    elif generator.device.type == "mps":
-        torch.mps.manual_seed(seed_of(DROPOUT, seed, epoch, batch))
+    device, dropout = generator.device, seed_of(DROPOUT, seed, epoch, batch)
+    torch.default_generator.manual_seed(dropout)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(dropout)
+    elif device.type == "mps":
+        torch.mps.manual_seed(dropout)
     return generator.manual_seed(seed_of(AUGMENTATION, seed, epoch, batch))
 
 
@@ -146,7 +147,7 @@ class TrainState:
             "fingerprint": self.fingerprint,
             "threads": torch.get_num_threads(),
             "model": to_cpu(self.model.state_dict()),
-            "optimizer": to_cpu(self.optimizer.state_dict()),
+            "optimizer": to_cpu(self.optimizer.state_dict()["state"]),
             "ema": None if average is None else to_cpu(average.state_dict()),
             "plateau": self.plateau.state_dict(),
             "totals": to_cpu(self.totals),
@@ -163,7 +164,7 @@ class TrainState:
         if RunSpec.model_validate_json(saved["spec"]) != self.spec:
             raise CheckpointError("This checkpoint was written by a run with another specification.")
         self.model.load_state_dict(saved["model"])
-        restore_optimizer(self.optimizer, saved["optimizer"])
+        restore_moments(self.optimizer, saved["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(saved["ema"])
         self.plateau.load_state_dict(saved["plateau"])

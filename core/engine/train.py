@@ -244,10 +244,13 @@ def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:
 
 @contextmanager
 def _keep_settings(device: torch.device) -> Iterator[None]:
-    """Gives torch's random state and number of threads back to the caller as they were."""
-    threads = torch.get_num_threads()
+    """Gives torch's random state and settings back to the caller as they were."""
+    threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
+            # All batches but the last have one shape: cuDNN's search for the fastest algorithm pays.
+            torch.backends.cudnn.benchmark = True
             yield
         finally:
+            torch.backends.cudnn.benchmark = benchmark
             torch.set_num_threads(threads)

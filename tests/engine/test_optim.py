@@ -12,7 +12,7 @@ from core.engine.optim import (
     build_average,
     build_optimizer,
     group_parameters,
-    restore_optimizer,
+    restore_moments,
     set_learning_rate,
 )
 from core.spec import TrainSpec
@@ -92,7 +92,7 @@ def test_a_restored_optimizer_goes_on_as_if_it_had_never_stopped(optimizer):
 
     resumed = copy.deepcopy(straight)
     second = build_optimizer(train, resumed)
-    restore_optimizer(second, copy.deepcopy(first.state_dict()))
+    restore_moments(second, copy.deepcopy(first.state_dict()["state"]))
     for model, built in ((straight, first), (resumed, second)):
         set_learning_rate(built, 0.01)
         give_gradients(model, 2)
@@ -101,9 +101,9 @@ def test_a_restored_optimizer_goes_on_as_if_it_had_never_stopped(optimizer):
 
 
 def test_restoring_keeps_the_specs_weight_decay_and_the_rate_in_use():
-    saved = build_optimizer(TrainSpec(weight_decay=0.1), make_model()).state_dict()
+    saved = build_optimizer(TrainSpec(weight_decay=0.1), make_model()).state_dict()["state"]
     built = build_optimizer(TrainSpec(weight_decay=0.3), make_model())
-    restore_optimizer(built, saved)
+    restore_moments(built, saved)
     assert built.param_groups[0]["weight_decay"] == 0.3
 
 

@@ -1,0 +1,531 @@
+"""Training follows its spec, tells the truth, and any stop and resume leaves its result unchanged, bit for bit."""
+
+import copy
+import itertools
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import Phase, example, given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from core.engine import checkpoint
+from core.engine import train as train_module
+from core.engine.checkpoint import CheckpointError
+from core.engine.events import EpochEnd, Finished, Progress, Started, Stopped, TrainingError
+from core.engine.model import build_model
+from core.engine.state import WEIGHTS, seed_of, shuffle
+from core.engine.train import split_batches, train
+from core.schedule import LearningRate, updates_per_epoch
+from tests.engine.toy import NUM_CLASSES, SIZE, make_data, make_spec, run
+
+CLOCK = {"seconds", "images_per_second", "train_seconds"}
+ENOUGH = 10_000  # more questions than any toy training asks
+
+
+def without_clock(metrics):
+    return {name: value for name, value in metrics.items() if name not in CLOCK}
+
+
+def train_with_stops(spec, data, stops, keep=copy.deepcopy) -> dict[str, Any]:
+    """Trains, stopping each time after so many questions of `should_stop`, resumes from what `keep` makes of the state.
+
+    Returns all that a run leaves behind, but the clock.
+    """
+    state, ends = None, []
+    for patience in [*stops, ENOUGH]:
+        asked = itertools.count(1)
+        for event in train(spec, data, resume=state, should_stop=lambda a=asked, p=patience: next(a) >= p):
+            match event:
+                case EpochEnd():
+                    ends.append(event)
+                case Stopped():
+                    state = keep(event.state)
+                case Finished():
+                    return {
+                        "epochs": [without_clock(end.metrics) for end in ends],
+                        "is_best": [end.is_best for end in ends],
+                        "val_logits": [end.val_logits for end in ends],
+                        "final": without_clock(event.metrics),
+                        "reason": event.reason,
+                        "predictions": event.predictions,
+                        "state": {k: v for k, v in ends[-1].state.items() if k not in ("seconds", "epoch_seconds")},
+                    }
+    raise AssertionError("did not finish")
+
+
+def differences(one, other, path="") -> list[str]:
+    """Where two nested results are not equal to the last bit; epochs' clocks apart."""
+    if isinstance(one, dict):
+        if one.keys() != other.keys():
+            return [path]
+        return [d for key in one if key not in CLOCK for d in differences(one[key], other[key], f"{path}/{key}")]
+    if isinstance(one, list):
+        if len(one) != len(other):
+            return [path]
+        return [d for i, (a, b) in enumerate(zip(one, other, strict=True)) for d in differences(a, b, f"{path}/{i}")]
+    if isinstance(one, torch.Tensor):
+        return [] if torch.equal(one, other) else [path]
+    if isinstance(one, np.ndarray):
+        return [] if np.array_equal(one, other) else [path]
+    return [] if one == other else [path]
+
+
+# --- the method ---------------------------------------------------------------------------------------------------
+
+
+def train_plainly(spec, data):
+    """The loop of every tutorial, on the same weights and the same order of images: weights, and losses by epoch."""
+    torch.manual_seed(seed_of(WEIGHTS, spec.train.seed))
+    model = build_model(spec.model, NUM_CLASSES, SIZE).train()
+    train_spec = spec.train
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=1.0, momentum=train_spec.momentum, nesterov=True, weight_decay=train_spec.weight_decay
+    )
+    rate = LearningRate(train_spec, updates_per_epoch(train_spec, len(data.train)))
+    average, losses, step = None, [], 0
+    for epoch in range(train_spec.epochs):
+        batches = shuffle(len(data.train), train_spec.seed, epoch).split(train_spec.batch_size)
+        epoch_losses = []
+        for first in range(0, len(batches), train_spec.accumulation):
+            group = batches[first : first + train_spec.accumulation]
+            optimizer.zero_grad()
+            for batch in group:
+                inputs = (data.train.images[batch] / 255 - 0.5) / 0.25
+                loss = F.cross_entropy(
+                    model(inputs), data.train.labels[batch], label_smoothing=train_spec.label_smoothing, reduction="sum"
+                )
+                (loss / sum(len(other) for other in group)).backward()
+                epoch_losses.append(loss.item())
+            if train_spec.clip_norm:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), train_spec.clip_norm)
+            optimizer.param_groups[0]["lr"] = rate.at(step)
+            optimizer.step()
+            step += 1
+            now = {name: value.clone() for name, value in model.state_dict().items()}
+            decay = train_spec.ema_decay if average else 0.0
+            average = {k: (decay * average[k] if average else 0) + (1 - decay) * v for k, v in now.items()}
+        losses.append(sum(epoch_losses) / len(data.train))
+    return average, losses
+
+
+@pytest.mark.parametrize(
+    "settings_",
+    [
+        {},
+        {"accumulation": 3},
+        {"label_smoothing": 0.2},
+        {"clip_norm": 0.5},
+        {"ema_decay": 0.7},
+        {"schedule": "onecycle", "warmup_epochs": 1.0},
+    ],
+    ids=str,
+)
+def test_training_equals_a_plain_loop(settings_):
+    spec = make_spec(
+        optimizer="sgd", learning_rate=0.05, weight_decay=1e-3, decay_norms_biases=True, epochs=3, **settings_
+    )
+    data = make_data()
+    weights, losses = train_plainly(spec, data)
+    epochs, _ = run(spec, data)
+    assert [end.metrics["train/loss"] for end in epochs] == pytest.approx(losses, rel=1e-4)
+    found = checkpoint.weights_of(epochs[-1].state)
+    for name, value in weights.items():
+        if value.is_floating_point() and "num_batches" not in name:
+            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_training_learns():
+    epochs, _ = run(make_spec(epochs=6, learning_rate=0.02), make_data(num_train=300, num_val=100))
+    assert epochs[-1].metrics["val/loss"] < epochs[0].metrics["val/loss"]
+    assert epochs[-1].metrics["train/accuracy"] > 0.3
+
+
+def test_the_rate_shown_is_the_rate_of_the_epochs_last_update():
+    spec = make_spec(epochs=3, learning_rate=0.5, optimizer="sgd", schedule="linear")
+    epochs, _ = run(spec, make_data())
+    rate = LearningRate(spec.train, 5)
+    assert [end.metrics["learning_rate"] for end in epochs] == [rate.at(step) for step in (4, 9, 14)]
+    assert [end.metrics["step"] for end in epochs] == [5, 10, 15]
+
+
+def test_a_plateau_lowers_the_rate():
+    spec = make_spec(epochs=6, schedule="plateau", plateau_patience=1, learning_rate=0.5, decay_factor=0.1)
+    epochs, _ = run(spec, make_data())
+    lowest, reductions, expected = float("inf"), 0, []
+    for end in epochs:
+        expected.append(0.5 * 0.1**reductions)
+        reductions += end.metrics["val/loss"] >= lowest
+        lowest = min(lowest, end.metrics["val/loss"])
+    assert reductions > 0
+    assert [end.metrics["learning_rate"] for end in epochs] == pytest.approx(expected)
+
+
+def test_the_seed_decides_weights_order_and_augmentation():
+    data, augment = make_data(), {"crop_padding": 2, "flip": True}
+    first, again, other = (
+        train_with_stops(make_spec(augment=augment, seed=seed, model={"dropout": 0.3}), data, []) for seed in (1, 1, 2)
+    )
+    assert differences(first, again) == []
+    assert differences(first["state"]["model"], other["state"]["model"])
+
+
+def test_epochs_differ_in_order():
+    assert not torch.equal(shuffle(50, 0, 0), shuffle(50, 0, 1))
+    assert sorted(shuffle(50, 3, 4).tolist()) == list(range(50))
+
+
+@given(count=st.integers(1, 500), batch_size=st.integers(1, 600))
+def test_batches_hold_every_image_once_and_are_as_many_as_the_schedule_counts(count, batch_size):
+    batches = split_batches(count, batch_size)
+    assert [place for start, stop in batches for place in range(start, stop)] == list(range(count))
+    assert len(batches) == updates_per_epoch(make_spec(batch_size=batch_size).train, count)
+    assert all(0 < stop - start <= batch_size for start, stop in batches)
+    if batch_size > 2 and count > 1:
+        assert all(stop - start > 1 for start, stop in batches)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_precision_that_is_told_is_the_one_computed_in(precision, monkeypatch):
+    seen, build = [], train_module.TrainState
+
+    def watch(*args):
+        state = build(*args)
+        state.model.stem.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+        return state
+
+    monkeypatch.setattr(train_module, "TrainState", watch)
+    events = list(train(make_spec(precision=precision), make_data()))
+    assert events[0].precision == precision
+    assert set(seen) == {getattr(torch, precision)}
+
+
+# --- events -------------------------------------------------------------------------------------------------------
+
+
+def test_events_come_in_order_and_count_the_epochs():
+    spec, data = make_spec(epochs=3), make_data()
+    events = [event for event in train(spec, data) if not isinstance(event, Progress)]
+    assert [type(event) for event in events] == [Started, EpochEnd, EpochEnd, EpochEnd, Finished]
+    assert [event.epoch for event in events[1:4]] == [1, 2, 3]
+    model = build_model(spec.model, NUM_CLASSES, SIZE)
+    assert events[0].parameters == sum(parameter.numel() for parameter in model.parameters())
+    assert events[0].updates_per_epoch == 5
+
+
+def test_figures_of_an_epoch_are_those_of_its_logits():
+    data = make_data()
+    epochs, _ = run(make_spec(), data)
+    for end in epochs:
+        logits = torch.from_numpy(end.val_logits).float()
+        assert end.metrics["val/accuracy"] == (logits.argmax(1) == data.val.labels).double().mean().item()
+        assert end.metrics["val/loss"] == pytest.approx(F.cross_entropy(logits, data.val.labels).item(), rel=1e-3)
+
+
+def test_the_best_epoch_is_the_most_accurate_on_validation_and_among_equals_the_one_of_lower_loss():
+    epochs, finished = run(make_spec(epochs=8, learning_rate=0.03), make_data())
+    rank = [(end.metrics["val/accuracy"], -end.metrics["val/loss"]) for end in epochs]
+    assert finished.metrics["best/epoch"] == rank.index(max(rank)) + 1
+    assert [end.is_best for end in epochs] == [value > max(rank[:i], default=(-1, 0)) for i, value in enumerate(rank)]
+    best = epochs[int(finished.metrics["best/epoch"]) - 1]
+    assert finished.metrics["best/val_accuracy"] == best.metrics["val/accuracy"]
+    assert np.array_equal(finished.predictions["val_best"], best.val_logits)
+
+
+def test_the_test_images_are_scored_once_by_the_last_and_the_best_weights():
+    data = make_data()
+    epochs, finished = run(make_spec(epochs=4, learning_rate=0.03), data)
+    for which, name in (("last", "test/accuracy"), ("best", "test/accuracy_best")):
+        model = build_model(make_spec().model, NUM_CLASSES, SIZE).eval()
+        model.load_state_dict(checkpoint.weights_of(epochs[-1].state, which))
+        with torch.no_grad():
+            logits = model((data.test.images / 255 - 0.5) / 0.25)
+        np.testing.assert_allclose(finished.predictions[f"test_{which}"], logits.numpy(), rtol=1e-2, atol=1e-3)
+        predicted = finished.predictions[f"test_{which}"].argmax(1)
+        assert finished.metrics[name] == (predicted == data.test.labels.numpy()).mean()
+
+
+def test_early_stopping_ends_after_so_many_epochs_without_a_lower_validation_loss():
+    epochs, finished = run(make_spec(epochs=50, learning_rate=0.5, early_stop_patience=2), make_data())
+    losses = [end.metrics["val/loss"] for end in epochs]
+    assert finished.reason == "early_stopping"
+    assert len(losses) < 50
+    assert min(losses) == losses[-3]
+    assert min(losses[:-1]) == losses[-3]
+
+
+def test_progress_comes_at_most_twice_a_second(monkeypatch):
+    clock = itertools.count(0.0, 0.04)
+    told = []
+    monkeypatch.setattr(train_module.time, "monotonic", lambda: next(clock))
+    for event in train(make_spec(epochs=3, batch_size=2), make_data()):
+        if isinstance(event, Progress):
+            told.append(train_module.time.monotonic())
+    assert len(told) > 3
+    assert min(np.diff(told)) >= 0.5
+
+
+def test_progress_goes_through_all_phases_and_its_loss_becomes_the_epochs(monkeypatch):
+    monkeypatch.setattr(train_module, "PROGRESS_SECONDS", 0.0)
+    events = list(train(make_spec(epochs=1), make_data()))
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert [event.phase for event in progress] == ["train"] * 5 + ["validate"] + ["test"] * 2 + ["validate"]
+    assert [(event.step, event.steps) for event in progress[:5]] == [(step, 5) for step in range(1, 6)]
+    assert all(event.epoch == 1 for event in progress)
+    end = next(event for event in events if isinstance(event, EpochEnd))
+    assert progress[4].loss == pytest.approx(end.metrics["train/loss"])
+
+
+def test_the_callers_random_numbers_and_threads_stay_as_they_were():
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    threads = torch.get_num_threads()
+    run(make_spec(model={"dropout": 0.5}), make_data())
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+
+
+# --- stop and resume ----------------------------------------------------------------------------------------------
+
+SPECS = st.fixed_dictionaries(
+    {
+        "optimizer": st.sampled_from(["sgd", "adam", "adamw"]),
+        "schedule": st.sampled_from(["cosine", "onecycle", "step", "plateau", "linear", "constant"]),
+        "plateau_patience": st.just(1),
+        "learning_rate": st.sampled_from([0.003, 0.3]),
+        "warmup_epochs": st.sampled_from([0.0, 1.0]),
+        "ema_decay": st.sampled_from([0.0, 0.8]),
+        "accumulation": st.integers(1, 3),
+        "clip_norm": st.sampled_from([0.0, 1.0]),
+        "label_smoothing": st.sampled_from([0.0, 0.1]),
+        "early_stop_patience": st.sampled_from([0, 1]),
+        "precision": st.sampled_from(["float32", "bfloat16"]),
+        "epochs": st.just(3),
+        "seed": st.integers(0, 3),
+    }
+)
+MODELS = st.fixed_dictionaries(
+    {"dropout": st.sampled_from([0.0, 0.3]), "stochastic_depth": st.sampled_from([0.0, 0.4])}
+)
+AUGMENTS = st.fixed_dictionaries(
+    {
+        "crop_padding": st.sampled_from([0, 2]),
+        "cutout": st.sampled_from([0, 3]),
+        "mixup": st.sampled_from([0.0, 0.5]),
+        "cutmix": st.sampled_from([0.0, 1.0]),
+        "policy": st.sampled_from(["none", "trivialaugment", "randaugment"]),
+    }
+)
+EVERYTHING = {
+    "optimizer": "adam",
+    "schedule": "plateau",
+    "plateau_patience": 1,
+    "learning_rate": 0.1,
+    "ema_decay": 0.8,
+    "accumulation": 2,
+    "epochs": 3,
+}
+NOISE = {"dropout": 0.3, "stochastic_depth": 0.4}
+CHANGES = {"crop_padding": 2, "flip": True, "mixup": 0.5}
+
+
+@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])  # shrinking would take minutes
+@given(settings_=SPECS, model=MODELS, augment=AUGMENTS, stops=st.lists(st.integers(1, 12), min_size=1, max_size=4))
+@example(settings_=EVERYTHING, model=NOISE, augment=CHANGES, stops=[1, 2, 3, 4])
+def test_a_training_stopped_anywhere_and_resumed_equals_one_that_ran_through(
+    tmp_path_factory, settings_, model, augment, stops
+):
+    path = tmp_path_factory.getbasetemp() / "resume.pt"
+
+    def keep_on_disk(state):
+        torch.rand(random.randrange(5))  # whoever holds the training may draw numbers too
+        return checkpoint.load(path, checkpoint.save(state, path))
+
+    spec, data = make_spec(model=model, augment=augment, **settings_), make_data()
+    straight = train_with_stops(spec, data, [])
+    assert differences(train_with_stops(spec, data, stops, keep_on_disk), straight) == []
+
+
+def test_every_single_stop_of_a_training_can_be_resumed_exactly():
+    """In training, between two batches of one update, in validation, and in the final test."""
+    spec = make_spec(model=NOISE, augment=CHANGES, **EVERYTHING | {"epochs": 2})
+    data = make_data()
+    asked = 0
+
+    def count():
+        nonlocal asked
+        asked += 1
+        return False
+
+    list(train(spec, data, should_stop=count))
+    straight = train_with_stops(spec, data, [])
+    assert asked == 2 * (5 + 1) + 1 + 1 + 1
+    for stop in range(1, asked + 1):
+        assert differences(train_with_stops(spec, data, [stop]), straight) == [], f"stopped at question {stop}"
+
+
+def test_a_training_resumed_from_any_epochs_end_equals_one_that_ran_through():
+    spec, data = make_spec(model=NOISE, augment=CHANGES, **EVERYTHING), make_data()
+    epochs, finished = run(spec, data)
+    for end in epochs:
+        later, last = run(spec, data, resume=copy.deepcopy(end.state))
+        assert [without_clock(other.metrics) for other in later] == [
+            without_clock(other.metrics) for other in epochs[end.epoch :]
+        ]
+        assert without_clock(last.metrics) == without_clock(finished.metrics)
+
+
+def test_states_do_not_change_while_training_goes_on():
+    states = []
+    for event in train(make_spec(**EVERYTHING), make_data()):
+        if isinstance(event, EpochEnd):
+            states.append((event.state, copy.deepcopy(event.state)))
+    assert all(differences(state, as_it_was) == [] for state, as_it_was in states)
+
+
+LOSSES = {
+    "model": lambda state: {k: torch.zeros_like(v) for k, v in state["model"].items()},
+    "optimizer": lambda state: {},
+    "ema": lambda state: {k: torch.zeros_like(v) for k, v in state["ema"].items()},
+    "gradients": lambda state: [None] * len(state["gradients"]),
+    "totals": lambda state: torch.zeros(2),
+    "step": lambda state: 0,
+    "batch": lambda state: state["batch"] - 1,
+    "epoch": lambda state: 0,
+    "lowest_val_loss": lambda state: -1.0,
+    "stale_epochs": lambda state: 5,
+    "best": lambda state: None,
+    "plateau": lambda state: {"lowest": -1.0, "stale_epochs": 0, "reductions": 3},
+}
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_the_comparison_would_notice_any_part_of_the_state_that_is_lost(lost):
+    spec = make_spec(
+        model=NOISE, augment=CHANGES, **EVERYTHING | {"epochs": 4, "early_stop_patience": 3, "learning_rate": 0.02}
+    )
+    data = make_data()
+    straight = train_with_stops(spec, data, [])
+    # Question 9 is in the second epoch, between the two batches of one update.
+    spoiled = train_with_stops(spec, data, [9], lambda state: state | {lost: LOSSES[lost](state)})
+    assert differences(spoiled, straight)
+
+
+@pytest.mark.parametrize("part", ["generator", "torch"])
+def test_the_comparison_would_notice_generators_that_start_anew(part, monkeypatch):
+    """As if random numbers went on from wherever the process happens to be."""
+    model, augment = (NOISE, {"crop_padding": 0, "flip": False}) if part == "torch" else ({}, CHANGES)
+    spec, data = make_spec(model=model, augment=augment, **EVERYTHING), make_data()
+    monkeypatch.setattr(train_module, "seed_batch", lambda generator, *where: generator)
+    assert differences(train_with_stops(spec, data, [8]), train_with_stops(spec, data, []))
+
+
+def test_a_state_of_another_spec_is_refused():
+    _, stopped = run(make_spec(), make_data(), should_stop=lambda: True)
+    with pytest.raises(CheckpointError, match="another specification"):
+        run(make_spec(learning_rate=0.5), make_data(), resume=stopped.state)
+
+
+def test_a_state_of_other_images_is_refused():
+    _, stopped = run(make_spec(), make_data(), should_stop=lambda: True)
+    stopped.state["fingerprint"] = "other"
+    with pytest.raises(CheckpointError, match="images"):
+        run(make_spec(), make_data(), resume=stopped.state)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_a_training_on_a_gpu_resumes_and_follows_the_cpus(optimizer):
+    shared = {"optimizer": optimizer, "ema_decay": 0.8, "accumulation": 2, "learning_rate": 0.003}
+    data, on_gpu = make_data(), make_spec(**shared | {"device": "cuda"})
+    epochs, finished = run(on_gpu, data)
+    _, stopped = run(on_gpu, data, should_stop=lambda: True)
+    _, resumed = run(on_gpu, data, resume=stopped.state)
+    cpu_epochs, _ = run(make_spec(**shared), data)
+    assert resumed.metrics["test/loss"] == pytest.approx(finished.metrics["test/loss"], rel=0.02)
+    assert epochs[-1].metrics["train/loss"] == pytest.approx(cpu_epochs[-1].metrics["train/loss"], rel=0.02)
+
+
+# --- failures -----------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_a_number_ends_the_training_and_says_what_to_try():
+    spec = make_spec(optimizer="sgd", learning_rate=100.0, momentum=0.999, weight_decay=1.0, epochs=200)
+    with pytest.raises(TrainingError) as caught:
+        run(spec, make_data())
+    assert caught.value.reason_kind == "nan"
+    sentence = str(caught.value)
+    assert " in epoch " in sentence
+    assert "at a learning rate of " in sentence
+    assert "a learning rate below" in sentence
+    assert "gradient clipping" in sentence
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_bad_loss_in_one_step_is_noticed_by_the_epochs_end(value, monkeypatch):
+    make_step = train_module.make_step
+
+    def spoil(spec, state, augment, dtype):
+        step = make_step(spec, state, augment, dtype)
+
+        def spoiled(*args):
+            step(*args)
+            if state.step == 7:
+                state.totals[0] = value
+
+        return spoiled
+
+    monkeypatch.setattr(train_module, "make_step", spoil)
+    with pytest.raises(TrainingError, match=r"^The loss became (NaN|infinite) in epoch 2, by update 10,"):
+        run(make_spec(epochs=4), make_data())
+
+
+def fill_the_gpu(*args):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")
+
+
+def fill_memory(*args):
+    torch.empty(10**15)
+
+
+def fill_pythons_memory(*args):
+    bytearray(2**62)
+
+
+@pytest.mark.parametrize("step", [fill_the_gpu, fill_memory, fill_pythons_memory])
+def test_running_out_of_memory_is_a_sentence_that_names_batch_size_and_device(step, monkeypatch):
+    monkeypatch.setattr(train_module, "make_step", lambda *args: step)
+    with pytest.raises(TrainingError, match=r"batch size of 1,024") as caught:
+        run(make_spec(batch_size=1024), make_data())
+    assert caught.value.reason_kind == "out_of_memory"
+    assert "cpu" in str(caught.value)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(monkeypatch):
+    def fail(*args):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(train_module, "make_step", lambda *args: fail)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        run(make_spec(), make_data())
+
+
+DEEP = {
+    "layers": [{"channels": 4, "blocks": 1, "stride": 4}, {"channels": 4, "blocks": 1, "stride": 2}],
+    "pool_size": 1,
+}
+
+
+def test_one_image_left_over_does_not_stop_a_network_whose_last_map_is_1x1():
+    epochs, _ = run(make_spec(model=DEEP, batch_size=23), make_data(num_train=70))
+    assert len(epochs) == 2
+
+
+def test_batches_of_one_image_and_a_map_of_1x1_are_explained():
+    with pytest.raises(TrainingError, match="Batch normalisation cannot train on a batch of one image"):
+        run(make_spec(model=DEEP, batch_size=1), make_data())

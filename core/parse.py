@@ -54,7 +54,7 @@ def _refuse(path: str, message: str) -> SpecError:
 
 def parse_spec(source: str | bytes | dict[str, Any]) -> RunSpec:
     """A checked spec from JSON text or its parsed form. Raises SpecError."""
-    text = _encode(source)
+    text = encode_text(source)
     try:
         spec = RunSpec.model_validate_json(text)
     except ValidationError as error:
@@ -63,7 +63,7 @@ def parse_spec(source: str | bytes | dict[str, Any]) -> RunSpec:
     return spec
 
 
-def _encode(source: str | bytes | dict[str, Any]) -> bytes:
+def encode_text(source: str | bytes | dict[str, Any]) -> bytes:
     """UTF-8 without a byte order mark, which editors on Windows write."""
     if isinstance(source, dict):
         source = _to_json(source)
@@ -108,7 +108,7 @@ def _unwritable(value: Any) -> str | None:
 def read_object(source: str | bytes) -> dict[str, Any]:
     """The object that a JSON text holds, not yet checked as a spec. Raises SpecError."""
     try:
-        data = json.loads(_encode(source), object_pairs_hook=_refuse_twins)
+        data = json.loads(encode_text(source), object_pairs_hook=_refuse_twins)
     except RecursionError:
         raise _refuse("", "the spec is not JSON: it is nested too deeply") from None
     except ValueError as error:
@@ -135,13 +135,13 @@ def _problems_of(error: ValidationError) -> list[FieldProblem]:
     # A list with a bad entry is also reported as too short: the entry's own sentence is enough.
     parents = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
     details = [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in parents]
-    problems = [_explain(dict(detail)) for detail in details[:MAX_PROBLEMS]]
+    problems = [explain(dict(detail)) for detail in details[:MAX_PROBLEMS]]
     if len(details) > MAX_PROBLEMS:
         problems.append(FieldProblem("", f"and {len(details) - MAX_PROBLEMS:,} more", missing=True))
     return problems
 
 
-def _explain(detail: dict[str, Any]) -> FieldProblem:
+def explain(detail: dict[str, Any]) -> FieldProblem:
     """One of pydantic's errors as a sentence in this project's words."""
     context = detail.get("ctx") or {}
     path, value = _path_of(detail["loc"]), detail["input"]
@@ -238,7 +238,7 @@ def apply_settings(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
             field = field_at(path if found else "")
         except KeyError:
             shown = path if re.fullmatch(r"[\w.\[\]*]{1,80}", path) else _shorten(path)
-            raise _refuse(shown, "is no field of a spec" + _suggest_path(path)) from None
+            raise _refuse(shown, "is no field of a spec" + suggest_path(path)) from None
         section, place = found.groups() if found else ("", None)
         value = _read_value(field, text.strip())
         for owner in _owners_of(data, section, place):
@@ -246,7 +246,8 @@ def apply_settings(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
     return data
 
 
-def _suggest_path(path: str) -> str:
+def suggest_path(path: str) -> str:
+    """`; did you mean train.epochs?` for a path that names no field, or nothing."""
     known = [field.path for section in SECTIONS for field in fields_of(section)]
     known += [f"model.layers[*].{field.name}" for field in fields_of("layers[]")]
     # Without a dot only the field was named: `epochs` for `train.epochs`.

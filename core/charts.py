@@ -122,15 +122,14 @@ def thin(values: npt.NDArray[np.float32], points: int = MAX_POINTS) -> npt.NDArr
     """
     if len(values) <= points:
         return np.arange(len(values))
-    stretches = np.array_split(np.arange(1, len(values) - 1), max(1, (points - 2) // 2))
-    kept = [0, len(values) - 1]
-    for places in stretches:
-        part = values[places]
-        if np.isnan(part).all():
-            kept.append(int(places[0]))
-            continue
-        kept += [int(places[np.nanargmin(part)]), int(places[np.nanargmax(part)])]
-    return np.unique(kept)
+    size = -(-(len(values) - 2) // max(1, (points - 2) // 2))
+    inner = np.full(-(-(len(values) - 2) // size) * size, np.nan, np.float32)
+    inner[: len(values) - 2] = values[1:-1]
+    stretches = inner.reshape(-1, size)  # (stretches, size); a gap is neither lowest nor highest
+    lowest = np.where(np.isnan(stretches), np.inf, stretches).argmin(1)
+    highest = np.where(np.isnan(stretches), -np.inf, stretches).argmax(1)
+    firsts = 1 + size * np.arange(len(stretches))
+    return np.unique(np.concatenate([[0, len(values) - 1], firsts + lowest, firsts + highest]))
 
 
 def draw_metric(metric: Metric, runs: Sequence[RunCurves], view: View = View()) -> go.Figure:
@@ -166,7 +165,7 @@ def _draw_line(
     """The line of one split, and faint behind it the raw values where it is smoothed."""
     x, raw = _x_of(run.metrics, view), run.metrics[column].astype("float32")
     smoothed = view.smoothing > 0 and metric in ("loss", "accuracy")
-    name = _as_text(run.name) if several else split
+    name = as_text(run.name) if several else split
     label = f"{name} · {split}" if several and len(_LINES[metric]) > 1 else name
     places = thin(raw.to_numpy())
     line = {"color": run_colour(run.run_id), "width": 2, "dash": _DASHES.get(split, "solid")}
@@ -208,7 +207,7 @@ def _needs_markers(values: pd.Series, split: str) -> bool:
     return len(values) == 1 or (split != "training" and len(values) <= _MARKED_POINTS)
 
 
-def _as_text(name: str) -> str:
+def as_text(name: str) -> str:
     """Plotly reads markup and its own %{...} in names and templates; a run's name is text."""
     return escape(name, quote=False).replace("{", "&#123;")
 

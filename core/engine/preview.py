@@ -1,17 +1,18 @@
-"""A picture of augmented samples, for the page that chooses the augmentation."""
+"""Pictures of a data set's images: augmented samples to choose by, and single images as they are."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from core.datasets import FolderStatus, inspect_folder
+from core.datasets import DataError, FolderStatus, inspect_folder
 from core.engine.augment import Augment
-from core.engine.data import ImageSet, load_sample, measure
+from core.engine.data import Data, ImageSet, load_data, load_sample, measure
 from core.parse import parse_spec
 from core.spec import DataSpec
 
@@ -27,9 +28,7 @@ def sample_grid(spec_json: str, count: int, seed: int) -> bytes:
     The seed chooses the images and their changes. Raises `DataError` where the data set is not ready, `SpecError`.
     """
     spec = parse_spec(spec_json)
-    pool = _load_pool(
-        _only_images(spec.data), inspect_folder(spec.data.folder) if spec.data.dataset == "folder" else None
-    )
+    pool = _load_pool(_only_images(spec.data), _inspect(spec.data))
     generator = torch.Generator().manual_seed(seed)
     images, labels = pool.take(torch.randperm(len(pool), generator=generator)[:count])
     mean, std = measure(pool.images)
@@ -39,6 +38,29 @@ def sample_grid(spec_json: str, count: int, seed: int) -> bytes:
         changed, _targets = augment(images, labels, generator)
         rows.append(_to_bytes(changed, mean, std))
     return _draw_png(rows)
+
+
+def image_strip(spec_json: str, part: str, places: Sequence[int], fingerprint: str = "") -> list[bytes]:
+    """One PNG for each place in `train`, `val` or `test`: the order of stored predictions. Sizes as the network sees.
+
+    Raises `DataError` where the images are not ready, or no longer those with the `fingerprint`; `SpecError`.
+    """
+    data = parse_spec(spec_json).data
+    loaded = _load_whole(data, _inspect(data))
+    if fingerprint and loaded.fingerprint != fingerprint:
+        raise DataError("The images on this machine are no longer those that the run was tested on.")
+    images, _ = getattr(loaded, part).take(torch.tensor(list(places), dtype=torch.long))
+    return [_encode(Image.fromarray(pixels)) for pixels in images.permute(0, 2, 3, 1).numpy()]
+
+
+def _inspect(data: DataSpec) -> FolderStatus | None:
+    return inspect_folder(data.folder) if data.dataset == "folder" else None
+
+
+@lru_cache(maxsize=2)
+def _load_whole(data: DataSpec, status: FolderStatus | None) -> Data:
+    """`status` tells when a folder has changed."""
+    return load_data(data)
 
 
 def _only_images(data: DataSpec) -> DataSpec:
@@ -69,6 +91,10 @@ def _draw_png(rows: list[Tensor]) -> bytes:
         for left, pixels in enumerate(row.permute(0, 2, 3, 1).numpy()):
             image = Image.fromarray(pixels).resize((tile, tile), Image.Resampling.NEAREST)
             picture.paste(image, (left * step, top * step))
+    return _encode(picture)
+
+
+def _encode(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()

@@ -219,7 +219,7 @@ def test_activations_named_are_the_ones_that_act() -> None:
         torch.testing.assert_close(activation(x.clone()), expected)
 
 
-@pytest.mark.parametrize(("attention", "block"), zip(choices_of(Attention), choices_of(Block) * 2, strict=True))
+@pytest.mark.parametrize(("attention", "block"), list(zip(choices_of(Attention), choices_of(Block) * 2, strict=True)))
 def test_channels_last_and_one_graph_give_the_same_logits(attention: str, block: str) -> None:
     """One graph without a break is what compiling and CUDA graphs need; it is traced here, not compiled."""
     spec = spec_with(block=block, attention=attention, pool_kind="gem")

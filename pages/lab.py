@@ -101,7 +101,7 @@ def show_queue(runs: dict[str, RunSummary]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key=f"queue.{run.id}"):
             st.html(
                 f'<span class="lab-num lab-muted">{place}.</span> {_link(run.id, run.name)} <span class="lab-muted '
-                f'lab-small">for {escape(ticket.device)}, waits since {format_ago(ticket.queued_ns / 1e9)}</span>'
+                f'lab-small">for {escape(ticket.device)}, queued {format_ago(ticket.queued_ns / 1e9)}</span>'
             )
             if place > 1:
                 show_button("next", [run], key=f"queue.{run.id}")
@@ -153,7 +153,9 @@ def _show_dataset(dataset: DatasetStatus) -> None:
         )
         if dataset.present:
             if dataset.download_bytes and st.button("Delete", icon=":material/delete:", key=f"delete.{dataset.name}"):
-                confirm_data(dataset)
+                # The dialog belongs to the page: a fragment that renews itself would lose it.
+                st.session_state["lab.ask_data"] = dataset
+                st.rerun()
         elif progress and progress.state == "running":
             share = progress.done / max(progress.total, 1)
             done = f"{format_bytes(progress.done)} of {format_bytes(progress.total)}"
@@ -275,16 +277,17 @@ STYLE = """<style>
 .lab-use { display: grid; grid-template-columns: 4rem minmax(4rem, 1fr) minmax(8.5rem, auto); gap: 0.6rem;
   align-items: center; font-size: 0.857rem; }
 .lab-wide-use { min-width: 20rem; }
-.lab-table a { color: var(--lab-text); text-decoration: none; }
-.lab-table a:hover { color: var(--lab-accent); text-decoration: underline; }
+.stHtml a[href^="run?"]:hover { color: var(--lab-accent); text-decoration: underline; }
 .lab-section:first-child { margin-top: 0; }
-.lab-break a { color: var(--lab-text); }
+.stHtml a[href^="run?"] { color: var(--lab-text); text-decoration: none; }
 .lab-break { overflow-wrap: anywhere; }
 </style>"""
 
 st.html(STYLE)
 if problem := st.session_state.pop("lab.data_problem", ""):
     st.error(escape(problem))
+if asked := st.session_state.pop("lab.ask_data", None):
+    confirm_data(asked)
 left, right = st.columns([0.58, 0.42], gap="large")
 with left:
     st.fragment(show_machine, run_every=TICK_SECONDS)()

@@ -11,7 +11,15 @@ from core.charts import run_colour
 from core.parse import to_link
 from core.runs import Run, RunNotFound, RunSummary, open_run
 from pages.parts import run_tabs
-from pages.parts.run_actions import confirm_delete, is_active, keep_problems, show_button, show_outcome
+from pages.parts.run_actions import (
+    answer_delete,
+    ask_delete,
+    is_active,
+    keep_problems,
+    show_button,
+    show_outcome,
+    was_deleted,
+)
 from pages.parts.style import UNKNOWN, format_ago, format_count, format_seconds, look_of, state_badge
 
 TICK_SECONDS = 0.5
@@ -25,21 +33,27 @@ TABS = {
 }
 
 
-def find_run() -> Run:
+# `query_params={}` at every switch: without it, Streamlit refuses to leave an address that widgets are bound to.
+
+
+def find_run() -> tuple[Run, RunSummary]:
     """The run that the address names; else a sentence and the way back."""
     run_id = st.query_params.get("id", "")
     if not run_id:
         show_way_back("The address names no run.")
     try:
-        return open_run(run_id)
+        run = open_run(run_id)
+        return run, run.summary()
     except RunNotFound:
+        if was_deleted(run_id):
+            st.switch_page("runs.py", query_params={})
         show_way_back("There is no such run. It may have been deleted.")
 
 
 def show_way_back(message: str) -> NoReturn:
     st.info(message, icon=":material/search_off:")
     if st.button("All runs", icon=":material/table_rows:", type="primary"):
-        st.switch_page("runs.py")
+        st.switch_page("runs.py", query_params={})
     st.stop()
 
 
@@ -52,15 +66,10 @@ def show_damage(run: Run, summary: RunSummary) -> None:
     st.code(str(run.path), language=None)
     back, remove, _ = st.columns([1, 1, 6], width="stretch")
     if back.button("All runs", icon=":material/table_rows:", width="stretch"):
-        st.switch_page("runs.py")
+        st.switch_page("runs.py", query_params={})
     if remove.button("Delete", icon=":material/delete:", width="stretch"):
-        confirm_delete([summary], leave_page)
+        ask_delete([summary])
     st.stop()
-
-
-def leave_page(done: list[str]) -> None:
-    if done:
-        st.switch_page("runs.py")
 
 
 def show_title(run: Run, summary: RunSummary) -> None:
@@ -129,7 +138,7 @@ def show_actions(run: Run, summary: RunSummary) -> None:
     show_button("archive", [summary], key="run")
     show_button("restore", [summary], key="run")
     if st.button("Delete", icon=":material/delete:", help="Removes the run's folder, after asking."):
-        confirm_delete([summary], leave_page)
+        ask_delete([summary])
 
 
 def describe_state(summary: RunSummary) -> str:
@@ -166,8 +175,10 @@ def show_progress(run: Run, summary: RunSummary) -> None:
 
 def show_live(run: Run, shown_state: str) -> None:
     """State, actions and the open tab, renewed while the run is active; a change of state renews the whole page."""
-    summary = run.summary()
-    # A run that was deleted meanwhile has no state that was shown, either.
+    try:
+        summary = run.summary()
+    except RunNotFound:
+        st.rerun()
     if summary.state != shown_state:
         st.rerun()
     show_outcome()
@@ -194,7 +205,8 @@ STYLE = """<style>
 .run-facts { margin: 0; overflow-wrap: anywhere; }
 .lab-mono { font-family: monospace; }
 .lab-bar + .run-facts { margin-top: 0.25rem; }
-.st-key-run_log { height: 32rem; overflow: auto; display: flex; flex-direction: column-reverse; padding: 0.6rem 0.8rem;
+.stApp .st-key-run_log { max-height: 32rem; overflow: auto; display: flex; flex-direction: column-reverse;
+  padding: 0.6rem 0.8rem;
   border: 1px solid var(--lab-line); border-radius: var(--st-base-radius, 0.375rem); background: var(--lab-panel); }
 .st-key-run_log pre { margin: 0; padding: 0; background: none; font-size: 0.857rem; line-height: 1.45;
   white-space: pre-wrap; overflow-wrap: anywhere; color: var(--lab-text); }
@@ -210,9 +222,9 @@ table.lab-plain tr.lab-marked td:first-child::before { content: "•"; color: va
 .lab-sha { font-size: 0.786rem; color: var(--lab-muted); background: none; padding: 0; overflow-wrap: anywhere; }
 </style>"""
 
-run = find_run()
-summary = run.summary()
+run, summary = find_run()
 st.html(STYLE)
+answer_delete()
 if summary.state == "damaged":
     show_damage(run, summary)
 show_title(run, summary)

@@ -12,7 +12,7 @@ import streamlit as st
 from core.runs import RunNotFound, RunSummary, list_runs, open_run
 from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.chart import show_metric
-from pages.parts.run_actions import confirm_delete, is_active, keep_problems, show_button, show_outcome
+from pages.parts.run_actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run_tabs import show_view
 from pages.parts.style import STATES
@@ -93,7 +93,7 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
         archived = st.toggle("Archived too", key="archived", bind="query-params")
         st.space("stretch")
         if st.button("New run", icon=":material/add:", help="Opens Build."):
-            st.switch_page("build.py")
+            st.switch_page("build.py", query_params={})
     return Filter(tuple(text.casefold().split()), tuple(state), tuple(dataset), tuple(tag), archived)
 
 
@@ -105,7 +105,7 @@ def show_empty(anything: bool) -> None:
     if anything:
         middle.button("Show all runs", icon=":material/filter_alt_off:", on_click=clear_filter, width="stretch")
     elif middle.button("Build a network", icon=":material/tune:", type="primary", width="stretch"):
-        st.switch_page("build.py")
+        st.switch_page("build.py", query_params={})
 
 
 def clear_filter() -> None:
@@ -131,7 +131,7 @@ def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary]) -> None:
         with st.popover("Tag", icon=":material/sell:"):
             show_tagging(chosen)
         if st.button("Delete", icon=":material/delete:", key="bar.delete"):
-            confirm_delete(chosen, forget_deleted)
+            ask_delete(chosen)
         st.button(
             "Clear", icon=":material/close:", key="bar.clear", on_click=select, args=([],), help="Selects nothing."
         )
@@ -157,10 +157,6 @@ def show_tagging(chosen: Sequence[RunSummary]) -> None:
     remove.button("Remove", key="bar.tag.remove", on_click=change, args=(False,), width="stretch")
 
 
-def forget_deleted(done: list[str]) -> None:
-    select([id for id in open_selection().ids if id not in done])
-
-
 def show_runs(filter: Filter, was_active: bool) -> None:
     """The table with its bar above and the selected runs' curves below; renewed while any run is active."""
     runs = list_runs()
@@ -173,7 +169,9 @@ def show_runs(filter: Filter, was_active: bool) -> None:
     selection = open_selection()
     # In the order they were ticked: the first is the one the others are compared with.
     known = {run.id: run for run in runs}
-    chosen = [known[id] for id in selection.ids if id in known]
+    if any(id not in known for id in selection.ids):
+        select([id for id in selection.ids if id in known])  # Some were deleted, here or elsewhere.
+    chosen = [known[id] for id in selection.ids]
     show_outcome()
     show_bar(shown, chosen)
     drawn = bool(chosen) and st.session_state.get("curves", True)
@@ -231,6 +229,7 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
         st.html(f'<p class="lab-muted lab-small">No epoch yet: {", ".join(without)}</p>')
 
 
+answer_delete()
 runs = list_runs()
 active = any(is_active(run) for run in runs)
 chosen_filter = show_filter(runs) if runs else Filter()

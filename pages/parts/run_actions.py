@@ -12,6 +12,7 @@ from core.launcher import LauncherError, delete_run, kill_run, request_stop, res
 from core.runs import DamagedRunError, RunNotFound, RunsFolderError, RunSummary, open_run
 
 _PROBLEMS, _DONE = "run_actions.problems", "run_actions.done"
+_ASKED, _DELETED = "run_actions.asked", "run_actions.deleted"
 _EXPECTED = (LauncherError, RunNotFound, RunsFolderError, DamagedRunError, ValueError, OSError)
 
 
@@ -128,39 +129,47 @@ def show_outcome() -> None:
         st.html(f'<p class="lab-problem" role="alert" style="margin:0">{escape(problem)}</p>')
 
 
-def show_button(
-    name: str,
-    runs: Sequence[RunSummary],
-    *,
-    key: str,
-    on_done: Callable[[list[str]], None] | None = None,
-    label: str = "",
-    help: str = "",
-) -> None:
+def show_button(name: str, runs: Sequence[RunSummary], *, key: str, label: str = "", help: str = "") -> None:
     """A button for one action on some runs; nothing where it applies to none of them."""
     action = ACTIONS[name]
     fitting = [run for run in runs if action.applies(run)]
     if not fitting:
         return
-
-    def do() -> None:
-        done = act_on(name, fitting)
-        if on_done:
-            on_done(done)
-
     count = f" {len(fitting)}" if 1 < len(runs) != len(fitting) else ""
     st.button(
         (label or action.label) + count,
         key=f"{key}.{name}",
         icon=action.icon,
         help=help or action.help,
-        on_click=do,
+        on_click=act_on,
+        args=(name, fitting),
         type="primary" if name == "kill" else "secondary",
     )
 
 
+def ask_delete(runs: Sequence[RunSummary]) -> None:
+    """Opens the question; from anywhere, also from a fragment that renews itself, which would lose a dialog."""
+    st.session_state[_ASKED] = list(runs)
+    st.rerun()
+
+
+def answer_delete() -> None:
+    """Shows the question that was asked for; belongs into the page itself, outside any fragment."""
+    if runs := st.session_state.pop(_ASKED, None):
+        confirm_delete(runs)
+
+
+def was_deleted(run_id: str) -> bool:
+    """Whether the run was deleted from this session."""
+    return run_id in st.session_state.get(_DELETED, ())
+
+
+def _delete(runs: Sequence[RunSummary]) -> None:
+    st.session_state.setdefault(_DELETED, set()).update(act_on("delete", runs))
+
+
 @st.dialog("Delete for good?")
-def confirm_delete(runs: Sequence[RunSummary], on_done: Callable[[list[str]], None]) -> None:
+def confirm_delete(runs: Sequence[RunSummary]) -> None:
     """Asks before run folders are removed: what goes with them, and which of them still train."""
     alive = sum(is_active(run) for run in runs)
     what = "This run's" if len(runs) == 1 else f"The {len(runs)} runs'"
@@ -170,12 +179,19 @@ def confirm_delete(runs: Sequence[RunSummary], on_done: Callable[[list[str]], No
         + (f"<p>and {len(runs) - 8} more</p>" if len(runs) > 8 else "")
     )
     if alive:
-        st.warning(f"{alive} of them {'is' if alive == 1 else 'are'} not done yet and will be stopped first.")
+        who = "It is" if len(runs) == 1 else f"{alive} of them {'is' if alive == 1 else 'are'}"
+        st.warning(f"{who} not done yet and will be stopped first, which can take some seconds.")
     keep, remove = st.columns(2)
-    if keep.button("Keep", width="stretch"):
-        st.rerun()
-    if remove.button("Delete", type="primary", icon=":material/delete:", width="stretch", key="confirm_delete"):
-        with st.spinner("Deleting"):
-            done = act_on("delete", runs)
-        on_done(done)
+    kept = keep.button("Keep", width="stretch")
+    # In a callback, which nothing interrupts: a page that renews itself would cut the script off half way.
+    removed = remove.button(
+        "Delete",
+        type="primary",
+        icon=":material/delete:",
+        width="stretch",
+        key="confirm_delete",
+        on_click=_delete,
+        args=(runs,),
+    )
+    if kept or removed:
         st.rerun()

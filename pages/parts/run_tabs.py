@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -256,11 +257,15 @@ def _words(key: str) -> str:
 def _show_fact(key: str, value: Any) -> str:
     if value is None:
         return UNKNOWN
+    if isinstance(value, bool):
+        return format_value(value)
+    if key in ("started", "time"):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
     if isinstance(value, dict):
         return ", ".join(f"{name} {inner}" for name, inner in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float):
         if "bytes" in key:
             return format_bytes(value)
         if "seconds" in key:

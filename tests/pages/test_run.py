@@ -207,3 +207,15 @@ def test_no_tab_fails_for_a_run_that_has_nothing_yet(open_page) -> None:
     (run.path / "environment.json").unlink()
     for tab in ("Charts", "Summary", "Config", "Logs", "System", "Checkpoints"):
         open_page("run", id=run.id, tab=tab)
+
+
+def test_a_run_deleted_between_two_looks_of_the_live_part_gets_the_way_back(
+    open_page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    page = open_page("run", id=run.id)
+    monkeypatch.setattr("core.runs.open_run", lambda _: run)
+    shutil.rmtree(run.path)
+    page.run()
+    assert not page.exception
+    assert labels(page) == ["All runs"]

@@ -91,18 +91,19 @@ if notice := st.session_state.get(NOTICE_KEY):
     st.error(notice, icon=":material/link_off:")
 
 top_left, top_right = st.columns(COLUMNS, gap="large")
-with top_left, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-    show_presets(draft)
-    show_reset(draft)
-    show_import(draft)
-    show_export(draft)
+with top_left, st.container(gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        show_presets(draft)
+        show_reset(draft)
+        show_import(draft)
+        show_export(draft)
+    if draft.preset:
+        st.caption(f"{PRESETS[draft.preset].source} {PRESETS[draft.preset].note}")
 with top_right:
     show_start(draft)
 
 left, right = st.columns(COLUMNS, gap="large")
 with left, st.container(key="form", gap="xsmall"):
-    if draft.preset:
-        st.caption(f"{PRESETS[draft.preset].source} {PRESETS[draft.preset].note}")
     show_section(draft, "model", "Network")
     data, augment = st.columns(2, gap="large")
     with data, st.container(gap="xsmall"):

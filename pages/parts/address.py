@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 import streamlit as st
 
@@ -65,7 +66,7 @@ def write_address(draft: Draft) -> None:
     if NOTICE_KEY in st.session_state:
         return
     untouched = draft.good == PRESETS[FIRST_PRESET].spec
-    link = None if untouched else to_link(draft.good)
+    link = None if untouched else _packed(draft.good)
     if st.query_params.get("spec") == link and not {"preset", "clone"} & st.query_params.keys():
         return
     left = st.session_state.setdefault(LEFT_KEY, {})
@@ -82,7 +83,12 @@ def write_address(draft: Draft) -> None:
         st.session_state.pop(SEEN_KEY, None)
 
 
+@lru_cache(maxsize=64)
+def _packed(spec: RunSpec) -> str:
+    return to_link(spec)
+
+
 def link_of(spec: RunSpec) -> str:
     """The whole address that opens this spec."""
     base = (st.context.url or "").partition("?")[0].rstrip("/")
-    return f"{base}?spec={to_link(spec)}"
+    return f"{base}?spec={_packed(spec)}"

@@ -120,7 +120,8 @@ def _layer_table(spec: RunSpec, cost: Cost) -> str:
             f'<td class="lab-muted">{block}</td><td class="lab-muted">{wide}</td></tr>'
         )
     return (
-        '<div class="lab-scroll"><table class="lab-table"><thead><tr><th></th><th>Map</th><th class="lab-spare">Channels</th>'
+        '<div class="lab-scroll"><table class="lab-table"><thead><tr><th></th><th>Map</th>'
+        '<th class="lab-spare">Channels</th>'
         '<th>Parameters</th><th>Multiply-adds</th><th title="Parameters that one more block would add">+1 block</th>'
         '<th title="Parameters that 16 more channels would add">+16 channels</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"

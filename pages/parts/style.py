@@ -233,6 +233,7 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
 }
 
 @media (max-width: 760px) {
+  [data-testid="stHorizontalBlock"] { row-gap: 0.75rem; }
   .stMainBlockContainer { padding-left: 0.9rem; padding-right: 0.9rem; }
   .lab-status .lab-wide, .st-key-layer_head .lab-word, .st-key-layer_head [data-testid="stTooltipIcon"] {
     display: none; }

@@ -1,0 +1,358 @@
+"""The curves of a comparison: one colour a run, validation solid and training dashed, seeds folded into mean and band.
+
+Written straight as Plotly's JSON: its own figure objects check every value, which for 50 runs takes ten times as long
+as everything else together. `core.charts` says what colours, symbols and smoothing are.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.charts import as_text, pick_symbols, run_colour, smooth, thin
+from core.compare import ComparedRun, Unit
+
+Axis = Literal["epoch", "step", "minutes"]
+Spread = Literal["sd", "se"]
+CurveMetric = Literal["accuracy", "loss", "learning_rate", "images_per_second"]
+FloatArray = npt.NDArray[np.float64]
+
+SPREADS: dict[Spread, str] = {"sd": "standard deviation", "se": "standard error"}
+# All lines of a chart share these; fewer than the least tell too little, more than the most are not seen.
+ALL_POINTS, LEAST_POINTS, MOST_POINTS = 24_000, 120, 1_000
+_FEW_POINTS = 25
+_NAME_LENGTH = 34
+_RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How one metric is drawn: the columns of its two splits, its title and number format."""
+
+    title: str
+    val: str
+    train: str
+    number: str
+    can_log: bool = False
+    smooths: bool = True
+
+
+CURVES: dict[CurveMetric, Curve] = {
+    "accuracy": Curve("Accuracy", "val/accuracy", "train/accuracy", ".2%"),
+    "loss": Curve("Loss", "val/loss", "train/loss", ".4f", can_log=True),
+    "learning_rate": Curve("Learning rate", "learning_rate", "", ".3g", can_log=True, smooths=False),
+    "images_per_second": Curve("Images per second", "images_per_second", "", ",.0f", smooths=False),
+}
+
+
+@dataclass(frozen=True)
+class CurveView:
+    """How curves are looked at; `training` draws the dashed lines too, `clip` leaves outliers out of the frame."""
+
+    x: Axis = "epoch"
+    smoothing: float = 0.0
+    log: bool = False
+    training: bool = True
+    clip: bool = False
+    spread: Spread = "sd"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as Plotly's JSON, its title, and what a person should know of what it leaves out."""
+
+    figure: str
+    title: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line to draw, (points,) each; `low` and `high` bound the band of a group where its spread is known."""
+
+    unit: Unit
+    column: str
+    x: FloatArray
+    y: FloatArray
+    raw: FloatArray | None = None
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    count: FloatArray | None = None  # seeds behind each point
+
+    @property
+    def is_training(self) -> bool:
+        return self.column.startswith("train/")
+
+
+def draw_curves(metric: CurveMetric, units: Sequence[Unit], view: CurveView) -> Drawing:
+    """All units in one chart of one metric; the same drawing comes back as long as nothing has changed."""
+    return _draw_curves(metric, tuple(units), view)
+
+
+@lru_cache(maxsize=64)
+def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) -> Drawing:
+    curve = CURVES[metric]
+    columns = [curve.train, curve.val] if view.training and curve.train else [curve.val]
+    lines = [line for unit in units for column in columns if (line := _make_line(unit, column, curve, view))]
+    points = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(lines))))
+    symbols = pick_symbols([unit.id for unit in units])
+    several = len(units) > 1
+    # Bands first, so that no line lies under another's band.
+    traces = [trace for line in lines for trace in _draw_band(line, curve, points)]
+    traces += [
+        trace for line in lines for trace in _draw_line(line, curve, points, symbols.get(line.unit.id, ""), several)
+    ]
+    low_high = _fences([line.y for line in lines]) if view.clip else None
+    layout = lay_out(curve.title, view.x, len(units))
+    layout["xaxis"] |= _x_axis(view, lines)
+    layout["yaxis"] |= _y_axis(curve, view, lines, low_high)
+    notes = _tell_notes(lines, points, low_high)
+    return Drawing(to_json(traces, layout), curve.title, notes)
+
+
+def _make_line(unit: Unit, column: str, curve: Curve, view: CurveView) -> _Line | None:
+    """A run's line as it is; of a group the mean at every epoch, with the spread of its seeds."""
+    weight = view.smoothing if curve.smooths else 0.0
+    runs = [run for run in unit.seeds if len(run.rows)]
+    if not runs or all(np.isnan(run.column(column)).all() for run in runs):
+        return None
+    if len(runs) == 1:
+        raw = runs[0].column(column)
+        y = _smooth(raw, weight)
+        return _Line(unit, column, _x_of(runs[0], view.x), y, raw if weight else None)
+    epochs = np.unique(np.concatenate([run.column("epoch") for run in runs]))
+    epochs = epochs[~np.isnan(epochs)]
+    # Smoothed first, so that the band is the spread of the lines as they would be drawn.
+    values = np.stack([_align(run, _smooth(run.column(column), weight), epochs) for run in runs])  # (seeds, epochs)
+    places = np.stack([_align(run, _x_of(run, view.x), epochs) for run in runs])
+    count = (~np.isnan(values)).sum(0).astype(float)
+    mean, x = _mean(values), _mean(places)
+    low = high = None
+    if not column.startswith("train/"):
+        reach = _spread(values, mean, count, view.spread)
+        low, high = mean - reach, mean + reach
+    return _Line(unit, column, x, mean, None, low, high, count)
+
+
+def _smooth(values: FloatArray, weight: float) -> FloatArray:
+    return smooth(pd.Series(values), weight).to_numpy() if weight > 0 else values
+
+
+def _x_of(run: ComparedRun, axis: Axis) -> FloatArray:
+    return run.column("seconds") / 60 if axis == "minutes" else run.column(axis)
+
+
+def _align(run: ComparedRun, values: FloatArray, epochs: FloatArray) -> FloatArray:
+    """The values at these epochs, NaN where the run has not been (or an epoch's line is missing)."""
+    aligned = np.full(len(epochs), np.nan)
+    own = run.column("epoch")
+    known = ~np.isnan(own)
+    aligned[np.searchsorted(epochs, own[known])] = values[known]
+    return aligned
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """Over the seeds that have a value, (seeds, epochs) -> (epochs,)."""
+    known = ~np.isnan(values)
+    count = known.sum(0)
+    return np.where(count > 0, np.where(known, values, 0).sum(0) / np.maximum(count, 1), np.nan)
+
+
+def _spread(values: FloatArray, mean: FloatArray, count: FloatArray, spread: Spread) -> FloatArray:
+    """Sample standard deviation over the seeds, or the standard error of their mean; NaN where one seed is left."""
+    squares = np.where(np.isnan(values), 0, (values - mean) ** 2).sum(0)
+    deviation = np.sqrt(np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan))
+    return deviation / np.sqrt(np.maximum(count, 1)) if spread == "se" else deviation
+
+
+def _fences(lines: Sequence[FloatArray]) -> tuple[float, float] | None:
+    """Tukey's (1977) fences, 1.5 interquartile ranges beyond the quartiles of all points; None without a spread."""
+    values = np.concatenate(lines) if lines else np.empty(0)
+    values = values[~np.isnan(values)]
+    if len(values) < 8:
+        return None
+    lower, upper = np.quantile(values, (0.25, 0.75))
+    reach = 1.5 * (upper - lower)
+    inside = values[(values >= lower - reach) & (values <= upper + reach)]
+    return (float(inside.min()), float(inside.max())) if reach > 0 and len(inside) < len(values) else None
+
+
+def _draw_band(line: _Line, curve: Curve, points: int) -> list[dict[str, Any]]:
+    """Two lines without a stroke, filled in between."""
+    if line.low is None or line.high is None or np.isnan(line.low).all():
+        return []
+    known = np.flatnonzero(~np.isnan(line.low))
+    places = known[thin(line.y[known].astype(np.float32), points)]
+    edge = {
+        "type": "scatter",
+        "mode": "lines",
+        "legendgroup": line.unit.id,
+        "x": line.x[places],
+        "line": {"width": 0, "color": run_colour(line.unit.id)},
+        "showlegend": False,
+        "hoverinfo": "skip",
+    }
+    group = f"{line.unit.id}/{line.column}"
+    meta = {"run": line.unit.name}
+    return [
+        {
+            **edge,
+            "uid": f"{group}/low",
+            "y": line.low[places],
+            "meta": {**meta, "series": f"{line.column} mean - spread"},
+        },
+        {
+            **edge,
+            "uid": f"{group}/high",
+            "y": line.high[places],
+            "fill": "tonexty",
+            "fillcolor": _see_through(run_colour(line.unit.id)),
+            "meta": {**meta, "series": f"{line.column} mean + spread"},
+        },
+    ]
+
+
+def _see_through(colour: str) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
+
+
+def _draw_line(line: _Line, curve: Curve, points: int, symbol: str, several: bool) -> list[dict[str, Any]]:
+    colour, name = run_colour(line.unit.id), as_text(shorten(line.unit.name))
+    split = "training" if line.is_training else "validation" if "/" in line.column else curve.title.lower()
+    places = thin(line.y.astype(np.float32), points)
+    shared: dict[str, Any] = {
+        "type": "scatter",
+        "legendgroup": line.unit.id,
+        "x": line.x[places],
+        "name": name,
+        "line": {
+            "color": colour,
+            "width": 1.4 if line.is_training else 2,
+            "dash": "dash" if line.is_training else "solid",
+        },
+    }
+    marked = symbol or (len(line.y) <= _FEW_POINTS and not line.is_training) or len(line.y) == 1
+    seeds = f"<br>mean of %{{customdata:d}} of {len(line.unit.seeds)} seeds" if line.count is not None else ""
+    drawn = {
+        **shared,
+        "uid": f"{line.unit.id}/{line.column}",
+        "y": line.y[places],
+        "mode": "lines+markers" if marked else "lines",
+        "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **_space_out(symbol, len(places))},
+        "meta": {"run": line.unit.name, "series": f"{line.column} mean" if line.count is not None else line.column},
+        "showlegend": several and not line.is_training,
+        "hovertemplate": f"<b>{name}</b><br>{split} %{{y:{curve.number}}}{seeds}<extra></extra>",
+    }
+    if line.count is not None:
+        drawn["customdata"] = line.count[places]
+    if line.raw is None:
+        return [drawn]
+    raw_places = thin(line.raw.astype(np.float32), points)
+    raw = {
+        **shared,
+        "uid": f"{line.unit.id}/{line.column}/raw",
+        "x": line.x[raw_places],
+        "y": line.raw[raw_places],
+        "mode": "lines",
+        "line": {**shared["line"], "width": 1},
+        "opacity": 0.25,
+        "showlegend": False,
+        "hoverinfo": "skip",
+    }
+    return [raw, drawn]
+
+
+def _space_out(symbol: str, count: int) -> dict[str, int]:
+    """About a dozen symbols tell two lines of one colour apart; one at every point would hide the line."""
+    return {"maxdisplayed": 12} if symbol and count > _FEW_POINTS else {}
+
+
+def _x_axis(view: CurveView, lines: Sequence[_Line]) -> dict[str, Any]:
+    axis: dict[str, Any] = {"title": {"text": view.x, "standoff": 6, "font": {"size": 12}}, "uirevision": view.x}
+    if view.x == "minutes":
+        return axis
+    last = max((float(np.nanmax(line.x)) for line in lines if not np.isnan(line.x).all()), default=0)
+    # Without it, a run of two epochs gets ticks at 1.2, 1.4, ...
+    return axis | {"tickformat": ",d", **({"dtick": 1} if last <= 10 else {"nticks": 10})}
+
+
+def _y_axis(
+    curve: Curve, view: CurveView, lines: Sequence[_Line], low_high: tuple[float, float] | None
+) -> dict[str, Any]:
+    log = view.log and curve.can_log
+    axis: dict[str, Any] = {
+        "type": "log" if log else "linear",
+        "uirevision": f"{log} {view.clip}",
+        "exponentformat": "power" if log else "e",
+        "hoverformat": curve.number,
+    }
+    if curve.val == "val/accuracy":
+        known = np.concatenate([line.y for line in lines]) if lines else np.zeros(1)
+        spread = float(np.nanmax(known) - np.nanmin(known))
+        axis["tickformat"] = ".0%" if spread > 0.05 else ".1%"
+    if low_high:
+        low, high = low_high
+        room = 0.04 * (high - low)
+        axis["range"] = (
+            [float(np.log10(max(low, 1e-12))), float(np.log10(high))] if log and low > 0 else [low - room, high + room]
+        )
+        axis["autorange"] = False
+    return axis
+
+
+def _tell_notes(lines: Sequence[_Line], points: int, low_high: tuple[float, float] | None) -> tuple[str, ...]:
+    notes = []
+    if low_high:
+        hidden = sum(int(((line.y < low_high[0]) | (line.y > low_high[1])).sum()) for line in lines)
+        if hidden:
+            notes.append(f"{hidden:,} point{'' if hidden == 1 else 's'} hidden")
+    if any(len(line.y) > points for line in lines):
+        notes.append(f"thinned to {points:,} points a line")
+    return tuple(notes)
+
+
+# What all figures of a comparison share -------------------------------------------------------------------------------
+
+
+def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
+    """A layout without colours of a theme; the legend lies below and scrolls where it is long."""
+    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.16, "yanchor": "top", "maxheight": 0.3}
+    return {
+        "title": {"text": title},
+        "hovermode": "closest",
+        "hoverdistance": 40,
+        "dragmode": "zoom",
+        "uirevision": title,
+        "showlegend": count > 1,
+        "legend": {**legend, "itemsizing": "constant", "font": {"size": 11}},
+        "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
+        "xaxis": {"automargin": True},
+        "yaxis": {"automargin": True, "nticks": 6},
+    }
+
+
+def shorten(name: str, length: int = _NAME_LENGTH) -> str:
+    """A long name by its two ends, where names of one family differ."""
+    if len(name) <= length:
+        return name
+    return f"{name[: length * 2 // 3 - 1]}…{name[-(length // 3) :]}"
+
+
+def to_json(traces: Sequence[dict[str, Any]], layout: dict[str, Any]) -> str:
+    """Plotly's JSON, arrays of numbers packed as bytes."""
+    return json.dumps({"data": traces, "layout": layout}, default=_pack)
+
+
+def _pack(array: Any) -> Any:
+    if not isinstance(array, np.ndarray):
+        return array.item()
+    return {"dtype": "f4", "bdata": base64.b64encode(array.astype(np.float32).tobytes()).decode()}

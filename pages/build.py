@@ -22,12 +22,10 @@ COLUMNS = [7, 5]
 def show_presets(draft: Draft) -> None:
     """Where to start from, with the source of its numbers and what has been changed since."""
     key = draft.widget_key("preset")
-    if key not in st.session_state:
-        st.session_state[key] = draft.preset or None
     st.selectbox(
         "Start from",
         list(PRESETS),
-        index=None,
+        index=list(PRESETS).index(draft.preset) if draft.preset else None,
         key=key,
         format_func=lambda name: PRESETS[name].title,
         placeholder="A preset",

@@ -59,10 +59,10 @@ def _as_json(value: Any) -> Any:
 
 def _show_field(draft: Draft, section: str, field: SpecField, choices: Sequence[str] | None) -> None:
     key = draft.widget_key(f"{section}.{field.name}")
-    _seed(key, _shown(field, draft.values[section][field.name]))
     with_unit = f"{field.label} ({field.unit})"
     label = with_unit if field.unit and len(with_unit) <= LONG_LABEL else field.label
-    _make_widget(field, label, key, choices, on_change=_commit, args=(draft, key, section, field))
+    value = draft.values[section][field.name]
+    _make_widget(field, label, value, choices, key=key, on_change=_commit, args=(draft, key, section, field))
     for problem in draft.problems_at(f"{section}.{field.name}"):
         show_problem(say(field.label, problem.message))
 
@@ -83,12 +83,6 @@ def name_field(path: str) -> str:
     return f"Layer {int(layer.group(1)) + 1}: {label.lower()}" if layer else label
 
 
-def _seed(key: str, value: Any) -> None:
-    """The widget's first value. Handing it as `value=` would be ignored once the browser has the widget."""
-    if key not in st.session_state:
-        st.session_state[key] = value
-
-
 def _shown(field: SpecField, value: Any) -> Any:
     return ", ".join(map(str, value)) if field.kind == "ints" and isinstance(value, list) else value
 
@@ -106,32 +100,29 @@ def _read_ints(text: str) -> list[Any]:
     return [int(part) if part.isdecimal() else part for part in parts]
 
 
-def _make_widget(field: SpecField, label: str, key: str, choices: Sequence[str] | None, **on: Any) -> None:
-    common: dict[str, Any] = {"key": key, "help": _help(field), **on}
+def _make_widget(field: SpecField, label: str, value: Any, choices: Sequence[str] | None, **common: Any) -> None:
+    """The widget of a field. `value` is what it begins with; from then on the browser's value counts, by its key."""
+    common["help"] = _help(field)
     if field.kind == "bool":
-        st.toggle(label, **common)
+        st.toggle(label, value, **common)
     elif field.kind == "choice" or choices:
-        st.selectbox(label, _options(choices or field.choices, key), format_func=_label_choice, **common)
+        # The present value stays, also where it is no choice: cuda:1 on a machine without it.
+        options = list(dict.fromkeys([*(choices or field.choices), value]))
+        st.selectbox(label, options, index=options.index(value), format_func=_label_choice, **common)
     elif field.kind in ("text", "ints"):
-        st.text_input(label, **common)
+        st.text_input(label, _shown(field, value), **common)
     elif field.kind == "float" and field.low is not None and (field.high or 1) <= SLIDER_HIGH and not field.log:
-        st.slider(label, float(field.low), float(field.high or 1), step=0.01, format="%.2f", **common)
+        st.slider(label, float(field.low), float(field.high or 1), float(value), step=0.01, format="%.2f", **common)
     else:
-        _make_number(field, label, common)
+        _make_number(field, label, value, common)
 
 
-def _make_number(field: SpecField, label: str, common: dict[str, Any]) -> None:
+def _make_number(field: SpecField, label: str, value: Any, common: dict[str, Any]) -> None:
     # No bounds are handed on: the browser would silently keep the old number, the check says what is wrong.
     if field.kind == "int":
-        st.number_input(label, step=2 if field.name in ODD_FIELDS else 1, **common)
+        st.number_input(label, value=value, step=2 if field.name in ODD_FIELDS else 1, **common)
     else:
-        st.number_input(label, step=1e-4 if field.log else 0.05, format="%.6g", **common)
-
-
-def _options(choices: Sequence[str], key: str) -> list[str]:
-    """The choices, and the present value where it is none of them: cuda:1 on a machine without it."""
-    present = st.session_state[key]
-    return list(dict.fromkeys([*choices, present]))
+        st.number_input(label, value=float(value), step=1e-4 if field.log else 0.05, format="%.6g", **common)
 
 
 def _label_choice(value: str) -> str:
@@ -180,10 +171,10 @@ def _show_layer(draft: Draft, place: int, row: int, fields: Sequence[SpecField])
         st.html(f'<span class="lab-muted lab-num">{place + 1}</span>')
         for field in fields:
             key = draft.widget_key(f"layer{row}.{field.name}")
-            _seed(key, draft.layers[place][field.name])
             _make_number(
                 field,
                 f"Layer {place + 1} {field.label.lower()}",
+                draft.layers[place][field.name],
                 {
                     "key": key,
                     "label_visibility": "collapsed",

@@ -1,0 +1,93 @@
+"""The curves of a comparison and how they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from core.compare import Unit
+from core.compare_charts import CURVES, SPREADS, CurveView, Drawing, Spread, draw_curves
+from pages.parts.chart import show_chart
+
+HEIGHT = 400
+
+
+def show_curves(units: Sequence[Unit], spread: Spread) -> None:
+    """The chosen metrics, each in a chart of its own; they grow while runs train."""
+    metrics, view = _show_view(spread)
+    started = [unit for unit in units if any(run.rows for run in unit.runs)]
+    if not started:
+        st.html(
+            '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first epoch.</p>'
+        )
+        return
+    width = 2 if len(metrics) > 1 else 1
+    for start in range(0, len(metrics), width):
+        for column, metric in zip(st.columns(width, gap="medium"), metrics[start : start + width], strict=False):
+            with column:
+                show_drawing(draw_curves(metric, started, view), key=f"compare.{metric}", height=HEIGHT)
+    notes = [_explain_lines(started, view)]
+    if waiting := [unit.name for unit in units if unit not in started]:
+        notes.append(f"No epoch yet: {', '.join(waiting)}.")
+    st.html("".join(f'<p class="lab-muted lab-small run-facts">{escape(note)}</p>' for note in notes))
+
+
+def show_drawing(drawing: Drawing, *, key: str, height: int) -> None:
+    """A figure, and below it in a line what it leaves out."""
+    show_chart(drawing.figure, key=key, title=drawing.title, file_name=key.replace(".", "-"), height=height)
+    if drawing.notes:
+        st.html(f'<p class="lab-muted lab-small compare-note">{escape(" · ".join(drawing.notes))}</p>')
+
+
+def _show_view(spread: Spread) -> tuple[list[str], CurveView]:
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_view"):
+        metrics = st.pills(
+            "Metric",
+            list(CURVES),
+            selection_mode="multi",
+            default=["accuracy", "loss"],
+            format_func=lambda name: CURVES[name].title,
+            key="metric",
+            bind="query-params",
+        )
+        x = st.segmented_control(
+            "Horizontal",
+            ["epoch", "step", "minutes"],
+            default="epoch",
+            required=True,
+            key="x",
+            bind="query-params",
+        )
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            key="smooth",
+            bind="query-params",
+            width=150,
+            help="Exponential average of loss and accuracy. Up to ten runs keep their raw line faint behind.",
+        )
+        training = st.toggle("Training", True, key="training", bind="query-params", help="The dashed lines.")
+        log = st.toggle("Log scale", key="log", bind="query-params", help="Loss and learning rate.")
+        clip = st.toggle(
+            "Hide outliers",
+            key="clip",
+            bind="query-params",
+            help="Zooms to what lies within 1.5 interquartile ranges of the quartiles (Tukey 1977); below the chart "
+            "stands how many points are out of sight.",
+        )
+    return metrics or ["accuracy"], CurveView(x or "epoch", smoothing, log, training, clip, spread)
+
+
+def _explain_lines(units: Sequence[Unit], view: CurveView) -> str:
+    training = "Solid is validation, dashed is training." if view.training else "Validation."
+    groups = [unit for unit in units if unit.is_group]
+    if not groups:
+        return training
+    counts = ", ".join(f"{unit.name} n = {len(unit.seeds)}" for unit in groups[:8])
+    more = f" and {len(groups) - 8} more" if len(groups) > 8 else ""
+    return f"{training} Lines of groups are means over seeds, bands ± one {SPREADS[view.spread]}: {counts}{more}."

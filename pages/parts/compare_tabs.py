@@ -1,0 +1,170 @@
+"""What differs, what is really better, and what it costs: the tabs of the comparison beside its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from core.charts import run_colour
+from core.compare import Unit, label_field, list_fields, numeric_fields, show_field
+from core.compare_figures import BY_KEY, FIGURES, find_figure
+from core.compare_plots import ScatterView, draw_differences, draw_parallel, draw_scatter, find_published
+from core.verdicts import WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
+from pages.parts.compare_curves import show_drawing
+from pages.parts.compare_table import pick_control
+from pages.parts.style import UNKNOWN
+
+MAX_AXES = 8
+METHODS = (
+    "Two runs: the exact McNemar test (McNemar 1947) and the bootstrap over images (Efron 1979), both paired on the "
+    "same test images. Groups of seeds: images and seeds as two crossed sources of chance (Gallas et al. 2007), with "
+    "Student's t and Satterthwaite's (1946) degrees of freedom; without stored predictions, Welch's (1947) t test over "
+    "the seeds alone. A difference counts as settled where its 95 % interval and its test both exclude zero."
+)
+
+
+def need_two(units: Sequence[Unit]) -> bool:
+    """Says so where there is nothing to hold the baseline against."""
+    if len(units) > 1:
+        return True
+    st.html('<p class="lab-muted">Choose another run to compare this one with.</p>')
+    return False
+
+
+# What differs ---------------------------------------------------------------------------------------------------------
+
+
+def show_differences(units: Sequence[Unit]) -> None:
+    """The specs side by side, the baseline's first; what is not as in the baseline stands out."""
+    everything = st.toggle("All fields", key="all", bind="query-params", help="Also those in which all runs agree.")
+    paths = list_fields(units, only_differing=not everything)
+    if not paths:
+        same = "but for their seed" if any(unit.is_group for unit in units) else ""
+        words = f"All runs have the same spec {same}".strip() if len(units) > 1 else "One run differs from none"
+        st.html(f'<p class="lab-muted">{words}.</p>')
+        return
+    heads = "".join(f"<th>{_name_cell(unit)}{'<i>baseline</i>' if unit is units[0] else ''}</th>" for unit in units)
+    rows = "".join(_draw_row(path, units) for path in paths)
+    st.html(
+        f'<div class="compare-specs" tabindex="0" role="region" aria-label="Specs"><table><thead><tr><th></th>{heads}'
+        f"</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _draw_row(path: str, units: Sequence[Unit]) -> str:
+    shown = [show_field(unit.first, path) for unit in units]
+    cells = "".join(
+        f"<td{' class=other' if value != shown[0] else ''}>{escape(value) or UNKNOWN}</td>" for value in shown
+    )
+    return f'<tr><th title="{escape(path)}">{escape(label_field(path))}</th>{cells}</tr>'
+
+
+def _name_cell(unit: Unit) -> str:
+    return f'{_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'
+
+
+def _dot(unit: Unit) -> str:
+    return f'<span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
+
+
+# Is it better -----------------------------------------------------------------------------------------------------
+
+
+def weights_control(key: str = "weights") -> Weights:
+    """Which weights were tested."""
+    chosen = st.segmented_control(
+        "Tested with",
+        list(WEIGHTS),
+        default="last",
+        required=True,
+        format_func=WEIGHTS.get,
+        key=key,
+        bind="query-params",
+    )
+    return chosen or "last"
+
+
+def show_verdicts(units: Sequence[Unit]) -> None:
+    """Every unit against the baseline in a sentence, with the intervals drawn."""
+    weights = weights_control()
+    if not need_two(units):
+        return
+    verdicts = judge_all(units, weights)
+    judged = [verdict for verdict in verdicts if verdict.comparison is not None]
+    left, right = st.columns([0.56, 0.44], gap="large") if judged else (st.container(), st.container())
+    with left:
+        st.html(f'<div class="compare-verdicts">{"".join(map(_tell_verdict, verdicts))}</div>')
+        if warning := warn_of_chance(len(judged)):
+            st.caption(warning)
+        st.caption(METHODS)
+    with right:
+        if judged:
+            drawing = draw_differences(verdicts, units[0])
+            show_drawing(drawing, key="compare.differences", height=max(180, 90 + 34 * len(judged)))
+
+
+def _tell_verdict(verdict: Verdict) -> str:
+    remarks = "".join(f'<p class="lab-muted lab-small">{escape(remark)}</p>' for remark in verdict.remarks)
+    settled = verdict.comparison is not None and verdict.comparison.is_settled
+    return (
+        f'<div class="compare-verdict{" settled" if settled else ""}">{_dot(verdict.unit)}'
+        f"<div><p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
+    )
+
+
+# Figures against one another ------------------------------------------------------------------------------------------
+
+
+def show_scatter(units: Sequence[Unit]) -> None:
+    """Any two figures, with the Pareto front and, where they have a place, published results."""
+    keys = [figure.key for figure in FIGURES]
+    fields = ["train.learning_rate", "train.batch_size", "train.epochs"]
+    options = list(dict.fromkeys([*keys, *fields, *numeric_fields(units)]))
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_axes"):
+        y = st.selectbox("Upright", options, 2, format_func=_name_figure, key="sy", bind="query-params", width=220)
+        x = st.selectbox("Across", options, 4, format_func=_name_figure, key="sx", bind="query-params", width=220)
+        pick = pick_control()
+        log = st.toggle("Log scale", key="slog", bind="query-params", help="Across.")
+        published = st.toggle(
+            "Published results",
+            True,
+            key="published",
+            bind="query-params",
+            help="Grey: what papers report for this data set, where test accuracy stands by parameters.",
+        )
+    view = ScatterView(x or keys[4], y or keys[2], pick, log, published)
+    show_drawing(draw_scatter(units, view), key="compare.scatter", height=520)
+    if sources := dict.fromkeys(reference.source for reference in find_published(units, view)):
+        st.caption(f"Published: {'; '.join(sources)}. Each as its authors measured it; point at one for how many runs.")
+
+
+def _name_figure(key: str) -> str:
+    label = find_figure(key).label
+    return label[:1].upper() + label[1:]
+
+
+def show_parallel(units: Sequence[Unit]) -> None:
+    """One line a run across the fields that differ, to its result."""
+    paths = list_fields(units, only_differing=True)
+    if not paths:
+        st.html('<p class="lab-muted">There is no field in which these runs differ.</p>')
+        return
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_axes"):
+        chosen = st.multiselect(
+            "Fields",
+            paths,
+            paths[:MAX_AXES],
+            format_func=label_field,
+            key="fields",
+            bind="query-params",
+            max_selections=12,
+            wrap=False,
+        )
+        result = st.selectbox(
+            "Result", list(BY_KEY), format_func=_name_figure, key="result", bind="query-params", width=220
+        )
+        pick = pick_control()
+    shown = [path for path in paths if path in chosen] or paths[:MAX_AXES]
+    show_drawing(draw_parallel(units, shown, find_figure(result), pick), key="compare.parallel", height=480)

@@ -200,10 +200,17 @@ def _launch(run: Run) -> None:
 
 
 def _start_process(run: Run) -> int:
-    """A worker in a session of its own, which outlives this process and its terminal; its process id."""
-    with open(run.path / "log.txt", "ab") as log:
+    return start_process(["core.worker", run.id], run.path / "log.txt")
+
+
+def start_process(module: Sequence[str], log_path: Path) -> int:
+    """Runs a module with its arguments in a session of its own, which outlives this process and its terminal.
+
+    Its output is added to the log. Returns its process id; raises OSError.
+    """
+    with open(log_path, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "core.worker", run.id],
+            [sys.executable, "-m", *module],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -212,7 +219,7 @@ def _start_process(run: Run) -> int:
             start_new_session=True,
         )
     # Waits for its end, or a killed worker would stay a zombie for as long as this process lives.
-    threading.Thread(target=process.wait, name=f"reaper of {run.id}", daemon=True).start()
+    threading.Thread(target=process.wait, name=f"reaper of {process.pid}", daemon=True).start()
     return process.pid
 
 

@@ -251,12 +251,15 @@ def read_values(
     base: RunSpec, space: Sequence[Dimension], spec: RunSpec, *, ignore: frozenset[str]
 ) -> dict[str, Value]:
     """The values at which a spec stands in the space. Raises SpecError where it lies outside, naming the fields."""
-    values = {dimension.path: _read(dimension, spec) for dimension in space}
-    problems = [
-        FieldProblem(dimension.path, "is outside of the study's space", values[dimension.path])
-        for dimension in space
-        if not _holds(dimension, values[dimension.path])
-    ]
+    values: dict[str, Value] = {}
+    problems: list[FieldProblem] = []
+    for dimension in space:
+        value = _read(dimension, spec)
+        own = _snap(dimension, value)
+        if own is None:
+            problems.append(FieldProblem(dimension.path, "is outside of the study's space", value))
+        else:
+            values[dimension.path] = own
     if problems:
         raise SpecError(problems)
     nearest, wanted = flatten(propose_values(base, values)), flatten(spec)
@@ -284,14 +287,18 @@ def _read(dimension: Dimension, spec: RunSpec) -> Value:
     return float(value) if dimension.kind == "float" and not isinstance(value, str) else value
 
 
-def _holds(dimension: Dimension, value: Value) -> bool:
-    if (values := dimension.values()) is not None:
-        if dimension.kind == "float":
-            return any(math.isclose(float(value), float(other), rel_tol=1e-9, abs_tol=1e-12) for other in values)
-        return any(_same(value, other) for other in values)
-    assert dimension.low is not None
-    assert dimension.high is not None
-    return dimension.low <= float(value) <= dimension.high
+def _snap(dimension: Dimension, value: Value) -> Value | None:
+    """The dimension's own value that this one is, or None where it lies outside."""
+    values = dimension.values()
+    if values is None:
+        assert dimension.low is not None
+        assert dimension.high is not None
+        return value if dimension.low <= float(value) <= dimension.high else None
+    if dimension.kind == "float":
+        return next(
+            (own for own in values if math.isclose(float(own), float(value), rel_tol=1e-9, abs_tol=1e-12)), None
+        )
+    return next((own for own in values if _same(own, value)), None)
 
 
 def default_dimension(base: RunSpec, path: str) -> Dimension:

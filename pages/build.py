@@ -88,8 +88,8 @@ draft.check()
 if notice := st.session_state.get(NOTICE_KEY):
     st.error(notice, icon=":material/link_off:")
 
-top_left, top_right = st.columns(COLUMNS, gap="large")
-with top_left, st.container(gap="xsmall"):
+left, right = st.columns(COLUMNS, gap="large")
+with left, st.container(key="form", gap="xsmall"):
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         show_presets(draft)
         show_reset(draft)
@@ -97,11 +97,6 @@ with top_left, st.container(gap="xsmall"):
         show_export(draft)
     if draft.preset:
         st.caption(f"{PRESETS[draft.preset].source} {PRESETS[draft.preset].note}")
-with top_right:
-    show_start(draft)
-
-left, right = st.columns(COLUMNS, gap="large")
-with left, st.container(key="form", gap="xsmall"):
     show_section(draft, "model", "Network")
     data, augment = st.columns(2, gap="large")
     with data, st.container(gap="xsmall"):
@@ -111,6 +106,7 @@ with left, st.container(key="form", gap="xsmall"):
     devices = ["auto", *(device.id for device in list_devices())]
     show_section(draft, "train", "Training", {"device": devices})
 with right, st.container(key="cost_panel", gap="xsmall"):
+    show_start(draft)
     show_cost(draft)
     show_samples(draft.good)
 

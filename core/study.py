@@ -153,10 +153,10 @@ def _is_default() -> bool:
     return str(runs_folder()) in storage_url()
 
 
-def open_study(name: str) -> Study:
+def open_study(name: str, storage: BaseStorage | None = None) -> Study:
     """Raises StudyNotFoundError, StudyError."""
     with telling():
-        storage = open_storage()
+        storage = storage or open_storage()
         try:
             study_id = storage.get_study_id_from_name(name)
             attributes = storage.get_study_user_attrs(study_id)

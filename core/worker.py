@@ -19,11 +19,17 @@ from core.locks import FileLock
 
 TYPE_CHECKING = False  # `typing` would cost every waiting worker memory.
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     import torch
 
+    from core.engine.data import Data
+    from core.engine.events import EpochEnd
     from core.run_folder import Run
+    from core.spec import DataSpec
+
+    Train = Callable[[Path, str, "StopSignal"], int]
 
 POLL_SECONDS = 0.3
 
@@ -42,13 +48,14 @@ class StopSignal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "stop"
         self.asked = False
+        self.over = False
         self.breaks_in = False
 
     def listen(self) -> None:
         for name in ("SIGTERM", "SIGINT"):
-            signal.signal(getattr(signal, name), self._hear)
+            signal.signal(getattr(signal, name), self.hear)
 
-    def _hear(self, *_: object) -> None:
+    def hear(self, *_: object) -> None:
         self.asked = True
         if self.breaks_in:
             self.breaks_in = False
@@ -64,8 +71,10 @@ class StopSignal:
 
     def _watch(self) -> None:
         while not self.is_set():
+            if self.over:  # a process that trains one run after the other has a watch for each
+                return
             time.sleep(POLL_SECONDS)
-        if self.breaks_in:
+        if self.breaks_in and not self.over:
             # To the main thread itself: a signal elsewhere would not wake it from a long read.
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
@@ -101,6 +110,14 @@ def _hold(runs: Path, folder: Path) -> int:
         return _say("This run has ended already.")
     stop = StopSignal(folder)
     stop.listen()
+    return drive_run(runs, folder, stop, train_on)
+
+
+def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
+    """Takes a run whose lock this process holds from the queue to its end; `train` is called with a slot held.
+
+    Raises FileNotFoundError where the run was deleted.
+    """
     slot = None
     try:
         reserve_space(folder)
@@ -109,7 +126,7 @@ def _hold(runs: Path, folder: Path) -> int:
         slot = _wait_for_slot(runs, folder, stop)
         if slot is None:
             return end_run(folder, "stopped", "Stopped while it waited in the queue.")
-        return _train(folder, slot.device, stop)
+        return train(folder, slot.device, stop)
     except StopRequestedError:
         return end_run(folder, "stopped", "Stopped before the training began.")
     except Exception as error:  # whatever it is, the page tells it
@@ -117,6 +134,7 @@ def _hold(runs: Path, folder: Path) -> int:
             raise FileNotFoundError from error
         return end_run(folder, "failed", *describe_failure(folder, error))
     finally:
+        stop.over = True
         slots.leave_queue(runs, folder.name)
         if slot:
             slot.release()
@@ -150,8 +168,15 @@ def _find_devices() -> list[str]:
     return list_device_ids()
 
 
-def _train(folder: Path, device: str, stop: StopSignal) -> int:
-    """Says that the run is running, then loads everything large."""
+def train_on(
+    folder: Path,
+    device: str,
+    stop: StopSignal,
+    *,
+    load: Callable[[DataSpec], Data] | None = None,
+    after_epoch: Callable[[EpochEnd], str] | None = None,
+) -> int:
+    """Says that the run is running, then loads everything large and trains."""
     started = {"started": time.time(), "device": device, "pid": os.getpid(), "hostname": processes.host_name()}
     files.write_json(folder / "environment.json", started)
     stop.breaks_in = True
@@ -159,14 +184,25 @@ def _train(folder: Path, device: str, stop: StopSignal) -> int:
 
     from core.run_folder import Run
 
-    return train_run(Run(folder), device, stop, started)
+    return train_run(Run(folder), device, stop, started, load=load, after_epoch=after_epoch)
 
 
-def train_run(run: Run, device: str, stop: StopSignal, started: dict[str, Any]) -> int:
-    """Trains a run on a device that this process holds a slot of, from its newest checkpoint on."""
+def train_run(
+    run: Run,
+    device: str,
+    stop: StopSignal,
+    started: dict[str, Any],
+    *,
+    load: Callable[[DataSpec], Data] | None = None,
+    after_epoch: Callable[[EpochEnd], str] | None = None,
+) -> int:
+    """Trains a run on a device that this process holds a slot of, from its newest checkpoint on.
+
+    `load` gives the images, for a process that keeps them; `after_epoch` a sentence where the run shall be pruned.
+    """
     from core.engine import checkpoint
     from core.engine.data import load_data
-    from core.engine.events import Finished, Started, Stopped
+    from core.engine.events import EpochEnd, Finished, Started, Stopped
     from core.engine.train import train
     from core.environment import describe_start
     from core.recorder import Recorder
@@ -174,7 +210,7 @@ def train_run(run: Run, device: str, stop: StopSignal, started: dict[str, Any]) 
     recorder = Recorder(run, device, checkpoint.save)
     recorder.write_progress("loading", 0, 0, 1)
     torch_device, remark = set_up_torch(run, device)
-    data = load_data(run.spec.data)
+    data = (load or load_data)(run.spec.data)
     state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
     notes = [*remark, *notes]
     recorder.write_labels(data.val.labels.numpy(), data.test.labels.numpy())
@@ -188,6 +224,8 @@ def train_run(run: Run, device: str, stop: StopSignal, started: dict[str, Any]) 
         match event:
             case Started():
                 files.write_json(run.path / "environment.json", started | describe_start(event, data, notes))
+            case EpochEnd() if after_epoch and (reason := after_epoch(event)):
+                return end_run(run.path, "pruned", reason, epoch=recorder.epoch)
             case Stopped():
                 reason = f"Stopped on request in epoch {min(recorder.epoch + 1, run.spec.train.epochs)}."
                 return end_run(run.path, "stopped", reason, epoch=recorder.epoch)

@@ -31,12 +31,17 @@ def decode_image(path: str | Path, size: int) -> Pixels:
     """One image as (size, size, 3): upright, RGB, shorter side resized, centre cropped. Raises `DataError`."""
     try:
         with Image.open(path) as image:
-            # A large JPEG is decoded at an eighth to a half of its size, where that is still twice what is needed.
-            image.draft("RGB", (2 * size, 2 * size))
-            ImageOps.exif_transpose(image, in_place=True)
-            rgb = _to_rgb(image)
+            return fit_image(image, size)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"The image {path} cannot be decoded: {error}.") from error
+
+
+def fit_image(image: Image.Image, size: int) -> Pixels:
+    """An image just opened as (size, size, 3): upright, RGB, shorter side resized, centre cropped."""
+    # A large JPEG is decoded at an eighth to a half of its size, where that is still twice what is needed.
+    image.draft("RGB", (2 * size, 2 * size))
+    ImageOps.exif_transpose(image, in_place=True)
+    rgb = _to_rgb(image)
     if rgb.size != (size, size):
         rgb = ImageOps.fit(rgb, (size, size), Image.Resampling.BILINEAR)
     return np.asarray(rgb)

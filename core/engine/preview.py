@@ -46,11 +46,16 @@ def image_strip(spec_json: str, part: str, places: Sequence[int], fingerprint: s
     Raises `DataError` where the images are not ready, or no longer those with the `fingerprint`; `SpecError`.
     """
     data = parse_spec(spec_json).data
-    loaded = _load_whole(data, _inspect(data))
+    loaded = load_kept(data)
     if fingerprint and loaded.fingerprint != fingerprint:
         raise DataError("The images on this machine are no longer those that the run was tested on.")
     images, _ = getattr(loaded, part).take(torch.tensor(list(places), dtype=torch.long))
     return [_encode(Image.fromarray(pixels)) for pixels in images.permute(0, 2, 3, 1).numpy()]
+
+
+def load_kept(data: DataSpec) -> Data:
+    """A whole data set, kept in memory for the next question about it. Raises `DataError`."""
+    return _load_whole(data, _inspect(data))
 
 
 def _inspect(data: DataSpec) -> FolderStatus | None:

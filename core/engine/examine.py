@@ -1,0 +1,166 @@
+"""Questions about a trained network, answered in the helper process: single images, one's own too, and whole parts.
+
+Always on the CPU: the GPU belongs to the runs that hold its slots. What was loaded is kept for the next question, by
+the checkpoint's SHA-256.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+from core.datasets import DataError
+from core.engine.augment import normalize
+from core.engine.checkpoint import CheckpointError, load, weights_of
+from core.engine.data import Data, ImageSet, Triple, resize
+from core.engine.device import pick_precision
+from core.engine.evaluate import evaluate
+from core.engine.gradcam import grad_cam, list_layers
+from core.engine.model import ResNet, build_model
+from core.engine.preview import load_kept
+from core.parse import SpecError, parse_spec
+from core.questions import AS_IT_IS, Answer, Edits, Part, Picture, Piece, QuestionError, WeightsFile
+from core.scores import softmax
+from core.spec import DataSpec, RunSpec
+from core.uploads import decode_upload
+
+# The side of the images as they are published; those of a folder are resized straight to the spec's size.
+NATIVE_SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32}
+_NOISE_SEED = 0  # the same noise at every look, so that only the slider changes the answer
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A trained network, ready to answer, and the images that its run was trained on."""
+
+    spec: RunSpec
+    model: ResNet
+    fingerprint: str
+    dtype: torch.dtype
+
+
+def prepare(weights: WeightsFile) -> int:
+    """Loads the network and its images, so that the next question is answered quickly; returns how many layers it has.
+
+    Raises QuestionError.
+    """
+    with _in_sentences():
+        network, _ = _load(weights)
+        return len(list_layers(network.model))
+
+
+def ask(
+    weights: WeightsFile, picture: Picture, edits: Edits = AS_IT_IS, target: int | None = None, layer: int = -1
+) -> Answer:
+    """What the network says of one image and, for `target` or else its own answer, where it looks.
+
+    Raises QuestionError.
+    """
+    with _in_sentences():
+        network, data = _load(weights)
+        image, label = _take(picture, data, network.spec.data)
+        image = apply_edits(image, edits, data.mean)
+        told = ImageSet(image, torch.tensor([label or 0]))
+        logits = evaluate(network.model, told, data, batch_size=1, dtype=network.dtype).logits  # (1, classes)
+        chances = softmax(logits)[0]
+        chosen = int(chances.argmax()) if target is None else target
+        if not 0 <= chosen < len(chances):
+            raise QuestionError(f"There is no class {chosen}.")
+        if not -len(list_layers(network.model)) <= layer < len(list_layers(network.model)):
+            raise QuestionError(f"There is no layer {layer}.")
+        heat = grad_cam(network.model, normalize(image, data.mean, data.std, torch.float32), chosen, layer)
+        return Answer(image[0].permute(1, 2, 0).numpy(), chances, heat, chosen, label)
+
+
+def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
+    """Logits and labels of up to `count` images of a part from `start` on, as an evaluation would store them.
+
+    Raises QuestionError.
+    """
+    with _in_sentences():
+        network, data = _load(weights)
+        whole: ImageSet = getattr(data, part)
+        some = ImageSet(whole.images[start : start + count], whole.labels[start : start + count])
+        batch_size = max(1, min(512, 4 * network.spec.train.batch_size))
+        logits = evaluate(network.model, some, data, batch_size=batch_size, dtype=network.dtype).logits
+        return Piece(logits, some.labels.numpy(), len(whole))
+
+
+def apply_edits(images: Tensor, edits: Edits, mean: Triple) -> Tensor:
+    """(n, 3, s, s) bytes -> same; corners that a rotation leaves empty get the mean colour of the training images."""
+    if edits.invert:
+        images = transforms.invert(images)
+    if edits.rotation % 360:
+        fill = [255 * value for value in mean]
+        images = transforms.rotate(images, edits.rotation, InterpolationMode.BILINEAR, fill=fill)
+    if edits.brightness != 1:
+        images = transforms.adjust_brightness(images, edits.brightness)
+    if edits.blur > 0:
+        # Three standard deviations each way, as far as mirroring at the border reaches.
+        reach = min(math.ceil(3 * edits.blur), images.shape[-1] - 1)
+        images = transforms.gaussian_blur(images, [2 * reach + 1] * 2, [edits.blur] * 2)
+    if edits.noise > 0:
+        generator = torch.Generator().manual_seed(_NOISE_SEED)
+        noise = torch.randn(images.shape, generator=generator) * (255 * edits.noise)
+        images = (images + noise).round().clamp(0, 255).to(torch.uint8)
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def read_own(content: bytes, spec: DataSpec) -> Tensor:
+    """One's own image as (1, 3, size, size) bytes, resized as the data set was. Raises QuestionError."""
+    side = NATIVE_SIDES.get(spec.dataset, spec.image_size)
+    pixels = torch.tensor(decode_upload(content, side)).permute(2, 0, 1)[None]  # (1, 3, side, side)
+    if spec.dataset == "digits":
+        pixels = transforms.rgb_to_grayscale(pixels, 3)  # its three channels are equal
+    return resize(pixels, spec.image_size)
+
+
+def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | None]:
+    if picture.content:
+        return read_own(picture.content, spec), None
+    part: ImageSet = getattr(data, picture.part)
+    if not 0 <= picture.place < len(part):
+        raise QuestionError(f"There is no image {picture.place}: this part has {len(part):,}, counted from 0.")
+    image, label = part.take(torch.tensor([picture.place]))
+    return image, int(label)
+
+
+def _load(weights: WeightsFile) -> tuple[_Network, Data]:
+    network = _load_network(weights)
+    # Looked at every time: a folder may have changed since.
+    data = load_kept(network.spec.data)
+    if data.fingerprint != network.fingerprint:
+        raise QuestionError("The images on this machine, or their split, are no longer those of this run.")
+    return network, data
+
+
+@lru_cache(maxsize=4)
+def _load_network(weights: WeightsFile) -> _Network:
+    spec = parse_spec(weights.spec_json)
+    state = load(Path(weights.path), weights.sha256)
+    model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+    model.load_state_dict(weights_of(state, weights.which))
+    model.to(memory_format=torch.channels_last).eval()
+    # In bfloat16 only where it is native: emulated, it is far slower than float32.
+    wanted = "auto" if spec.train.precision == "bfloat16" else spec.train.precision
+    return _Network(spec, model, state["fingerprint"], pick_precision(wanted, torch.device("cpu")))
+
+
+@contextmanager
+def _in_sentences() -> Iterator[None]:
+    """The engine's errors as ones that need no torch to be received."""
+    try:
+        yield
+    except (CheckpointError, DataError, SpecError) as error:
+        raise QuestionError(str(error)) from None
+    except (RuntimeError, KeyError) as error:  # torch: weights of another shape, or memory that is not there
+        raise QuestionError(f"The network could not be asked: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,75 @@
+"""What a page may ask about a trained network and single images, and what is answered. No torch on this side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Part = Literal["train", "val", "test"]
+
+
+class QuestionError(Exception):
+    """A question that cannot be answered; the message is a sentence for a page.
+
+    Errors of the engine end as this one: they belong to modules that import torch, and so would whoever received them.
+    """
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A checkpoint that may be trusted by its SHA-256, with the spec of its run and which of its weights are meant."""
+
+    spec_json: str
+    path: str
+    sha256: str
+    which: Literal["last", "best"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image: the one at `place` of a part of the data set, or, where there are `content` bytes, one's own file."""
+
+    part: Part = "val"
+    place: int = 0
+    content: bytes = b""
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What is done to an image after it was resized, in this order; the defaults leave it as it is."""
+
+    invert: bool = False
+    rotation: float = 0.0  # degrees, counter-clockwise
+    brightness: float = 1.0  # factor
+    blur: float = 0.0  # standard deviation of the Gaussian, in pixels
+    noise: float = 0.0  # standard deviation, as a share of the whole range
+
+
+AS_IT_IS = Edits()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of one image.
+
+    `pixels` (size, size, 3) uint8 is what it was shown, `probabilities` (classes,), `heat` (size, size) from 0 to 1 is
+    its Grad-CAM for class `target`, all 0 where nothing speaks for that class; `label` is None for one's own images.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.float64]
+    heat: npt.NDArray[np.float32]
+    target: int
+    label: int | None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Logits (images, classes) float16 and labels (images,) int64 of some images; `total` counts those of the part."""
+
+    logits: npt.NDArray[np.float16]
+    labels: npt.NDArray[np.int64]
+    total: int

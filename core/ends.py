@@ -59,13 +59,10 @@ def end_run(
     return 1 if state == "failed" else 0
 
 
-def describe_failure(folder: Path, error: Exception) -> tuple[str, str]:
+def describe_failure(error: Exception) -> tuple[str, str]:
     """A sentence for the page and the kind of failure; whatever was not foreseen has its traceback in the log."""
     if is_disk_full(error):
-        return (
-            f"The disk is full (disk full while writing to {folder.name}). Free some space, then resume.",
-            "disk_full",
-        )
+        return "The run could not be written: disk full. Free some space, then resume.", "disk_full"
     if type(error).__module__.startswith("core."):
         # This project's own errors are sentences.
         return str(error), str(getattr(error, "reason_kind", "") or _KINDS.get(type(error).__name__, "error"))

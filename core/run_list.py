@@ -1,18 +1,28 @@
-"""All runs at a glance: ended runs are read once, live ones at every look."""
+"""All runs at a glance: ended runs are read once, live ones at every look.
+
+What was read of ended runs is also kept in `runs/.summaries.json`, so that a server that has just started need not
+open ten thousand folders. It is only a copy: each entry counts as long as its folder has not changed, and a file that
+is damaged or gone is made again.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from core import files, metrics
 from core.folders import ID_PATTERN, runs_folder
 from core.locks import RunsFolderError
 from core.run_folder import ENDS, Run, RunNotFound, RunSummary, summarize
 
 # A change within the same tick of the file system's clock would leave the same time behind.
 SETTLED_NS = 200_000_000
+COPY = ".summaries.json"
+FIELDS = [field.name for field in fields(RunSummary)]
+WORTH_KEEPING = 200  # newly read runs
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,7 @@ class _Entry:
 
 
 _known: dict[str, _Entry] = {}
+_loaded: set[str] = set()
 
 
 def list_runs() -> list[RunSummary]:
@@ -37,12 +48,40 @@ def list_runs() -> list[RunSummary]:
         return []
     except OSError as error:
         raise RunsFolderError(f"The runs folder {folder} cannot be read: {error.strerror}.") from error
+    if str(folder) not in _loaded:
+        _loaded.add(str(folder))
+        _load(folder)
+    before = len(_known)
     found = [summary for name in names if (summary := _summarize_cached(folder / name))]
+    if len(_known) - before >= WORTH_KEEPING:
+        _keep(folder)
     if len(_known) > 2 * len(names) + 100:
         gone = set(_known) - {str(folder / name) for name in names}
         for key in gone:
             _known.pop(key, None)
     return found
+
+
+def _keep(folder: Path) -> None:
+    entries = {
+        path.name: [entry.changed_ns, vars(entry.summary)]
+        for key, entry in list(_known.items())
+        if (path := Path(key)).parent == folder and entry.summary.state in ENDS
+    }
+    # Only a copy: a disk that does not take it must not keep anybody from the list.
+    with suppress(OSError):
+        files.write_json(folder / COPY, {"fields": FIELDS, "runs": entries}, sync=False)
+
+
+def _load(folder: Path) -> None:
+    with suppress(files.DamagedFileError, KeyError, TypeError, ValueError, AttributeError):
+        copy = files.find_json(folder / COPY) or {"fields": []}
+        # Written by another version: other fields.
+        if copy["fields"] != FIELDS:
+            return
+        for name, (changed_ns, values) in copy["runs"].items():
+            tuples = {key: tuple(values[key]) for key in ("tags", "curve")}
+            _known.setdefault(str(folder / name), _Entry(int(changed_ns), RunSummary(**{**values, **tuples})))
 
 
 def _summarize_cached(path: Path) -> RunSummary | None:
@@ -65,6 +104,9 @@ def _summarize_cached(path: Path) -> RunSummary | None:
         return RunSummary(id=path.name, name=path.name, state="damaged", reason=f"cannot be read: {error.strerror}")
     if summary.state not in ("running", "damaged") and abs(read_ns - changed_ns) > SETTLED_NS:
         _known[key] = _Entry(changed_ns, summary)
+        if summary.state in ENDS:
+            # Its curves are read again if somebody opens it.
+            metrics.forget(path / "metrics.jsonl")
     return summary
 
 

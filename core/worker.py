@@ -132,7 +132,7 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
     except Exception as error:  # whatever it is, the page tells it
         if not folder.is_dir():
             raise FileNotFoundError from error
-        return end_run(folder, "failed", *describe_failure(folder, error))
+        return end_run(folder, "failed", *describe_failure(error))
     finally:
         stop.over = True
         slots.leave_queue(runs, folder.name)

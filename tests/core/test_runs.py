@@ -287,6 +287,40 @@ def test_ended_runs_are_read_once_and_again_when_they_change(run: Run, monkeypat
     assert list_runs()[0].name == "Another name"
 
 
+@pytest.fixture
+def copied(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy of the summaries that a server left behind which listed one ended run; this process knows nothing."""
+    monkeypatch.setattr(run_list, "WORTH_KEEPING", 1)
+    end(run)
+    os.utime(run.path, (time.time() - 60,) * 2)
+    list_runs()
+    run_list._known.clear()
+    run_list._loaded.clear()
+    return run.path.parent / run_list.COPY
+
+
+def test_a_new_server_lists_ended_runs_without_opening_them(
+    run: Run, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run.summary()
+    monkeypatch.setattr(run_list, "summarize", None)
+    assert list_runs() == [expected]
+
+
+def test_a_run_that_changed_since_the_copy_is_read_again(run: Run, copied: Path) -> None:
+    run.update_about(name="Another name")
+    assert [summary.name for summary in list_runs()] == ["Another name"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"fields": []}', '{"fields": %s, "runs": {"x": [1, {}]}}', '{"fields": %s, "runs": [3]}'],
+)
+def test_a_damaged_copy_is_made_again_and_loses_no_run(run: Run, copied: Path, content: str) -> None:
+    copied.write_text(content.replace("%s", json.dumps(run_list.FIELDS)))
+    assert [summary.id for summary in list_runs()] == [run.id]
+
+
 def test_an_interrupted_run_that_is_taken_up_again_shows_at_once(interrupted: Run) -> None:
     long_ago = time.time() - 60
     (interrupted.path / "run.lock").touch()

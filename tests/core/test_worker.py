@@ -28,7 +28,7 @@ FOREVER = tiny_spec(epochs=10_000)
 def train(spec: RunSpec, setup: partial | None = None) -> Run:
     """The run, at its end."""
     run = open_run(create_run(spec))
-    start_worker(run, setup)
+    slots.mark_launch(run.path, start_worker(run, setup))
     wait_for(lambda: run.end() or (not run.is_alive() and run.state() == "interrupted"))
     return run
 
@@ -108,7 +108,7 @@ def _raise_in_training(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "sentence"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "disk is full"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "disk full"),
         (
             OSError(errno.EIO, "Input/output error", "/some/metrics.jsonl"),
             "io",

@@ -40,6 +40,7 @@ PALETTE = (
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross", "star")
 MAX_POINTS = 1000
 _MARKED_POINTS = 25
+_SYMBOLS_SHOWN = 12
 
 _LINES = {
     "loss": (("train/loss", "training"), ("val/loss", "validation")),
@@ -179,9 +180,9 @@ def _draw_line(
         **shared,
         "uid": f"{run.run_id}/{column}",
         "y": (smooth(raw, view.smoothing) if smoothed else raw).to_numpy(dtype="float32")[places],
-        "mode": "lines+markers" if symbol or _needs_markers(raw, split) else "lines",
+        "mode": "lines+markers" if _needs_markers(raw, split, symbol) else "lines",
         "line": line,
-        "marker": {"size": 7 if symbol else 4, "symbol": symbol or "circle"},
+        "marker": {"size": 8, "symbol": symbol, "maxdisplayed": _SYMBOLS_SHOWN} if symbol else {"size": 4},
         # Plain text for the CSV that a chart writes.
         "meta": {"run": run.name, "series": column},
         "showlegend": not several or split != "training",
@@ -202,9 +203,9 @@ def _draw_line(
     return [faint, shown]
 
 
-def _needs_markers(values: pd.Series, split: str) -> bool:
+def _needs_markers(values: pd.Series, split: str, symbol: str) -> bool:
     """Points show where few epochs were measured, and where a single one would make no line; dashes stay clean."""
-    return len(values) == 1 or (split != "training" and len(values) <= _MARKED_POINTS)
+    return len(values) == 1 or (split != "training" and (bool(symbol) or len(values) <= _MARKED_POINTS))
 
 
 def as_text(name: str) -> str:

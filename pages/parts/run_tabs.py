@@ -209,7 +209,7 @@ def _there(value: Any, own: Any) -> str:
 def _show_value(spec_field: SpecField, value: Any) -> str:
     if spec_field.kind == "choice":
         return CHOICE_LABELS.get(value, str(value))
-    return f"{format_value(value)} {spec_field.unit}".strip() if value != "" else UNKNOWN
+    return f"{format_value(value)} {spec_field.unit}".strip() if value not in ("", (), []) else UNKNOWN
 
 
 def show_log(run: Run) -> None:

@@ -213,7 +213,7 @@ def train_run(
     data = (load or load_data)(run.spec.data)
     state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
     notes = [*remark, *notes]
-    recorder.write_labels(data.val.labels.numpy(), data.test.labels.numpy())
+    recorder.write_labels(data.val.labels.cpu().numpy(), data.test.labels.cpu().numpy())
     # From here on the engine asks after every batch.
     stop.breaks_in = False
     for note in notes:

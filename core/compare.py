@@ -228,7 +228,7 @@ def _group_seeds(runs: Sequence[ComparedRun]) -> list[list[ComparedRun]]:
 def _name_group(runs: Sequence[ComparedRun]) -> str:
     if len(runs) == 1:
         return runs[0].name
-    stems = [re.sub(r"\W*\bseed\W*\d+\s*$", "", run.name, flags=re.IGNORECASE).strip() for run in runs]
+    stems = [re.sub(r"[\s,;:_·–-]*\bseed\W*\d+\s*$", "", run.name, flags=re.IGNORECASE).strip() for run in runs]
     if stems[0] and len(set(stems)) == 1:
         return stems[0]
     return f"{runs[0].name} and {len(runs) - 1} more"

@@ -333,7 +333,7 @@ def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
         "dragmode": "zoom",
         "uirevision": title,
         "showlegend": count > 1,
-        "legend": {**legend, "itemsizing": "constant", "font": {"size": 11}},
+        "legend": {**legend, "font": {"size": 11}},
         "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
         "xaxis": {"automargin": True},
         "yaxis": {"automargin": True, "nticks": 6},

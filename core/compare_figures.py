@@ -36,10 +36,12 @@ class Figure:
 FIGURES = (
     Figure("val/accuracy", "val. accuracy", "Accuracy on the validation images", "share", "high", True),
     Figure("val/loss", "val. loss", "Cross-entropy on the validation images", "loss", "low", True),
-    Figure("test/accuracy", "Test, last weights", "Accuracy on the test images with the last weights", "share", "high"),
+    Figure(
+        "test/accuracy", "Test acc., last weights", "Accuracy on the test images with the last weights", "share", "high"
+    ),
     Figure(
         "test/accuracy_best",
-        "Test, best weights",
+        "Test acc., best weights",
         "Accuracy on the test images with the weights of the epoch that was best on validation",
         "share",
         "high",

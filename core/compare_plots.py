@@ -20,6 +20,7 @@ from core.verdicts import Verdict
 
 _FORMATS = {"share": ".2%", "loss": ".4f", "count": ".3s", "rate": ",.0f", "minutes": ".1f", "number": ".4~g"}
 GREY = "#8a94a3"
+_BARE = {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True}
 _NAMED = 14  # so many points have their name beside them
 
 
@@ -54,7 +55,8 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
     if published:
         traces.append(_draw_published(published, x))
     symbols = pick_symbols([unit.id for unit in units])
-    traces += [_draw_point(point, x, y, symbols, len(points) <= _NAMED, view) for point in points]
+    right_half = _find_middle(points, published, view.log_x)
+    traces += [_draw_point(point, x, y, symbols, view, _name_side(point, right_half, len(points))) for point in points]
     title = f"{_sentence(y.label_of(view.pick))} by {x.label_of(view.pick).lower()}"
     layout = lay_out(title, "", 1)
     layout["xaxis"] |= _axis(x, view.pick) | {"type": "log" if view.log_x else "linear", "uirevision": str(view)}
@@ -89,6 +91,22 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _find_middle(points: Sequence[_Point], published: Sequence[Reference], log: bool) -> float:
+    """The middle of the axis across, in its own unit."""
+    values = [point.x.mean for point in points] + [float(reference.parameters) for reference in published]
+    if not values:
+        return 0.0
+    low, high = min(values), max(values)
+    return math.sqrt(low * high) if log and low > 0 else (low + high) / 2
+
+
+def _name_side(point: _Point, middle: float, count: int) -> str:
+    """Names stand towards the middle, where there is room; many have none."""
+    if count > _NAMED:
+        return ""
+    return "top left" if point.x.mean > middle else "top right"
+
+
 def _decades(points: Sequence[_Point], published: Sequence[Reference]) -> float:
     values = [point.x.mean for point in points] + [reference.parameters for reference in published]
     known = [value for value in values if value > 0]
@@ -96,7 +114,7 @@ def _decades(points: Sequence[_Point], published: Sequence[Reference]) -> float:
 
 
 def _draw_point(
-    point: _Point, x: Figure, y: Figure, symbols: dict[str, str], named: bool, view: ScatterView
+    point: _Point, x: Figure, y: Figure, symbols: dict[str, str], view: ScatterView, name_side: str
 ) -> dict[str, Any]:
     colour, name = run_colour(point.unit.id), as_text(shorten(point.unit.name))
     spread = point.y.standard_deviation
@@ -104,12 +122,12 @@ def _draw_point(
     drawn: dict[str, Any] = {
         "type": "scatter",
         "uid": point.unit.id,
-        "mode": "markers+text" if named else "markers",
+        "mode": "markers+text" if name_side else "markers",
         "x": [point.x.mean],
         "y": [point.y.mean],
         "name": name,
-        "text": [as_text(shorten(point.unit.name, 22))],
-        "textposition": "top center",
+        "text": [f" {as_text(shorten(point.unit.name, 22))} "],
+        "textposition": name_side or "top right",
         "textfont": {"size": 11},
         "cliponaxis": False,
         "marker": {"size": 11, "color": colour, "symbol": symbols.get(point.unit.id, SYMBOLS[0])},
@@ -199,7 +217,7 @@ def draw_parallel(units: Sequence[Unit], paths: Sequence[str], figure: Figure, p
                 "y": [height for _, height in known],
                 "name": name,
                 "legendgroup": unit.id,
-                "line": {"color": run_colour(unit.id), "width": 2, "shape": "spline", "smoothing": 0.6},
+                "line": {"color": run_colour(unit.id), "width": 2},
                 "marker": {"size": 7, "symbol": symbols.get(unit.id, SYMBOLS[0])},
                 "customdata": [_tell(unit, paths, figure, pick, at) for at, _ in known],
                 "hovertemplate": f"<b>{name}</b><br>%{{customdata}}<extra></extra>",
@@ -213,17 +231,16 @@ def draw_parallel(units: Sequence[Unit], paths: Sequence[str], figure: Figure, p
         "range": [-0.25, len(scales) - 0.6],
         "tickvals": list(range(len(scales))),
         "ticktext": [as_text(scale.title) for scale in scales],
-        "showgrid": False,
         "side": "top",
-        "fixedrange": True,
+        **_BARE,
     }
-    layout["yaxis"] |= {"range": [-0.06, 1.06], "showticklabels": False, "showgrid": False, "fixedrange": True}
+    layout["yaxis"] |= {"range": [-0.06, 1.1], "showticklabels": False, **_BARE}
     layout["shapes"] = [
         {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1}, "layer": "below"}
         for at in range(len(scales))
     ]
     layout["annotations"] = [
-        {"x": at, "y": height, "text": as_text(text), "showarrow": False, "xanchor": "left", "xshift": 7}
+        {"x": at, "y": height, "text": as_text(text), "showarrow": False, "xanchor": "left", "xshift": 7, "yshift": 9}
         | {"font": {"size": 11}}
         for at, scale in enumerate(scales)
         for height, text in scale.ticks
@@ -311,7 +328,7 @@ def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
                     "size": 10,
                     "color": colour,
                     "symbol": symbol if comparison.is_settled else f"{symbol}-open",
-                    "line": {"width": 2},
+                    "line": {"width": 2, "color": colour},
                 },
                 "error_x": {
                     "type": "data",
@@ -332,7 +349,7 @@ def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
     layout["shapes"] = [
         {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1.5}}
     ]
-    layout["xaxis"] |= {"ticksuffix": "", "tickformat": "+~g", "zeroline": False}
+    layout["xaxis"] |= {"tickformat": "+~g", "zeroline": False, "rangemode": "tozero"}
     layout["yaxis"] |= {
         "tickvals": list(range(len(judged))),
         "ticktext": [as_text(shorten(verdict.unit.name, 24)) for verdict in judged],

@@ -169,8 +169,7 @@ def warn_of_chance(count: int) -> str:
     if count < 2:
         return ""
     return (
-        f"Each of the {count} sentences is wrong in at most 5 % of cases by itself; among {count}, about "
-        f"{0.05 * count:.2g} would look settled by chance alone where nothing differs."
+        f"Where nothing differs, a test still looks settled by chance in up to 1 of 20 cases; these are {count} tests."
     )
 
 

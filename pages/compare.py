@@ -8,7 +8,6 @@ from html import escape
 import streamlit as st
 
 from core.compare import ComparedRun, Unit, find_mismatches, look_at, make_units
-from core.compare_charts import SPREADS, Spread
 from pages.parts import compare_tabs
 from pages.parts.compare_choose import LATEST, choose_latest, make_first, read_ids, show_chooser
 from pages.parts.compare_curves import show_curves
@@ -19,14 +18,14 @@ TICK_SECONDS = 1.0
 TABS = ("Curves", "What differs", "Is it better?", "Scatter", "Parallel", "Disagreements")
 
 
-def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, Spread, bool]:
-    """What is compared: which runs, the baseline, and whether seeds are folded. Tells fold, spread and choosing."""
+def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, bool]:
+    """What is compared: which runs, the baseline, and whether seeds are folded. Tells whether to fold and to choose."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_bar"):
         if not ids:
             st.html('<p class="run-facts">Tick the runs to compare. The first one is the baseline.</p>')
             st.space("stretch")
             _show_latest()
-            return True, "sd", True
+            return True, True
         choosing = st.toggle("Choose runs", key="choose", bind="query-params")
         fold = st.session_state.get("fold", True)
         units = make_units(runs, fold=fold)
@@ -39,21 +38,9 @@ def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, Spr
             bind="query-params",
             help="Runs that differ only in their seed become one: their mean, with its spread as a band.",
         )
-        spread = "sd"
-        if fold and any(unit.is_group for unit in units):
-            spread = st.segmented_control(
-                "Band",
-                list(SPREADS),
-                default="sd",
-                required=True,
-                format_func=lambda name: f"± {SPREADS[name]}",
-                key="band",
-                bind="query-params",
-                label_visibility="collapsed",
-            )
         st.space("stretch")
         _show_latest()
-    return fold, spread or "sd", choosing
+    return fold, choosing
 
 
 def _show_latest() -> None:
@@ -92,7 +79,7 @@ def show_notes(problems: Sequence[str], units: Sequence[Unit]) -> None:
         st.html(f'<p class="lab-callout">{escape(mismatch)}</p>')
 
 
-def show_comparison(ids: Sequence[str], fold: bool, spread: Spread, was_active: bool) -> None:
+def show_comparison(ids: Sequence[str], fold: bool, was_active: bool) -> None:
     """The open tab, renewed while any of the runs is active; runs that have changed are read again, no others."""
     look = look_at(ids)
     if any(run.is_active for run in look.runs) != was_active:
@@ -104,7 +91,7 @@ def show_comparison(ids: Sequence[str], fold: bool, spread: Spread, was_active: 
     curves, differs, better, scatter, parallel, disagreements = st.tabs(list(TABS), key="tab", bind="query-params")
     if curves.open:
         with curves:
-            show_curves(units, spread)
+            show_curves(units)
             show_table(units)
     if differs.open:
         with differs:
@@ -130,7 +117,7 @@ STYLE = """<style>
   font-size: 0.9rem; overflow-wrap: anywhere; }
 .lab-callout.failed { border-color: var(--lab-bad); }
 .compare-dot { display: inline-block; flex: none; width: 0.62rem; height: 0.62rem; border-radius: 50%;
-  margin-right: 0.4rem; }
+  margin: 0 0.4rem 0 0.15rem; }
 .compare-specs { overflow: auto; max-height: 44rem; border: 1px solid var(--lab-line); border-radius: 0.375rem; }
 .compare-specs table { border-collapse: separate; border-spacing: 0; font-size: 0.9rem; margin: 0; border: 0; }
 .compare-specs :is(th, td) { border: 0; border-bottom: 1px solid var(--lab-line-soft); padding: 0.3rem 0.8rem;
@@ -151,6 +138,7 @@ STYLE = """<style>
 .compare-verdict.settled { border-left-color: var(--lab-good); }
 .compare-verdict p { margin: 0; overflow-wrap: anywhere; }
 .compare-verdict > div { min-width: 0; }
+.compare-verdict .pair { color: var(--lab-muted); font-size: 0.857rem; }
 .compare-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr)); gap: 0.9rem 0.8rem; }
 .compare-gallery figure { margin: 0; min-width: 0; }
 .compare-gallery :is(img, .empty) { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated;
@@ -164,9 +152,9 @@ STYLE = """<style>
 ids = read_ids()
 look = look_at(ids)
 st.html(STYLE)
-fold, spread, choosing = show_bar(ids, look.runs)
+fold, choosing = show_bar(ids, look.runs)
 if choosing:
     show_chooser(ids)
 if ids:
     active = any(run.is_active for run in look.runs)
-    st.fragment(show_comparison, run_every=TICK_SECONDS if active else None)(ids, fold, spread, active)
+    st.fragment(show_comparison, run_every=TICK_SECONDS if active else None)(ids, fold, active)

@@ -8,15 +8,15 @@ from html import escape
 import streamlit as st
 
 from core.compare import Unit
-from core.compare_charts import CURVES, SPREADS, CurveView, Drawing, Spread, draw_curves
+from core.compare_charts import CURVES, SPREADS, CurveMetric, CurveView, Drawing, Spread, draw_curves
 from pages.parts.chart import show_chart
 
 HEIGHT = 400
 
 
-def show_curves(units: Sequence[Unit], spread: Spread) -> None:
+def show_curves(units: Sequence[Unit]) -> None:
     """The chosen metrics, each in a chart of its own; they grow while runs train."""
-    metrics, view = _show_view(spread)
+    metrics, view = _show_view(any(unit.is_group for unit in units))
     started = [unit for unit in units if any(run.rows for run in unit.runs)]
     if not started:
         st.html(
@@ -41,7 +41,9 @@ def show_drawing(drawing: Drawing, *, key: str, height: int) -> None:
         st.html(f'<p class="lab-muted lab-small compare-note">{escape(" · ".join(drawing.notes))}</p>')
 
 
-def _show_view(spread: Spread) -> tuple[list[str], CurveView]:
+def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:
+    """All of it in the address; `bands` asks which spread they show."""
+    spread: Spread = "sd"
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_view"):
         metrics = st.pills(
             "Metric",
@@ -80,7 +82,17 @@ def _show_view(spread: Spread) -> tuple[list[str], CurveView]:
             help="Zooms to what lies within 1.5 interquartile ranges of the quartiles (Tukey 1977); below the chart "
             "stands how many points are out of sight.",
         )
-    return metrics or ["accuracy"], CurveView(x or "epoch", smoothing, log, training, clip, spread)
+        if bands:
+            spread = st.segmented_control(
+                "Band",
+                list(SPREADS),
+                default="sd",
+                required=True,
+                format_func=lambda name: f"± {SPREADS[name]}",
+                key="band",
+                bind="query-params",
+            )
+    return metrics or ["accuracy"], CurveView(x or "epoch", smoothing, log, training, clip, spread or "sd")
 
 
 def _explain_lines(units: Sequence[Unit], view: CurveView) -> str:

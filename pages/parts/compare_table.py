@@ -29,18 +29,20 @@ _table = st.components.v2.component(
 
 def show_table(units: Sequence[Unit]) -> None:
     """The chosen columns, sorted by the one that was clicked; the baseline keeps its mark wherever it stands."""
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_columns"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="compare_columns"):
         pick = pick_control()
-        keys = st.multiselect(
-            "Columns",
-            [figure.key for figure in FIGURES],
-            list(SHOWN),
-            format_func=_labels().get,
-            key="columns",
-            bind="query-params",
-            placeholder="All",
-            wrap=False,
-        )
+        st.space("stretch")
+        with st.popover("Columns", icon=":material/view_column:"):
+            keys = st.multiselect(
+                "Columns",
+                [figure.key for figure in FIGURES],
+                list(SHOWN),
+                format_func=_labels().get,
+                key="columns",
+                bind="query-params",
+                placeholder="All",
+                width=420,
+            )
         figures = [figure for figure in FIGURES if not keys or figure.key in keys]
         st.download_button(
             "CSV",

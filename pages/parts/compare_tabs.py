@@ -95,7 +95,8 @@ def show_verdicts(units: Sequence[Unit]) -> None:
     judged = [verdict for verdict in verdicts if verdict.comparison is not None]
     left, right = st.columns([0.56, 0.44], gap="large") if judged else (st.container(), st.container())
     with left:
-        st.html(f'<div class="compare-verdicts">{"".join(map(_tell_verdict, verdicts))}</div>')
+        told = "".join(_tell_verdict(verdict, units[0]) for verdict in verdicts)
+        st.html(f'<div class="compare-verdicts">{told}</div>')
         if warning := warn_of_chance(len(judged)):
             st.caption(warning)
         st.caption(METHODS)
@@ -105,12 +106,13 @@ def show_verdicts(units: Sequence[Unit]) -> None:
             show_drawing(drawing, key="compare.differences", height=max(180, 90 + 34 * len(judged)))
 
 
-def _tell_verdict(verdict: Verdict) -> str:
+def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
     remarks = "".join(f'<p class="lab-muted lab-small">{escape(remark)}</p>' for remark in verdict.remarks)
     settled = verdict.comparison is not None and verdict.comparison.is_settled
     return (
         f'<div class="compare-verdict{" settled" if settled else ""}">{_dot(verdict.unit)}'
-        f"<div><p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
+        f'<div><p class="pair">{escape(verdict.unit.name)} against {escape(baseline.name)}</p>'
+        f"<p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
     )
 
 

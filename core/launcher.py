@@ -96,13 +96,18 @@ def resume_run(run_id: str) -> None:
         # Its worker has written the end, and may be a moment from letting go.
         if not _wait_until_free(run, 10):
             raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
-        # In this order the folder says at every moment what is true: ended or interrupted, then queued.
-        _set_aside(run.path / "environment.json")
-        (run.path / "stop").unlink(missing_ok=True)
-        slots.mark_launch(run.path)
-        (run.path / "end.json").unlink(missing_ok=True)
-        files.sync_folder(run.path)
+        reopen_run(run)
         _launch(run)
+
+
+def reopen_run(run: Run) -> None:
+    """Makes the folder of a run that nobody trains ready to go on from its newest checkpoint."""
+    # In this order the folder says at every moment what is true: ended or interrupted, then queued.
+    _set_aside(run.path / "environment.json")
+    (run.path / "stop").unlink(missing_ok=True)
+    slots.mark_launch(run.path)
+    (run.path / "end.json").unlink(missing_ok=True)
+    files.sync_folder(run.path)
 
 
 def _set_aside(path: Path) -> None:
@@ -246,9 +251,11 @@ __all__ = [
     "RunsFolderError",
     "delete_run",
     "kill_run",
+    "reopen_run",
     "request_stop",
     "resume_run",
     "run_next",
+    "start_process",
     "start_run",
     "start_seeds",
 ]

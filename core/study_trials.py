@@ -28,7 +28,7 @@ RETRIES = 1
 # Proposals that cost no training, before a study gives up on its space: so many, and so many a trial.
 SPARE_PROPOSALS, PROPOSALS_PER_TRIAL = 100, 50
 # What Optuna or a worker notes of one attempt, and no other attempt shall inherit.
-_OF_ONE_ATTEMPT = ("worker", "run_id", "reason", "ended")
+_OF_ONE_ATTEMPT = ("worker", "run_id", "resumes", "reason", "ended")
 
 
 def is_infeasible(trial: FrozenTrial) -> bool:
@@ -184,13 +184,18 @@ def requeue_killed(study: optuna.Study, trial: FrozenTrial) -> None:
         requeue(study, trial, kills=kills)
 
 
-def requeue(study: optuna.Study, trial: FrozenTrial, **noted: Any) -> None:
-    """Queues a trial with the same values in place of this one; the same trial only once."""
+def requeue(study: optuna.Study, trial: FrozenTrial, *, resumes: bool = False, **noted: Any) -> None:
+    """Queues a trial with the same values in place of this one; the same trial only once.
+
+    With `resumes` its run goes on from where it is, instead of a new one from the start.
+    """
     if trial.number in retried_numbers(study.get_trials(deepcopy=False)):
         return
     history = [*trial.system_attrs.get("retry_history", ()), trial.number]
     system = {key: value for key, value in trial.system_attrs.items() if not key.startswith("constraints")}
     kept = {key: value for key, value in trial.user_attrs.items() if key not in _OF_ONE_ATTEMPT}
+    if resumes:
+        kept["resumes"] = trial.user_attrs["run_id"]
     study.add_trial(
         create_trial(
             state=TrialState.WAITING,
@@ -198,6 +203,7 @@ def requeue(study: optuna.Study, trial: FrozenTrial, **noted: Any) -> None:
             distributions=trial.distributions,
             user_attrs={**kept, **noted},
             system_attrs={**system, "failed_trial": history[0], "retry_history": history},
+            intermediate_values=trial.intermediate_values if resumes else None,
         )
     )
 

@@ -27,10 +27,11 @@ from core import files, processes
 from core.cost import cost_of
 from core.ends import describe_failure, log
 from core.folders import runs_folder
+from core.launcher import reopen_run
 from core.locks import FileLock
 from core.parse import SpecError
-from core.run_folder import About, Run
-from core.runs import publish_run
+from core.run_folder import About, Run, RunNotFoundError
+from core.runs import open_run, publish_run
 from core.spec import DataSpec, RunSpec
 from core.study import Study, StudyError, len_grid, open_study
 from core.study_runs import intermediate_value, measure_network, objective_values, worst_values
@@ -214,7 +215,7 @@ class Worker:
             return self._refuse(trial, measure, reason)
         if self.spec.can_be_infeasible:
             trial.set_constraint(CONSTRAINT, measure)
-        run = self._publish(trial, spec)
+        run = self._reopen(trial) or self._publish(trial, spec)
         self._train(trial, run)
         return self._conclude(trial, run)
 
@@ -228,6 +229,16 @@ class Worker:
 
     def _plain(self, values: list[float]) -> float | list[float]:
         return values[0] if len(values) == 1 else values
+
+    def _reopen(self, trial: optuna.Trial) -> Run | None:
+        """The stopped run that this trial goes on with; None where there is none, or somebody else went on with it."""
+        with suppress(KeyError, RunNotFoundError):
+            run = open_run(trial.user_attrs["resumes"])
+            if run.state() == "stopped":
+                reopen_run(run)
+                trial.set_user_attr("run_id", run.id)
+                return run
+        return None
 
     def _publish(self, trial: optuna.Trial, spec: RunSpec) -> Run:
         name = self.study.name
@@ -282,7 +293,7 @@ class Worker:
         log(f"Trial {trial.number}: {state or 'deleted'}. {reason}")
         if state == "stopped" and (self.stops or (self.folder / "stop").exists()):
             self.failures = 0
-            requeue(self.optuna, self._frozen(trial))
+            requeue(self.optuna, self._frozen(trial), resumes=True)
             raise TrialFailedError(reason)
         if state in ("pruned", "stopped") or end.get("kind") in BLAMED:
             self.failures = 0

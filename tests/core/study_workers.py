@@ -1,0 +1,92 @@
+"""Studies of tiny networks, searched by real workers that start in milliseconds: forked, with torch and Optuna loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core import processes, slots
+from core.study import Study, create_study, open_study
+from core.study_spec import StudySpec, parse_study
+from tests.core import workers
+from tests.core.workers import tiny_spec, wait_for
+
+workers._context.set_forkserver_preload(
+    [
+        "core.study_worker",
+        "core.recorder",
+        "core.environment",
+        "core.engine.train",
+        "core.engine.data",
+        "sklearn.datasets",
+    ]
+)
+
+LEARNING_RATE = {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True}
+
+
+def tiny_study(*space: dict[str, Any], train: dict[str, Any] | None = None, **settings: Any) -> StudySpec:
+    """A study whose trial trains for a few hundredths of a second; over the learning rate where nothing else is said."""
+    base = tiny_spec(**{"epochs": 1, "batch_size": 64, **(train or {})}).model_dump(mode="json")
+    base["data"]["max_train_images"] = 128
+    return parse_study({"base": base, "space": list(space or [LEARNING_RATE]), "pruner": "none", **settings})
+
+
+def start_module(module: Sequence[str], log_path: Path) -> int:
+    """As `core.launcher.start_process`, for `core.study_worker`."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("RESNET_LAB_", "OMP_"))}
+    process = workers._context.Process(target=_work, args=(list(module[1:]), log_path, kept), daemon=True)
+    process.start()
+    workers._started.append(process)
+    assert process.pid
+    return int(process.pid)
+
+
+def _work(arguments: list[str], log_path: Path, environment: dict[str, str]) -> None:
+    os.setsid()
+    os.environ.update(environment)
+    log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    from core.study_worker import main
+
+    os._exit(main(arguments))
+
+
+def make_study(spec: StudySpec, name: str = "tiny", *, slots: int = 4) -> Study:
+    """A study on a machine whose CPU takes so many runs at once."""
+    folder = Path(os.environ["RESNET_LAB_RUNS"])
+    (folder / "settings.json").write_text(json.dumps({"slots": {"cpu": slots}}))
+    create_study(name, spec)
+    return open_study(name)
+
+
+def wait_for_end(study: Study, seconds: float = 120.0) -> None:
+    """Waits until no worker of the study is left."""
+    wait_for(lambda: not study.summary().workers_alive, seconds)
+
+
+def states_of(study: Study) -> dict[str, int]:
+    """How many trials are in each state that occurs."""
+    counts: dict[str, int] = study.trials()["state"].value_counts().to_dict()
+    return counts
+
+
+def kill_worker(study: Study, index: int) -> bool:
+    """Kills a worker at once, as the system would that runs out of memory; False where there is none."""
+    if not slots.is_waiting(study.workers_folder, str(index)):
+        return False
+    try:
+        recorded = json.loads((study.workers_folder / str(index) / "worker.json").read_text())
+    except FileNotFoundError:
+        return False
+    return processes.kill(recorded["process"])
+
+
+def logs_of(study: Study) -> str:
+    return "\n".join(path.read_text() for path in sorted(study.workers_folder.glob("*/log.txt")))

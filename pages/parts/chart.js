@@ -64,6 +64,18 @@ async function draw(chart) {
   delete figure.layout.title;
   figure.layout.margin = { ...figure.layout.margin, t: figure.layout.showlegend ? 26 : 8 };
   await Plotly.react(plot, figure.data, dress(figure.layout, readTheme(parent), plot), CONFIG);
+  listen(plot);
+}
+
+// A click on a point tells the page what the point stands for, where the page asked to know.
+function listen(plot) {
+  if (plot.labListens) return;
+  plot.labListens = true;
+  plot.on("plotly_click", ({ points }) => {
+    const { data, send } = plot.labChart;
+    const point = points.map((each) => each.customdata).find((each) => each !== undefined && each !== null);
+    if (data.picks && point !== undefined) send("pick", point);
+  });
 }
 
 function show(chart) {
@@ -118,7 +130,8 @@ async function act(chart, name) {
   if (name === "csv") return writeCsv(chart);
   if (name === "png" || name === "svg") return saveImage(chart, name);
   if (name === "reset") {
-    return window.Plotly.relayout(chart.plot, { "xaxis.autorange": true, "yaxis.autorange": true });
+    const axes = Object.keys(chart.plot._fullLayout).filter((key) => /^[xy]axis\d*$/.test(key));
+    return window.Plotly.relayout(chart.plot, Object.fromEntries(axes.map((axis) => [`${axis}.autorange`, true])));
   }
   return document.fullscreenElement ? document.exitFullscreen() : chart.root.requestFullscreen();
 }
@@ -144,6 +157,7 @@ function mount(parent, key) {
     kept.delete(key);
   }
   const chart = { parent, root, plot: root.querySelector(".lab-plot") };
+  chart.plot.labChart = chart; // A plot that comes back to the page belongs to a new chart.
   chart.observer = new ResizeObserver(() => show(chart));
   chart.observer.observe(chart.plot);
   root.querySelector("nav").addEventListener("click", (event) => {
@@ -155,12 +169,13 @@ function mount(parent, key) {
 
 const charts = new WeakMap();
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lab-chart");
   if (!root) return undefined;
   if (!charts.has(root)) charts.set(root, mount(parentElement, data.key));
   const chart = charts.get(root);
   chart.data = data;
+  chart.send = setTriggerValue;
   root.querySelector("h4").textContent = data.title;
   root.setAttribute("aria-label", data.title);
   if (!document.fullscreenElement) chart.plot.style.height = `${data.height}px`;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -26,14 +27,14 @@ _chart = st.components.v2.component(
 )
 
 
-def show_chart(figure: str, *, key: str, title: str, file_name: str, height: int = 300) -> None:
+def show_chart(figure: str, *, key: str, title: str, file_name: str, height: int = 300, picks: bool = False) -> Any:
     """Shows a figure, given in Plotly's JSON, under a stable `key`.
 
     `title` stands above the figure and inside its PNG and SVG; `file_name` is what its downloads are called, without
-    an ending.
+    an ending. With `picks`, a click on a point is an event: this then returns the point's `customdata`, once.
     """
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    _chart(
+    shown = _chart(
         key=key,
         data={
             # As Plotly writes it: arrays of numbers packed as bytes.
@@ -43,8 +44,15 @@ def show_chart(figure: str, *, key: str, title: str, file_name: str, height: int
             "file_name": file_name,
             "height": height,
             "plotly": f"/{base}{PLOTLY_PATH}" if base else PLOTLY_PATH,
+            "picks": picks,
         },
+        on_pick_change=_ignore,
     )
+    return shown.pick
+
+
+def _ignore() -> None:
+    """An event needs a callback to exist; the page reads it from the result."""
 
 
 def show_metric(

@@ -26,19 +26,29 @@ function drawCurve(row, { bottom, top }) {
   return svg;
 }
 
+function makeLink(text, href, open) {
+  const link = make("a", "", text);
+  link.href = href;
+  link.title = text;
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // A tab of its own.
+    event.preventDefault();
+    open();
+  });
+  return link;
+}
+
 const FILL = {
   name(cell, row, table) {
     const dot = make("span", "dot");
     dot.style.background = row.colour;
-    const link = make("a", "", row.name);
-    link.href = `run?id=${encodeURIComponent(row.id)}`;
-    link.title = row.name;
-    link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // A tab of its own.
-      event.preventDefault();
-      table.send("open", row.id);
-    });
-    cell.append(dot, link);
+    const href = row.href ?? `run?id=${encodeURIComponent(row.id)}`;
+    cell.append(...(row.colour ? [dot] : []), makeLink(row.name, href, () => table.send("open", row.id)));
+  },
+  link(cell, row, table, column) {
+    const text = row.cells[column.name];
+    const href = row.links[column.name];
+    cell.append(href ? makeLink(text, href, () => table.send("follow", { id: row.id, column: column.name })) : text);
   },
   state(cell, row) {
     const moving = ["Running", "Stopping"].includes(row.state.label);
@@ -76,7 +86,7 @@ function fillRow(tr, row, table) {
   pick.append(label);
   const cells = table.data.columns.map((column) => {
     const cell = make("td", `kind-${column.kind}${column.kind === "number" ? " right" : ""}`);
-    if (FILL[column.kind]) FILL[column.kind](cell, row, table);
+    if (FILL[column.kind]) FILL[column.kind](cell, row, table, column);
     else cell.textContent = row.cells[column.name];
     if (column.name === "created") cell.title = row.created;
     return cell;
@@ -196,6 +206,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!root) return undefined;
   if (!tables.has(root)) tables.set(root, new RunTable(root));
   root.classList.toggle("low", data.low);
+  root.classList.toggle("unpicked", !data.picks);
+  root.setAttribute("aria-label", data.label);
   tables.get(root).update(data, setTriggerValue);
   return () => tables.delete(root);
 }

@@ -39,9 +39,10 @@ class Column:
     name: str
     label: str
     help: str
-    value: Callable[[RunSummary], Any]
-    show: Callable[[RunSummary], str] = lambda _: ""
+    value: Callable[[Any], Any]
+    show: Callable[[Any], str] = lambda _: ""
     kind: str = "number"
+    sorts: bool = True
 
 
 COLUMNS = (
@@ -68,7 +69,14 @@ COLUMNS = (
         lambda run: run.test_accuracy,
         lambda run: format_percent(run.test_accuracy),
     ),
-    Column("curve", "Curve", "Validation accuracy by epoch; one scale for all rows", lambda run: None, kind="curve"),
+    Column(
+        "curve",
+        "Curve",
+        "Validation accuracy by epoch; one scale for all rows",
+        lambda run: None,
+        kind="curve",
+        sorts=False,
+    ),
     Column(
         "parameters",
         "Parameters",
@@ -122,8 +130,7 @@ def show_run_table(
         key=key,
         data={
             "columns": [
-                {"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.kind != "curve"}
-                for c in COLUMNS
+                {"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts} for c in COLUMNS
             ],
             "rows": [_to_row(run) for run in runs],
             "order": order,
@@ -132,10 +139,44 @@ def show_run_table(
             "bottom": min(curves, default=0.0),
             "top": max(curves, default=1.0),
             "low": low,
+            "picks": True,
+            "label": "Runs",
         },
         on_select_change=_ignore,
         on_sort_change=_ignore,
         on_open_change=_ignore,
+        on_follow_change=_ignore,
+    )
+
+
+def show_rows(
+    columns: Sequence[Column], rows: Sequence[dict[str, Any]], *, key: str, label: str, order: str, marked: str = ""
+) -> Any:
+    """The same table of anything else: without boxes to tick, with at most one row marked.
+
+    A row has an `id`, a `name` and its `href`, `state`, `cells` and `links` by column. Events are `open` with the id,
+    `sort`, and `follow` with {"id", "column"} of a link in a cell.
+    """
+    described = [{"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts} for c in columns]
+    return _table(
+        key=key,
+        data={
+            "columns": described,
+            "rows": [{"tags": [], "curve": [], "colour": "", "archived": False, **row} for row in rows],
+            "order": order,
+            "selected": [marked] if marked else [],
+            # Nothing is ticked in the browser, so the server's word is always the newest.
+            "version": 0,
+            "bottom": 0.0,
+            "top": 1.0,
+            "low": False,
+            "picks": False,
+            "label": label,
+        },
+        on_select_change=_ignore,
+        on_sort_change=_ignore,
+        on_open_change=_ignore,
+        on_follow_change=_ignore,
     )
 
 

@@ -21,6 +21,7 @@ from benchmarks.made_runs import make_runs
 from benchmarks.page_client import PageClient
 from core.presets import PRESETS
 from core.spec import RunSpec
+from tests.charts import COUNT_POINTS
 from tests.server import LabServer, serve_lab
 
 PAGES = ("build", "runs", "run", "lab")
@@ -72,15 +73,6 @@ def _memory_mb(server: LabServer) -> float:
 
 
 # An epoch's way to the eye -----------------------------------------------------------------------------------------
-
-# The largest number of points of any curve of any chart on the page.
-COUNT_POINTS = """() => {
-  const inside = (e) => [e, ...(e.shadowRoot ? within(e.shadowRoot) : [])];
-  const within = (root) => [...root.querySelectorAll('*')].flatMap(inside);
-  const charts = within(document).filter((e) => e.data && e.layout);
-  const lengths = charts.flatMap((e) => e.data.map((d) => (d.y ? d.y.length : 0)));
-  return lengths.length ? Math.max(...lengths) : 0;
-}"""
 
 
 def measure_epoch_delay(epochs: int = 25) -> dict[str, float]:

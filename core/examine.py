@@ -21,6 +21,7 @@ from core.scores import Accuracy, FloatArray, IntArray, PerClass
 Split = Literal["val", "test"]
 SPLITS: dict[Split, str] = {"val": "Validation", "test": "Test"}
 TOP_KS = (1, 2, 3, 5)
+STORED = ("val_best", "test_best", "test_last")  # what a worker leaves behind
 
 
 class ExamineError(Exception):
@@ -143,19 +144,37 @@ def read_stored(run: Run, weights: Weights, split: Split) -> Predicted | None:
 
     Raises ExamineError where they are damaged, and for test predictions of a run that has not reached its end.
     """
+    check_split(run, weights, split)
     name = f"{split}_{weights.key}"
-    if name not in ("val_best", "test_best", "test_last"):
-        if split == "test":
-            raise ExamineError("On test only the best and the last weights are measured, once, at the end.")
+    if name not in STORED:
         return None
     logits = run.predictions(name)
     if logits is None and (run.path / "predictions" / f"{name}.npy").exists():
         raise ExamineError(f"The stored predictions {name}.npy are damaged and cannot be read.")
-    if logits is None and split == "test":
-        raise ExamineError(_explain_no_test(run))
     if logits is None:
         return None
     return check_predicted(logits, run.predictions(f"{split}_labels"), run.spec.data.num_classes)
+
+
+def check_split(run: Run, weights: Weights, split: Split) -> None:
+    """Raises ExamineError where test images would be looked at before, or otherwise than, at the training's end."""
+    if split != "test":
+        return
+    if weights.key not in ("best", "last"):
+        raise ExamineError("On test only the best and the last weights are measured, once, at the end.")
+    if not (run.path / "predictions" / f"test_{weights.key}.npy").exists():
+        raise ExamineError(_explain_no_test(run))
+
+
+def count_images(run: Run, split: Split) -> int:
+    """How many images a split has. Raises ExamineError where the run does not tell."""
+    known = run.environment().get(f"{split}_images")
+    if isinstance(known, int) and known > 0:
+        return known
+    labels = run.predictions(f"{split}_labels")
+    if labels is None or not labels.size:
+        raise ExamineError("The run does not tell how many images it has.")
+    return int(labels.size)
 
 
 def _explain_no_test(run: Run) -> str:

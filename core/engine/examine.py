@@ -59,9 +59,9 @@ def prepare(weights: WeightsFile) -> int:
 
 
 def ask(
-    weights: WeightsFile, picture: Picture, edits: Edits = AS_IT_IS, target: int | None = None, layer: int = -1
+    weights: WeightsFile, picture: Picture, edits: Edits = AS_IT_IS, for_class: int | None = None, layer: int = -1
 ) -> Answer:
-    """What the network says of one image and, for `target` or else its own answer, where it looks.
+    """What the network says of one image and, for `for_class` or else its own answer, where it looks.
 
     Raises QuestionError.
     """
@@ -72,7 +72,7 @@ def ask(
         told = ImageSet(image, torch.tensor([label or 0]))
         logits = evaluate(network.model, told, data, batch_size=1, dtype=network.dtype).logits  # (1, classes)
         chances = softmax(logits)[0]
-        chosen = int(chances.argmax()) if target is None else target
+        chosen = int(chances.argmax()) if for_class is None else for_class
         if not 0 <= chosen < len(chances):
             raise QuestionError(f"There is no class {chosen}.")
         if not -len(list_layers(network.model)) <= layer < len(list_layers(network.model)):

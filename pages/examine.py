@@ -1,0 +1,172 @@
+"""One model looked at closely: what it mistakes, how sure it is, what it learnt and forgot, and where it looks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import NoReturn
+
+import streamlit as st
+
+from core.charts import run_colour
+from core.examine import (
+    SPLITS,
+    ExamineError,
+    Split,
+    Weights,
+    find_weights,
+    list_weights,
+    name_classes,
+    require_sound,
+)
+from core.runs import Run, RunNotFound, open_run
+from pages.parts import examine_classes, examine_confidence, examine_history, examine_image
+from pages.parts.examine_address import read_option, tie, write
+from pages.parts.examine_gallery import IMAGE_TAB, show_note
+from pages.parts.examine_load import Loaded, NotYet, get_figures, load_predictions, wait_for
+from pages.parts.examine_pick import newest_run, pick_run
+from pages.parts.style import format_percent, state_badge
+
+TABS = ("Classes", "Confidence", "History", IMAGE_TAB)
+
+
+def find_run() -> Run:
+    """The run that the address names, or the newest one with something to show; else a sentence and the way on."""
+    run_id = st.query_params.get("id", "") or newest_run()
+    if not run_id:
+        show_way_on("There is no trained run to examine yet.", "Train one", "build.py")
+    try:
+        run = open_run(run_id)
+        require_sound(run)
+    except RunNotFound:
+        show_way_on("There is no such run. It may have been deleted.", "All runs", "runs.py")
+    except ExamineError as error:
+        show_way_on(str(error), "All runs", "runs.py")
+    if st.query_params.get("id") != run.id:
+        write(id=run.id)
+    return run
+
+
+def show_way_on(message: str, label: str, page: str) -> NoReturn:
+    st.info(message, icon=":material/search_off:")
+    if st.button(label, type="primary"):
+        st.switch_page(page, query_params={})
+    st.stop()
+
+
+def show_head(run: Run) -> tuple[Weights | None, Split]:
+    """Which run, which weights, which images; every figure below is of these."""
+    split = read_option("split", SPLITS, "val")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="examine_head"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="examine_run"):
+            st.html(f'<span class="lab-run-dot" style="background:{run_colour(run.id)}"></span>', width="content")
+            pick_run("id", "Run", chosen=run.id)
+        choices = {weights.key: weights for weights in list_weights(run)}
+        key = read_option("weights", choices, next(iter(choices), ""))
+        if choices:
+            st.selectbox(
+                "Weights",
+                list(choices),
+                format_func=lambda name: choices[name].label,
+                width=230,
+                **tie("weights", key, next(iter(choices))),
+            )
+        st.segmented_control(
+            "Images of",
+            list(SPLITS),
+            required=True,
+            format_func=SPLITS.__getitem__,
+            help="Choose by validation. The test images are looked at once, at the end of the training.",
+            **tie("split", split, "val"),
+        )
+        if st.button("Open run", icon=":material/show_chart:"):
+            st.switch_page("run.py", query_params={"id": run.id})
+    return choices.get(key), "test" if split == "test" else "val"
+
+
+def show_figures(run: Run, weights: Weights, split: Split, loaded: Loaded) -> None:
+    """The figures in one line, and below it what they were measured on."""
+    figures = get_figures(loaded.key, loaded.predicted)
+    accuracy = figures.accuracy
+    low, high = accuracy.interval.low, accuracy.interval.high
+    facts = [
+        (format_percent(accuracy.value), f"accuracy (95 % interval {100 * low:.2f} to {100 * high:.2f})"),
+        *[(format_percent(share), f"top-{k}") for k, share in figures.top.items() if k > 1],
+        (f"{figures.loss:.4f}", "loss"),
+    ]
+    cells = "".join(f"<div><b>{escape(value)}</b> {escape(what)}</div>" for value, what in facts)
+    st.html(f'<div class="lab-facts">{cells}</div>')
+    where = "test images, looked at once at the end" if split == "test" else "validation images"
+    how = "as stored at the end of the training" if loaded.stored else "predicted now from the checkpoint"
+    show_note(f"{accuracy.num_images:,} {where} · {weights.label.lower()} · {how} · seed {run.spec.train.seed}")
+
+
+def load(run: Run, weights: Weights, split: Split) -> Loaded | None:
+    """The predictions; a sentence, or how far they are, in their place."""
+    try:
+        return load_predictions(run, weights, split)
+    except ExamineError as error:
+        show_note(str(error))
+        st.button("Try again", icon=":material/refresh:", type="tertiary")
+    except NotYet as now:
+        wait_for(now.prediction)
+    return None
+
+
+def show_tabs(run: Run, weights: Weights, split: Split) -> None:
+    """Only the open tab is worked out; history and single images need no predictions of the whole split."""
+    classes = name_classes(run)
+    head = st.container()
+    open_tab = read_option("tab", TABS, TABS[0])
+    tabs = dict(zip(TABS, st.tabs(list(TABS), **tie("tab", open_tab, TABS[0])), strict=True))
+    with head:
+        loaded = load(run, weights, split)
+        if loaded:
+            show_figures(run, weights, split, loaded)
+    with tabs[open_tab]:
+        if open_tab == "History":
+            if split == "test":
+                show_note("The history is of the validation images: the test images are looked at only once.")
+            examine_history.show_history(run, classes)
+        elif open_tab == IMAGE_TAB:
+            examine_image.show_image(run, split, weights, classes)
+        elif loaded is None:
+            show_note("Shown as soon as there are predictions.")
+        elif open_tab == "Classes":
+            figures = get_figures(loaded.key, loaded.predicted)
+            examine_classes.show_classes(run, split, loaded.predicted, figures, classes)
+        else:
+            figures = get_figures(loaded.key, loaded.predicted)
+            examine_confidence.show_confidence(run, split, weights, loaded, figures, classes)
+
+
+STYLE = """<style>
+.lab-run-dot { display: block; width: 0.85rem; height: 0.85rem; border-radius: 50%; margin-bottom: 0.8rem; }
+.st-key-examine_run { flex: 1 1 18rem; max-width: 30rem; }
+.lab-strip { display: flex; flex-wrap: wrap; gap: 2px; margin-top: 0.3rem; }
+.lab-strip i { flex: 1 1 0.35rem; min-width: 0.25rem; max-width: 1.6rem; height: 1.1rem; border-radius: 1px; }
+.lab-strip .right { background: var(--lab-accent); }
+.lab-strip .wrong { background: color-mix(in srgb, var(--lab-bad) 70%, transparent); }
+.lab-chances .row { display: grid; grid-template-columns: minmax(3rem, 7rem) 1fr 3.6rem; gap: 0.5rem;
+  align-items: center; font-size: 0.857rem; padding: 0.12rem 0; }
+.lab-chances .row span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.lab-chances .row span:last-child { text-align: right; }
+.lab-chances .true { font-weight: 600; }
+.lab-chances .true span:first-child::before { content: "✓ "; color: var(--lab-good); }
+.lab-chances .track { background: var(--lab-line-soft); height: 0.5rem; border-radius: 0.25rem; overflow: hidden; }
+.lab-chances i { display: block; height: 100%; background: var(--lab-accent); }
+.st-key-examine_edits { gap: 0.35rem; }
+.stApp [data-testid="stImage"] img { image-rendering: pixelated; }
+</style>"""
+
+run = find_run()
+st.html(STYLE)
+weights, split = show_head(run)
+if weights is None:
+    state = run.state()
+    st.markdown(state_badge(state))
+    try:
+        find_weights(run, "")
+    except ExamineError as error:
+        show_note(str(error))
+    st.stop()
+show_tabs(run, weights, split)

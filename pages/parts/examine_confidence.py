@@ -1,0 +1,80 @@
+"""Does the model know when it may be wrong: reliability with and without temperature scaling, its worst mistakes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.examine import ExamineError, Figures, Split, Weights, find_mistakes, measure_reliability
+from core.examine_charts import draw_reliability
+from core.runs import Run
+from pages.parts.chart import show_chart
+from pages.parts.examine_classes import caption
+from pages.parts.examine_gallery import show_gallery, show_note
+from pages.parts.examine_load import Loaded, NotYet, get_temperature, load_predictions, wait_for
+from pages.parts.run_tabs import show_table
+from pages.parts.style import format_percent
+
+
+def show_confidence(
+    run: Run, split: Split, weights: Weights, loaded: Loaded, figures: Figures, classes: list[str]
+) -> None:
+    """The reliability diagram with its figures, and the mistakes it was surest of."""
+    predicted = loaded.predicted
+    left, right = st.columns([0.56, 0.44], gap="large")
+    with right:
+        st.html('<p class="lab-title">Calibration</p>')
+        temperature = _find_temperature(run, split, weights, loaded)
+    before = measure_reliability(predicted)
+    after = measure_reliability(predicted, temperature) if temperature else None
+    with left:
+        figure = draw_reliability(run.id, before, after, temperature or 1.0)
+        show_chart(
+            figure.to_json(), key=f"reliability.{run.id}", title="Reliability", file_name=f"{run.id}-reliability"
+        )
+    with right:
+        rows = [
+            ["Expected calibration error", format_percent(before.ece), format_percent(after.ece) if after else "–"],
+            ["Loss (cross-entropy)", f"{before.nll:.4f}", f"{after.nll:.4f}" if after else "–"],
+            ["Accuracy", *[format_percent(figures.accuracy.value)] * 2],
+        ]
+        scaled = f"temperature {temperature:.3f}" if temperature else "with temperature"
+        show_table(["", "as trained", scaled], rows)
+        if temperature:
+            _explain(split, temperature)
+    st.subheader("Most confident mistakes", anchor=False)
+    show_gallery(
+        run,
+        split,
+        find_mistakes(predicted).tolist(),
+        lambda place: caption(predicted, place, classes),
+        key="mistakes",
+        empty="There is no mistake: every image of this split is recognised.",
+    )
+
+
+def _find_temperature(run: Run, split: Split, weights: Weights, loaded: Loaded) -> float | None:
+    """Fitted on validation, whatever split is shown; None with a sentence where that cannot be."""
+    try:
+        val = loaded if split == "val" else load_predictions(run, weights, "val")
+    except NotYet as now:
+        show_note("The temperature is fitted on validation predictions of the same weights:")
+        wait_for(now.prediction)
+        return None
+    except ExamineError as error:
+        show_note(f"No temperature: it is fitted on validation predictions, and those are not to be had. {error}")
+        return None
+    return get_temperature(val.key, val.predicted)
+
+
+def _explain(split: Split, temperature: float) -> None:
+    direction = "surer than it is right" if temperature > 1.005 else "less sure than it is right"
+    about = f"The model is {direction}." if abs(temperature - 1) > 0.005 else "The model needs no scaling."
+    where = (
+        "It is shown on the images it was fitted on, which flatters it a little: look at Test for a fair figure."
+        if split == "val"
+        else "The test images had no part in it."
+    )
+    show_note(
+        f"{about} Dividing the logits by one temperature, fitted on validation only, changes how sure it is and no "
+        f"answer (Guo et al. 2017; 15 bins). {where}"
+    )

@@ -1,0 +1,46 @@
+"""A list to choose a run from: those with something to look at, the newest first."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.runs import RunSummary, list_runs
+from pages.parts.examine_address import PREFIX, write
+from pages.parts.style import format_ago, format_percent
+
+
+def pick_run(
+    param: str, label: str, *, chosen: str = "", leave_out: str = "", empty: str = "Choose a run"
+) -> str | None:
+    """The run that the address names under `param`, or is chosen now; None where there is none."""
+    runs = {run.id: run for run in list_runs() if run.epoch and run.state != "damaged" and run.id != leave_out}
+    wanted = chosen or st.query_params.get(param, "")
+    key = PREFIX + param
+    st.session_state[key] = wanted if wanted in runs else None
+    st.selectbox(
+        label,
+        list(runs),
+        index=None,
+        format_func=lambda run_id: _describe(runs[run_id]),
+        placeholder=empty,
+        key=key,
+        on_change=_take_over,
+        args=(param,),
+        disabled=not runs,
+    )
+    return wanted or None
+
+
+def _take_over(param: str) -> None:
+    """Another run has other cells, images and epochs: what was chosen of the former one goes."""
+    gone = dict.fromkeys(("cell", "epoch", "image", "layer", "class", "weights")) if param == "id" else {}
+    write(**gone, **{param: st.session_state[PREFIX + param]})
+
+
+def _describe(run: RunSummary) -> str:
+    return f"{run.name} · {format_percent(run.best_val_accuracy, 1)} · {format_ago(run.created)}"
+
+
+def newest_run() -> str:
+    """The newest run with an epoch behind it; nothing where there is none."""
+    return next((run.id for run in list_runs() if run.epoch and run.state != "damaged"), "")

@@ -1,4 +1,4 @@
-"""Studies of tiny networks, searched by real workers that start in milliseconds: forked, with torch and Optuna loaded."""
+"""Studies of tiny networks, searched by real workers that start in milliseconds, forked with everything loaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEARNING_RATE = {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log"
 
 
 def tiny_study(*space: dict[str, Any], train: dict[str, Any] | None = None, **settings: Any) -> StudySpec:
-    """A study whose trial trains for a few hundredths of a second; over the learning rate where nothing else is said."""
+    """A study whose trials train for a few hundredths of a second; by default over the learning rate."""
     base = tiny_spec(**{"epochs": 1, "batch_size": 64, **(train or {})}).model_dump(mode="json")
     base["data"]["max_train_images"] = 128
     return parse_study({"base": base, "space": list(space or [LEARNING_RATE]), "pruner": "none", **settings})

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from core import launcher, study as studies
+from core import launcher
+from core import study as studies
 from core.launcher import start_run
 from core.runs import list_runs, open_run
 from core.search_space import propose_values
@@ -171,3 +172,135 @@ def test_a_stop_at_once_keeps_the_trial_which_goes_on_where_it_was_another_day(l
     assert open_run(run_id).state() == "finished"
     assert open_run(run_id).metrics()["epoch"].tolist() == list(range(1, 301))
     assert sorted(study.frozen_trials()[1].intermediate_values) == list(range(1, 301))
+
+
+def test_a_trial_that_diverges_is_told_with_its_reason_and_the_study_goes_on(lab: Path) -> None:
+    rates = {"path": "train.learning_rate", "choices": [0.01, 100.0]}
+    train = {"optimizer": "sgd", "nesterov": False, "epochs": 10, "batch_size": 16, "weight_decay": 1.0}
+    study = make_study(tiny_study(rates, sampler="grid", trials=2, train=train))
+    start_workers("tiny")
+    wait_for_end(study)
+
+    trials = study.trials().set_index("params.train.learning_rate")
+    assert trials.state[0.01] == "finished"
+    assert trials.state[100.0] == "pruned"
+    assert "The loss became" in trials.reason[100.0]
+    assert open_run(trials.run_id[100.0]).state() == "failed"
+    assert study.summary().state == "finished"
+
+
+def test_hopeless_trials_are_pruned_after_the_warm_up_and_their_runs_say_so(lab: Path) -> None:
+    rates = {"path": "train.learning_rate", "choices": [0.03, 1e-7]}
+    spec = tiny_study(rates, trials=8, pruner="median", pruner_warmup_epochs=2, train={"epochs": 5})
+    study = make_study(spec)
+    for rate in [0.03] * 6 + [1e-7] * 2:
+        enqueue("tiny", propose_values(spec.base, {"train.learning_rate": rate}))
+    start_workers("tiny")
+    wait_for_end(study)
+
+    trials = study.trials()
+    assert trials.state.tolist() == ["finished"] * 6 + ["pruned"] * 2
+    for run_id, reason in zip(trials.run_id[6:], trials.reason[6:], strict=True):
+        run = open_run(run_id)
+        assert run.state() == "pruned"
+        assert len(run.rows()) == 3, "two epochs of grace, judged at the third"
+        assert run.summary().reason == reason
+        assert reason.startswith("Pruned after epoch 3 of 5 by the median pruner, at a val/loss of ")
+
+
+def test_several_objectives_are_searched_together(lab: Path) -> None:
+    objectives = ["val/accuracy", "parameters"]
+    study = make_study(tiny_study(LEARNING_RATE, CHANNELS, sampler="nsga2", objectives=objectives, trials=3))
+    start_workers("tiny")
+    wait_for_end(study)
+
+    trials = study.trials()
+    assert trials.state.tolist() == ["finished"] * 3
+    assert study.summary().best_value is None
+    for trial in trials.itertuples():
+        run = open_run(trial.run_id)
+        assert trial.values == pytest.approx((run.metrics()["val/accuracy"].max(), run.summary().parameters))
+
+
+def test_a_study_shares_its_device_with_a_run_that_waits(lab: Path) -> None:
+    study = make_study(tiny_study(trials=50, train={"epochs": 2}), slots=1)
+    start_workers("tiny", 2)
+    wait_for(lambda: states_of(study).get("finished"))
+    other = open_run(start_run(tiny_spec(epochs=1)))
+    wait_for_state(other, "finished")
+    assert study.summary().state == "running", "its turn came before the study's end"
+    stop_study("tiny", now=True)
+    wait_for_end(study)
+
+
+def test_workers_come_and_go_while_a_study_runs(lab: Path) -> None:
+    study = make_study(tiny_study(trials=0, minutes=60, train={"epochs": 3}))
+    start_workers("tiny", 1)
+    wait_for(lambda: states_of(study).get("finished"))
+    set_workers("tiny", 2)
+    wait_for(lambda: set(study.trials().worker.dropna()) == {0, 1})
+    set_workers("tiny", 1)
+    wait_for(lambda: study.summary().workers_alive == 1)
+    assert kill_worker(study, 0), "the first one is left"
+    wait_for_end(study)
+    delete_study("tiny")
+    with pytest.raises(studies.StudyNotFoundError):
+        open_study("tiny")
+    assert len(list_runs()) >= 2, "the runs of a deleted study stay"
+
+
+def test_a_trial_whose_run_is_stopped_or_deleted_by_hand_ends_and_the_study_goes_on(lab: Path) -> None:
+    study = make_study(tiny_study(trials=3, train={"epochs": 300}))
+    start_workers("tiny")
+    for number, act in enumerate([launcher.request_stop, launcher.delete_run, launcher.request_stop]):
+        run_id = wait_for(lambda number=number: dict(enumerate(study.trials().run_id)).get(number))
+        wait_for(lambda run_id=run_id: open_run(run_id).rows())
+        act(run_id)
+    wait_for_end(study)
+    trials = study.trials()
+    # A run that is deleted is stopped first, which its trial may see or not.
+    assert [trials.state[0], trials.state[2]] == ["pruned"] * 2
+    assert trials.state[1] in ("pruned", "failed")
+    assert "Stopped on request" in trials.reason[0]
+    assert [run.id for run in list_runs()] == [trials.run_id[2], trials.run_id[0]]
+    assert study.summary().state == "finished"
+
+
+def test_a_worker_whose_images_are_gone_says_so_instead_of_failing_trials(lab: Path) -> None:
+    study = make_study(tiny_study(trials=3, minutes=0))
+    spec = study.spec.model_dump(mode="json")
+    spec["base"]["data"] |= {"dataset": "folder", "folder": str(lab / "nowhere")}
+    study.optuna().set_user_attr("spec", spec)
+    with pytest.raises(studies.StudyError, match="nowhere"):
+        start_workers("tiny")
+    study_workers.start_module(["core.study_worker", "tiny"], lab / "log.txt")
+    wait_for(lambda: "nowhere" in open_study("tiny").summary().reason)
+    assert states_of(study) == {}
+
+
+def lock_database(seconds: float) -> threading.Thread:
+    """Another program that holds the studies' database for itself."""
+
+    def hold() -> None:
+        connection = sqlite3.connect(storage_url().removeprefix("sqlite:///"), timeout=60, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+        time.sleep(seconds)  # the length of the lock is the point
+        connection.execute("COMMIT")
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(8, id="8 s"), pytest.param(30, id="30 s", marks=pytest.mark.slow)])
+def test_a_locked_database_fails_no_healthy_trial(lab: Path, seconds: float) -> None:
+    study = make_study(tiny_study(trials=6, train={"epochs": 4}))
+    start_workers("tiny", 2)
+    wait_for(lambda: states_of(study).get("running"))
+    lock = lock_database(seconds)
+    lock.join()
+    wait_for_end(study)
+    assert states_of(study) == {"finished": 6}, logs_of(study)
+    assert len(study.frozen_trials()) == 6
+    assert all(trial.state == TrialState.COMPLETE for trial in study.frozen_trials())

@@ -178,7 +178,7 @@ def _draw_line(
     }
     shown: dict[str, object] = {
         **shared,
-        "uid": f"{run.run_id}/{column}",
+        "uid": trace_id(run.run_id, column),
         "y": (smooth(raw, view.smoothing) if smoothed else raw).to_numpy(dtype="float32")[places],
         "mode": "lines+markers" if _needs_markers(raw, split, symbol) else "lines",
         "line": line,
@@ -192,7 +192,7 @@ def _draw_line(
         return [shown]
     faint: dict[str, object] = {
         **shared,
-        "uid": f"{run.run_id}/{column}/raw",
+        "uid": trace_id(run.run_id, column, "raw"),
         "y": raw.to_numpy()[places],
         "mode": "lines",
         "line": {**line, "width": 1},
@@ -206,6 +206,11 @@ def _draw_line(
 def _needs_markers(values: pd.Series, split: str, symbol: str) -> bool:
     """Points show where few epochs were measured, and where a single one would make no line; dashes stay clean."""
     return len(values) == 1 or (split != "training" and (bool(symbol) or len(values) <= _MARKED_POINTS))
+
+
+def trace_id(*parts: str) -> str:
+    """A trace's uid. Plotly makes a selector of it when the trace goes: a slash breaks this and every later update."""
+    return "-".join(parts).replace("/", "-")
 
 
 def as_text(name: str) -> str:
@@ -229,7 +234,7 @@ def _mark_best(metric: Metric, run: RunCurves, view: View, group: str) -> list[d
     return [
         {
             "type": "scatter",
-            "uid": f"{run.run_id}/best",
+            "uid": trace_id(run.run_id, "best"),
             "x": [_x_of(run.metrics, view).iloc[place].item()],
             "y": [None if pd.isna(values.iloc[place]) else float(values.iloc[place])],
             "mode": "markers",

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.charts import as_text, pick_symbols, run_colour, smooth, thin
+from core.charts import as_text, pick_symbols, run_colour, smooth, thin, trace_id
 from core.compare import ComparedRun, Unit
 
 Axis = Literal["epoch", "step", "minutes"]
@@ -200,18 +200,17 @@ def _draw_band(line: _Line, curve: Curve, points: int) -> list[dict[str, Any]]:
         "showlegend": False,
         "hoverinfo": "skip",
     }
-    group = f"{line.unit.id}/{line.column}"
     meta = {"run": line.unit.name}
     return [
         {
             **edge,
-            "uid": f"{group}/low",
+            "uid": trace_id(line.unit.id, line.column, "low"),
             "y": line.low[places],
             "meta": {**meta, "series": f"{line.column} mean - spread"},
         },
         {
             **edge,
-            "uid": f"{group}/high",
+            "uid": trace_id(line.unit.id, line.column, "high"),
             "y": line.high[places],
             "fill": "tonexty",
             "fillcolor": _see_through(run_colour(line.unit.id)),
@@ -244,7 +243,7 @@ def _draw_line(line: _Line, curve: Curve, points: int, symbol: str, several: boo
     seeds = f"<br>mean of %{{customdata:d}} of {len(line.unit.seeds)} seeds" if line.count is not None else ""
     drawn = {
         **shared,
-        "uid": f"{line.unit.id}/{line.column}",
+        "uid": trace_id(line.unit.id, line.column),
         "y": line.y[places],
         "mode": "lines+markers" if marked else "lines",
         "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **_space_out(symbol, len(places))},
@@ -259,7 +258,7 @@ def _draw_line(line: _Line, curve: Curve, points: int, symbol: str, several: boo
     raw_places = thin(line.raw.astype(np.float32), points)
     raw = {
         **shared,
-        "uid": f"{line.unit.id}/{line.column}/raw",
+        "uid": trace_id(line.unit.id, line.column, "raw"),
         "x": line.x[raw_places],
         "y": line.raw[raw_places],
         "mode": "lines",

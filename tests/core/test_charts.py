@@ -144,7 +144,7 @@ def trace(figure, uid: str):  # type: ignore[no-untyped-def]
 
 def test_training_is_dashed_validation_solid_and_both_have_the_colour_of_the_run() -> None:
     figure = draw_metric("loss", [curves()])
-    training, validation = trace(figure, "1/train/loss"), trace(figure, "1/val/loss")
+    training, validation = trace(figure, "1-train-loss"), trace(figure, "1-val-loss")
     assert (training.line.dash, validation.line.dash) == ("dash", "solid")
     assert training.line.color == validation.line.color == run_colour("1")
     assert validation.y.tolist() == pytest.approx([2.2 / epoch for epoch in range(1, 13)])
@@ -153,8 +153,8 @@ def test_training_is_dashed_validation_solid_and_both_have_the_colour_of_the_run
 def test_smoothing_draws_the_raw_line_faint_behind() -> None:
     figure = draw_metric("loss", [curves()], View(smoothing=0.6))
     names = [trace.uid for trace in figure.data]
-    assert names.index("1/val/loss/raw") < names.index("1/val/loss")
-    raw = trace(figure, "1/val/loss/raw")
+    assert names.index("1-val-loss-raw") < names.index("1-val-loss")
+    raw = trace(figure, "1-val-loss-raw")
     assert raw.opacity < 0.5
     assert raw.y.tolist() == pytest.approx([2.2 / epoch for epoch in range(1, 13)])
     # Speeds and rates are told as they were.
@@ -162,14 +162,14 @@ def test_smoothing_draws_the_raw_line_faint_behind() -> None:
 
 
 def test_the_ring_stands_at_the_best_epoch() -> None:
-    ring = trace(draw_metric("accuracy", [curves()]), "1/best")
+    ring = trace(draw_metric("accuracy", [curves()]), "1-best")
     assert ring.x == (11,)
     assert ring.y[0] == pytest.approx(0.9)
 
 
 def test_minutes_on_x_are_seconds_of_training() -> None:
     figure = draw_metric("accuracy", [curves()], View(x="minutes"))
-    assert trace(figure, "1/val/accuracy").x.tolist() == pytest.approx([3 * epoch / 60 for epoch in range(1, 13)])
+    assert trace(figure, "1-val-accuracy").x.tolist() == pytest.approx([3 * epoch / 60 for epoch in range(1, 13)])
 
 
 def test_zoom_is_kept_until_the_meaning_of_an_axis_changes() -> None:
@@ -189,7 +189,7 @@ def test_log_scale_is_for_loss_and_rate_alone() -> None:
 
 def test_a_name_is_text_in_a_figure() -> None:
     figure = draw_metric("loss", [curves("<b>%{y}</b>", run_id="1"), curves("other", run_id="2")])
-    shown = trace(figure, "1/val/loss")
+    shown = trace(figure, "1-val-loss")
     assert shown.name == "&lt;b&gt;%&#123;y}&lt;/b&gt;"
     assert "<b>" not in shown.hovertemplate
     assert shown.hovertemplate.count("%{") == 1
@@ -197,7 +197,7 @@ def test_a_name_is_text_in_a_figure() -> None:
 
 def test_a_long_run_is_thinned_and_travels_as_bytes() -> None:
     figure = draw_metric("loss", [curves(epochs=6000)])
-    assert len(trace(figure, "1/val/loss").x) <= MAX_POINTS
+    assert len(trace(figure, "1-val-loss").x) <= MAX_POINTS
     assert len(figure.to_json()) < 40_000
 
 

@@ -384,6 +384,8 @@ def traces_of(figure: str) -> dict[str, dict[str, Any]]:
 
     traces = json.loads(figure, parse_constant=refuse)["data"]
     assert len({trace["uid"] for trace in traces}) == len(traces)
+    # Plotly makes a selector of it when the trace goes.
+    assert all(re.fullmatch(r"[\w-]+", trace["uid"]) for trace in traces)
     return {trace["uid"]: trace for trace in traces}
 
 
@@ -391,7 +393,7 @@ def test_colour_is_the_run_and_training_is_dashed() -> None:
     runs = [make_run(), make_run(settings=("train.epochs=7",))]
     traces = traces_of(draw_curves("loss", units_of(*runs), CurveView()).figure)
     for run in runs:
-        val, train = traces[f"{run.id}/val/loss"], traces[f"{run.id}/train/loss"]
+        val, train = traces[f"{run.id}-val-loss"], traces[f"{run.id}-train-loss"]
         assert val["line"]["color"] == train["line"]["color"] == run_colour(run.id)
         assert (val["line"]["dash"], train["line"]["dash"]) == ("solid", "dash")
         assert val["showlegend"]
@@ -407,10 +409,10 @@ def test_a_groups_line_is_the_mean_and_its_band_the_spread_of_its_seeds(spread: 
     traces = traces_of(draw_curves("accuracy", [unit], CurveView(spread=spread)).figure)
     values = np.stack([[row["val/accuracy"] for row in run.rows] for run in unit.runs])
     reach = values.std(0, ddof=1) / (np.sqrt(3) if spread == "se" else 1)
-    key = f"{unit.id}/val/accuracy"
+    key = f"{unit.id}-val-accuracy"
     np.testing.assert_allclose(unpack(traces[key]["y"]), values.mean(0), rtol=1e-6)
-    np.testing.assert_allclose(unpack(traces[f"{key}/low"]["y"]), values.mean(0) - reach, rtol=1e-5)
-    np.testing.assert_allclose(unpack(traces[f"{key}/high"]["y"]), values.mean(0) + reach, rtol=1e-5)
+    np.testing.assert_allclose(unpack(traces[f"{key}-low"]["y"]), values.mean(0) - reach, rtol=1e-5)
+    np.testing.assert_allclose(unpack(traces[f"{key}-high"]["y"]), values.mean(0) + reach, rtol=1e-5)
     assert unpack(traces[key]["customdata"]).tolist() == [3] * 5
 
 
@@ -418,7 +420,7 @@ def test_a_seed_that_stopped_early_leaves_the_mean_of_the_others() -> None:
     long = make_compared(None, seed=0)
     short = make_compared(None, seed=1, epochs_done=2, state="stopped")
     unit = units_of(long, short)[0]
-    trace = traces_of(draw_curves("accuracy", [unit], CurveView()).figure)[f"{unit.id}/val/accuracy"]
+    trace = traces_of(draw_curves("accuracy", [unit], CurveView()).figure)[f"{unit.id}-val-accuracy"]
     assert unpack(trace["customdata"]).tolist() == [2, 2, 1, 1, 1]
     assert unpack(trace["y"])[-1] == pytest.approx(look(long)[0].rows[-1]["val/accuracy"])
 
@@ -426,7 +428,7 @@ def test_a_seed_that_stopped_early_leaves_the_mean_of_the_others() -> None:
 @pytest.mark.parametrize(("axis", "column"), [("epoch", "epoch"), ("step", "step"), ("minutes", "seconds")])
 def test_the_axis_across_is_epoch_step_or_minutes(axis: Any, column: str) -> None:
     unit = units_of(make_run())[0]
-    trace = traces_of(draw_curves("loss", [unit], CurveView(x=axis)).figure)[f"{unit.id}/val/loss"]
+    trace = traces_of(draw_curves("loss", [unit], CurveView(x=axis)).figure)[f"{unit.id}-val-loss"]
     expected = unit.first.column(column) / (60 if axis == "minutes" else 1)
     np.testing.assert_allclose(unpack(trace["x"]), expected, rtol=1e-6)
 
@@ -447,7 +449,7 @@ def test_outliers_leave_the_frame_and_are_counted() -> None:
     assert low < 1.01
     assert 1.4 < high < 2
     # The lines themselves are whole: zooming out brings everything back.
-    assert unpack(traces_of(clipped.figure)[f"{run.id}/val/loss"]["y"]).max() == 50
+    assert unpack(traces_of(clipped.figure)[f"{run.id}-val-loss"]["y"]).max() == 50
 
 
 def test_many_long_curves_are_thinned_and_it_is_said() -> None:

@@ -40,9 +40,9 @@ def draw_reliability(run_id: str, before: Reliability, after: Reliability | None
     ]
     if after is not None:
         traces.append(_draw_bins(after, f"temperature {temperature:.2f}", _GREY, "dash", "diamond"))
-    axis = {"range": [0, 1], "tickformat": ".0%", "dtick": 0.2}
+    axis = {"range": [0, 1.04], "tickformat": ".0%", "dtick": 0.2}
     layout = _layout("Reliability", "confidence") | {
-        "xaxis": axis | {"title": _axis_title("mean confidence"), "constrain": "domain"},
+        "xaxis": axis | {"title": _axis_title("mean confidence")},
         "yaxis": axis | {"title": _axis_title("accuracy"), "automargin": True},
     }
     return go.Figure(data=traces, layout=layout)
@@ -59,7 +59,8 @@ def _draw_bins(measured: Reliability, name: str, colour: str, dash: str, symbol:
         "y": bins.accuracy[full],
         "mode": "lines+markers",
         "name": name,
-        "line": {"color": colour, "width": 2, "dash": dash},
+        "line": {"color": colour, "width": 1, "dash": dash},
+        "cliponaxis": False,
         "marker": {"symbol": symbol, "size": 6 + 14 * np.sqrt(counts / counts.max()), "opacity": 0.85},
         "customdata": counts,
         "meta": {"run": name, "series": "accuracy"},

@@ -22,7 +22,7 @@ from core.runs import Run, RunNotFound, open_run
 from pages.parts import examine_classes, examine_confidence, examine_history, examine_image
 from pages.parts.examine_address import read_option, tie, write
 from pages.parts.examine_gallery import IMAGE_TAB, show_note
-from pages.parts.examine_load import Loaded, NotYet, get_figures, load_predictions, wait_for
+from pages.parts.examine_load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
 from pages.parts.examine_pick import newest_run, pick_run
 from pages.parts.style import format_percent, state_badge
 
@@ -57,7 +57,7 @@ def show_head(run: Run) -> tuple[Weights | None, Split]:
     """Which run, which weights, which images; every figure below is of these."""
     split = read_option("split", SPLITS, "val")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="examine_head"):
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="examine_run"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=430):
             st.html(f'<span class="lab-run-dot" style="background:{run_colour(run.id)}"></span>', width="content")
             pick_run("id", "Run", chosen=run.id)
         choices = {weights.key: weights for weights in list_weights(run)}
@@ -94,10 +94,10 @@ def show_figures(run: Run, weights: Weights, split: Split, loaded: Loaded) -> No
         (f"{figures.loss:.4f}", "loss"),
     ]
     cells = "".join(f"<div><b>{escape(value)}</b> {escape(what)}</div>" for value, what in facts)
-    st.html(f'<div class="lab-facts">{cells}</div>')
     where = "test images, looked at once at the end" if split == "test" else "validation images"
     how = "as stored at the end of the training" if loaded.stored else "predicted now from the checkpoint"
-    show_note(f"{accuracy.num_images:,} {where} · {weights.label.lower()} · {how} · seed {run.spec.train.seed}")
+    line = f"{accuracy.num_images:,} {where} · {weights.label.lower()} · {how} · seed {run.spec.train.seed}"
+    st.html(f'<div class="lab-facts">{cells}</div><p class="lab-muted lab-small" style="margin:0.3rem 0 0">{line}</p>')
 
 
 def load(run: Run, weights: Weights, split: Split) -> Loaded | None:
@@ -141,13 +141,13 @@ def show_tabs(run: Run, weights: Weights, split: Split) -> None:
 
 STYLE = """<style>
 .lab-run-dot { display: block; width: 0.85rem; height: 0.85rem; border-radius: 50%; margin-bottom: 0.8rem; }
-.st-key-examine_run { flex: 1 1 18rem; max-width: 30rem; }
 .lab-strip { display: flex; flex-wrap: wrap; gap: 2px; margin-top: 0.3rem; }
 .lab-strip i { flex: 1 1 0.35rem; min-width: 0.25rem; max-width: 1.6rem; height: 1.1rem; border-radius: 1px; }
 .lab-strip .right { background: var(--lab-accent); }
 .lab-strip .wrong { background: color-mix(in srgb, var(--lab-bad) 70%, transparent); }
-.lab-chances .row { display: grid; grid-template-columns: minmax(3rem, 7rem) 1fr 3.6rem; gap: 0.5rem;
-  align-items: center; font-size: 0.857rem; padding: 0.12rem 0; }
+.lab-chances { display: grid; grid-template-columns: fit-content(8rem) 1fr auto; gap: 0.25rem 0.6rem;
+  align-items: center; font-size: 0.857rem; }
+.lab-chances .row { display: contents; }
 .lab-chances .row span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .lab-chances .row span:last-child { text-align: right; }
 .lab-chances .true { font-weight: 600; }
@@ -170,3 +170,4 @@ if weights is None:
         show_note(str(error))
     st.stop()
 show_tabs(run, weights, split)
+warm_up(run, weights)

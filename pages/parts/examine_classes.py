@@ -68,7 +68,7 @@ def show_class_table(figures: Figures, classes: list[str], file_name: str) -> No
     )
     means = frame[["precision", "recall", "F1"]].mean()
     shares = {
-        name: st.column_config.NumberColumn(name.capitalize(), format="percent", help=help)
+        name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%", help=help)
         for name, help in {
             "precision": "Of the images taken for this class, the share that are of it. Empty: none was taken for it.",
             "recall": "Of the images of this class, the share that was recognised.",
@@ -76,10 +76,10 @@ def show_class_table(figures: Figures, classes: list[str], file_name: str) -> No
         }.items()
     }
     st.dataframe(
-        frame,
+        frame.assign(**{name: 100 * frame[name] for name in shares}),
         hide_index=True,
         width="stretch",
-        height=min(36 * (len(classes) + 1), 460),
+        height="content" if len(classes) <= 12 else 460,
         column_config={
             "class": "Class",
             **shares,

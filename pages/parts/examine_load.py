@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core import calibration
+from core.assistant import call
 from core.examine import (
     ExamineError,
     Figures,
@@ -79,6 +80,20 @@ def start_prediction(weights: WeightsFile, split: Split) -> Prediction:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _start(sha256: str, which: str, split: Split, _weights: WeightsFile) -> Prediction:
     return Prediction(_weights, split)
+
+
+def warm_up(run: Run, weights: Weights) -> None:
+    """Has the helper process load network and images while the page is looked at; nothing waits for it."""
+    try:
+        file = name_file(run, weights)
+    except ExamineError:
+        return
+    _warm_up(file.sha256, file.which, file)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _warm_up(sha256: str, which: str, _weights: WeightsFile) -> None:
+    call("core.engine.examine:prepare", weights=_weights)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -17,10 +17,12 @@ def pick_run(
     wanted = chosen or st.query_params.get(param, "")
     key = PREFIX + param
     st.session_state[key] = wanted if wanted in runs else None
+    # Of the page's own run there is always one: nothing to clear.
+    index = 0 if chosen in runs else None
     st.selectbox(
         label,
         list(runs),
-        index=None,
+        index=index,
         format_func=lambda run_id: _describe(runs[run_id]),
         placeholder=empty,
         key=key,

@@ -32,7 +32,7 @@ HEARTBEAT_SECONDS = 15
 GRACE_SECONDS = 180
 SQLITE_SECONDS = 60.0
 WORKER_PATIENCE = 600.0
-PAGE_PATIENCE = 3.0
+PAGE_PATIENCE = 1.0
 
 Answer = TypeVar("Answer")
 StaleCallback = Callable[[optuna.Study, FrozenTrial], None]
@@ -215,10 +215,10 @@ def _describe(error: Exception) -> str:
     """Why the storage cannot be used, without its password."""
     where = f"The studies' storage {shown_url()} cannot be used"
     match error:
-        case ArgumentError():
-            return "RESNET_LAB_STORAGE is no URL of a database. Write it as postgresql+psycopg://user@host/name."
         case NoSuchModuleError():
             return f"{where}: SQLAlchemy knows no such database."
+        case ArgumentError():
+            return "RESNET_LAB_STORAGE is no URL of a database. Write it as postgresql+psycopg://user@host/name."
         case ImportError():
             return f"{where}: its driver is not installed."
         case RunsFolderError():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from core.fields import format_value
@@ -39,17 +40,32 @@ def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTri
     return ranked[: max(MIN_BEST, len(ranked) // BEST_SHARE)] if len(ranked) >= MIN_TRIALS else []
 
 
-def rank_fields(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
-    """Importance of each searched field by Optuna's own measure, the largest first; empty where it cannot tell."""
+def rank_fields(spec: StudySpec, study: optuna.Study, quantile: float = 0.1) -> dict[str, float]:
+    """Importance of each searched field for being among the best trials, the largest first; empty where unknown.
+
+    PED-ANOVA (Watanabe et al. 2023), Optuna's own default, which calls the best tenth good.
+    """
     place = _main_objective(spec)
     target = (lambda trial: trial.values[place]) if len(spec.objectives) > 1 else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found: dict[str, float] = optuna.importance.get_param_importances(study, target=target)
+            evaluator = PedAnovaImportanceEvaluator(target_quantile=quantile)
+            found: dict[str, float] = get_param_importances(study, evaluator=evaluator, target=target)
     except (ValueError, RuntimeError):  # too few trials, or all alike
         return {}
     return {path: share for path, share in found.items() if math.isfinite(share)}
+
+
+def find_telling(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
+    """Fields that mattered, the most important first, by the smaller of two shares.
+
+    The best tenth of a small study is two or three trials, in which anything may look important by chance: a field is
+    only believed where it also matters for the best quarter.
+    """
+    tenth, quarter = rank_fields(spec, study), rank_fields(spec, study, 0.25)
+    shares = {path: min(share, quarter.get(path, 0.0)) for path, share in tenth.items()}
+    return {path: share for path, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= TELLING}
 
 
 def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
@@ -60,13 +76,12 @@ def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
         return [f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."]
     objective = spec.objectives[_main_objective(spec)]
     sentences = []
-    importances = rank_fields(spec, study)
-    telling = [(path, share) for path, share in importances.items() if share >= TELLING][:3]
+    telling = list(find_telling(spec, study))[:3]
     if telling:
-        words = _join([f"{_label(path)} ({share:.0%})" for path, share in telling])
+        words = _join([_label(path) for path in telling])
         sentences.append(f"What mattered most for the {OBJECTIVE_LABELS[objective].lower()}: {words}.")
-    fields = [path for path, _ in telling] or list(importances)[:2]
-    spans = [span for dimension in spec.space if dimension.path in fields and (span := _span(dimension, best))]
+    dimensions = {dimension.path: dimension for dimension in spec.space}
+    spans = [span for path in telling if (span := _span(dimensions[path], best))]
     if spans:
         sentences.append(f"The best {len(best)} of {len(ranked)} trials have {_join(spans)}.")
     return sentences or [f"No searched field stands out among {len(ranked)} trials."]

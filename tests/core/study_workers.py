@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core import processes, slots
+from core import files, processes, slots
 from core.study import Study, create_study, open_study
 from core.study_spec import StudySpec, parse_study
 from tests.core import workers
@@ -90,3 +91,16 @@ def kill_worker(study: Study, index: int) -> bool:
 
 def logs_of(study: Study) -> str:
     return "\n".join(path.read_text() for path in sorted(study.workers_folder.glob("*/log.txt")))
+
+
+def write_ended_run(folder: Path, losses: Sequence[float]) -> None:
+    """Makes a run's folder that of a run that finished with these validation losses."""
+    now = time.time()
+    rows = [
+        {"epoch": epoch, "val/loss": loss, "val/accuracy": 0.5, "seconds": epoch}
+        for epoch, loss in enumerate(losses, 1)
+    ]
+    (folder / "metrics.jsonl").write_bytes(b"".join(files.to_line(row) for row in rows))
+    files.write_json(folder / "environment.json", {"started": now - 60})
+    end = {"state": "finished", "reason": "All epochs done.", "epoch": len(rows), "ended": now, "metrics": {}}
+    files.write_json(folder / "end.json", end)

@@ -66,7 +66,9 @@ def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
         suffix = str(place + 1) if place else ""
         marker = {"color": points.numbers[rows], "colorscale": TIME_SCALE, "size": 6, "line": {"width": 0}}
         marker |= {"cmin": 0, "cmax": int(max(points.numbers[-1], 1)), "symbol": pick_symbols(points, rows)}
-        trace = mark_trials(points, rows, name=points.fields[points.field(path)].name, uid=path, marker=marker)
+        trace = mark_trials(
+            points, rows, name=points.fields[points.field(path)].name, uid=f"slice{place}", marker=marker
+        )
         trace |= {"x": spread_out(points, path, rows), "y": points.values[rows, view.objective]}
         trace |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "hovertext": describe_trials(points, rows, [path])}
         traces.append(trace)
@@ -82,8 +84,8 @@ def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
 
 def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """The objective over two fields: the mean of the trials in each cell of a grid; Plotly fills in between."""
-    if len(view.fields) < 2:
-        return draw_nothing("Choose two fields.")
+    if len(set(view.fields[:2])) < 2:
+        return draw_nothing("Choose two different fields.")
     rows = rows_with(points, view, view.fields[:2])
     if len(rows) < 3:
         return draw_nothing("A contour shows after three trials with a value.")
@@ -148,8 +150,8 @@ def _two_axes(points: Points, view: StudyView) -> Layout:
 
 def draw_rank(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """Trials over two fields, coloured by their rank: a wild value among them cannot hide the others."""
-    if len(view.fields) < 2:
-        return draw_nothing("Choose two fields.")
+    if len(set(view.fields[:2])) < 2:
+        return draw_nothing("Choose two different fields.")
     rows = rows_with(points, view, view.fields[:2])
     if not len(rows):
         return draw_nothing()
@@ -226,7 +228,11 @@ def draw_pareto(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
         rows = np.flatnonzero(mask)
         rows = rows[np.argsort(points.values[rows, x])]
         marks = mark_trials(
-            points, rows, name=name, uid=name, marker={"color": colour, "size": size, "line": {"width": 0}}
+            points,
+            rows,
+            name=name,
+            uid=name.split()[0].lower(),
+            marker={"color": colour, "size": size, "line": {"width": 0}},
         )
         marks |= {"x": points.values[rows, x], "y": points.values[rows, y], "hovertext": describe_trials(points, rows)}
         # With two objectives the front is a line; with more it is the shadow of a surface.

@@ -1,0 +1,428 @@
+"""Where a study is defined: the fields to search in a table, how to search them, and what that space holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from core.cost import cost_of
+from core.fields import SpecField
+from core.parse import SpecError
+from core.presets import PRESETS
+from core.runs import DamagedRunError, RunNotFound, list_runs
+from core.search_space import ODD, find_field
+from core.spec import CHOICE_LABELS, RunSpec
+from core.study_points import name_path, show_value
+from core.study_spec import (
+    OBJECTIVE_LABELS,
+    PRUNER_LABELS,
+    SAMPLER_LABELS,
+    STUDY_PRESETS,
+    SpaceSize,
+    StudySpec,
+    describe_space,
+)
+from pages.parts.study_draft import PRESET_TITLES, Mode, Row, StudyDraft, around, read_base, resolve
+from pages.parts.style import format_count, format_percent, show_problem
+
+MAX_RUNS = 30
+MODES: dict[Mode, str] = {"range": "Range", "choices": "Choices", "fixed": "Fixed"}
+SAMPLER_HELP = (
+    "TPE learns from every trial and takes any space; Gaussian process for few, costly trials; CMA-ES for ranges; "
+    "NSGA-II for several objectives; random, grid and quasi-Monte Carlo do not learn."
+)
+PRUNER_HELP = "Ends trials early that do worse than others did at the same epoch."
+
+
+def _sentence(message: str) -> str:
+    text = f"{message[:1].upper()}{message[1:]}"
+    return text if text.endswith((".", "?")) else text + "."
+
+
+def show_problems(draft: StudyDraft, name: str) -> None:
+    for problem in draft.problems_at(name):
+        show_problem(_sentence(problem.message))
+
+
+# Where it begins ---------------------------------------------------------------------------------------------------
+
+
+def show_source(draft: StudyDraft) -> None:
+    """What to start from: a study that is ready, or a spec to search around."""
+    runs = {f"run:{run.id}": run.name for run in list_runs()[:MAX_RUNS] if run.state != "damaged"}
+    labels = {
+        **{f"study:{name}": f"Study: {PRESET_TITLES.get(name, name)}" for name in STUDY_PRESETS},
+        "draft": "Build: the network there",
+        **{f"preset:{name}": f"Network: {preset.title}" for name, preset in PRESETS.items()},
+        **{word: f"Run: {name}" for word, name in runs.items()},
+    }
+    options = list(labels)
+    key = draft.widget_key("source")
+    st.selectbox(
+        "Start from",
+        options,
+        index=options.index(draft.source) if draft.source in options else None,
+        key=key,
+        format_func=lambda word: labels[word],
+        placeholder="A study, a network or a run",
+        on_change=_take_source,
+        args=(draft, key),
+        help="A study replaces everything here; a network or run is searched around, with the same fields.",
+    )
+
+
+def _take_source(draft: StudyDraft, key: str) -> None:
+    word = st.session_state[key] if draft.is_current(key) else None
+    if not word:
+        return
+    try:
+        study, _ = resolve(word.removeprefix("study:"))
+    except (RunNotFound, DamagedRunError):
+        return  # Deleted meanwhile; the list no longer has it.
+    if word.startswith("study:"):
+        draft.replace(study, word)
+    else:
+        draft.rebase(study.base, word)
+        if not draft.rows:
+            draft.replace(around(study.base), word)
+
+
+def describe_base(base: RunSpec) -> str:
+    """What is searched around, in a line."""
+    data = CHOICE_LABELS[base.data.dataset]
+    images = f", {base.data.max_train_images:,} images" if base.data.max_train_images else ""
+    layers = len(base.model.layers)
+    return (
+        f"{data}{images} · {base.train.epochs} epochs · {layers} layer{'' if layers == 1 else 's'} · "
+        f"{format_count(cost_of(base).parameters)} parameters"
+    )
+
+
+def show_effort(draft: StudyDraft) -> None:
+    """What decides how long a trial takes."""
+    with st.container(key="grid_study_effort"):
+        for path, label in (("train.epochs", "Epochs a trial"), ("data.max_train_images", "Training images at most")):
+            with st.container(key=f"cell_effort_{path.rpartition('.')[2]}", gap="xsmall"):
+                _show_override(draft, path, label)
+
+
+def _show_override(draft: StudyDraft, path: str, label: str) -> None:
+    key = draft.widget_key(f"override.{path}")
+
+    def keep() -> None:
+        if draft.is_current(key) and st.session_state[key] is not None:
+            draft.overrides[path], draft.touched = st.session_state[key], True
+
+    value = draft.overrides.get(path, read_base(draft.base, path))
+    st.number_input(label, value=int(value), step=1, key=key, help=find_field(path).help, on_change=keep)
+    show_problems(draft, f"override.{path}")
+
+
+# The space ---------------------------------------------------------------------------------------------------------
+
+
+def show_space(draft: StudyDraft) -> None:
+    """The fields that are searched, or fixed at another value than the base's; a row a field."""
+    with st.container(key="space", gap="xxsmall"):
+        if draft.rows:
+            heads = ("Field", "Search", "From", "To", "Step", "Log")
+            st.html(f'<div class="space-head">{"".join(f"<span>{head}</span>" for head in heads)}</div>')
+        for row in list(draft.rows):
+            _show_row(draft, row)
+    show_problems(draft, "space")
+    _show_adder(draft)
+
+
+def _show_adder(draft: StudyDraft) -> None:
+    # Part of the key, so that the box is empty again after each choice.
+    key = draft.widget_key(f"add.{draft.last_id}")
+
+    def add() -> None:
+        if draft.is_current(key) and st.session_state[key]:
+            draft.add(st.session_state[key])
+
+    st.selectbox(
+        "Search another field",
+        draft.addable(),
+        index=None,
+        key=key,
+        format_func=lambda path: _name_option(draft.base, path),
+        placeholder="Type to find a field",
+        on_change=add,
+        width=340,
+    )
+
+
+def _name_option(base: RunSpec, path: str) -> str:
+    return f"{name_path(path)} (now {show_value(read_base(base, path))})"
+
+
+def _show_row(draft: StudyDraft, row: Row) -> None:
+    with st.container(key=f"space_row_{row.id}"):
+        now = show_value(read_base(draft.base, row.path))
+        st.html(
+            f'<div class="space-name" title="{escape(row.spec_field.help)}">{escape(name_path(row.path))}'
+            f'<span class="lab-faint">now {escape(now)}</span></div>'
+        )
+        _show_mode(draft, row)
+        with st.container(key=f"space_values_{row.id}"):
+            {"range": _show_range, "choices": _show_choices, "fixed": _show_fixed}[row.mode](draft, row)
+        st.button(
+            f"Remove {name_path(row.path)}",
+            key=draft.widget_key(f"remove.{row.id}"),
+            icon=":material/close:",
+            type="tertiary",
+            help="Searches it no more",
+            on_click=draft.remove,
+            args=(row.id,),
+        )
+        for problem in draft.problems_of(row):
+            show_problem(_sentence(problem.message))
+
+
+def _show_mode(draft: StudyDraft, row: Row) -> None:
+    key = draft.widget_key(f"mode.{row.id}")
+    modes: list[Mode] = ["choices", "fixed"] if row.spec_field.kind in ("bool", "choice") else [*MODES]
+
+    def switch() -> None:
+        found = draft.row(row.id)
+        if draft.is_current(key) and found:
+            draft.switch(found, st.session_state[key])
+
+    st.selectbox(
+        f"How to search {name_path(row.path)}",
+        modes,
+        index=modes.index(row.mode),
+        key=key,
+        format_func=lambda mode: MODES[mode],
+        label_visibility="collapsed",
+        on_change=switch,
+    )
+
+
+def _keep(
+    draft: StudyDraft, row_id: int, name: str, key: str, read: Callable[[Any], Any] = lambda value: value
+) -> None:
+    """Takes a widget's news into its row."""
+    row = draft.row(row_id)
+    if draft.is_current(key) and row:
+        setattr(row, name, read(st.session_state[key]))
+        draft.touched = True
+
+
+def _common(draft: StudyDraft, row: Row, name: str, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+    key = draft.widget_key(f"{row.mode}.{name}.{row.id}")
+    return {
+        "key": key,
+        "label_visibility": "collapsed",
+        "on_change": _keep,
+        "args": (draft, row.id, name, key, read),
+    }
+
+
+def _show_range(draft: StudyDraft, row: Row) -> None:
+    field, label = row.spec_field, name_path(row.path)
+    for name, word in (("low", "from"), ("high", "to")):
+        _show_number(field, f"{label} {word}", getattr(row, name), _common(draft, row, name))
+    if row.log:
+        st.html("<span></span>")
+    else:
+        _show_number(
+            field, f"{label} step", row.step, {**_common(draft, row, "step"), "placeholder": "any"}, is_step=True
+        )
+    st.checkbox(f"{label} logarithmic", row.log, **_common(draft, row, "log"))
+
+
+def _show_number(
+    field: SpecField, label: str, value: float | None, common: dict[str, Any], *, is_step: bool = False
+) -> None:
+    """A bound or a step. No limits are handed on: the browser would silently keep the old number."""
+    if field.kind == "int" and (value is None or value == int(value)):
+        whole = None if value is None else int(value)
+        st.number_input(label, value=whole, step=2 if field.name in ODD and not is_step else 1, **common)
+    else:
+        st.number_input(label, value=value, step=1e-4 if field.log else 0.05, format="%.6g", **common)
+
+
+def _show_choices(draft: StudyDraft, row: Row) -> None:
+    field, label = row.spec_field, f"Choices of {name_path(row.path)}"
+    common = _common(draft, row, "choices", list)
+    if field.kind == "bool":
+        st.multiselect(label, [True, False], row.choices, format_func=show_value, placeholder="Choose", **common)
+    elif field.kind == "choice":
+        st.multiselect(label, list(field.choices), row.choices, format_func=show_value, placeholder="Choose", **common)
+    else:
+        text = ", ".join(show_value(value) for value in row.choices)
+        st.text_input(label, text, placeholder="16, 32, 64", **_common(draft, row, "choices", read_numbers))
+
+
+def read_numbers(text: str) -> list[Any]:
+    """`16, 32` as numbers; what is none stays text, for the check to name it."""
+    return [_read_number(part.strip()) for part in text.replace(";", ",").split(",") if part.strip()]
+
+
+def _read_number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _show_fixed(draft: StudyDraft, row: Row) -> None:
+    field, label, common = row.spec_field, f"Value of {name_path(row.path)}", _common(draft, row, "value")
+    if field.kind == "bool":
+        st.toggle(label, bool(row.value), **common)
+    elif field.kind == "choice":
+        options = list(field.choices)
+        st.selectbox(label, options, index=options.index(row.value), format_func=show_value, **common)
+    else:
+        _show_number(field, label, row.value, common)
+
+
+# How it is searched ------------------------------------------------------------------------------------------------
+
+
+def show_settings(draft: StudyDraft) -> None:
+    """Objectives, sampler, pruner and how long."""
+    _show_objectives(draft)
+    with st.container(key="grid_study_how"):
+        _choose(draft, "sampler", "Sampler", SAMPLER_LABELS, SAMPLER_HELP)
+        _choose(draft, "pruner", "Pruner", PRUNER_LABELS, PRUNER_HELP)
+        if draft.settings["pruner"] != "none":
+            _count(
+                draft, "pruner_warmup_epochs", "Pruner waits (epochs)", "In so many first epochs no trial is pruned.", 0
+            )
+        _count(draft, "trials", "Trials", "Networks to train; 0 leaves only the time limit.", 0)
+        _count(draft, "minutes", "Time limit (min)", "0 is none. Trials that train by then go on to their end.", 0.0)
+        _count(draft, "workers", "Workers", "Processes that train side by side, where devices have room for them.", 1)
+        _count(draft, "budget", "Parameters at most", "Larger networks are never trained; 0 allows any.", 0)
+        _count(draft, "seed", "Seed", "The same seed and one worker propose the same trials again.", 0)
+
+
+def _show_objectives(draft: StudyDraft) -> None:
+    key = draft.widget_key("objectives")
+
+    def keep() -> None:
+        if draft.is_current(key):
+            chosen = list(st.session_state[key])
+            draft.settings["objectives"], draft.touched = chosen, True
+            if len(chosen) > 1 and draft.settings["pruner"] != "none":
+                # Several objectives cannot be pruned; the widget follows by its new key.
+                draft.settings["pruner"] = "none"
+                draft.generation += 1
+
+    st.multiselect(
+        "Objectives",
+        list(OBJECTIVE_LABELS),
+        draft.settings["objectives"],
+        key=key,
+        format_func=lambda name: OBJECTIVE_LABELS[name],
+        placeholder="What shall be best",
+        on_change=keep,
+        help="Accuracy is raised, all others are lowered. Several at once are weighed as a Pareto front.",
+    )
+    show_problems(draft, "objectives")
+
+
+def _commit(draft: StudyDraft, name: str, key: str) -> None:
+    if draft.is_current(key):
+        draft.settings[name], draft.touched = st.session_state[key], True
+
+
+def _choose(draft: StudyDraft, name: str, label: str, options: dict[str, str], text: str) -> None:
+    key, words = draft.widget_key(name), list(options)
+    with st.container(key=f"cell_study_{name}", gap="xsmall"):
+        st.selectbox(
+            label,
+            words,
+            index=words.index(draft.settings[name]),
+            key=key,
+            format_func=lambda word: options[word],
+            help=text,
+            on_change=_commit,
+            args=(draft, name, key),
+        )
+        show_problems(draft, name)
+
+
+def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float) -> None:
+    """A number; `lowest` tells whether it is whole, and what an emptied box means."""
+    key = draft.widget_key(name)
+
+    def commit() -> None:
+        if draft.is_current(key):
+            value = st.session_state[key]
+            draft.settings[name], draft.touched = lowest if value is None else value, True
+
+    with st.container(key=f"cell_study_{name}", gap="xsmall"):
+        value = type(lowest)(draft.settings[name])
+        st.number_input(label, value=value, step=type(lowest)(1), key=key, help=text, on_change=commit)
+        show_problems(draft, name)
+
+
+# What the space holds ----------------------------------------------------------------------------------------------
+
+
+def measure_space(study: StudySpec) -> SpaceSize:
+    """The size of a study's space; how it is searched makes no difference, and is not asked for again."""
+    plain = {"sampler": "random", "pruner": "none", "trials": 1, "minutes": 0.0, "workers": 1, "seed": 0}
+    return describe_space(study.model_copy(update=plain))
+
+
+def show_size(draft: StudyDraft) -> None:
+    """How many networks the space holds, the smallest and the largest, and how much of it is over budget."""
+    if draft.good is None:
+        st.html('<p class="lab-muted lab-small">The size of the space shows when all its fields are right.</p>')
+        return
+    try:
+        size = measure_space(draft.good)
+    except SpecError as error:
+        for problem in error.problems:
+            show_problem(_sentence(problem.message))
+        return
+    st.html(f'<div class="space-size">{_tell_size(draft.good, size)}</div>')
+
+
+def _tell_size(study: StudySpec, size: SpaceSize) -> str:
+    count = f"{size.count:,}" if size.count is not None and size.count < 10**9 else ""
+    told = f"{size.count:.1e}" if size.count is not None and not count else count or "Continuous"
+    facts = [
+        ("Fields searched", str(len(study.space))),
+        ("Combinations", told),
+        ("Smallest network", f"{size.smallest_parameters:,}"),
+        ("Largest network", f"{size.largest_parameters:,}"),
+    ]
+    lines = "".join(f"<div><span>{name}</span><b>{value}</b></div>" for name, value in facts)
+    notes = []
+    if size.share_over_budget:
+        share = format_percent(size.share_over_budget, 0)
+        notes.append(f"About {share} of the space is over the budget and will be passed over untrained.")
+    if size.share_impossible:
+        notes.append(f"About {format_percent(size.share_impossible, 0)} cannot be built and will be passed over.")
+    if size.count is not None and study.trials > size.count:
+        notes.append(f"{study.trials} trials are more than the {size.count:,} combinations.")
+    return lines + "".join(f'<p class="lab-small lab-muted">{escape(note)}</p>' for note in notes)
+
+
+def name_problem_fields(draft: StudyDraft) -> Sequence[str]:
+    """The fields that have to be mended, by the names that the form gives them."""
+    names = {
+        "objectives": "Objectives",
+        "sampler": "Sampler",
+        "pruner": "Pruner",
+        "trials": "Trials",
+        "space": "Fields",
+        "base": "The network",
+    }
+    found = []
+    for problem in draft.problems:
+        head = problem.path.split(".")[0].split("[")[0]
+        row = draft.row(int(problem.path.split(".")[1])) if head == "row" else None
+        path = row.path if row else problem.path.partition(".")[2] if head == "override" else ""
+        found.append(name_path(path) if path else names.get(head, head.replace("_", " ").capitalize()))
+    return list(dict.fromkeys(found))

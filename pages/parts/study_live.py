@@ -1,0 +1,197 @@
+"""One study: what it does now, its figures as they grow, its trials, and what it learnt."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from core.dashboard import find_dashboard
+from core.study import Study, StudyError, StudyNotFoundError, StudySummary, open_study
+from core.study_spec import OBJECTIVE_LABELS, PRUNER_LABELS, SAMPLER_LABELS
+from pages.parts import study_actions
+from pages.parts.run_actions import show_outcome
+from pages.parts.study_draft import pack
+from pages.parts.study_form import describe_base
+from pages.parts.study_list import STATES, count_done, tell_best
+from pages.parts.study_look import Look, look_at, tell_words
+from pages.parts.study_plots import show_plots
+from pages.parts.study_trials import list_rows, show_trial, show_trials
+from pages.parts.style import format_ago, show_problem
+
+LIVE_SECONDS, IDLE_SECONDS = 1.5, 10.0
+BEST_COMPARED = 5
+
+
+def find_study(name: str) -> Study:
+    """The study that the address names; else a sentence and the way back."""
+    try:
+        study = open_study(name)
+        _ = study.spec
+        return study
+    except StudyNotFoundError:
+        if study_actions.was_deleted(name):
+            st.switch_page("studies.py", query_params={})
+        show_way_back("There is no such study. It may have been deleted.")
+    except StudyError as error:
+        show_way_back(str(error))
+
+
+def show_way_back(message: str) -> NoReturn:
+    st.info(message, icon=":material/search_off:")
+    if st.button("All studies", icon=":material/science:", type="primary"):
+        st.switch_page("studies.py", query_params={})
+    st.stop()
+
+
+def show_study(name: str) -> None:
+    study = find_study(name)
+    study_actions.answer(study)
+    show_title(study)
+    summary = study.summary()
+    st.fragment(show_live, run_every=LIVE_SECONDS if summary.state == "running" else IDLE_SECONDS)(name, summary.state)
+
+
+def show_title(study: Study) -> None:
+    """The study's name, what it searches, and what can be done to it at any time."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="study_title"):
+        if st.button("All studies", icon=":material/arrow_back:", type="tertiary", key="study.all"):
+            st.switch_page("studies.py", query_params={})
+        st.html(f'<h2 class="study-heading">{escape(study.name)}</h2>')
+        st.space("stretch")
+        state = find_dashboard().state
+        st.fragment(study_actions.show_dashboard, run_every=1.0 if state == "starting" else None)(study, state)
+        st.button("Add trials", icon=":material/playlist_add:", on_click=study_actions.ask, args=("trials", study.name))
+        st.button("Limits", icon=":material/timer:", on_click=study_actions.ask, args=("limits", study.name))
+        if st.button("Clone", icon=":material/content_copy:", help="A new study that begins with this definition."):
+            st.switch_page("studies.py", query_params={"new": pack(study.spec)})
+        st.button("Delete", icon=":material/delete:", on_click=study_actions.ask, args=("delete", study.name))
+    spec = study.spec
+    pruner = "no pruner" if spec.pruner == "none" else f"{PRUNER_LABELS[spec.pruner].lower()} pruner"
+    facts = [
+        ", ".join(OBJECTIVE_LABELS[name].lower() for name in spec.objectives),
+        SAMPLER_LABELS[spec.sampler],
+        pruner,
+        f"{len(spec.space)} fields",
+        f"at most {spec.budget:,} parameters" if spec.budget else "any number of parameters",
+        describe_base(spec.base),
+        format_ago(study.created),
+    ]
+    st.html(f'<p class="lab-muted lab-small study-line">{" · ".join(escape(fact) for fact in facts)}</p>')
+
+
+def show_live(name: str, shown_state: str) -> None:
+    """State, controls, figures and trials, renewed by themselves; a change of state renews the whole page."""
+    try:
+        study = open_study(name)
+        summary = study.summary()
+    except StudyNotFoundError:
+        st.rerun()
+    except StudyError as error:
+        st.error(str(error), icon=":material/cloud_off:")
+        return
+    if summary.state != shown_state:
+        st.rerun()
+    show_outcome()
+    study_actions.show_done()
+    show_progress(study, summary)
+    look = look_at(study)
+    if not look.trials:
+        message = (
+            "Its first trial is on the way." if summary.workers_alive else "Start it; its trials and figures show here."
+        )
+        st.html(f'<p class="lab-muted study-nothing">{message}</p>')
+        return
+    show_words(look)
+    trial = read_trial(look)
+    if trial is not None:
+        show_trial(look, trial)
+    picked = show_plots(look)
+    show_heading(look)
+    event = show_trials(look, trial)
+    follow(look, picked, event)
+
+
+def show_progress(study: Study, summary: StudySummary) -> None:
+    """Badge, counts and controls in a line; below it a bar of how the trials ended."""
+    look = STATES[summary.state]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="study_bar"):
+        st.markdown(f":{look.colour}-badge[{look.icon} {look.label}]", width="content")
+        st.html(f'<p class="lab-small lab-num study-line">{_tell_counts(summary)}</p>')
+        st.space("stretch")
+        study_actions.show_controls(study, summary)
+    total = max(summary.total, count_done(summary) + summary.running, 1)
+    parts = (("done", summary.done), ("pruned", summary.pruned), ("failed", summary.failed), ("now", summary.running))
+    bars = "".join(f'<i class="{kind}" style="width:{count / total:.3%}"></i>' for kind, count in parts if count)
+    st.html(f'<div class="study-progress" role="img" aria-label="{count_done(summary)} of {total} trials">{bars}</div>')
+    if summary.reason:
+        st.html(f'<p class="lab-muted lab-small study-line">{escape(summary.reason)}</p>')
+
+
+def _tell_counts(summary: StudySummary) -> str:
+    of = f" of {summary.total:,}" if summary.total else ""
+    words = [f"<b>{count_done(summary):,}</b>{of} trials"]
+    if summary.best_value is not None:
+        words.append(f"best <b>{escape(tell_best(summary))}</b>")
+    for name in ("running", "waiting", "pruned", "failed", "infeasible"):
+        if count := getattr(summary, name):
+            words.append(f"{count:,} {name}")
+    return " · ".join(words)
+
+
+def show_words(look: Look) -> None:
+    """What the study learnt, and the next study that follows from it."""
+    words = " ".join(tell_words(look))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="study_words"):
+        st.html(f'<p class="study-words">{escape(words)}</p>')
+        enough = look.finished >= 10
+        if enough and st.button(
+            "Narrow the space",
+            icon=":material/filter_center_focus:",
+            key="study.narrow",
+            help="A new study around the best fifth of this one; nothing starts before you say so.",
+        ):
+            try:
+                following = look.study.narrow()
+            except StudyError as error:
+                show_problem(str(error))
+            else:
+                st.switch_page("studies.py", query_params={"new": pack(following)})
+
+
+def read_trial(look: Look) -> int | None:
+    """The trial that the address names, where there is one."""
+    text = st.query_params.get("trial", "")
+    return int(text) if text.isdecimal() and int(text) < len(look.trials) else None
+
+
+def show_heading(look: Look) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="trials_head"):
+        st.html(f'<h3 class="lab-heading">Trials <span class="lab-faint">{len(look.trials):,}</span></h3>')
+        st.space("stretch")
+        best = find_best_runs(look)
+        if len(best) > 1 and st.button(
+            f"Compare the best {len(best)}", icon=":material/compare_arrows:", key="study.compare", type="tertiary"
+        ):
+            st.switch_page("compare.py", query_params={"ids": ",".join(best)})
+
+
+def find_best_runs(look: Look) -> list[str]:
+    """The runs of the best trials by the first objective, the best first."""
+    rows = [row for row in list_rows(look) if row.state == "finished" and row.run_id]
+    sign = look.points.sign(0)
+    return [row.run_id for row in sorted(rows, key=lambda row: sign * row.values[0])[:BEST_COMPARED]]
+
+
+def follow(look: Look, picked: int | None, event: Any) -> None:
+    """Does what was asked for by a click on a point or in the table."""
+    if picked is not None or event.open:
+        st.query_params["trial"] = str(picked if picked is not None else event.open)
+        st.rerun(scope="fragment")
+    if event.follow:
+        run_id = next(row.run_id for row in list_rows(look) if str(row.number) == event.follow["id"])
+        st.switch_page("run.py", query_params={"id": run_id})
+    if event.sort:
+        st.query_params["sort"] = event.sort
+        st.rerun(scope="fragment")

@@ -1,0 +1,28 @@
+"""Studies: let Optuna search around a network, watch it, and see what it learnt."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from core.study import StudyError, shown_url
+from pages.parts.study_define import show_definition
+from pages.parts.study_list import show_all
+from pages.parts.study_live import show_study
+
+STYLE = (Path(__file__).parent / "parts" / "study.css").read_text(encoding="utf-8")
+
+st.html(f"<style>{STYLE}</style>")
+try:
+    if "name" in st.query_params:
+        show_study(st.query_params["name"])
+    elif "new" in st.query_params:
+        show_definition()
+    else:
+        show_all()
+except StudyError as error:
+    # Of all pages only this one needs the storage, so it says what is wrong with it, and where.
+    st.error(escape(str(error)), icon=":material/cloud_off:")
+    st.caption(f"Studies are kept in {shown_url()}. Runs do not need it and are not affected.")

@@ -22,6 +22,7 @@ PAGES = [
     st.Page("runs.py", title="Runs", icon=":material/table_rows:", url_path="runs"),
     st.Page("compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
     st.Page("examine.py", title="Examine", icon=":material/frame_inspect:", url_path="examine"),
+    st.Page("studies.py", title="Studies", icon=":material/science:", url_path="studies"),
     st.Page("run.py", title="Run", icon=":material/show_chart:", url_path="run", visibility="hidden"),
     st.Page("lab.py", title="Lab", icon=":material/memory:", url_path="lab"),
 ]

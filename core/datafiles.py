@@ -15,8 +15,8 @@ class DataError(Exception):
 
 
 def data_folder() -> Path:
-    """`RESNET_LAB_DATA`, or `data/` in the working directory."""
-    return Path(os.environ.get("RESNET_LAB_DATA") or "data").expanduser().absolute()
+    """`RESNET_LAB_DATA`, or `data/` beside the code."""
+    return Path(os.environ.get("RESNET_LAB_DATA") or PROJECT / "data").expanduser().absolute()
 
 
 def work_folder() -> Path:

@@ -135,6 +135,22 @@ def test_a_cold_request_to_any_address_shows_the_frame(page: Page, tmp_path: Pat
         expect(page.get_by_text("running", exact=False).first).to_be_visible(timeout=WAIT)
 
 
+def test_hasty_clicks_on_a_live_run_of_a_cold_server_leave_the_page_whole(page: Page, lab: LabServer) -> None:
+    settings = ["--set", "train.epochs=400", "--set", "data.max_train_images=100"]
+    run_id = lab.command("train", "--preset", "first-look", *settings, "--detach").stdout.split()[0]
+    lab.kill()
+    lab.start()
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.goto(f"{lab.url}/run?id={run_id}")
+    for name in ["Summary", "Charts", "Config", "Logs", "Charts", "System", "Charts"] * 2:
+        page.get_by_role("tab", name=name).click(timeout=WAIT)
+        page.wait_for_timeout(100)  # between two clicks, as a hasty person would
+    wait_for_epoch(page, 2)
+    assert broken == []
+    assert page.get_by_role("tab").count() == 6
+
+
 def test_training_does_not_notice_that_the_server_dies(page: Page, lab: LabServer) -> None:
     (lab.folder / "runs" / "settings.json").write_text('{"slots": {"cpu": 2}}')
     long = ["--set", "train.epochs=400", "--set", "data.max_train_images=200", "--detach"]

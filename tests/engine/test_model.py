@@ -89,7 +89,7 @@ def test_activations_estimated_are_those_that_autograd_keeps(spec: RunSpec) -> N
     batch = 8
     kept = saved_elements(build(spec), images_for(spec, batch)) / batch
     # Not estimated: the statistics of each normalisation, and dropout's mask.
-    assert 0.9 < cost_of(spec).activation_elements / kept < 1.05
+    assert 0.8 < cost_of(spec).activation_elements / kept < 1.05
 
 
 @few

@@ -9,6 +9,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from core.folders import PROJECT
+
 
 class DataError(Exception):
     """Something is wrong with a data set; the message is a sentence for a page."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -27,10 +27,11 @@ FloatArray = npt.NDArray[np.float64]
 
 SPREADS: dict[Spread, str] = {"sd": "standard deviation", "se": "standard error"}
 # All lines of a chart share these; fewer than the least tell too little, more than the most are not seen.
-ALL_POINTS, LEAST_POINTS, MOST_POINTS = 24_000, 120, 1_000
+ALL_POINTS, LEAST_POINTS, MOST_POINTS = 18_000, 120, 1_000
 _FEW_POINTS = 25
 _NAME_LENGTH = 34
 _RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
+_LEGEND_MOST = 24  # the names of more would take half a second to lay out, and the chart's height to show
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,17 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
     curve = CURVES[metric]
     columns = [curve.train, curve.val] if view.training and curve.train else [curve.val]
     lines = [line for unit in units for column in columns if (line := _make_line(unit, column, curve, view))]
+    if len(units) > _RAW_BEHIND:
+        lines = [replace(line, raw=None) for line in lines]
     points = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(lines))))
     symbols = pick_symbols([unit.id for unit in units])
     several = len(units) > 1
     # Bands first, so that no line lies under another's band.
     traces = [trace for line in lines for trace in _draw_band(line, curve, points)]
     traces += [
-        trace for line in lines for trace in _draw_line(line, curve, points, symbols.get(line.unit.id, ""), several)
+        trace
+        for line in lines
+        for trace in _draw_line(line, curve, view, points, symbols.get(line.unit.id, ""), several)
     ]
     low_high = _fences([line.y for line in lines]) if view.clip else None
     layout = lay_out(curve.title, view.x, len(units))
@@ -224,9 +229,12 @@ def _see_through(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
-def _draw_line(line: _Line, curve: Curve, points: int, symbol: str, several: bool) -> list[dict[str, Any]]:
+def _draw_line(
+    line: _Line, curve: Curve, view: CurveView, points: int, symbol: str, several: bool
+) -> list[dict[str, Any]]:
     colour, name = run_colour(line.unit.id), as_text(shorten(line.unit.name))
     split = "training" if line.is_training else "validation" if "/" in line.column else curve.title.lower()
+    where = "%{x:.3~g} minutes" if view.x == "minutes" else f"{view.x} %{{x:,d}}"
     places = thin(line.y.astype(np.float32), points)
     shared: dict[str, Any] = {
         "type": "scatter",
@@ -249,7 +257,7 @@ def _draw_line(line: _Line, curve: Curve, points: int, symbol: str, several: boo
         "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **_space_out(symbol, len(places))},
         "meta": {"run": line.unit.name, "series": f"{line.column} mean" if line.count is not None else line.column},
         "showlegend": several and not line.is_training,
-        "hovertemplate": f"<b>{name}</b><br>{split} %{{y:{curve.number}}}{seeds}<extra></extra>",
+        "hovertemplate": f"<b>{name}</b><br>{split} %{{y:{curve.number}}}<br>{where}{seeds}<extra></extra>",
     }
     if line.count is not None:
         drawn["customdata"] = line.count[places]
@@ -310,6 +318,8 @@ def _y_axis(
 
 def _tell_notes(lines: Sequence[_Line], points: int, low_high: tuple[float, float] | None) -> tuple[str, ...]:
     notes = []
+    if len({line.unit for line in lines}) > _LEGEND_MOST:
+        notes.append("point at a line for its name")
     if low_high:
         hidden = sum(int(((line.y < low_high[0]) | (line.y > low_high[1])).sum()) for line in lines)
         if hidden:
@@ -331,7 +341,7 @@ def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
         "hoverdistance": 40,
         "dragmode": "zoom",
         "uirevision": title,
-        "showlegend": count > 1,
+        "showlegend": 1 < count <= _LEGEND_MOST,
         "legend": {**legend, "font": {"size": 11}},
         "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
         "xaxis": {"automargin": True},

@@ -459,8 +459,15 @@ def test_many_long_curves_are_thinned_and_it_is_said() -> None:
         (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, make_rows(500))))
         runs.append(run)
     drawing = draw_curves("loss", units_of(*runs), CurveView())
-    assert drawing.notes == ("thinned to 400 points a line",)
-    assert all(len(unpack(trace["y"])) <= 400 for trace in traces_of(drawing.figure).values())
+    assert drawing.notes == ("point at a line for its name", "thinned to 300 points a line")
+    assert all(len(unpack(trace["y"])) <= 300 for trace in traces_of(drawing.figure).values())
+
+
+@pytest.mark.parametrize(("count", "raw"), [(2, 4), (11, 0)])
+def test_few_smoothed_runs_keep_their_raw_lines_behind(count: int, raw: int) -> None:
+    units = units_of(*(make_run(settings=(f"train.epochs={number + 5}",)) for number in range(count)))
+    traces = traces_of(draw_curves("loss", units, CurveView(smoothing=0.5)).figure)
+    assert sum(uid.endswith("-raw") for uid in traces) == raw
 
 
 def test_an_unchanged_comparison_is_not_drawn_again() -> None:

@@ -135,6 +135,10 @@ def show_actions(run: Run, summary: RunSummary) -> None:
         show_button(name, [summary], key="run")
     if st.button("Clone", icon=":material/content_copy:", help="Opens Build with this network and its settings."):
         st.switch_page("build.py", query_params={"spec": to_link(run.spec)})
+    if summary.epoch and st.button(
+        "Examine", icon=":material/frame_inspect:", help="Confusion, calibration, history and single images."
+    ):
+        st.switch_page("examine.py", query_params={"id": run.id})
     show_button("archive", [summary], key="run")
     show_button("restore", [summary], key="run")
     if st.button("Delete", icon=":material/delete:", help="Removes the run's folder, after asking."):

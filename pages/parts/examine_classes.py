@@ -51,7 +51,7 @@ def caption(predicted: Predicted, place: int, classes: list[str]) -> Caption:
     told, true = classes[predicted.told[place]], classes[predicted.labels[place]]
     wrong = bool(predicted.told[place] != predicted.labels[place])
     sure = format_percent(float(predicted.sure[place]), 1)
-    return Caption(f"{told} {sure}", f"true: {true}" if wrong else "right", wrong)
+    return Caption(told, f"{sure}, true: {true}" if wrong else f"{sure}, right", wrong)
 
 
 def show_class_table(figures: Figures, classes: list[str], file_name: str) -> None:

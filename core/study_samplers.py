@@ -15,7 +15,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from core.search_space import Dimension, Value
+from core.search_space import Dimension, Value, count_values
 from core.study_spec import StudySpec
 
 MIN_TRIALS = 5  # trials with a value at the same epoch, before the median of them prunes another
@@ -98,6 +98,11 @@ def population_size(study: StudySpec) -> int:
 
 def grid_of(study: StudySpec) -> dict[str, list[Value]]:
     return {dimension.path: list(dimension.values() or ()) for dimension in study.space}
+
+
+def count_grid(study: StudySpec) -> int | None:
+    """Points of the grid that the study walks through, or None where it walks through none."""
+    return count_values(study.space) if study.sampler == "grid" else None
 
 
 def make_pruner(study: StudySpec) -> pruners.BasePruner:

@@ -33,11 +33,11 @@ from core.parse import SpecError
 from core.run_folder import About, Run, RunNotFoundError
 from core.runs import open_run, publish_run
 from core.spec import DataSpec, RunSpec
-from core.study import Study, StudyError, len_grid, open_study
+from core.study_reader import Study, open_study
 from core.study_runs import intermediate_value, measure_network, objective_values, worst_values
-from core.study_samplers import make_pruner, make_sampler, suggest_values
+from core.study_samplers import count_grid, make_pruner, make_sampler, suggest_values
 from core.study_spec import PRUNER_LABELS, propose
-from core.study_storage import WORKER_PATIENCE, AskLock, describe_trouble, open_storage
+from core.study_storage import WORKER_PATIENCE, AskLock, StudyError, describe_trouble, open_storage
 from core.study_trials import (
     CONSTRAINT,
     count_trials,
@@ -180,7 +180,7 @@ class Worker:
         self.spec = open_study(self.study.name, self.study._storage).spec  # its limits may have changed
         fail_orphans(self.optuna, self.study.name)
         trials = self.optuna.get_trials(deepcopy=False)
-        tally, grid = count_trials(self.study.name, trials), len_grid(self.spec)
+        tally, grid = count_trials(self.study.name, trials), count_grid(self.spec)
         over = why_over(self.spec.trials, self.spec.minutes, tally, grid, len(grid_points(trials)) if grid else 0)
         return over, tally.live > 0
 

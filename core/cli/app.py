@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from core.cli import compare, data, evaluate, runs, specs, train
+from core.cli import compare, data, evaluate, runs, specs, studies, train
 from core.cli.output import BAD_INPUT, FAILED, CommandError, say
 from core.datafiles import DataError
 from core.locks import RunsFolderError
@@ -51,7 +51,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SHAPE, TRAIN, MANAGE = "Shape a network", "Train it", "Runs, data and devices"
+SHAPE, TRAIN, SEARCH, MANAGE = "Shape a network", "Train it", "Search", "Runs, data and devices"
 app.command("presets", rich_help_panel=SHAPE)(specs.list_presets)
 app.command("spec", rich_help_panel=SHAPE)(specs.show_spec)
 app.command("cost", rich_help_panel=SHAPE)(specs.show_cost)
@@ -61,6 +61,10 @@ app.command("follow", rich_help_panel=TRAIN)(train.follow_runs)
 app.command("stop", rich_help_panel=TRAIN)(runs.stop_runs)
 app.command("resume", rich_help_panel=TRAIN)(train.resume_runs)
 app.command("next", rich_help_panel=TRAIN)(runs.run_first)
+app.command("study", rich_help_panel=SEARCH)(studies.search)
+app.command("studies", rich_help_panel=SEARCH)(studies.list_all)
+app.command("study-stop", rich_help_panel=SEARCH)(studies.stop)
+app.command("study-resume", rich_help_panel=SEARCH)(studies.resume)
 app.command("runs", rich_help_panel=MANAGE)(runs.list_all)
 app.command("show", rich_help_panel=MANAGE)(runs.show_run)
 app.command("compare", rich_help_panel=MANAGE)(compare.compare_runs)

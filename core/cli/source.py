@@ -46,11 +46,11 @@ def read_spec(
     if preset is not None:
         data = find_preset(preset).model_dump(mode="json")
     else:
-        data = _read_file(file) if file is not None else {}
+        data = read_file(file) if file is not None else {}
     try:
         return parse_spec(apply_settings(data, settings or []))
     except SpecError as error:
-        raise _named(error, file) from None
+        raise name_file(error, file) from None
 
 
 def find_preset(name: str) -> RunSpec:
@@ -64,7 +64,7 @@ def find_preset(name: str) -> RunSpec:
     raise CommandError(f"There is no preset {name!r}; {hint}")
 
 
-def _read_file(file: Path) -> dict[str, Any]:
+def read_file(file: Path) -> dict[str, Any]:
     try:
         if str(file) == "-":
             content = sys.stdin.buffer.read(MAX_SPEC_BYTES + 10)
@@ -81,10 +81,10 @@ def _read_file(file: Path) -> dict[str, Any]:
     try:
         return read_object(content)
     except SpecError as error:
-        raise _named(error, file) from None
+        raise name_file(error, file) from None
 
 
-def _named(error: SpecError, file: Path | None) -> CommandError:
+def name_file(error: SpecError, file: Path | None) -> CommandError:
     """Problems of the text as a whole are told with the file's name; those of a field name the field already."""
     shown = "standard input" if str(file) == "-" else str(file)
     lines = [str(problem) if problem.path or file is None else f"{shown}: {problem}" for problem in error.problems]

@@ -155,7 +155,7 @@ def test_a_pause_waits_for_the_trial_and_a_resume_goes_on_counting(lab: Path) ->
 
 
 def test_a_stop_at_once_keeps_the_trial_which_goes_on_where_it_was_another_day(lab: Path) -> None:
-    study = make_study(tiny_study(trials=1, train={"epochs": 300}))
+    study = make_study(tiny_study(trials=1, train={"epochs": 80}))
     start_workers("tiny")
     run_id = wait_for(lambda: next(iter(study.trials().run_id.tolist()), ""))
     wait_for(lambda: open_run(run_id).rows())
@@ -170,8 +170,8 @@ def test_a_stop_at_once_keeps_the_trial_which_goes_on_where_it_was_another_day(l
     assert states_of(study) == {"retried": 1, "finished": 1}
     assert set(study.trials().run_id) == {run_id}
     assert open_run(run_id).state() == "finished"
-    assert open_run(run_id).metrics()["epoch"].tolist() == list(range(1, 301))
-    assert sorted(study.frozen_trials()[1].intermediate_values) == list(range(1, 301))
+    assert open_run(run_id).metrics()["epoch"].tolist() == list(range(1, 81))
+    assert sorted(study.frozen_trials()[1].intermediate_values) == list(range(1, 81))
 
 
 def test_a_trial_that_diverges_is_told_with_its_reason_and_the_study_goes_on(lab: Path) -> None:

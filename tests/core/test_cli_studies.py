@@ -1,0 +1,111 @@
+"""Studies from the command line: what is printed, and with which exit code."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from core import study as studies
+from core.cli.app import app
+from core.study import list_studies, open_study
+from tests.core import study_workers
+from tests.core.study_workers import tiny_study
+from tests.core.workers import wait_for
+
+
+@pytest.fixture
+def core(quick_workers: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs a command in this process; its workers are forked."""
+    monkeypatch.setattr(studies, "start_process", study_workers.start_module)
+
+    def run(*arguments: str, text: str | None = None) -> Result:
+        result = CliRunner().invoke(app, list(arguments), input=text)
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+def test_a_study_from_a_file_is_searched_resumed_and_listed(core: Callable[..., Result], tmp_path: Path) -> None:
+    file = tmp_path / "tiny.json"
+    file.write_text(tiny_study(trials=9).model_dump_json())
+    searched = core("study", str(file), "--set", "trials=2", "--set", "train.epochs=2", "--workers", "2")
+    assert searched.exit_code == 0, searched.output
+    lines = searched.stdout.splitlines()
+    assert lines[0] == "tiny"
+    assert sum(line.startswith("trial ") and "  finished  val/loss " in line for line in lines) == 2
+    assert any(line.startswith("best trial") for line in lines)
+    assert "All 2 trials are done." in searched.stderr
+    assert open_study("tiny").spec.base.train.epochs == 2
+
+    again = core("study-resume", "tiny")
+    assert again.exit_code == 2
+    assert "All 2 trials are done. Allow more trials or time to go on." in again.stderr
+    assert core("study-resume", "tiny", "--trials", "3", "--follow").exit_code == 0
+    assert list_studies()[0].done == 3
+
+    listed = json.loads(core("studies", "--json").stdout)
+    assert [(study["name"], study["state"], study["done"]) for study in listed] == [("tiny", "finished", 3)]
+    table = core("studies").stdout
+    assert "3 of 3" in table
+    assert "All 3 trials are done." in table
+
+
+def test_a_study_in_the_background_is_stopped_from_another_terminal(core: Callable[..., Result]) -> None:
+    text = tiny_study(trials=0, minutes=60).model_dump_json()
+    begun = core("study", "-", "--detach", "--name", "night", text=text)
+    assert (begun.exit_code, begun.stdout) == (0, "night\n")
+    wait_for(lambda: list_studies()[0].done)
+    assert core("study-stop", "night", "--now").exit_code == 0
+    wait_for(lambda: list_studies()[0].state == "paused")
+    assert "No worker searches" in core("study-stop", "night").stderr
+    names = [core("study", "-", "--detach", "--set", "trials=1", text=text).stdout for _ in range(2)]
+    assert names == ["study\n", "study 2\n"], "a name of its own"
+    wait_for(lambda: [study.state for study in list_studies()] == ["finished", "finished", "paused"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["study"], "Name either a study file or a preset"),
+        (["study", "--preset", "nope"], "There is no study preset 'nope'; there are report, first-look."),
+        (["study", "nowhere.json"], "nowhere.json: there is no such file."),
+        (
+            ["study", "--preset", "report", "--set", "trials=0"],
+            "trials = 0: a study needs a number of trials or a time",
+        ),
+        (["study", "--preset", "report", "--set", "sampler=grid"], "space[9].step: a grid needs a step here"),
+        (["study", "--preset", "report", "--set", "train.epochs=0"], "base.train.epochs = 0: must be at least 1"),
+        (["study", "--preset", "report", "--set", "train.epohcs=1"], "did you mean train.epochs?"),
+        (["study", "--preset", "report"], "CIFAR-10 is not on this machine yet"),
+        (["study-stop", "nope"], "There is no study 'nope'."),
+        (["study-resume", "nope"], "There is no study 'nope'."),
+    ],
+)
+def test_bad_input_is_one_sentence_and_makes_nothing(
+    core: Callable[..., Result], arguments: list[str], sentence: str
+) -> None:
+    result = core(*arguments)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert list_studies() == []
+
+
+def test_a_name_that_is_taken_is_told_and_none_is_made_up_over_it(core: Callable[..., Result]) -> None:
+    text = tiny_study(trials=1).model_dump_json()
+    assert core("study", "-", "--name", "mine", text=text).exit_code == 0
+    taken = core("study", "-", "--name", "mine", text=text)
+    assert taken.exit_code == 2
+    assert "there is a study named mine already" in taken.stderr
+
+
+def test_the_storage_of_the_environment_is_named_when_it_is_away(
+    core: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESNET_LAB_STORAGE", "postgresql+psycopg://lab:secret@127.0.0.1:1/lab")
+    result = core("studies")
+    assert result.exit_code == 2
+    assert "postgresql+psycopg://lab:***@127.0.0.1:1/lab cannot be used" in result.stderr

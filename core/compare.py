@@ -314,8 +314,8 @@ def find_mismatches(units: Sequence[Unit]) -> list[str]:
 def _find_mismatch(run: ComparedRun, baseline: ComparedRun) -> str:
     if not same_data(run, baseline):
         return (
-            f"another data set than the baseline's ({name_data(run)}, not {name_data(baseline)}), so accuracies and "
-            "losses do not compare."
+            f"another data set than the baseline's ({name_data(run)} instead of {name_data(baseline)}), so accuracies "
+            "and losses do not compare."
         )
     if not same_test_images(run, baseline):
         return "other test and validation images than the baseline's, so differences are partly those of the images."
@@ -330,8 +330,9 @@ def _join(names: Sequence[str], most: int = 3) -> str:
 
 
 def name_data(run: ComparedRun) -> str:
+    """The data set as people call it; an image folder by its own name."""
     data = run.spec.data
-    return os.path.basename(data.folder.rstrip("/")) if data.dataset == "folder" else CHOICE_LABELS[data.dataset]
+    return Path(data.folder).name or data.folder if data.dataset == "folder" else CHOICE_LABELS[data.dataset]
 
 
 def same_data(a: ComparedRun, b: ComparedRun) -> bool:

@@ -106,7 +106,8 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
     if len(units) > _RAW_BEHIND:
         lines = [replace(line, raw=None) for line in lines]
     points = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(lines))))
-    symbols = pick_symbols([unit.id for unit in units])
+    # Many lines are told apart at the pointer: symbols on all of them would hide each other.
+    symbols = pick_symbols([unit.id for unit in units]) if len(units) <= _LEGEND_MOST else {}
     several = len(units) > 1
     # Bands first, so that no line lies under another's band.
     traces = [trace for line in lines for trace in _draw_band(line, curve, points)]

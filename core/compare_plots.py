@@ -55,8 +55,8 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
     if published:
         traces.append(_draw_published(published, x))
     symbols = pick_symbols([unit.id for unit in units])
-    right_half = _find_middle(points, published, view.log_x)
-    traces += [_draw_point(point, x, y, symbols, view, _name_side(point, right_half, len(points))) for point in points]
+    sides = _place_names(points, _find_middle(points, published, view.log_x))
+    traces += [_draw_point(point, x, y, symbols, view, sides.get(point, "")) for point in points]
     title = f"{_sentence(y.label_of(view.pick))} by {x.label_of(view.pick).lower()}"
     layout = lay_out(title, "", 1)
     layout["xaxis"] |= _axis(x, view.pick) | {"type": "log" if view.log_x else "linear", "uirevision": str(view)}
@@ -100,11 +100,15 @@ def _find_middle(points: Sequence[_Point], published: Sequence[Reference], log: 
     return math.sqrt(low * high) if log and low > 0 else (low + high) / 2
 
 
-def _name_side(point: _Point, middle: float, count: int) -> str:
-    """Names stand towards the middle, where there is room; many have none."""
-    if count > _NAMED:
-        return ""
-    return "top left" if point.x.mean > middle else "top right"
+def _place_names(points: Sequence[_Point], middle: float) -> dict[_Point, str]:
+    """Names stand towards the middle, where there is room, above and below in turns; many points have none."""
+    if len(points) > _NAMED:
+        return {}
+    turns = enumerate(sorted(points, key=lambda point: point.x.mean))
+    return {
+        point: f"{'bottom' if turn % 2 else 'top'} {'left' if point.x.mean > middle else 'right'}"
+        for turn, point in turns
+    }
 
 
 def _decades(points: Sequence[_Point], published: Sequence[Reference]) -> float:

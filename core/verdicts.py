@@ -69,7 +69,7 @@ def _read_predictions(run: ComparedRun, weights: Weights) -> Predictions | str:
         return f"{run.name} was deleted."
     logits, labels = folder.predictions(f"test_{weights}"), folder.predictions("test_labels")
     if logits is None or labels is None:
-        return f"{run.name} has no test predictions stored: it {_explain(run)}."
+        return f"{run.name} has no test predictions stored{_explain(run)}."
     try:
         chances = softmax(logits)
         labels = check_labels(labels, chances)
@@ -80,7 +80,7 @@ def _read_predictions(run: ComparedRun, weights: Weights) -> Predictions | str:
 
 def _explain(run: ComparedRun) -> str:
     ends = {"stopped": "was stopped before its end", "interrupted": "was interrupted", "failed": "failed"}
-    return ends.get(run.state, "has none in its folder")
+    return f": it {ends[run.state]}" if run.state in ends else ""
 
 
 # Which is better --------------------------------------------------------------------------------------------------
@@ -127,6 +127,8 @@ def _collect(side: Unit, weights: Weights) -> tuple[dict[ComparedRun, Prediction
             found[run] = read_predictions(run, weights)
         except NoPredictionsError as error:
             missing.append(str(error))
+    if len(missing) > 2:
+        missing = [f"{len(missing)} of {len(side.seeds)} runs of {side.name} have no usable test predictions."]
     if repeated := len(side.runs) - len(side.seeds):
         what = "1 run repeats" if repeated == 1 else f"{repeated} runs repeat"
         missing.append(f"{what} a seed of {side.name}, and counts once.")

@@ -27,10 +27,6 @@ def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, boo
             _show_latest()
             return True, True
         choosing = st.toggle("Choose runs", key="choose", bind="query-params")
-        fold = st.session_state.get("fold", True)
-        units = make_units(runs, fold=fold)
-        if units:
-            _choose_baseline(units)
         fold = st.toggle(
             "Fold seeds",
             True,
@@ -38,6 +34,8 @@ def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, boo
             bind="query-params",
             help="Runs that differ only in their seed become one: their mean, with its spread as a band.",
         )
+        if units := make_units(runs, fold=fold):
+            _choose_baseline(units)
         st.space("stretch")
         _show_latest()
     return fold, choosing

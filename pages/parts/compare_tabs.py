@@ -55,9 +55,8 @@ def show_differences(units: Sequence[Unit]) -> None:
 
 def _draw_row(path: str, units: Sequence[Unit]) -> str:
     shown = [show_field(unit.first, path) for unit in units]
-    cells = "".join(
-        f"<td{' class=other' if value != shown[0] else ''}>{escape(value) or UNKNOWN}</td>" for value in shown
-    )
+    other = f' class=other title="Baseline: {escape(shown[0]) or UNKNOWN}"'
+    cells = "".join(f"<td{other if value != shown[0] else ''}>{escape(value) or UNKNOWN}</td>" for value in shown)
     return f'<tr><th title="{escape(path)}">{escape(label_field(path))}</th>{cells}</tr>'
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from core.devices import Device, list_devices
 from core.runs import list_runs
 from pages.parts.frame import note_page
+from pages.parts.memory import settle_memory
 from pages.parts.style import apply_style, follow_theme
 
 STATUS_SECONDS = 3
@@ -37,6 +38,7 @@ def open_build() -> None:
 def show_status() -> None:
     """How many runs train and wait, and whether the devices are busy; renewed by itself."""
     follow_theme()
+    settle_memory()
     states = [run.state for run in list_runs()]
     running, queued = states.count("running"), states.count("queued")
     st.html(

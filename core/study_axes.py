@@ -31,6 +31,7 @@ STATE_COLOURS: dict[TrialStateName, str] = {
 BEST = "#cc9000"
 # From early to late, and from best to worst.
 TIME_SCALE = [[0, "#a9b8d8"], [0.5, "#5490fc"], [1, "#4854c0"]]
+WORST_COLOURED = 0.85  # trials beyond this share all have the colour of the worst
 VALUE_SCALE = [[0, "#4854c0"], [0.35, "#5490fc"], [0.65, "#b9b3a2"], [1, "#cc9000"]]
 
 
@@ -104,7 +105,7 @@ def make_field_axis(points: Points, path: str) -> Layout:
     if field.scale == "log":
         return {**axis, "type": "log", "exponentformat": "power", "hoverformat": ".3g"}
     if field.scale == "linear":
-        return {**axis, "hoverformat": ".4~g"}
+        return {**axis, "hoverformat": ".4~g", **({"tickvals": list(field.ticks)} if field.ticks else {})}
     places = list(range(len(field.labels)))
     labels = [as_text(label) for label in field.labels]
     return {**axis, "tickvals": places, "ticktext": labels, "range": [-0.5, len(places) - 0.5], "zeroline": False}
@@ -173,6 +174,13 @@ def rows_with(points: Points, view: StudyView, paths: Sequence[str]) -> Rows:
     mask = points.with_value(view.objective, view.pruned) & np.isfinite(points.places[:, columns]).all(1)
     rows = np.flatnonzero(mask)
     return rows[np.argsort(-points.sign(view.objective) * points.values[rows, view.objective], kind="stable")]
+
+
+def span_colours(points: Points, objective: int, rows: Rows) -> tuple[float, float]:
+    """The values between which colours change: a few wild trials must not make all others look alike."""
+    costs = points.sign(objective) * points.values[rows, objective]
+    ends = sorted(points.sign(objective) * end for end in (costs.min(), np.quantile(costs, WORST_COLOURED)))
+    return float(ends[0]), float(ends[1])
 
 
 def make_number_axis(points: Points) -> Layout:

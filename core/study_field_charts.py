@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from core.charts import as_text
@@ -24,12 +26,14 @@ from core.study_axes import (
     mark_trials,
     pick_symbols,
     rows_with,
+    span_colours,
     spread_out,
 )
 from core.study_points import FloatArray, Points, find_front
 from core.study_spec import OBJECTIVE_LABELS
 
-GRID_CELLS = 40  # a side of the contour's grid; more trials than that share cells
+GRID_CELLS = 40  # a side of the contour's grid
+NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one place
 SLICES_IN_ROW = 3
 
 
@@ -83,24 +87,23 @@ def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
 
 
 def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
-    """The objective over two fields: the mean of the trials in each cell of a grid; Plotly fills in between."""
+    """The objective over two fields, interpolated between the trials."""
     if len(set(view.fields[:2])) < 2:
         return draw_nothing("Choose two different fields.")
     rows = rows_with(points, view, view.fields[:2])
     if len(rows) < 3:
         return draw_nothing("A contour shows after three trials with a value.")
-    (x_edges, x_places), (y_edges, y_places) = (_bin(points, path, rows) for path in view.fields[:2])
-    if len(x_edges) < 2 or len(y_edges) < 2:
+    x_grid, y_grid = (_make_grid(points, path, rows) for path in view.fields[:2])
+    if len(x_grid) < 2 or len(y_grid) < 2:
         return draw_nothing("All trials so far have one value here; choose other fields.")
-    totals, counts = np.zeros((len(y_edges), len(x_edges))), np.zeros((len(y_edges), len(x_edges)))
-    values = points.values[rows, view.objective]
-    np.add.at(totals, (y_places, x_places), values)
-    np.add.at(counts, (y_places, x_places), 1)
-    means = np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)  # (y, x)
+    low, high = span_colours(points, view.objective, rows)
+    values = np.clip(points.values[rows, view.objective], low, high)
+    heights = _interpolate(points, view.fields[:2], rows, values, x_grid, y_grid)  # (y, x)
     sign = points.sign(view.objective)
-    field: Trace = {"type": "contour", "uid": "contour", "x": x_edges, "y": y_edges, "z": means, "connectgaps": True}
+    field: Trace = {"type": "contour", "uid": "contour", "x": x_grid, "y": y_grid, "z": heights}
     field |= {"colorscale": VALUE_SCALE, "reversescale": sign < 0, "contours": {"coloring": "heatmap"}, "opacity": 0.75}
     field |= {"line": {"width": 0.6, "smoothing": 1.1}, "hoverinfo": "skip"}
+    field |= {"zmin": low, "zmax": high}
     field["colorbar"] = _colour_bar(points, view.objective)
     marker = {
         "color": "#1b2330",
@@ -121,19 +124,37 @@ def _colour_bar(points: Points, objective: int) -> Layout:
     }
 
 
-def _bin(points: Points, path: str, rows: Rows) -> tuple[FloatArray, Rows]:
-    """The middles of a field's cells, rising, and the cell of each row."""
+def _make_grid(points: Points, path: str, rows: Rows) -> FloatArray:
+    """Where a field is looked at between its trials: at each of few values, else evenly."""
     column = points.field(path)
-    places = points.places[rows, column]
-    distinct, cells = np.unique(places, return_inverse=True)
-    if len(distinct) <= GRID_CELLS:
-        return distinct, cells
-    log = points.fields[column].scale == "log"
-    scaled = np.log10(places) if log else places
-    edges = np.linspace(scaled.min(), scaled.max(), GRID_CELLS + 1)
-    middles = (edges[:-1] + edges[1:]) / 2
-    cells = np.clip(np.searchsorted(edges, scaled, side="right") - 1, 0, GRID_CELLS - 1)
-    return (10**middles if log else middles), cells
+    field, places = points.fields[column], points.places[rows, column]
+    low, high = float(places.min()), float(places.max())
+    if low == high:
+        return np.array([low])
+    if field.scale == "category" or field.ticks:
+        return np.unique(places)
+    return np.geomspace(low, high, GRID_CELLS) if field.scale == "log" else np.linspace(low, high, GRID_CELLS)
+
+
+def _interpolate(
+    points: Points, paths: Sequence[str], rows: Rows, values: FloatArray, x: FloatArray, y: FloatArray
+) -> FloatArray:
+    """The objective at each point of the grid: the mean of all trials, weighted by their inverse squared distance
+    (Shepard 1968) -> (y, x)."""
+    grids = [_scale(points, path, rows, grid) for path, grid in zip(paths, (x, y), strict=True)]
+    at_x, at_y = (_scale(points, path, rows, points.places[rows, points.field(path)]) for path in paths)
+    distances = (grids[0][None, :, None] - at_x) ** 2 + (grids[1][:, None, None] - at_y) ** 2  # (y, x, trials)
+    weights = 1 / (distances + NEAR)
+    return np.asarray((weights * values).sum(2) / weights.sum(2))
+
+
+def _scale(points: Points, path: str, rows: Rows, places: FloatArray) -> FloatArray:
+    """A field's values from 0 to 1, as its axis shows them."""
+    column = points.field(path)
+    own = points.places[rows, column]
+    if points.fields[column].scale == "log":
+        own, places = np.log(own), np.log(places)
+    return np.asarray((places - own.min()) / (own.max() - own.min()), dtype=np.float64)
 
 
 def _crossing(points: Points, view: StudyView, rows: Rows, marker: Layout) -> Trace:
@@ -175,11 +196,14 @@ def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
     axes = [_parallel_value(points, objective, rows, view) for objective in objectives]
     axes += [_parallel_field(points, path, rows) for path in view.fields]
     colour = points.values[rows, view.objective]
-    line = {"color": colour, "colorscale": VALUE_SCALE, "reversescale": points.sign(view.objective) < 0}
-    line |= {"showscale": True, "colorbar": _colour_bar(points, view.objective)}
+    line: Layout = {"color": colour, "colorscale": VALUE_SCALE, "reversescale": points.sign(view.objective) < 0}
+    line["cmin"], line["cmax"] = span_colours(points, view.objective, rows)
+    # Beside the name of the last axis, which is centred on it.
+    line |= {"showscale": True, "colorbar": {**_colour_bar(points, view.objective), "x": 1.07}}
     trace: Trace = {"type": "parcoords", "uid": "parallel", "dimensions": axes, "line": line}
+    trace["domain"] = {"y": [0, 0.88]}  # above it stand the names of the axes
     trace |= {"labelfont": {"size": 12}, "tickfont": {"size": 11}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"}}
-    return [trace], {"margin": {"l": 70, "r": 30, "t": 50, "b": 24}}, ()
+    return [trace], {"margin": {"l": 70, "r": 120, "t": 8, "b": 24}}, ()
 
 
 def _parallel_value(points: Points, objective: int, rows: Rows, view: StudyView) -> Layout:
@@ -196,7 +220,7 @@ def _parallel_field(points: Points, path: str, rows: Rows) -> Layout:
     if field.scale == "log":
         return {"label": label, **_log_ticks(places)}
     if field.scale == "linear":
-        return {"label": label, "values": places}
+        return {"label": label, "values": places, **({"tickvals": list(field.ticks)} if field.ticks else {})}
     ticks = list(range(len(field.labels)))
     texts = [text if len(text) <= 14 else text[:13] + "…" for text in field.labels]
     return {"label": label, "values": places, "tickvals": ticks, "ticktext": texts, "range": [-0.3, len(ticks) - 0.7]}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from core.fields import field_at, format_value
 from core.search_space import LAYERS, Dimension
@@ -20,16 +20,21 @@ from core.study_trials import TrialStateName, name_state, retried_numbers
 
 Scale = Literal["linear", "log", "category"]
 FloatArray = npt.NDArray[np.float64]
+MAX_TICKS = 10
 
 
 @dataclass(frozen=True)
 class Field:
-    """One searched field: `labels` are the words of its choices, in the order in which they were given."""
+    """One searched field: `labels` are the words of its choices, in the order in which they were given.
+
+    `ticks` are the values of a range that has only a few.
+    """
 
     path: str
     name: str
     scale: Scale
     labels: tuple[str, ...] = ()
+    ticks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,10 @@ def _stack(rows: Sequence[Sequence[float]], width: int) -> FloatArray:
 def _describe(dimension: Dimension) -> Field:
     scale: Scale = "category" if dimension.choices else "log" if dimension.log else "linear"
     labels = tuple(show_value(choice) for choice in dimension.choices)
-    return Field(dimension.path, name_path(dimension.path), scale, labels)
+    values = None if dimension.choices else dimension.values()
+    few = values is not None and len(values) <= MAX_TICKS
+    ticks = tuple(map(float, values)) if values is not None and few else ()
+    return Field(dimension.path, name_path(dimension.path), scale, labels, ticks)
 
 
 def show_value(value: Any) -> str:
@@ -119,7 +127,7 @@ def name_path(path: str) -> str:
 
 def _values_of(trial: FrozenTrial, count: int) -> list[float]:
     values = trial.values if trial.values and len(trial.values) == count else None
-    if values is None and count == 1 and trial.intermediate_values:
+    if values is None and trial.state == TrialState.PRUNED and count == 1 and trial.intermediate_values:
         values = [trial.intermediate_values[max(trial.intermediate_values)]]
     return [float("nan") if value is None else float(value) for value in values or [None] * count]
 

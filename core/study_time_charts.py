@@ -53,7 +53,8 @@ def draw_history(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
 def _draw_values(points: Points, objective: int, state: TrialStateName) -> Trace:
     rows = np.flatnonzero(points.where(state) & np.isfinite(points.values[:, objective]))
     symbol = "circle-open" if state == "pruned" else "circle"
-    marker = {"color": STATE_COLOURS[state], "symbol": symbol, "size": 7, "line": {"width": 1.2}}
+    width = 1.2 if state == "pruned" else 0
+    marker = {"color": STATE_COLOURS[state], "symbol": symbol, "size": 7, "line": {"width": width}}
     return mark_trials(
         points,
         rows,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
 import streamlit as st
 
 from core.study_axes import NUMBERS
 from core.study_charts import PLOTS, PlotName, StudyView
-from core.study_points import Points
 from core.study_spec import OBJECTIVE_LABELS, StudySpec
 from pages.parts.chart import show_chart
 from pages.parts.study_look import Look, draw, find_importance
@@ -19,6 +19,7 @@ HEIGHT = 360
 MOST_SLICES = 9
 DEFAULT_SLICES = 4
 DEFAULT_LINES = 8
+WILD = 10.0
 # Of these figures only finished trials and their order count, or there is nothing to stretch.
 WITHOUT_PRUNED = ("Importance", "Timeline", "Pareto Front")
 WITHOUT_LOG = ("Importance", "Contour", "Rank", "Timeline")
@@ -79,14 +80,12 @@ def _show_view(look: Look, plot: PlotName) -> StudyView:
             apart = plot in ("History", "Intermediate Values")
             key = "pruned" if apart else "pruned_too"
             pruned = st.toggle("Include pruned", apart, key=key, bind="query-params")
-        if plot not in WITHOUT_LOG and _is_positive(points, objective):
-            log = st.toggle("Log scale", key="log", bind="query-params")
+        values = points.values[points.with_value(objective, pruned), objective]
+        if plot not in WITHOUT_LOG and len(values) and (values > 0).all():
+            # A network that blew up would press all others onto the axis.
+            wild = bool(values.max() > WILD * np.median(values))
+            log = st.toggle("Log scale", wild, key="log", bind="query-params")
     return StudyView(pruned, log, fields, objective, other)
-
-
-def _is_positive(points: Points, objective: int) -> bool:
-    values = points.values[points.with_value(objective, pruned=True), objective]
-    return bool(len(values)) and bool((values > 0).all())
 
 
 def _choose_objectives(spec: StudySpec, plot: PlotName) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from core.parse import SpecError, to_link
 from core.runs import DamagedRunError, RunNotFound, open_run
+from core.search_space import find_field
 from core.spec import RunSpec
 from core.study_points import name_path, show_value
 from core.study_spec import OBJECTIVE_LABELS, propose
@@ -116,6 +117,7 @@ def _columns(look: Look) -> list[Column]:
             field.path,
             lambda row, path=field.path: row.params.get(path),
             lambda row, path=field.path: show_value(row.params[path]) if path in row.params else UNKNOWN,
+            "text" if find_field(field.path).kind in ("choice", "bool") else "number",
         )
         for field in look.points.fields
     ]

@@ -123,6 +123,10 @@ def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary]) -> None:
         st.html(f'<span class="lab-small"><b>{len(chosen)}</b> selected</span>')
         if len(chosen) == 1 and st.button("Open", icon=":material/show_chart:", key="bar.open"):
             st.switch_page("run.py", query_params={"id": chosen[0].id})
+        if len(chosen) > 1 and st.button(
+            "Compare", icon=":material/compare_arrows:", key="bar.compare", help="The first one ticked is the baseline."
+        ):
+            st.switch_page("compare.py", query_params={"ids": ",".join(run.id for run in chosen)})
         st.toggle(
             "Curves", key="curves", bind="query-params", value=True, help="Draws the selected runs together, below."
         )

@@ -120,7 +120,8 @@ def read_own(content: bytes, spec: DataSpec) -> Tensor:
     side = NATIVE_SIDES.get(spec.dataset, spec.image_size)
     pixels = torch.tensor(decode_upload(content, side)).permute(2, 0, 1)[None]  # (1, 3, side, side)
     if spec.dataset == "digits":
-        pixels = transforms.rgb_to_grayscale(pixels, 3)  # its three channels are equal
+        # Its three channels are equal. Rounded: on bytes torchvision cuts off, and a grey of 255 becomes 254.
+        pixels = transforms.rgb_to_grayscale(pixels.float(), 3).round().to(torch.uint8)
     return resize(pixels, spec.image_size)
 
 

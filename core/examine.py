@@ -49,9 +49,10 @@ def list_weights(run: Run) -> list[Weights]:
     last = files[-1] if files else None
     figures = (run.end() or {}).get("metrics") or {}
     found = []
-    if best or run.predictions("test_best") is not None:
+    if best or last or run.predictions("test_best") is not None:
         epoch = best.epoch if best else _whole(figures.get("best/epoch"))
-        found.append(Weights("best", _label("Best on validation", epoch), epoch, best, "best"))
+        # Every checkpoint carries the best weights so far, also where the file of their own epoch was lost.
+        found.append(Weights("best", _label("Best on validation", epoch), epoch, best or last, "best"))
     if last or run.predictions("test_last") is not None:
         epoch = last.epoch if last else _whole(figures.get("last/epoch"))
         found.append(Weights("last", _label("Last", epoch), epoch, last, "last"))

@@ -335,7 +335,7 @@ def _tell_notes(lines: Sequence[_Line], points: int, low_high: tuple[float, floa
 
 def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
     """A layout without colours of a theme; the legend lies below and scrolls where it is long."""
-    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.16, "yanchor": "top", "maxheight": 0.3}
+    legend = {"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"}
     return {
         "title": {"text": title},
         "hovermode": "closest",
@@ -343,7 +343,7 @@ def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
         "dragmode": "zoom",
         "uirevision": title,
         "showlegend": 1 < count <= _LEGEND_MOST,
-        "legend": {**legend, "font": {"size": 11}},
+        "legend": {**legend, "maxheight": 0.3, "font": {"size": 11}},
         "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
         "xaxis": {"automargin": True},
         "yaxis": {"automargin": True, "nticks": 6},

@@ -230,7 +230,6 @@ def draw_parallel(units: Sequence[Unit], paths: Sequence[str], figure: Figure, p
         )
     title = f"The fields that differ, and {figure.label_of(pick).lower()}"
     layout = lay_out(title, "", len(units))
-    layout["legend"]["y"] = -0.08
     layout["xaxis"] |= {
         "range": [-0.25, len(scales) - 0.6],
         "tickvals": list(range(len(scales))),

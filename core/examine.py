@@ -33,13 +33,21 @@ class ExamineError(Exception):
 
 @dataclass(frozen=True)
 class Weights:
-    """One set of a run's weights: `key` names it in addresses, `file` is None where only its predictions are left."""
+    """One set of a run's weights: `key` names it in addresses, `file` is None where only its predictions are left.
+
+    `label` stays the same while the run goes on; `title` tells the epoch.
+    """
 
     key: str
     label: str
     epoch: int | None
     file: CheckpointFile | None
     which: Literal["last", "best"]
+
+    @property
+    def title(self) -> str:
+        told = self.epoch is None or self.key not in ("best", "last")
+        return self.label if told else f"{self.label} (epoch {self.epoch})"
 
 
 def list_weights(run: Run) -> list[Weights]:
@@ -52,12 +60,12 @@ def list_weights(run: Run) -> list[Weights]:
     if best or last or run.predictions("test_best") is not None:
         epoch = best.epoch if best else _whole(figures.get("best/epoch"))
         # Every checkpoint carries the best weights so far, also where the file of their own epoch was lost.
-        found.append(Weights("best", _label("Best on validation", epoch), epoch, best or last, "best"))
+        found.append(Weights("best", "Best on validation", epoch, best or last, "best"))
     if last or run.predictions("test_last") is not None:
         epoch = last.epoch if last else _whole(figures.get("last/epoch"))
-        found.append(Weights("last", _label("Last", epoch), epoch, last, "last"))
+        found.append(Weights("last", "Last", epoch, last, "last"))
     found += [
-        Weights(file.path.stem, _label("Checkpoint", file.epoch), file.epoch, file, "last")
+        Weights(file.path.stem, f"Checkpoint of epoch {file.epoch}", file.epoch, file, "last")
         for file in reversed(files)
         if file not in (best, last)
     ]
@@ -88,10 +96,6 @@ def name_file(run: Run, weights: Weights) -> WeightsFile:
     if weights.file is None:
         raise ExamineError("The checkpoint of these weights is gone, so nothing new can be asked of them.")
     return WeightsFile(run.spec.model_dump_json(), str(weights.file.path), weights.file.sha256, weights.which)
-
-
-def _label(what: str, epoch: int | None) -> str:
-    return f"{what} (epoch {epoch})" if epoch else what
 
 
 def _whole(value: Any) -> int | None:

@@ -96,7 +96,7 @@ def show_figures(run: Run, weights: Weights, split: Split, loaded: Loaded) -> No
     cells = "".join(f"<div><b>{escape(value)}</b> {escape(what)}</div>" for value, what in facts)
     where = "test images, looked at once at the end" if split == "test" else "validation images"
     how = "as stored at the end of the training" if loaded.stored else "predicted now from the checkpoint"
-    line = f"{accuracy.num_images:,} {where} · {weights.label.lower()} · {how} · seed {run.spec.train.seed}"
+    line = f"{accuracy.num_images:,} {where} · {weights.title.lower()} · {how} · seed {run.spec.train.seed}"
     st.html(f'<div class="lab-facts">{cells}</div><p class="lab-muted lab-small" style="margin:0.3rem 0 0">{line}</p>')
 
 

@@ -49,7 +49,7 @@ def evaluate_run(
     if as_json:
         print_json({"id": run.id, "checkpoint": checkpoint.value, "epoch": weights.epoch, "classes": classes, **found})
         return
-    _print(run.id, weights.label, classes, found)
+    _print(run.id, weights.title, classes, found)
 
 
 def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:

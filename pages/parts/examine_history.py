@@ -93,7 +93,7 @@ def _show_lists(run: Run, history: History, classes: list[str], epoch: int) -> N
         "Images",
         list(LISTS),
         required=True,
-        format_func=lambda name: f"{LISTS[name]} ({len(counts[name]):,})",
+        format_func=LISTS.__getitem__,
         label_visibility="collapsed",
         **tie("list", chosen, "never"),
     )
@@ -104,6 +104,8 @@ def _show_lists(run: Run, history: History, classes: list[str], epoch: int) -> N
         "lost": "No image became wrong at this epoch.",
     }
     shown = epoch if chosen in ("learnt", "lost") else history.num_epochs
+    if count := len(counts[chosen]):
+        show_note(f"{count:,} {'image' if count == 1 else 'images'}, with the answers after epoch {shown}.")
     _gallery(run, history, classes, counts[chosen].tolist(), shown, chosen, empty[chosen])
 
 

@@ -11,7 +11,17 @@ import streamlit as st
 
 from core.assistant import AssistantError, call
 from core.cost import map_sizes
-from core.examine import ExamineError, Split, Weights, check_split, count_images, find_weights, name_classes, name_file
+from core.examine import (
+    SPLITS,
+    ExamineError,
+    Split,
+    Weights,
+    check_split,
+    count_images,
+    find_weights,
+    name_classes,
+    name_file,
+)
 from core.examine_charts import draw_heat, draw_picture
 from core.questions import Answer, Edits, Picture, QuestionError
 from core.runs import DamagedRunError, Run, RunNotFound, open_run
@@ -64,7 +74,7 @@ def show_image(run: Run, split: Split, weights: Weights, classes: list[str]) -> 
 
 def _choose_picture(run: Run, weights: Weights, split: Split) -> Picture | None:
     own = read_option("source", ("set", "own"), "set") == "own"
-    names = {"set": "Test set" if split == "test" else "Validation set", "own": "Own image"}
+    names = {"set": "Data set", "own": "Own image"}
     st.segmented_control(
         "Image",
         list(names),
@@ -82,7 +92,7 @@ def _choose_picture(run: Run, weights: Weights, split: Split) -> Picture | None:
         return None
     place = read_whole("image", 0, count - 1, 0)
     st.number_input(
-        f"Place, 0 to {count - 1:,}",
+        f"Place in the {SPLITS[split].lower()} set, 0 to {count - 1:,}",
         0,
         count - 1,
         help="In the order of the data set. Click an image on another tab to come here with it.",
@@ -166,7 +176,7 @@ def _choose_look(run: Run, picture: Picture | None, edits: Edits, classes: list[
 def _show_answer(run: Run, weights: Weights, look: Look, classes: list[str], *, compact: bool) -> None:
     """The picture, its heat, and the likeliest classes; a sentence in their place where there is no answer."""
     name = escape(run.about.name)
-    st.html(f'<p class="lab-title">{name} <span class="lab-muted">{escape(weights.label.lower())}</span></p>')
+    st.html(f'<p class="lab-title">{name} <span class="lab-muted">{escape(weights.title.lower())}</span></p>')
     try:
         answer = _ask(run, weights, look)
     except (ExamineError, QuestionError, AssistantError) as error:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.runs import RunSummary, list_runs
 from pages.parts.examine_address import PREFIX, write
-from pages.parts.style import format_ago, format_percent
 
 
 def pick_run(
@@ -40,7 +39,8 @@ def _take_over(param: str) -> None:
 
 
 def _describe(run: RunSummary) -> str:
-    return f"{run.name} · {format_percent(run.best_val_accuracy, 1)} · {format_ago(run.created)}"
+    """What tells runs of one name apart, and never changes: a list that knows its choice by the text would lose it."""
+    return run.name if run.name == run.id else f"{run.name} · {run.id[:4]}-{run.id[4:6]}-{run.id[6:8]} · {run.id[-6:]}"
 
 
 def newest_run() -> str:

@@ -1,6 +1,7 @@
 """The Examine page says what was measured on which images, keeps every choice in its address, and survives gaps."""
 
 import io
+import json
 import shutil
 from concurrent.futures import Future
 from typing import Any
@@ -73,6 +74,22 @@ def test_the_newest_run_is_shown_where_the_address_names_none(open_page) -> None
     page = open_page("examine")
     assert page.query_params["id"] == newest.id
     assert "kind 3" in matrix_of(page)["classes"]
+
+
+def test_what_a_list_shows_of_a_run_stays_while_it_goes_on(open_page) -> None:
+    """A list knows its choice by the text: where that changed, the choices that hang on it were lost."""
+    run = make_examined("interrupted", name="mine")
+    add_checkpoint(run)
+    page = open_page("examine", id=run.id, weights="last", cell="3-3")
+    before = [box.options for box in page.selectbox]
+    rows = (run.path / "metrics.jsonl").read_bytes()
+    (run.path / "metrics.jsonl").write_bytes(rows + rows.splitlines(keepends=True)[-1].replace(b"0.8", b"0.99"))
+    manifest = run.path / "checkpoints" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"epoch": 5', '"epoch": 6'))
+    page.run()
+    assert [box.options for box in page.selectbox] == before
+    assert page.query_params["weights"] == "last"
+    assert page.query_params["cell"] == "3-3"
 
 
 def test_without_any_run_the_page_leads_to_build(open_page) -> None:

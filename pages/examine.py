@@ -155,6 +155,9 @@ STYLE = """<style>
 .lab-chances .track { background: var(--lab-line-soft); height: 0.5rem; border-radius: 0.25rem; overflow: hidden; }
 .lab-chances i { display: block; height: 100%; background: var(--lab-accent); }
 .st-key-examine_edits { gap: 0.35rem; }
+/* On a phone the answer stands above the sliders, or it could not be seen to follow them. */
+@media (max-width: 640px) {
+  .st-key-examine_image > div > [data-testid="stHorizontalBlock"] { flex-direction: column-reverse; } }
 .stApp [data-testid="stImage"] img { image-rendering: pixelated; }
 </style>"""
 

@@ -50,7 +50,8 @@ class Look:
 @st.fragment
 def show_image(run: Run, split: Split, weights: Weights, classes: list[str]) -> None:
     """Choose, change, ask; renewed by itself at every slider."""
-    left, right = st.columns([0.3, 0.7], gap="large")
+    with st.container(key="examine_image"):
+        left, right = st.columns([0.3, 0.7], gap="large")
     with left:
         picture = _choose_picture(run, weights, split)
         edits = _choose_edits()

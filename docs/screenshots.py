@@ -23,16 +23,17 @@ RUNS = {
     "wider": ["train.epochs=12", "model.layers[*].blocks=2"],
     "no attention": ["train.epochs=12", "model.attention=none"],
 }
+STUDY = ["--preset", "first-look", "--name", "first-search", "--set", "trials=16", "--set", "train.epochs=3"]
 PHOTOGRAPHS = ["data.dataset=folder", "data.max_train_images=3000", "augment.flip=true", "train.epochs=12"]
 
 
-def train_runs(lab: LabServer) -> str:
-    """Trains the runs of the pictures; returns the id of one that still trains."""
-    for name, settings in RUNS.items():
-        start(lab, name, settings, wait=True)
+def train_runs(lab: LabServer) -> tuple[list[str], str]:
+    """Trains the runs of the pictures; returns the ids of the finished ones and that of one that still trains."""
+    lab.command("study", *STUDY)
+    finished = [start(lab, name, settings, wait=True) for name, settings in RUNS.items()]
     images = os.environ.get("RESNET_LAB_IMAGES")
     last = [f"data.folder={images}", *PHOTOGRAPHS] if images else ["train.epochs=60"]
-    return start(lab, "photographs" if images else "long", last, wait=False)
+    return finished, start(lab, "photographs" if images else "long", last, wait=False)
 
 
 def start(lab: LabServer, name: str, settings: list[str], *, wait: bool) -> str:
@@ -51,7 +52,7 @@ def take(page: Page, address: str, name: str, theme: str) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, serve_lab(Path(folder)) as lab, sync_playwright() as playwright:
-        running = train_runs(lab)
+        finished, running = train_runs(lab)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         metrics = Path(folder, "runs", running, "metrics.jsonl")
         while not metrics.exists() or metrics.read_bytes().count(b"\n") < 4:
@@ -62,6 +63,9 @@ def main() -> None:
                 ("build", "build?preset=report"),
                 ("run", f"run?id={running}"),
                 ("runs", "runs"),
+                ("compare", f"compare?ids={','.join(finished)}"),
+                ("examine", f"examine?id={finished[0]}"),
+                ("studies", "studies?name=first-search"),
                 ("lab", "lab"),
             ):
                 take(page, f"{lab.url}/{path}", name, theme)

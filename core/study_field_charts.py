@@ -45,7 +45,10 @@ def draw_importance(points: Points, view: StudyView, importance: dict[str, float
     names = [as_text(points.fields[points.field(path)].name) for path, _ in ordered]
     shares = [share for _, share in ordered]
     bars: Trace = {"type": "bar", "orientation": "h", "x": shares, "y": names, "uid": "importance"}
-    bars |= {"marker": {"color": STATE_COLOURS["finished"]}, "text": [f"{share:.0%}" for share in shares]}
+    bars |= {
+        "marker": {"color": STATE_COLOURS["finished"]},
+        "text": [f"{share:.0%}" if share >= 0.005 else "<1%" for share in shares],
+    }
     bars |= {"textposition": "outside", "cliponaxis": False, "hovertemplate": "%{y}: %{x:.1%}<extra></extra>"}
     bars["meta"] = {"run": points.study, "series": "importance"}
     objective = OBJECTIVE_LABELS[points.objectives[view.objective]].lower()
@@ -100,7 +103,7 @@ def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     values = np.clip(points.values[rows, view.objective], low, high)
     heights = _interpolate(points, view.fields[:2], rows, values, x_grid, y_grid)  # (y, x)
     sign = points.sign(view.objective)
-    field: Trace = {"type": "contour", "uid": "contour", "x": x_grid, "y": y_grid, "z": heights}
+    field: Trace = {"type": "contour", "uid": "contour", "x": x_grid, "y": y_grid, "z": heights.tolist()}
     field |= {"colorscale": VALUE_SCALE, "reversescale": sign < 0, "contours": {"coloring": "heatmap"}, "opacity": 0.75}
     field |= {"line": {"width": 0.6, "smoothing": 1.1}, "hoverinfo": "skip"}
     field |= {"zmin": low, "zmax": high}
@@ -189,7 +192,8 @@ def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
     """One line a trial through its fields to its value; drag along an axis to see only some."""
     if not view.fields:
         return draw_nothing("Choose a field.")
-    rows = rows_with(points, view, view.fields)
+    # Plotly draws the first of these lines last.
+    rows = rows_with(points, view, view.fields)[::-1]
     if not len(rows):
         return draw_nothing()
     objectives = range(len(points.objectives))
@@ -215,7 +219,7 @@ def _parallel_value(points: Points, objective: int, rows: Rows, view: StudyView)
 
 def _parallel_field(points: Points, path: str, rows: Rows) -> Layout:
     column = points.field(path)
-    field, places = points.fields[column], points.places[rows, column]
+    field, places = points.fields[column], spread_out(points, path, rows)
     label = field.name if len(field.name) <= 18 else field.name[:17] + "…"
     if field.scale == "log":
         return {"label": label, **_log_ticks(places)}

@@ -106,7 +106,9 @@ def _describe(dimension: Dimension) -> Field:
 
 
 def show_value(value: Any) -> str:
-    """A value of a field as people read it."""
+    """A value of a field as people read it; of a number the four digits that a search may care for."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return CHOICE_LABELS.get(value, value) if isinstance(value, str) else format_value(value)
 
 

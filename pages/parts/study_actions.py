@@ -30,13 +30,14 @@ from core.study import (
 )
 from core.study_spec import MAX_WORKERS
 from pages.parts.draft import open_draft
-from pages.parts.run_actions import keep_problems
+from pages.parts.run_actions import keep_problems, show_outcome
 from pages.parts.style import format_percent
 
 _EXPECTED = (
     StudyError, SpecError, RunNotFound, DamagedRunError, RunsFolderError, LauncherError, DashboardError, OSError,
 )  # fmt: skip
 _ASKED, _DONE, _DELETED = "studies.asked", "studies.done", "studies.deleted"
+_ANSWERED, _FITTING = "studies.answered", "studies.fitting"
 MAX_CHOICES = 50
 
 
@@ -197,7 +198,21 @@ def answer(study: Study) -> None:
     """Shows the question that was asked for; belongs into the page itself, outside any fragment."""
     kind, name = st.session_state.pop(_ASKED, ("", ""))
     if name == study.name:
+        st.session_state.pop(_FITTING, None)
         {"delete": confirm_delete, "limits": change_limits, "trials": add_trials}[kind](study)
+
+
+def close_when_answered() -> None:
+    """Ends a question that was answered, before it looks at what is gone by now; else a problem is shown in it."""
+    # A flag, as a button that is gone or disabled by now does not say that it was pressed.
+    if st.session_state.pop(_ANSWERED, False):
+        st.rerun()
+    show_outcome()
+
+
+def answered(worked: bool) -> None:
+    """Called in a question's callback."""
+    st.session_state[_ANSWERED] = worked
 
 
 def was_deleted(name: str) -> bool:
@@ -206,19 +221,21 @@ def was_deleted(name: str) -> bool:
 
 @st.dialog("Delete this study?")
 def confirm_delete(study: Study) -> None:
+    close_when_answered()
     summary = study.summary()
-    runs = len({trial.user_attrs.get("run_id") for trial in study.frozen_trials()} - {None, ""})
+    trials = study.frozen_trials()
+    runs = sum(bool(trial.user_attrs.get("run_id")) and not trial.user_attrs.get("joined") for trial in trials)
     st.html(
-        f"<p>The study <b>{escape(study.name)}</b> with its {len(study.frozen_trials()):,} trials will be gone. "
+        f"<p>The study <b>{escape(study.name)}</b> with its {len(trials):,} trials will be gone. "
         f"This cannot be undone.</p><p>The {runs:,} runs that it trained stay, under the tag "
         f"<b>study:{escape(study.name)}</b>.</p>"
     )
     if summary.workers_alive:
         st.warning("It is running and will be stopped first, which can take some seconds.")
     keep, remove = st.columns(2)
-    kept = keep.button("Keep", width="stretch")
+    keep.button("Keep", width="stretch", key="keep_study", on_click=answered, args=(True,))
     # In a callback, which nothing interrupts: a page that renews itself would cut the script off half way.
-    removed = remove.button(
+    remove.button(
         "Delete",
         type="primary",
         icon=":material/delete:",
@@ -227,18 +244,19 @@ def confirm_delete(study: Study) -> None:
         on_click=_delete,
         args=(study.name,),
     )
-    if kept or removed:
-        st.rerun()
 
 
 def _delete(name: str) -> None:
-    if attempt(delete_study, name, done="The study is deleted."):
+    worked = attempt(delete_study, name, done="The study is deleted.")
+    if worked:
         st.session_state.setdefault(_DELETED, set()).add(name)
+    answered(worked)
 
 
 @st.dialog("Trials and time")
 def change_limits(study: Study) -> None:
     """How many trials, and how long; a finished study goes on with more."""
+    close_when_answered()
     trials = st.number_input(
         "Trials in all", 0, None, study.spec.trials, key="limits.trials", help="0 leaves only the time limit."
     )
@@ -248,16 +266,16 @@ def change_limits(study: Study) -> None:
     start = st.checkbox("Go on at once", True, key="limits.start") if not study.summary().workers_alive else False
 
     def change() -> None:
-        if attempt(extend_study, study.name, trials=int(trials), minutes=float(minutes)) and start:
-            attempt(start_workers, study.name, read_wish(study))
+        worked = attempt(extend_study, study.name, trials=int(trials), minutes=float(minutes))
+        answered(worked and (not start or attempt(start_workers, study.name, read_wish(study))))
 
-    if st.button("Change", type="primary", key="limits.change", on_click=change):
-        st.rerun()
+    st.button("Change", type="primary", key="limits.change", on_click=change)
 
 
 @st.dialog("Add trials", width="medium")
 def add_trials(study: Study) -> None:
     """A spec as the next trial, or finished runs as trials that are done."""
+    close_when_answered()
     st.html('<p class="lab-title">Train a network next</p>')
     runs = [run for run in list_runs() if run.state != "damaged"][:MAX_CHOICES]
     labels = {
@@ -269,31 +287,31 @@ def add_trials(study: Study) -> None:
         word = st.selectbox("Network", list(labels), key="queue.source", format_func=lambda each: labels[each])
 
         def queue() -> None:
-            attempt(lambda: enqueue(study.name, _find_spec(word)), done="Queued as the next trial.")
+            answered(attempt(lambda: enqueue(study.name, _find_spec(word)), done="Queued as the next trial."))
 
-        queued = st.button("Queue", icon=":material/playlist_add:", key="queue.add", on_click=queue)
+        st.button("Queue", icon=":material/playlist_add:", key="queue.add", on_click=queue)
     st.caption("It must stand in the study's space: all that is not searched as in the study.")
     st.html('<p class="lab-title">Let finished runs join</p>')
-    with st.spinner("Looking for runs that fit"):
-        fitting = {run.id: run for run in find_compatible(study.name)}
+    if _FITTING not in st.session_state:
+        with st.spinner("Looking for runs that fit"):
+            st.session_state[_FITTING] = {run.id: run for run in find_compatible(study.name)}
+    fitting = st.session_state[_FITTING]
     if not fitting:
         st.html('<p class="lab-muted lab-small">No finished run fits the space that has not joined yet.</p>')
+        return
     chosen = st.multiselect(
         f"{len(fitting)} runs fit",
         list(fitting),
         key="join.runs",
         format_func=lambda run_id: f"{fitting[run_id].name} ({format_percent(fitting[run_id].best_val_accuracy)})",
         placeholder="All of them",
-        disabled=not fitting,
     )
 
     def join() -> None:
         wanted = chosen or list(fitting)
-        attempt(join_runs, study.name, wanted, done=f"{len(wanted)} runs joined.")
+        answered(attempt(join_runs, study.name, wanted, done=f"{len(wanted)} runs joined."))
 
-    joined = st.button("Join", icon=":material/merge:", key="join.add", disabled=not fitting, on_click=join)
-    if queued or joined:
-        st.rerun()
+    st.button("Join", icon=":material/merge:", key="join.add", on_click=join)
 
 
 def _find_spec(word: str) -> RunSpec:

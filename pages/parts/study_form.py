@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.cost import cost_of
-from core.fields import SpecField
+from core.fields import SpecField, format_value
 from core.parse import SpecError
 from core.presets import PRESETS
 from core.runs import DamagedRunError, RunNotFound, list_runs
@@ -255,7 +255,7 @@ def _show_choices(draft: StudyDraft, row: Row) -> None:
     elif field.kind == "choice":
         st.multiselect(label, list(field.choices), row.choices, format_func=show_value, placeholder="Choose", **common)
     else:
-        text = ", ".join(show_value(value) for value in row.choices)
+        text = ", ".join(format_value(value) for value in row.choices)
         st.text_input(label, text, placeholder="16, 32, 64", **_common(draft, row, "choices", read_numbers))
 
 

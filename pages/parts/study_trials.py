@@ -189,7 +189,10 @@ def show_trial(look: Look, number: int) -> None:
                 for name, value in zip(look.study.spec.objectives, row.values, strict=True)
                 if math.isfinite(value)
             )
-            st.html(f'<p class="study-trial-name"><b>Trial {number}</b>{f" · {escape(values)}" if values else ""}</p>')
+            st.html(
+                f'<p class="study-trial-name"><b>Trial {number}</b>{f" · {escape(values)}" if values else ""}</p>',
+                width="content",
+            )
             st.markdown(f":{state.colour}-badge[{state.label}]", width="content")
             st.space("stretch")
             _show_ways(look, trial, row)

@@ -1,0 +1,34 @@
+"""`python -m benchmarks [NAME ...]`: runs the benchmarks one after the other, each in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from benchmarks.machine import RESULTS
+
+# Training is named first: what it measures is most hurt by what a benchmark before it leaves running.
+COMMANDS = {
+    "throughput": ["benchmarks.throughput", "--out", str(RESULTS / "throughput-cpu.json")],
+    "pages": ["benchmarks.pages"],
+    "compare": ["benchmarks.compare"],
+    "studies": ["benchmarks.studies"],
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(COMMANDS))
+    names = parser.parse_args().names or list(COMMANDS)
+    if unknown := set(names) - set(COMMANDS):
+        parser.error(f"{', '.join(sorted(unknown))}: no benchmark; there are {', '.join(COMMANDS)}")
+    RESULTS.mkdir(exist_ok=True)
+    failed = [name for name in names if subprocess.run([sys.executable, "-m", *COMMANDS[name]], check=False).returncode]
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

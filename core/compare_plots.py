@@ -15,7 +15,7 @@ from core.compare_charts import Drawing, lay_out, shorten, to_json
 from core.compare_figures import Figure, Pick, find_figure, summary_of
 from core.fields import field_at
 from core.references import Reference, references_for
-from core.statistics import Summary, pareto_front
+from core.statistics import Comparison, Summary, pareto_front
 from core.verdicts import Verdict
 
 _FORMATS = {"share": ".2%", "loss": ".4f", "count": ".3s", "rate": ",.0f", "minutes": ".1f", "number": ".4~g"}
@@ -229,7 +229,12 @@ def draw_parallel(units: Sequence[Unit], paths: Sequence[str], figure: Figure, p
             }
         )
     title = f"The fields that differ, and {figure.label_of(pick).lower()}"
-    layout = lay_out(title, "", len(units))
+    return Drawing(to_json(traces, _lay_out_scales(scales, title, len(units))), title)
+
+
+def _lay_out_scales(scales: Sequence[_Scale], title: str, count: int) -> dict[str, Any]:
+    """Upright axes side by side, each with its values beside it."""
+    layout = lay_out(title, "", count)
     layout["xaxis"] |= {
         "range": [-0.25, len(scales) - 0.6],
         "tickvals": list(range(len(scales))),
@@ -249,7 +254,7 @@ def draw_parallel(units: Sequence[Unit], paths: Sequence[str], figure: Figure, p
         for height, text in scale.ticks
     ]
     layout["margin"] |= {"t": 30, "l": 20, "r": 60}
-    return Drawing(to_json(traces, layout), title)
+    return layout
 
 
 def _tell(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
@@ -311,42 +316,11 @@ def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
     """Every unit's test accuracy minus the baseline's, in points, with its 95 % interval; settled ones are filled."""
     judged = [verdict for verdict in verdicts if verdict.comparison is not None]
     symbols = pick_symbols([baseline.id, *(verdict.unit.id for verdict in verdicts)])
-    traces = []
-    for place, verdict in enumerate(judged):
-        comparison, name = verdict.comparison, as_text(shorten(verdict.unit.name))
-        assert comparison is not None
-        points, colour = 100 * comparison.difference, run_colour(verdict.unit.id)
-        interval = comparison.interval
-        told = f"<br>95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
-        symbol = symbols.get(verdict.unit.id, SYMBOLS[0])
-        traces.append(
-            {
-                "type": "scatter",
-                "uid": verdict.unit.id,
-                "mode": "markers",
-                "x": [points],
-                "y": [place],
-                "name": name,
-                "marker": {
-                    "size": 10,
-                    "color": colour,
-                    "symbol": symbol if comparison.is_settled else f"{symbol}-open",
-                    "line": {"width": 2, "color": colour},
-                },
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [100 * interval.high - points] if interval else [0],
-                    "arrayminus": [points - 100 * interval.low] if interval else [0],
-                    "color": colour,
-                    "thickness": 2,
-                    "width": 5,
-                },
-                "meta": {"run": verdict.unit.name, "series": "points"},
-                "showlegend": False,
-                "hovertemplate": f"<b>{name}</b><br>%{{x:+.2f}} points{told}<extra></extra>",
-            }
-        )
+    traces = [
+        _draw_difference(place, verdict.unit, verdict.comparison, symbols.get(verdict.unit.id, SYMBOLS[0]))
+        for place, verdict in enumerate(judged)
+        if verdict.comparison is not None
+    ]
     title = f"Test accuracy minus that of {shorten(baseline.name, 40)}, points"
     layout = lay_out(title, "", 1)
     layout["shapes"] = [
@@ -361,3 +335,35 @@ def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
         "fixedrange": True,
     }
     return Drawing(to_json(traces, layout), title)
+
+
+def _draw_difference(place: int, unit: Unit, comparison: Comparison, symbol: str) -> dict[str, Any]:
+    points, colour, name = 100 * comparison.difference, run_colour(unit.id), as_text(shorten(unit.name))
+    interval = comparison.interval
+    told = f"<br>95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
+    return {
+        "type": "scatter",
+        "uid": unit.id,
+        "mode": "markers",
+        "x": [points],
+        "y": [place],
+        "name": name,
+        "marker": {
+            "size": 10,
+            "color": colour,
+            "symbol": symbol if comparison.is_settled else f"{symbol}-open",
+            "line": {"width": 2, "color": colour},
+        },
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [100 * interval.high - points] if interval else [0],
+            "arrayminus": [points - 100 * interval.low] if interval else [0],
+            "color": colour,
+            "thickness": 2,
+            "width": 5,
+        },
+        "meta": {"run": unit.name, "series": "points"},
+        "showlegend": False,
+        "hovertemplate": f"<b>{name}</b><br>%{{x:+.2f}} points{told}<extra></extra>",
+    }

@@ -155,6 +155,7 @@ STYLE = """<style>
 .lab-chances .track { background: var(--lab-line-soft); height: 0.5rem; border-radius: 0.25rem; overflow: hidden; }
 .lab-chances i { display: block; height: 100%; background: var(--lab-accent); }
 .st-key-examine_edits { gap: 0.35rem; }
+[class*="st-key-examine_pictures"] [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
 /* On a phone the answer stands above the sliders, or it could not be seen to follow them. */
 @media (max-width: 640px) {
   .st-key-examine_image > div > [data-testid="stHorizontalBlock"] { flex-direction: column-reverse; } }

@@ -188,7 +188,8 @@ def _show_answer(run: Run, weights: Weights, look: Look, classes: list[str], *, 
         return
     pictures, told = (st.container(), st.container()) if compact else st.columns([0.62, 0.38], gap="medium")
     with pictures:
-        shown, heat = st.columns(2, gap="small")
+        with st.container(key=f"examine_pictures_{run.id}"):
+            shown, heat = st.columns(2, gap="small")
         shown.image(draw_picture(answer.pixels), width="stretch")
         heat.image(draw_heat(answer.pixels, answer.heat), width="stretch")
         whose = classes[answer.target] if answer.target < len(classes) else str(answer.target)

@@ -204,7 +204,7 @@ def show_disk() -> None:
     total = sum(use.bytes for use in uses)
     free = shutil.disk_usage(_existing(runs_folder())).free
     st.html(
-        f'<p class="lab-small"><b>{format_bytes(total)}</b> in {len(uses):,} runs, '
+        f'<p class="lab-small"><b>{format_bytes(total)}</b> in {len(uses):,} {"run" if len(uses) == 1 else "runs"}, '
         f"{format_bytes(sum(use.checkpoint_bytes for use in uses))} of it checkpoints · {format_bytes(free)} free</p>"
     )
     if uses:

@@ -18,6 +18,14 @@ Layout = dict[str, Any]
 Trace = dict[str, Any]
 
 NUMBERS = {"val/loss": ".4f", "val/accuracy": ".2%", "parameters": ".4s", "multiply_adds": ".4s", "minutes": ".2f"}
+# Where there is little room.
+SHORT_NUMBERS = {
+    "val/loss": ".3~f",
+    "val/accuracy": ".1%",
+    "parameters": ".3~s",
+    "multiply_adds": ".3~s",
+    "minutes": "~g",
+}
 # Told apart by people with deuteranopia, protanopia and tritanopia, and on a white and a near-black page.
 STATE_COLOURS: dict[TrialStateName, str] = {
     "finished": "#5490fc",

@@ -34,6 +34,7 @@ from core.study_spec import OBJECTIVE_LABELS
 
 GRID_CELLS = 40  # a side of the contour's grid
 NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one place
+BAND = 0.3  # half the width of a choice's band
 SLICES_IN_ROW = 3
 
 
@@ -134,7 +135,10 @@ def _make_grid(points: Points, path: str, rows: Rows) -> FloatArray:
     low, high = float(places.min()), float(places.max())
     if low == high:
         return np.array([low])
-    if field.scale == "category" or field.ticks:
+    if field.scale == "category":
+        # A band for each choice, as wide as its trials are spread.
+        return np.array([place + side for place in range(len(field.labels)) for side in (-BAND, BAND)])
+    if field.ticks:
         return np.unique(places)
     return np.geomspace(low, high, GRID_CELLS) if field.scale == "log" else np.linspace(low, high, GRID_CELLS)
 
@@ -155,6 +159,8 @@ def _scale(points: Points, path: str, rows: Rows, places: FloatArray) -> FloatAr
     """A field's values from 0 to 1, as its axis shows them."""
     column = points.field(path)
     own = points.places[rows, column]
+    if points.fields[column].scale == "category":
+        places = np.round(places)
     if points.fields[column].scale == "log":
         own, places = np.log(own), np.log(places)
     return np.asarray((places - own.min()) / (own.max() - own.min()), dtype=np.float64)
@@ -192,22 +198,32 @@ def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
     """One line a trial through its fields to its value; drag along an axis to see only some."""
     if not view.fields:
         return draw_nothing("Choose a field.")
-    # Plotly draws the first of these lines last.
-    rows = rows_with(points, view, view.fields)[::-1]
+    rows = rows_with(points, view, view.fields)
     if not len(rows):
         return draw_nothing()
     objectives = range(len(points.objectives))
     axes = [_parallel_value(points, objective, rows, view) for objective in objectives]
     axes += [_parallel_field(points, path, rows) for path in view.fields]
-    colour = points.values[rows, view.objective]
-    line: Layout = {"color": colour, "colorscale": VALUE_SCALE, "reversescale": points.sign(view.objective) < 0}
-    line["cmin"], line["cmax"] = span_colours(points, view.objective, rows)
-    # Beside the name of the last axis, which is centred on it.
-    line |= {"showscale": True, "colorbar": {**_colour_bar(points, view.objective), "x": 1.07}}
+    sign = points.sign(view.objective)
+    low, high = span_colours(points, view.objective, rows)
+    ends = sorted((-sign * low, -sign * high))
+    # Plotly draws the lines of the highest colour last, so that the best ones lie on top.
+    line: Layout = {"color": -sign * points.values[rows, view.objective], "cmin": ends[0], "cmax": ends[1]}
+    line |= {"colorscale": VALUE_SCALE, "reversescale": True, "showscale": True}
+    line["colorbar"] = _mirrored_bar(points, view.objective, np.linspace(low, high, 5))
     trace: Trace = {"type": "parcoords", "uid": "parallel", "dimensions": axes, "line": line}
     trace["domain"] = {"y": [0, 0.88]}  # above it stand the names of the axes
     trace |= {"labelfont": {"size": 12}, "tickfont": {"size": 11}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"}}
     return [trace], {"margin": {"l": 70, "r": 120, "t": 8, "b": 24}}, ()
+
+
+def _mirrored_bar(points: Points, objective: int, ticks: FloatArray) -> Layout:
+    """A colour bar whose values were turned round, beside the name of the last axis, which is centred on that."""
+    shown = [
+        f"{tick:{NUMBERS[points.objectives[objective]]}}" if abs(tick) < 1000 else f"{tick:,.0f}" for tick in ticks
+    ]
+    places = [float(-points.sign(objective) * tick) for tick in ticks]
+    return {**_colour_bar(points, objective), "x": 1.07, "tickvals": places, "ticktext": shown}
 
 
 def _parallel_value(points: Points, objective: int, rows: Rows, view: StudyView) -> Layout:

@@ -9,7 +9,7 @@ import numpy as np
 from core.charts import as_text
 from core.study_axes import (
     BEST,
-    NUMBERS,
+    SHORT_NUMBERS,
     STATE_COLOURS,
     TIME_SCALE,
     VALUE_SCALE,
@@ -124,7 +124,7 @@ def _colour_bar(points: Points, objective: int) -> Layout:
         "title": {"text": OBJECTIVE_LABELS[name], "side": "right", "font": {"size": 12}},
         "thickness": 12,
         "outlinewidth": 0,
-        "tickformat": NUMBERS[name].replace("4f", "3~f"),
+        "tickformat": SHORT_NUMBERS[name],
     }
 
 
@@ -219,9 +219,8 @@ def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
 
 def _mirrored_bar(points: Points, objective: int, ticks: FloatArray) -> Layout:
     """A colour bar whose values were turned round, beside the name of the last axis, which is centred on that."""
-    shown = [
-        f"{tick:{NUMBERS[points.objectives[objective]]}}" if abs(tick) < 1000 else f"{tick:,.0f}" for tick in ticks
-    ]
+    share = points.objectives[objective] == "val/accuracy"
+    shown = [f"{tick:.1%}" if share else f"{tick:,.3g}" if tick < 1000 else f"{tick:,.0f}" for tick in ticks]
     places = [float(-points.sign(objective) * tick) for tick in ticks]
     return {**_colour_bar(points, objective), "x": 1.07, "tickvals": places, "ticktext": shown}
 
@@ -230,7 +229,7 @@ def _parallel_value(points: Points, objective: int, rows: Rows, view: StudyView)
     name, values = points.objectives[objective], points.values[rows, objective]
     if view.log and objective == view.objective and (values > 0).all():
         return {"label": OBJECTIVE_LABELS[name], **_log_ticks(values)}
-    return {"label": OBJECTIVE_LABELS[name], "values": values, "tickformat": NUMBERS[name].replace("4f", "3~f")}
+    return {"label": OBJECTIVE_LABELS[name], "values": values, "tickformat": SHORT_NUMBERS[name]}
 
 
 def _parallel_field(points: Points, path: str, rows: Rows) -> Layout:

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import subprocess
 import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,7 +61,7 @@ def test_a_failure_shows_a_sentence_whose_id_stands_in_the_log(caplog: pytest.Lo
 def test_plotly_is_served_from_its_package_and_may_be_kept() -> None:
     import app
 
-    response = asyncio.run(app.serve_plotly(request()))
+    response = wait_for(app.serve_plotly(request()))
     assert Path(str(response.path)).stat().st_size > 1_000_000
     assert "immutable" in response.headers["cache-control"]
     assert style.PLOTLY_PATH.endswith(".min.js")
@@ -69,7 +71,13 @@ def test_plotly_is_served_from_its_package_and_may_be_kept() -> None:
 def test_health_answers_without_a_page() -> None:
     import app
 
-    assert asyncio.run(app.tell_health(request())).body == b'{"status":"ok"}'
+    assert wait_for(app.tell_health(request())).body == b'{"status":"ok"}'
+
+
+def wait_for(answer: Coroutine[Any, Any, Any]) -> Any:
+    """In a thread of its own: a browser test before this one leaves its event loop running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, answer).result()
 
 
 def request() -> Any:
@@ -80,6 +88,8 @@ def test_no_page_brings_torch_into_the_server(tmp_path: Path) -> None:
     """In a process of its own: this one may have torch from other tests."""
     script = """
 import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from streamlit.testing.v1 import AppTest
 for name in ("main", "build", "runs", "run", "lab"):
     page = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()

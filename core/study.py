@@ -91,9 +91,8 @@ def start_workers(name: str, count: int | None = None) -> None:
     study = open_study(name)
     count = study.spec.workers if count is None else count
     _check_count(count)
-    summary = study.summary()
-    if summary.state == "finished":
-        raise StudyError(f"{summary.reason} Allow more trials or time to go on.")
+    if over := study.why_over():
+        raise StudyError(f"{over} Allow more trials or time to go on.")
     check_start(study.spec)
     with _control(study):
         for flag in ("stop", "stop-now", "end.json"):

@@ -177,6 +177,12 @@ class Study:
             return "finished"
         return "paused" if trials else "empty"
 
+    def why_over(self) -> str:
+        """Why nothing is left to do, as a sentence; empty while a trial is to begin, trains, or was interrupted."""
+        trials = self.frozen_trials()
+        tally = count_trials(self.name, trials)
+        return "" if tally.live else self._why_over(trials, tally)
+
     def _why_over(self, trials: Sequence[FrozenTrial], tally: Tally) -> str:
         grid = count_grid(self.spec)
         return why_over(self.spec.trials, self.spec.minutes, tally, grid, len(grid_points(trials)) if grid else 0)

@@ -172,7 +172,7 @@ class Worker:
     def _try_lock(self) -> bool:
         try:
             return self.lock.try_acquire()
-        except DBAPIError:  # the server is away; it is asked again
+        except (DBAPIError, FileNotFoundError):  # the server is away, or the study is being deleted
             return False
 
     def _is_over(self) -> tuple[str, bool]:
@@ -263,6 +263,8 @@ class Worker:
                     raise
             finally:
                 self.trial_stop = None
+                # Cycles of the last network would keep its memory on the device until some later day.
+                gc.collect()
 
     def _train_on(self, trial: optuna.Trial, folder: Path, device: str, stop: StopSignal) -> int:
         assert isinstance(stop, TrialStop)
@@ -374,6 +376,9 @@ def _work(study: Study, index: int, owner: dict[str, Any]) -> int:
         raise SystemExit(_note_end(study, index, describe_failure(error)[0])) from error
     if worker.failures >= FAILURES:
         return _note_end(study, index, reason)
+    if worker.stops:
+        _note_end(study, index, "Its worker was told to end, by hand or as the machine went down. It can be resumed.")
+        return 0
     log(reason)
     return 0
 

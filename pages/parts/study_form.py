@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -25,6 +26,7 @@ from core.study_spec import (
     StudySpec,
     describe_space,
 )
+from pages.parts.form import say
 from pages.parts.study_draft import PRESET_TITLES, Mode, Row, StudyDraft, around, read_base, resolve
 from pages.parts.style import format_count, format_percent, show_problem
 
@@ -37,14 +39,12 @@ SAMPLER_HELP = (
 PRUNER_HELP = "Ends trials early that do worse than others did at the same epoch."
 
 
-def _sentence(message: str) -> str:
-    text = f"{message[:1].upper()}{message[1:]}"
-    return text if text.endswith((".", "?")) else text + "."
+PARTS = {"low": " (from)", "high": " (to)", "step": " (step)", "choices": " (choices)"}
 
 
-def show_problems(draft: StudyDraft, name: str) -> None:
+def show_problems(draft: StudyDraft, name: str, label: str) -> None:
     for problem in draft.problems_at(name):
-        show_problem(_sentence(problem.message))
+        show_problem(say(label, problem.message))
 
 
 # Where it begins ---------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def _show_override(draft: StudyDraft, path: str, label: str) -> None:
 
     value = draft.overrides.get(path, read_base(draft.base, path))
     st.number_input(label, value=int(value), step=1, key=key, help=find_field(path).help, on_change=keep)
-    show_problems(draft, f"override.{path}")
+    show_problems(draft, f"override.{path}", label)
 
 
 # The space ---------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def show_space(draft: StudyDraft) -> None:
             st.html(f'<div class="space-head">{"".join(f"<span>{head}</span>" for head in heads)}</div>')
         for row in list(draft.rows):
             _show_row(draft, row)
-    show_problems(draft, "space")
+    show_problems(draft, "space", "The search space")
     _show_adder(draft)
 
 
@@ -180,7 +180,8 @@ def _show_row(draft: StudyDraft, row: Row) -> None:
             args=(row.id,),
         )
         for problem in draft.problems_of(row):
-            show_problem(_sentence(problem.message))
+            part = re.match(r"row\.\d+\.([a-z]+)", problem.path)
+            show_problem(say(name_path(row.path) + (PARTS.get(part[1], "") if part else ""), problem.message))
 
 
 def _show_mode(draft: StudyDraft, row: Row) -> None:
@@ -326,7 +327,7 @@ def _show_objectives(draft: StudyDraft) -> None:
         on_change=keep,
         help="Accuracy is raised, all others are lowered. Several at once are weighed as a Pareto front.",
     )
-    show_problems(draft, "objectives")
+    show_problems(draft, "objectives", "Objectives")
 
 
 def _commit(draft: StudyDraft, name: str, key: str) -> None:
@@ -347,7 +348,7 @@ def _choose(draft: StudyDraft, name: str, label: str, options: dict[str, str], t
             on_change=_commit,
             args=(draft, name, key),
         )
-        show_problems(draft, name)
+        show_problems(draft, name, label)
 
 
 def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float) -> None:
@@ -362,7 +363,7 @@ def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float) -
     with st.container(key=f"cell_study_{name}", gap="xsmall"):
         value = type(lowest)(draft.settings[name])
         st.number_input(label, value=value, step=type(lowest)(1), key=key, help=text, on_change=commit)
-        show_problems(draft, name)
+        show_problems(draft, name, label)
 
 
 # What the space holds ----------------------------------------------------------------------------------------------
@@ -383,7 +384,7 @@ def show_size(draft: StudyDraft) -> None:
         size = measure_space(draft.good)
     except SpecError as error:
         for problem in error.problems:
-            show_problem(_sentence(problem.message))
+            show_problem(say("The search space", problem.message))
         return
     st.html(f'<div class="space-size">{_tell_size(draft.good, size)}</div>')
 

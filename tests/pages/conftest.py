@@ -20,7 +20,7 @@ def own_folders(lab_folders: Path) -> Path:
 def open_page() -> Callable[..., AppTest]:
     """Runs one page with the address's parameters; fails where the page raises."""
 
-    def run_page(name: str, **address: str) -> AppTest:
+    def run_page(name: str, /, **address: str) -> AppTest:
         page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=30)
         for key, value in address.items():
             page.query_params[key] = value

@@ -14,6 +14,7 @@ COMMANDS = {
     "pages": ["benchmarks.pages"],
     "compare": ["benchmarks.compare"],
     "studies": ["benchmarks.studies"],
+    "study-page": ["benchmarks.study_page"],
 }
 
 

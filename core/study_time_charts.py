@@ -129,7 +129,7 @@ def draw_intermediate(points: Points, view: StudyView, _: dict[str, float]) -> D
         rows = [row for row in shown if points.states[row] == state and row != best]
         line: Layout = {"color": STATE_COLOURS[state], "width": 1.2, "dash": "dot" if state == "pruned" else "solid"}
         if rows:
-            traces.append(_join_curves(points, rows, most, name=state.capitalize(), uid=state, line=line, opacity=0.6))
+            traces.append(_join_curves(points, rows, most, name=state.capitalize(), uid=state, line=line, opacity=0.7))
     if best is not None and best in shown:
         line = {"color": BEST, "width": 3}
         name = f"Best: trial {points.numbers[best]}"

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from core.study_axes import NUMBERS
 from core.study_charts import PLOTS, PlotName, StudyView
+from core.study_points import Points
 from core.study_spec import OBJECTIVE_LABELS, StudySpec
 from pages.parts.chart import show_chart
 from pages.parts.study_look import Look, draw, find_importance
@@ -80,12 +82,19 @@ def _show_view(look: Look, plot: PlotName) -> StudyView:
             apart = plot in ("History", "Intermediate Values")
             key = "pruned" if apart else "pruned_too"
             pruned = st.toggle("Include pruned", apart, key=key, bind="query-params")
-        values = points.values[points.with_value(objective, pruned), objective]
+        values = _drawn_values(points, plot, objective, pruned)
         if plot not in WITHOUT_LOG and len(values) and (values > 0).all():
             # A network that blew up would press all others onto the axis.
             wild = bool(values.max() > WILD * np.median(values))
             log = st.toggle("Log scale", wild, key="log", bind="query-params")
     return StudyView(pruned, log, fields, objective, other)
+
+
+def _drawn_values(points: Points, plot: PlotName, objective: int, pruned: bool) -> npt.NDArray[np.float64]:
+    """All that stands on the axis of the objective."""
+    if plot == "Intermediate Values":
+        return np.concatenate([np.empty(0), *(values for _, values in points.curves)])
+    return points.values[points.with_value(objective, pruned), objective]
 
 
 def _choose_objectives(spec: StudySpec, plot: PlotName) -> tuple[int, int]:

@@ -33,7 +33,9 @@ TRIAL_STATES: dict[str, StateLook] = {
     "pruned": StateLook("Pruned", "", "violet", "Ended early: it did worse than others at the same epoch."),
     "failed": StateLook("Failed", "", "red", "Ended with an error."),
     "infeasible": StateLook("Infeasible", "", "gray", "Over the budget, or a network that cannot work; never trained."),
-    "retried": StateLook("Retried", "", "orange", "Its worker was killed; another trial took its place."),
+    "retried": StateLook(
+        "Retried", "", "orange", "Broken off, by Stop now or with its worker; another trial took its place."
+    ),
     "void": StateLook("Void", "", "gray", "Never began."),
 }
 

@@ -87,12 +87,14 @@ def serve_lab(folder: Path) -> Iterator[LabServer]:
 
 
 def end_workers(runs: Path) -> None:
-    """Kills the workers of this runs folder alone: known by the folder in their environment."""
+    """Kills what was started for this runs folder alone: known by the folder in its environment."""
     import psutil
+
+    ours = {"core.worker", "core.study_worker", "core.dashboard"}
 
     for process in psutil.process_iter():
         try:
-            if "core.worker" in process.cmdline() and process.environ().get("RESNET_LAB_RUNS") == str(runs):
+            if ours & set(process.cmdline()) and process.environ().get("RESNET_LAB_RUNS") == str(runs):
                 process.kill()
         except psutil.Error:
             continue

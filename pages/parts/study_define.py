@@ -17,8 +17,8 @@ from pages.parts.study_form import (
     show_settings,
     show_size,
     show_source,
-    show_space,
 )
+from pages.parts.study_space import show_space
 from pages.parts.style import show_problem
 
 MADE = "studies.made"

@@ -12,7 +12,7 @@ from core.presets import PRESETS
 from core.study import StudyError, list_studies, open_study
 from core.study_spec import STUDY_PRESETS, default_dimension, describe_space, parse_study, propose
 from pages.parts.study_draft import around, list_paths, pack, unpack
-from pages.parts.study_form import read_numbers
+from pages.parts.study_space import read_numbers
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import make_run
 from tests.pages.sample_studies import SPACE, make_spec, make_study

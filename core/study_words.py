@@ -46,7 +46,9 @@ def rank_fields(spec: StudySpec, study: optuna.Study, quantile: float = 0.1) -> 
     PED-ANOVA (Watanabe et al. 2023), Optuna's own default, which calls the best tenth good.
     """
     place = _main_objective(spec)
-    target = (lambda trial: trial.values[place]) if len(spec.objectives) > 1 else None
+    # With a target of one's own the lowest values are the good ones, whichever way the objective goes.
+    sign = -1 if study.directions[place] == optuna.study.StudyDirection.MAXIMIZE else 1
+    target = (lambda trial: sign * trial.values[place]) if len(spec.objectives) > 1 else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

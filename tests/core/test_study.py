@@ -1,6 +1,7 @@
 """Studies without workers: made, listed, counted, joined, put into words; whatever Optuna is asked or told by hand."""
 
 import math
+import random
 import time
 from collections import Counter
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from core import processes
 from core.parse import SpecError
+from core.presets import PRESETS
 from core.runs import create_run, open_run
 from core.spec import RunSpec
 from core.study import (
@@ -35,9 +37,10 @@ from core.study import (
 )
 from core.study_runs import measure_network, worst_values
 from core.study_samplers import grid_of, make_distribution, make_pruner, make_sampler, population_size, suggest_values
-from core.study_spec import STUDY_PRESETS, StudySpec, parse_study, propose
+from core.study_spec import STUDY_PRESETS, Dimension, StudySpec, parse_study, propose
 from core.study_storage import folder_of
 from core.study_trials import CONSTRAINT, Tally, count_trials, fail_orphans, requeue, why_over
+from core.study_words import rank_fields
 from tests.core.study_workers import LEARNING_RATE, tiny_study, write_ended_run
 
 HOST = processes.host_name()
@@ -439,3 +442,31 @@ def test_workers_are_refused_where_nothing_could_train(lab: Path, monkeypatch: p
     for act in (start_workers, stop_study, delete_study):
         with pytest.raises(StudyNotFoundError):
             act("other")
+
+
+def test_with_several_objectives_a_field_matters_for_the_highest_accuracy_not_the_lowest() -> None:
+    space = (
+        Dimension(path="train.learning_rate", low=1e-4, high=1e-1),
+        Dimension(path="model.dropout", low=0, high=0.9),
+    )
+    spec = parse_study(
+        {
+            "base": PRESETS["first-look"].spec.model_dump(mode="json"),
+            "space": [dimension.model_dump(mode="json") for dimension in space],
+            "objectives": ["val/accuracy", "parameters"],
+            "pruner": "none",
+        }
+    )
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    distributions = {
+        "train.learning_rate": optuna.distributions.FloatDistribution(1e-4, 1e-1),
+        "model.dropout": optuna.distributions.FloatDistribution(0, 0.9),
+    }
+    draw = random.Random(0)
+    for _ in range(300):
+        rate, dropout = draw.uniform(1e-4, 1e-1), draw.uniform(0, 0.9)
+        # The best need a rate near 0.05, whatever the dropout; the worst are those of the highest dropout.
+        accuracy = 0.9 - abs(rate - 0.05) if dropout < 0.8 else 0.1 - dropout / 10
+        values = {"train.learning_rate": rate, "model.dropout": dropout}
+        study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, values=[accuracy, 1.0]))
+    assert next(iter(rank_fields(spec, study))) == "train.learning_rate"

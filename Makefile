@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-quick check format benchmarks screenshots clean
+.PHONY: run test test-quick test-faults test-load test-security check format benchmarks screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -13,6 +13,13 @@ test: $(VENV)/.installed-dev
 
 test-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser"
+
+# Tests of reliability in full; their figures go to docs/RELIABILITY.md. Load is measured one test at a time.
+test-faults test-security: JOBS := 2
+test-load: JOBS := 0
+test-faults test-load test-security: test-%: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/$* --full -n $(JOBS) --dist loadgroup; status=$$?; \
+	$(BIN)/python -m docs.reliability; exit $$status
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

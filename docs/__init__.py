@@ -1,1 +1,1 @@
-"""Pictures of the pages, and the script that takes them."""
+"""The pages of documentation, and the scripts that write them."""

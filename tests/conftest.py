@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# The option --full, the mark `promise` and the fixtures `full` and `record_figure` of tests of reliability.
+pytest_plugins = ["tests.figures"]
+
 
 @pytest.fixture
 def lab_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

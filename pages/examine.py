@@ -18,13 +18,14 @@ from core.examine import (
     name_classes,
     require_sound,
 )
+from core.formats import format_percent
 from core.runs import Run, RunNotFound, open_run
 from pages.parts import examine_classes, examine_confidence, examine_history, examine_image
 from pages.parts.examine_address import read_option, tie, write
 from pages.parts.examine_gallery import IMAGE_TAB, show_note
 from pages.parts.examine_load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
 from pages.parts.examine_pick import newest_run, pick_run
-from pages.parts.style import format_percent, state_badge
+from pages.parts.style import state_badge
 
 TABS = ("Classes", "Confidence", "History", IMAGE_TAB)
 

@@ -24,12 +24,12 @@ from core.datasets import (
 )
 from core.devices import MAX_SLOTS, Device, list_devices, set_slots
 from core.disk import RunUse, delete_checkpoints, measure_runs
+from core.formats import UNKNOWN, format_ago, format_bytes, format_percent
 from core.launcher import LauncherError, delete_run
 from core.runs import RunNotFound, RunSummary, list_runs, runs_folder
 from core.slots import read_queue
 from pages.parts.run_actions import keep_problems, show_button, show_outcome
 from pages.parts.run_tabs import show_table
-from pages.parts.style import UNKNOWN, format_ago, format_bytes, format_percent
 
 TICK_SECONDS = 2.0
 DISK_SECONDS = 10

@@ -8,6 +8,7 @@ from typing import NoReturn
 import streamlit as st
 
 from core.charts import run_colour
+from core.formats import UNKNOWN, format_ago, format_count, format_seconds
 from core.parse import to_link
 from core.runs import Run, RunNotFound, RunSummary, open_run
 from pages.parts import run_tabs
@@ -20,7 +21,7 @@ from pages.parts.run_actions import (
     show_outcome,
     was_deleted,
 )
-from pages.parts.style import UNKNOWN, format_ago, format_count, format_seconds, look_of, state_badge
+from pages.parts.style import look_of, state_badge
 
 TICK_SECONDS = 0.5
 TABS = {

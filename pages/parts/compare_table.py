@@ -13,9 +13,10 @@ import streamlit as st
 from core.charts import run_colour
 from core.compare import Unit
 from core.compare_figures import FIGURES, PICKS, SHOWN, Figure, Pick, difference, sort_units, summary_of
+from core.formats import UNKNOWN, format_count
 from core.statistics import Summary
 from pages.parts.compare_choose import drop, make_first
-from pages.parts.style import UNKNOWN, format_count, look_of
+from pages.parts.style import look_of
 
 _HERE = Path(__file__).parent
 _table = st.components.v2.component(

@@ -11,10 +11,10 @@ from core.charts import run_colour
 from core.compare import Unit, label_field, list_fields, numeric_fields, show_field
 from core.compare_figures import BY_KEY, FIGURES, find_figure
 from core.compare_plots import ScatterView, draw_differences, draw_parallel, draw_scatter, find_published
+from core.formats import UNKNOWN
 from core.verdicts import WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
 from pages.parts.compare_curves import show_drawing
 from pages.parts.compare_table import pick_control
-from pages.parts.style import UNKNOWN
 
 MAX_AXES = 8
 METHODS = (

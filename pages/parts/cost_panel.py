@@ -9,13 +9,14 @@ import streamlit as st
 
 from core.cost import DEFAULT_BUDGET, Cost, cost_of, fit_to_budget, marginal_parameters, training_memory
 from core.datasets import DataError, num_train_images
+from core.formats import format_bytes, format_count
 from core.parse import SpecError
 from core.schedule import preview, updates_per_epoch
 from core.spec import DataSpec, RunSpec
 from pages.parts.draft import Draft
 from pages.parts.network_drawing import draw_network
 from pages.parts.rate_drawing import draw_rate
-from pages.parts.style import format_bytes, format_count, show_problem, show_svg
+from pages.parts.style import show_problem, show_svg
 
 BUDGET_KEY = "budget"
 

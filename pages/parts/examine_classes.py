@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from core.examine import Figures, Predicted, Split, find_cell
+from core.formats import format_percent
 from core.runs import Run
 from pages.parts.examine_gallery import Caption, show_gallery, show_note
 from pages.parts.examine_matrix import Cell, show_matrix, show_units
-from pages.parts.style import format_percent
 
 
 def show_classes(run: Run, split: Split, predicted: Predicted, figures: Figures, classes: list[str]) -> None:

@@ -6,13 +6,13 @@ import streamlit as st
 
 from core.examine import ExamineError, Figures, Split, Weights, find_mistakes, measure_reliability
 from core.examine_charts import draw_reliability
+from core.formats import format_percent
 from core.runs import Run
 from pages.parts.chart import show_chart
 from pages.parts.examine_classes import caption
 from pages.parts.examine_gallery import show_gallery, show_note
 from pages.parts.examine_load import Loaded, NotYet, get_temperature, load_predictions, wait_for
 from pages.parts.run_tabs import show_table
-from pages.parts.style import format_percent
 
 
 def show_confidence(

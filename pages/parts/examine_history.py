@@ -7,12 +7,12 @@ import streamlit as st
 
 from core.examine import ExamineError, History, find_cell, read_history
 from core.examine_charts import draw_changes
+from core.formats import format_percent
 from core.runs import Run
 from pages.parts.chart import show_chart
 from pages.parts.examine_address import read_option, read_whole, tie
 from pages.parts.examine_gallery import Caption, show_gallery, show_note
 from pages.parts.examine_matrix import show_matrix, show_units
-from pages.parts.style import format_percent
 
 LISTS = {
     "never": "Never learnt",

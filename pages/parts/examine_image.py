@@ -23,6 +23,7 @@ from core.examine import (
     name_file,
 )
 from core.examine_charts import draw_heat, draw_picture
+from core.formats import format_percent
 from core.questions import Answer, Edits, Picture, QuestionError
 from core.runs import DamagedRunError, Run, RunNotFound, open_run
 from core.uploads import MAX_BYTES, SUFFIXES, check_upload, name_upload
@@ -30,7 +31,6 @@ from pages.parts.examine_address import read_number, read_option, read_whole, ti
 from pages.parts.examine_gallery import show_note
 from pages.parts.examine_history import show_strip
 from pages.parts.examine_pick import pick_run
-from pages.parts.style import format_percent
 
 WAIT_SECONDS = 90
 TOP_CLASSES = 5

@@ -17,8 +17,9 @@ from typing import Any
 import streamlit as st
 
 from core.charts import run_colour
+from core.formats import UNKNOWN, format_ago, format_count, format_percent, format_seconds
 from core.runs import RunSummary
-from pages.parts.style import UNKNOWN, format_ago, format_count, format_percent, format_seconds, look_of
+from pages.parts.style import look_of
 
 _HERE = Path(__file__).parent
 PAGE_ROWS = 50

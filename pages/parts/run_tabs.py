@@ -12,13 +12,13 @@ import streamlit as st
 
 from core.charts import View
 from core.fields import SpecField, field_at, fields_of, flatten, format_value
+from core.formats import UNKNOWN, format_bytes, format_count, format_seconds
 from core.presets import PRESETS
+from core.run_results import closest_preset, list_figures, write_command
 from core.runs import Run, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
 from pages.parts.chart import show_metric
 from pages.parts.run_actions import keep_problems
-from pages.parts.run_results import closest_preset, list_figures, write_command
-from pages.parts.style import UNKNOWN, format_bytes, format_count, format_seconds
 
 LOG_LINES = 500
 _SECTION_TITLES = {"model": "Model", "data": "Data", "augment": "Augmentation", "train": "Training"}

@@ -8,10 +8,11 @@ import time
 import streamlit as st
 
 from core.datasets import DatasetStatus, is_ready, list_datasets, read_download, start_download
+from core.formats import format_bytes
 from core.launcher import LauncherError, start_run, start_seeds
 from pages.parts.draft import Draft
 from pages.parts.form import name_field
-from pages.parts.style import format_bytes, show_problem
+from pages.parts.style import show_problem
 
 CLICK_KEY = "build.click_key"
 STARTED_KEY = "build.started"

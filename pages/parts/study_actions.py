@@ -10,6 +10,7 @@ import streamlit as st
 
 from core import files
 from core.dashboard import DashboardError, find_dashboard, start_dashboard, stop_dashboard
+from core.formats import format_percent
 from core.launcher import LauncherError
 from core.parse import SpecError
 from core.presets import PRESETS
@@ -31,7 +32,6 @@ from core.study import (
 from core.study_spec import MAX_WORKERS
 from pages.parts.draft import open_draft
 from pages.parts.run_actions import keep_problems, show_outcome
-from pages.parts.style import format_percent
 
 _EXPECTED = (
     StudyError, SpecError, RunNotFound, DamagedRunError, RunsFolderError, LauncherError, DashboardError, OSError,

@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from core.cost import cost_of
+from core.formats import format_count, format_percent
 from core.parse import SpecError
 from core.presets import PRESETS
 from core.runs import DamagedRunError, RunNotFound, list_runs
@@ -26,7 +27,7 @@ from core.study_spec import (
 from pages.parts.form import say
 from pages.parts.study_draft import PRESET_TITLES, StudyDraft, around, read_base, resolve
 from pages.parts.study_space import show_problems
-from pages.parts.style import format_count, format_percent, show_problem
+from pages.parts.style import show_problem
 
 MAX_RUNS = 30
 SAMPLER_HELP = (

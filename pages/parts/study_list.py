@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from core.formats import UNKNOWN, format_ago
 from core.study import StudySummary, list_studies
 from core.study_spec import OBJECTIVE_LABELS
 from pages.parts.run_table import Column, show_rows
 from pages.parts.study_plots import show_number
-from pages.parts.style import UNKNOWN, StateLook, format_ago
+from pages.parts.style import StateLook
 
 LIVE_SECONDS = 1.5
 STATES = {

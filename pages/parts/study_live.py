@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from core.dashboard import find_dashboard
+from core.formats import format_ago
 from core.study import Study, StudyError, StudyNotFoundError, StudySummary, open_study
 from core.study_spec import OBJECTIVE_LABELS, PRUNER_LABELS, SAMPLER_LABELS
 from pages.parts import study_actions
@@ -18,7 +19,7 @@ from pages.parts.study_list import STATES, count_done, tell_best
 from pages.parts.study_look import Look, look_at, tell_words
 from pages.parts.study_plots import show_plots
 from pages.parts.study_trials import list_rows, show_trial, show_trials
-from pages.parts.style import format_ago, show_problem
+from pages.parts.style import show_problem
 
 LIVE_SECONDS, IDLE_SECONDS = 1.5, 10.0
 BEST_COMPARED = 5

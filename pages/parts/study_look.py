@@ -10,7 +10,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from core.study import Study, storage_url
-from core.study_charts import Drawing, PlotName, StudyView, draw_study, rank_fields
+from core.study_charts import Drawing, PlotName, StudyView, draw_study
+from core.study_importance import rank_fields
 from core.study_points import Points, gather_points
 from core.study_trials import name_state
 
@@ -87,7 +88,7 @@ def find_importance(look: Look, objective: int) -> dict[str, float]:
     return recall(
         look,
         ("finished", "importance", objective),
-        lambda: rank_fields(look.study.optuna(), look.study.spec, objective),
+        lambda: rank_fields(look.study.spec, look.study.optuna(), objective),
     )
 
 

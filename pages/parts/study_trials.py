@@ -12,6 +12,7 @@ from urllib.parse import quote
 import streamlit as st
 from optuna.trial import FrozenTrial
 
+from core.formats import UNKNOWN, format_count, format_seconds
 from core.parse import SpecError, to_link
 from core.runs import DamagedRunError, RunNotFound, open_run
 from core.search_space import find_field
@@ -21,7 +22,7 @@ from core.study_spec import OBJECTIVE_LABELS, propose
 from pages.parts.run_table import Column, show_rows
 from pages.parts.study_look import Look, recall
 from pages.parts.study_plots import show_number
-from pages.parts.style import UNKNOWN, StateLook, format_count, format_seconds
+from pages.parts.style import StateLook
 
 PAGE_ROWS = 50
 DEFAULT_SORT = "-number"

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 
 from core.parse import apply_settings, parse_spec
 from core.presets import PRESETS
+from core.run_results import closest_preset, sampling_error, write_command
 from core.runs import open_run
 from core.spec import RunSpec
-from pages.parts.run_results import closest_preset, sampling_error, write_command
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run, training
 from tests.specs import specs

@@ -9,11 +9,11 @@ from typing import Any
 
 from core.charts import best_epoch
 from core.fields import differing, flatten
+from core.formats import UNKNOWN, format_percent
 from core.parse import SpecError, apply_settings, parse_spec
 from core.presets import PRESETS, Preset
 from core.runs import Run, RunSummary
 from core.spec import RunSpec
-from pages.parts.style import UNKNOWN, format_percent
 
 # What may differ without making it another recipe.
 _FREE = frozenset({"train.seed", "train.device"})

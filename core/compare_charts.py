@@ -330,6 +330,17 @@ def _tell_notes(lines: Sequence[_Line], points: int, low_high: tuple[float, floa
     return tuple(notes)
 
 
+def explain_lines(units: Sequence[Unit], view: CurveView) -> str:
+    """What the lines and bands of a chart of curves are, and how many seeds stand behind each group."""
+    training = "Solid is validation, dashed is training." if view.training else "Validation."
+    groups = [unit for unit in units if unit.is_group]
+    if not groups:
+        return training
+    counts = ", ".join(f"{unit.name} n = {len(unit.seeds)}" for unit in groups[:8])
+    more = f" and {len(groups) - 8} more" if len(groups) > 8 else ""
+    return f"{training} Lines of groups are means over seeds, bands ± one {SPREADS[view.spread]}: {counts}{more}."
+
+
 # What all figures of a comparison share -------------------------------------------------------------------------------
 
 

@@ -20,6 +20,12 @@ from core.statistics import Comparison, compare_groups, compare_paired, compare_
 
 Weights = Literal["last", "best"]
 WEIGHTS: dict[Weights, str] = {"last": "Last weights", "best": "Best-on-validation weights"}
+METHODS = (
+    "Two runs: the exact McNemar test (McNemar 1947) and the bootstrap over images (Efron 1979), both paired on the "
+    "same test images. Groups of seeds: images and seeds as two crossed sources of chance (Gallas et al. 2007), with "
+    "Student's t and Satterthwaite's (1946) degrees of freedom; without stored predictions, Welch's (1947) t test over "
+    "the seeds alone. A difference counts as settled where its 95 % interval and its test both exclude zero."
+)
 _FIGURES = {"last": "test/accuracy", "best": "test/accuracy_best"}
 
 

@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from core.compare import Unit
-from core.compare_charts import CURVES, SPREADS, CurveMetric, CurveView, Drawing, Spread, draw_curves
+from core.compare_charts import CURVES, SPREADS, CurveMetric, CurveView, Drawing, Spread, draw_curves, explain_lines
 from pages.parts.chart import show_chart
 
 HEIGHT = 400
@@ -28,7 +28,7 @@ def show_curves(units: Sequence[Unit]) -> None:
         for column, metric in zip(st.columns(width, gap="medium"), metrics[start : start + width], strict=False):
             with column:
                 show_drawing(draw_curves(metric, started, view), key=f"compare.{metric}", height=HEIGHT)
-    notes = [_explain_lines(started, view)]
+    notes = [explain_lines(started, view)]
     if waiting := [unit.name for unit in units if unit not in started]:
         notes.append(f"No epoch yet: {', '.join(waiting)}.")
     st.html("".join(f'<p class="lab-muted lab-small run-facts">{escape(note)}</p>' for note in notes))
@@ -93,13 +93,3 @@ def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:
                 bind="query-params",
             )
     return metrics or ["accuracy"], CurveView(x or "epoch", smoothing, log, training, clip, spread or "sd")
-
-
-def _explain_lines(units: Sequence[Unit], view: CurveView) -> str:
-    training = "Solid is validation, dashed is training." if view.training else "Validation."
-    groups = [unit for unit in units if unit.is_group]
-    if not groups:
-        return training
-    counts = ", ".join(f"{unit.name} n = {len(unit.seeds)}" for unit in groups[:8])
-    more = f" and {len(groups) - 8} more" if len(groups) > 8 else ""
-    return f"{training} Lines of groups are means over seeds, bands ± one {SPREADS[view.spread]}: {counts}{more}."

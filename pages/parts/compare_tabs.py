@@ -12,17 +12,11 @@ from core.compare import Unit, label_field, list_fields, numeric_fields, show_fi
 from core.compare_figures import BY_KEY, FIGURES, find_figure
 from core.compare_plots import ScatterView, draw_differences, draw_parallel, draw_scatter, find_published
 from core.formats import UNKNOWN
-from core.verdicts import WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
+from core.verdicts import METHODS, WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
 from pages.parts.compare_curves import show_drawing
 from pages.parts.compare_table import pick_control
 
 MAX_AXES = 8
-METHODS = (
-    "Two runs: the exact McNemar test (McNemar 1947) and the bootstrap over images (Efron 1979), both paired on the "
-    "same test images. Groups of seeds: images and seeds as two crossed sources of chance (Gallas et al. 2007), with "
-    "Student's t and Satterthwaite's (1946) degrees of freedom; without stored predictions, Welch's (1947) t test over "
-    "the seeds alone. A difference counts as settled where its 95 % interval and its test both exclude zero."
-)
 
 
 def need_two(units: Sequence[Unit]) -> bool:

@@ -14,10 +14,10 @@ from streamlit.testing.v1 import AppTest
 from core.charts import run_colour
 from core.compare import look_at, make_units
 from core.compare_figures import FIGURES
+from core.compare_table import write_csv
 from core.runs import Run
 from core.statistics import compare_paired, verdict
 from pages.parts import compare_gallery
-from pages.parts.compare_table import write_csv
 from tests.compared_runs import make_compared, right
 from tests.pages.conftest import component_data, press, texts
 from tests.pages.sample_runs import make_run, training

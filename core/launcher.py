@@ -93,11 +93,38 @@ def resume_run(run_id: str) -> None:
             raise LauncherError(f"This run is already {state}.")
         if state in ("finished", "pruned"):
             raise LauncherError(f"This run is {state}: there is nothing left to train.")
-        # Its worker has written the end, and may be a moment from letting go.
-        if not _wait_until_free(run, 10):
-            raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
-        reopen_run(run)
-        _launch(run)
+        _restart(run)
+
+
+def measure_test(run_id: str) -> None:
+    """Lets a finished run that left its test images alone look at them now: its end is made again, with them.
+
+    Raises RunNotFound, LauncherError.
+    """
+    from core.datasets import DataError, check_ready
+
+    run = open_run(run_id)
+    with _control(run):
+        summary = run.summary()
+        if summary.state != "finished":
+            raise LauncherError(f"Only a finished run can be tested; this one is {summary.state}.")
+        if not summary.is_untested:
+            raise LauncherError("This run has looked at its test images already.")
+        if not run.checkpoints():
+            raise LauncherError("The checkpoints of this run are gone, so there are no weights to test.")
+        try:
+            check_ready(run.spec.data)
+        except DataError as error:
+            raise LauncherError(str(error)) from error
+        _restart(run)
+
+
+def _restart(run: Run) -> None:
+    # Its worker has written the end, and may be a moment from letting go.
+    if not _wait_until_free(run, 10):
+        raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
+    reopen_run(run)
+    _launch(run)
 
 
 def reopen_run(run: Run) -> None:
@@ -251,6 +278,7 @@ __all__ = [
     "RunsFolderError",
     "delete_run",
     "kill_run",
+    "measure_test",
     "reopen_run",
     "request_stop",
     "resume_run",

@@ -136,6 +136,11 @@ class RunSummary:
     priority: int = 0
     note: str = ""
 
+    @property
+    def is_untested(self) -> bool:
+        """Whether it ended without a look at the test images, as the trials of a study do."""
+        return self.state == "finished" and self.test_accuracy is None
+
 
 class Run:
     """One run folder, read afresh at every question; the spec alone never changes and is read once."""

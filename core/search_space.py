@@ -253,8 +253,9 @@ def read_values(
     """The values at which a spec stands in the space. Raises SpecError where it lies outside, naming the fields."""
     values: dict[str, Value] = {}
     problems: list[FieldProblem] = []
+    wanted = flatten(spec)
     for dimension in space:
-        value = _read(dimension, spec)
+        value = _read(dimension, spec, wanted)
         own = _snap(dimension, value)
         if own is None:
             problems.append(FieldProblem(dimension.path, "is outside of the study's space", value))
@@ -262,7 +263,7 @@ def read_values(
             values[dimension.path] = own
     if problems:
         raise SpecError(problems)
-    nearest, wanted = flatten(propose_values(base, values)), flatten(spec)
+    nearest = flatten(propose_values(base, values))
     for path in dict.fromkeys([*wanted, *nearest]):
         if path not in ignore and nearest.get(path) != wanted.get(path):
             message = f"is {format_value(nearest.get(path, 'not there'))} in the study, which does not search it"
@@ -272,12 +273,11 @@ def read_values(
     return values
 
 
-def _read(dimension: Dimension, spec: RunSpec) -> Value:
-    """A dimension's value in a spec; its first one for a layer that the spec does not have."""
+def _read(dimension: Dimension, spec: RunSpec, flat: Mapping[str, Any]) -> Value:
+    """A dimension's value in a spec (`flat` by its paths); its first one for a layer that the spec does not have."""
     if dimension.path == LAYERS:
         return len(spec.model.layers)
     found = re.fullmatch(r"model\.layers\[([0-9]+|\*)\]\.(\w+)", dimension.path)
-    flat: dict[str, Any] = flatten(spec)
     if not found:
         value: Value = flat[dimension.path]
     else:
@@ -312,7 +312,7 @@ def default_dimension(base: RunSpec, path: str) -> Dimension:
     if field.kind == "choice":
         return Dimension(path=path, choices=field.choices)
     probe = Dimension(path=path, low=field.low, high=field.high)
-    value = float(_read(probe, base)) if field.kind in ("int", "float") else 0.0
+    value = float(_read(probe, base, flatten(base))) if field.kind in ("int", "float") else 0.0
     lowest, highest = float(field.low or 0), float(field.high or 1)
     if field.kind == "float":
         return _default_float(field, path, value, lowest, highest)

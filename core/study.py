@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -21,7 +22,7 @@ from core.runs import ensure_folder, list_runs, open_run
 from core.spec import RunSpec
 from core.study_reader import Study, StudyNotFoundError, StudySummary, list_studies, open_study, telling
 from core.study_runs import make_joined_trial, place_spec
-from core.study_spec import MAX_WORKERS, StudySpec, parse_study
+from core.study_spec import MAX_WORKERS, OBJECTIVE_LABELS, StudySpec, parse_study
 from core.study_storage import StudyError, folder_of, open_storage, shown_url, storage_url
 
 __all__ = [
@@ -70,6 +71,10 @@ def create_study(name: str, study_spec: StudySpec) -> None:
         except DuplicatedStudyError:
             made = _adopt(name, storage, study_spec)
         folder_of(name).mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # called experimental
+            # What optuna-dashboard and a notebook call them.
+            made.set_metric_names([OBJECTIVE_LABELS[objective] for objective in study_spec.objectives])
         made.set_user_attr("created", time.time())
         made.set_user_attr("spec", study_spec.model_dump(mode="json"))
 

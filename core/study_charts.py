@@ -7,21 +7,16 @@ computed by Optuna here as well. Colours of text, grid and ground are the page's
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Literal
-
-import optuna
-from optuna.trial import FrozenTrial
 
 from core import study_field_charts as by_field
 from core import study_time_charts as by_time
 from core.compare_charts import Drawing, to_json
 from core.study_axes import LAYOUT, Drawn, StudyView
 from core.study_points import Points
-from core.study_spec import StudySpec
 
-__all__ = ["PLOTS", "Drawing", "PlotName", "StudyView", "draw_study", "rank_fields"]
+__all__ = ["PLOTS", "Drawing", "PlotName", "StudyView", "draw_study"]
 
 PlotName = Literal[
     "History",
@@ -40,28 +35,6 @@ def draw_study(plot: PlotName, points: Points, view: StudyView, importance: dict
     """One of the figures; `importance` is what `rank_fields` gave. A figure without data has a note that says why."""
     traces, layout, notes = _DRAW[plot](points, view, importance)
     return Drawing(to_json(traces, {**LAYOUT, "uirevision": plot, "title": {"text": plot}, **layout}), plot, notes)
-
-
-def rank_fields(study: optuna.Study, spec: StudySpec, objective: int = 0) -> dict[str, float]:
-    """How much each field decides whether a trial is among the best tenth, summing to 1: PED-ANOVA (Watanabe 2023).
-
-    Empty with fewer than four finished trials, which tell nothing.
-    """
-    if sum(1 for _ in _finished(study)) < 4:
-        return {}
-    sign = -1 if study.directions[objective] == optuna.study.StudyDirection.MAXIMIZE else 1
-
-    def target(trial: FrozenTrial) -> float:
-        return sign * float(trial.values[objective])
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of too few trials: the page says how many there are
-        several = len(spec.objectives) > 1
-        return dict(optuna.importance.get_param_importances(study, target=target if several else None))
-
-
-def _finished(study: optuna.Study) -> list[FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
 
 
 _DRAW: dict[PlotName, Callable[[Points, StudyView, dict[str, float]], Drawn]] = {

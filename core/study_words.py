@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from core.fields import format_value
 from core.parse import apply_settings
 from core.search_space import Dimension, Value
+from core.study_importance import main_objective, rank_fields
 from core.study_spec import MAXIMIZED, OBJECTIVE_LABELS, StudySpec, parse_study
 from core.study_trials import iterate_feasible
 
@@ -25,13 +24,9 @@ TELLING = 0.1  # an importance that is worth a word
 
 def rank_trials(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Finished trials within the budget, the best first by the first objective that is validated."""
-    place = _main_objective(spec)
+    place = main_objective(spec)
     worst_first = spec.objectives[place] in MAXIMIZED
     return sorted(iterate_feasible(trials), key=lambda trial: trial.values[place], reverse=worst_first)
-
-
-def _main_objective(spec: StudySpec) -> int:
-    return next(place for place, name in enumerate(spec.objectives) if name.startswith("val/"))
 
 
 def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -40,32 +35,13 @@ def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTri
     return ranked[: max(MIN_BEST, len(ranked) // BEST_SHARE)] if len(ranked) >= MIN_TRIALS else []
 
 
-def rank_fields(spec: StudySpec, study: optuna.Study, quantile: float = 0.1) -> dict[str, float]:
-    """Importance of each searched field for being among the best trials, the largest first; empty where unknown.
-
-    PED-ANOVA (Watanabe et al. 2023), Optuna's own default, which calls the best tenth good.
-    """
-    place = _main_objective(spec)
-    # With a target of one's own the lowest values are the good ones, whichever way the objective goes.
-    sign = -1 if study.directions[place] == optuna.study.StudyDirection.MAXIMIZE else 1
-    target = (lambda trial: sign * trial.values[place]) if len(spec.objectives) > 1 else None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            evaluator = PedAnovaImportanceEvaluator(target_quantile=quantile)
-            found: dict[str, float] = get_param_importances(study, evaluator=evaluator, target=target)
-    except (ValueError, RuntimeError):  # too few trials, or all alike
-        return {}
-    return {path: share for path, share in found.items() if math.isfinite(share)}
-
-
 def find_telling(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
     """Fields that mattered, the most important first, by the smaller of two shares.
 
     The best tenth of a small study is two or three trials, in which anything may look important by chance: a field is
     only believed where it also matters for the best quarter.
     """
-    tenth, quarter = rank_fields(spec, study), rank_fields(spec, study, 0.25)
+    tenth, quarter = rank_fields(spec, study), rank_fields(spec, study, quantile=0.25)
     shares = {path: min(share, quarter.get(path, 0.0)) for path, share in tenth.items()}
     return {path: share for path, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= TELLING}
 
@@ -76,7 +52,7 @@ def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
     ranked, best = rank_trials(spec, trials), best_fifth(spec, trials)
     if not best:
         return [f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."]
-    objective = spec.objectives[_main_objective(spec)]
+    objective = spec.objectives[main_objective(spec)]
     sentences = []
     telling = list(find_telling(spec, study))[:3]
     if telling:

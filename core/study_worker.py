@@ -269,7 +269,15 @@ class Worker:
     def _train_on(self, trial: optuna.Trial, folder: Path, device: str, stop: StopSignal) -> int:
         assert isinstance(stop, TrialStop)
         stop.begun = True
-        return train_on(folder, device, stop, load=self.data.load, after_epoch=partial(self._report, trial, folder))
+        return train_on(
+            folder,
+            device,
+            stop,
+            load=self.data.load,
+            after_epoch=partial(self._report, trial, folder),
+            # Validation chooses among the trials; the best is tested once it is chosen.
+            untested=f"this run is a trial of study {self.study.name}",
+        )
 
     def _report(self, trial: optuna.Trial, folder: Path, event: EpochEnd) -> str:
         """Tells Optuna of an epoch; a sentence where the trial shall be pruned."""

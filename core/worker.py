@@ -175,6 +175,7 @@ def train_on(
     *,
     load: Callable[[DataSpec], Data] | None = None,
     after_epoch: Callable[[EpochEnd], str] | None = None,
+    untested: str = "",
 ) -> int:
     """Says that the run is running, then loads everything large and trains."""
     started = {"started": time.time(), "device": device, "pid": os.getpid(), "hostname": processes.host_name()}
@@ -184,7 +185,7 @@ def train_on(
 
     from core.run_folder import Run
 
-    return train_run(Run(folder), device, stop, started, load=load, after_epoch=after_epoch)
+    return train_run(Run(folder), device, stop, started, load=load, after_epoch=after_epoch, untested=untested)
 
 
 def train_run(
@@ -195,10 +196,12 @@ def train_run(
     *,
     load: Callable[[DataSpec], Data] | None = None,
     after_epoch: Callable[[EpochEnd], str] | None = None,
+    untested: str = "",
 ) -> int:
     """Trains a run on a device that this process holds a slot of, from its newest checkpoint on.
 
-    `load` gives the images, for a process that keeps them; `after_epoch` a sentence where the run shall be pruned.
+    `load` gives the images, for a process that keeps them; `after_epoch` a sentence where the run shall be pruned;
+    `untested` says why its test images are left alone, where they shall be.
     """
     from core.engine import checkpoint
     from core.engine.data import load_data
@@ -218,7 +221,7 @@ def train_run(
     stop.breaks_in = False
     for note in notes:
         log(note)
-    events = train(run.spec, data, resume=state, should_stop=lambda: stop.asked, device=torch_device)
+    events = train(run.spec, data, resume=state, should_stop=lambda: stop.asked, device=torch_device, test=not untested)
     for event in events:
         recorder.record(event)
         match event:
@@ -231,6 +234,7 @@ def train_run(
                 return end_run(run.path, "stopped", reason, epoch=recorder.epoch)
             case Finished():
                 reason = "All epochs done." if event.reason == "epochs" else "Stopped early: no lower validation loss."
+                reason += f" Test images not looked at: {untested}." if untested else ""
                 return end_run(run.path, "finished", reason, event.reason, event.metrics, epoch=recorder.epoch)
     raise RuntimeError("the training ended without saying how")
 

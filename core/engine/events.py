@@ -70,7 +70,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Finished:
-    """The end: the test images were looked at once, by the last weights and by the best on validation.
+    """The end: the test images were looked at once, by the last weights and by the best on validation, or not at all.
 
     `predictions` holds logits (images, classes) in float16: "test_last", "test_best" and "val_best".
     """

@@ -20,7 +20,7 @@ from core.engine.augment import Augment
 from core.engine.data import Data, ImageSet
 from core.engine.device import name_device, pick_device, pick_precision
 from core.engine.evaluate import Evaluation, Scores
-from core.engine.events import EpochEnd, Event, Finished, Phase, Progress, Started, Stopped
+from core.engine.events import EpochEnd, Event, Finished, Metrics, Phase, Progress, Started, Stopped
 from core.engine.failures import check_finite, explain_failures
 from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate
@@ -38,11 +38,13 @@ def train(
     resume: dict[str, Any] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     device: torch.device | None = None,
+    test: bool = True,
 ) -> Iterator[Event]:
     """Trains and yields `Started`, then `Progress` and an `EpochEnd` an epoch, then `Finished` or `Stopped`.
 
     `resume` is a state from an `EpochEnd` or `Stopped`: training goes on exactly from there (bit for bit on a CPU).
-    `should_stop` is asked after every batch. `device` overrules the spec's, for a caller that holds one. Raises
+    `should_stop` is asked after every batch. `device` overrules the spec's, for a caller that holds one. Without
+    `test` the end leaves the test images alone; from the last state, `train` later makes the same end with them. Raises
     TrainingError, and CheckpointError for a state of another spec or of other images.
     """
     device = device or pick_device(spec.train.device)
@@ -56,7 +58,7 @@ def train(
                 yield from run.train_epoch()
                 val = yield from run.score("validate", run.state.evaluated, run.data.val)
                 yield run.end_epoch(val)
-            yield (yield from run.finish())
+            yield (yield from run.finish(test=test))
         except _StopRequested:
             yield Stopped(run.state.to_checkpoint())
 
@@ -130,22 +132,23 @@ class _Run:
         metrics, is_best = state.end_epoch(val, self.learning_rate(state.step - 1))
         return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint())
 
-    def finish(self) -> Generator[Progress, None, Finished]:
-        """The one look at the test images, by the last weights and by the best on validation."""
+    def finish(self, *, test: bool) -> Generator[Progress, None, Finished]:
+        """With `test`, the one look at the test images, by the last weights and by the best on validation."""
         state = self.state
         best, last = state.best, state.last
         assert best is not None
         assert last is not None
         best_model = copy.deepcopy(state.evaluated)
         best_model.load_state_dict(best["weights"])
-        test_last = yield from self.score("test", state.evaluated, self.data.test)
-        test_best = yield from self.score("test", best_model, self.data.test)
-        val_best = yield from self.score("validate", best_model, self.data.val)
-        metrics = {
-            "test/accuracy": test_last.accuracy,
-            "test/loss": test_last.loss,
-            "test/accuracy_best": test_best.accuracy,
-            "test/loss_best": test_best.loss,
+        metrics: Metrics = {}
+        logits = {}
+        for which, model in (("last", state.evaluated), ("best", best_model)) if test else ():
+            scores = yield from self.score("test", model, self.data.test)
+            suffix = "_best" if which == "best" else ""
+            metrics |= {f"test/accuracy{suffix}": scores.accuracy, f"test/loss{suffix}": scores.loss}
+            logits[f"test_{which}"] = scores.logits
+        logits["val_best"] = (yield from self.score("validate", best_model, self.data.val)).logits
+        metrics |= {
             "best/epoch": best["epoch"],
             "best/val_accuracy": best["val/accuracy"],
             "best/val_loss": best["val/loss"],
@@ -156,7 +159,6 @@ class _Run:
             "last/val_loss": last["val/loss"],
             "train_seconds": last["seconds"],
         }
-        logits = {"test_last": test_last.logits, "test_best": test_best.logits, "val_best": val_best.logits}
         return Finished(metrics, "early_stopping" if state.stops_early() else "epochs", logits)
 
     def learning_rate(self, step: int | None = None) -> float:

@@ -35,12 +35,12 @@ from core.study import (
     start_workers,
     stop_study,
 )
+from core.study_importance import rank_fields
 from core.study_runs import measure_network, worst_values
 from core.study_samplers import grid_of, make_distribution, make_pruner, make_sampler, population_size, suggest_values
 from core.study_spec import STUDY_PRESETS, Dimension, StudySpec, parse_study, propose
 from core.study_storage import folder_of
 from core.study_trials import CONSTRAINT, Tally, count_trials, fail_orphans, requeue, why_over
-from core.study_words import rank_fields
 from tests.core.study_workers import LEARNING_RATE, tiny_study, write_ended_run
 
 HOST = processes.host_name()

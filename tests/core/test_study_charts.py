@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from core.study_charts import PLOTS, StudyView, draw_study, rank_fields
+from core.study_charts import PLOTS, StudyView, draw_study
+from core.study_importance import rank_fields
 from core.study_points import Points, find_front, gather_points, name_path
 from core.study_samplers import make_distribution
 from core.study_spec import StudySpec, parse_study
@@ -200,10 +201,10 @@ def test_importance_is_optunas_own_also_where_accuracy_is_raised() -> None:
     trials = [make_trial(i, [1 / (1 + abs(math.log10(3e-3 / (1e-4 * 10 ** (3 * (i * 0.37 % 1))))))]) for i in range(40)]
     spec = make_spec("val/accuracy")
     study = fill(spec, trials)
-    assert rank_fields(study, spec) == optuna.importance.get_param_importances(study)
+    assert rank_fields(spec, study) == optuna.importance.get_param_importances(study)
     both = make_spec("val/accuracy", "parameters")
     pairs = [make_trial(i, [trial.value or 0, 1e6]) for i, trial in enumerate(trials)]
-    several = rank_fields(fill(both, pairs), both, 0)
+    several = rank_fields(both, fill(both, pairs), 0)
     assert max(several, key=lambda path: several[path]) == "train.learning_rate"
 
 

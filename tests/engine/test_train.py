@@ -248,6 +248,18 @@ def test_the_test_images_are_scored_once_by_the_last_and_the_best_weights():
         assert finished.metrics[name] == (predicted == data.test.labels.numpy()).mean()
 
 
+def test_an_end_without_the_test_images_is_made_later_with_the_same_figures():
+    data, spec = make_data(), make_spec(epochs=3, learning_rate=0.03)
+    epochs, whole = run(spec, data)
+    *_, first = train(spec, data, test=False)
+    assert not [name for name in (*first.metrics, *first.predictions) if name.startswith("test")]
+    *_, later = train(spec, data, resume=epochs[-1].state)
+    for name in ("test/accuracy", "test/loss", "test/accuracy_best", "test/loss_best"):
+        assert later.metrics[name] == whole.metrics[name]
+    for name, logits in whole.predictions.items():
+        assert np.array_equal(later.predictions[name], logits)
+
+
 def test_early_stopping_ends_after_so_many_epochs_without_a_lower_validation_loss():
     epochs, finished = run(make_spec(epochs=50, learning_rate=0.5, early_stop_patience=2), make_data())
     losses = [end.metrics["val/loss"] for end in epochs]

@@ -85,12 +85,15 @@ def main(run_id: str) -> int:
     folder = runs / run_id
     if not ID_PATTERN.fullmatch(run_id) or not folder.is_dir():
         return _say("There is no such run.")
+    # Before the lock: a run that shows as queued or running hears every request to stop.
+    stop = StopSignal(folder)
+    stop.listen()
     lock = FileLock(folder / "run.lock")
     try:
         # Whoever asks for the run's state shares the lock for a moment, hence the second.
         if not lock.acquire(2):
             return _say("Another process already holds this run.")
-        return _hold(runs, folder)
+        return _hold(runs, folder, stop)
     except FileNotFoundError:
         if folder.is_dir():
             raise
@@ -104,12 +107,10 @@ def _say(sentence: str) -> int:
     return 1
 
 
-def _hold(runs: Path, folder: Path) -> int:
+def _hold(runs: Path, folder: Path, stop: StopSignal) -> int:
     """The life of a worker that holds its run's lock."""
     if (folder / "end.json").exists():
         return _say("This run has ended already.")
-    stop = StopSignal(folder)
-    stop.listen()
     return drive_run(runs, folder, stop, train_on)
 
 

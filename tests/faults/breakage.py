@@ -1,0 +1,67 @@
+"""What a worker is made to suffer, or made to leave out: each is called in its process before it begins.
+
+Light, because every forked worker that needs one imports it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+
+def die_at_checkpoint(number: int) -> None:
+    """Kills the worker when it has written the epoch's metrics and is about to write its n-th checkpoint."""
+    from core.recorder import Recorder
+
+    keep, left = Recorder._keep, [number]
+
+    def keep_or_die(self: Any, *arguments: Any, **named: Any) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        keep(self, *arguments, **named)
+
+    Recorder._keep = keep_or_die  # type: ignore[method-assign]
+
+
+def forget_moments() -> None:
+    """A resumed training begins with an optimizer that has seen nothing."""
+    from core.engine import state
+
+    state.restore_moments = lambda *_: None
+
+
+def seed_only_once() -> None:
+    """Generators run on from batch to batch, and a resumed training begins them anew."""
+    from core.engine import train
+
+    seed, seeded = train.seed_batch, []
+
+    def seed_at_start(generator: Any, *path: int) -> Any:
+        if not seeded:
+            seeded.append(True)
+            return seed(generator, path[0], 0, 0)
+        return generator
+
+    train.seed_batch = seed_at_start
+
+
+def keep_later_lines() -> None:
+    """A resumed training leaves the metrics of epochs that it trains again."""
+    from core import recorder
+
+    recorder.cut_metrics = lambda *_: None
+
+
+def never_listen() -> None:
+    """SIGTERM ends the worker at once, as it ends any program."""
+    from core.worker import StopSignal
+
+    StopSignal.listen = lambda _: None  # type: ignore[method-assign]
+
+
+def several(*setups: Callable[[], None]) -> None:
+    for setup in setups:
+        setup()

@@ -254,6 +254,21 @@ def measure_reliability(predicted: Predicted, temperature: float = 1.0) -> Relia
     )
 
 
+def explain_temperature(split: Split, temperature: float) -> str:
+    """What the fitted temperature tells of the model, and how fair a figure this split gives."""
+    direction = "surer than it is right" if temperature > 1.005 else "less sure than it is right"
+    about = f"The model is {direction}." if abs(temperature - 1) > 0.005 else "The model needs no scaling."
+    where = (
+        "It is shown on the images it was fitted on, which flatters it a little: look at Test for a fair figure."
+        if split == "val"
+        else "The test images had no part in it."
+    )
+    return (
+        f"{about} Dividing the logits by one temperature, fitted on validation only, changes how sure it is and no "
+        f"answer (Guo et al. 2017; 15 bins). {where}"
+    )
+
+
 def find_mistakes(predicted: Predicted) -> IntArray:
     """Places of the wrong images, those of the highest confidence first."""
     wrong = np.flatnonzero(~predicted.correct)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import shlex
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from core.charts import best_epoch
-from core.fields import differing, flatten
-from core.formats import UNKNOWN, format_percent
+from core.fields import differing, flatten, format_value
+from core.formats import UNKNOWN, format_bytes, format_count, format_percent, format_seconds
 from core.parse import SpecError, apply_settings, parse_spec
 from core.presets import PRESETS, Preset
 from core.runs import Run, RunSummary
@@ -87,6 +88,53 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
 
 def _number(value: float | None) -> str:
     return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else UNKNOWN
+
+
+def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
+    """What the run is and took: name and value, a row each."""
+    frame, environment = run.metrics(), run.environment()
+    speed = frame["images_per_second"].median() if len(frame) else None
+    device = environment.get("device_name") or summary.device or UNKNOWN
+    return [
+        ["Parameters", f"{summary.parameters:,} ({format_count(summary.parameters)})"],
+        ["Epochs", f"{summary.epoch} of {summary.epochs}"],
+        ["Training time", format_seconds(summary.seconds)],
+        ["Images a second (median)", f"{speed:,.0f}" if speed else UNKNOWN],
+        ["Device", str(device)],
+        ["Precision", str(environment.get("precision") or run.spec.train.precision)],
+    ]
+
+
+def list_environment(run: Run) -> list[list[str]]:
+    """What the run was made with: name and value, a row each; empty until its worker has started."""
+    return [[_words(key), show_fact(key, value)] for key, value in run.environment().items()]
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")
+
+
+def show_fact(key: str, value: Any) -> str:
+    """A fact of an environment or a progress report, with the unit that its name tells."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return format_value(value)
+    if key in ("started", "time"):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {inner}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, int | float):
+        if "bytes" in key:
+            return format_bytes(value)
+        if "seconds" in key:
+            return format_seconds(value)
+        if "percent" in key:
+            return f"{value:.0f} %"
+        return f"{value:,}" if isinstance(value, int) and "pid" not in key else f"{value:g}"
+    return str(value)
 
 
 def closest_preset(spec: RunSpec) -> tuple[Preset | None, int]:

@@ -16,54 +16,12 @@ function loadPlotly(address) {
   return library;
 }
 
-const CONFIG = {
-  displayModeBar: false,
-  displaylogo: false,
-  modeBarButtonsToRemove: ["sendChartToCloud", "sendDataToCloud"],
-  doubleClick: "autosize",
-  showTips: false,
-  responsive: false,
-};
-
-function readTheme(element) {
-  const style = getComputedStyle(element);
-  const read = (name) => style.getPropertyValue(`--st-${name}`).trim();
-  return {
-    text: read("text-color"),
-    ground: read("background-color"),
-    panel: read("secondary-background-color"),
-    line: read("border-color"),
-    font: read("font"),
-  };
-}
-
-function dress(layout, theme, plot) {
-  const grid = { gridcolor: theme.line, gridwidth: 0.6, zeroline: false, linecolor: theme.line, tickcolor: theme.line };
-  const dressed = {
-    ...layout,
-    autosize: false,
-    width: plot.clientWidth,
-    height: plot.clientHeight,
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: theme.font, size: 12, color: theme.text },
-    hoverlabel: { bgcolor: theme.panel, bordercolor: theme.line, font: { color: theme.text, size: 12 }, namelength: -1 },
-  };
-  for (const name of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
-    dressed[name] = { ...grid, ...layout[name] };
-  }
-  return dressed;
-}
-
 async function draw(chart) {
-  const { data, plot, parent } = chart;
+  const { data, plot, root } = chart;
   const Plotly = await loadPlotly(data.plotly);
   // Hidden in a tab or gone meanwhile: the observer draws it once it has a size.
   if (chart.gone || !plot.clientWidth) return;
-  const figure = JSON.parse(data.figure);
-  delete figure.layout.title;
-  figure.layout.margin = { ...figure.layout.margin, t: figure.layout.showlegend ? 26 : 8 };
-  await Plotly.react(plot, figure.data, dress(figure.layout, readTheme(parent), plot), CONFIG);
+  await drawFigure(Plotly, plot, data.figure, readTheme(root));
   listen(plot);
 }
 
@@ -95,45 +53,12 @@ function show(chart) {
     });
 }
 
-function save(href, name) {
-  const link = document.createElement("a");
-  link.href = href;
-  link.download = name;
-  link.click();
-}
-
-const quote = (text) => `"${String(text).replace(/^(?=[=+\-@])/, "'").replaceAll('"', '""')}"`;
-
-function writeCsv({ plot, data }) {
-  const shown = plot._fullData.filter((trace) => trace.visible === true && trace.meta?.series);
-  const rows = shown.flatMap((trace) =>
-    Array.from(trace.x, (x, i) => [quote(trace.meta.run), quote(trace.meta.series), x, trace.y[i] ?? ""].join(",")),
-  );
-  const axis = plot._fullLayout.xaxis.title.text || "x";
-  const text = [["run", "series", axis, "value"].join(","), ...rows].join("\r\n");
-  const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  save(href, `${data.file_name}.csv`);
-  setTimeout(() => URL.revokeObjectURL(href), 1000);
-}
-
-async function saveImage({ plot, data, parent }, format) {
+async function act({ root, plot, data }, name) {
   const Plotly = await loadPlotly(data.plotly);
-  const theme = readTheme(parent);
-  const layout = structuredClone(plot.layout);
-  Object.assign(layout, { paper_bgcolor: theme.ground, title: { text: data.title, x: 0.01, font: { size: 15 } } });
-  layout.margin = { ...layout.margin, t: 60 };
-  const size = { width: 900, height: 480, scale: 2 };
-  save(await Plotly.toImage({ data: plot.data, layout }, { format, ...size }), `${data.file_name}.${format}`);
-}
-
-async function act(chart, name) {
-  if (name === "csv") return writeCsv(chart);
-  if (name === "png" || name === "svg") return saveImage(chart, name);
-  if (name === "reset") {
-    const axes = Object.keys(chart.plot._fullLayout).filter((key) => /^[xy]axis\d*$/.test(key));
-    return window.Plotly.relayout(chart.plot, Object.fromEntries(axes.map((axis) => [`${axis}.autorange`, true])));
-  }
-  return document.fullscreenElement ? document.exitFullscreen() : chart.root.requestFullscreen();
+  if (name === "csv") return saveCsv(plot, data.file_name);
+  if (name === "png" || name === "svg") return saveImage(Plotly, plot, data.title, data.file_name, name);
+  if (name === "reset") return showAll(Plotly, plot);
+  return document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen();
 }
 
 // Charts that left the page, by key, the oldest first: back on a tab, they are as they were left.
@@ -156,7 +81,7 @@ function mount(parent, key) {
     root.querySelector(".lab-plot").replaceWith(kept.get(key));
     kept.delete(key);
   }
-  const chart = { parent, root, plot: root.querySelector(".lab-plot") };
+  const chart = { root, plot: root.querySelector(".lab-plot") };
   chart.plot.labChart = chart; // A plot that comes back to the page belongs to a new chart.
   chart.observer = new ResizeObserver(() => show(chart));
   chart.observer.observe(chart.plot);

@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from core.charts import Axis, Metric, RunCurves, View, draw_metric
+from core.look import FIGURE_SCRIPT
 from core.runs import Run
 from pages.parts.style import PLOTLY_PATH
 
@@ -22,7 +23,7 @@ _chart = st.components.v2.component(
     "resnet_lab_chart",
     html=(_HERE / "chart.html").read_text(encoding="utf-8"),
     css=(_HERE / "chart.css").read_text(encoding="utf-8"),
-    js=(_HERE / "chart.js").read_text(encoding="utf-8"),
+    js=FIGURE_SCRIPT + (_HERE / "chart.js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.examine import ExamineError, Figures, Split, Weights, find_mistakes, measure_reliability
+from core.examine import ExamineError, Figures, Split, Weights, explain_temperature, find_mistakes, measure_reliability
 from core.examine_charts import draw_reliability
 from core.formats import format_percent
 from core.runs import Run
@@ -40,7 +40,7 @@ def show_confidence(
         scaled = f"temperature {temperature:.3f}" if temperature else "with temperature"
         show_table(["", "as trained", scaled], rows)
         if temperature:
-            _explain(split, temperature)
+            show_note(explain_temperature(split, temperature))
     st.subheader("Most confident mistakes", anchor=False)
     show_gallery(
         run,
@@ -64,17 +64,3 @@ def _find_temperature(run: Run, split: Split, weights: Weights, loaded: Loaded) 
         show_note(f"No temperature: it is fitted on validation predictions, and those are not to be had. {error}")
         return None
     return get_temperature(val.key, val.predicted)
-
-
-def _explain(split: Split, temperature: float) -> None:
-    direction = "surer than it is right" if temperature > 1.005 else "less sure than it is right"
-    about = f"The model is {direction}." if abs(temperature - 1) > 0.005 else "The model needs no scaling."
-    where = (
-        "It is shown on the images it was fitted on, which flatters it a little: look at Test for a fair figure."
-        if split == "val"
-        else "The test images had no part in it."
-    )
-    show_note(
-        f"{about} Dividing the logits by one temperature, fitted on validation only, changes how sure it is and no "
-        f"answer (Guo et al. 2017; 15 bins). {where}"
-    )

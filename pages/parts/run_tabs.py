@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import streamlit as st
 
 from core.charts import View
 from core.fields import SpecField, field_at, fields_of, flatten, format_value
-from core.formats import UNKNOWN, format_bytes, format_count, format_seconds
+from core.formats import UNKNOWN, format_bytes
 from core.presets import PRESETS
-from core.run_results import closest_preset, list_figures, write_command
+from core.run_results import closest_preset, list_costs, list_environment, list_figures, show_fact, write_command
 from core.runs import Run, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
 from pages.parts.chart import show_metric
@@ -90,7 +89,7 @@ def show_summary(run: Run) -> None:
             "top of it. Everything chosen is chosen on validation; the test images are looked at once."
         )
     with right:
-        show_table(["Cost", ""], _list_costs(run, summary))
+        show_table(["Cost", ""], list_costs(run, summary))
         st.text_area(
             "Note",
             run.about.note,
@@ -120,20 +119,6 @@ def _show_reason(run: Run, summary: RunSummary) -> None:
     if summary.state in advice:
         reason = f"{escape(summary.reason)} " if summary.reason and summary.state == "failed" else ""
         st.html(f'<p class="lab-callout {summary.state}">{reason}{advice[summary.state]}</p>')
-
-
-def _list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
-    frame, environment = run.metrics(), run.environment()
-    speed = frame["images_per_second"].median() if len(frame) else None
-    device = environment.get("device_name") or summary.device or UNKNOWN
-    return [
-        ["Parameters", f"{summary.parameters:,} ({format_count(summary.parameters)})"],
-        ["Epochs", f"{summary.epoch} of {summary.epochs}"],
-        ["Training time", format_seconds(summary.seconds)],
-        ["Images a second (median)", f"{speed:,.0f}" if speed else UNKNOWN],
-        ["Device", str(device)],
-        ["Precision", str(environment.get("precision") or run.spec.train.precision)],
-    ]
 
 
 def show_config(run: Run) -> None:
@@ -238,42 +223,15 @@ def show_system(run: Run) -> None:
                 show_metric(metric, [run], view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=210)
     left, right = st.columns(2, gap="large")
     with left:
-        rows = [[_words(key), _show_fact(key, value)] for key, value in run.environment().items()]
-        if rows:
+        if rows := list_environment(run):
             show_table(["Environment", ""], rows)
         else:
             st.html('<p class="lab-muted">Written when the worker starts.</p>')
     with right:
         now = run.progress() or {}
-        rows = [[label, _show_fact(key, now[key])] for key, label in _USE.items() if now.get(key) is not None]
+        rows = [[label, show_fact(key, now[key])] for key, label in _USE.items() if now.get(key) is not None]
         if rows:
             show_table(["At last report", ""], rows)
-
-
-def _words(key: str) -> str:
-    return key.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")
-
-
-def _show_fact(key: str, value: Any) -> str:
-    if value is None:
-        return UNKNOWN
-    if isinstance(value, bool):
-        return format_value(value)
-    if key in ("started", "time"):
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {inner}" for name, inner in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    if isinstance(value, int | float):
-        if "bytes" in key:
-            return format_bytes(value)
-        if "seconds" in key:
-            return format_seconds(value)
-        if "percent" in key:
-            return f"{value:.0f} %"
-        return f"{value:,}" if isinstance(value, int) and "pid" not in key else f"{value:g}"
-    return str(value)
 
 
 def show_checkpoints(run: Run) -> None:

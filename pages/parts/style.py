@@ -8,6 +8,8 @@ from importlib.metadata import version
 
 import streamlit as st
 
+from core.look import COLOURS
+
 # Its version is part of the address, so that a browser may keep the file for ever.
 PLOTLY_PATH = f"/lab/plotly-{version('plotly')}.min.js"
 
@@ -48,22 +50,10 @@ def state_badge(state: str, stop_requested: bool = False) -> str:
 
 # Style sheet -----------------------------------------------------------------------------------------------------
 
-# `light-dark()` follows the theme chosen in the page: Streamlit sets `color-scheme` on the app's root.
-CSS = """
-:root {
-  --lab-accent: light-dark(#2b5fc4, #6f9cf2);
-  --lab-accent-soft: light-dark(#dfe8f9, #24344f);
-  --lab-muted: light-dark(#5d6878, #98a2b3);
-  --lab-faint: light-dark(#8a94a3, #6d7787);
-  --lab-line: light-dark(#d9dfe8, #303947);
-  --lab-line-soft: light-dark(#e9edf3, #232b36);
-  --lab-panel: light-dark(#f4f6f9, #1a2029);
-  --lab-ground: light-dark(#ffffff, #11151c);
-  --lab-text: light-dark(#1b2330, #e4e8ee);
-  --lab-good: light-dark(#1b7f4d, #67c796);
-  --lab-warn: light-dark(#c25e00, #f0a35c);
-  --lab-bad: light-dark(#c5352f, #f0807a);
-}
+# Streamlit sets `color-scheme`, which the colours follow, on the app's root.
+CSS = (
+    COLOURS
+    + """
 .stMainBlockContainer { max-width: 1560px; padding-left: 1.5rem; padding-right: 1.5rem; }
 .stAppHeader { border-bottom: 1px solid var(--lab-line-soft); }
 .stApp h1, .stApp h2, .stApp h3 { letter-spacing: -0.01em; padding: 0; }
@@ -166,6 +156,7 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
     display: none; }
 }
 """
+)
 
 
 def apply_style() -> None:

@@ -30,6 +30,9 @@ def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, An
         "epochs_done": event.epoch,
         "data_fingerprint": data.fingerprint,
         "class_names": list(data.class_names),
+        # A model that is taken away needs them, also where the images are no longer at hand.
+        "mean": list(data.mean),
+        "std": list(data.std),
         "train_images": len(data.train),
         "val_images": len(data.val),
         "test_images": len(data.test),

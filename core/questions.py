@@ -29,6 +29,14 @@ class WeightsFile:
 
 
 @dataclass(frozen=True)
+class ExportedModel:
+    """A trained model, or how to train it, as the bytes of one file; `note` says in sentences what was checked."""
+
+    content: bytes
+    note: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """One image: the one at `place` of a part of the data set, or, where there are `content` bytes, one's own file."""
 

@@ -39,7 +39,7 @@ _NOISE_SEED = 0  # the same noise at every look, so that only the slider changes
 
 
 @dataclass(frozen=True)
-class _Network:
+class Network:
     """A trained network, ready to answer, and the images that its run was trained on."""
 
     spec: RunSpec
@@ -53,7 +53,7 @@ def prepare(weights: WeightsFile) -> int:
 
     Raises QuestionError.
     """
-    with _in_sentences():
+    with in_sentences():
         network, _ = _load(weights)
         return len(list_layers(network.model))
 
@@ -65,7 +65,7 @@ def ask(
 
     Raises QuestionError.
     """
-    with _in_sentences():
+    with in_sentences():
         network, data = _load(weights)
         image, label = _take(picture, data, network.spec.data)
         image = apply_edits(image, edits, data.mean)
@@ -86,7 +86,7 @@ def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
 
     Raises QuestionError.
     """
-    with _in_sentences():
+    with in_sentences():
         network, data = _load(weights)
         whole: ImageSet = getattr(data, part)
         some = ImageSet(whole.images[start : start + count], whole.labels[start : start + count])
@@ -135,8 +135,8 @@ def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | N
     return image, int(label)
 
 
-def _load(weights: WeightsFile) -> tuple[_Network, Data]:
-    network = _load_network(weights)
+def _load(weights: WeightsFile) -> tuple[Network, Data]:
+    network = load_network(weights)
     # Looked at every time: a folder may have changed since.
     data = load_kept(network.spec.data)
     if data.fingerprint != network.fingerprint:
@@ -145,7 +145,8 @@ def _load(weights: WeightsFile) -> tuple[_Network, Data]:
 
 
 @lru_cache(maxsize=4)
-def _load_network(weights: WeightsFile) -> _Network:
+def load_network(weights: WeightsFile) -> Network:
+    """Kept for the next question. Raises CheckpointError and SpecError."""
     spec = parse_spec(weights.spec_json)
     state = load(Path(weights.path), weights.sha256)
     model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
@@ -153,11 +154,11 @@ def _load_network(weights: WeightsFile) -> _Network:
     model.to(memory_format=torch.channels_last).eval()
     # In bfloat16 only where it is native: emulated, it is far slower than float32.
     wanted = "auto" if spec.train.precision == "bfloat16" else spec.train.precision
-    return _Network(spec, model, state["fingerprint"], pick_precision(wanted, torch.device("cpu")))
+    return Network(spec, model, state["fingerprint"], pick_precision(wanted, torch.device("cpu")))
 
 
 @contextmanager
-def _in_sentences() -> Iterator[None]:
+def in_sentences() -> Iterator[None]:
     """The engine's errors as ones that need no torch to be received."""
     try:
         yield

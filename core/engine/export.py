@@ -1,0 +1,279 @@
+"""A trained network as a file that other programs read: ONNX, checked against torch, and safetensors with its spec."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.datasets import DataError
+from core.engine.augment import normalize
+from core.engine.data import Data, ImageSet, Triple
+from core.engine.examine import Network, in_sentences, load_network
+from core.engine.model import ResNet, build_model
+from core.engine.preview import load_kept
+from core.parse import parse_spec
+from core.questions import ExportedModel, QuestionError, WeightsFile
+from core.scores import softmax
+from core.spec import RunSpec
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET = 20  # the first with GELU; onnxruntime reads it since 1.17
+CHECKED_IMAGES = 256
+CHECK_SECONDS = 20.0
+_CHECK_BATCH = 32
+# A protocol buffer holds at most two gigabytes; some room is left for the graph.
+_MAX_ONNX_BYTES = 2**31 - 2**24
+# Further apart than rounding in float32 explains, however deep the network.
+_LARGEST_DIFFERENCE = 0.01
+
+Scale = tuple[Triple, Triple]
+
+
+def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale | None) -> ExportedModel:
+    """The network as ONNX: `images` (batch, 3, size, size) float32 RGB from 0 to 1 -> `logits` (batch, classes).
+
+    Mean and standard deviation are part of the graph. Checked with onnxruntime on validation images; where these are
+    gone, with the `recorded` mean and standard deviation on noise, and the note says so. Raises QuestionError, also
+    where onnxruntime computes something else than torch.
+    """
+    with in_sentences():
+        network = load_network(weights)
+        data, trouble = _find_data(network)
+        scale = (data.mean, data.std) if data else recorded
+        if scale is None:
+            raise QuestionError(
+                f"The mean and spread of the training images, which ONNX needs, are not known: {trouble}"
+            )
+        proto = _to_onnx(network, scale)
+        _describe(proto, {**metadata, **_scale_texts(scale)})
+        content = proto.SerializeToString()
+        difference = compare(content, network, _pick_images(network.spec, data), scale)
+    return ExportedModel(content, _tell(difference, trouble))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far onnxruntime is from torch, at most, over some images; `agreeing` of them are given the same class."""
+
+    images: int
+    logits: float
+    probabilities: float
+    agreeing: int
+
+
+class _Normalized(nn.Module):
+    """Images from 0 to 1 -> logits: the network with its mean and standard deviation in front."""
+
+    def __init__(self, network: ResNet, scale: Scale) -> None:
+        super().__init__()
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in scale)
+        self.network = network
+        self.scale: Tensor
+        self.shift: Tensor
+        self.register_buffer("scale", 1 / std)
+        self.register_buffer("shift", -mean / std)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images * self.scale + self.shift)  # (batch, classes)
+        return logits
+
+
+def _to_onnx(network: Network, scale: Scale) -> ModelProto:
+    num_bytes = sum(4 * tensor.numel() for tensor in network.model.state_dict().values())
+    if num_bytes > _MAX_ONNX_BYTES:
+        raise QuestionError(f"ONNX holds at most 2 GB in one file; these weights take {num_bytes / 1e9:.1f} GB.")
+    size = network.spec.data.image_size
+    program = torch.onnx.export(
+        _Normalized(network.model, scale).eval(),
+        (torch.rand(2, 3, size, size),),
+        dynamo=True,
+        verbose=False,
+        opset_version=OPSET,
+        input_names=["images"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=2**16)},),
+    )
+    assert program is not None
+    return program.model_proto
+
+
+def _describe(proto: ModelProto, metadata: dict[str, str]) -> None:
+    """Notes the metadata, and takes out what the exporter noted of this machine: its paths, at every node."""
+    import onnx  # half a second that safetensors need not wait for
+
+    for node in proto.graph.node:
+        del node.metadata_props[:]
+        node.ClearField("doc_string")
+    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
+        del value.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    proto.graph.name = "resnet"
+    proto.doc_string = (
+        "images: RGB from 0 to 1, (batch, 3, size, size); normalised inside. logits: (batch, classes), before softmax."
+    )
+    onnx.helper.set_model_props(proto, metadata)
+    onnx.checker.check_model(proto, full_check=True)
+
+
+def compare(content: bytes, network: Network, images: Tensor, scale: Scale) -> Difference:
+    """onnxruntime on an ONNX file against the network in torch, both in float32; `images` (n, 3, s, s) bytes.
+
+    Ends early, after at least one batch, when it takes too long. Raises QuestionError where the two do not agree.
+    """
+    until = time.monotonic() + CHECK_SECONDS
+    found, expected = [], []
+    session = _open_session(content)
+    for batch in torch.split(images, _CHECK_BATCH):
+        pixels = batch.numpy().astype(np.float32) / 255
+        found.append(session.run(["logits"], {"images": np.ascontiguousarray(pixels)})[0])
+        with torch.no_grad():
+            expected.append(network.model(normalize(batch, *scale)).numpy())
+        if time.monotonic() > until:
+            break
+    ours, theirs = np.concatenate(expected), np.concatenate(found)  # (images, classes)
+    difference = Difference(
+        images=len(ours),
+        logits=float(np.abs(ours - theirs).max()),
+        probabilities=float(np.abs(softmax(ours) - softmax(theirs)).max()),
+        agreeing=int((ours.argmax(1) == theirs.argmax(1)).sum()),
+    )
+    # Written so that NaN is refused as well.
+    if not difference.probabilities <= _LARGEST_DIFFERENCE:
+        raise QuestionError(
+            "The ONNX file was not kept: onnxruntime's probabilities differ from torch's by up to "
+            f"{difference.probabilities:.2g}."
+        )
+    return difference
+
+
+def _open_session(content: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _find_data(network: Network) -> tuple[Data | None, str]:
+    """The images of the run, or why they cannot be used."""
+    try:
+        data = load_kept(network.spec.data)
+    except DataError as error:
+        return None, str(error)
+    if data.fingerprint != network.fingerprint:
+        return None, "The images on this machine, or their split, are no longer those of this run."
+    return data, ""
+
+
+def _pick_images(spec: RunSpec, data: Data | None) -> Tensor:
+    """Up to `CHECKED_IMAGES` of the validation part, spread over all of it; noise where there are no images."""
+    if data is None:
+        size, generator = spec.data.image_size, torch.Generator().manual_seed(0)
+        return torch.randint(256, (CHECKED_IMAGES, 3, size, size), generator=generator, dtype=torch.uint8)
+    part: ImageSet = data.val
+    images, _ = part.take(torch.linspace(0, len(part) - 1, min(CHECKED_IMAGES, len(part))).long())
+    return images
+
+
+def _tell(difference: Difference, trouble: str) -> str:
+    count = difference.images
+    on = (
+        f"on {count:,} images of noise, as the run's own are not at hand"
+        if trouble
+        else f"on {count:,} validation images"
+    )
+    same = "all of them" if difference.agreeing == count else f"{difference.agreeing:,} of them"
+    sentence = (
+        f"Checked with onnxruntime against torch {on}: logits differ by at most {difference.logits:.1e}, probabilities "
+        f"by at most {difference.probabilities:.1e}, and the predicted class is the same for {same}."
+    )
+    return f"{sentence} {trouble}".strip()
+
+
+def _scale_texts(scale: Scale | None) -> dict[str, str]:
+    return {"mean": json.dumps(scale[0]), "std": json.dumps(scale[1])} if scale else {}
+
+
+# safetensors ------------------------------------------------------------------------------------------------------
+
+
+def export_safetensors(weights: WeightsFile, metadata: dict[str, str], recorded: Scale | None) -> ExportedModel:
+    """Weights and buffers; what is needed to build and feed the network again is metadata. Raises QuestionError."""
+    from safetensors.torch import save
+
+    with in_sentences():
+        network = load_network(weights)
+        scale, trouble = recorded, ""
+        if scale is None:
+            data, trouble = _find_data(network)
+            scale = (data.mean, data.std) if data else None
+        tensors = {name: tensor.contiguous() for name, tensor in network.model.state_dict().items()}
+        content = save(tensors, {"format": "pt", **metadata, **_scale_texts(scale)})
+        if load_safetensors(content).is_unlike(network.model):
+            raise QuestionError("The safetensors file was not kept: read back, its weights are not the same.")
+    note = f"Read back and compared: all {len(tensors):,} tensors are the same."
+    missing = f" Without mean and spread of the training images: {trouble}" if scale is None else ""
+    return ExportedModel(content, note + missing)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A network read back, in evaluation mode, with the spec of its run; `mean` and `std` are None where not noted."""
+
+    model: ResNet
+    spec: RunSpec
+    class_names: tuple[str, ...]
+    mean: Triple | None
+    std: Triple | None
+    metadata: dict[str, str]
+
+    def is_unlike(self, other: nn.Module) -> bool:
+        mine, theirs = self.model.state_dict(), other.state_dict()
+        return mine.keys() != theirs.keys() or not all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def load_safetensors(content: bytes) -> LoadedModel:
+    """The way back from `export_safetensors`: `load_safetensors(Path("model.safetensors").read_bytes())`.
+
+    Feed `model` with `core.engine.augment.normalize(images, mean, std)`, images (n, 3, size, size) as bytes. Raises
+    QuestionError where the file is none of ours or damaged, SpecError where its spec cannot be built.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        metadata = _read_metadata(content)
+        tensors = load(content)
+        spec = parse_spec(metadata["spec"])
+        model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+        model.load_state_dict(tensors)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise QuestionError(
+            f"This is no safetensors file of a ResNet Lab model: {str(error).splitlines()[0]}"
+        ) from None
+    mean, std = (_read_triple(metadata.get(name)) for name in ("mean", "std"))
+    names = tuple(json.loads(metadata.get("class_names", "[]")))
+    return LoadedModel(model.to(memory_format=torch.channels_last).eval(), spec, names, mean, std, metadata)
+
+
+def _read_metadata(content: bytes) -> dict[str, str]:
+    """The header is JSON behind its length in eight bytes; the library gives the metadata of files on a disk only."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata: dict[str, str] = header["__metadata__"]
+    return metadata
+
+
+def _read_triple(text: str | None) -> Triple | None:
+    if text is None:
+        return None
+    first, second, third = json.loads(text)
+    return float(first), float(second), float(third)

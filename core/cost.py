@@ -202,13 +202,15 @@ def training_memory(spec: RunSpec, cost: Cost, bytes_per_value: int = 4) -> int:
     `bytes_per_value` is that of the activations: 4 in float32, 2 in bfloat16 (where the weights also have a copy of 2
     bytes each). What a convolution needs as workspace, and the images themselves, come on top.
     """
-    copies = 2 + _optimizer_copies(spec.train) + (spec.train.ema_decay > 0)
+    copies = 2 + _optimizer_copies(spec.train) + (spec.train.ema_decay > 0) + (spec.train.lookahead_steps > 0)
     weight_bytes = copies * BYTES_PER_WEIGHT + (bytes_per_value if bytes_per_value < BYTES_PER_WEIGHT else 0)
     return cost.parameters * weight_bytes + cost.activation_elements * spec.train.batch_size * bytes_per_value
 
 
 def _optimizer_copies(train: TrainSpec) -> int:
-    """Numbers that the optimizer keeps for every weight: Adam two moments, SGD its momentum."""
+    """Numbers that the optimizer keeps for every weight: Adam two moments, SGD and Muon their momentum."""
+    if train.optimizer == "muon":
+        return 1
     if train.optimizer == "sgd":
         return 1 if train.momentum > 0 else 0
     return 2

@@ -33,7 +33,7 @@ class SpecField:
     symbol: str = ""
     basic: bool = False
     log: bool = False
-    when: dict[str, list[str]] = field(default_factory=dict)
+    when: dict[str, list[str] | list[bool]] = field(default_factory=dict)
 
     def applies(self, section: dict[str, Any]) -> bool:
         """Whether the field has an effect, given its section's other values."""

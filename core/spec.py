@@ -7,6 +7,7 @@ stride; then pooling of size P.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,7 +23,7 @@ Activation = Literal["relu", "silu", "gelu", "leaky_relu", "mish"]
 PoolKind = Literal["average", "max", "gem"]
 Dataset = Literal["digits", "cifar10", "cifar100", "folder"]
 Policy = Literal["none", "randaugment", "trivialaugment"]
-Optimizer = Literal["sgd", "adam", "adamw"]
+Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 Schedule = Literal["cosine", "onecycle", "step", "plateau", "linear", "constant"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -53,6 +54,9 @@ CHOICE_LABELS = {
     "sgd": "SGD with momentum",
     "adam": "Adam",
     "adamw": "AdamW",
+    "muon": "Muon",
+    "random": "At random",
+    "alternating": "Alternating",
     "cosine": "Cosine",
     "onecycle": "One cycle",
     "step": "Step decay",
@@ -87,7 +91,7 @@ def about(
     symbol: str = "",
     basic: bool = False,
     log: bool = False,
-    when: dict[str, list[str]] | None = None,
+    when: Mapping[str, list[str] | list[bool]] | None = None,
 ) -> dict[str, Any]:
     """What a form shows of a field, as keyword arguments of pydantic's `Field`.
 
@@ -278,6 +282,14 @@ class AugmentSpec(Strict):
         "zeros", **about("Crop fills with", "What stands in the padding: black, or the image mirrored.")
     )
     flip: bool = Field(True, **about("Flip", "Mirrors half of the images left to right. Not for digits.", basic=True))
+    flip_order: Literal["random", "alternating"] = Field(
+        "random",
+        **about(
+            "Flip order",
+            "Alternating: each image is mirrored in every other epoch, instead of by a coin (Jordan 2024).",
+            when={"flip": [True]},
+        ),
+    )
     cutout: int = Field(
         0,
         ge=0,
@@ -333,9 +345,14 @@ class TrainSpec(Strict):
         1e-3, ge=1e-8, le=100, **about("Learning rate", "The highest rate of the schedule.", basic=True, log=True)
     )
     momentum: float = Field(
-        0.9, ge=0, le=0.9999, **about("Momentum", "Share of the former update kept.", when={"optimizer": ["sgd"]})
+        0.9,
+        ge=0,
+        le=0.9999,
+        **about("Momentum", "Share of the former update kept.", when={"optimizer": ["sgd", "muon"]}),
     )
-    nesterov: bool = Field(True, **about("Nesterov", "Looks ahead along the momentum.", when={"optimizer": ["sgd"]}))
+    nesterov: bool = Field(
+        True, **about("Nesterov", "Looks ahead along the momentum.", when={"optimizer": ["sgd", "muon"]})
+    )
     weight_decay: float = Field(
         5e-4, ge=0, le=1, **about("Weight decay", "Pulls weights towards zero.", basic=True, log=True)
     )
@@ -413,6 +430,16 @@ class TrainSpec(Strict):
         ge=0,
         le=0.99999,
         **about("Weight averaging", "Decay of a running mean of the weights, which is then evaluated; 0 is off."),
+    )
+    lookahead_steps: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        **about(
+            "Lookahead",
+            "After every so many updates the weights go half way back (Zhang et al. 2019); 0 is off.",
+            unit="updates",
+        ),
     )
     early_stop_patience: int = Field(
         0,

@@ -83,6 +83,7 @@ def _augment(draw: st.DrawFn, image_size: int) -> dict[str, Any]:
         "crop_padding": draw(st.integers(0, image_size - 1)),
         "crop_mode": draw(st.sampled_from(["zeros", "reflect"])),
         "flip": draw(st.booleans()),
+        "flip_order": draw(_choice("augment", "flip_order")),
         "cutout": draw(st.integers(0, image_size)),
         "mixup": draw(st.sampled_from([0.0, 0.2, 1.0])),
         "cutmix": draw(st.sampled_from([0.0, 0.2, 1.0])),
@@ -112,5 +113,6 @@ def train_dicts(draw: st.DrawFn) -> dict[str, Any]:
         "label_smoothing": draw(st.sampled_from([0.0, 0.1])),
         "clip_norm": draw(st.sampled_from([0.0, 1.0])),
         "ema_decay": draw(st.sampled_from([0.0, 0.99])),
+        "lookahead_steps": draw(st.sampled_from([0, 5])),
         "seed": draw(st.integers(0, 2**31 - 1)),
     }

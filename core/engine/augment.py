@@ -55,11 +55,20 @@ class Augment:
         self._mixup, self._cutmix = beta_quantiles(augment.mixup), beta_quantiles(augment.cutmix)
         self._policy = RandomOperations(augment) if augment.policy != "none" else None
 
-    def __call__(self, images: Tensor, labels: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) where mixed."""
+    def __call__(
+        self, images: Tensor, labels: Tensor, generator: Generator, mirrored: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) where mixed.
+
+        `mirrored` (b,) bool: which images are flipped, where the flip is on; without it a coin is drawn for each.
+        """
         spec = self.spec
+        if spec.flip and mirrored is None:
+            mirrored = draw_integers(2, (len(images),), generator, images.device).bool()
         if spec.crop_padding or spec.flip:
-            images = crop_and_flip(images, spec.crop_padding, spec.crop_mode, spec.flip, generator)
+            images = crop_and_flip(
+                images, spec.crop_padding, spec.crop_mode, mirrored if spec.flip else None, generator
+            )
         if self._policy:
             images = self._policy(images, generator)
         x = normalize(images, self.mean, self.std)
@@ -73,15 +82,14 @@ class Augment:
         return x.to(self.dtype), targets
 
 
-def crop_and_flip(images: Tensor, padding: int, mode: str, flip: bool, generator: Generator) -> Tensor:
-    """Pads, crops each image at its own place, mirrors half of them: (b, 3, s, s) -> same, channels_last."""
+def crop_and_flip(images: Tensor, padding: int, mode: str, mirrored: Tensor | None, generator: Generator) -> Tensor:
+    """Pads, crops each image at its own place, mirrors where `mirrored` (b,): (b, 3, s, s) -> same, channels_last."""
     count, _, size, _ = images.shape
     device = images.device
     rows = torch.arange(size, device=device).expand(count, size)
     columns = rows
-    if flip:
-        mirrored = draw_integers(2, (count, 1), generator, device).bool()
-        columns = torch.where(mirrored, size - 1 - rows, rows)
+    if mirrored is not None:
+        columns = torch.where(mirrored[:, None], size - 1 - rows, rows)
     if padding:
         moved = draw_integers(2 * padding + 1, (2, count, 1), generator, device)  # 0 to twice the padding
         rows, columns = rows + moved[0], columns + moved[1]

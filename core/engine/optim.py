@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from core.engine.muon import Muon
 from core.spec import TrainSpec
+
+_LOOKAHEAD_SHARE = 0.5  # alpha of the paper's experiments
 
 
 def build_optimizer(train: TrainSpec, model: nn.Module) -> Optimizer:
@@ -22,6 +25,8 @@ def build_optimizer(train: TrainSpec, model: nn.Module) -> Optimizer:
     rate = torch.tensor(train.learning_rate, device=device) if on_cuda else train.learning_rate
     common: dict[str, Any] = {"lr": rate, "fused": device.type in ("cpu", "cuda", "mps")}
     groups = group_parameters(train, model)
+    if train.optimizer == "muon":
+        return _build_muon(train, groups, capturable=on_cuda, **common)
     if train.optimizer == "sgd":
         return SGD(groups, momentum=train.momentum, nesterov=train.nesterov, **common)
     if train.optimizer == "adam":
@@ -35,6 +40,20 @@ def group_parameters(train: TrainSpec, model: nn.Module) -> list[dict[str, Any]]
     decayed = [p for p in model.parameters() if p.ndim > 1 or train.decay_norms_biases]
     groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": spared, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
+
+
+def _build_muon(train: TrainSpec, groups: list[dict[str, Any]], **common: Any) -> Muon:
+    """Convolutions' weights to Muon, everything else in its group to AdamW."""
+    filters = [p for group in groups for p in group["params"] if p.ndim == 4]
+    others = [{**group, "params": [p for p in group["params"] if p.ndim != 4]} for group in groups]
+    return Muon(
+        filters,
+        [group for group in others if group["params"]],
+        momentum=train.momentum,
+        nesterov=train.nesterov,
+        weight_decay=train.weight_decay,
+        **common,
+    )
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
@@ -59,3 +78,33 @@ def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:
     average = AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
     average.requires_grad_(False)
     return average
+
+
+class Lookahead:
+    """Every few updates the weights go half way back to where they last did so (Zhang et al. 2019)."""
+
+    def __init__(self, model: nn.Module, every: int) -> None:
+        self._weights: list[Tensor] = list(model.parameters())
+        self._every, self._updates = every, 0
+        self._slow = [weight.detach().clone() for weight in self._weights]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Called after every update of the optimizer."""
+        self._updates += 1
+        if self._updates % self._every == 0:
+            torch._foreach_lerp_(self._slow, self._weights, _LOOKAHEAD_SHARE)
+            torch._foreach_copy_(self._weights, self._slow)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"slow": self._slow, "updates": self._updates}
+
+    @torch.no_grad()
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        torch._foreach_copy_(self._slow, saved["slow"])
+        self._updates = saved["updates"]
+
+
+def build_lookahead(train: TrainSpec, model: nn.Module) -> Lookahead | None:
+    """Lookahead over `model`, or None where it is off."""
+    return Lookahead(model, train.lookahead_steps) if train.lookahead_steps else None

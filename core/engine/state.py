@@ -19,12 +19,12 @@ from core.engine.device import pick_threads
 from core.engine.evaluate import Scores
 from core.engine.events import Metrics
 from core.engine.model import build_model
-from core.engine.optim import build_average, build_optimizer, restore_moments
+from core.engine.optim import build_average, build_lookahead, build_optimizer, restore_moments
 from core.schedule import Plateau
 from core.spec import RunSpec
 
 # The first number of a seed path: what is drawn.
-WEIGHTS, ORDER, AUGMENTATION, DROPOUT = range(1, 5)
+WEIGHTS, ORDER, AUGMENTATION, DROPOUT, FLIPS = range(1, 6)
 
 _COUNTS = ("epoch", "batch", "step", "images", "epoch_seconds", "stale_epochs", "lowest_val_loss", "best", "last")
 
@@ -37,6 +37,16 @@ def seed_of(*path: int) -> int:
 def shuffle(count: int, seed: int, epoch: int) -> Tensor:
     """The order of the images in an epoch, (count,), the same on every device."""
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed_of(ORDER, seed, epoch)))
+
+
+def alternate_flips(count: int, seed: int, epoch: int) -> Tensor:
+    """Which images are mirrored in an epoch, (count,) bool: half of them in the first one, then the others, in turns.
+
+    So that two epochs show both sides of every image, where coins would show one side twice (Jordan 2024,
+    arXiv:2404.00498).
+    """
+    first = torch.randint(2, (count,), generator=torch.Generator().manual_seed(seed_of(FLIPS, seed)))
+    return (first + epoch) % 2 == 1
 
 
 def seed_batch(generator: torch.Generator, seed: int, epoch: int, batch: int) -> torch.Generator:
@@ -71,6 +81,7 @@ class TrainState:
         model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         self.optimizer = build_optimizer(spec.train, self.model)
+        self.lookahead = build_lookahead(spec.train, self.model)
         self.average = build_average(spec.train, self.model)
         self.plateau = Plateau(spec.train)
 
@@ -140,7 +151,7 @@ class TrainState:
 
     def to_checkpoint(self) -> dict[str, Any]:
         """A copy on the CPU that later training does not change."""
-        average = self.average
+        average, lookahead = self.average, self.lookahead
         return {
             "format": FORMAT,
             "spec": self.spec.model_dump_json(),
@@ -149,6 +160,7 @@ class TrainState:
             "model": to_cpu(self.model.state_dict()),
             "optimizer": to_cpu(self.optimizer.state_dict()["state"]),
             "ema": None if average is None else to_cpu(average.state_dict()),
+            "lookahead": None if lookahead is None else to_cpu(lookahead.state_dict()),
             "plateau": self.plateau.state_dict(),
             "totals": to_cpu(self.totals),
             # Left from a stop between two batches of one update; None between updates.
@@ -167,6 +179,8 @@ class TrainState:
         restore_moments(self.optimizer, saved["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(saved["ema"])
+        if self.lookahead is not None:
+            self.lookahead.load_state_dict(saved["lookahead"])
         self.plateau.load_state_dict(saved["plateau"])
         self.totals.copy_(saved["totals"])
         for parameter, gradient in zip(self.model.parameters(), saved["gradients"], strict=True):

@@ -24,7 +24,7 @@ from core.engine.events import EpochEnd, Event, Finished, Metrics, Phase, Progre
 from core.engine.failures import check_finite, explain_failures
 from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate
-from core.engine.state import Stopwatch, TrainState, seed_batch, shuffle
+from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
 from core.schedule import LearningRate, updates_per_epoch
 from core.spec import RunSpec
 
@@ -95,6 +95,9 @@ class _Run:
         """The batches of this epoch that are left, in an order that seed and epoch fix."""
         state, images = self.state, self.data.train
         order = shuffle(len(images), self.spec.train.seed, state.epoch).to(self.device)
+        mirrored = None
+        if self.spec.augment.flip_order == "alternating":
+            mirrored = alternate_flips(len(images), self.spec.train.seed, state.epoch).to(self.device)
         watch = Stopwatch(state.epoch_seconds)
         state.model.train()
         while state.batch < len(self.batches):
@@ -102,7 +105,9 @@ class _Run:
             share, ends_group = self._place_in_group()
             set_learning_rate(state.optimizer, self.learning_rate())
             generator = seed_batch(state.generator, self.spec.train.seed, state.epoch, state.batch)
-            self.step(*images.take(order[start:stop]), share, ends_group, generator)
+            places = order[start:stop]
+            flips = None if mirrored is None else mirrored[places]
+            self.step(*images.take(places), flips, share, ends_group, generator)
             state.batch, state.images, state.step = state.batch + 1, stop, state.step + ends_group
             state.epoch_seconds = watch.seconds
             if self._progress_is_due():
@@ -197,21 +202,37 @@ class _Run:
 
 
 class Step(Protocol):
-    """One batch: `images` (batch, 3, size, size) bytes, `labels` (batch,). `share` weighs its gradients in the update,
-    which the last batch of a group makes."""
+    """One batch: `images` (batch, 3, size, size) bytes, `labels` (batch,), `mirrored` (batch,) where flips alternate.
+
+    `share` weighs its gradients in the update, which the last batch of a group makes.
+    """
 
     def __call__(
-        self, images: Tensor, labels: Tensor, share: float, ends_group: bool, generator: torch.Generator
+        self,
+        images: Tensor,
+        labels: Tensor,
+        mirrored: Tensor | None,
+        share: float,
+        ends_group: bool,
+        generator: torch.Generator,
     ) -> None: ...
 
 
 def make_step(spec: RunSpec, state: TrainState, augment: Augment, dtype: torch.dtype) -> Step:
     """The step of `state`'s training. It stays on the device from end to end, so a CUDA graph could replay it."""
-    model, optimizer, average, totals = state.model, state.optimizer, state.average, state.totals
+    model, optimizer, lookahead, average = state.model, state.optimizer, state.lookahead, state.average
+    totals = state.totals
     parameters, clip_norm = list(model.parameters()), spec.train.clip_norm
 
-    def step(images: Tensor, labels: Tensor, share: float, ends_group: bool, generator: torch.Generator) -> None:
-        inputs, targets = augment(images, labels, generator)  # targets: (batch,) or, mixed, (batch, classes)
+    def step(
+        images: Tensor,
+        labels: Tensor,
+        mirrored: Tensor | None,
+        share: float,
+        ends_group: bool,
+        generator: torch.Generator,
+    ) -> None:
+        inputs, targets = augment(images, labels, generator, mirrored)  # targets: (batch,) or, mixed, (batch, classes)
         with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32):
             logits = model(inputs)  # (batch, classes)
         logits = logits.float()
@@ -227,6 +248,8 @@ def make_step(spec: RunSpec, state: TrainState, augment: Augment, dtype: torch.d
                 nn.utils.clip_grad_norm_(parameters, clip_norm)
             optimizer.step()
             optimizer.zero_grad()
+            if lookahead is not None:
+                lookahead.update()
             if average is not None:
                 average.update_parameters(model)
 

@@ -40,7 +40,9 @@ def test_conditions_name_real_siblings_and_choices() -> None:
     for section in SECTIONS:
         for field in fields_of(section):
             for name, values in field.when.items():
-                assert set(values) <= set(field_at(f"{section}.{name}").choices), field.path
+                sibling = field_at(f"{section}.{name}")
+                allowed = {True, False} if sibling.kind == "bool" else set(sibling.choices)
+                assert set(values) <= allowed, field.path
 
 
 def test_a_field_applies_only_under_its_condition() -> None:

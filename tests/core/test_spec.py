@@ -51,7 +51,7 @@ def test_map_sizes_follow_the_strides_also_of_odd_maps() -> None:
         ({"train": {"epochs": True}}, "train.epochs = true: must be a whole number"),
         ({"train": {"epochs": "5"}}, 'train.epochs = "5": must be a whole number'),
         ({"train": {"nesterov": 1}}, "train.nesterov = 1: must be true or false"),
-        ({"train": {"optimizer": "adm"}}, 'train.optimizer = "adm": must be one of sgd, adam or adamw'),
+        ({"train": {"optimizer": "adm"}}, 'train.optimizer = "adm": must be one of sgd, adam, adamw or muon'),
         ({"train": {"device": "gpu"}}, 'train.device = "gpu": must be auto, cpu, mps, cuda or cuda:N'),
         ({"train": {"device": "cuda:٣"}}, 'train.device = "cuda:٣": must be auto, cpu, mps, cuda or cuda:N'),
         ({"train": {"milestones": [5, 3]}}, "train.milestones = [5, 3]: must rise from one to the next"),

@@ -101,6 +101,24 @@ def test_augment_matches_normalize_exactly_so_that_validation_sees_the_same_scal
 # Crop and flip
 
 
+def coins(count: int, seed: int = 1) -> torch.Tensor:
+    return torch.randint(2, (count,), generator=torch.Generator().manual_seed(seed)).bool()
+
+
+def test_the_images_named_to_be_mirrored_are_mirrored_and_no_others() -> None:
+    images, mirrored = noise(), coins(8)
+    augment = Augment(AugmentSpec(**OFF | {"flip": True}), 10, MEAN, STD)
+    x, _ = augment(images, torch.arange(8), seeded(), mirrored)
+    expected = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+    assert torch.equal(x, normalize(expected, MEAN, STD))
+
+
+def test_no_image_is_mirrored_where_the_flip_is_off() -> None:
+    images = noise()
+    x, _ = Augment(AugmentSpec(**OFF), 10, MEAN, STD)(images, torch.arange(8), seeded(), torch.ones(8).bool())
+    assert torch.equal(x, normalize(images, MEAN, STD))
+
+
 @settings(deadline=None)
 @given(batches, st.integers(0, 7), st.sampled_from(["zeros", "reflect"]), st.booleans())
 def test_every_image_is_a_crop_of_its_own_padded_self(
@@ -108,7 +126,8 @@ def test_every_image_is_a_crop_of_its_own_padded_self(
 ) -> None:
     count, size, seed = batch
     images = noise(count, size, seed)
-    cropped = crop_and_flip(images, padding, mode, flip, seeded(seed))
+    mirrored = coins(count, seed) if flip else None
+    cropped = crop_and_flip(images, padding, mode, mirrored, seeded(seed))
     padded = F.pad(images.float(), (padding,) * 4, mode="constant" if mode == "zeros" else "reflect").byte()
     for own, result in zip(padded, cropped, strict=True):
         windows = own.unfold(1, size, 1).unfold(2, size, 1).permute(1, 2, 0, 3, 4).reshape(-1, 3, size, size)
@@ -121,7 +140,7 @@ def test_every_offset_and_side_comes_up_equally_often_and_images_draw_for_themse
     # One bright pixel in the middle of the left half: its place tells the offset and the side.
     images = torch.zeros(count, 3, size, size, dtype=torch.uint8)
     images[:, :, 3, 2] = 255
-    cropped = crop_and_flip(images, padding, "zeros", True, seeded())
+    cropped = crop_and_flip(images, padding, "zeros", coins(count), seeded())
     places = cropped[:, 0].flatten(1).max(1)
     assert (places.values == 255).all()
     tally = places.indices.bincount(minlength=size * size).view(size, size)

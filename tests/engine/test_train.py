@@ -14,13 +14,14 @@ from torch.nn import functional as F
 
 from core.engine import checkpoint
 from core.engine import train as train_module
+from core.engine.augment import Augment
 from core.engine.checkpoint import CheckpointError
 from core.engine.events import EpochEnd, Finished, Progress, Started, Stopped, TrainingError
 from core.engine.model import build_model
-from core.engine.state import WEIGHTS, seed_of, shuffle
+from core.engine.state import WEIGHTS, alternate_flips, seed_of, shuffle
 from core.engine.train import split_batches, train
 from core.schedule import LearningRate, updates_per_epoch
-from tests.engine.toy import NUM_CLASSES, SIZE, make_data, make_spec, run
+from tests.engine.toy import NUM_CLASSES, PLAIN, SIZE, make_data, make_spec, run
 
 CLOCK = {"seconds", "images_per_second", "train_seconds"}
 ENOUGH = 10_000  # more questions than any toy training asks
@@ -87,6 +88,7 @@ def train_plainly(spec, data):
     )
     rate = LearningRate(train_spec, updates_per_epoch(train_spec, len(data.train)))
     average, losses, step = None, [], 0
+    slow = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     for epoch in range(train_spec.epochs):
         batches = shuffle(len(data.train), train_spec.seed, epoch).split(train_spec.batch_size)
         epoch_losses = []
@@ -105,6 +107,10 @@ def train_plainly(spec, data):
             optimizer.param_groups[0]["lr"] = rate.at(step)
             optimizer.step()
             step += 1
+            if train_spec.lookahead_steps and step % train_spec.lookahead_steps == 0:
+                for name, weight in model.named_parameters():
+                    slow[name] += 0.5 * (weight.detach() - slow[name])
+                    weight.data.copy_(slow[name])
             now = {name: value.clone() for name, value in model.state_dict().items()}
             decay = train_spec.ema_decay if average else 0.0
             average = {k: (decay * average[k] if average else 0) + (1 - decay) * v for k, v in now.items()}
@@ -120,6 +126,8 @@ def train_plainly(spec, data):
         {"label_smoothing": 0.2},
         {"clip_norm": 0.5},
         {"ema_decay": 0.7},
+        {"lookahead_steps": 2},
+        {"lookahead_steps": 3, "ema_decay": 0.7},
         {"schedule": "onecycle", "warmup_epochs": 1.0},
     ],
     ids=str,
@@ -305,12 +313,13 @@ def test_the_callers_random_numbers_and_threads_stay_as_they_were():
 
 SPECS = st.fixed_dictionaries(
     {
-        "optimizer": st.sampled_from(["sgd", "adam", "adamw"]),
+        "optimizer": st.sampled_from(["sgd", "adam", "adamw", "muon"]),
         "schedule": st.sampled_from(["cosine", "onecycle", "step", "plateau", "linear", "constant"]),
         "plateau_patience": st.just(1),
         "learning_rate": st.sampled_from([0.003, 0.3]),
         "warmup_epochs": st.sampled_from([0.0, 1.0]),
         "ema_decay": st.sampled_from([0.0, 0.8]),
+        "lookahead_steps": st.sampled_from([0, 3]),
         "accumulation": st.integers(1, 3),
         "clip_norm": st.sampled_from([0.0, 1.0]),
         "label_smoothing": st.sampled_from([0.0, 0.1]),
@@ -326,6 +335,8 @@ MODELS = st.fixed_dictionaries(
 AUGMENTS = st.fixed_dictionaries(
     {
         "crop_padding": st.sampled_from([0, 2]),
+        "flip": st.booleans(),
+        "flip_order": st.sampled_from(["random", "alternating"]),
         "cutout": st.sampled_from([0, 3]),
         "mixup": st.sampled_from([0.0, 0.5]),
         "cutmix": st.sampled_from([0.0, 1.0]),
@@ -541,3 +552,32 @@ def test_one_image_left_over_does_not_stop_a_network_whose_last_map_is_1x1():
 def test_batches_of_one_image_and_a_map_of_1x1_are_explained():
     with pytest.raises(TrainingError, match="Batch normalisation cannot train on a batch of one image"):
         run(make_spec(model=DEEP, batch_size=1), make_data())
+
+
+# --- flips --------------------------------------------------------------------------------------------------------
+
+
+def test_alternating_flips_show_both_sides_of_every_image_in_any_two_epochs_and_half_of_them_at_first():
+    first, second, third = (alternate_flips(1000, 7, epoch) for epoch in range(3))
+    assert torch.equal(first, ~second)
+    assert torch.equal(first, third)
+    assert 400 < first.sum() < 600
+    assert not torch.equal(first, alternate_flips(1000, 8, 0))
+
+
+def test_a_training_with_alternating_flips_mirrors_each_image_in_every_other_epoch(monkeypatch):
+    seen = []
+    spec = make_spec(augment={**PLAIN, "flip": True, "flip_order": "alternating"}, epochs=3, batch_size=70)
+    whole = Augment.__call__
+
+    def record(self, images, labels, generator, mirrored=None):
+        seen.append((images, mirrored))
+        return whole(self, images, labels, generator, mirrored)
+
+    monkeypatch.setattr(Augment, "__call__", record)
+    data = make_data()
+    run(spec, data)
+    for epoch, (images, mirrored) in enumerate(seen):
+        order = shuffle(len(data.train), 0, epoch)
+        assert torch.equal(images, data.train.images[order])
+        assert torch.equal(mirrored, alternate_flips(len(data.train), 0, epoch)[order])

@@ -52,6 +52,11 @@ class ComparedRun:
     def is_active(self) -> bool:
         return self.state in ("queued", "running")
 
+    @property
+    def is_untested(self) -> bool:
+        """Whether it ended without a look at the test images, as the trials of a study do."""
+        return self.state == "finished" and "test/accuracy" not in self.results
+
     @cached_property
     def cost(self) -> Cost:
         return cost_of(self.spec)

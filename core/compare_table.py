@@ -40,7 +40,8 @@ def _make_cell(
 ) -> Cell:
     own, base = sums[unit], sums[baseline]
     if own is None:
-        return Cell(UNKNOWN)
+        untested = figure.key.startswith("test/") and all(run.is_untested for run in unit.runs)
+        return Cell(UNKNOWN, difference="not looked at" if untested else "")
     text, tone = difference(figure, own.mean, base.mean) if base and unit is not baseline else ("", "")
     missing = f" n {own.n}" if own.n != len(unit.seeds) else ""
     spread = format_spread(figure, own.standard_deviation) if own.standard_deviation else ""

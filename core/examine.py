@@ -186,6 +186,8 @@ def _explain_no_test(run: Run) -> str:
     once = "The test images are looked at once, when training has reached its end"
     if run.state() in ("queued", "running"):
         return f"{once}; this run is not there yet."
+    if run.summary().is_untested:
+        return "The test images of this run were not looked at. Test on the run's page does so."
     return f"{once}; this run {'has no predictions of it' if run.state() == 'finished' else 'did not reach it'}."
 
 

@@ -57,7 +57,8 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
     frame = run.metrics()
     val, test = count_images(run, "val"), count_images(run, "test")
     on_val = f"validation, {val:,} images" if val else "validation"
-    on_test = f"test, {test:,} images, once at the end" if test else "test, once at the end"
+    when = "not looked at" if summary.is_untested else "once at the end"
+    on_test = f"test, {test:,} images, {when}" if test else f"test, {when}"
     best = best_epoch(frame)
     figures = [
         Figure(

@@ -85,6 +85,8 @@ def _read_predictions(run: ComparedRun, weights: Weights) -> Predictions | str:
 
 
 def _explain(run: ComparedRun) -> str:
+    if run.is_untested:
+        return ": its test images were not looked at; its page has a button for that"
     ends = {"stopped": "was stopped before its end", "interrupted": "was interrupted", "failed": "failed"}
     return f": it {ends[run.state]}" if run.state in ends else ""
 

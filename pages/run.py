@@ -132,7 +132,7 @@ def show_actions(run: Run, summary: RunSummary) -> None:
     if summary.stop_requested and is_active(summary):
         # A double click on Stop must not land on "Stop now".
         st.button("Stopping", icon=":material/hourglass_bottom:", disabled=True)
-    for name in ("stop", "kill", "resume", "next"):
+    for name in ("stop", "kill", "resume", "test", "next"):
         show_button(name, [summary], key="run")
     if st.button("Clone", icon=":material/content_copy:", help="Opens Build with this network and its settings."):
         st.switch_page("build.py", query_params={"spec": to_link(run.spec)})

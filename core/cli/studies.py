@@ -1,7 +1,8 @@
-"""Commands about studies: `study`, `studies`, `study-stop`, `study-resume`. The search runs in the background."""
+"""Commands about studies: `study`, `studies`, `study-stop`, `-resume`, `-test`. The search runs in the background."""
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from core.cli.output import (
     say,
 )
 from core.cli.source import AsJson, name_file, read_file
+from core.cli.train import follow_runs
 from core.fields import format_value
 from core.parse import SpecError, apply_settings
 
@@ -152,6 +154,18 @@ def resume(
             start_workers(name, workers)
             print(plain(name), flush=True)
             _watch(name, interrupts, detach=detach)
+
+
+def measure(name: StudyName) -> None:
+    """Tests the best trial of a study, or those of its Pareto front, and prints their figures.
+
+    No trial looks at the test images while the study searches: validation chooses, and only what it chose is tested,
+    once. Run it again to see the figures again.
+    """
+    with _sentences():
+        from core.study_best import measure_best
+
+        follow_runs([trial.run.id for trial in measure_best(name) if trial.run])
 
 
 @contextmanager
@@ -304,3 +318,6 @@ def _print_best(study: Study) -> None:
         )
     for sentence in study.words():
         say(sentence)
+    if best:
+        command = f"python -m core study-test {shlex.quote(study.name)}"
+        say(f"No trial has looked at the test images. Test the best with: {command}")

@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from core.launcher import LauncherError, delete_run, kill_run, request_stop, resume_run, run_next
+from core.launcher import LauncherError, delete_run, kill_run, measure_test, request_stop, resume_run, run_next
 from core.runs import DamagedRunError, RunNotFound, RunsFolderError, RunSummary, open_run
 
 _PROBLEMS, _DONE = "run_actions.problems", "run_actions.done"
@@ -65,6 +65,14 @@ ACTIONS = {
         "queued again",
         lambda run: run.state in ("stopped", "interrupted", "failed"),
         resume_run,
+    ),
+    "test": Action(
+        "Test",
+        ":material/fact_check:",
+        "Looks at the test images with the last and the best weights, as at any other run's end.",
+        "to be tested",
+        lambda run: run.is_untested,
+        measure_test,
     ),
     "next": Action(
         "Run next",

@@ -47,6 +47,11 @@ def test_a_study_from_a_file_is_searched_resumed_and_listed(core: Callable[..., 
     assert core("study-resume", "tiny", "--trials", "3", "--follow").exit_code == 0
     assert list_studies()[0].done == 3
 
+    tested = core("study-test", "tiny")
+    assert tested.exit_code == 0, tested.output
+    (figures,) = [line.split() for line in tested.stdout.splitlines() if line.startswith("test accuracy")]
+    assert all(0 < float(figure) <= 100 for figure in figures[2:] if figure != "%")
+
     listed = json.loads(core("studies", "--json").stdout)
     assert [(study["name"], study["state"], study["done"]) for study in listed] == [("tiny", "finished", 3)]
     table = core("studies").stdout
@@ -83,6 +88,7 @@ def test_a_study_in_the_background_is_stopped_from_another_terminal(core: Callab
         (["study", "--preset", "report"], "CIFAR-10 is not on this machine yet"),
         (["study-stop", "nope"], "There is no study 'nope'."),
         (["study-resume", "nope"], "There is no study 'nope'."),
+        (["study-test", "nope"], "There is no study 'nope'."),
     ],
 )
 def test_bad_input_is_one_sentence_and_makes_nothing(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ from core.datasets import DataError, check_ready
 from core.decoding import Pixels
 from core.downloads import CATALOGUE, folder_of
 from core.imagecache import cached_images, digest_of, sample_images
-from core.imagefolder import ImageFile, list_images
+from core.imagefolder import FolderListing, ImageFile, list_images
 from core.spec import DataSpec
 from core.splits import Split, split
 
@@ -63,7 +65,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """All images (n, h, w, 3) with labels (n,); the last `num_test` are the set's own test images, if it has some."""
 
     images: Pixels
@@ -77,7 +79,11 @@ def load_data(spec: DataSpec) -> Data:
     """Reads, resizes and splits; the same spec and files give the same data everywhere. Raises `DataError`."""
     check_ready(spec)
     readers = {"digits": _read_digits, "folder": _read_folder, "cifar10": _read_cifar, "cifar100": _read_cifar}
-    source = readers[spec.dataset](spec)
+    return arrange(readers[spec.dataset](spec), spec)
+
+
+def arrange(source: Source, spec: DataSpec) -> Data:
+    """Splits the images, resizes them and measures the training part. Raises `DataError`."""
     num_own = len(source.labels) - source.num_test
     parts = split(spec, source.labels[:num_own], len(source.class_names), has_test=source.num_test > 0)
     if source.num_test:
@@ -132,45 +138,59 @@ def resize(images: Tensor, size: int) -> Tensor:
     return torch.cat(parts).contiguous(memory_format=torch.channels_last)
 
 
-def _pick(source: _Source, places: npt.NDArray[np.int64], size: int) -> ImageSet:
+def _pick(source: Source, places: npt.NDArray[np.int64], size: int) -> ImageSet:
     # A copy in memory, also where the images are mapped from a file.
     images = torch.from_numpy(np.asarray(source.images[places])).permute(0, 3, 1, 2)  # (n, 3, h, w), channels last
     return ImageSet(resize(images, size), torch.from_numpy(source.labels[places]))
 
 
-def _fingerprint(source: _Source, parts: Split, spec: DataSpec) -> str:
+def _fingerprint(source: Source, parts: Split, spec: DataSpec) -> str:
     digest = hashlib.sha256(f"{source.digest} {spec.image_size}".encode())
     for values in (source.labels, parts.train, parts.val, parts.test):
         digest.update(values.astype("<i8").tobytes())
     return digest.hexdigest()
 
 
-def _read_digits(spec: DataSpec) -> _Source:
+def _read_digits(spec: DataSpec) -> Source:
     from sklearn.datasets import load_digits  # half a second that the other data sets need not wait for
 
     digits = load_digits()
-    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8), from 0..16
-    images = np.repeat(grey[..., None], 3, axis=3)
-    names = tuple(str(name) for name in digits.target_names)
-    return _Source(images, digits.target.astype(np.int64), 0, names, digest_of(images))
+    return make_digits(digits.images, digits.target)
 
 
-def _read_folder(spec: DataSpec) -> _Source:
+def make_digits(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Source:
+    """scikit-learn's digits: (1797, 8, 8) from 0 to 16 -> grey in three equal channels."""
+    grey = np.round(images * (255 / 16)).astype(np.uint8)
+    pixels = np.repeat(grey[..., None], 3, axis=3)  # (1797, 8, 8, 3)
+    return Source(pixels, labels.astype(np.int64), 0, tuple("0123456789"), digest_of(pixels))
+
+
+def _read_folder(spec: DataSpec) -> Source:
     listing = list_images(spec.folder)
-    images, digest = cached_images(listing, spec.image_size)
+    return make_folder(listing, *cached_images(listing, spec.image_size))
+
+
+def make_folder(listing: FolderListing, images: Pixels, digest: str) -> Source:
+    """The decoded images (n, size, size, 3) of `listing.files`."""
     labels = np.array([file.label for file in listing.files], dtype=np.int64)
-    return _Source(images, labels, len(listing.test or ()), listing.classes, digest)
+    return Source(images, labels, len(listing.test or ()), listing.classes, digest)
 
 
-def _read_cifar(spec: DataSpec) -> _Source:
-    from torchvision.datasets import CIFAR10, CIFAR100  # a second that the other data sets need not wait for
-
-    kind, folder = {"cifar10": CIFAR10, "cifar100": CIFAR100}[spec.dataset], folder_of(spec.dataset)
+def _read_cifar(spec: DataSpec) -> Source:
+    folder = folder_of(spec.dataset)
     try:
-        own, test = kind(folder, train=True), kind(folder, train=False)
+        return read_cifar(spec.dataset, folder)
     except (OSError, RuntimeError, ValueError) as error:
         title = CATALOGUE[spec.dataset].title
         raise DataError(f"The files of {title} in {folder} are damaged: delete them and download again.") from error
+
+
+def read_cifar(name: str, folder: str | Path, *, download: bool = False) -> Source:
+    """CIFAR-10 or CIFAR-100 as torchvision keeps it; raises RuntimeError where the files are missing or damaged."""
+    from torchvision.datasets import CIFAR10, CIFAR100  # a second that the other data sets need not wait for
+
+    kind = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
+    own, test = (kind(folder, train=train, download=download) for train in (True, False))
     images = np.concatenate([own.data, test.data])
     labels = np.array([*own.targets, *test.targets], dtype=np.int64)
-    return _Source(images, labels, len(test), tuple(own.classes), digest_of(images))
+    return Source(images, labels, len(test), tuple(own.classes), digest_of(images))

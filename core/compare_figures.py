@@ -54,6 +54,20 @@ FIGURES = (
     Figure("train/loss", "train. loss", "Loss on the augmented training images", "loss", "low", True),
     Figure("test/loss", "Test loss, last weights", "Cross-entropy on the test images", "loss", "low"),
     Figure("test/loss_best", "Test loss, best weights", "Cross-entropy on the test images", "loss", "low"),
+    Figure(
+        "test/accuracy_views",
+        "Test acc., last weights, views",
+        "The same with test-time augmentation: mirrored (and shifted) copies judged together",
+        "share",
+        "high",
+    ),
+    Figure(
+        "test/accuracy_best_views",
+        "Test acc., best weights, views",
+        "The same with test-time augmentation: mirrored (and shifted) copies judged together",
+        "share",
+        "high",
+    ),
     Figure("epochs", "Epochs done", "Passes over the training images", "count"),
 )
 BY_KEY = {figure.key: figure for figure in FIGURES}

@@ -14,7 +14,7 @@ from core.formats import UNKNOWN, format_bytes, format_count, format_percent, fo
 from core.parse import SpecError, apply_settings, parse_spec
 from core.presets import PRESETS, Preset
 from core.runs import Run, RunSummary
-from core.spec import RunSpec
+from core.spec import CHOICE_LABELS, RunSpec
 
 # What may differ without making it another recipe.
 _FREE = frozenset({"train.seed", "train.device"})
@@ -84,7 +84,21 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
         ),
         Figure("Test loss, last weights", _number(end.get("test/loss")), on_test),
     ]
-    return figures
+    return figures + _list_views(run, end, test)
+
+
+def _list_views(run: Run, end: dict[str, Any], test: int | None) -> list[Figure]:
+    """Accuracies with test-time augmentation, where the run was told to look: beside the plain ones, named as such."""
+    views = CHOICE_LABELS[run.spec.train.test_views].lower()
+    return [
+        Figure(
+            f"Test accuracy, {weights} weights, with views ({views})",
+            show_share(end[key], test),
+            "test-time augmentation",
+        )
+        for weights, key in (("last", "test/accuracy_views"), ("best-on-validation", "test/accuracy_best_views"))
+        if end.get(key) is not None
+    ]
 
 
 def _number(value: float | None) -> str:

@@ -25,6 +25,7 @@ Dataset = Literal["digits", "cifar10", "cifar100", "folder"]
 Policy = Literal["none", "randaugment", "trivialaugment"]
 Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 Schedule = Literal["cosine", "onecycle", "step", "plateau", "linear", "constant"]
+TestViews = Literal["none", "mirror", "mirror_shift"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 # What a person reads for each choice; the key is what is stored.
@@ -63,6 +64,8 @@ CHOICE_LABELS = {
     "plateau": "On plateau",
     "linear": "Linear",
     "constant": "Constant",
+    "mirror": "Mirror",
+    "mirror_shift": "Mirror and shift",
     "auto": "Auto",
     "float32": "float32",
     "bfloat16": "bfloat16",
@@ -446,6 +449,13 @@ class TrainSpec(Strict):
         ge=0,
         le=1000,
         **about("Early stopping", "Epochs without a lower validation loss before the end; 0 is off.", unit="epochs"),
+    )
+    test_views: TestViews = Field(
+        "none",
+        **about(
+            "Test-time augmentation",
+            "Test images are also judged by mirrored (and shifted) copies together; told beside the plain accuracy.",
+        ),
     )
     precision: Precision = Field("auto", **about("Precision", "Auto takes bfloat16 where the device computes in it."))
     seed: int = Field(

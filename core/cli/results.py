@@ -49,6 +49,9 @@ def _print_one(run: Run) -> None:
         ("test accuracy", percent(found.get("test/accuracy")), percent(found.get("test/accuracy_best"))),
         ("test loss", number(found.get("test/loss")), number(found.get("test/loss_best"))),
     ]
+    if found.get("test/accuracy_views") is not None:
+        views = percent(found.get("test/accuracy_views")), percent(found.get("test/accuracy_best_views"))
+        rows.append(("test accuracy, with views", *views))
     columns = (summary.state, "last weights", best)
     print_table(columns, rows, right=columns[1:])
     print()

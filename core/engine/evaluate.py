@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from core.engine.augment import normalize
 from core.engine.data import Data, ImageSet
+from core.spec import TestViews
 
 HALF_MAX = torch.finfo(torch.float16).max
 
@@ -31,9 +32,18 @@ class Scores:
 class Evaluation:
     """A pass over `part` without gradients, batch by batch: iterating does the work, `scores()` tells the result."""
 
-    def __init__(self, model: nn.Module, part: ImageSet, data: Data, *, batch_size: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        part: ImageSet,
+        data: Data,
+        *,
+        batch_size: int,
+        dtype: torch.dtype,
+        views: TestViews = "none",
+    ) -> None:
         self.model, self.part, self.data = model, part, data
-        self.batch_size, self.dtype = batch_size, dtype
+        self.batch_size, self.dtype, self.views = batch_size, dtype, views
         self.logits: list[Tensor] = []
         self.losses: list[Tensor] = []
 
@@ -51,8 +61,8 @@ class Evaluation:
     def _score(self, images: Tensor, labels: Tensor) -> None:
         self.model.eval()
         with torch.autocast(images.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits = self.model(normalize(images, self.data.mean, self.data.std, self.dtype))  # (batch, classes)
-        logits = logits.float()
+            inputs = normalize(images, self.data.mean, self.data.std, self.dtype)
+            logits = predict_views(self.model, inputs, self.views)  # (batch, classes)
         self.losses.append(F.cross_entropy(logits, labels, reduction="sum"))
         self.logits.append(logits.clamp(-HALF_MAX, HALF_MAX).half())
 
@@ -62,6 +72,23 @@ class Evaluation:
         correct = (logits.argmax(1) == self.part.labels).sum()
         loss = torch.stack(self.losses).cpu().double().sum()
         return Scores(loss.item() / len(self.part), correct.item() / len(self.part), logits.cpu().numpy())
+
+
+def predict_views(model: nn.Module, inputs: Tensor, views: TestViews) -> Tensor:
+    """Logits (b, classes), float32, of images (b, 3, s, s), or their mean over views of each image.
+
+    "mirror": as it is and mirrored. "mirror_shift": that counts half; the other half are both sides of two copies that
+    are shifted by one pixel, up and left, down and right (the six views of Jordan 2024, arXiv:2404.00498).
+    """
+    if views == "none":
+        return model(inputs).float()  # type: ignore[no-any-return]
+    both: Tensor = (model(inputs).float() + model(inputs.flip(-1)).float()) / 2
+    if views == "mirror":
+        return both
+    padded, size = F.pad(inputs, (1, 1, 1, 1), mode="reflect"), inputs.shape[-1]
+    shifted = [padded[..., start : start + size, start : start + size] for start in (0, 2)]
+    shifted_sides = torch.stack([predict_views(model, copy, "mirror") for copy in shifted]).mean(0)
+    return (both + shifted_sides) / 2
 
 
 def evaluate(model: nn.Module, part: ImageSet, data: Data, *, batch_size: int, dtype: torch.dtype) -> Scores:

@@ -26,7 +26,7 @@ from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
 from core.schedule import LearningRate, updates_per_epoch
-from core.spec import RunSpec
+from core.spec import RunSpec, TestViews
 
 PROGRESS_SECONDS = 0.5
 
@@ -118,11 +118,13 @@ class _Run:
         self._check_loss()  # waits for the device, so that the time is of work done
         state.epoch_seconds = watch.seconds
 
-    def score(self, phase: Phase, model: nn.Module, part: ImageSet) -> Generator[Progress, None, Scores]:
+    def score(
+        self, phase: Phase, model: nn.Module, part: ImageSet, views: TestViews = "none"
+    ) -> Generator[Progress, None, Scores]:
         """Loss, accuracy and logits of `model` on images that it is not trained on."""
         # Without gradients, memory holds four times the images of a training batch.
         batch_size = max(self.spec.train.batch_size, min(512, 4 * self.spec.train.batch_size))
-        evaluation = Evaluation(model, part, self.data, batch_size=batch_size, dtype=self.dtype)
+        evaluation = Evaluation(model, part, self.data, batch_size=batch_size, dtype=self.dtype, views=views)
         watch, epoch = Stopwatch(), min(self.state.epoch + 1, self.spec.train.epochs)
         for batch, images in enumerate(evaluation, 1):
             if self._progress_is_due():
@@ -152,6 +154,9 @@ class _Run:
             suffix = "_best" if which == "best" else ""
             metrics |= {f"test/accuracy{suffix}": scores.accuracy, f"test/loss{suffix}": scores.loss}
             logits[f"test_{which}"] = scores.logits
+            if (views := self.spec.train.test_views) != "none":
+                seen_often = yield from self.score("test", model, self.data.test, views)
+                metrics[f"test/accuracy{suffix}_views"] = seen_often.accuracy
         logits["val_best"] = (yield from self.score("validate", best_model, self.data.val)).logits
         metrics |= {
             "best/epoch": best["epoch"],

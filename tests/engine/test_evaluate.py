@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from core.engine.evaluate import Evaluation, evaluate
+from core.engine.evaluate import Evaluation, evaluate, predict_views
 from core.engine.model import build_model
 from tests.engine.toy import NUM_CLASSES, SIZE, make_data, make_spec
 
@@ -68,3 +68,20 @@ def test_evaluation_changes_neither_weights_nor_statistics(model):
     evaluate(model, data.val, data, batch_size=8, dtype=torch.float32)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_views_are_the_mean_over_mirrored_and_shifted_copies_of_each_image(model):
+    model.eval()
+    x = torch.randn(5, 3, SIZE, SIZE)
+    # Reflected at the border: the second row and column come again before the first, the last but one after the last.
+    places = [1, *range(SIZE), SIZE - 2]
+    wide = x[:, :, places][:, :, :, places]
+
+    def sides(images):
+        return (model(images) + model(images.flip(-1))) / 2
+
+    with torch.no_grad():
+        shifted = (sides(wide[..., :SIZE, :SIZE]) + sides(wide[..., 2:, 2:])) / 2
+        torch.testing.assert_close(predict_views(model, x, "none"), model(x))
+        torch.testing.assert_close(predict_views(model, x, "mirror"), sides(x))
+        torch.testing.assert_close(predict_views(model, x, "mirror_shift"), (sides(x) + shifted) / 2)

@@ -581,3 +581,18 @@ def test_a_training_with_alternating_flips_mirrors_each_image_in_every_other_epo
         order = shuffle(len(data.train), 0, epoch)
         assert torch.equal(images, data.train.images[order])
         assert torch.equal(mirrored, alternate_flips(len(data.train), 0, epoch)[order])
+
+
+# --- test-time augmentation ---------------------------------------------------------------------------------------
+
+
+def test_views_are_told_beside_the_plain_figures_and_change_none_of_them():
+    data = make_data()
+    _, plain = run(make_spec(), data)
+    _, viewed = run(make_spec(test_views="mirror_shift"), data)
+    extra = {"test/accuracy_views", "test/accuracy_best_views"}
+    assert viewed.metrics.keys() - plain.metrics.keys() == extra
+    figures = without_clock(viewed.metrics)
+    assert {name: value for name, value in figures.items() if name not in extra} == without_clock(plain.metrics)
+    assert np.array_equal(viewed.predictions["test_last"], plain.predictions["test_last"])
+    assert all(0 <= viewed.metrics[name] <= 1 for name in extra)

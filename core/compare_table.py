@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from core.compare import Unit
 from core.compare_figures import Better, Figure, Pick, difference, summary_of
+from core.csv_tables import plain_cell
 from core.formats import UNKNOWN, format_count
 from core.statistics import Summary
 
@@ -93,7 +94,5 @@ def write_csv(units: Sequence[Unit], figures: Sequence[Figure], pick: Pick) -> s
         for figure in figures:
             found = summary_of(unit, figure, pick)
             cells += [found.mean, found.standard_deviation, found.n] if found else ["", "", 0]
-        # A spreadsheet would take a name that begins so for a formula.
-        name = f"'{unit.name}" if unit.name[:1] in "=+-@\t\r" else unit.name
-        writer.writerow([name, " ".join(run.id for run in unit.runs), *cells])
+        writer.writerow([plain_cell(unit.name), " ".join(run.id for run in unit.runs), *cells])
     return buffer.getvalue()

@@ -42,10 +42,14 @@ def to_line(value: dict[str, Any]) -> bytes:
     return json.dumps(to_strict(value), allow_nan=False, ensure_ascii=False).encode() + b"\n"
 
 
+def to_text(value: dict[str, Any]) -> bytes:
+    """What a JSON file holds."""
+    return json.dumps(to_strict(value), allow_nan=False, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
 def write_json(path: Path, value: dict[str, Any], *, sync: bool = True) -> None:
     """Writes a JSON file in one step; with `sync` it is on the disk when this returns."""
-    text = json.dumps(to_strict(value), allow_nan=False, ensure_ascii=False, indent=1)
-    write_bytes(path, text.encode() + b"\n", sync=sync)
+    write_bytes(path, to_text(value), sync=sync)
 
 
 def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:

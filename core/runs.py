@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -39,6 +40,7 @@ __all__ = [
     "RunSummary",
     "RunsFolderError",
     "State",
+    "adopt_folder",
     "create_run",
     "ensure_folder",
     "list_runs",
@@ -111,6 +113,30 @@ def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
         raise
     files.sync_folder(folder)
     return run_id
+
+
+def adopt_folder(aside: Path, wanted: str) -> str:
+    """Publishes a whole run folder that was built aside in the runs folder, by one rename; returns its id.
+
+    That is the one wanted, or a new one where it is taken. Raises OSError.
+    """
+    folder, run_id = ensure_folder(), wanted
+    # An empty folder would be replaced by the rename.
+    while (folder / run_id).exists() or not _rename(aside, folder / run_id):
+        run_id = _new_id()
+    files.sync_folder(folder)
+    return run_id
+
+
+def _rename(aside: Path, path: Path) -> bool:
+    """False where somebody else has just taken the name."""
+    try:
+        os.rename(aside, path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def _new_id() -> str:

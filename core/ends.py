@@ -50,13 +50,15 @@ def end_run(
         "metrics": metrics or {},
     }
     (folder / RESERVE).unlink(missing_ok=True)
-    try:
-        files.write_json(folder / "end.json", end)
-    except OSError as error:
-        # Without an end the run shows as interrupted, which is true.
-        log(f"The end could not be written: {error}")
-        return 1
-    return 1 if state == "failed" else 0
+    for _ in range(2):  # a disk that failed once may take it the second time
+        try:
+            files.write_json(folder / "end.json", end)
+        except OSError as error:
+            log(f"The end could not be written: {error}")
+        else:
+            return 1 if state == "failed" else 0
+    # Without an end the run shows as interrupted, which is true.
+    return 1
 
 
 def describe_failure(error: Exception) -> tuple[str, str]:

@@ -155,7 +155,10 @@ class Recorder:
         )
 
     def write_progress(self, phase: str, epoch: int, step: int, steps: int, **figures: Any) -> None:
-        """Where the training is, with the device's use; not synced, as half a second later it is old."""
+        """Where the training is, with the device's use; not synced, as half a second later it is old.
+
+        Nothing is built on it, so a disk that does not take it must not end the training.
+        """
         self.last_progress = time.monotonic()
         progress = {
             "phase": phase,
@@ -169,7 +172,8 @@ class Recorder:
             **figures,
             **self.use.read(),
         }
-        files.write_json(self.run.path / "progress.json", progress, sync=False)
+        with suppress(OSError):
+            files.write_json(self.run.path / "progress.json", progress, sync=False)
 
 
 class Clock:

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 CLICK_DAYS = 7.0
+UNFINISHED_SECONDS = 3600.0  # far longer than making a run takes
 
 
 def ensure_folder() -> Path:
@@ -99,11 +101,12 @@ def publish_run(spec: RunSpec, about: About, click_key: str = "") -> tuple[str, 
 
 def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
     """Builds the run's folder aside and publishes it by one rename, so that nobody sees half a run."""
-    aside = folder / f".new-{run_id}-{os.getpid()}"
+    unfinished = folder / ".new"
+    aside = unfinished / f"{run_id}-{os.getpid()}"
     created = time.time()
     named = About(**{**about.__dict__, "name": about.name.strip() or run_id, "created": created})
     try:
-        aside.mkdir()
+        aside.mkdir(parents=True)
         files.write_bytes(aside / "spec.json", spec.model_dump_json(indent=1).encode() + b"\n")
         named.write(aside / "about.json")
         slots.mark_launch(aside)
@@ -112,7 +115,17 @@ def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     files.sync_folder(folder)
+    _forget_unfinished(unfinished)
     return run_id
+
+
+def _forget_unfinished(folder: Path) -> None:
+    """Removes what a process left that died while it made a run."""
+    oldest = time.time() - UNFINISHED_SECONDS
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # another process makes its run there, or removes the same
+            if path.stat().st_mtime < oldest:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def adopt_folder(aside: Path, wanted: str) -> str:

@@ -71,10 +71,15 @@ def render(figures: list[dict[str, Any]]) -> str:
 
 
 def _table(entries: list[dict[str, Any]]) -> str:
+    """A row for each promise; tests that share one share its row."""
     lines = ["| promise | how it is tested | control | last result |", "| --- | --- | --- | --- |"]
+    rows: dict[tuple[str, ...], list[str]] = {}
     for entry in entries:
         outcome = "" if entry["outcome"] == "passed" else f"**{entry['outcome']}** "
-        cells = [entry["promise"], entry["how"], entry["control"], f"{outcome}{entry['result']} ({entry['date']})"]
+        result = f"{outcome}{entry['result']} ({entry['date']})"
+        rows.setdefault((entry["promise"], entry["how"], entry["control"]), []).append(result)
+    for words, results in rows.items():
+        cells = [*words, "; ".join(results)]
         lines.append(f"| {' | '.join(cell.replace('|', '/').replace(chr(10), ' ') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -11,7 +11,7 @@ from core.spec import RunSpec
 from tests.core.workers import start_worker, wait_for
 
 Setup = Callable[[], None]
-ENDED = ("finished", "failed", "stopped", "interrupted")
+ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")
 
 
 def live(run: Run, setup: Setup | None = None) -> str:

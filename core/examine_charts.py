@@ -6,6 +6,7 @@ As in `core.charts`, figures carry no colours of a theme; colour is the run's.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,13 +16,16 @@ import plotly.graph_objects as go
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
-from core.charts import run_colour
+from core.charts import as_text, run_colour
+from core.compare_charts import shorten
 from core.examine import History, Reliability
+from core.scores import IntArray
 
 Pixels = npt.NDArray[np.uint8]
 
 _GREY = "#8a94a3"  # readable on white and on near-black alike
 _HEAT_OPACITY = 0.65
+_FIGURED_CLASSES = 24  # more leave no room for figures in their cells
 
 
 def draw_reliability(run_id: str, before: Reliability, after: Reliability | None, temperature: float) -> go.Figure:
@@ -100,6 +104,100 @@ def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
         ],
     }
     return go.Figure(data=traces, layout=layout)
+
+
+def draw_matrix(matrix: IntArray, classes: Sequence[str], *, rates: bool = False, title: str = "") -> go.Figure:
+    """The confusion matrix (true, predicted): right ones blue, mistakes red on a scale that ends at the commonest.
+
+    Cells show images or, with `rates`, the percentage of their true class; of many classes only colours.
+    """
+    names = _tell_apart(classes)
+    share = matrix / np.maximum(1, matrix.sum(1, keepdims=True))  # (true, predicted)
+    right = np.eye(len(names), dtype=bool)
+    worst = max(float(share[~right].max(initial=0)), 1e-9)
+    depth = np.where(right, share, 0.75 * share / worst)
+    traces = [
+        _draw_cells(np.where(mask & (matrix > 0), depth, np.nan), matrix, share, names, colour)
+        for mask, colour in ((right, "43,95,196"), (~right, "197,53,47"))
+    ]
+    if len(names) <= _FIGURED_CLASSES:
+        shown = _write_cells(matrix, share, rates)
+        for deep in (False, True):
+            traces.append(_write_texts(shown, (depth > 0.6) == deep, names, "#ffffff" if deep else None))
+    layout = _layout(title or "Confusion matrix", "matrix") | {
+        "showlegend": False,
+        "xaxis": _class_axis(names) | {"title": _axis_title("predicted class")},
+        "yaxis": _class_axis(names) | {"title": _axis_title("true class"), "range": [len(names) - 0.5, -0.5]},
+    }
+    return go.Figure(data=traces, layout=layout)
+
+
+def _tell_apart(classes: Sequence[str]) -> list[str]:
+    """Names as Plotly's categories, which must differ."""
+    texts = [as_text(name) for name in classes]
+    return [text if texts.count(text) == 1 else f"{text} ({number})" for number, text in enumerate(texts)]
+
+
+def _draw_cells(
+    depth: npt.NDArray[np.float64],
+    matrix: IntArray,
+    share: npt.NDArray[np.float64],
+    names: list[str],
+    colour: str,
+) -> dict[str, Any]:
+    return {
+        "type": "heatmap",
+        "x": names,
+        "y": names,
+        "z": depth,
+        "zmin": 0,
+        "zmax": 1,
+        # See-through instead of pale, so that it fits both themes.
+        "colorscale": [[0, f"rgba({colour},0.08)"], [1, f"rgb({colour})"]],
+        "showscale": False,
+        "xgap": 1,
+        "ygap": 1,
+        "hoverongaps": False,
+        "customdata": np.dstack([matrix, np.broadcast_to(matrix.sum(1, keepdims=True), matrix.shape), share]),
+        "meta": {"counts": "images"},
+        "hovertemplate": "true %{y}<br>predicted %{x}<br>%{customdata[0]:,} of %{customdata[1]:,} images "
+        "(%{customdata[2]:.1%})<extra></extra>",
+    }
+
+
+def _write_cells(matrix: IntArray, share: npt.NDArray[np.float64], rates: bool) -> npt.NDArray[np.str_]:
+    """What stands in each cell; empty where no image falls into it."""
+    texts = [[f"{100 * part:.0f}" for part in row] for row in share] if rates else matrix.astype(str)
+    return np.where(matrix > 0, texts, "")
+
+
+def _write_texts(
+    shown: npt.NDArray[np.str_], mask: npt.NDArray[np.bool_], names: list[str], colour: str | None
+) -> dict[str, Any]:
+    places = np.argwhere(mask & (shown != ""))
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [names[predicted] for _, predicted in places],
+        "y": [names[true] for true, _ in places],
+        "text": [shown[true, predicted] for true, predicted in places],
+        "textfont": {"size": 11, **({"color": colour} if colour else {})},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _class_axis(names: list[str]) -> dict[str, Any]:
+    return {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": names,
+        "range": [-0.5, len(names) - 0.5],
+        "labelalias": {name: shorten(name, 16) for name in names if len(name) > 16},
+        "automargin": True,
+        "showgrid": False,
+        "ticks": "",
+    }
 
 
 _HOVER = {"text": "epoch %{x}"}

@@ -25,6 +25,7 @@ def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, An
         "device": event.device,
         "device_name": event.device_name,
         "precision": event.precision,
+        "threads": event.threads,
         "parameters": event.parameters,
         "updates_per_epoch": event.updates_per_epoch,
         "epochs_done": event.epoch,

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from scipy.special import betaincinv
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional as F
 
 from core.engine.policies import RandomOperations
@@ -52,11 +52,12 @@ class Augment:
     ) -> None:
         self.spec, self.num_classes, self.dtype = augment, num_classes, dtype
         self.mean, self.std = tuple(mean), tuple(std)
-        self._mixup, self._cutmix = beta_quantiles(augment.mixup), beta_quantiles(augment.cutmix)
+        self._mixup = beta_quantiles(augment.mixup) if augment.mixup else None
+        self._cutmix = beta_quantiles(augment.cutmix) if augment.cutmix else None
         self._policy = RandomOperations(augment) if augment.policy != "none" else None
 
     def __call__(
-        self, images: Tensor, labels: Tensor, generator: Generator, mirrored: Tensor | None = None
+        self, images: Tensor, labels: Tensor, generator: torch.Generator, mirrored: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) where mixed.
 
@@ -76,13 +77,16 @@ class Augment:
             x = cutout(x, spec.cutout, generator)
         if not (spec.mixup or spec.cutmix):
             return x.to(self.dtype), labels
-        self._mixup, self._cutmix = self._mixup.to(x.device), self._cutmix.to(x.device)
-        mixup, cutmix = self._mixup if spec.mixup else None, self._cutmix if spec.cutmix else None
-        x, targets = mix(x, labels, self.num_classes, mixup, cutmix, generator)
+        # Sent to the device once, at the first batch.
+        self._mixup = self._mixup if self._mixup is None else self._mixup.to(x.device)
+        self._cutmix = self._cutmix if self._cutmix is None else self._cutmix.to(x.device)
+        x, targets = mix(x, labels, self.num_classes, self._mixup, self._cutmix, generator)
         return x.to(self.dtype), targets
 
 
-def crop_and_flip(images: Tensor, padding: int, mode: str, mirrored: Tensor | None, generator: Generator) -> Tensor:
+def crop_and_flip(
+    images: Tensor, padding: int, mode: str, mirrored: Tensor | None, generator: torch.Generator
+) -> Tensor:
     """Pads, crops each image at its own place, mirrors where `mirrored` (b,): (b, 3, s, s) -> same, channels_last."""
     count, _, size, _ = images.shape
     device = images.device
@@ -112,7 +116,7 @@ def _reflect(places: Tensor, size: int) -> Tensor:
     return (size - 1) - ((size - 1) - places).abs()
 
 
-def cutout(x: Tensor, side: int, generator: Generator) -> Tensor:
+def cutout(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """Sets a square of each normalised image to 0, the mean colour (DeVries & Taylor 2017): (b, 3, s, s) -> same.
 
     As in the paper the centre may lie anywhere, so the border clips some squares.
@@ -134,7 +138,7 @@ def beta_quantiles(alpha: float) -> Tensor:
 
 
 def mix(
-    x: Tensor, labels: Tensor, num_classes: int, mixup: Tensor | None, cutmix: Tensor | None, generator: Generator
+    x: Tensor, labels: Tensor, num_classes: int, mixup: Tensor | None, cutmix: Tensor | None, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """MixUp (Zhang et al. 2017) or CutMix (Yun et al. 2019) with a partner from the batch, each image by itself.
 
@@ -149,7 +153,7 @@ def mix(
     return mixed, share * own + (1 - share) * other
 
 
-def _draw_kept(x: Tensor, mixup: Tensor | None, cutmix: Tensor | None, generator: Generator) -> Tensor:
+def _draw_kept(x: Tensor, mixup: Tensor | None, cutmix: Tensor | None, generator: torch.Generator) -> Tensor:
     """How much of each image stays, pixel by pixel."""
     kept = []
     if mixup is not None:
@@ -161,11 +165,11 @@ def _draw_kept(x: Tensor, mixup: Tensor | None, cutmix: Tensor | None, generator
     return torch.where(draw((len(x), 1, 1, 1), generator, x.device) < 0.5, kept[0], kept[1])
 
 
-def _draw_shares(quantiles: Tensor, count: int, generator: Generator) -> Tensor:
+def _draw_shares(quantiles: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return quantiles[draw_integers(_QUANTILES, (count,), generator, quantiles.device)]  # (b,)
 
 
-def _keep_outside_box(shares: Tensor, size: int, generator: Generator) -> Tensor:
+def _keep_outside_box(shares: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """1 where the image stays, 0 in a box of the area 1 - share around a random centre: (b,) -> (b, 1, s, s)."""
     half = (size * (1 - shares).sqrt() / 2)[:, None]
     centre = draw((2, len(shares), 1), generator, shares.device) * size

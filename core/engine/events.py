@@ -22,7 +22,10 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True)
 class Started:
-    """The network stands on its device; `epoch` counts the epochs already done, above 0 after a resume."""
+    """The network stands on its device; `epoch` counts the epochs already done, above 0 after a resume.
+
+    `threads` are those of the CPU: with another number sums are rounded otherwise.
+    """
 
     device: str
     device_name: str
@@ -30,6 +33,7 @@ class Started:
     parameters: int
     updates_per_epoch: int
     epoch: int
+    threads: int
 
 
 @dataclass(frozen=True)

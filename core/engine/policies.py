@@ -7,7 +7,7 @@ image did not draw is applied to it with the strength that changes nothing, so n
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional as F
 
 from core.engine.random import draw_integers
@@ -43,7 +43,7 @@ class RandomOperations:
         self.spec = spec
         self._table: Tensor | None = None
 
-    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         count, device = len(images), images.device
         if self._table is None or self._table.device != device:
             self._table = strengths(self.spec.policy, images.shape[-1]).to(device)

@@ -49,7 +49,7 @@ def train(
     """
     device = device or pick_device(spec.train.device)
     with explain_failures(spec, device), _keep_settings(device):
-        run = _Run(spec, data.to(device), device, should_stop)
+        run = TrainingRun(spec, data.to(device), device, should_stop)
         if resume is not None:
             run.state.load(resume)
         yield run.describe_start()
@@ -67,7 +67,7 @@ class _StopRequested(Exception):
     pass
 
 
-class _Run:
+class TrainingRun:
     """The steps of the method, around the state that they change."""
 
     def __init__(self, spec: RunSpec, data: Data, device: torch.device, should_stop: Callable[[], bool]) -> None:
@@ -89,9 +89,10 @@ class _Run:
             parameters=count_parameters(self.state.model),
             updates_per_epoch=self.updates_per_epoch,
             epoch=self.state.epoch,
+            threads=torch.get_num_threads(),
         )
 
-    def train_epoch(self) -> Iterator[Progress]:
+    def train_epoch(self) -> Generator[Progress, None, None]:
         """The batches of this epoch that are left, in an order that seed and epoch fix."""
         state, images = self.state, self.data.train
         order = shuffle(len(images), self.spec.train.seed, state.epoch).to(self.device)

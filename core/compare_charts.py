@@ -98,7 +98,7 @@ def draw_curves(metric: CurveMetric, units: Sequence[Unit], view: CurveView) -> 
     return _draw_curves(metric, tuple(units), view)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # each holds on to its runs as they stood
 def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) -> Drawing:
     curve = CURVES[metric]
     columns = [curve.train, curve.val] if view.training and curve.train else [curve.val]
@@ -108,16 +108,14 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
     points = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(lines))))
     # Many lines are told apart at the pointer: symbols on all of them would hide each other.
     symbols = pick_symbols([unit.id for unit in units]) if len(units) <= _LEGEND_MOST else {}
-    several = len(units) > 1
     # Bands first, so that no line lies under another's band.
     traces = [trace for line in lines for trace in _draw_band(line, curve, points)]
-    traces += [
-        trace
-        for line in lines
-        for trace in _draw_line(line, curve, view, points, symbols.get(line.unit.id, ""), several)
-    ]
+    drawn = [trace for line in lines for trace in _draw_line(line, points, symbols.get(line.unit.id, ""), len(units))]
+    traces += _join(drawn) if len(units) > _LEGEND_MOST else drawn
     low_high = _fences([line.y for line in lines]) if view.clip else None
     layout = lay_out(curve.title, view.x, len(units))
+    # Names lines by its own means (core/look/nearest.js).
+    layout |= {"hovermode": False, "meta": {"nearest": curve.number}}
     layout["xaxis"] |= _x_axis(view, lines)
     layout["yaxis"] |= _y_axis(curve, view, lines, low_high)
     notes = _tell_notes(lines, points, low_high)
@@ -204,9 +202,8 @@ def _draw_band(line: _Line, curve: Curve, points: int) -> list[dict[str, Any]]:
         "x": line.x[places],
         "line": {"width": 0, "color": run_colour(line.unit.id)},
         "showlegend": False,
-        "hoverinfo": "skip",
     }
-    meta = {"run": line.unit.name}
+    meta = {"run": line.unit.name, "edge": True}
     return [
         {
             **edge,
@@ -230,35 +227,29 @@ def _see_through(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
-def _draw_line(
-    line: _Line, curve: Curve, view: CurveView, points: int, symbol: str, several: bool
-) -> list[dict[str, Any]]:
-    colour, name = run_colour(line.unit.id), as_text(shorten(line.unit.name))
-    split = "training" if line.is_training else "validation" if "/" in line.column else curve.title.lower()
-    where = "%{x:.3~g} minutes" if view.x == "minutes" else f"{view.x} %{{x:,d}}"
+def _draw_line(line: _Line, points: int, symbol: str, count: int) -> list[dict[str, Any]]:
+    """One of the lines of `count` units, and faint behind it the raw values where it is smoothed."""
     places = thin(line.y.astype(np.float32), points)
     shared: dict[str, Any] = {
         "type": "scatter",
         "legendgroup": line.unit.id,
         "x": line.x[places],
-        "name": name,
+        "name": as_text(shorten(line.unit.name)),
         "line": {
-            "color": colour,
+            "color": run_colour(line.unit.id),
             "width": 1.4 if line.is_training else 2,
             "dash": "dash" if line.is_training else "solid",
         },
     }
-    marked = symbol or (len(line.y) <= _FEW_POINTS and not line.is_training) or len(line.y) == 1
-    seeds = f"<br>mean of %{{customdata:d}} of {len(line.unit.seeds)} seeds" if line.count is not None else ""
+    few = len(line.y) <= _FEW_POINTS and not line.is_training and count <= _LEGEND_MOST
     drawn = {
         **shared,
         "uid": trace_id(line.unit.id, line.column),
         "y": line.y[places],
-        "mode": "lines+markers" if marked else "lines",
+        "mode": "lines+markers" if symbol or few or len(line.y) == 1 else "lines",
         "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **_space_out(symbol, len(places))},
         "meta": {"run": line.unit.name, "series": f"{line.column} mean" if line.count is not None else line.column},
-        "showlegend": several and not line.is_training,
-        "hovertemplate": f"<b>{name}</b><br>{split} %{{y:{curve.number}}}<br>{where}{seeds}<extra></extra>",
+        "showlegend": count > 1 and not line.is_training,
     }
     if line.count is not None:
         drawn["customdata"] = line.count[places]
@@ -274,9 +265,47 @@ def _draw_line(
         "line": {**shared["line"], "width": 1},
         "opacity": 0.25,
         "showlegend": False,
-        "hoverinfo": "skip",
     }
     return [raw, drawn]
+
+
+def _join(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines that look alike as one trace, with gaps between them: a trace costs the browser more than its points do.
+
+    `meta.lines` tells whose line stands from where to where.
+    """
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for trace in traces:
+        line = trace["line"]
+        alike.setdefault((line["color"].lstrip("#"), line["dash"], trace["mode"]), []).append(trace)
+    joined = []
+    for look, members in alike.items():
+        ends = np.cumsum([len(member["x"]) + 1 for member in members]).tolist()
+        starts = [0, *ends[:-1]]
+        whose = [
+            member["meta"] | {"id": member["legendgroup"], "from": start, "to": end - 1}
+            for member, start, end in zip(members, starts, ends, strict=True)
+        ]
+        arrays = {key: [member.get(key) for member in members] for key in ("x", "y", "customdata")}
+        joined.append(
+            {key: members[0][key] for key in ("type", "mode", "line", "marker")}
+            | {
+                key: _join_arrays(parts, ends)
+                for key, parts in arrays.items()
+                if any(part is not None for part in parts)
+            }
+            | {"uid": trace_id(*look).replace("+", "-"), "meta": {"lines": whose}, "showlegend": False}
+        )
+    return joined
+
+
+def _join_arrays(arrays: Sequence[FloatArray | None], ends: Sequence[int]) -> FloatArray:
+    """One after the other, each up to its end less one; NaN in between, and in the place of one that is missing."""
+    whole = np.full(ends[-1] - 1, np.nan)
+    for array, end in zip(arrays, ends, strict=True):
+        if array is not None:
+            whole[end - 1 - len(array) : end - 1] = array
+    return whole
 
 
 def _space_out(symbol: str, count: int) -> dict[str, int]:
@@ -301,7 +330,6 @@ def _y_axis(
         "type": "log" if log else "linear",
         "uirevision": f"{log} {view.clip}",
         "exponentformat": "power" if log else "e",
-        "hoverformat": curve.number,
     }
     if curve.val == "val/accuracy":
         known = np.concatenate([line.y for line in lines]) if lines else np.zeros(1)

@@ -5,7 +5,7 @@ const CONFIG = {
   displayModeBar: false,
   displaylogo: false,
   modeBarButtonsToRemove: ["sendChartToCloud", "sendDataToCloud"],
-  doubleClick: "autosize",
+  doubleClick: false, // Its own would also turn around axes that run downwards: see showAll.
   showTips: false,
   responsive: false,
 };
@@ -45,17 +45,25 @@ function dress(layout, theme, size) {
 }
 
 // The figure in its place, its title left to the page above it. What a person did to it stays.
-function drawFigure(Plotly, plot, text, theme) {
+async function drawFigure(Plotly, plot, text, theme) {
   const figure = JSON.parse(text);
   delete figure.layout.title;
   figure.layout.margin = { ...figure.layout.margin, t: figure.layout.showlegend ? 26 : 8 };
   const size = { width: plot.clientWidth, height: plot.clientHeight };
-  return Plotly.react(plot, figure.data, dress(figure.layout, theme, size), CONFIG);
+  const drawn = Plotly.react(plot, figure.data, dress(figure.layout, theme, size), CONFIG);
+  if (!plot.labWhole) plot.on("plotly_doubleclick", () => showAll(Plotly, plot));
+  plot.labWhole = figure.layout;
+  await drawn;
+  if (figure.layout.meta?.nearest) watchNearest(plot);
 }
 
+// All of it, as the figure is by itself.
 function showAll(Plotly, plot) {
-  const axes = axesOf(plot._fullLayout).map((axis) => [`${axis}.autorange`, true]);
-  return Plotly.relayout(plot, Object.fromEntries(axes));
+  const whole = (axis) => {
+    const { range, autorange } = plot.labWhole[axis] ?? {};
+    return range ? [`${axis}.range`, [...range]] : [`${axis}.autorange`, autorange ?? true];
+  };
+  return Plotly.relayout(plot, Object.fromEntries(axesOf(plot._fullLayout).map(whole)));
 }
 
 function save(href, name) {
@@ -65,12 +73,12 @@ function save(href, name) {
   link.click();
 }
 
+const blank = (value) => (value === null || Number.isNaN(value) ? "" : value);
 const quote = (text) => `"${String(text).replace(/^(?=[=+\-@])/, "'").replaceAll('"', '""')}"`;
 
 function saveCsv(plot, name) {
-  const shown = plot._fullData.filter((trace) => trace.visible === true && trace.meta?.series);
-  const rows = shown.flatMap((trace) =>
-    Array.from(trace.x, (x, i) => [quote(trace.meta.run), quote(trace.meta.series), x, trace.y[i] ?? ""].join(",")),
+  const rows = [...linesOf(plot)].flatMap(({ run, series, x, y, from, to }) =>
+    Array.from(x.slice(from, to), (at, i) => [quote(run), quote(series), at, blank(y[from + i])].join(",")),
   );
   const axis = plot._fullLayout.xaxis.title.text || "x";
   const text = [["run", "series", axis, "value"].join(","), ...rows].join("\r\n");

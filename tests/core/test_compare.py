@@ -80,6 +80,25 @@ def test_a_new_epoch_a_new_name_and_an_end_are_seen_at_the_next_look() -> None:
     assert read_run(run.id).state == "finished"
 
 
+def test_metrics_that_are_written_again_replace_what_was_read_before() -> None:
+    run = make_run("interrupted", epochs_done=4)
+    with training(run):
+        first = read_run(run.id).column("val/loss")
+        for epochs, top in ((3, 0.5), (6, 0.5), (7, 0.5)):
+            (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, make_rows(epochs, top))))
+            seen = read_run(run.id)
+            for column in ("epoch", "val/accuracy"):
+                assert seen.column(column).tolist() == [row[column] for row in make_rows(epochs, top)]
+    assert first.tolist() == [row["val/loss"] for row in make_rows(4)]
+
+
+def test_a_worker_that_dies_is_seen_though_no_file_changes() -> None:
+    run = make_run("interrupted", epochs_done=2)
+    with training(run):
+        assert read_run(run.id).state == "running"
+    assert read_run(run.id).state == "interrupted"
+
+
 @pytest.mark.parametrize("run_id", ["", "nope", "../../etc/passwd", "20260101-000000-000-abcdef", "a" * 5000, "\0"])
 def test_an_unknown_id_gets_a_sentence_and_the_rest_stays(run_id: str) -> None:
     run = make_run()
@@ -461,7 +480,39 @@ def test_many_long_curves_are_thinned_and_it_is_said() -> None:
         runs.append(run)
     drawing = draw_curves("loss", units_of(*runs), CurveView())
     assert drawing.notes == ("point at a line for its name", "thinned to 300 points a line")
-    assert all(len(unpack(trace["y"])) <= 300 for trace in traces_of(drawing.figure).values())
+    assert all(line["to"] - line["from"] <= 300 for _, line in joined_lines(drawing.figure))
+
+
+def joined_lines(figure: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Traces that hold several lines, with what each says of one of them."""
+    return [(trace, line) for trace in traces_of(figure).values() for line in trace["meta"].get("lines", [])]
+
+
+def test_lines_joined_into_few_traces_are_whole_and_keep_colour_and_dash() -> None:
+    lengths = range(1, 31)
+    runs = [make_run(settings=(f"train.epochs={epochs + 500}",), epochs_done=epochs) for epochs in lengths]
+    lines = joined_lines(draw_curves("loss", units_of(*runs), CurveView()).figure)
+    assert len(lines) == 2 * len(runs)
+    expected = {run.id: run for run in look(*runs)}
+    for trace, line in lines:
+        run, column = expected[line["id"]], line["series"]
+        values = unpack(trace["y"])
+        np.testing.assert_allclose(values[line["from"] : line["to"]], run.column(column), rtol=1e-6)
+        assert np.isnan(values[line["to"] : line["to"] + 1]).all()
+        assert trace["line"]["color"] == run_colour(run.id)
+        assert trace["line"]["dash"] == ("dash" if column.startswith("train/") else "solid")
+        # A single point makes no line.
+        assert "markers" in trace["mode"] or len(run.rows) > 1
+
+
+def test_seeds_behind_a_mean_are_counted_in_joined_lines_too() -> None:
+    alone = [make_compared(None, settings=[f"train.epochs={epochs + 6}"]) for epochs in range(24)]
+    group = [make_compared(None, seed=seed) for seed in (0, 1)]
+    lines = joined_lines(draw_curves("accuracy", units_of(*alone, *group), CurveView()).figure)
+    counts = {line["id"]: unpack(trace["customdata"])[line["from"] : line["to"]] for trace, line in lines
+              if "customdata" in trace}  # fmt: skip
+    assert counts[group[0].id].tolist() == [2] * 5
+    assert all(np.isnan(counts[run.id]).all() for run in alone if run.id in counts)
 
 
 @pytest.mark.parametrize(("count", "raw"), [(2, 4), (11, 0)])

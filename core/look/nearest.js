@@ -1,0 +1,200 @@
+// Names the lines at the pointer, the nearest first: Plotly's own label names one of them, or all in the data's order.
+
+const MOST_NAMED = 10;
+const REACH = 30; // pixels beyond a line's end at which it still counts
+const TOUCHED_MS = 4000;
+const SPLITS = { val: "validation", train: "training" };
+
+// The lines shown. One trace may hold several that look alike: `meta.lines` then tells whose stands where.
+function* linesOf(plot) {
+  for (const trace of plot._fullData.filter((each) => each.visible === true)) {
+    const { meta, legendgroup, x, y, line, customdata } = trace;
+    const whole = { ...meta, id: legendgroup, from: 0, to: x?.length };
+    for (const whose of meta?.lines ?? (meta?.series ? [whole] : [])) yield { ...whose, x, y, line, customdata };
+  }
+}
+
+// "12.3 %" for 0.123 and ".1%": the few of d3's number formats that charts of lines use.
+function formatNumber(value, format) {
+  const digits = Number(/\.(\d+)/.exec(format)?.[1] ?? 0);
+  if (format.endsWith("%")) return `${(100 * value).toFixed(digits)} %`;
+  if (format.endsWith("g")) return String(Number(value.toPrecision(digits)));
+  const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: format.includes(",") };
+  return value.toLocaleString("en", fixed);
+}
+
+// The line's points on either side of `at`; gaps are passed over.
+function findSides(line, at) {
+  let left = -1;
+  let right = -1;
+  for (let place = line.from; place < line.to; place += 1) {
+    if (!Number.isFinite(line.y[place]) || !Number.isFinite(line.x[place])) continue;
+    if (line.x[place] <= at) left = place;
+    else if (right < 0) right = place;
+  }
+  return { left, right };
+}
+
+// How far the line passes from the pointer, in pixels, and its nearest point across; nothing where it is not there.
+function measureLine(line, { xaxis, yaxis }, pointer) {
+  const { left, right } = findSides(line, xaxis.p2d(pointer.x));
+  const spot = (place) => ({ x: xaxis.d2p(line.x[place]), y: yaxis.d2p(line.y[place]) });
+  if (left < 0 || right < 0) {
+    const place = Math.max(left, right);
+    if (place < 0) return undefined;
+    const { x, y } = spot(place);
+    const gap = Math.abs(x - pointer.x);
+    return gap > REACH ? undefined : { place, distance: Math.hypot(gap, y - pointer.y) };
+  }
+  const [a, b] = [spot(left), spot(right)];
+  const height = a.y + ((b.y - a.y) * (pointer.x - a.x)) / (b.x - a.x);
+  return { place: pointer.x - a.x <= b.x - pointer.x ? left : right, distance: Math.abs(height - pointer.y) };
+}
+
+// The runs at the pointer, the nearest first, each with what its lines say there.
+function findNearest(plot, pointer) {
+  const runs = new Map();
+  for (const line of linesOf(plot)) {
+    const found = line.edge ? undefined : measureLine(line, plot._fullLayout, pointer);
+    if (!found || !Number.isFinite(found.distance)) continue;
+    const run = runs.get(line.id) ?? { name: line.run, colour: line.line.color, distance: Infinity, said: [] };
+    run.said.push({ line, place: found.place });
+    if (found.distance < run.distance) Object.assign(run, { distance: found.distance, x: line.x[found.place] });
+    runs.set(line.id, run);
+  }
+  return [...runs.values()].sort((a, b) => a.distance - b.distance);
+}
+
+const NEAR_STYLE = {
+  label: `position:absolute; z-index:5; display:none; pointer-events:none; max-width:min(30rem,96%); box-sizing:border-box;
+    padding:0.35rem 0.55rem; border:1px solid var(--lab-line); border-radius:0.25rem; background:var(--lab-panel);
+    color:var(--lab-text); font-size:12px; line-height:1.45; font-variant-numeric:tabular-nums;`,
+  mark: "position:absolute; pointer-events:none; overflow:hidden; display:none;",
+};
+
+function makeNode(tag, text = "", style = "") {
+  const node = document.createElement(tag);
+  node.textContent = text;
+  node.style.cssText = style;
+  return node;
+}
+
+// Names go in as text.
+function fillLabel(label, runs, plot) {
+  const layout = plot._fullLayout;
+  const across = layout.xaxis.title.text;
+  const x = runs[0].x;
+  const tell = (value) => (across === "minutes" ? formatNumber(value, ".3g") : formatNumber(value, ",.0f"));
+  const splits = [...new Set(runs.flatMap((run) => run.said.map(({ line }) => line.series.split("/")[0])))];
+  splits.sort((a, b) => (a === "val" ? -1 : b === "val" ? 1 : 0));
+  const faint = "color:var(--lab-muted);font-weight:400;";
+  const cell = "padding:0 0 0 0.8rem;text-align:right;white-space:nowrap;";
+  const table = makeNode("table", "", "border-collapse:collapse;width:100%;");
+  const head = table.insertRow();
+  head.append(makeNode("th", `${across} ${tell(x)}`, "text-align:left;font-weight:500;"));
+  for (const split of splits) head.append(makeNode("th", SPLITS[split] ?? "", cell + faint));
+  for (const run of runs.slice(0, MOST_NAMED)) {
+    const row = table.insertRow();
+    const name = makeNode("td", "", "overflow:hidden;text-overflow:ellipsis;white-space:nowrap;max-width:15rem;");
+    const dot = `display:inline-block;width:0.6rem;height:0.6rem;border-radius:50%;margin-right:0.4rem;background:${run.colour};`;
+    name.append(makeNode("span", "", dot), run.name);
+    const seeds = run.said.map(({ line, place }) => line.customdata?.[place]).find(Number.isFinite);
+    if (seeds) name.append(makeNode("span", ` mean of ${seeds}`, faint));
+    row.append(name);
+    for (const split of splits) {
+      const found = run.said.find(({ line }) => line.series.split("/")[0] === split);
+      const value = makeNode("td", found ? formatNumber(found.line.y[found.place], layout.meta.nearest) : "", cell);
+      // Thinned lines have their points at different places.
+      if (found && found.line.x[found.place] !== x) value.append(makeNode("span", ` at ${tell(found.line.x[found.place])}`, faint));
+      row.append(value);
+    }
+  }
+  label.replaceChildren(table);
+  if (runs.length > MOST_NAMED) label.append(makeNode("div", `and ${runs.length - MOST_NAMED} more`, faint));
+}
+
+// The nearest run's lines once more, wide, over all others.
+function fillMark(mark, run, { xaxis, yaxis }) {
+  mark.style.cssText += `display:block;left:${xaxis._offset}px;top:${yaxis._offset}px;`;
+  mark.setAttribute("width", xaxis._length);
+  mark.setAttribute("height", yaxis._length);
+  const parts = run.said.flatMap(({ line, place }) => {
+    const path = document.createElementNS(mark.namespaceURI, "path");
+    let steps = "";
+    let pen = "M";
+    for (let at = line.from; at < line.to; at += 1) {
+      const [x, y] = [xaxis.d2p(line.x[at]), yaxis.d2p(line.y[at])];
+      const known = Number.isFinite(x) && Number.isFinite(y);
+      if (known) steps += `${pen}${x.toFixed(1)},${y.toFixed(1)}`;
+      pen = known ? "L" : "M";
+    }
+    const look = { d: steps, fill: "none", stroke: run.colour, "stroke-width": line.line.width + 1.5 };
+    if (line.line.dash === "dash") look["stroke-dasharray"] = "9,9";
+    for (const [name, value] of Object.entries(look)) path.setAttribute(name, value);
+    const dot = document.createElementNS(mark.namespaceURI, "circle");
+    const spot = { cx: xaxis.d2p(line.x[place]), cy: yaxis.d2p(line.y[place]), r: 4.5, fill: run.colour };
+    for (const [name, value] of Object.entries(spot)) dot.setAttribute(name, value);
+    return [path, dot];
+  });
+  mark.replaceChildren(...parts);
+}
+
+// Beside the pointer, on the side that has room.
+function placeLabel(label, plot, pointer) {
+  label.style.display = "block";
+  const { xaxis, yaxis } = plot._fullLayout;
+  const [x, y] = [xaxis._offset + pointer.x, yaxis._offset + pointer.y];
+  const right = x + 16 + label.offsetWidth <= plot.clientWidth;
+  const left = right ? x + 16 : Math.max(0, x - 16 - label.offsetWidth);
+  label.style.left = `${left}px`;
+  label.style.top = `${Math.max(0, Math.min(y - 12, plot.clientHeight - label.offsetHeight))}px`;
+}
+
+// Once for every plot; `plot.labNearest()` renews what is shown after the plot was drawn again.
+function watchNearest(plot) {
+  if (plot.labNearest) {
+    plot.labNearest();
+    return;
+  }
+  plot.style.position = "relative";
+  const label = makeNode("div", "", NEAR_STYLE.label);
+  label.className = "lab-nearest";
+  label.setAttribute("role", "tooltip");
+  const mark = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  mark.style.cssText = NEAR_STYLE.mark;
+  plot.append(mark, label);
+  let pointer;
+  let asked;
+  const hide = () => {
+    pointer = undefined;
+    label.style.display = mark.style.display = "none";
+  };
+  const show = () => {
+    asked = undefined;
+    const layout = plot._fullLayout;
+    if (!pointer || !layout?.meta?.nearest) return;
+    const box = plot.getBoundingClientRect();
+    const at = { x: pointer.x - box.x - layout.xaxis._offset, y: pointer.y - box.y - layout.yaxis._offset };
+    const inside = at.x >= 0 && at.x <= layout.xaxis._length && at.y >= 0 && at.y <= layout.yaxis._length;
+    const runs = inside ? findNearest(plot, at) : [];
+    if (!runs.length) {
+      label.style.display = mark.style.display = "none";
+      return;
+    }
+    fillLabel(label, runs, plot);
+    fillMark(mark, runs[0], layout);
+    placeLabel(label, plot, at);
+  };
+  const follow = (event) => {
+    pointer = { x: event.clientX, y: event.clientY };
+    asked ??= requestAnimationFrame(show);
+  };
+  plot.labNearest = show;
+  plot.addEventListener("pointermove", (event) => (event.buttons ? hide() : follow(event))); // Dragging zooms.
+  plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hide());
+  plot.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "mouse") return hide();
+    setTimeout(hide, TOUCHED_MS);
+    return follow(event);
+  });
+}

@@ -60,8 +60,9 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
     title = f"{_sentence(y.label_of(view.pick))} by {x.label_of(view.pick).lower()}"
     layout = lay_out(title, "", 1)
     layout["xaxis"] |= _axis(x, view.pick) | {"type": "log" if view.log_x else "linear", "uirevision": str(view)}
-    if view.log_x:
-        layout["xaxis"] |= {"dtick": "D2" if _decades(points, published) < 2 else 1}
+    # Within a part of a decade Plotly's own ticks are the only ones that are sure to be seen.
+    if view.log_x and (decades := _decades(points, published)) > 0.7:
+        layout["xaxis"] |= {"dtick": "D2" if decades < 2 else 1}
     layout["yaxis"] |= _axis(y, view.pick) | {"uirevision": str(view)}
     layout["margin"] |= {"l": 62, "r": 40}
     notes = []

@@ -26,7 +26,7 @@ from core.look import COLOURS, FIGURE_SCRIPT
 from core.report_comparison import report_comparison
 from core.report_parts import RunCard, make_card, plain
 from core.report_run import report_run
-from core.run_results import closest_preset
+from core.run_results import describe_origin
 from core.runs import Run, RunNotFound, open_run
 
 _TEMPLATES = Path(__file__).parent / "report"
@@ -70,11 +70,9 @@ def _report_run(compared: ComparedRun, card: RunCard) -> Any:
 
 def _list_facts(run: Run, compared: ComparedRun) -> tuple[str, ...]:
     """Where the run comes from, in the words of its page."""
-    preset, changed = closest_preset(compared.spec)
-    origin = (f"{preset.title}, {changed} changed" if changed else preset.title) if preset else "own network"
     created = datetime.fromtimestamp(run.about.created).astimezone().strftime("%Y-%m-%d %H:%M")
     return (
-        origin,
+        describe_origin(compared.spec),
         name_data(compared),
         f"{format_count(compared.cost.parameters)} parameters",
         f"seed {compared.seed}",

@@ -159,6 +159,14 @@ def closest_preset(spec: RunSpec) -> tuple[Preset | None, int]:
     return (PRESETS[name], changes[name]) if changes[name] <= _MAX_CHANGES else (None, changes[name])
 
 
+def describe_origin(spec: RunSpec) -> str:
+    """The preset that a spec comes from, and how much of it was changed."""
+    preset, changed = closest_preset(spec)
+    if preset is None:
+        return "own network"
+    return f"{preset.title}, {changed} changed" if changed else preset.title
+
+
 def write_command(spec: RunSpec) -> str:
     """The command that trains this spec again: a preset and what differs, or the spec's file where that is shorter."""
     preset, _ = closest_preset(spec)

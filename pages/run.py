@@ -10,6 +10,7 @@ import streamlit as st
 from core.charts import run_colour
 from core.formats import UNKNOWN, format_ago, format_count, format_seconds
 from core.parse import to_link
+from core.run_results import describe_origin
 from core.runs import Run, RunNotFound, RunSummary, open_run
 from pages.parts import run_tabs
 from pages.parts.run_actions import (
@@ -99,12 +100,8 @@ def show_title(run: Run, summary: RunSummary) -> None:
             args=(run, "tags"),
             width=340,
         )
-    preset, changed = run_tabs.closest_preset(run.spec)
-    origin = (
-        preset.title if preset and not changed else f"{preset.title}, {changed} changed" if preset else "own network"
-    )
     facts = [
-        origin,
+        describe_origin(run.spec),
         run_tabs.name_data(run.spec),
         f"{format_count(summary.parameters)} parameters",
         f"seed {run.spec.train.seed}",

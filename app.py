@@ -6,12 +6,16 @@ from pathlib import Path
 
 import plotly
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 
 from pages.parts.failure import show_failure
 from pages.parts.style import PLOTLY_PATH
+from server import failures, sign_in
+from server.guard import Guard
+from server.start import check_start, open_door
 
 ROOT = Path(__file__).resolve().parent
 PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -28,8 +32,13 @@ async def tell_health(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
 
+failures.set_up_log()
+failures.keep_errors_inside()
+sign_in.use(check_start())
+
 app = st.App(
     ROOT / "pages" / "main.py",
     routes=[Route(PLOTLY_PATH, serve_plotly), Route("/lab/health", tell_health)],
+    middleware=[Middleware(Guard, door=open_door(sign_in.in_use()), sign_in=sign_in.in_use())],
     on_script_error=show_failure,
 )

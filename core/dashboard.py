@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from core import files, processes
+from core.doors import HEADERS, NO_FRAME, SAFE_METHODS, Asked, Door
 from core.folders import runs_folder
 from core.locks import FileLock, RunsFolderError, is_locked
 
@@ -29,13 +30,7 @@ ADDRESS = "127.0.0.1"
 # An open tab asks every few seconds, so this is time without a tab.
 IDLE_SECONDS = 600.0
 STOP_SECONDS = 5.0
-HEADERS = (
-    ("X-Frame-Options", "DENY"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-)
+_STATUS = {403: "403 Forbidden", 421: "421 Misdirected Request"}
 
 
 class DashboardError(Exception):
@@ -126,16 +121,16 @@ def stop_dashboard() -> bool:
 
 
 def guard(app: WSGIApplication, port: int, note_request: Callable[[], None]) -> WSGIApplication:
-    """The application behind a check of who asks; see the module's docstring.
-
-    A foreign page's requests carry its origin, and those of a page whose name was bound to this machine carry that
-    name as their host (DNS rebinding).
-    """
-    hosts = {f"{ADDRESS}:{port}", f"localhost:{port}"}
+    """The application behind a check of who asks; see the module's docstring."""
+    door = Door(("127.0.0.1", "localhost"), port=port)
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if reason := why_refused(environ, hosts):
-            start_response("403 Forbidden", [("Content-Type", "application/json"), *HEADERS])
+        if refused := door.why_refused(read_asked(environ)):
+            status, reason = _STATUS[refused.status], refused.sentence
+        elif reason := why_unchanged(environ):
+            status = _STATUS[403]
+        if reason:
+            start_response(status, [("Content-Type", "application/json"), *HEADERS])
             return [b'{"reason": "' + reason.encode() + b'"}']
         note_request()
 
@@ -143,7 +138,7 @@ def guard(app: WSGIApplication, port: int, note_request: Callable[[], None]) -> 
             ours = {name.lower() for name, _ in HEADERS} | {"content-security-policy"}
             policy = [value for name, value in headers if name.lower() == "content-security-policy"]
             kept = [(name, value) for name, value in headers if name.lower() not in ours]
-            policy.append("frame-ancestors 'none'")
+            policy.append(NO_FRAME)
             return start_response(status, [*kept, *HEADERS, ("Content-Security-Policy", "; ".join(policy))], *rest)
 
         return app(environ, start_guarded)
@@ -151,20 +146,24 @@ def guard(app: WSGIApplication, port: int, note_request: Callable[[], None]) -> 
     return answer
 
 
-def why_refused(environ: WSGIEnvironment, hosts: set[str]) -> str:
-    """Why a request is not answered, or nothing."""
-    if environ.get("HTTP_HOST", "") not in hosts:
-        return "This is not my address."
+def read_asked(environ: WSGIEnvironment) -> Asked:
+    """What the door looks at, of a request of WSGI."""
     origin = environ.get("HTTP_ORIGIN")
-    if origin is not None and origin not in {f"http://{host}" for host in hosts}:
-        return "Requests of other pages are refused."
-    site, target = environ.get("HTTP_SEC_FETCH_SITE", "none"), environ.get("HTTP_SEC_FETCH_DEST", "document")
-    # A link may lead here from anywhere; a frame, a picture or a script of another page may not.
-    if site in ("cross-site", "same-site") and target != "document":
-        return "Requests of other pages are refused."
-    if environ["REQUEST_METHOD"] not in ("GET", "HEAD") and not environ.get("PATH_INFO", "").endswith("/note"):
-        return "optuna-dashboard only shows here. Change the study on the Studies page of ResNet Lab."
-    return ""
+    return Asked(
+        scheme="http",
+        method=environ["REQUEST_METHOD"],
+        hosts=[environ.get("HTTP_HOST", "")],
+        origins=[] if origin is None else [origin],
+        site=environ.get("HTTP_SEC_FETCH_SITE", ""),
+        target=environ.get("HTTP_SEC_FETCH_DEST", "document"),
+    )
+
+
+def why_unchanged(environ: WSGIEnvironment) -> str:
+    """Why what would change something is not done, or nothing."""
+    if environ["REQUEST_METHOD"] in SAFE_METHODS or environ.get("PATH_INFO", "").endswith("/note"):
+        return ""
+    return "optuna-dashboard only shows here. Change the study on the Studies page of ResNet Lab."
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):

@@ -11,6 +11,7 @@ import streamlit as st
 from core.devices import Device, list_devices
 from core.runs import list_runs
 from pages.parts.frame import note_page
+from pages.parts.gate import show_gate, show_visitor
 from pages.parts.memory import settle_memory
 from pages.parts.style import apply_style, follow_theme
 
@@ -67,10 +68,14 @@ st.set_page_config(
     menu_items={"About": "**ResNet Lab**: shape, train, tune and compare residual networks."},
 )
 apply_style()
+if not show_gate():
+    follow_theme()
+    st.stop()
 st.logo(PARTS / "logo.svg", size="medium")
 home = st.Page(open_build, title="ResNet Lab", url_path="home", default=True, visibility="hidden")
 page = st.navigation([home, *PAGES], position="top")
 with st.container(key="lab_status"):
     show_status()
+show_visitor()
 note_page(page.url_path)
 page.run()

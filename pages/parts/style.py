@@ -92,6 +92,17 @@ table.lab-table tr.lab-total td { font-weight: 600; border-bottom: none; border-
 :has(> .st-key-lab_status) { position: absolute; }
 .st-key-lab_status { position: fixed; top: 0; right: 3.25rem; height: 3.75rem; width: auto !important;
   z-index: 999991; justify-content: center; font-size: 0.857rem; }
+:has(> .st-key-lab_visitor) { position: absolute; }
+.st-key-lab_visitor { position: fixed; top: 0; right: 3rem; height: 3.75rem; width: auto !important;
+  z-index: 999991; justify-content: center; }
+.stApp:has(.st-key-lab_visitor) .st-key-lab_status { right: 6.25rem; }
+/* Only the icon is seen; the word is for screen readers. */
+.st-key-lab_visitor button [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
+  overflow: hidden; clip-path: inset(50%); }
+.st-key-lab_gate { padding: 16vh 0 0; text-align: center; align-items: center; }
+.st-key-lab_gate svg { display: block; width: 3.5rem; margin: 0 auto; }
+.st-key-lab_gate h1 { font-size: 1.5rem; margin: 0; }
+.st-key-lab_gate .stButton { display: flex; justify-content: center; }
 .lab-status { display: flex; gap: 1rem; color: var(--lab-muted); white-space: nowrap; }
 .lab-status b { color: var(--lab-text); font-weight: 600; font-variant-numeric: tabular-nums; }
 .lab-dot { display: inline-block; width: 0.5rem; height: 0.5rem; border-radius: 50%; margin-right: 0.4rem;

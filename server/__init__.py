@@ -1,0 +1,1 @@
+"""Who gets in: what stands between the network and the pages."""

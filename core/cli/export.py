@@ -1,0 +1,112 @@
+"""Commands about what leaves and comes in: `export`, `import`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.evaluate import Checkpoint
+from core.cli.output import BAD_INPUT, FAILED, CommandError, print_json, say, scaled
+from core.cli.source import AsJson
+from core.cli.train import RunIds
+
+
+class FormatName(StrEnum):
+    """What a run can leave as."""
+
+    onnx = "onnx"
+    safetensors = "safetensors"
+    html = "html"
+    csv = "csv"
+    tensorboard = "tensorboard"
+    zip = "zip"
+
+
+def export_runs(
+    run_ids: RunIds,
+    format: Annotated[FormatName, typer.Option("--format", "-f", help="html, csv, tensorboard and zip take several.")],
+    checkpoint: Annotated[
+        Checkpoint, typer.Option("--checkpoint", "-c", help="Of a model: best on validation, or the last.")
+    ] = Checkpoint.best,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A file, or a folder to write into; by default here.", show_default=False),
+    ] = None,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints/--no-checkpoints", help="Of a zip: with or without weights.")
+    ] = True,
+    force: Annotated[bool, typer.Option("--force", help="Writes over a file that is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Writes runs to a file to take away; prints its path.
+
+    A zip of a run that still trains holds it as it stands: its whole epochs and sound checkpoints.
+    """
+    from core.cli.find import find_runs
+    from core.export import FORMATS, ExportError, export_runs, name_file
+
+    ids = [run.id for run in find_runs(run_ids)]
+    target = _find_target(output, name_file(ids, FORMATS[format.value], checkpoint.value))
+    if target.exists() and not force:
+        raise CommandError(f"{target} is there already; --force writes over it.")
+    try:
+        # Beside its place, so that one rename puts it there whole.
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:
+            made = export_runs(ids, format.value, checkpoint.value, checkpoints=checkpoints, folder=Path(folder))
+            shutil.move(made.path, target)
+    except ExportError as error:
+        raise CommandError(str(error), BAD_INPUT) from None
+    except OSError as error:
+        raise CommandError(f"{target} could not be written: {error.strerror}.", FAILED) from None
+    if as_json:
+        print_json(
+            {"path": target, "format": format.value, "runs": ids, "bytes": target.stat().st_size, "note": made.note}
+        )
+        return
+    print(target)
+    say(f"{scaled(target.stat().st_size, 'B')}. {made.note}".rstrip())
+
+
+def _find_target(output: Path | None, name: str) -> Path:
+    target = output or Path(name)
+    if target.is_dir():
+        target = target / name
+    if not target.parent.is_dir():
+        raise CommandError(f"{target.parent}: there is no such folder.")
+    return target
+
+
+def import_files(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Archives that `export --format zip` wrote.")],
+    as_json: AsJson = False,
+) -> None:
+    """Takes in runs of another lab, or of an earlier time; prints their ids.
+
+    A run that is here already stays as it is. A run whose id is taken by another gets a new one. Exit status 2 where an
+    archive is refused; those before it are in.
+    """
+    from core.bundle import BundleError
+    from core.bundle_import import Imported, import_runs
+
+    taken: list[Imported] = []
+    problem = ""
+    for path in paths:
+        try:
+            taken += import_runs(path)
+        except BundleError as error:
+            problem = f"{path}: {error}"
+            break
+    if as_json:
+        print_json([asdict(run) for run in taken])
+    else:
+        for run in taken:
+            print(run.id)
+            say(run.sentence)
+    if problem:
+        raise CommandError(problem)

@@ -80,31 +80,45 @@ def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:
     return average
 
 
+@torch.no_grad()
+def update_average(average: AveragedModel, model: nn.Module, *, is_first: bool) -> None:
+    """Takes the weights and buffers of `model` into the average, which starts with the first ones.
+
+    AveragedModel's own way counts updates on the host and sends the count to the device, which waits for it.
+    """
+    by_type: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+    for mean, value in zip(average.module.state_dict().values(), model.state_dict().values(), strict=True):
+        means, values = by_type.setdefault(mean.dtype, ([], []))
+        means.append(mean)
+        values.append(value)
+    for means, values in by_type.values():
+        if is_first:
+            torch._foreach_copy_(means, values)
+        else:
+            average.multi_avg_fn(means, values, 1)  # type: ignore[misc]
+
+
 class Lookahead:
     """Every few updates the weights go half way back to where they last did so (Zhang et al. 2019)."""
 
-    def __init__(self, model: nn.Module, every: int) -> None:
+    def __init__(self, model: nn.Module) -> None:
         self._weights: list[Tensor] = list(model.parameters())
-        self._every, self._updates = every, 0
         self._slow = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Called after every update of the optimizer."""
-        self._updates += 1
-        if self._updates % self._every == 0:
-            torch._foreach_lerp_(self._slow, self._weights, _LOOKAHEAD_SHARE)
-            torch._foreach_copy_(self._weights, self._slow)
+    def fall_back(self) -> None:
+        """The turn after every so many updates."""
+        torch._foreach_lerp_(self._slow, self._weights, _LOOKAHEAD_SHARE)
+        torch._foreach_copy_(self._weights, self._slow)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"slow": self._slow, "updates": self._updates}
+        return {"slow": self._slow}
 
     @torch.no_grad()
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         torch._foreach_copy_(self._slow, saved["slow"])
-        self._updates = saved["updates"]
 
 
 def build_lookahead(train: TrainSpec, model: nn.Module) -> Lookahead | None:
     """Lookahead over `model`, or None where it is off."""
-    return Lookahead(model, train.lookahead_steps) if train.lookahead_steps else None
+    return Lookahead(model) if train.lookahead_steps else None

@@ -10,11 +10,10 @@ import copy
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from core.engine.augment import Augment
 from core.engine.data import Data, ImageSet
@@ -25,6 +24,7 @@ from core.engine.failures import check_finite, explain_failures
 from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
+from core.engine.step import Place, make_step
 from core.schedule import LearningRate, updates_per_epoch
 from core.spec import RunSpec, TestViews
 
@@ -79,7 +79,7 @@ class TrainingRun:
         self.state = TrainState(spec, data, device)
         self.next_progress = time.monotonic() + PROGRESS_SECONDS
         augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
-        self.step = make_step(spec, self.state, augment, self.dtype)
+        self.step = make_step(spec, self.state, data.train, augment, self.dtype)
 
     def describe_start(self) -> Started:
         return Started(
@@ -94,22 +94,20 @@ class TrainingRun:
 
     def train_epoch(self) -> Generator[Progress, None, None]:
         """The batches of this epoch that are left, in an order that seed and epoch fix."""
-        state, images = self.state, self.data.train
-        order = shuffle(len(images), self.spec.train.seed, state.epoch).to(self.device)
+        state = self.state
+        order = shuffle(len(self.data.train), self.spec.train.seed, state.epoch).to(self.device)
         mirrored = None
         if self.spec.augment.flip_order == "alternating":
-            mirrored = alternate_flips(len(images), self.spec.train.seed, state.epoch).to(self.device)
+            mirrored = alternate_flips(len(self.data.train), self.spec.train.seed, state.epoch).to(self.device)[order]
         watch = Stopwatch(state.epoch_seconds)
         state.model.train()
         while state.batch < len(self.batches):
             start, stop = self.batches[state.batch]
-            share, ends_group = self._place_in_group()
+            place = self._place_batch()
             set_learning_rate(state.optimizer, self.learning_rate())
-            generator = seed_batch(state.generator, self.spec.train.seed, state.epoch, state.batch)
-            places = order[start:stop]
-            flips = None if mirrored is None else mirrored[places]
-            self.step(*images.take(places), flips, share, ends_group, generator)
-            state.batch, state.images, state.step = state.batch + 1, stop, state.step + ends_group
+            seed_batch(state.generator, self.spec.train.seed, state.epoch, state.batch)
+            self.step(order[start:stop], None if mirrored is None else mirrored[start:stop], place)
+            state.batch, state.images, state.step = state.batch + 1, stop, state.step + place.ends_group
             state.epoch_seconds = watch.seconds
             if self._progress_is_due():
                 yield Progress(
@@ -176,13 +174,19 @@ class TrainingRun:
         """The rate of update number `step`, of the next one by default."""
         return self.schedule.at(self.state.step if step is None else step, self.state.plateau.reductions)
 
-    def _place_in_group(self) -> tuple[float, bool]:
-        """The current batch's share of the images of its update, and whether it is the update's last batch."""
-        size = self.spec.train.accumulation
-        first = self.state.batch // size * size
-        group = self.batches[first : first + size]
-        start, stop = self.batches[self.state.batch]
-        return (stop - start) / (group[-1][1] - group[0][0]), stop == group[-1][1]
+    def _place_batch(self) -> Place:
+        """The place of the current batch in the group that makes one update."""
+        train, state = self.spec.train, self.state
+        first = state.batch // train.accumulation * train.accumulation
+        group = self.batches[first : first + train.accumulation]
+        start, stop = self.batches[state.batch]
+        every = train.lookahead_steps
+        return Place(
+            share=(stop - start) / (group[-1][1] - group[0][0]),
+            ends_group=stop == group[-1][1],
+            is_first=state.step == 0,
+            falls_back=every > 0 and (state.step + 1) % every == 0,
+        )
 
     def _progress_is_due(self) -> bool:
         now = time.monotonic()
@@ -205,61 +209,6 @@ class TrainingRun:
         epoch = min(state.epoch + 1, self.spec.train.epochs)
         rate = self.learning_rate(max(0, state.step - 1))
         check_finite(loss, self.spec, epoch=epoch, step=state.step, learning_rate=rate)
-
-
-class Step(Protocol):
-    """One batch: `images` (batch, 3, size, size) bytes, `labels` (batch,), `mirrored` (batch,) where flips alternate.
-
-    `share` weighs its gradients in the update, which the last batch of a group makes.
-    """
-
-    def __call__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        mirrored: Tensor | None,
-        share: float,
-        ends_group: bool,
-        generator: torch.Generator,
-    ) -> None: ...
-
-
-def make_step(spec: RunSpec, state: TrainState, augment: Augment, dtype: torch.dtype) -> Step:
-    """The step of `state`'s training. It stays on the device from end to end, so a CUDA graph could replay it."""
-    model, optimizer, lookahead, average = state.model, state.optimizer, state.lookahead, state.average
-    totals = state.totals
-    parameters, clip_norm = list(model.parameters()), spec.train.clip_norm
-
-    def step(
-        images: Tensor,
-        labels: Tensor,
-        mirrored: Tensor | None,
-        share: float,
-        ends_group: bool,
-        generator: torch.Generator,
-    ) -> None:
-        inputs, targets = augment(images, labels, generator, mirrored)  # targets: (batch,) or, mixed, (batch, classes)
-        with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32):
-            logits = model(inputs)  # (batch, classes)
-        logits = logits.float()
-        loss = F.cross_entropy(logits, targets, label_smoothing=spec.train.label_smoothing)
-        (loss * share).backward()  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            # A mixed image counts as its heavier class.
-            heaviest = targets if targets.ndim == 1 else targets.argmax(1)
-            right = (logits.argmax(1) == heaviest).sum()
-            totals.add_(torch.stack([loss.detach() * len(labels), right.to(loss.dtype)]))
-        if ends_group:
-            if clip_norm > 0:
-                nn.utils.clip_grad_norm_(parameters, clip_norm)
-            optimizer.step()
-            optimizer.zero_grad()
-            if lookahead is not None:
-                lookahead.update()
-            if average is not None:
-                average.update_parameters(model)
-
-    return step
 
 
 def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:

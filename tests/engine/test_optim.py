@@ -16,6 +16,7 @@ from core.engine.optim import (
     group_parameters,
     restore_moments,
     set_learning_rate,
+    update_average,
 )
 from core.spec import TrainSpec
 from tests.engine.toy import make_spec
@@ -167,17 +168,17 @@ def test_orthogonalized_matrices_have_singular_values_near_one(rows, columns, co
     assert found.max() < 1.3
 
 
-def test_lookahead_goes_half_way_back_after_every_so_many_updates():
+def test_lookahead_falls_half_way_back_to_where_it_last_did():
     model = nn.Linear(1, 1, bias=False)
     lookahead = build_lookahead(TrainSpec(lookahead_steps=2), model)
     assert lookahead is not None
     start, found = model.weight.item(), []
-    for _ in range(4):
+    for moved in (2.0, 4.0):
         with torch.no_grad():
-            model.weight += 1.0
-        lookahead.update()
+            model.weight += moved
+        lookahead.fall_back()
         found.append(round(model.weight.item() - start, 5))
-    assert found == [1.0, 1.0, 2.0, 2.0]
+    assert found == [1.0, 3.0]
 
 
 def test_restoring_keeps_the_specs_weight_decay_and_the_rate_in_use():
@@ -199,7 +200,7 @@ def test_weight_averaging_is_an_exponential_mean_that_starts_at_the_first_update
             for parameter in model.parameters():
                 parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(step)))
             model[1].running_mean.fill_(step)
-        average.update_parameters(model)
+        update_average(average, model, is_first=step == 0)
         now = [*model.parameters(), model[1].running_mean]
         now = [value.detach().clone() for value in now]
         expected = (

@@ -19,6 +19,7 @@ from core.engine.checkpoint import CheckpointError
 from core.engine.events import EpochEnd, Finished, Progress, Started, Stopped, TrainingError
 from core.engine.model import build_model
 from core.engine.state import WEIGHTS, alternate_flips, seed_of, shuffle
+from core.engine.step import make_plain_step, make_step
 from core.engine.train import split_batches, train
 from core.schedule import LearningRate, updates_per_epoch
 from tests.engine.toy import NUM_CLASSES, PLAIN, SIZE, make_data, make_spec, run
@@ -460,9 +461,38 @@ def test_a_state_of_other_images_is_refused():
         run(make_spec(), make_data(), resume=stopped.state)
 
 
+ON_A_GPU = [
+    {"optimizer": optimizer, "ema_decay": 0.8, "accumulation": 2, "learning_rate": 0.003}
+    for optimizer in ("sgd", "adam", "adamw", "muon")
+] + [{"optimizer": "sgd", "lookahead_steps": 2, "clip_norm": 1.0, "epochs": 4}]
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("settings_", ON_A_GPU, ids=str)
+def test_a_step_played_back_as_a_graph_gives_the_weights_of_plain_steps(settings_, monkeypatch):
+    """Dropout and all augmentations draw from seeds that change under the graph."""
+    augment = {**CHANGES, "flip_order": "alternating", "cutout": 3, "cutmix": 1.0, "policy": "trivialaugment"}
+    spec = make_spec(model=NOISE, augment=augment, **{"epochs": 6, **settings_, "device": "cuda"})
+    made = []
+
+    def remember(*args):
+        made.append(make_step(*args))
+        return made[-1]
+
+    monkeypatch.setattr(train_module, "make_step", remember)
+    graphed, _ = run(spec, make_data())
+    assert made[0].is_used
+    monkeypatch.setattr(train_module, "make_step", make_plain_step)
+    plain, _ = run(spec, make_data())
+    for one, other in zip(graphed, plain, strict=True):
+        for name, weight in one.state["model"].items():
+            torch.testing.assert_close(weight, other.state["model"][name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
 def test_a_training_on_a_gpu_resumes_and_follows_the_cpus(optimizer):
     shared = {"optimizer": optimizer, "ema_decay": 0.8, "accumulation": 2, "learning_rate": 0.003}
     data, on_gpu = make_data(), make_spec(**shared | {"device": "cuda"})
@@ -493,8 +523,8 @@ def test_a_loss_that_is_not_a_number_ends_the_training_and_says_what_to_try():
 def test_a_bad_loss_in_one_step_is_noticed_by_the_epochs_end(value, monkeypatch):
     make_step = train_module.make_step
 
-    def spoil(spec, state, augment, dtype):
-        step = make_step(spec, state, augment, dtype)
+    def spoil(spec, state, *others):
+        step = make_step(spec, state, *others)
 
         def spoiled(*args):
             step(*args)

@@ -1,0 +1,72 @@
+"""One batch of training, from the places of its images to changed weights; nothing in it waits for the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.engine.augment import Augment
+from core.engine.data import ImageSet
+from core.engine.graph import GraphedStep
+from core.engine.optim import update_average
+from core.engine.state import TrainState
+from core.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a batch stands among the others: all that a step needs to know from the host."""
+
+    share: float  # of the images of its update
+    ends_group: bool = True  # it is the last batch of its update, and makes it
+    is_first: bool = False  # no update was made yet: the weights' average starts here
+    falls_back: bool = False  # it is Lookahead's turn
+
+
+class Step(Protocol):
+    """`places` (batch,) of images in the training part; `mirrored` (batch,) bool where flips alternate, else None."""
+
+    def __call__(self, places: Tensor, mirrored: Tensor | None, place: Place) -> None: ...
+
+
+def make_step(spec: RunSpec, state: TrainState, images: ImageSet, augment: Augment, dtype: torch.dtype) -> Step:
+    """The step of `state`'s training on `images`; on CUDA it is played back as a graph wherever it can be."""
+    step = make_plain_step(spec, state, images, augment, dtype)
+    return GraphedStep(step, state.generator) if state.device.type == "cuda" else step
+
+
+def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment: Augment, dtype: torch.dtype) -> Step:
+    """The step, one operation after the other."""
+    model, optimizer, lookahead, average = state.model, state.optimizer, state.lookahead, state.average
+    parameters, totals, clip_norm = list(model.parameters()), state.totals, spec.train.clip_norm
+
+    def step(places: Tensor, mirrored: Tensor | None, place: Place) -> None:
+        batch, labels = images.take(places)
+        inputs, targets = augment(batch, labels, state.generator, mirrored)  # (batch,) or, mixed, (batch, classes)
+        # No weight is used twice in a step, so keeping its copy in the lower precision would save nothing.
+        with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
+            logits = model(inputs)  # (batch, classes)
+        logits = logits.float()
+        loss = F.cross_entropy(logits, targets, label_smoothing=spec.train.label_smoothing)
+        (loss * place.share).backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            # A mixed image counts as its heavier class.
+            heaviest = targets if targets.ndim == 1 else targets.argmax(1)
+            right = (logits.argmax(1) == heaviest).sum()
+            totals.add_(torch.stack([loss.detach() * len(labels), right.to(loss.dtype)]))
+        if place.ends_group:
+            if clip_norm > 0:
+                nn.utils.clip_grad_norm_(parameters, clip_norm)
+            optimizer.step()
+            # A graph adds to gradients that stay where they are.
+            optimizer.zero_grad(set_to_none=inputs.device.type != "cuda")
+            if lookahead is not None and place.falls_back:
+                lookahead.fall_back()
+            if average is not None:
+                update_average(average, model, is_first=place.is_first)
+
+    return step

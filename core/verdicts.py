@@ -1,4 +1,4 @@
-"""Which of the compared runs is really better, from their stored predictions, and on which images two of them disagree.
+"""Which of the compared runs is really better, from their stored predictions.
 
 The arrays come from the run folders; what they mean is worked out in `core.statistics`.
 """
@@ -113,12 +113,12 @@ def judge(unit: Unit, baseline: Unit, weights: Weights) -> Verdict:
         )
     sides, remarks = [], []
     for side in (unit, baseline):
-        correct, missing = _collect(side, weights)
+        correct, missing = collect_predictions(side, weights)
         sides.append(correct)
         remarks += missing
     if not all(sides):
         return _judge_figures(unit, baseline, weights, remarks)
-    if not _same_images([*sides[0], *sides[1]]):
+    if not share_images([*sides[0], *sides[1]]):
         remarks.append("The two were tested on different images, so only their seeds are compared.")
         return _judge_figures(unit, baseline, weights, remarks)
     a, b = ([predictions.correct for predictions in side.values()] for side in sides)
@@ -127,7 +127,7 @@ def judge(unit: Unit, baseline: Unit, weights: Weights) -> Verdict:
     return Verdict(unit, verdict(comparison, unit.name, baseline.name), comparison, tuple(remarks))
 
 
-def _collect(side: Unit, weights: Weights) -> tuple[dict[ComparedRun, Predictions], list[str]]:
+def collect_predictions(side: Unit, weights: Weights) -> tuple[dict[ComparedRun, Predictions], list[str]]:
     """The predictions of a side's seeds, and why some have none."""
     found, missing = {}, []
     for run in side.seeds:
@@ -143,7 +143,8 @@ def _collect(side: Unit, weights: Weights) -> tuple[dict[ComparedRun, Prediction
     return found, missing
 
 
-def _same_images(sides: Sequence[ComparedRun]) -> bool:
+def share_images(sides: Sequence[ComparedRun]) -> bool:
+    """Whether all were tested on the same images, in the same order."""
     first = sides[0]
     labels = [_labels(run) for run in sides]
     return all(same_test_images(run, first) for run in sides) and all(
@@ -181,26 +182,3 @@ def warn_of_chance(count: int) -> str:
     return (
         f"Where nothing differs, a test still looks settled by chance in up to 1 of 20 cases; these are {count} tests."
     )
-
-
-# Where two runs disagree ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """The test images that one run gets right and the other wrong, those first on which both are surest."""
-
-    places: npt.NDArray[np.int64]  # in the test set
-    right: Predictions
-    wrong: Predictions
-    num_images: int
-
-
-def find_disagreement(right: ComparedRun, wrong: ComparedRun, weights: Weights) -> Disagreement:
-    """Raises NoPredictionsError with a sentence where the two cannot be held against each other."""
-    a, b = read_predictions(right, weights), read_predictions(wrong, weights)
-    if not same_test_images(right, wrong) or not np.array_equal(a.labels, b.labels):
-        raise NoPredictionsError(f"{right.name} and {wrong.name} were tested on different images.")
-    places = np.flatnonzero(a.correct & ~b.correct)
-    sureness = np.minimum(a.sure[places], b.sure[places])
-    return Disagreement(places[np.argsort(-sureness, kind="stable")], a, b, len(a.labels))

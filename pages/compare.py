@@ -13,6 +13,7 @@ from pages.parts.compare_choose import LATEST, choose_latest, make_first, read_i
 from pages.parts.compare_curves import show_curves
 from pages.parts.compare_gallery import show_gallery
 from pages.parts.compare_table import show_table
+from pages.parts.take_away import show_several
 
 TICK_SECONDS = 1.0
 TABS = ("Curves", "What differs", "Is it better?", "Scatter", "Parallel", "Disagreements")
@@ -37,6 +38,8 @@ def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, boo
         if units := make_units(runs, fold=fold):
             _choose_baseline(units)
         st.space("stretch")
+        if runs:
+            show_several([run.id for run in runs])
         _show_latest()
     return fold, choosing
 
@@ -105,7 +108,7 @@ def show_comparison(ids: Sequence[str], fold: bool, was_active: bool) -> None:
             compare_tabs.show_parallel(units)
     if disagreements.open:
         with disagreements:
-            show_gallery(look.runs)
+            show_gallery(units)
 
 
 STYLE = """<style>

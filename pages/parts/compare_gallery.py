@@ -1,4 +1,4 @@
-"""Where two runs disagree: test images that one gets right and the other wrong, with what each says and how surely."""
+"""Where two runs or groups disagree: test images that one gets right and the other wrong, and what each says."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import streamlit as st
 
 from core.assistant import AssistantError, call
 from core.charts import run_colour
-from core.compare import ComparedRun
+from core.compare import Unit
 from core.datasets import DataError, is_ready
-from core.verdicts import Disagreement, NoPredictionsError, Weights, find_disagreement
+from core.disagreements import Disagreement, Side, find_disagreement
+from core.verdicts import NoPredictionsError, Weights
 from pages.parts.compare_tabs import weights_control
 
 PAGE_IMAGES = 24
@@ -28,12 +29,12 @@ def _request(run_id: str, fingerprint: str, places: tuple[int, ...], _spec_json:
     )
 
 
-def show_gallery(runs: Sequence[ComparedRun]) -> None:
-    """Two runs to choose, and the images on which they disagree, page by page."""
-    if len(runs) < 2:
+def show_gallery(units: Sequence[Unit]) -> None:
+    """Two runs or groups to choose, and the images on which they disagree, page by page."""
+    if len(units) < 2:
         st.html('<p class="lab-muted">Choose another run to compare this one with.</p>')
         return
-    right, wrong, weights = _choose_pair(runs)
+    right, wrong, weights = _choose_pair(units)
     if right is wrong:
         st.html('<p class="lab-muted">A run does not disagree with itself: choose two.</p>')
         return
@@ -43,10 +44,7 @@ def show_gallery(runs: Sequence[ComparedRun]) -> None:
         st.html(f'<p class="lab-muted">{escape(str(error))}</p>')
         return
     count = len(found.places)
-    st.html(
-        f'<p class="run-facts"><b>{count:,}</b> of {found.num_images:,} test images: {_name(right)} is right and '
-        f'{_name(wrong)} is wrong. <span class="lab-muted">First those on which both are surest.</span></p>'
-    )
+    st.html(_tell_count(right, wrong, found))
     if not count:
         return
     pages = -(-count // PAGE_IMAGES)
@@ -54,16 +52,31 @@ def show_gallery(runs: Sequence[ComparedRun]) -> None:
     _show_images(right, wrong, found, slice((page - 1) * PAGE_IMAGES, page * PAGE_IMAGES))
 
 
-def _choose_pair(runs: Sequence[ComparedRun]) -> tuple[ComparedRun, ComparedRun, Weights]:
-    """The runs by their ids, which stand in the address; the baseline and the next run of another spec at first."""
-    known = {run.id: run for run in runs}
-    other = next((run.id for run in runs[1:] if run.recipe != runs[0].recipe), runs[1].id)
-    ids = list(known)
-    names = [run.name for run in runs]
+def _tell_count(right: Unit, wrong: Unit, found: Disagreement) -> str:
+    """How many images, what counts as right and wrong, and what is missing."""
+    apart = max(found.right.num_seeds, found.wrong.num_seeds) > 1
+    order = "First those on which most seeds differ, then those on which both are surest."
+    remarks = "".join(f'<p class="lab-muted lab-small run-facts">{escape(remark)}</p>' for remark in found.remarks)
+    return (
+        f'<p class="run-facts"><b>{len(found.places):,}</b> of {len(found.labels):,} test images: '
+        f"{_name(right, found.right)} right and {_name(wrong, found.wrong)} wrong. "
+        f'<span class="lab-muted">{order if apart else "First those on which both are surest."}</span></p>{remarks}'
+    )
 
-    def name(run_id: str) -> str:
-        run = known[run_id]
-        return f"{run.name} ({run_id[-6:]})" if names.count(run.name) > 1 else run.name
+
+def _name(unit: Unit, side: Side) -> str:
+    name = f'<span class="compare-dot" style="background:{run_colour(unit.id)}"></span> <b>{escape(unit.name)}</b>'
+    return f"{name} is" if side.num_seeds == 1 else f"most of the {side.num_seeds} seeds of {name} are"
+
+
+def _choose_pair(units: Sequence[Unit]) -> tuple[Unit, Unit, Weights]:
+    """The two by the ids of their runs, which stand in the address; the baseline and the next of another spec first."""
+    known = {unit.id: unit for unit in units}
+    other = next((unit.id for unit in units[1:] if unit.first.recipe != units[0].first.recipe), units[1].id)
+    ids = list(known)
+
+    def name(unit_id: str) -> str:
+        return known[unit_id].name
 
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_pair"):
         right = st.selectbox("Right", ids, 0, format_func=name, key="right", bind="query-params", width=280)
@@ -79,26 +92,23 @@ def _swap(right: str, wrong: str) -> None:
     st.session_state["right"], st.session_state["wrong"] = wrong, right
 
 
-def _name(run: ComparedRun) -> str:
-    return f'<span class="compare-dot" style="background:{run_colour(run.id)}"></span> <b>{escape(run.name)}</b>'
-
-
-def _show_images(right: ComparedRun, wrong: ComparedRun, found: Disagreement, shown: slice) -> None:
-    if not is_ready(right.spec.data):
+def _show_images(right: Unit, wrong: Unit, found: Disagreement, shown: slice) -> None:
+    run = right.first
+    if not is_ready(run.spec.data):
         _draw(right, wrong, found, shown, None)
         st.html('<p class="lab-muted lab-small">The images show once the data set is on this machine.</p>')
         return
     places = tuple(int(place) for place in found.places[shown])
-    fingerprint = str(right.environment.get("data_fingerprint") or "")
-    future = _request(right.id, fingerprint, places, right.spec.model_dump_json())
+    fingerprint = str(run.environment.get("data_fingerprint") or "")
+    future = _request(run.id, fingerprint, places, run.spec.model_dump_json())
     st.fragment(_show_when_there, run_every=None if future.done() else POLL_SECONDS)(
-        right, wrong, found, shown, future, (right.id, fingerprint, places)
+        right, wrong, found, shown, future, (run.id, fingerprint, places)
     )
 
 
 def _show_when_there(
-    right: ComparedRun,
-    wrong: ComparedRun,
+    right: Unit,
+    wrong: Unit,
     found: Disagreement,
     shown: slice,
     future: Future[list[bytes]],
@@ -118,11 +128,9 @@ def _show_when_there(
         st.rerun()
 
 
-def _draw(
-    right: ComparedRun, wrong: ComparedRun, found: Disagreement, shown: slice, pictures: Sequence[bytes] | None
-) -> None:
+def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures: Sequence[bytes] | None) -> None:
     """One tile an image: what it is, and what each of the two says with which confidence."""
-    classes = right.environment.get("class_names") or []
+    classes = right.first.environment.get("class_names") or []
 
     def name(label: int) -> str:
         return escape(str(classes[label]) if label < len(classes) else f"class {label}")
@@ -130,16 +138,25 @@ def _draw(
     tiles = []
     for number, place in enumerate(found.places[shown]):
         told = "".join(
-            f'<span><span class="compare-dot" style="background:{run_colour(run.id)}"></span>'
-            f"{name(int(said.told[place]))}</span><span>{100 * said.sure[place]:.0f} %</span>"
-            for run, said in ((right, found.right), (wrong, found.wrong))
+            f'<span><span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
+            f"{name(int(side.told[place]))}</span><span>{_tell_sureness(side, int(place))}</span>"
+            for unit, side in ((right, found.right), (wrong, found.wrong))
         )
         picture = f'<img alt="" src="{_as_address(pictures[number])}">' if pictures else '<span class="empty"></span>'
         tiles.append(
             f'<figure title="Test image {int(place)}">{picture}<figcaption>'
-            f'<b>{name(int(found.right.labels[place]))}</b><span class="told">{told}</span></figcaption></figure>'
+            f'<b>{name(int(found.labels[place]))}</b><span class="told">{told}</span></figcaption></figure>'
         )
     st.html(f'<div class="compare-gallery">{"".join(tiles)}</div>')
+
+
+def _tell_sureness(side: Side, place: int) -> str:
+    """The confidence; of a group its mean over the seeds that say so, and how many they are."""
+    sure = f"{100 * side.sure[place]:.0f} %"
+    if side.num_seeds == 1:
+        return sure
+    told = f"{side.voters[place]} of {side.num_seeds} seeds say so, with this mean confidence"
+    return f'<span title="{told}">{side.voters[place]}/{side.num_seeds} · {sure}</span>'
 
 
 def _as_address(png: bytes) -> str:

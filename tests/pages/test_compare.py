@@ -240,6 +240,23 @@ def test_the_gallery_shows_the_images_that_one_gets_right_and_the_other_wrong(op
     assert set(pictures[-1]) == set(np.flatnonzero(b & ~a).tolist())
 
 
+def test_the_gallery_of_groups_tells_seeds_and_mean_confidences(open_page, pictures) -> None:
+    a = [right(40, 60, seed) for seed in (1, 2, 3)]
+    b = [right(25, 60, seed) for seed in (4, 5, 6)]
+    runs = [make_compared(correct, seed=seed, name="A") for seed, correct in enumerate(a)]
+    runs += [make_compared(correct, seed=seed, name="B", settings=["train.epochs=4"]) for seed, correct in enumerate(b)]
+    page = open_page("compare", ids=address_of(*runs), tab="Disagreements")
+    expected = np.flatnonzero((np.sum(a, 0) >= 2) & (np.sum(b, 0) <= 1))
+    assert f"<b>{len(expected)}</b> of 60 test images" in texts(page)
+    assert "most of the 3 seeds of" in texts(page)
+    assert set(pictures[0]) == set(expected.tolist())
+    assert "3/3 · " in texts(page)
+    assert "2 of 3 seeds say so" in texts(page)
+    apart = open_page("compare", ids=address_of(*runs), tab="Disagreements", fold="false")
+    assert "seeds of" not in texts(apart)
+    assert f"<b>{np.sum(a[0] & ~b[0])}</b> of 60 test images" in texts(apart)
+
+
 def test_a_gallery_without_predictions_says_why(open_page, pictures) -> None:
     runs = [make_compared(right(15, 20), name="A"), make_run(name="B", settings=("train.epochs=4",))]
     assert "B has no test predictions stored" in texts(open_page("compare", ids=address_of(*runs), tab="Disagreements"))

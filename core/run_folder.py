@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
 ENDS = ("finished", "failed", "stopped", "pruned")
-MAX_TEXT = {"name": 200, "note": 20_000}
+MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}
 MAX_TAGS, MAX_TAG = 50, 60
 CURVE_POINTS = 40
 # What `EpochEnd.metrics` holds, for a frame of a run that has no epoch yet.
@@ -135,6 +135,7 @@ class RunSummary:
     reason: str = ""
     priority: int = 0
     note: str = ""
+    started_by: str = ""
 
     @property
     def is_untested(self) -> bool:
@@ -352,6 +353,7 @@ def summarize(run: Run) -> RunSummary:
         reason=_reason(run, state, end),
         priority=about.priority,
         note=about.note,
+        started_by=about.started_by,
     )
 
 

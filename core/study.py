@@ -60,8 +60,11 @@ def check_name(name: str) -> str:
     return name
 
 
-def create_study(name: str, study_spec: StudySpec) -> None:
-    """Makes a study without trials. Raises StudyError for a name that is taken, or a storage that cannot be used."""
+def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> None:
+    """Makes a study without trials; its runs are kept as started by whoever made it.
+
+    Raises StudyError for a name that is taken, or a storage that cannot be used.
+    """
     name = check_name(name)
     ensure_folder()
     with telling():
@@ -76,6 +79,8 @@ def create_study(name: str, study_spec: StudySpec) -> None:
             # What optuna-dashboard and a notebook call them.
             made.set_metric_names([OBJECTIVE_LABELS[objective] for objective in study_spec.objectives])
         made.set_user_attr("created", time.time())
+        if started_by:
+            made.set_user_attr("started_by", started_by)
         made.set_user_attr("spec", study_spec.model_dump(mode="json"))
 
 

@@ -130,6 +130,11 @@ class Study:
     def created(self) -> float:
         return float(self._attributes.get("created") or 0.0)
 
+    @property
+    def started_by(self) -> str:
+        """Who made it; nothing where nobody signs in."""
+        return str(self._attributes.get("started_by") or "")
+
     def optuna(self) -> optuna.Study:
         """Optuna's own object, to read from."""
         with telling():

@@ -28,6 +28,8 @@ from core.formats import UNKNOWN, format_ago, format_bytes, format_percent
 from core.launcher import LauncherError, delete_run
 from core.runs import RunNotFound, RunSummary, list_runs, runs_folder
 from core.slots import read_queue
+from pages.parts.failure import tell
+from pages.parts.gate import note_act
 from pages.parts.run_actions import keep_problems, show_button, show_outcome
 from pages.parts.run_tabs import show_table
 
@@ -64,7 +66,7 @@ def _keep_slots(device: str) -> None:
     try:
         set_slots(device, int(st.session_state[f"slots.{device}"]))
     except (ValueError, OSError) as error:
-        keep_problems([str(error)])
+        keep_problems([tell(error)])
 
 
 def _draw_use(device: Device) -> str:
@@ -174,7 +176,7 @@ def _get(name: str) -> None:
     try:
         start_download(name)
     except (DataError, OSError) as error:
-        st.session_state["lab.data_problem"] = str(error)
+        st.session_state["lab.data_problem"] = tell(error)
 
 
 @st.dialog("Delete this data set?")
@@ -187,7 +189,7 @@ def confirm_data(dataset: DatasetStatus) -> None:
         try:
             delete_dataset(dataset.name)
         except DataError as error:
-            st.session_state["lab.data_problem"] = str(error)
+            st.session_state["lab.data_problem"] = tell(error)
         st.rerun()
 
 
@@ -249,8 +251,9 @@ def _clean_up(uses: list[RunUse], remove: Callable[[str], object]) -> None:
     for use in uses:
         try:
             remove(use.run_id)
+            note_act("freed the disk of run", use.run_id)
         except (RunNotFound, LauncherError, OSError) as error:
-            problems.append(f"{use.name}: {error}")
+            problems.append(f"{use.name}: {tell(error)}")
     keep_problems(problems)
     measure_disk.clear()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.errors import StreamlitSecretNotFoundError
 
+from core.dashboard import DashboardError, stop_dashboard
 from core.doors import OWN_NAMES, Door, is_loopback
 from server.sign_in import SignIn, SignInError, read_settings
 
@@ -72,11 +74,18 @@ def list_hosts() -> list[str]:
     return [str(name).strip() for name in config.get_option("server.allowedHosts") or []]
 
 
+def end_dashboard() -> None:
+    """optuna-dashboard knows no sign-in, so one that was left open does not stay."""
+    with suppress(DashboardError, OSError):
+        stop_dashboard()
+
+
 def open_door(sign_in: SignIn | None) -> Door:
     """The names that this server answers to."""
     names = [*OWN_NAMES, *list_hosts()]
     if sign_in is None:
         return Door(tuple(names))
+    end_dashboard()
     host = str(urlsplit(sign_in.origin).hostname)
     # Streamlit asks its own list too, where a page connects.
     config.set_option("server.allowedHosts", [*names, host])

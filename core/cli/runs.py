@@ -126,6 +126,7 @@ def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
         ("reason", summary.reason),
         ("stop requested", "yes" if summary.stop_requested else ""),
         ("created", moment(summary.created)),
+        ("started by", summary.started_by),
         ("tags", ", ".join(summary.tags)),
         ("note", about.note),
         ("archived", "yes" if summary.archived else ""),

@@ -12,3 +12,8 @@ def show_failure(error: Exception) -> bool:
     failure_id = log_failure(error)
     st.error(f"This part of the page could not be shown. {ADVICE} **{failure_id}**.", icon=":material/error:")
     return True
+
+
+def tell(error: Exception) -> str:
+    """What an expected error says to a visitor; an error of the file system would also tell where the file lies."""
+    return (error.strerror or "a file could not be read or written") if isinstance(error, OSError) else str(error)

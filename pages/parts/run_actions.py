@@ -10,6 +10,8 @@ import streamlit as st
 
 from core.launcher import LauncherError, delete_run, kill_run, measure_test, request_stop, resume_run, run_next
 from core.runs import DamagedRunError, RunNotFound, RunsFolderError, RunSummary, open_run
+from pages.parts.failure import tell
+from pages.parts.gate import note_act
 
 _PROBLEMS, _DONE = "run_actions.problems", "run_actions.done"
 _ASKED, _DELETED = "run_actions.asked", "run_actions.deleted"
@@ -115,8 +117,9 @@ def act_on(name: str, runs: Sequence[RunSummary]) -> list[str]:
         try:
             action.do(run.id)
             done.append(run.id)
+            note_act(action.done, run.id)
         except _EXPECTED as error:
-            problems.append(f"{action.label} did not work for {run.name}: {error}")
+            problems.append(f"{action.label} did not work for {run.name}: {tell(error)}")
     if done:
         # Only our own words: a toast reads Markdown. Shown later, as this runs in a callback.
         st.session_state[_DONE] = (f"{len(done)} {'run' if len(done) == 1 else 'runs'} {action.done}.", action.icon)

@@ -97,6 +97,9 @@ COLUMNS = (
     ),
     Column("dataset", "Data", "Data set", lambda run: run.dataset, lambda run: run.dataset, "text"),
     Column("created", "Created", "When it was started", lambda run: run.created, lambda run: format_ago(run.created)),
+    Column(
+        "by", "Started by", "Who started it", lambda run: run.started_by or None, lambda run: run.started_by, "text"
+    ),
     Column("tags", "Tags", "Your tags", lambda run: ", ".join(run.tags) or None, kind="tags"),
 )
 _BY_NAME = {column.name: column for column in COLUMNS}
@@ -117,11 +120,18 @@ def _is_missing(value: Any) -> bool:
 
 
 def show_run_table(
-    runs: Sequence[RunSummary], *, key: str, order: str, selected: list[str], version: int, low: bool = False
+    runs: Sequence[RunSummary],
+    *,
+    key: str,
+    order: str,
+    selected: list[str],
+    version: int,
+    low: bool = False,
+    without: Sequence[str] = (),
 ) -> Any:
     """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
 
-    A `low` table scrolls by itself, so that what stands below it is in sight.
+    A `low` table scrolls by itself, so that what stands below it is in sight; `without` names columns to leave out.
 
     `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
     of the last `select` received: what the browser did since then is kept.
@@ -131,7 +141,9 @@ def show_run_table(
         key=key,
         data={
             "columns": [
-                {"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts} for c in COLUMNS
+                {"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts}
+                for c in COLUMNS
+                if c.name not in without
             ],
             "rows": [_to_row(run) for run in runs],
             "order": order,

@@ -17,6 +17,7 @@ from core.run_results import closest_preset, list_costs, list_environment, list_
 from core.runs import Run, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
 from pages.parts.chart import show_metric
+from pages.parts.failure import tell
 from pages.parts.run_actions import keep_problems
 
 LOG_LINES = 500
@@ -106,7 +107,7 @@ def _keep_note(run: Run) -> None:
     try:
         run.update_about(note=st.session_state[f"note.{run.id}"])
     except (ValueError, OSError) as error:
-        keep_problems([str(error)])
+        keep_problems([tell(error)])
 
 
 def _show_reason(run: Run, summary: RunSummary) -> None:

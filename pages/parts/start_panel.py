@@ -11,8 +11,10 @@ from core.datasets import DatasetStatus, is_ready, list_datasets, read_download,
 from core.formats import format_bytes
 from core.launcher import LauncherError, start_run, start_seeds
 from pages.parts.draft import Draft
+from pages.parts.failure import tell
 from pages.parts.form import name_field
 from pages.parts.style import show_problem
+from server.sign_in import current_address
 
 CLICK_KEY = "build.click_key"
 STARTED_KEY = "build.started"
@@ -60,10 +62,14 @@ def show_start(draft: Draft) -> None:
     if pressed and not blocked:
         try:
             run_id = start_run(
-                draft.good, name=name.strip(), tags=read_tags(tags), click_key=st.session_state[CLICK_KEY]
+                draft.good,
+                name=name.strip(),
+                tags=read_tags(tags),
+                click_key=st.session_state[CLICK_KEY],
+                started_by=current_address(),
             )
         except (LauncherError, OSError) as error:
-            show_problem(f"The run could not be started: {error}")
+            show_problem(f"The run could not be started: {tell(error)}")
             return
         st.session_state[STARTED_KEY] = (run_id, time.monotonic())
         st.switch_page("run.py", query_params={"id": run_id})
@@ -90,9 +96,16 @@ def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
     if pressed and not blocked:
         key = st.session_state[CLICK_KEY] + "-seeds"
         try:
-            start_seeds(draft.good, count, name=name.strip(), tags=read_tags(tags), click_key=key)
+            start_seeds(
+                draft.good,
+                count,
+                name=name.strip(),
+                tags=read_tags(tags),
+                click_key=key,
+                started_by=current_address(),
+            )
         except (LauncherError, OSError) as error:
-            show_problem(f"The runs could not be started: {error}")
+            show_problem(f"The runs could not be started: {tell(error)}")
             return
         st.switch_page("runs.py")
 

@@ -31,7 +31,10 @@ from core.study import (
 )
 from core.study_spec import MAX_WORKERS
 from pages.parts.draft import open_draft
+from pages.parts.failure import tell
+from pages.parts.gate import note_act
 from pages.parts.run_actions import keep_problems, show_outcome
+from server import sign_in
 
 _EXPECTED = (
     StudyError, SpecError, RunNotFound, DamagedRunError, RunsFolderError, LauncherError, DashboardError, OSError,
@@ -45,6 +48,7 @@ def attempt(do: Callable[..., Any], *args: Any, done: str = "", **options: Any) 
     """Does something to a study, in a callback; what went wrong is shown by the page's `show_outcome`."""
     try:
         do(*args, **options)
+        note_act(getattr(do, "__name__", "changed").replace("_", " "), " ".join(map(str, args)))
     except _EXPECTED as error:
         keep_problems([_tell(error)])
         return False
@@ -55,7 +59,7 @@ def attempt(do: Callable[..., Any], *args: Any, done: str = "", **options: Any) 
 
 
 def _tell(error: Exception) -> str:
-    text = "; ".join(map(str, error.problems)) if isinstance(error, SpecError) else str(error)
+    text = "; ".join(map(str, error.problems)) if isinstance(error, SpecError) else tell(error)
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?")) else ".")
 
 
@@ -153,7 +157,9 @@ def _show_stepper(count: int, change: Callable[[int], Any], alive: int | None = 
 
 
 def show_dashboard(study: Study, shown_state: str) -> None:
-    """The way to optuna-dashboard: started on request, and stopped from here."""
+    """The way to optuna-dashboard: started on request, and stopped from here; not offered behind a sign-in it lacks."""
+    if sign_in.in_use():
+        return
     dashboard = find_dashboard()
     if dashboard.state != shown_state:
         st.rerun()

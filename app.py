@@ -8,9 +8,10 @@ import plotly
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from core.outbox import ROUTE, find_file
 from pages.parts.failure import show_failure
 from pages.parts.style import PLOTLY_PATH
 from server import failures, sign_in
@@ -28,6 +29,16 @@ async def serve_plotly(_: Request) -> FileResponse:
     )
 
 
+async def send_export(request: Request) -> Response:
+    """A file that was made to be taken away; read from the disk in pieces, whatever its size."""
+    file = find_file(request.path_params["token"])
+    if file is None:
+        return PlainTextResponse("This file is no longer here. Ask for it again on its page.", status_code=404)
+    return FileResponse(
+        file, media_type="application/octet-stream", filename=file.name, headers={"Cache-Control": "no-store"}
+    )
+
+
 async def tell_health(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
@@ -38,7 +49,11 @@ sign_in.use(check_start())
 
 app = st.App(
     ROOT / "pages" / "main.py",
-    routes=[Route(PLOTLY_PATH, serve_plotly), Route("/lab/health", tell_health)],
+    routes=[
+        Route(PLOTLY_PATH, serve_plotly),
+        Route("/lab/health", tell_health),
+        Route(ROUTE + "/{token}/{name}", send_export),
+    ],
     middleware=[Middleware(Guard, door=open_door(sign_in.in_use()), sign_in=sign_in.in_use())],
     on_script_error=show_failure,
 )

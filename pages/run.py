@@ -23,6 +23,7 @@ from pages.parts.run_actions import (
     was_deleted,
 )
 from pages.parts.style import look_of, state_badge
+from pages.parts.take_away import show_take_away
 
 TICK_SECONDS = 0.5
 TABS = {
@@ -32,6 +33,7 @@ TABS = {
     "Logs": run_tabs.show_log,
     "System": run_tabs.show_system,
     "Checkpoints": run_tabs.show_checkpoints,
+    "Take away": show_take_away,
 }
 
 

@@ -16,6 +16,7 @@ from pages.parts.run_actions import answer_delete, ask_delete, is_active, keep_p
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run_tabs import show_view
 from pages.parts.style import STATES
+from pages.parts.take_in import show_import
 
 TICK_SECONDS = 1.0
 # More lines than this tell nothing; the newest of the selected are drawn.
@@ -92,6 +93,7 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
         tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
         archived = st.toggle("Archived too", key="archived", bind="query-params")
         st.space("stretch")
+        show_import()
         if st.button("New run", icon=":material/add:", help="Opens Build."):
             st.switch_page("build.py", query_params={})
     return Filter(tuple(text.casefold().split()), tuple(state), tuple(dataset), tuple(tag), archived)
@@ -104,8 +106,11 @@ def show_empty(anything: bool) -> None:
     _, middle, _ = st.columns([2, 1, 2])
     if anything:
         middle.button("Show all runs", icon=":material/filter_alt_off:", on_click=clear_filter, width="stretch")
-    elif middle.button("Build a network", icon=":material/tune:", type="primary", width="stretch"):
+        return
+    if middle.button("Build a network", icon=":material/tune:", type="primary", width="stretch"):
         st.switch_page("build.py", query_params={})
+    with middle:
+        show_import()
 
 
 def clear_filter() -> None:

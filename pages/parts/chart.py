@@ -15,7 +15,7 @@ import streamlit as st
 from core.charts import Axis, Metric, RunCurves, View, draw_metric
 from core.look import FIGURE_SCRIPT
 from core.runs import Run
-from pages.parts.style import PLOTLY_PATH
+from pages.parts.style import PLOTLY_PATH, serve_at
 
 _HERE = Path(__file__).parent
 
@@ -34,7 +34,6 @@ def show_chart(figure: str, *, key: str, title: str, file_name: str, height: int
     `title` stands above the figure and inside its PNG and SVG; `file_name` is what its downloads are called, without
     an ending. With `picks`, a click on a point is an event: this then returns the point's `customdata`, once.
     """
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     shown = _chart(
         key=key,
         data={
@@ -44,7 +43,7 @@ def show_chart(figure: str, *, key: str, title: str, file_name: str, height: int
             "title": title,
             "file_name": file_name,
             "height": height,
-            "plotly": f"/{base}{PLOTLY_PATH}" if base else PLOTLY_PATH,
+            "plotly": serve_at(PLOTLY_PATH),
             "picks": picks,
         },
         on_pick_change=_ignore,

@@ -39,7 +39,9 @@ def show_import(draft: Draft) -> None:
     with st.popover("Import", icon=":material/upload_file:", key="import"):
         st.text_area("Spec as JSON", key=PASTED_KEY, height=160, placeholder='{"model": {"stem_channels": 16}}')
         st.button("Use this spec", key="use_spec", type="primary", on_click=_take_pasted, args=(draft,))
-        st.file_uploader("or a file", type="json", key=UPLOAD_KEY, on_change=_take_upload, args=(draft,))
+        st.file_uploader(
+            "or a file", type="json", key=UPLOAD_KEY, on_change=_take_upload, args=(draft,), max_upload_size=1
+        )
         st.caption(f"At most {MAX_SPEC_BYTES // 1000} KB. Fields that are left out get their defaults.")
         for sentence in st.session_state.get(PROBLEMS_KEY, []):
             show_problem(sentence)

@@ -14,6 +14,12 @@ from core.look import COLOURS
 PLOTLY_PATH = f"/lab/plotly-{version('plotly')}.min.js"
 
 
+def serve_at(path: str) -> str:
+    """The address of one of the server's own routes, also where the lab lives below another path."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}{path}" if base else path
+
+
 @dataclass(frozen=True)
 class StateLook:
     """How a run's state is shown: `colour` is one of Streamlit's colour names."""

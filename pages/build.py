@@ -15,6 +15,7 @@ from pages.parts.form import count_changed, folded_names, show_fields, show_laye
 from pages.parts.frame import was_entered
 from pages.parts.samples import show_samples
 from pages.parts.start_panel import enter_page, show_start
+from pages.parts.study_return import show_return
 
 COLUMNS = [7, 5]
 
@@ -88,6 +89,7 @@ draft.check()
 if notice := st.session_state.get(NOTICE_KEY):
     st.error(notice, icon=":material/link_off:")
 
+show_return()
 left, right = st.columns(COLUMNS, gap="large")
 with left, st.container(key="form", gap="xsmall"):
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

@@ -6,8 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from core.parse import to_link
-from core.study import StudyError, create_study, list_studies, start_workers
+from core.study import StudyError, check_start, create_study, list_studies, start_workers
 from pages.parts.study_actions import attempt
 from pages.parts.study_draft import NOTICE, StudyDraft, open_study_draft, read_address, write_address
 from pages.parts.study_form import (
@@ -18,6 +17,7 @@ from pages.parts.study_form import (
     show_size,
     show_source,
 )
+from pages.parts.study_return import leave_for_build
 from pages.parts.study_space import show_space
 from pages.parts.style import show_problem
 
@@ -36,11 +36,9 @@ def show_definition() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             show_source(draft)
             if st.button(
-                "Edit the network", icon=":material/tune:", help="Opens Build with it; come back by Start from."
+                "Edit the network", icon=":material/tune:", help="Opens Build with it, its data and training."
             ):
-                st.switch_page(
-                    "build.py", query_params={"spec": to_link(draft.good.base if draft.good else draft.base)}
-                )
+                leave_for_build(draft)
         base = draft.good.base if draft.good else draft.base
         st.html(f'<p class="lab-muted lab-small study-line">{escape(describe_base(base))}</p>')
         if draft.problems_at("base"):
@@ -61,13 +59,26 @@ def show_start(draft: StudyDraft) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="study_start"):
         first, name_key = suggest_name(draft), f"studies.name.{st.session_state.get(MADE, 0)}"
         name = st.text_input("Name", key=name_key, placeholder=first, max_chars=50, persist_state="session")
-        ready = draft.good is not None
-        start = st.button("Start", icon=":material/play_arrow:", type="primary", disabled=not ready, key="study_go")
+        ready, missing = draft.good is not None, find_missing(draft)
+        can_start = ready and not missing
+        start = st.button("Start", icon=":material/play_arrow:", type="primary", disabled=not can_start, key="study_go")
         keep = st.button("Only make it", disabled=not ready, key="study_make", help="Makes the study without a worker.")
     if draft.problems:
         show_problem(f"Mend this before it can start: {', '.join(name_problem_fields(draft))}.")
+    elif missing:
+        show_problem(missing)
     if (start or keep) and draft.good:
         make(name.strip() or first, draft, start)
+
+
+def find_missing(draft: StudyDraft) -> str:
+    """What every trial would fail for, as a sentence: images that are not here, a device that is not there."""
+    try:
+        if draft.good:
+            check_start(draft.good)
+    except StudyError as error:
+        return str(error)
+    return ""
 
 
 def suggest_name(draft: StudyDraft) -> str:

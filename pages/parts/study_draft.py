@@ -20,7 +20,7 @@ from core.presets import PRESETS
 from core.runs import DamagedRunError, RunNotFound, open_run
 from core.search_space import LAYERS, Dimension, check_space, default_dimension, find_field, max_layers, propose_values
 from core.spec import SECTIONS, RunSpec
-from core.study_spec import STUDY_PRESETS, StudySpec, parse_study
+from core.study_spec import STUDY_PRESETS, StudySpec, fitting_warmup, parse_study
 from pages.parts.draft import open_draft
 
 KEY, SEEN, LEFT, NOTICE = "studies.draft", "studies.seen", "studies.left", "studies.notice"
@@ -78,11 +78,14 @@ class StudyDraft:
     problems: list[FieldProblem] = field(default_factory=list)
     touched: bool = False
     last_id: int = -1
+    # The pruner's warm-up that fits the training as it stood at the last look.
+    fitting: int = 0
 
     def check(self) -> None:
         """Brings `good` and `problems` up to date; a row's problems are told at its field's path."""
         self.problems = []
         base = self._apply_fixed()
+        self._follow_schedule(base)
         searched = [row for row in self.rows if row.mode != "fixed"]
         data = {
             **self.settings,
@@ -96,6 +99,13 @@ class StudyDraft:
             self.good = None
         else:
             self.good = None if self.problems else study
+
+    def _follow_schedule(self, base: RunSpec) -> None:
+        """The pruner's warm-up goes on to fit the training, until somebody chooses another."""
+        before, self.fitting = self.fitting, fitting_warmup(base.train)
+        if self.settings["pruner_warmup_epochs"] == before != self.fitting:
+            self.settings["pruner_warmup_epochs"] = self.fitting
+            self.generation += 1
 
     def _apply_fixed(self) -> RunSpec:
         """The base with its changed values and those of the fixed rows, each told at its place where it is wrong."""
@@ -125,6 +135,7 @@ class StudyDraft:
         data = study.model_dump(mode="json", exclude={"base", "space", "version"})
         self.base, self.settings, self.source, self.touched = study.base, data, source, True
         self.rows, self.overrides = [self._to_row(dimension) for dimension in study.space], {}
+        self.fitting = fitting_warmup(study.base.train)
         self.generation += 1
 
     def rebase(self, spec: RunSpec, source: str = "") -> None:

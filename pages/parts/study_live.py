@@ -13,6 +13,7 @@ from core.study import Study, StudyError, StudyNotFoundError, StudySummary, open
 from core.study_spec import OBJECTIVE_LABELS, PRUNER_LABELS, SAMPLER_LABELS
 from pages.parts import study_actions
 from pages.parts.run_actions import show_outcome
+from pages.parts.study_best import is_testing, show_best
 from pages.parts.study_draft import pack
 from pages.parts.study_form import describe_base
 from pages.parts.study_list import STATES, count_done, tell_best
@@ -50,8 +51,15 @@ def show_study(name: str) -> None:
     study = find_study(name)
     study_actions.answer(study)
     show_title(study)
-    summary = study.summary()
-    st.fragment(show_live, run_every=LIVE_SECONDS if summary.state == "running" else IDLE_SECONDS)(name, summary.state)
+    pulse = read_pulse(study, study.summary())
+    st.fragment(show_live, run_every=LIVE_SECONDS if pulse in ("running", "testing") else IDLE_SECONDS)(name, pulse)
+
+
+def read_pulse(study: Study, summary: StudySummary) -> str:
+    """What decides how often the page is renewed: whether the study searches, or its best is under test."""
+    if summary.state == "running":
+        return "running"
+    return "testing" if summary.done and is_testing(look_at(study)) else summary.state
 
 
 def show_title(study: Study) -> None:
@@ -82,7 +90,7 @@ def show_title(study: Study) -> None:
     st.html(f'<p class="lab-muted lab-small study-line">{" · ".join(escape(fact) for fact in facts)}</p>')
 
 
-def show_live(name: str, shown_state: str) -> None:
+def show_live(name: str, shown_pulse: str) -> None:
     """State, controls, figures and trials, renewed by themselves; a change of state renews the whole page."""
     try:
         study = open_study(name)
@@ -92,7 +100,7 @@ def show_live(name: str, shown_state: str) -> None:
     except StudyError as error:
         st.error(str(error), icon=":material/cloud_off:")
         return
-    if summary.state != shown_state:
+    if read_pulse(study, summary) != shown_pulse:
         st.rerun()
     show_outcome()
     study_actions.show_done()
@@ -105,6 +113,7 @@ def show_live(name: str, shown_state: str) -> None:
         st.html(f'<p class="lab-muted study-nothing">{message}</p>')
         return
     show_words(look)
+    show_best(look, summary)
     trial = read_trial(look)
     if trial is not None:
         show_trial(look, trial)

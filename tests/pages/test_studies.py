@@ -82,7 +82,7 @@ def test_a_storage_that_cannot_be_used_is_told_in_a_sentence(open_page, monkeypa
 def test_a_preset_stands_in_the_form_as_it_is(open_page, name: str) -> None:
     page = open_page("studies", new=name)
     assert defined(page) == STUDY_PRESETS[name]
-    assert not widget(page.button, "Start").disabled
+    assert not widget(page.button, "Only make it").disabled
 
 
 def test_the_size_of_the_space_is_the_one_that_is_searched(open_page) -> None:
@@ -161,6 +161,32 @@ def test_several_objectives_switch_the_pruner_off(open_page) -> None:
     assert (defined(page).objectives, defined(page).pruner) == (("val/accuracy", "parameters"), "none")
     widget(page.multiselect, "Objectives").set_value(["parameters"]).run()
     assert "Objectives must hold val/loss or val/accuracy" in texts(page)
+
+
+def test_the_pruner_goes_on_to_fit_the_training_until_another_warm_up_is_chosen(open_page) -> None:
+    page = open_page("studies", new="report")
+    widget(page.number_input, "Epochs a trial").set_value(6).run()
+    assert defined(page).pruner_warmup_epochs == 2
+    widget(page.number_input, "Pruner waits (epochs)").set_value(4).run()
+    widget(page.number_input, "Epochs a trial").set_value(30).run()
+    assert defined(page).pruner_warmup_epochs == 4
+
+
+def test_a_study_whose_images_are_not_here_says_so_before_it_is_made(open_page) -> None:
+    page = open_page("studies", new="report")
+    assert "CIFAR-10 is not on this machine yet" in texts(page)
+    assert widget(page.button, "Start").disabled
+    assert not widget(page.button, "Only make it").disabled
+    assert list_studies() == []
+
+
+def test_the_network_is_edited_on_build_and_comes_back_into_the_same_study(open_page, switched: list) -> None:
+    page = open_page("studies", new="report")
+    widget(page.number_input, "Trials").set_value(7).run()
+    press(page, "Edit the network")
+    (built,) = switched
+    assert built[0] == "build.py"
+    assert from_link(built[1]["spec"]) == STUDY_PRESETS["report"].base
 
 
 def test_an_empty_space_is_told(open_page) -> None:

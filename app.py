@@ -16,7 +16,7 @@ from pages.parts.failure import show_failure
 from pages.parts.style import PLOTLY_PATH
 from server import failures, sign_in
 from server.guard import Guard
-from server.start import check_start, open_door
+from server.start import check_start, confine_images, open_door
 
 ROOT = Path(__file__).resolve().parent
 PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -46,6 +46,7 @@ async def tell_health(_: Request) -> JSONResponse:
 failures.set_up_log()
 failures.keep_errors_inside()
 sign_in.use(check_start())
+confine_images(sign_in.in_use())
 
 app = st.App(
     ROOT / "pages" / "main.py",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.datafiles import DataError
 
@@ -26,20 +29,51 @@ _PROJECT = Path(__file__).parent.parent
 
 Pixels = npt.NDArray[np.uint8]
 
+# Of whatever name. Pillow knows more of them, and hands some to other programs: PostScript to Ghostscript.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+# Below Pillow's own limit: what these need in memory, 150 MB, may be needed twice, and by many helpers at once.
+MAX_PIXELS = 50_000_000
+
+
+class TooManyPixelsError(ValueError):
+    """An image that would fill the memory; a few kilobytes can claim gigabytes."""
+
+
+# What Pillow raises for a file that is damaged.
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, MemoryError)
+_MOST = f"{MAX_PIXELS // 1_000_000} million"
+
 
 def decode_image(path: str | Path, size: int) -> Pixels:
     """One image as (size, size, 3): upright, RGB, shorter side resized, centre cropped. Raises `DataError`."""
     try:
-        with Image.open(path) as image:
-            return fit_image(image, size)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"The image {path} cannot be decoded: {error}.") from error
+        return open_image(path, size)
+    except UnidentifiedImageError as error:
+        raise DataError(f"The image {path} cannot be decoded: it is none of {', '.join(FORMATS)}.") from error
+    except DAMAGE as error:
+        raise DataError(f"The image {path} cannot be decoded: {str(error).rstrip('.')}.") from error
+
+
+def open_image(source: str | Path | IO[bytes], size: int) -> Pixels:
+    """An image file as (size, size, 3). Raises UnidentifiedImageError, TooManyPixelsError and others of `DAMAGE`.
+
+    Its size is read from the header, before any pixel is unpacked.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # below is a limit of our own
+        try:
+            with Image.open(source, formats=FORMATS) as image:
+                return fit_image(image, size)
+        except Image.DecompressionBombError:
+            raise TooManyPixelsError(f"it has far too many pixels; at most {_MOST} can be read") from None
 
 
 def fit_image(image: Image.Image, size: int) -> Pixels:
     """An image just opened as (size, size, 3): upright, RGB, shorter side resized, centre cropped."""
     # A large JPEG is decoded at an eighth to a half of its size, where that is still twice what is needed.
     image.draft("RGB", (2 * size, 2 * size))
+    if image.width * image.height > MAX_PIXELS:
+        raise TooManyPixelsError(f"it has {image.width:,} x {image.height:,} pixels; at most {_MOST} can be read")
     ImageOps.exif_transpose(image, in_place=True)
     rgb = _to_rgb(image)
     if rgb.size != (size, size):

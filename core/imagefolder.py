@@ -11,6 +11,8 @@ from typing import NamedTuple
 from core.datafiles import DataError
 
 SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"])
+# Folders below which images may be read, with the system's separator; without it all that this process can read.
+ROOTS = "RESNET_LAB_IMAGE_ROOTS"
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,32 @@ def _describe(root: Path, entry: os.DirEntry[str], label: int) -> ImageFile:
 def _resolve(path: str) -> Path:
     if not path.strip():
         raise DataError("Name the folder that holds the images.")
-    root = Path(path.strip()).expanduser().absolute()
-    if not root.exists():
-        raise DataError(f"There is no folder {root}.")
-    if not root.is_dir():
-        raise DataError(f"{root} is a file; name the folder that holds the class folders.")
+    try:
+        root = Path(path.strip()).expanduser().absolute()
+        # Before anything is said of it: whether a folder elsewhere exists is nobody's business.
+        _require_allowed(root)
+        if not root.exists():
+            raise DataError(f"There is no folder {root}.")
+        if not root.is_dir():
+            raise DataError(f"{root} is a file; name the folder that holds the class folders.")
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, a home that nobody has
+        raise DataError(f"There is no folder {path.strip()[:200]}.") from error
     return root
+
+
+def _allowed_roots() -> tuple[str, ...]:
+    told = os.environ.get(ROOTS, "")
+    return tuple(os.path.realpath(os.path.expanduser(part)) for part in told.split(os.pathsep) if part.strip())
+
+
+def _require_allowed(path: str | Path) -> None:
+    """Raises `DataError` for what lies, or leads by a link, outside of the folders that images may be read from."""
+    roots = _allowed_roots()
+    if not roots:
+        return
+    real = os.path.realpath(path)
+    if not any(real == root or real.startswith(os.path.join(root, "")) for root in roots):
+        raise DataError(f"{path} is not below {' or '.join(roots)}, where alone this lab reads image folders.")
 
 
 def _mtime(folder: str) -> int:
@@ -109,16 +131,10 @@ def _read_classes(root: Path, folders: dict[str, int]) -> dict[str, dict[str, li
     names = {entry.name for entry in _scan(root, folders) if entry.is_dir()}
     if "train" in names and "test" not in names and names & {"val", "valid", "validation"}:
         raise DataError(f"{root} holds train/ but no test/; rename the folder that is to be the test set to test/.")
-    train = _read_part(root / "train" if "train" in names else root, folders)
-    if len(train) < 2:
-        found = f"only the class folder {next(iter(train))}" if train else "no class folders"
-        raise DataError(f"{root} holds {found}; two or more are needed, one folder a class.")
-    for name, entries in train.items():
-        if not entries:
-            raise DataError(f"The class folder {name} in {root} holds no images ({', '.join(sorted(SUFFIXES))}).")
+    train = _read_train(root / "train" if "train" in names else root, root, folders)
     if not names >= {"train", "test"}:
         return {"train": train}
-    test = _read_part(root / "test", folders)
+    test = {entry.name: _read_class(entry, folders) for entry in _list_classes(root / "test", folders)}
     unknown = sorted(set(test) - set(train))
     if unknown:
         raise DataError(f"{root / 'test'} holds the class {unknown[0]}, which has no folder in train/.")
@@ -127,9 +143,30 @@ def _read_classes(root: Path, folders: dict[str, int]) -> dict[str, dict[str, li
     return {"train": train, "test": test}
 
 
-def _read_part(folder: Path, folders: dict[str, int]) -> dict[str, list[os.DirEntry[str]]]:
-    classes = sorted((entry for entry in _scan(folder, folders) if entry.is_dir()), key=lambda entry: entry.name)
-    return {entry.name: sorted(_walk(entry.path, folders), key=lambda image: image.path) for entry in classes}
+def _read_train(folder: Path, root: Path, folders: dict[str, int]) -> dict[str, list[os.DirEntry[str]]]:
+    """The training images by class. What is no image folder is left at its first class: it may be a whole disk."""
+    classes = _list_classes(folder, folders)
+    if len(classes) < 2:
+        found = f"only the class folder {classes[0].name}" if classes else "no class folders"
+        raise DataError(f"{root} holds {found}; two or more are needed, one folder a class.")
+    train = {}
+    for entry in classes:
+        train[entry.name] = _read_class(entry, folders)
+        if not train[entry.name]:
+            suffixes = ", ".join(sorted(SUFFIXES))
+            raise DataError(f"The class folder {entry.name} in {root} holds no images ({suffixes}).")
+    return train
+
+
+def _list_classes(folder: Path, folders: dict[str, int]) -> list[os.DirEntry[str]]:
+    _require_allowed(folder)
+    return sorted((entry for entry in _scan(folder, folders) if entry.is_dir()), key=lambda entry: entry.name)
+
+
+def _read_class(entry: os.DirEntry[str], folders: dict[str, int]) -> list[os.DirEntry[str]]:
+    if entry.is_symlink():
+        _require_allowed(entry.path)
+    return sorted(_walk(entry.path, folders), key=lambda image: image.path)
 
 
 def _walk(folder: str, folders: dict[str, int]) -> Iterator[os.DirEntry[str]]:
@@ -137,6 +174,8 @@ def _walk(folder: str, folders: dict[str, int]) -> Iterator[os.DirEntry[str]]:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path, folders)
         elif entry.name[entry.name.rfind(".") :].lower() in SUFFIXES:
+            if entry.is_symlink():
+                _require_allowed(entry.path)
             yield entry
 
 

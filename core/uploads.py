@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import io
-import struct
-import warnings
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
-from core.decoding import Pixels, fit_image
+from core.decoding import DAMAGE, FORMATS, Pixels, TooManyPixelsError, open_image
 from core.questions import QuestionError
 
 MAX_BYTES = 10_000_000
-# Below Pillow's own limit: what these need in memory, 150 MB, may be needed twice.
-MAX_PIXELS = 50_000_000
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "ppm")
 
 
@@ -34,22 +29,13 @@ def decode_upload(content: bytes, size: int) -> Pixels:
     """
     check_upload(content)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise QuestionError(_too_many(f"{image.width:,} x {image.height:,}"))
-                return fit_image(image, size)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise QuestionError(_too_many("far too many")) from None
+        return open_image(io.BytesIO(content), size)
+    except TooManyPixelsError as error:
+        raise QuestionError(f"The image is too large: {error}.") from None
     except UnidentifiedImageError:
         raise QuestionError(f"This is no image that can be read here; use {', '.join(FORMATS[:-1])}.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, MemoryError) as error:
+    except DAMAGE as error:
         raise QuestionError(f"The image is damaged and cannot be read: {str(error).rstrip('.')}.") from error
-
-
-def _too_many(pixels: str) -> str:
-    return f"The image has {pixels} pixels; at most {MAX_PIXELS // 1_000_000} million can be read."
 
 
 def name_upload(name: str, longest: int = 60) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from importlib import import_module
 from urllib.parse import urlsplit
@@ -11,7 +12,9 @@ from streamlit import config
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from core.dashboard import DashboardError, stop_dashboard
+from core.datafiles import data_folder
 from core.doors import OWN_NAMES, Door, is_loopback
+from core.imagefolder import ROOTS
 from server.sign_in import SignIn, SignInError, read_settings
 
 GUIDE = "docs/SIGN-IN.md tells how."
@@ -70,6 +73,15 @@ def find_sign_in() -> SignIn | None:
     return sign_in
 
 
+def confine_images(sign_in: SignIn | None) -> None:
+    """Behind a sign-in visitors name folders of a machine that is not theirs: they read below the data folder alone.
+
+    `RESNET_LAB_IMAGE_ROOTS` names others. Workers and helpers inherit it.
+    """
+    if sign_in is not None:
+        os.environ.setdefault(ROOTS, str(data_folder()))
+
+
 def list_hosts() -> list[str]:
     return [str(name).strip() for name in config.get_option("server.allowedHosts") or []]
 
@@ -82,11 +94,11 @@ def end_dashboard() -> None:
 
 def open_door(sign_in: SignIn | None) -> Door:
     """The names that this server answers to."""
-    names = [*OWN_NAMES, *list_hosts()]
-    if sign_in is None:
-        return Door(tuple(names))
-    end_dashboard()
-    host = str(urlsplit(sign_in.origin).hostname)
+    names, origins = [*OWN_NAMES, *list_hosts()], []
+    if sign_in:
+        end_dashboard()
+        names.append(str(urlsplit(sign_in.origin).hostname))
+        origins.append(sign_in.origin)
     # Streamlit asks its own list too, where a page connects.
-    config.set_option("server.allowedHosts", [*names, host])
-    return Door((*names, host), (sign_in.origin,))
+    config.set_option("server.allowedHosts", list(dict.fromkeys(names)))
+    return Door(tuple(names), tuple(origins))

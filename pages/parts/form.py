@@ -97,7 +97,8 @@ def _commit(draft: Draft, key: str, section: str, field: SpecField) -> None:
 def _read_ints(text: str) -> list[Any]:
     """`91, 136` as numbers; what is none stays text, for the check to name it."""
     parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
-    return [int(part) if part.isdecimal() else part for part in parts]
+    # A number of thousands of digits is one that Python refuses to read.
+    return [int(part) if part.isdecimal() and len(part) < 10 else part for part in parts]
 
 
 def _make_widget(field: SpecField, label: str, value: Any, choices: Sequence[str] | None, **common: Any) -> None:

@@ -7,6 +7,9 @@ the ratio quoted is the median over the turns. On a busy machine two threads wai
 
     python -m benchmarks.throughput --seconds 30 --out benchmarks/results/throughput-cpu.json
 
+The ceiling is what large matrix products reach, in the engine's precision and threads: floating-point operations a
+second. A training step needs six of them for each multiply-add of a forward pass: two forward, four backward.
+
 Real images are used where RESNET_LAB_IMAGES names a folder of them, else scikit-learn's digits.
 """
 
@@ -33,6 +36,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks.machine import describe_machine
+from core.cost import cost_of
 from core.engine.data import Data, ImageSet, load_data
 from core.engine.device import name_device, pick_device, pick_precision, pick_threads
 from core.engine.events import Progress
@@ -178,6 +182,24 @@ def load_images() -> tuple[RunSpec, Data, str]:
     return checked, replace(data, train=ImageSet(*data.train.take(places))), described
 
 
+def measure_peak(device: torch.device, dtype: torch.dtype, side: int = 2048, turns: int = 10) -> float:
+    """Floating-point operations a second of the fastest of some square matrix products."""
+    one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    fastest = float("inf")
+    for _ in range(turns):
+        _wait_for(device)
+        start = time.perf_counter()
+        torch.mm(one, other)
+        _wait_for(device)
+        fastest = min(fastest, time.perf_counter() - start)
+    return 2 * side**3 / fastest
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def describe_device(device: torch.device) -> dict[str, Any]:
     return {
         "device": str(device),
@@ -190,12 +212,22 @@ def describe_device(device: torch.device) -> dict[str, Any]:
 
 def print_table(results: list[dict[str, Any]], about: str) -> None:
     table = Table(title="Training, images a second", caption=about)
-    for heading in ("batch size", "plain loop", "engine", "ratio", "ratio per processor second"):
+    headings = (
+        "batch size",
+        "plain loop",
+        "engine",
+        "ratio",
+        "ratio per processor second",
+        "ceiling",
+        "of the ceiling",
+    )
+    for heading in headings:
         table.add_column(heading, justify="right")
     for row in results:
         rate = row["rate"]
         cells = (f"{rate['plain']:.1f}", f"{rate['engine']:.1f}", f"{rate['ratio']:.2f}")
-        table.add_row(str(row["batch_size"]), *cells, f"{row['cpu_rate']['ratio']:.2f}")
+        ceiling = f"{row['ceiling']:.0f}", f"{row['of_ceiling']:.0%}"
+        table.add_row(str(row["batch_size"]), *cells, f"{row['cpu_rate']['ratio']:.2f}", *ceiling)
     Console().print(table)
 
 
@@ -213,10 +245,15 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(args.threads or pick_threads())
     spec, data, images = load_images()
     used = describe_device(device)
+    needed = 6 * cost_of(spec).multiply_adds  # floating-point operations an image
     results = []
     for batch_size in args.batch_sizes:
         sized = parse_spec(apply_settings(spec.model_dump(), [f"train.batch_size={batch_size}"]))
-        results.append(compare(sized, data, device, args.seconds))
+        peaks = [measure_peak(device, pick_precision("auto", device))]
+        result = compare(sized, data, device, args.seconds)
+        peaks.append(measure_peak(device, pick_precision("auto", device)))
+        result |= {"peak_flops": round(max(peaks)), "flops_an_image": needed, "ceiling": max(peaks) / needed}
+        results.append(result | {"of_ceiling": round(result["rate"]["engine"] * needed / max(peaks), 3)})
     parameters = sum(
         p.numel() for p in build_model(spec.model, spec.data.num_classes, spec.data.image_size).parameters()
     )

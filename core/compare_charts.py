@@ -364,7 +364,8 @@ def explain_lines(units: Sequence[Unit], view: CurveView) -> str:
     groups = [unit for unit in units if unit.is_group]
     if not groups:
         return training
-    counts = ", ".join(f"{unit.name} n = {len(unit.seeds)}" for unit in groups[:8])
+    begun = {unit: sum(bool(run.rows) for run in unit.seeds) for unit in groups}
+    counts = ", ".join(f"{unit.name} n = {n}" for unit, n in list(begun.items())[:8])
     more = f" and {len(groups) - 8} more" if len(groups) > 8 else ""
     return f"{training} Lines of groups are means over seeds, bands ± one {SPREADS[view.spread]}: {counts}{more}."
 

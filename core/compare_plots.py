@@ -1,4 +1,4 @@
-"""Runs as points and lines: accuracy against cost with its Pareto front, parallel coordinates, and differences."""
+"""Runs as points: accuracy against cost with its Pareto front, and differences with their intervals."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from core.charts import SYMBOLS, as_text, pick_symbols, run_colour
-from core.compare import Unit, label_field, show_field
+from core.charts import GREY, SYMBOLS, as_text, pick_symbols, run_colour
+from core.compare import Unit
 from core.compare_charts import Drawing, lay_out, shorten, to_json
 from core.compare_figures import Figure, Pick, find_figure, summary_of
-from core.fields import field_at
+from core.compare_table import label_figure
 from core.references import Reference, references_for
 from core.statistics import Comparison, Summary, pareto_front
 from core.verdicts import Verdict
 
 _FORMATS = {"share": ".2%", "loss": ".4f", "count": ".3s", "rate": ",.0f", "minutes": ".1f", "number": ".4~g"}
-GREY = "#8a94a3"
-_BARE = {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True}
 _NAMED = 14  # so many points have their name beside them
 
 
@@ -57,7 +55,7 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
     symbols = pick_symbols([unit.id for unit in units])
     sides = _place_names(points, _find_middle(points, published, view.log_x))
     traces += [_draw_point(point, x, y, symbols, view, sides.get(point, "")) for point in points]
-    title = f"{_sentence(y.label_of(view.pick))} by {x.label_of(view.pick).lower()}"
+    title = f"{label_figure(y, view.pick)} by {x.label_of(view.pick).lower()}"
     layout = lay_out(title, "", 1)
     layout["xaxis"] |= _axis(x, view.pick) | {"type": "log" if view.log_x else "linear", "uirevision": str(view)}
     # Within a part of a decade Plotly's own ticks are the only ones that are sure to be seen.
@@ -82,14 +80,10 @@ def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference,
 def _axis(figure: Figure, pick: Pick) -> dict[str, Any]:
     ticks = {"share": ".1%", "count": ".2~s", "minutes": "~g", "number": "~g"}
     return {
-        "title": {"text": _sentence(figure.label_of(pick)), "standoff": 8, "font": {"size": 12}},
+        "title": {"text": label_figure(figure, pick), "standoff": 8, "font": {"size": 12}},
         "tickformat": ticks.get(figure.kind, "~g"),
         "zeroline": False,
     }
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _find_middle(points: Sequence[_Point], published: Sequence[Reference], log: bool) -> float:
@@ -138,8 +132,8 @@ def _draw_point(
         "marker": {"size": 11, "color": colour, "symbol": symbols.get(point.unit.id, SYMBOLS[0])},
         "meta": {"run": point.unit.name, "series": f"{y.key} by {x.key}"},
         "showlegend": False,
-        "hovertemplate": f"<b>{name}</b><br>{_sentence(y.label_of(view.pick))} %{{y:{_FORMATS[y.kind]}}}{seeds}<br>"
-        f"{_sentence(x.label_of(view.pick))} %{{x:{_FORMATS[x.kind]}}}<extra></extra>",
+        "hovertemplate": f"<b>{name}</b><br>{label_figure(y, view.pick)} %{{y:{_FORMATS[y.kind]}}}{seeds}<br>"
+        f"{label_figure(x, view.pick)} %{{x:{_FORMATS[x.kind]}}}<extra></extra>",
     }
     for axis, summary in (("error_x", point.x), ("error_y", point.y)):
         if summary.standard_deviation:
@@ -189,125 +183,6 @@ def _draw_published(published: Sequence[Reference], x: Figure) -> dict[str, Any]
         "hovertemplate": f"<b>%{{text}}</b><br>Test accuracy %{{y:.2%}}<br>{x.label} %{{x:.3s}}<br>"
         "%{customdata[1]}<br>%{customdata[0]}<extra></extra>",
     }
-
-
-# Parallel coordinates -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """One upright axis: where each unit crosses it, 0 to 1, and what stands beside it."""
-
-    title: str
-    heights: list[float | None]
-    ticks: list[tuple[float, str]]
-
-
-def draw_parallel(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> Drawing:
-    """One line a unit across the fields that differ, to its result on the last axis; named where it is pointed at."""
-    scales = [_scale_field(units, path) for path in paths]
-    scales.append(_scale_figure(units, figure, pick))
-    symbols = pick_symbols([unit.id for unit in units])
-    traces = []
-    for place, unit in enumerate(units):
-        crossings = [(at, scale.heights[place]) for at, scale in enumerate(scales)]
-        known = [(at, height) for at, height in crossings if height is not None]
-        name = as_text(shorten(unit.name))
-        traces.append(
-            {
-                "type": "scatter",
-                "uid": unit.id,
-                "mode": "lines+markers",
-                "x": [at for at, _ in known],
-                "y": [height for _, height in known],
-                "name": name,
-                "legendgroup": unit.id,
-                "line": {"color": run_colour(unit.id), "width": 2},
-                "marker": {"size": 7, "symbol": symbols.get(unit.id, SYMBOLS[0])},
-                "customdata": [_tell(unit, paths, figure, pick, at) for at, _ in known],
-                "hovertemplate": f"<b>{name}</b><br>%{{customdata}}<extra></extra>",
-                "showlegend": len(units) > 1,
-            }
-        )
-    title = f"The fields that differ, and {figure.label_of(pick).lower()}"
-    return Drawing(to_json(traces, _lay_out_scales(scales, title, len(units))), title)
-
-
-def _lay_out_scales(scales: Sequence[_Scale], title: str, count: int) -> dict[str, Any]:
-    """Upright axes side by side, each with its values beside it."""
-    layout = lay_out(title, "", count)
-    layout["xaxis"] |= {
-        "range": [-0.25, len(scales) - 0.6],
-        "tickvals": list(range(len(scales))),
-        "ticktext": [as_text(scale.title) for scale in scales],
-        "side": "top",
-        **_BARE,
-    }
-    layout["yaxis"] |= {"range": [-0.06, 1.1], "showticklabels": False, **_BARE}
-    layout["shapes"] = [
-        {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1}, "layer": "below"}
-        for at in range(len(scales))
-    ]
-    layout["annotations"] = [
-        {"x": at, "y": height, "text": as_text(text), "showarrow": False, "xanchor": "left", "xshift": 7, "yshift": 9}
-        | {"font": {"size": 11}}
-        for at, scale in enumerate(scales)
-        for height, text in scale.ticks
-    ]
-    layout["margin"] |= {"t": 30, "l": 20, "r": 60}
-    return layout
-
-
-def _tell(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
-    if at < len(paths):
-        return as_text(f"{label_field(paths[at])}: {show_field(unit.first, paths[at])}")
-    summary = summary_of(unit, figure, pick)
-    return f"{_sentence(figure.label_of(pick))}: {_show(figure, summary.mean) if summary else ''}"
-
-
-def _scale_field(units: Sequence[Unit], path: str) -> _Scale:
-    """Numbers by their size (by their logarithm where the field says so), everything else one step a value."""
-    values = [unit.first.fields.get(path) if show_field(unit.first, path) else None for unit in units]
-    spec_field = field_at(path)
-    numbers = [value for value in values if value is not None]
-    if spec_field.kind in ("int", "float") and len(set(numbers)) > 1:
-        log = spec_field.log and min(numbers) > 0
-        low, high = _scaled(min(numbers), log), _scaled(max(numbers), log)
-        heights = [None if value is None else (_scaled(value, log) - low) / (high - low) for value in values]
-    else:
-        order = sorted({repr(value): value for value in numbers}.values(), key=str)
-        steps = max(1, len(order) - 1)
-        heights = [None if value is None else order.index(value) / steps for value in values]
-    shown = {height: show_field(unit.first, path) for unit, height in zip(units, heights, strict=True)}
-    return _Scale(label_field(path), heights, _space_ticks(shown))
-
-
-def _scaled(value: float, log: bool) -> float:
-    return math.log10(value) if log else float(value)
-
-
-def _scale_figure(units: Sequence[Unit], figure: Figure, pick: Pick) -> _Scale:
-    means = [summary.mean if (summary := summary_of(unit, figure, pick)) else None for unit in units]
-    known = [mean for mean in means if mean is not None]
-    low, high = min(known, default=0.0), max(known, default=1.0)
-    reach = (high - low) or 1.0
-    ticks = [(0.0, _show(figure, low))] + ([(1.0, _show(figure, high))] if high > low else [])
-    heights = [None if mean is None else (mean - low) / reach for mean in means]
-    return _Scale(_sentence(figure.label_of(pick)), heights, ticks if known else [])
-
-
-def _space_ticks(shown: dict[float | None, str], most: int = 9) -> list[tuple[float, str]]:
-    """The values on an axis; of many only those that do not stand on one another."""
-    ticks: list[tuple[float, str]] = []
-    heights = sorted(height for height in shown if height is not None)
-    for height in [*heights[:1], *heights[:0:-1]]:
-        if all(abs(height - other) >= 1 / most for other, _ in ticks):
-            ticks.append((height, shown[height]))
-    return ticks
-
-
-def _show(figure: Figure, value: float) -> str:
-    return f"{100 * value:.2f} %" if figure.kind == "share" else f"{value:,.4g}"
 
 
 # Differences ----------------------------------------------------------------------------------------------------------

@@ -16,14 +16,13 @@ import plotly.graph_objects as go
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
-from core.charts import as_text, run_colour
+from core.charts import GREY, as_text, run_colour
 from core.compare_charts import shorten
 from core.examine import History, Reliability
 from core.scores import IntArray
 
 Pixels = npt.NDArray[np.uint8]
 
-_GREY = "#8a94a3"  # readable on white and on near-black alike
 _HEAT_OPACITY = 0.65
 _FIGURED_CLASSES = 24  # more leave no room for figures in their cells
 
@@ -37,13 +36,13 @@ def draw_reliability(run_id: str, before: Reliability, after: Reliability | None
             "y": [0, 1],
             "mode": "lines",
             "name": "as right as sure",
-            "line": {"color": _GREY, "width": 1, "dash": "dot"},
+            "line": {"color": GREY, "width": 1, "dash": "dot"},
             "hoverinfo": "skip",
         },
         _draw_bins(before, "as trained", run_colour(run_id), "solid", "circle"),
     ]
     if after is not None:
-        traces.append(_draw_bins(after, f"temperature {temperature:.2f}", _GREY, "dash", "diamond"))
+        traces.append(_draw_bins(after, f"temperature {temperature:.2f}", GREY, "dash", "diamond"))
     axis = {"range": [0, 1.04], "tickformat": ".0%", "dtick": 0.2}
     layout = _layout("Reliability", "confidence") | {
         "xaxis": axis | {"title": _axis_title("mean confidence")},
@@ -76,7 +75,7 @@ def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
     """Images that became right, upwards, and that became wrong, downwards, after each epoch."""
     learnt, lost = history.changes()
     epochs = np.arange(1, history.num_epochs + 1)
-    bars = (("learnt", learnt, run_colour(run_id), 0.9), ("forgotten", -lost, _GREY, 0.7))
+    bars = (("learnt", learnt, run_colour(run_id), 0.9), ("forgotten", -lost, GREY, 0.7))
     traces: list[dict[str, Any]] = [
         {
             "type": "bar",
@@ -100,7 +99,7 @@ def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
         "yaxis": {"title": _axis_title("images"), "automargin": True, "nticks": 6},
         "shapes": [
             {"type": "line", "x0": epoch, "x1": epoch, "yref": "paper", "y0": 0, "y1": 1}
-            | {"line": {"color": _GREY, "width": 1, "dash": "dot"}}
+            | {"line": {"color": GREY, "width": 1, "dash": "dot"}}
         ],
     }
     return go.Figure(data=traces, layout=layout)

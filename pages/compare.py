@@ -133,6 +133,8 @@ STYLE = """<style>
 .compare-specs thead tr > :first-child { z-index: 2; }
 .compare-specs td.other { font-weight: 600;
   background: color-mix(in srgb, var(--lab-accent-soft) 45%, var(--lab-ground)); }
+.compare-chosen { display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; font-size: 0.9rem; overflow-wrap: anywhere; }
+.compare-chosen a { color: inherit; text-decoration-color: var(--lab-faint); }
 .compare-verdicts { display: grid; gap: 0.6rem; }
 .compare-verdict { display: flex; align-items: baseline; padding: 0.5rem 0.8rem; background: var(--lab-panel);
   border-radius: 0.375rem; border-left: 3px solid var(--lab-line); }
@@ -140,7 +142,7 @@ STYLE = """<style>
 .compare-verdict p { margin: 0; overflow-wrap: anywhere; }
 .compare-verdict > div { min-width: 0; }
 .compare-verdict .pair { color: var(--lab-muted); font-size: 0.857rem; }
-.compare-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr)); gap: 0.9rem 0.8rem; }
+.compare-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.6rem, 1fr)); gap: 0.9rem 0.8rem; }
 .compare-gallery figure { margin: 0; min-width: 0; }
 .compare-gallery :is(img, .empty) { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated;
   border-radius: 0.25rem; background: var(--lab-panel); }

@@ -3,14 +3,15 @@
 const MOST_NAMED = 10;
 const REACH = 30; // pixels beyond a line's end at which it still counts
 const TOUCHED_MS = 4000;
+const MARKS = { diamond: "◆", square: "■", "triangle-up": "▲", x: "✖", cross: "✚", star: "★" };
 const SPLITS = { val: "validation", train: "training" };
 
 // The lines shown. One trace may hold several that look alike: `meta.lines` then tells whose stands where.
 function* linesOf(plot) {
   for (const trace of plot._fullData.filter((each) => each.visible === true)) {
-    const { meta, legendgroup, x, y, line, customdata } = trace;
+    const { meta, legendgroup, x, y, line, marker, customdata } = trace;
     const whole = { ...meta, id: legendgroup, from: 0, to: x?.length };
-    for (const whose of meta?.lines ?? (meta?.series ? [whole] : [])) yield { ...whose, x, y, line, customdata };
+    for (const whose of meta?.lines ?? (meta?.series ? [whole] : [])) yield { ...whose, x, y, line, marker, customdata };
   }
 }
 
@@ -59,6 +60,7 @@ function findNearest(plot, pointer) {
     if (!found || !Number.isFinite(found.distance)) continue;
     const run = runs.get(line.id) ?? { name: line.run, colour: line.line.color, distance: Infinity, said: [] };
     run.said.push({ line, place: found.place });
+    run.mark ??= MARKS[line.marker?.symbol];
     if (found.distance < run.distance) Object.assign(run, { distance: found.distance, x: line.x[found.place] });
     runs.set(line.id, run);
   }
@@ -96,8 +98,8 @@ function fillLabel(label, runs, plot) {
   for (const run of runs.slice(0, MOST_NAMED)) {
     const row = table.insertRow();
     const name = makeNode("td", "", "overflow:hidden;text-overflow:ellipsis;white-space:nowrap;max-width:15rem;");
-    const dot = `display:inline-block;width:0.6rem;height:0.6rem;border-radius:50%;margin-right:0.4rem;background:${run.colour};`;
-    name.append(makeNode("span", "", dot), run.name);
+    // Of two runs of one colour the second has a symbol of its own.
+    name.append(makeNode("span", run.mark ?? "●", `display:inline-block;width:1rem;color:${run.colour};`), run.name);
     const seeds = run.said.map(({ line, place }) => line.customdata?.[place]).find(Number.isFinite);
     if (seeds) name.append(makeNode("span", ` mean of ${seeds}`, faint));
     row.append(name);

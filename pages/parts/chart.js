@@ -34,6 +34,75 @@ function listen(plot) {
     const point = points.map((each) => each.customdata).find((each) => each !== undefined && each !== null);
     if (data.picks && point !== undefined) send("pick", point);
   });
+  if (plot.labChart.data.brushes) listenToBrush(plot);
+}
+
+const AXIS_REACH = 18; // pixels on either side of an upright axis
+const STILL = 4; // pixels that a click may move
+
+// The axis at the pointer and the height on it, 0 to 1.
+function findAxis(plot, event) {
+  const { xaxis, yaxis, meta } = plot._fullLayout;
+  const box = plot.getBoundingClientRect();
+  const [x, y] = [event.clientX - box.x - xaxis._offset, event.clientY - box.y - yaxis._offset];
+  const at = meta.brush.findIndex((_, place) => Math.abs(xaxis.d2p(place) - x) <= AXIS_REACH);
+  const height = yaxis.p2d(y);
+  if (at < 0 || height < -0.05 || height > 1.05) return undefined;
+  return { at, height: Math.min(1, Math.max(0, height)), x: xaxis._offset + xaxis.d2p(at) };
+}
+
+// A click means the value that is nearest to it, and none on a range that is there or far from any line.
+function findValue(plot, { at, height }) {
+  const range = plot._fullLayout.meta.brush[at].range;
+  if (range && height >= range[0] && height <= range[1]) return null;
+  const heights = plot._fullData.flatMap((trace) => Array.from(trace.y).filter((_, i) => trace.x[i] === at));
+  const near = heights.sort((a, b) => Math.abs(a - height) - Math.abs(b - height))[0];
+  return near === undefined || Math.abs(near - height) > 0.05 ? null : [near, near];
+}
+
+// Dragging along an axis tells the page the range drawn on it.
+function listenToBrush(plot) {
+  plot.style.position = "relative";
+  const box = document.createElement("div");
+  box.className = "lab-brush";
+  box.hidden = true;
+  plot.append(box);
+  let start;
+  const draw = (end) => {
+    const { yaxis } = plot._fullLayout;
+    const [top, bottom] = [Math.max(start.height, end), Math.min(start.height, end)].map((y) => yaxis._offset + yaxis.d2p(y));
+    Object.assign(box.style, { left: `${start.x - 7}px`, top: `${top}px`, height: `${bottom - top}px` });
+    box.hidden = false;
+  };
+  const heightOf = (event) => {
+    const { yaxis } = plot._fullLayout;
+    return Math.min(1, Math.max(0, yaxis.p2d(event.clientY - plot.getBoundingClientRect().y - yaxis._offset)));
+  };
+  plot.addEventListener("pointerdown", (event) => {
+    const axis = event.button === 0 && plot._fullLayout?.meta?.brush ? findAxis(plot, event) : undefined;
+    if (!axis) return;
+    start = { ...axis, y: event.clientY };
+    plot.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  plot.addEventListener("pointermove", (event) => {
+    if (start) return Math.abs(event.clientY - start.y) > STILL && draw(heightOf(event));
+    const ground = plot.querySelector(".nsewdrag");
+    if (ground) ground.style.cursor = plot._fullLayout?.meta?.brush && findAxis(plot, event) ? "ns-resize" : "default";
+    return undefined;
+  });
+  plot.addEventListener("pointerup", (event) => {
+    if (!start) return;
+    const moved = Math.abs(event.clientY - start.y) > STILL;
+    const range = moved ? [start.height, heightOf(event)].sort((a, b) => a - b) : findValue(plot, start);
+    plot.labChart.send("brush", { axis: plot._fullLayout.meta.brush[start.at].key, range });
+    start = undefined;
+    box.hidden = true;
+  });
+  plot.addEventListener("pointercancel", () => {
+    start = undefined;
+    box.hidden = true;
+  });
 }
 
 function show(chart) {

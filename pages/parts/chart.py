@@ -28,11 +28,21 @@ _chart = st.components.v2.component(
 )
 
 
-def show_chart(figure: str, *, key: str, title: str, file_name: str, height: int = 300, picks: bool = False) -> Any:
+def show_chart(
+    figure: str,
+    *,
+    key: str,
+    title: str,
+    file_name: str,
+    height: int = 300,
+    picks: bool = False,
+    brushes: bool = False,
+) -> Any:
     """Shows a figure, given in Plotly's JSON, under a stable `key`.
 
     `title` stands above the figure and inside its PNG and SVG; `file_name` is what its downloads are called, without
-    an ending. With `picks`, a click on a point is an event: this then returns the point's `customdata`, once.
+    an ending. With `picks`, a click on a point is an event: this then returns the point's `customdata`, once. With
+    `brushes`, a range drawn on an upright axis is one: {"axis": its key, "range": [low, high] or None to clear it}.
     """
     shown = _chart(
         key=key,
@@ -45,10 +55,12 @@ def show_chart(figure: str, *, key: str, title: str, file_name: str, height: int
             "height": height,
             "plotly": serve_at(PLOTLY_PATH),
             "picks": picks,
+            "brushes": brushes,
         },
         on_pick_change=_ignore,
+        on_brush_change=_ignore,
     )
-    return shown.pick
+    return shown.brush if brushes else shown.pick
 
 
 def _ignore() -> None:

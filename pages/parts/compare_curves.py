@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -34,11 +35,15 @@ def show_curves(units: Sequence[Unit]) -> None:
     st.html("".join(f'<p class="lab-muted lab-small run-facts">{escape(note)}</p>' for note in notes))
 
 
-def show_drawing(drawing: Drawing, *, key: str, height: int) -> None:
-    """A figure, and below it in a line what it leaves out."""
-    show_chart(drawing.figure, key=key, title=drawing.title, file_name=key.replace(".", "-"), height=height)
+def show_drawing(drawing: Drawing, *, key: str, height: int, brushes: bool = False) -> Any:
+    """A figure, and below it in a line what it leaves out; returns what `show_chart` does."""
+    file_name = key.replace(".", "-")
+    event = show_chart(
+        drawing.figure, key=key, title=drawing.title, file_name=file_name, height=height, brushes=brushes
+    )
     if drawing.notes:
         st.html(f'<p class="lab-muted lab-small compare-note">{escape(" · ".join(drawing.notes))}</p>')
+    return event
 
 
 def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:

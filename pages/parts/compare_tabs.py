@@ -10,9 +10,11 @@ import streamlit as st
 from core.charts import run_colour
 from core.compare import Unit, label_field, list_fields, numeric_fields, show_field
 from core.compare_figures import BY_KEY, FIGURES, find_figure
-from core.compare_plots import ScatterView, draw_differences, draw_parallel, draw_scatter, find_published
+from core.compare_parallel import Ranges, choose_units, draw_parallel, read_ranges, write_ranges
+from core.compare_plots import ScatterView, draw_differences, draw_scatter, find_published
 from core.formats import UNKNOWN
 from core.verdicts import METHODS, WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
+from pages.parts.compare_choose import keep_ids
 from pages.parts.compare_curves import show_drawing
 from pages.parts.compare_table import pick_control
 
@@ -162,4 +164,48 @@ def show_parallel(units: Sequence[Unit]) -> None:
         )
         pick = pick_control()
     shown = [path for path in paths if path in chosen] or paths[:MAX_AXES]
-    show_drawing(draw_parallel(units, shown, find_figure(result), pick), key="compare.parallel", height=480)
+    ranges = read_ranges(st.query_params.get("brush", ""))
+    figure = find_figure(result)
+    drawing = draw_parallel(units, shown, figure, pick, ranges)
+    drawn = show_drawing(drawing, key="compare.parallel", height=480, brushes=True)
+    if drawn:
+        ranges.pop(drawn["axis"], None)
+        if drawn["range"]:
+            ranges[drawn["axis"]] = (drawn["range"][0], drawn["range"][1])
+        _keep_ranges(ranges)
+        st.rerun()
+    if ranges:
+        _show_chosen(units, choose_units(units, shown, figure, pick, ranges))
+    else:
+        st.caption("Drag along an axis, or click a value on it, to see only the runs that pass there.")
+
+
+def _keep_ranges(ranges: Ranges) -> None:
+    if ranges:
+        st.query_params["brush"] = write_ranges(ranges)
+    else:
+        st.query_params.pop("brush", None)
+
+
+def _show_chosen(units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
+    """The units within the ranges by name, and what can be done with them."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="compare_chosen"):
+        count = f"{len(chosen)} of {len(units)}"
+        st.html(f'<span class="lab-small"><b>{count}</b> pass through the ranges</span>', width="content")
+        if chosen and len(chosen) < len(units):
+            keep = f"Keep {'this one' if len(chosen) == 1 else f'these {len(chosen)}'}"
+            st.button(keep, icon=":material/filter_alt:", on_click=_keep_chosen, args=(chosen,))
+        st.button("Show all", icon=":material/filter_alt_off:", type="tertiary", on_click=_keep_ranges, args=({},))
+    links = "".join(f"<span>{_dot(unit)}{_link(unit)}</span>" for unit in chosen)
+    st.html(f'<div class="compare-chosen">{links}</div>')
+
+
+def _keep_chosen(chosen: Sequence[Unit]) -> None:
+    keep_ids(run.id for unit in chosen for run in unit.runs)
+    _keep_ranges({})
+
+
+def _link(unit: Unit) -> str:
+    """To the run's page; a group is a name."""
+    name = escape(unit.name)
+    return name if unit.is_group else f'<a href="run?id={unit.first.id}" target="_self">{name}</a>'

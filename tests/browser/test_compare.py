@@ -71,3 +71,86 @@ def test_a_chart_survives_losing_a_run_and_grows_with_zoom_and_legend_kept(
         hidden = [trace for trace in page.evaluate(CHART)["traces"] if trace["visible"] == "legendonly"]
         assert {trace["name"] for trace in hidden} == {"a"}
     assert warnings == [], json.dumps(warnings)
+
+
+def point_at(page: Page, share: float, value: float) -> None:
+    """Moves the pointer in the first chart to a share of its width, at the height of a value."""
+    at = page.evaluate(
+        """([share, value]) => {
+          const plot = document.querySelector('.lab-plot');
+          const { xaxis, yaxis } = plot._fullLayout;
+          const box = plot.getBoundingClientRect();
+          return [box.x + xaxis._offset + share * xaxis._length, box.y + yaxis._offset + yaxis.d2p(value)];
+        }""",
+        [share, value],
+    )
+    page.mouse.move(*at)
+
+
+def named(page: Page) -> list[str]:
+    """The names in the label at the pointer, in its order."""
+    cells = page.locator(".lab-nearest:visible td:first-child").all_text_contents()
+    return [cell.lstrip("●◆■▲✖✚★").split(" mean of")[0] for cell in cells]
+
+
+def test_the_pointer_names_the_nearest_run_first_and_at_most_ten(
+    page: Page, lab: LabServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESNET_LAB_RUNS", str(lab.folder / "runs"))
+    tops = [round(0.3 + 0.02 * number, 2) for number in range(30)]
+    runs = [
+        make_run(name=f"top {top}", top=top, settings=(f"train.epochs={9 + place}",)) for place, top in enumerate(tops)
+    ]
+    page.goto(f"{lab.url}/compare?training=false&ids={','.join(run.id for run in runs)}", timeout=WAIT_MS)
+    page.wait_for_function("() => document.querySelector('.lab-plot')?._fullData?.length", timeout=WAIT_MS)
+    # At the fourth of five epochs every curve is at its top.
+    for pointed in (0.42, 0.78):
+        point_at(page, 0.75, pointed)
+        page.wait_for_function(
+            "name => document.querySelector('.lab-nearest td')?.textContent.endsWith(name)", arg=f"top {pointed}"
+        )
+        expected = sorted(tops, key=lambda top: (abs(top - pointed), top))[:10]
+        assert named(page)[0] == f"top {pointed}"
+        assert {float(name.removeprefix("top ")) for name in named(page)[:9]} == set(expected[:9])
+        assert "and 20 more" in page.locator(".lab-nearest:visible").inner_text()
+    page.mouse.move(5, 5)
+    page.wait_for_function("() => !document.querySelector('.lab-nearest').offsetParent")
+
+
+def test_a_range_drawn_on_an_axis_narrows_the_runs_and_keeps_them(
+    page: Page, lab: LabServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESNET_LAB_RUNS", str(lab.folder / "runs"))
+    rates = (0.001, 0.003, 0.01, 0.03)
+    runs = [make_run(name=f"rate {rate}", settings=("train.epochs=5", f"train.learning_rate={rate}")) for rate in rates]
+    page.goto(f"{lab.url}/compare?tab=Parallel&ids={','.join(run.id for run in runs)}", timeout=WAIT_MS)
+    page.wait_for_function("() => document.querySelector('.lab-plot')?._fullLayout?.meta?.brush", timeout=WAIT_MS)
+    low, high = (axis_at(page, 0, height) for height in (0.5, 0.9))
+    page.mouse.move(*high)
+    page.mouse.down()
+    page.mouse.move(*low, steps=4)
+    assert page.locator(".lab-brush").is_visible()
+    page.mouse.up()
+    page.get_by_role("button", name="Keep this one").wait_for(timeout=WAIT_MS)
+    assert page.locator(".compare-chosen").inner_text().strip() == "rate 0.01"
+
+    page.mouse.click(*axis_at(page, 0, 0.7))  # within the range: it is taken back
+    page.get_by_text("Drag along an axis").wait_for(timeout=WAIT_MS)
+    page.mouse.click(*axis_at(page, 0, 1.0))  # a value alone
+    page.get_by_role("button", name="Keep this one").click(timeout=WAIT_MS)
+    page.wait_for_url(lambda url: url.endswith(runs[3].id) or f"ids={runs[3].id}" in url, timeout=WAIT_MS)
+    assert "brush" not in page.url
+
+
+def axis_at(page: Page, place: int, height: float) -> tuple[float, float]:
+    """Where on the page an upright axis has this height, 0 to 1."""
+    x, y = page.evaluate(
+        """([place, height]) => {
+          const plot = document.querySelector('.lab-plot');
+          const { xaxis, yaxis } = plot._fullLayout;
+          const box = plot.getBoundingClientRect();
+          return [box.x + xaxis._offset + xaxis.d2p(place), box.y + yaxis._offset + yaxis.d2p(height)];
+        }""",
+        [place, height],
+    )
+    return x, y

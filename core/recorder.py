@@ -22,7 +22,7 @@ from core import files
 from core.devices import read_use
 from core.ends import RESERVE
 from core.engine.events import EpochEnd, Event, Finished, Progress, Started, Stopped
-from core.run_folder import CheckpointFile, Run
+from core.run_folder import COLUMNS, CheckpointFile, Run
 
 KEPT = 2  # the newest checkpoints, besides the best
 PROGRESS_SECONDS = 0.5
@@ -54,27 +54,36 @@ class Recorder:
         """
         files.find_json(self.run.path / "checkpoints" / "manifest.json")
         notes: list[str] = []
-        while self.checkpoints:
-            newest = self.checkpoints[-1]
+        whole = _count_lines(self.metrics)
+        newest_first = self.checkpoints[::-1]
+        # Those whose metrics somebody damaged come after those whose metrics are all there.
+        for entry in sorted(newest_first, key=lambda entry: entry.epoch > whole):
             try:
-                state = load(newest.path, newest.sha256)
+                state = load(entry.path, entry.sha256)
             except unusable as error:
                 notes.append(str(error))
-                self.checkpoints.pop()
                 continue
-            self._cut_back(newest)
-            self.clock.before = float(state.get("seconds") or 0.0)
+            if any(other.epoch > whole for other in self.checkpoints):
+                done = "are left out" if entry.epoch > whole else "are trained again"
+                notes.append(f"The metrics of the epochs after epoch {whole} were damaged: these epochs {done}.")
             if notes:
-                notes.append(f"Went on from {newest.name}, after epoch {newest.epoch}.")
+                notes.append(f"Went on from {entry.name}, after epoch {entry.epoch}.")
+            self.checkpoints = self.checkpoints[: self.checkpoints.index(entry) + 1]
+            self._cut_back(entry)
+            self.clock.before = float(state.get("seconds") or 0.0)
             return state, notes
         if notes or _size(self.metrics):
             notes.append("There was no checkpoint to go on from: the training began again at the first epoch.")
+        self.checkpoints = []
         self._cut_back(None)
         return None, notes
 
     def _cut_back(self, checkpoint: CheckpointFile | None) -> None:
         self.epoch = checkpoint.epoch if checkpoint else 0
         cut_metrics(self.metrics, checkpoint.metrics_bytes if checkpoint else 0, self.epoch)
+        # A line for each epoch, also for one whose figures are lost: what stands beside it is found by its place.
+        for epoch in range(_count_lines(self.metrics) + 1, self.epoch + 1):
+            _append(self.metrics, files.to_line({**dict.fromkeys(COLUMNS), "epoch": epoch}))
         _truncate(self.classes, checkpoint.classes_bytes if checkpoint else 0)
         for folder in (self.run.path, self.run.path / "checkpoints", self.run.path / "predictions"):
             _sweep(folder)
@@ -235,6 +244,12 @@ class UseMeter:
 def _size(path: Path) -> int:
     with suppress(FileNotFoundError):
         return path.stat().st_size
+    return 0
+
+
+def _count_lines(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.read_bytes().count(b"\n")
     return 0
 
 

@@ -65,6 +65,7 @@ def show_view(prefix: str = "") -> View:
 
 def show_charts(run: Run) -> None:
     """Loss and accuracy, learning rate and images a second, renewed at every epoch."""
+    show_notes(run)
     view = show_view()
     if not run.rows():
         st.html(
@@ -83,6 +84,7 @@ def show_summary(run: Run) -> None:
     left, right = st.columns([0.62, 0.38], gap="large")
     with left:
         _show_reason(run, summary)
+        show_notes(run)
         rows = [[figure.label, figure.value, figure.measured_on] for figure in list_figures(run, summary)]
         show_table(["Result", "Value", "Measured on"], rows)
         st.caption(
@@ -108,6 +110,12 @@ def _keep_note(run: Run) -> None:
         run.update_about(note=st.session_state[f"note.{run.id}"])
     except (ValueError, OSError) as error:
         keep_problems([tell(error)])
+
+
+def show_notes(run: Run) -> None:
+    """What the worker had to remark when it began: a checkpoint that was damaged, a device that cannot be used."""
+    if notes := run.environment().get("notes"):
+        st.html(f'<p class="lab-callout">{escape(" ".join(map(str, notes)))}</p>')
 
 
 def _show_reason(run: Run, summary: RunSummary) -> None:

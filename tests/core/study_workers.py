@@ -40,11 +40,7 @@ def tiny_study(*space: dict[str, Any], train: dict[str, Any] | None = None, **se
 def start_module(module: Sequence[str], log_path: Path) -> int:
     """As `core.launcher.start_process`, for `core.study_worker`."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("RESNET_LAB_", "OMP_"))}
-    process = workers._context.Process(target=_work, args=(list(module[1:]), log_path, kept), daemon=True)
-    process.start()
-    workers._started.append(process)
-    assert process.pid
-    return int(process.pid)
+    return workers.fork(_work, list(module[1:]), log_path, kept)
 
 
 def _work(arguments: list[str], log_path: Path, environment: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,21 @@ def tiny_spec(**train: Any) -> RunSpec:
 def start_worker(run: Run, setup: Callable[[], None] | None = None) -> int:
     """A worker in a process of its own, as `python -m core.worker`; `setup` is called in it before. Its process id."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("RESNET_LAB_", "OMP_"))}
-    process = _context.Process(target=_work, args=(run.id, run.path, kept, setup), daemon=True)
-    process.start()
+    return fork(_work, run.id, run.path, kept, setup)
+
+
+def fork(work: Callable[..., None], *arguments: Any) -> int:
+    """Calls it in a process that has loaded torch already. Its process id."""
+    process = _context.Process(target=work, args=arguments, daemon=True)
+    # A child runs the file of __main__ first; AppTest leaves the last page there.
+    main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
+    try:
+        process.start()
+    finally:
+        sys.modules["__main__"] = main
     _started.append(process)
     assert process.pid
-    return process.pid
+    return int(process.pid)
 
 
 def _work(run_id: str, folder: Path, environment: dict[str, str], setup: Callable[[], None] | None) -> None:

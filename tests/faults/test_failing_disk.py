@@ -16,15 +16,15 @@ from core.engine import checkpoint
 from core.run_folder import ENDS
 from core.runs import Run, RunsFolderError, create_run, list_runs, open_run
 from tests.core.same_result import assert_same_result
-from tests.core.workers import _context, tiny_spec
+from tests.core.workers import _started, fork, tiny_spec
 from tests.faults import breakage
 from tests.faults.injection import EXIT, KINDS, break_disk, broken_disk
 from tests.faults.lives import live, new_run
 
-EPOCHS = 3
-SPEC = tiny_spec(epochs=EPOCHS)
+EPOCHS = 2
+SPEC = tiny_spec(epochs=EPOCHS, batch_size=128)
 CAUSES = {"no space": "disk full", "I/O error": "input/output error"}
-SHORT_STEP = 17  # of the short form: every so manieth operation
+SHORT_STEP = 19  # of the short form: every so manieth operation
 
 
 def _refuse(constant: str) -> float:
@@ -94,7 +94,7 @@ def break_lives(kind: str, undisturbed: Run, mark: Path, step: int, die_first: b
     3,
     "Whichever write, fsync or rename fails, the reason names the cause, every checkpoint on record verifies, and the "
     "run resumes identically.",
-    how="the k-th operation of a three-epoch run fails, k = 1, 2, ... until it goes through: no space (half is "
+    how="the k-th operation of a two-epoch run fails, k = 1, 2, ... until it goes through: no space (half is "
     "written), I/O error, sudden exit, power cut (what was not synced is gone; also with renames undone); in a first "
     "and in a resumed life",
     control="a writer that writes in place, or never syncs, leaves a list of checkpoints or a checkpoint that is torn",
@@ -132,8 +132,8 @@ def create_broken(runs: Path, at: int, kind: str, mark: Path) -> None:
                 message = str(error)
                 assert ("No space left on device" if kind == "no space" else "Input/output error") in message
     else:
-        process = _context.Process(target=_create, args=(runs, at, kind, mark))
-        process.start()
+        fork(_create, runs, at, kind, mark)
+        process = _started.pop()
         process.join()
         assert process.exitcode in (0, EXIT)
 

@@ -56,6 +56,13 @@ def _best_mean(sums: Sequence[Summary | None], figure: Figure) -> float | None:
     return max(means) if figure.better == "high" else min(means)
 
 
+def tell_unit(unit: Unit) -> str:
+    """`3 seeds · finished, running`: how many runs stand behind it, and what they do."""
+    count = len(unit.seeds)
+    seeds = f"seed {unit.first.seed}" if count == 1 else f"{count} seeds"
+    return f"{seeds} · {', '.join(sorted({run.state for run in unit.runs}))}"
+
+
 def label_figure(figure: Figure, pick: Pick | None = None) -> str:
     """The head of a figure's column."""
     label = figure.label_of(pick) if pick else figure.label

@@ -11,7 +11,7 @@ from core.compare_charts import CURVES, CurveView, draw_curves, explain_lines
 from core.compare_figures import BY_KEY, FIGURES, SHOWN
 from core.compare_parallel import draw_parallel
 from core.compare_plots import ScatterView, draw_differences, draw_scatter, find_published
-from core.compare_table import Cell, label_figure, make_cells
+from core.compare_table import Cell, label_figure, make_cells, tell_unit
 from core.formats import UNKNOWN
 from core.report_parts import Chart, Table, make_chart
 from core.verdicts import METHODS, WEIGHTS, Verdict, judge_all, warn_of_chance
@@ -55,7 +55,7 @@ class ComparisonReport:
     same: str
     judgements: Sequence[Judgement]
     methods: str
-    scatter: Chart
+    scatter: Chart | None
     sources: str
     parallel: Chart | None
 
@@ -83,17 +83,15 @@ def report_comparison(units: Sequence[Unit]) -> ComparisonReport:
         differs=_list_differences(units, paths),
         same="" if paths else alike,
         judgements=_judge(units),
-        methods=METHODS,
-        scatter=make_chart(draw_scatter(units, across), "compare-scatter", 460),
+        methods=METHODS if len(units) > 1 else "",
+        scatter=make_chart(draw_scatter(units, across), "compare-scatter", 460) if len(units) > 1 else None,
         sources="; ".join(sources),
         parallel=make_chart(parallel, "compare-parallel", 420) if parallel else None,
     )
 
 
 def _make_row(unit: Unit, baseline: Unit, cells: Sequence[Cell]) -> UnitRow:
-    states = ", ".join(sorted({run.state for run in unit.runs}))
-    seeds = f"{len(unit.seeds)} seeds" if unit.is_group else f"seed {unit.first.seed}"
-    return UnitRow(unit.name, run_colour(unit.id), f"{seeds} · {states}", unit is baseline, cells)
+    return UnitRow(unit.name, run_colour(unit.id), tell_unit(unit), unit is baseline, cells)
 
 
 def _list_differences(units: Sequence[Unit], paths: Sequence[str]) -> Table:

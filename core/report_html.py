@@ -27,7 +27,7 @@ from core.report_comparison import report_comparison
 from core.report_parts import RunCard, make_card, plain
 from core.report_run import report_run
 from core.run_results import describe_origin
-from core.runs import Run, RunNotFound, open_run
+from core.runs import DamagedRunError, Run, open_run
 
 _TEMPLATES = Path(__file__).parent / "report"
 _LIBRARY = "<!--plotly.js-->"  # no text of a user can write this: theirs is escaped
@@ -37,11 +37,14 @@ def make_report(run_ids: Sequence[str], *, fold: bool = True, moment: datetime |
     """The report of one run, or the comparison of several with the first as baseline, as UTF-8.
 
     `fold` makes one of runs that differ only in their seed. The same runs give the same bytes but for `moment`, by
-    default now. What is missing or damaged gets a sentence in its place; RunNotFound where no run is left to tell of.
+    default now. What is missing or damaged gets a sentence in its place; where nothing is left to tell of, this raises
+    RunNotFound or DamagedRunError.
     """
     look = look_at(run_ids)
     if not look.runs:
-        raise RunNotFound(" ".join(look.problems) or "Name at least one run.")
+        for run_id in run_ids:
+            open_run(run_id)
+        raise DamagedRunError(" ".join(look.problems) or "Name at least one run.")
     look = Look(tuple(replace(run, name=plain(run.name)) for run in look.runs), look.problems)
     cards = [_make_card(run) for run in look.runs]
     several = len(look.runs) > 1

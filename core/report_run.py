@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from core import calibration
 from core.charts import Metric, RunCurves, draw_metric
 from core.compare import ComparedRun
@@ -24,6 +26,7 @@ from core.examine import (
 from core.examine_charts import draw_changes, draw_matrix, draw_reliability
 from core.formats import UNKNOWN, format_count, format_percent
 from core.report_parts import Chart, RunCard, Table, plain
+from core.run_folder import COLUMNS
 from core.run_results import list_costs
 from core.runs import Run, RunSummary
 
@@ -67,7 +70,7 @@ def report_run(run: Run, compared: ComparedRun, summary: RunSummary, card: RunCa
     return RunReport(
         card=card,
         costs=Table(("", ""), list_costs(run, summary)),
-        curves=_draw_curves(run, compared),
+        curves=_draw_curves(compared),
         layers=_list_layers(compared),
         classes=classes,
         classes_missing=missing,
@@ -75,17 +78,24 @@ def report_run(run: Run, compared: ComparedRun, summary: RunSummary, card: RunCa
     )
 
 
-def _draw_curves(run: Run, compared: ComparedRun) -> tuple[Chart, ...]:
-    if not compared.rows:
+def _draw_curves(compared: ComparedRun) -> tuple[Chart, ...]:
+    frame = _read_frame(compared)
+    if frame.empty:
         return ()
-    frame = run.metrics()
     metrics = (*_METRICS, *(_SYSTEM if any(str(name).startswith("system/") for name in frame) else ()))
     charts = []
     for metric in metrics:
-        figure = draw_metric(metric, [RunCurves(run.id, compared.name, frame)])
+        figure = draw_metric(metric, [RunCurves(compared.id, compared.name, frame)])
         height = 300 if metric in ("loss", "accuracy") else 220
-        charts.append(Chart(figure.to_json(), figure.layout.title.text, f"{run.id}-{metric}", height))
+        charts.append(Chart(figure.to_json(), figure.layout.title.text, f"{compared.id}-{metric}", height))
     return tuple(charts)
+
+
+def _read_frame(compared: ComparedRun) -> pd.DataFrame:
+    """One row an epoch; what a line of the metrics lacks or has no number for is NaN."""
+    names = dict.fromkeys([*COLUMNS, *(name for row in compared.rows for name in row if name != "not_finite")])
+    frame = pd.DataFrame({name: compared.column(name) for name in names})
+    return frame[frame["epoch"].notna()]
 
 
 def _list_layers(compared: ComparedRun) -> Table:

@@ -35,11 +35,11 @@ for (const chart of charts) {
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 
-// Paper is white and narrow, and shows what is folded away.
+// Paper is white and narrow, and tells of every run; what else is folded is left out.
 let opened = [];
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("paper");
-  opened = [...document.querySelectorAll("details:not([open])")];
+  opened = [...document.querySelectorAll("details.run:not([open])")];
   for (const part of opened) part.open = true;
   drawAll();
 });

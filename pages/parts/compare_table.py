@@ -12,9 +12,8 @@ import streamlit as st
 from core.charts import run_colour
 from core.compare import Unit
 from core.compare_figures import FIGURES, PICKS, SHOWN, Pick, sort_units
-from core.compare_table import Cell, label_figure, make_cells, write_csv
+from core.compare_table import Cell, label_figure, make_cells, tell_unit, write_csv
 from pages.parts.compare_choose import drop, make_first
-from pages.parts.style import look_of
 
 _HERE = Path(__file__).parent
 _table = st.components.v2.component(
@@ -110,15 +109,13 @@ def _ignore() -> None:
 
 
 def _to_row(unit: Unit, is_baseline: bool, cells: Sequence[Cell]) -> dict[str, Any]:
-    states = sorted({look_of(run.state).label for run in unit.runs})
-    seeds = f"{len(unit.seeds)} seeds · " if unit.is_group else f"seed {unit.first.seed} · "
     return {
         "id": unit.id,
         "colour": run_colour(unit.id),
         "name": unit.name,
         "href": "" if unit.is_group else f"run?id={unit.first.id}",
         "title": "\n".join(f"{run.name} ({run.id})" for run in unit.runs),
-        "about": seeds + ", ".join(states).lower(),
+        "about": tell_unit(unit),
         "baseline": is_baseline,
         "cells": [asdict(cell) for cell in cells],
     }

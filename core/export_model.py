@@ -13,7 +13,7 @@ from core.questions import ExportedModel, QuestionError, WeightsFile
 from core.runs import Run, RunNotFound, open_run
 from core.spec import RunSpec
 
-__all__ = ["ExportModelError", "ExportedModel", "export_onnx", "export_safetensors"]
+__all__ = ["ExportModelError", "ExportedModel", "export_onnx", "export_safetensors", "export_script"]
 
 Checkpoint = Literal["best", "last"]
 Report = Callable[[str], None]
@@ -40,6 +40,25 @@ def export_safetensors(run_id: str, checkpoint: Checkpoint = "best") -> Exported
     `core.engine.export.load_safetensors` is the way back.
     """
     return _ask("export_safetensors", run_id, checkpoint)
+
+
+def export_script(run_id: str) -> ExportedModel:
+    """The text of a `train.py` that needs only torch and torchvision and trains the very same run.
+
+    Works for runs in any state, as it needs the spec alone. Raises ExportModelError.
+    """
+    from core.standalone import (
+        StandaloneError,
+        make_script,
+    )  # libcst: half a second that other exports need not wait for
+
+    run = _open(run_id)
+    try:
+        text = make_script(run, without_path(run.spec))
+    except StandaloneError as error:
+        raise ExportModelError(f"The script cannot be written: {error}") from None
+    note = "Trains the run again with torch and torchvision alone; how to start it stands at its head."
+    return ExportedModel(text.encode(), note)
 
 
 def without_path(spec: RunSpec) -> RunSpec:

@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import numpy as np
 import torch
-from scipy.special import betaincinv
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.betas import quantile_table
 from core.engine.policies import RandomOperations
 from core.engine.random import draw, draw_integers
 from core.spec import AugmentSpec
-
-_QUANTILES = 4096
 
 
 def normalize(
@@ -131,10 +128,7 @@ def cutout(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
 
 def beta_quantiles(alpha: float) -> Tensor:
     """Beta(alpha, alpha) as a table: a uniform place in it draws from the distribution, on any device."""
-    places = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    # Below a thousandth all but some shares in ten thousand are 0 or 1, and the function overflows in the end.
-    alpha = max(alpha, 1e-3)
-    return torch.from_numpy(betaincinv(alpha, alpha, places)).float()
+    return torch.from_numpy(quantile_table(alpha))
 
 
 def mix(
@@ -166,7 +160,7 @@ def _draw_kept(x: Tensor, mixup: Tensor | None, cutmix: Tensor | None, generator
 
 
 def _draw_shares(quantiles: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    return quantiles[draw_integers(_QUANTILES, (count,), generator, quantiles.device)]  # (b,)
+    return quantiles[draw_integers(len(quantiles), (count,), generator, quantiles.device)]  # (b,)
 
 
 def _keep_outside_box(shares: Tensor, size: int, generator: torch.Generator) -> Tensor:

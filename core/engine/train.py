@@ -57,7 +57,7 @@ def train(
             while not run.state.is_over():
                 yield from run.train_epoch()
                 val = yield from run.score("validate", run.state.evaluated, run.data.val)
-                yield run.end_epoch(val)
+                yield run.report_epoch(val)
             yield (yield from run.finish(test=test))
         except _StopRequested:
             yield Stopped(run.state.to_checkpoint())
@@ -133,7 +133,7 @@ class TrainingRun:
         self._check_finite(scores.loss)
         return scores
 
-    def end_epoch(self, val: Scores) -> EpochEnd:
+    def report_epoch(self, val: Scores) -> EpochEnd:
         state = self.state
         metrics, is_best = state.end_epoch(val, self.learning_rate(state.step - 1))
         return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint())

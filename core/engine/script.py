@@ -1,0 +1,173 @@
+"""What a standalone `train.py` does otherwise than the lab: its command line, its images, its files.
+
+`core.standalone` puts this together with the engine's own code, as one file that needs only torch and torchvision. The
+constants below get the run's values there: this module is material, and runs in no process of the lab.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import csv
+import json
+import lzma
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.datasets import DataError
+from core.engine.data import Data, Source, arrange, make_digits, make_folder, read_cifar
+from core.engine.device import pick_device
+from core.engine.events import Metrics, Progress, TrainingError
+from core.engine.failures import explain_failures
+from core.engine.state import to_cpu
+from core.engine.train import TrainingRun
+from core.imagecache import digest_of, sample_images
+from core.imagefolder import list_images
+from core.spec import RunSpec
+
+SPEC = RunSpec()
+FINGERPRINT = ""  # of the run's images and their split
+THREADS = 0  # that the run computed with on a CPU; 0 leaves the choice to torch
+DIGITS = ""  # scikit-learn's digits, packed: the labels (1797,), then the images (1797, 8, 8), from 0 to 16
+QUANTILES: dict[float, str] = {}  # for each alpha its table, packed
+
+_Result = TypeVar("_Result")
+
+
+def main() -> int:
+    """Trains the run, and writes metrics.csv, result.json, best.pt and last.pt; 0 where it came to its end."""
+    arguments = parse_arguments()
+    try:
+        device = pick_device(arguments.device)
+        if arguments.threads:
+            torch.set_num_threads(arguments.threads)
+        # All batches but the last have one shape: cuDNN's search for the fastest algorithm pays.
+        torch.backends.cudnn.benchmark = True
+        data = arrange(read_source(arguments), SPEC.data)
+        if FINGERPRINT and data.fingerprint != FINGERPRINT:
+            print("These images, or their split, are not those of the run: the figures will differ.", file=sys.stderr)
+        with explain_failures(SPEC, device):
+            train(data, device, Path(arguments.out))
+    except (DataError, TrainingError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    if SPEC.data.dataset == "folder":
+        parser.add_argument("--data", default=SPEC.data.folder, help="folder of images, one folder a class")
+    elif SPEC.data.dataset != "digits":
+        parser.add_argument("--data", default="data", help="folder in which torchvision keeps the data set")
+        parser.add_argument("--download", action="store_true", help="fetch the data set where it is not there yet")
+    parser.add_argument("--out", default=".", help="folder for metrics.csv, result.json, best.pt and last.pt")
+    parser.add_argument("--device", default=SPEC.train.device, help="auto, cpu, mps, cuda or cuda:N")
+    parser.add_argument(
+        "--threads", type=int, default=THREADS, help="on a CPU; with another number sums are rounded otherwise"
+    )
+    return parser.parse_args()
+
+
+def train(data: Data, device: torch.device, out: Path) -> None:
+    """Every epoch: one line on the terminal and in metrics.csv, and the weights where they are the best so far."""
+    run = TrainingRun(SPEC, data.to(device), device, lambda: False)
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[Metrics] = []
+    while not run.state.is_over():
+        do(run.train_epoch())
+        val = do(run.score("validate", run.state.evaluated, run.data.val))
+        metrics, is_best = run.state.end_epoch(val, run.learning_rate(run.state.step - 1))
+        rows.append(metrics)
+        write_metrics(rows, out / "metrics.csv")
+        print(describe_epoch(metrics), flush=True)
+        if is_best and run.state.best:
+            torch.save(run.state.best["weights"], out / "best.pt")
+    torch.save(to_cpu(run.state.evaluated.state_dict()), out / "last.pt")
+    result = do(run.finish(test=True)).metrics
+    (out / "result.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
+    print(f"Test accuracy {result['test/accuracy']:.2%} (last weights), {result['test/accuracy_best']:.2%} (best).")
+
+
+def do(steps: Generator[Progress, None, _Result]) -> _Result:
+    """Does all steps, showing on a terminal where they are, and returns what they come to."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+        if sys.stdout.isatty():
+            where = f"epoch {progress.epoch}: {progress.phase}, batch {progress.step} of {progress.steps}"
+            print(f"{where}, {progress.images_per_second:,.0f} images/s", end="    \r", flush=True)
+
+
+def write_metrics(rows: list[Metrics], path: Path) -> None:
+    """One line an epoch, every figure with all its digits."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def describe_epoch(metrics: Metrics) -> str:
+    facts = [
+        f"epoch {metrics['epoch']}/{SPEC.train.epochs}",
+        f"train loss {metrics['train/loss']:.4f}",
+        f"val loss {metrics['val/loss']:.4f}",
+        f"val accuracy {metrics['val/accuracy']:.2%}",
+        f"learning rate {metrics['learning_rate']:.3g}",
+        f"{metrics['seconds']:.1f} s",
+    ]
+    return "  ".join(facts)
+
+
+def read_source(arguments: argparse.Namespace) -> Source:
+    """All images of the run, decoded. Raises DataError."""
+    if SPEC.data.dataset == "digits":
+        return read_digits()
+    if SPEC.data.dataset == "folder":
+        return read_folder(arguments.data)
+    try:
+        return read_cifar(SPEC.data.dataset, arguments.data, download=arguments.download)
+    except RuntimeError as error:
+        sentence = (
+            f"The data set is not, or not whole, in {arguments.data}: name its folder by --data, or --download it."
+        )
+        raise DataError(sentence) from error
+
+
+def read_folder(folder: str) -> Source:
+    """The classes' folders, directly or inside train/ and test/."""
+    listing = list_images(folder)
+    print(f"Decoding {len(listing.files):,} images of {listing.root}.", flush=True)
+    images = sample_images(listing.files, listing.root, SPEC.data.image_size)  # (n, size, size, 3)
+    return make_folder(listing, images, digest_of(images))
+
+
+def read_digits() -> Source:
+    content = np.frombuffer(unpack(DIGITS), np.uint8)
+    count = len(content) // 65  # a label and 8 x 8 pixels each
+    return make_digits(content[count:].reshape(count, 8, 8), content[:count])
+
+
+def beta_quantiles(alpha: float) -> Tensor:
+    """Beta(alpha, alpha) as a table, made with scipy in the lab: a uniform place in it draws from the distribution."""
+    # Packed are the bits of the rising values as whole numbers, each as its distance from the one before.
+    steps: npt.NDArray[np.int32] = np.frombuffer(unpack(QUANTILES[alpha]), "<i4")
+    return torch.from_numpy(np.cumsum(steps, dtype=np.int32).view(np.float32))
+
+
+def unpack(text: str) -> bytes:
+    return lzma.decompress(base64.b85decode("".join(text.split())))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

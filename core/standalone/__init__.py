@@ -1,0 +1,10 @@
+"""A run as one `train.py` that needs only torch and torchvision, made out of the engine's own sources.
+
+No second implementation that drifts: `core.engine.script` is the root, and what it needs is copied with its comments,
+without the branches that the run's spec does not take. Only the spec is written anew, as plain dataclasses. No torch.
+"""
+
+from core.standalone.script import make_script
+from core.standalone.sources import StandaloneError
+
+__all__ = ["StandaloneError", "make_script"]

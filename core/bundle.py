@@ -227,7 +227,7 @@ def _open_texts(parcel: _Parcel, stack: ExitStack) -> None:
 def _write_end(run: Run, state: State) -> bytes:
     """On another machine nothing trains this run: there it is stopped, and can be resumed."""
     epoch = len(run.rows())
-    what = f"was training, after epoch {epoch}" if state == "running" else "waited in the queue"
+    what = f"was training, after epoch {epoch}," if state == "running" else "waited in the queue"
     end = {"state": "stopped", "reason": f"It {what} when it was exported.", "kind": "exported", "epoch": epoch}
     return files.to_text({**end, "ended": time.time(), "metrics": {}})
 

@@ -115,13 +115,13 @@ class ManifestFile(_File):
 assert set(EndFile.model_fields["state"].annotation.__args__) == set(ENDS)  # type: ignore[union-attr]
 
 
-def check_run(folder: Path, sha256: dict[str, str]) -> None:
+def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
     """Looks through a run folder whose files, with these hashes, are those of its manifest.
 
     Raises BundleError with a sentence that names the file.
     """
     spec = _check_spec(folder / "spec.json")
-    _check_about(folder / "about.json")
+    _check_about(folder / "about.json", started_by)
     for path in folder.glob("environment*.json"):
         _check_json(path, EnvironmentFile)
     _check_json(folder / "progress.json", ProgressFile)
@@ -199,8 +199,8 @@ def _check_spec(path: Path) -> RunSpec:
         raise BundleError(f"spec.json: {str(error).rstrip('.')}.") from error
 
 
-def _check_about(path: Path) -> None:
-    """What people say about the run; its place in another machine's queue stays behind."""
+def _check_about(path: Path, started_by: str) -> None:
+    """What people say about the run. Its place in a queue means nothing here, nor who is said to have started it."""
     if not path.exists():
         raise BundleError("about.json is missing: this is no whole run.")
     _read_file(path)
@@ -210,8 +210,7 @@ def _check_about(path: Path) -> None:
         raise BundleError(f"{error}.") from error
     if not 0 <= about.created <= YEAR_5000 or not isinstance(about.archived, bool):
         raise BundleError("about.json: created must be a time, archived true or false.")
-    started_by = about.started_by if isinstance(about.started_by, str) else ""
-    About(**{**vars(about), "priority": 0, "started_by": started_by[:200]}).write(path)
+    About(**{**vars(about), "priority": 0, "started_by": started_by}).write(path)
 
 
 # Figures and predictions --------------------------------------------------------------------------------------------

@@ -61,8 +61,8 @@ class Imported:
         return f"{self.name} was imported; it is {self.state}."
 
 
-def import_runs(source: Path | IO[bytes], report: Report | None = None) -> list[Imported]:
-    """Takes in all runs of an archive. `report` hears of bytes unpacked and in all.
+def import_runs(source: Path | IO[bytes], report: Report | None = None, *, started_by: str = "") -> list[Imported]:
+    """Takes in all runs of an archive, for the person `started_by`. `report` hears of bytes unpacked and in all.
 
     Raises BundleError with a sentence, RunsFolderError where the runs folder cannot be used.
     """
@@ -72,7 +72,7 @@ def import_runs(source: Path | IO[bytes], report: Report | None = None) -> list[
             members = _check_archive(archive, _measure(file), folder)
             manifest = _read_manifest(archive, members)
             with hold(folder / _LOCK), _make_aside(folder) as aside:
-                _unpack(archive, members, manifest, aside, report)
+                _unpack(archive, members, manifest, aside, started_by, report)
                 return [_publish(aside / packed.id, packed) for packed in manifest.runs]
     except _DAMAGE as error:
         raise BundleError(f"The file is damaged or only part of an archive: {_shorten(error)}.") from error
@@ -220,6 +220,7 @@ def _unpack(
     members: dict[str, zipfile.ZipInfo],
     manifest: Manifest,
     aside: Path,
+    started_by: str,
     report: Report | None,
 ) -> None:
     """Every file with its hash checked, then every run looked through."""
@@ -236,7 +237,7 @@ def _unpack(
             done += size
             if report:
                 report(done, total)
-        check_run(folder, {name: member.sha256 for name, member in packed.files.items()})
+        check_run(folder, {name: member.sha256 for name, member in packed.files.items()}, started_by)
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> tuple[str, int]:
@@ -249,8 +250,6 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> t
                 raise BundleError(f"{_show(path.name)} is larger than the archive says.")
             digest.update(chunk)
             target.write(chunk)
-        target.flush()
-        os.fsync(target.fileno())
     return digest.hexdigest(), size
 
 
@@ -264,16 +263,26 @@ def _publish(folder: Path, packed: PackedRun) -> Imported:
     if here := _find_same(packed, results):
         return Imported(here.id, packed.id, here.about.name, here.state(), "here")
     files.write_json(folder / ORIGIN, {"id": packed.id, "results": results, "imported": time.time()})
-    for part in ("checkpoints", "predictions", ""):
-        if part and not any((folder / part).iterdir()):
-            (folder / part).rmdir()
-        else:
-            files.sync_folder(folder / part)
+    _sync(folder)
     run_id = adopt_folder(folder, packed.id)
     run = open_run(run_id)
     if run_id != packed.id:
         run.update_about(name=run_id if name == packed.id else f"{name[:180]} (imported)")
     return Imported(run_id, packed.id, run.about.name, run.state(), "new" if run_id == packed.id else "copy")
+
+
+def _sync(folder: Path) -> None:
+    """Puts all of a run on the disk before its name is there; folders that hold nothing go."""
+    for part in ("checkpoints", "predictions", ""):
+        inner = folder / part
+        if part and not any(inner.iterdir()):
+            inner.rmdir()
+            continue
+        for path in inner.iterdir():
+            if path.is_file():
+                with open(path, "rb") as file:
+                    os.fsync(file.fileno())
+        files.sync_folder(inner)
 
 
 def _describe_results(packed: PackedRun) -> str:

@@ -12,6 +12,7 @@ from core.bundle import BundleError
 from core.bundle_import import Imported, import_runs
 from core.runs import RunsFolderError
 from pages.parts.jobs import Job, show_live
+from server.sign_in import current_address
 
 # Streamlit holds an upload in memory; the command line reads from the disk, whatever the size.
 MAX_MEGABYTES = 200
@@ -39,8 +40,11 @@ def _begin() -> None:
     if file is None:
         return
     content: io.BytesIO = file
+    person = current_address()  # the job's thread knows of no visitor
     st.session_state[_OUTCOME] = ("", [])
-    st.session_state[_JOB] = Job(lambda report: import_runs(content, report), (BundleError, RunsFolderError))
+    st.session_state[_JOB] = Job(
+        lambda report: import_runs(content, report, started_by=person), (BundleError, RunsFolderError)
+    )
 
 
 def _show_door() -> None:

@@ -148,7 +148,7 @@ def test_hasty_clicks_on_a_live_run_of_a_cold_server_leave_the_page_whole(page: 
         page.wait_for_timeout(100)  # between two clicks, as a hasty person would
     wait_for_epoch(page, 2)
     assert broken == []
-    assert page.get_by_role("tab").count() == 6
+    assert page.get_by_role("tab").count() == 7
 
 
 def test_training_does_not_notice_that_the_server_dies(page: Page, lab: LabServer) -> None:

@@ -205,7 +205,7 @@ def test_system_shows_the_machine_and_its_use(open_page) -> None:
 def test_no_tab_fails_for_a_run_that_has_nothing_yet(open_page) -> None:
     run = make_run("interrupted", epochs_done=0)
     (run.path / "environment.json").unlink()
-    for tab in ("Charts", "Summary", "Config", "Logs", "System", "Checkpoints"):
+    for tab in ("Charts", "Summary", "Config", "Logs", "System", "Checkpoints", "Take away"):
         open_page("run", id=run.id, tab=tab)
 
 

@@ -1,0 +1,91 @@
+"""TensorBoard's own reader finds every curve at the right step and time, and the spec as hyperparameters."""
+
+from __future__ import annotations
+
+import io
+import math
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from core import files
+from core.fields import flatten
+from core.runs import Run
+from core.tensorboard import find_start, write_events
+from tests.pages.sample_runs import EPOCHS, make_run
+
+START = 1_700_000_000.0
+
+
+@pytest.fixture
+def run(runs: Path) -> Run:
+    run = make_run(name="A run")
+    files.write_json(run.path / "environment.json", run.environment() | {"started": START})
+    return run
+
+
+def read(run: Run, folder: Path) -> EventAccumulator:
+    buffer = io.BytesIO()
+    write_events([run], buffer)
+    zipfile.ZipFile(buffer).extractall(folder)
+    found = EventAccumulator(str(folder / run.id))
+    found.Reload()
+    return found
+
+
+def test_every_figure_stands_at_its_step_and_time(run: Run, tmp_path: Path) -> None:
+    found = read(run, tmp_path)
+    rows = run.rows()
+    assert len(rows) == EPOCHS
+    for tag in ("train/loss", "val/accuracy", "learning_rate", "images_per_second", "epoch"):
+        told = [(event.step, event.wall_time, event.value) for event in found.Scalars(tag)]
+        assert told == [(row["step"], START + row["seconds"], pytest.approx(row[tag], rel=1e-6)) for row in rows], tag
+    (test,) = found.Scalars("test/accuracy")
+    assert (test.step, test.wall_time) == (rows[-1]["step"], START + rows[-1]["seconds"])
+    assert test.value == pytest.approx(0.8)
+    assert not {"step", "seconds", "not_finite", "best/epoch"} & set(found.Tags()["scalars"])
+
+
+def test_a_loss_that_was_no_number_is_marked_and_not_left_out(run: Run, tmp_path: Path) -> None:
+    with open(run.path / "metrics.jsonl", "ab") as file:
+        file.write(files.to_line({**run.rows()[-1], "epoch": 6, "step": 144, "train/loss": math.nan}))
+    assert math.isnan(read(run, tmp_path).Scalars("train/loss")[-1].value)
+
+
+def test_the_spec_stands_in_the_hparams_tab(run: Run, tmp_path: Path) -> None:
+    found = read(run, tmp_path)
+
+    def content(tag: str) -> plugin_data_pb2.HParamsPluginData:
+        return plugin_data_pb2.HParamsPluginData.FromString(found.SummaryMetadata(tag).plugin_data.content)
+
+    told = content("_hparams_/session_start_info").session_start_info
+    fields = flatten(run.spec)
+    assert set(told.hparams) == set(fields)
+    assert told.hparams["train.learning_rate"].number_value == fields["train.learning_rate"]
+    assert told.hparams["train.optimizer"].string_value == fields["train.optimizer"]
+    assert told.hparams["augment.flip"].bool_value is fields["augment.flip"]
+    assert told.start_time_secs == START
+    metrics = {info.name.tag for info in content("_hparams_/experiment").experiment.metric_infos}
+    assert metrics == {"val/accuracy", "val/loss", "test/accuracy", "test/loss", "test/accuracy_best"}
+    assert metrics <= set(found.Tags()["scalars"])
+
+
+def test_a_resumed_run_began_with_its_first_process(run: Run) -> None:
+    files.write_json(run.path / "environment-1.json", {"started": START - 1000})
+    (run.path / "environment-2.json").write_text("{")
+    assert find_start(run) == START - 1000
+
+
+def test_a_run_that_never_started_began_when_it_was_made(run: Run) -> None:
+    (run.path / "environment.json").unlink()
+    assert find_start(run) == run.about.created
+
+
+def test_writing_event_files_imports_neither_torch_nor_tensorflow() -> None:
+    code = "import sys, core.tensorboard; sys.exit(bool({'torch', 'tensorflow'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

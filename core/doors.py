@@ -23,6 +23,7 @@ NO_FRAME = "frame-ancestors 'none'"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 NOT_MY_ADDRESS = "This is not my address."
 FOREIGN_PAGE = "Requests of other pages are refused."
+NO_ORIGIN = "A request that names no origin changes nothing here."
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::([0-9]{1,5}))?", re.ASCII)
 
@@ -70,7 +71,7 @@ class Door:
                 return Refusal(403, FOREIGN_PAGE)
         elif asked.is_socket or asked.method not in SAFE_METHODS:
             # Browsers name the origin here, always; who does not is no page of ours.
-            return Refusal(403, "A request without an origin changes nothing here.")
+            return Refusal(403, NO_ORIGIN)
         # A link may lead here from anywhere; a frame, a picture or a script of another page may not.
         if asked.site in ("cross-site", "same-site") and asked.target != "document":
             return Refusal(403, FOREIGN_PAGE)

@@ -24,8 +24,9 @@ def find_free_port() -> int:
 class LabServer:
     """`start`, `kill` and `start` again on the same port; the runs and data folders stay."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, app: str = "app.py") -> None:
         self.folder = folder
+        self.app = app
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -38,7 +39,7 @@ class LabServer:
     def start(self) -> float:
         """Starts and waits until pages are served; returns the seconds that took."""
         began = time.perf_counter()
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}"]
+        command = [sys.executable, "-m", "streamlit", "run", self.app, f"--server.port={self.port}"]
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--server.headless=true"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
@@ -73,13 +74,17 @@ class LabServer:
 
 
 @contextmanager
-def serve_lab(folder: Path) -> Iterator[LabServer]:
-    """A server on empty folders below `folder`; stopped at the end, and with it every run that still trains."""
+def serve_lab(folder: Path, server: LabServer | None = None, **environment: str) -> Iterator[LabServer]:
+    """A server on empty folders below `folder`, with more in its environment if need be.
+
+    It is stopped at the end, and with it every run that still trains.
+    """
     for name in ("runs", "data"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    server = LabServer(folder)
-    server.start()
+    server = server or LabServer(folder)
+    server.environment |= environment
     try:
+        server.start()
         yield server
     finally:
         server.kill()

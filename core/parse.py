@@ -8,16 +8,18 @@ import difflib
 import json
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core.fields import SpecField, field_at, fields_of
 from core.spec import SECTIONS, ModelSpec, RunSpec
 
 MAX_SPEC_BYTES = 64_000
 MAX_PROBLEMS = 20
+Model = TypeVar("Model", bound=BaseModel)
 _SETTING = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,9}|\*)\]\.)?[a-z_]+")
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -54,13 +56,22 @@ def _refuse(path: str, message: str) -> SpecError:
 
 def parse_spec(source: str | bytes | dict[str, Any]) -> RunSpec:
     """A checked spec from JSON text or its parsed form. Raises SpecError."""
+    return parse_model(RunSpec, source, _problems_of)
+
+
+def parse_model(
+    model: type[Model],
+    source: str | bytes | dict[str, Any],
+    explain_all: Callable[[ValidationError], list[FieldProblem]],
+) -> Model:
+    """A model from JSON text or its parsed form. Raises SpecError with what `explain_all` makes of its errors."""
     text = encode_text(source)
     try:
-        spec = RunSpec.model_validate_json(text)
+        parsed = model.model_validate_json(text)
     except ValidationError as error:
-        raise SpecError(_problems_of(error)) from None
+        raise SpecError(explain_all(error)) from None
     read_object(text)  # refuses what pydantic lets through: a name written twice
-    return spec
+    return parsed
 
 
 def encode_text(source: str | bytes | dict[str, Any]) -> bytes:

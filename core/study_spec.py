@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from core.cost import DEFAULT_BUDGET, cost_of
-from core.parse import MAX_PROBLEMS, FieldProblem, SpecError, encode_text, explain, read_object
+from core.parse import MAX_PROBLEMS, FieldProblem, SpecError, explain, parse_model
 from core.presets import PRESETS
 from core.search_space import Dimension, Value, check_space, count_values, default_dimension, propose_values
 from core.spec import RunSpec, Strict, TrainSpec
@@ -174,13 +174,7 @@ def fitting_warmup(train: TrainSpec) -> int:
 
 def parse_study(source: str | bytes | dict[str, Any]) -> StudySpec:
     """A checked study from JSON text or its parsed form. Raises SpecError with paths as `space[2].high`."""
-    text = encode_text(source)
-    try:
-        study = StudySpec.model_validate_json(text)
-    except ValidationError as error:
-        raise SpecError(_problems_of(error)) from None
-    read_object(text)  # refuses what pydantic lets through: a name written twice
-    return study
+    return parse_model(StudySpec, source, _problems_of)
 
 
 def _problems_of(error: ValidationError) -> list[FieldProblem]:

@@ -83,9 +83,8 @@ def find_missing(draft: StudyDraft) -> str:
 
 def suggest_name(draft: StudyDraft) -> str:
     """A name that no study has yet."""
-    stem = draft.source.rpartition(":")[2] if draft.source.startswith(("study:", "preset:")) else "study"
     taken = {study.name for study in list_studies()}
-    return next(name for number in range(1, 10_000) if (name := f"{stem} {number}") not in taken)
+    return next(name for number in range(1, 10_000) if (name := f"{draft.stem} {number}") not in taken)
 
 
 def make(name: str, draft: StudyDraft, start: bool) -> None:

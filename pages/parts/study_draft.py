@@ -73,6 +73,7 @@ class StudyDraft:
     overrides: dict[str, Any] = field(default_factory=dict)
     good: StudySpec | None = None
     source: str = ""
+    stem: str = "study"  # of a new study's name
     # Part of every widget's key: the browser may still send the old values when the draft has been replaced.
     generation: int = 0
     problems: list[FieldProblem] = field(default_factory=list)
@@ -136,6 +137,7 @@ class StudyDraft:
         self.base, self.settings, self.source, self.touched = study.base, data, source, True
         self.rows, self.overrides = [self._to_row(dimension) for dimension in study.space], {}
         self.fitting = fitting_warmup(study.base.train)
+        self.stem = source.rpartition(":")[2] if source.startswith(("study:", "preset:")) else "study"
         self.generation += 1
 
     def rebase(self, spec: RunSpec, source: str = "") -> None:

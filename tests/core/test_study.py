@@ -1,7 +1,6 @@
 """Studies without workers: made, listed, counted, joined, put into words; whatever Optuna is asked or told by hand."""
 
 import math
-import random
 import time
 from collections import Counter
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from core import processes
 from core.parse import SpecError
-from core.presets import PRESETS
 from core.runs import create_run, open_run
 from core.spec import RunSpec
 from core.study import (
@@ -35,10 +33,8 @@ from core.study import (
     start_workers,
     stop_study,
 )
-from core.study_importance import rank_fields
-from core.study_runs import measure_network, worst_values
-from core.study_samplers import grid_of, make_distribution, make_pruner, make_sampler, population_size, suggest_values
-from core.study_spec import STUDY_PRESETS, Dimension, StudySpec, parse_study, propose
+from core.study_samplers import make_distribution, suggest_values
+from core.study_spec import STUDY_PRESETS, StudySpec, parse_study, propose
 from core.study_storage import folder_of
 from core.study_trials import CONSTRAINT, Tally, count_trials, fail_orphans, requeue, why_over
 from tests.core.study_workers import LEARNING_RATE, tiny_study, write_ended_run
@@ -81,6 +77,7 @@ def test_a_study_comes_back_from_the_storage_as_it_was_made(lab: Path) -> None:
     assert (summary.state, summary.total, summary.done, summary.best_value) == ("empty", 20, 0, None)
     assert abs(summary.created - time.time()) < 60
     assert open_study("tiny / ü").folder.parent == lab / ".studies"
+    assert open_study("the report").optuna().metric_names == ["Validation loss"], "what optuna-dashboard calls it"
     delete_study("tiny / ü")
     assert [summary.name for summary in list_studies()] == ["the report"]
     assert not folder_of("tiny / ü").exists()
@@ -241,81 +238,6 @@ def test_one_trial_is_queued_again_only_once(lab: Path) -> None:
     assert study.trials().state.tolist() == ["interrupted", "waiting"]
 
 
-SAMPLERS = ["tpe", "hyperopt", "gp", "cmaes", "random", "grid", "qmc", "nsga2"]
-
-
-def sampled(name: str, worker: int = 0, trials: int = 0, count: int = 14) -> list[dict[str, Any]]:
-    """What a sampler proposes, told of values and of networks over budget."""
-    grid = {"path": "model.dropout", "low": 0.0, "high": 0.4, "step": 0.1}
-    channels = {"path": "model.layers[*].channels", "low": 2, "high": 16, "step": 2}
-    space = (
-        (grid, channels)
-        if name in ("grid", "cmaes")
-        else (LEARNING_RATE, channels, {"path": "train.optimizer", "choices": ["sgd", "adam"]})
-    )
-    spec = tiny_study(*space, sampler=name, trials=20, budget=2500)
-    study = optuna.create_study(sampler=make_sampler(spec, worker, trials))
-    proposals = []
-    for _ in range(count):
-        trial = study.ask()
-        values = suggest_values(trial, spec)
-        assert propose(spec, values)
-        proposals.append(values)
-        parameters = 200 * int(values["model.layers[*].channels"])
-        measure = measure_network(spec, parameters)
-        trial.set_constraint(CONSTRAINT, measure)
-        study.tell(trial, worst_values(spec)[0] if measure > 0 else float(parameters))
-    return proposals
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-@pytest.mark.filterwarnings("ignore")
-def test_every_sampler_searches_and_can_be_told_of_networks_over_budget(name: str) -> None:
-    proposals = sampled(name)
-    assert len({tuple(values.values()) for values in proposals}) > 5
-    if name != "gp":  # whose fit is not the same to the last bit
-        assert sampled(name) == proposals, "the same seed draws the same trials"
-
-
-@pytest.mark.parametrize("name", ["tpe", "random", "nsga2"])
-def test_other_workers_and_later_sittings_draw_other_trials(name: str) -> None:
-    first = sampled(name, count=3)
-    assert sampled(name, worker=1, count=3) != first
-    assert sampled(name, trials=3, count=3) != first
-
-
-def test_a_grid_is_walked_through_without_a_repetition() -> None:
-    proposals = sampled("grid", count=39)  # of 5 x 8; Optuna ends its own loop at the last
-    assert len({tuple(values.values()) for values in proposals}) == 39
-    spec = tiny_study({"path": "model.dropout", "low": 0.0, "high": 0.3, "step": 0.1}, sampler="grid")
-    assert grid_of(spec) == {"model.dropout": [0.0, 0.1, 0.2, 0.3]}
-
-
-def test_a_small_study_has_generations_that_fit_it() -> None:
-    assert population_size(tiny_study(trials=20)) == 4
-    assert population_size(tiny_study(trials=1000)) == 50
-
-
-@pytest.mark.parametrize("name", ["median", "hyperband", "halving", "patient"])
-def test_no_pruner_ends_a_trial_within_its_warm_up(name: str) -> None:
-    spec = tiny_study(pruner=name, pruner_warmup_epochs=3, train={"epochs": 12})
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0), pruner=make_pruner(spec))
-    ended = []
-    for number in range(30):
-        trial = study.ask()
-        for epoch in range(1, 13):
-            # The later a trial, the worse, and the worse the longer it lasts.
-            trial.report(number + epoch if number else 0.0, epoch)
-            if trial.should_prune():
-                ended.append(epoch)
-                study.tell(trial, state=TrialState.PRUNED)
-                break
-        else:
-            study.tell(trial, float(number))
-    assert ended, "hopeless trials are pruned"
-    assert min(ended) >= (3 if name in ("hyperband", "halving") else 4)
-
-
 def finished_run(spec: RunSpec, losses: tuple[float, ...] = (0.9, 0.7, 0.8)) -> str:
     run_id = create_run(spec)
     write_ended_run(open_run(run_id).path, losses)
@@ -442,31 +364,3 @@ def test_workers_are_refused_where_nothing_could_train(lab: Path, monkeypatch: p
     for act in (start_workers, stop_study, delete_study):
         with pytest.raises(StudyNotFoundError):
             act("other")
-
-
-def test_with_several_objectives_a_field_matters_for_the_highest_accuracy_not_the_lowest() -> None:
-    space = (
-        Dimension(path="train.learning_rate", low=1e-4, high=1e-1),
-        Dimension(path="model.dropout", low=0, high=0.9),
-    )
-    spec = parse_study(
-        {
-            "base": PRESETS["first-look"].spec.model_dump(mode="json"),
-            "space": [dimension.model_dump(mode="json") for dimension in space],
-            "objectives": ["val/accuracy", "parameters"],
-            "pruner": "none",
-        }
-    )
-    study = optuna.create_study(directions=["maximize", "minimize"])
-    distributions = {
-        "train.learning_rate": optuna.distributions.FloatDistribution(1e-4, 1e-1),
-        "model.dropout": optuna.distributions.FloatDistribution(0, 0.9),
-    }
-    draw = random.Random(0)
-    for _ in range(300):
-        rate, dropout = draw.uniform(1e-4, 1e-1), draw.uniform(0, 0.9)
-        # The best need a rate near 0.05, whatever the dropout; the worst are those of the highest dropout.
-        accuracy = 0.9 - abs(rate - 0.05) if dropout < 0.8 else 0.1 - dropout / 10
-        values = {"train.learning_rate": rate, "model.dropout": dropout}
-        study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, values=[accuracy, 1.0]))
-    assert next(iter(rank_fields(spec, study))) == "train.learning_rate"

@@ -13,6 +13,7 @@ from core.parse import to_link
 from core.run_results import describe_origin
 from core.runs import Run, RunNotFound, RunSummary, open_run
 from pages.parts import run_tabs
+from pages.parts.failure import tell
 from pages.parts.run_actions import (
     answer_delete,
     ask_delete,
@@ -107,7 +108,7 @@ def show_title(run: Run, summary: RunSummary) -> None:
         run_tabs.name_data(run.spec),
         f"{format_count(summary.parameters)} parameters",
         f"seed {run.spec.train.seed}",
-        format_ago(about.created),
+        format_ago(about.created) + (f", started by {about.started_by}" if about.started_by else ""),
     ]
     joined = " · ".join(escape(fact) for fact in facts)
     archived = " · archived" if about.archived else ""
@@ -123,7 +124,7 @@ def keep_about(run: Run, field: str) -> None:
     try:
         run.update_about(**{field: value})
     except (ValueError, OSError) as error:
-        keep_problems([str(error)])
+        keep_problems([tell(error)])
 
 
 def show_actions(run: Run, summary: RunSummary) -> None:

@@ -12,11 +12,13 @@ import streamlit as st
 from core.runs import RunNotFound, RunSummary, list_runs, open_run
 from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.chart import show_metric
+from pages.parts.failure import tell
 from pages.parts.run_actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run_tabs import show_view
 from pages.parts.style import STATES
 from pages.parts.take_in import show_import
+from server import sign_in
 
 TICK_SECONDS = 1.0
 # More lines than this tell nothing; the newest of the selected are drawn.
@@ -27,22 +29,24 @@ TABLE, SELECTION = "runs_table", "runs.selection"
 
 @dataclass(frozen=True)
 class Filter:
-    """What the table shows: runs that hold every word and have one of the states, data sets and tags."""
+    """What the table shows: runs that hold every word and have one of the states, data sets, tags and people."""
 
     words: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
     archived: bool = False
 
     def lets_through(self, run: RunSummary) -> bool:
-        text = " ".join([run.name, run.id, run.note, run.optimizer, *run.tags]).casefold()
+        text = " ".join([run.name, run.id, run.note, run.optimizer, run.started_by, *run.tags]).casefold()
         return (
             (self.archived or not run.archived)
             and all(word in text for word in self.words)
             and (not self.states or run.state in self.states)
             and (not self.datasets or run.dataset in self.datasets)
             and (not self.tags or bool(set(self.tags) & set(run.tags)))
+            and (not self.people or run.started_by in self.people)
         )
 
 
@@ -91,12 +95,21 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
             format_func=lambda name: CHOICE_LABELS[name],
         )  # fmt: skip
         tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
+        people = show_people(runs)
         archived = st.toggle("Archived too", key="archived", bind="query-params")
         st.space("stretch")
         show_import()
         if st.button("New run", icon=":material/add:", help="Opens Build."):
             st.switch_page("build.py", query_params={})
-    return Filter(tuple(text.casefold().split()), tuple(state), tuple(dataset), tuple(tag), archived)
+    return Filter(tuple(text.casefold().split()), tuple(state), tuple(dataset), tuple(tag), people, archived)
+
+
+def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
+    """Whose runs to show, where people sign in."""
+    if sign_in.in_use() is None:
+        return ()
+    known = sorted({run.started_by for run in runs if run.started_by}, key=str.casefold)
+    return tuple(st.multiselect("Started by", known, key="by", bind="query-params", width=190, placeholder="Anyone"))
 
 
 def show_empty(anything: bool) -> None:
@@ -114,7 +127,7 @@ def show_empty(anything: bool) -> None:
 
 
 def clear_filter() -> None:
-    st.session_state.update({"q": "", "state": [], "data": [], "tag": [], "archived": False})
+    st.session_state.update({"q": "", "state": [], "data": [], "tag": [], "by": [], "archived": False})
 
 
 def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary]) -> None:
@@ -157,7 +170,7 @@ def show_tagging(chosen: Sequence[RunSummary]) -> None:
             try:
                 open_run(summary.id).update_about(tags=tags)
             except (RunNotFound, ValueError, OSError) as error:
-                problems.append(f"{summary.name}: {error}")
+                problems.append(f"{summary.name}: {tell(error)}")
         keep_problems(problems)
 
     st.text_input("Tag", key="bar.tag", max_chars=60)
@@ -196,6 +209,7 @@ def show_runs(filter: Filter, was_active: bool) -> None:
             selected=selection.ids,
             version=selection.version,
             low=drawn,
+            without=() if sign_in.in_use() else ("by",),
         )
     follow(event)
     if drawn:

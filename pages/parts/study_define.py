@@ -20,6 +20,7 @@ from pages.parts.study_form import (
 from pages.parts.study_return import leave_for_build
 from pages.parts.study_space import show_space
 from pages.parts.style import show_problem
+from server.sign_in import current_address
 
 MADE = "studies.made"
 
@@ -90,7 +91,7 @@ def suggest_name(draft: StudyDraft) -> str:
 def make(name: str, draft: StudyDraft, start: bool) -> None:
     assert draft.good
     try:
-        create_study(name, draft.good)
+        create_study(name, draft.good, started_by=current_address())
     except StudyError as error:
         show_problem(str(error).replace("name: ", "Name: ") + ".")
         return

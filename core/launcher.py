@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import files, slots
+from core import files, processes, slots
+from core.deaths import note_death
 from core.devices import list_device_ids
 from core.folders import PROJECT, runs_folder
 from core.locks import FileLock, hold
@@ -232,13 +233,14 @@ def _launch(run: Run) -> None:
 
 
 def _start_process(run: Run) -> int:
-    return start_process(["core.worker", run.id], run.path / "log.txt")
+    return start_process(["core.worker", run.id], run.path / "log.txt", folder=run.path)
 
 
-def start_process(module: Sequence[str], log_path: Path) -> int:
+def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None = None) -> int:
     """Runs a module with its arguments in a session of its own, which outlives this process and its terminal.
 
-    Its output is added to the log. Returns its process id; raises OSError.
+    Its output is added to the log; how it ended without a word is noted in `folder`. Returns its process id; raises
+    OSError.
     """
     with open(log_path, "ab") as log:
         process = subprocess.Popen(
@@ -250,8 +252,15 @@ def start_process(module: Sequence[str], log_path: Path) -> int:
             env=_environment(),
             start_new_session=True,
         )
+    who = processes.identify(process.pid)
+
+    def wait() -> None:
+        status = process.wait()
+        if folder:
+            note_death(folder, who, status)
+
     # Waits for its end, or a killed worker would stay a zombie for as long as this process lives.
-    threading.Thread(target=process.wait, name=f"reaper of {process.pid}", daemon=True).start()
+    threading.Thread(target=wait, name=f"reaper of {process.pid}", daemon=True).start()
     return process.pid
 
 

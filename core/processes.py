@@ -55,6 +55,15 @@ def boot_id() -> str:
         return ""
 
 
+def count_oom_kills() -> int | None:
+    """Processes that Linux killed for want of memory since it started; None where the system does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+
+
 def is_same(recorded: dict[str, Any] | None) -> bool:
     """Whether the recorded process still runs on this machine."""
     if not recorded or not isinstance(recorded.get("pid"), int) or recorded["pid"] <= 1:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from core import files
+from core import files, processes
 from core.devices import read_use
 from core.ends import RESERVE
 from core.engine.events import EpochEnd, Event, Finished, Progress, Started, Stopped
@@ -178,6 +178,7 @@ class Recorder:
             "seconds": self.clock.seconds,
             "seconds_left": self.clock.seconds_left(phase, epoch, step, steps),
             "time": time.time(),
+            "oom_kills": processes.count_oom_kills(),
             **figures,
             **self.use.read(),
         }

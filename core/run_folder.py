@@ -18,6 +18,7 @@ import numpy as np
 
 from core import files, locks, metrics, processes, slots
 from core.cost import cost_of
+from core.deaths import DEATH, explain_death
 from core.parse import SpecError, parse_spec
 from core.spec import RunSpec
 
@@ -243,6 +244,10 @@ class Run:
         """Which process holds, or last held, the run."""
         return self._find("worker.json")
 
+    def death(self) -> dict[str, Any] | None:
+        """How that process ended, where its parent saw it end without a word."""
+        return self._find(DEATH)
+
     def _find(self, name: str) -> dict[str, Any] | None:
         try:
             return files.find_json(self.path / name)
@@ -362,7 +367,7 @@ def _reason(run: Run, state: State, end: dict[str, Any]) -> str:
         return str(end.get("reason") or "")
     if run.stop_requested:
         return "Stopped at once on request. It can be resumed from its last checkpoint."
-    return "Its process ended without a word: killed, out of memory, or the machine went down. It can be resumed."
+    return explain_death(run.worker(), run.progress(), run.death())
 
 
 def _number(value: Any) -> float | None:

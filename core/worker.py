@@ -122,7 +122,8 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
     slot = None
     try:
         reserve_space(folder)
-        files.write_json(folder / "worker.json", {"process": processes.identify(os.getpid())})
+        who = {"process": processes.identify(os.getpid()), "oom_kills": processes.count_oom_kills()}
+        files.write_json(folder / "worker.json", who)
         (folder / "launched").unlink(missing_ok=True)
         slot = _wait_for_slot(runs, folder, stop)
         if slot is None:

@@ -48,7 +48,8 @@ def end(run: Run, state: str = "finished", **more: object) -> None:
 def test_a_new_run_is_there_whole_with_its_spec_and_name(run: Run, runs: Path) -> None:
     assert run.spec == tiny_spec()
     assert (run.about.name, run.state()) == ("A run", "queued")
-    assert os.listdir(runs) == [run.id]
+    assert sorted(os.listdir(runs)) == [".new", run.id]
+    assert os.listdir(runs / ".new") == []
 
 
 def test_ids_sort_by_the_time_they_were_made(runs: Path) -> None:

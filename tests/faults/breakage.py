@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+MARK = ".fault"  # in the runs folder: the fault has happened
 
 
 def die_at_checkpoint(number: int) -> None:
@@ -83,3 +86,28 @@ def reserve_nothing() -> None:
     from core import worker
 
     worker.reserve_space = lambda _: None
+
+
+def run_out_of_device_memory(backwards: int) -> None:
+    """The n-th backward pass finds no memory, and says so as CUDA's allocator does."""
+    import torch
+
+    backward, left = torch.Tensor.backward, [backwards]
+
+    def backward_or_raise(self: Any, *arguments: Any, **named: Any) -> None:
+        left[0] -= 1
+        if left[0] <= 0:
+            (Path(os.environ["RESNET_LAB_RUNS"]) / MARK).touch()
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has 2.00 GiB free.")
+        backward(self, *arguments, **named)
+
+    torch.Tensor.backward = backward_or_raise  # type: ignore[method-assign]
+
+
+def limit_address_space(megabytes: int) -> None:
+    """The worker gets so much more memory than it has now, and not a page beyond."""
+    import resource
+
+    pages = int(open("/proc/self/statm").read().split()[0])  # noqa: SIM115
+    limit = pages * resource.getpagesize() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from core.downloads import CATALOGUE, Download
 
@@ -30,6 +32,21 @@ def cifar_files(seed: int = 0) -> dict[str, bytes]:
     meta = {"label_names": [f"class {place}" for place in range(10)]}
     files = {name: batch() for name in names} | {"batches.meta": pickle.dumps(meta)}
     return {f"cifar-10-batches-py/{name}": content for name, content in files.items()}
+
+
+def place_cifar(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small CIFAR-10 in `folder`, whose checksums torchvision is told."""
+    from torchvision.datasets import CIFAR10  # a second that tests of downloads need not wait for
+
+    files = cifar_files()
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    sums = {Path(name).name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, sums[name]] for name, _ in CIFAR10.train_list])
+    monkeypatch.setattr(CIFAR10, "test_list", [[name, sums[name]] for name, _ in CIFAR10.test_list])
+    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
 
 
 def pack(files: dict[str, bytes]) -> bytes:

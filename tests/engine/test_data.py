@@ -22,7 +22,7 @@ from core.decoding import decode_image
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
 from core.imagefolder import SUFFIXES
 from core.spec import DataSpec
-from tests.archives import cifar_files
+from tests.archives import place_cifar
 from tests.folders import make_folder
 
 
@@ -295,16 +295,7 @@ def test_a_sample_shows_every_class_and_decodes_only_itself(folder: DataSpec, mo
 
 @pytest.fixture
 def cifar(lab_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small CIFAR-10 in its place, whose checksums torchvision is told."""
-    files = cifar_files()
-    for name, content in files.items():
-        path = data_folder() / "cifar10" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    sums = {Path(name).name: hashlib.md5(content).hexdigest() for name, content in files.items()}
-    monkeypatch.setattr(CIFAR10, "train_list", [[name, sums[name]] for name, _ in CIFAR10.train_list])
-    monkeypatch.setattr(CIFAR10, "test_list", [[name, sums[name]] for name, _ in CIFAR10.test_list])
-    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
+    place_cifar(data_folder() / "cifar10", monkeypatch)
     return data_folder() / "cifar10"
 
 

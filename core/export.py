@@ -10,7 +10,7 @@ from typing import Literal
 
 from core.bundle import BundleError, name_archive, pack_runs
 from core.csv_tables import write_metrics
-from core.export_model import ExportedModel, ExportModelError, export_onnx, export_safetensors
+from core.export_model import ExportedModel, ExportModelError, export_onnx, export_safetensors, export_script
 from core.outbox import make_place
 from core.report_html import make_report
 from core.runs import DamagedRunError, Run, RunNotFound, RunsFolderError, open_run
@@ -64,6 +64,13 @@ _FORMATS = (
         "application/octet-stream",
         "The weights by name, with the spec and the class names beside them; can hold no code.",
         of_weights=True,
+    ),
+    Format(
+        "script",
+        "train.py",
+        ".py",
+        "text/x-python",
+        "One file that trains this very run, with torch and torchvision and nothing of this lab.",
     ),
     Format(
         "zip",
@@ -184,9 +191,12 @@ def _make(
 
 
 def _export_model(run_id: str, format: str, checkpoint: Checkpoint) -> ExportedModel:
-    if format == "onnx":
-        return export_onnx(run_id, checkpoint)
-    return export_safetensors(run_id, checkpoint)
+    match format:
+        case "onnx":
+            return export_onnx(run_id, checkpoint)
+        case "safetensors":
+            return export_safetensors(run_id, checkpoint)
+    return export_script(run_id)
 
 
 def _with_epochs(ids: Sequence[str]) -> list[Run]:

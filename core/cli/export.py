@@ -22,6 +22,7 @@ class FormatName(StrEnum):
 
     onnx = "onnx"
     safetensors = "safetensors"
+    script = "script"
     html = "html"
     csv = "csv"
     tensorboard = "tensorboard"

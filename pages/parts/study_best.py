@@ -39,7 +39,7 @@ def show_best(look: Look, summary: StudySummary) -> None:
         st.html(f"<div>{lines}{more}</div>")
         if untested:
             st.button(
-                "Test the best" if len(best) == 1 else f"Test the {len(untested)} of the front",
+                "Test the best" if len(untested) == 1 else f"Test the best {len(untested)}",
                 icon=":material/fact_check:",
                 key="study.test",
                 help="Looks at the test images once, with the last and the best weights. No trial has done so before: "

@@ -58,7 +58,8 @@ def show_definition() -> None:
 def show_start(draft: StudyDraft) -> None:
     """The study's name, and Start."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="study_start"):
-        first, name_key = suggest_name(draft), f"studies.name.{st.session_state.get(MADE, 0)}"
+        first, away = suggest_name(draft)
+        name_key = f"studies.name.{st.session_state.get(MADE, 0)}"
         name = st.text_input("Name", key=name_key, placeholder=first, max_chars=50, persist_state="session")
         ready, missing = draft.good is not None, find_missing(draft)
         can_start = ready and not missing
@@ -66,8 +67,8 @@ def show_start(draft: StudyDraft) -> None:
         keep = st.button("Only make it", disabled=not ready, key="study_make", help="Makes the study without a worker.")
     if draft.problems:
         show_problem(f"Mend this before it can start: {', '.join(name_problem_fields(draft))}.")
-    elif missing:
-        show_problem(missing)
+    elif away or missing:
+        show_problem(away or missing)
     if (start or keep) and draft.good:
         make(name.strip() or first, draft, start)
 
@@ -82,10 +83,13 @@ def find_missing(draft: StudyDraft) -> str:
     return ""
 
 
-def suggest_name(draft: StudyDraft) -> str:
-    """A name that no study has yet."""
-    taken = {study.name for study in list_studies()}
-    return next(name for number in range(1, 10_000) if (name := f"{draft.stem} {number}") not in taken)
+def suggest_name(draft: StudyDraft) -> tuple[str, str]:
+    """A name that no study has yet, and why the storage does not answer: what is defined stays meanwhile."""
+    try:
+        taken, away = {study.name for study in list_studies()}, ""
+    except StudyError as error:
+        taken, away = set(), str(error)
+    return next(name for number in range(1, 10_000) if (name := f"{draft.stem} {number}") not in taken), away
 
 
 def make(name: str, draft: StudyDraft, start: bool) -> None:

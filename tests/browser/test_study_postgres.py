@@ -42,6 +42,11 @@ def test_a_study_on_postgres_is_searched_watched_and_opened_in_the_dashboard(
     done = open_study(name).summary().done
     postgres.cut()
     expect(page.get_by_text("cannot be used")).to_be_visible(timeout=WAIT)
+    # What is being defined meanwhile stays, with the sentence at its name.
+    defining = page.context.new_page()
+    defining.goto(f"{lab.url}/studies?new=first-look")
+    expect(defining.get_by_text("cannot be used")).to_be_visible(timeout=WAIT)
+    expect(defining.get_by_text("Search space")).to_be_visible()
     postgres.start()
     wait_for_finished(page, done + 3)
     expect(page.get_by_text("cannot be used")).to_have_count(0, timeout=WAIT)

@@ -155,6 +155,28 @@ def test_a_grid_needs_steps_and_says_so_at_the_range(open_page) -> None:
     assert "Learning rate, Dropout" in texts(page)
 
 
+def test_a_grid_that_is_too_large_says_how_large_and_is_not_started(open_page) -> None:
+    page = open_page("studies", new="first-look")
+    widget(page.selectbox, "Sampler").set_value("grid").run()
+    widget(page.checkbox, "Learning rate logarithmic").set_value(False).run()
+    widget(page.number_input, "Learning rate step").set_value(1e-6).run()
+    widget(page.number_input, "Dropout step").set_value(0.01).run()
+    assert "The search space makes a grid of 13,724,559 points; at most 100,000" in texts(page)
+    assert widget(page.button, "Start").disabled
+
+
+def test_a_storage_that_goes_away_leaves_the_definition_as_it_is(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = open_page("studies", new="first-look")
+    widget(page.number_input, "Trials").set_value(7).run()
+    monkeypatch.setenv("RESNET_LAB_STORAGE", "postgresql+psycopg://lab:secret@127.0.0.1:1/lab")
+    page.run()
+    assert "postgresql+psycopg://lab:***@127.0.0.1:1/lab cannot be used" in texts(page)
+    assert defined(page).trials == widget(page.number_input, "Trials").value == 7
+    press(page, "Only make it")
+    assert "cannot be used" in texts(page)
+    assert defined(page).trials == 7
+
+
 def test_several_objectives_switch_the_pruner_off(open_page) -> None:
     page = open_page("studies", new="first-look")
     widget(page.multiselect, "Objectives").set_value(["val/accuracy", "parameters"]).run()

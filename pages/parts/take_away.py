@@ -24,9 +24,15 @@ _JOBS = "take_away.jobs"
 _HERE = Path(__file__).parent
 
 _STYLE = """<style>
-[class*="st-key-take_row"] { padding: 0.35rem 0; border-bottom: 1px solid var(--lab-line-soft); }
-.take-title { display: inline-block; min-width: 9.5rem; }
+[class*="st-key-take_row"] { padding: 0.3rem 0; border-bottom: 1px solid var(--lab-line-soft); }
 [class*="st-key-take_row"] p { margin: 0; overflow-wrap: anywhere; }
+/* The button stays beside its sentence, however narrow. */
+[class*="st-key-take_line"] { flex-wrap: nowrap; }
+[class*="st-key-take_line"] > :first-child { flex: 1; min-width: 0; }
+.take-head { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr); align-items: baseline; }
+.st-key-take_several .take-head { display: block; }
+.st-key-take_several .take-head b { display: block; }
+@media (max-width: 760px) { .take-head, .take-head b { display: block; } }
 </style>"""
 
 _link = st.components.v2.component(
@@ -113,7 +119,7 @@ def show_several(run_ids: Sequence[str]) -> None:
             if format.several:
                 _show_format(format, _Wish(ids, format.key))
 
-    with st.popover("Take away", icon=":material/download:", key="take"), st.container(width=380):
+    with st.popover("Take away", icon=":material/download:", key="take"), st.container(width=380, key="take_several"):
         st.html(_STYLE)
         show_live(lambda: _is_busy(ids), show)
 
@@ -125,18 +131,18 @@ def _is_busy(ids: tuple[str, ...]) -> bool:
 def _show_format(format: Format, wish: _Wish) -> None:
     """A row: the title, a sentence, a button; below it how far the file is, or what came of it."""
     job = _jobs().get(wish)
-    name = f"take_row.{format.key}.{abs(hash(wish))}"
-    with st.container(gap="xsmall", key=name):
-        with st.container(horizontal=True, vertical_alignment="center"):
+    name = f"{format.key}.{abs(hash(wish))}"
+    with st.container(gap="xsmall", key=f"take_row.{name}"):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"take_line.{name}"):
             st.html(
-                f'<b class="take-title">{escape(format.title)}</b> '
-                f'<span class="lab-muted lab-small">{escape(format.purpose)}</span>'
+                f'<div class="take-head"><b>{escape(format.title)}</b> '
+                f'<span class="lab-muted lab-small">{escape(format.purpose)}</span></div>'
             )
             working = job is not None and not job.is_over()
             st.button(
                 f"Preparing, {job.describe()}" if job and working else "Download",
                 icon=":material/hourglass_top:" if working else ":material/download:",
-                key=f"{name}.get",
+                key=f"take_get.{name}",
                 disabled=working,
                 on_click=_start,
                 args=(wish,),
@@ -158,7 +164,7 @@ def _show_outcome(wish: _Wish, job: Job[tuple[Exported, float]], name: str) -> N
     if not exported.path.exists():
         return  # kept for an hour; then the button makes it again
     _link(
-        key=f"{name}.link",
+        key=f"take_link.{name}",
         data={
             "address": serve_at(address_of(exported.path)),
             "name": exported.name,

@@ -64,7 +64,7 @@ def _show_door() -> None:
         disabled=bool(job),
     )
     st.caption(
-        f"What Take away, Run folder wrote, here or on another machine. At most {MAX_MEGABYTES} MB; larger ones with "
+        f"Archives that Take away made, here or on another machine. At most {MAX_MEGABYTES} MB; larger ones with "
         "`python -m core import FILE`."
     )
     if job:

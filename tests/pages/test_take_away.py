@@ -25,7 +25,7 @@ from tests.pages.sample_runs import make_run, training
 
 def download(page: AppTest, key: str) -> None:
     """Presses the button of a format."""
-    button = next(button for button in page.button if (button.key or "").startswith(f"take_row.{key}."))
+    button = next(button for button in page.button if (button.key or "").startswith(f"take_get.{key}."))
     assert not button.disabled
     button.click().run()
     assert not page.exception, page.exception

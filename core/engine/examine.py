@@ -6,7 +6,6 @@ the checkpoint's SHA-256.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as transforms
 
 from core.datasets import DataError
+from core.edits import apply_edits, make_grey
 from core.engine.augment import normalize
 from core.engine.checkpoint import CheckpointError, load, weights_of
-from core.engine.data import Data, ImageSet, Triple, resize
+from core.engine.data import Data, ImageSet, resize
 from core.engine.device import pick_precision
 from core.engine.evaluate import evaluate
 from core.engine.gradcam import grad_cam, list_layers
@@ -35,7 +33,6 @@ from core.uploads import decode_upload
 
 # The side of the images as they are published; those of a folder are resized straight to the spec's size.
 NATIVE_SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32}
-_NOISE_SEED = 0  # the same noise at every look, so that only the slider changes the answer
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,8 @@ def prepare(weights: WeightsFile) -> int:
     """
     with in_sentences():
         network, _ = _load(weights)
+        size = network.spec.data.image_size
+        grad_cam(network.model, torch.zeros(1, 3, size, size), 0)  # with what it imports at its first call
         return len(list_layers(network.model))
 
 
@@ -68,7 +67,8 @@ def ask(
     with in_sentences():
         network, data = _load(weights)
         image, label = _take(picture, data, network.spec.data)
-        image = apply_edits(image, edits, data.mean)
+        pixels = apply_edits(image[0].permute(1, 2, 0).numpy(), edits, data.mean)  # (size, size, 3)
+        image = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # (1, 3, size, size), channels last
         told = ImageSet(image, torch.tensor([label or 0]))
         logits = evaluate(network.model, told, data, batch_size=1, dtype=network.dtype).logits  # (1, classes)
         chances = softmax(logits)[0]
@@ -78,7 +78,7 @@ def ask(
         if not -len(list_layers(network.model)) <= layer < len(list_layers(network.model)):
             raise QuestionError(f"There is no layer {layer}.")
         heat = grad_cam(network.model, normalize(image, data.mean, data.std, torch.float32), chosen, layer)
-        return Answer(image[0].permute(1, 2, 0).numpy(), chances, heat, chosen, label)
+        return Answer(pixels, chances, heat, chosen, label)
 
 
 def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
@@ -95,34 +95,13 @@ def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
         return Piece(logits, some.labels.numpy(), len(whole))
 
 
-def apply_edits(images: Tensor, edits: Edits, mean: Triple) -> Tensor:
-    """(n, 3, s, s) bytes -> same; corners that a rotation leaves empty get the mean colour of the training images."""
-    if edits.invert:
-        images = transforms.invert(images)
-    if edits.rotation % 360:
-        fill = [255 * value for value in mean]
-        images = transforms.rotate(images, edits.rotation, InterpolationMode.BILINEAR, fill=fill)
-    if edits.brightness != 1:
-        images = transforms.adjust_brightness(images, edits.brightness)
-    if edits.blur > 0:
-        # Three standard deviations each way, as far as mirroring at the border reaches.
-        reach = min(math.ceil(3 * edits.blur), images.shape[-1] - 1)
-        images = transforms.gaussian_blur(images, [2 * reach + 1] * 2, [edits.blur] * 2)
-    if edits.noise > 0:
-        generator = torch.Generator().manual_seed(_NOISE_SEED)
-        noise = torch.randn(images.shape, generator=generator) * (255 * edits.noise)
-        images = (images + noise).round().clamp(0, 255).to(torch.uint8)
-    return images.contiguous(memory_format=torch.channels_last)
-
-
 def read_own(content: bytes, spec: DataSpec) -> Tensor:
     """One's own image as (1, 3, size, size) bytes, resized as the data set was. Raises QuestionError."""
     side = NATIVE_SIDES.get(spec.dataset, spec.image_size)
-    pixels = torch.tensor(decode_upload(content, side)).permute(2, 0, 1)[None]  # (1, 3, side, side)
+    pixels = decode_upload(content, side)
     if spec.dataset == "digits":
-        # Its three channels are equal. Rounded: on bytes torchvision cuts off, and a grey of 255 becomes 254.
-        pixels = transforms.rgb_to_grayscale(pixels.float(), 3).round().to(torch.uint8)
-    return resize(pixels, spec.image_size)
+        pixels = make_grey(pixels)
+    return resize(torch.tensor(pixels).permute(2, 0, 1)[None], spec.image_size)
 
 
 def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | None]:

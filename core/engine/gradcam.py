@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
 
 from core.engine.model import ResNet
@@ -21,6 +20,8 @@ def grad_cam(model: ResNet, image: Tensor, target: int, layer: int = -1) -> npt.
 
     All 0 where no place speaks for the class. `layer` counts as in `list_layers`. Computed in float32.
     """
+    from captum.attr import LayerAttribution, LayerGradCam  # half a second that other questions need not wait for
+
     size = image.shape[-1]
     model.eval()
     with torch.enable_grad():

@@ -96,6 +96,16 @@ def make_attention(model: ModelSpec, channels: int) -> nn.Module:
             return nn.Identity()
 
 
+def make_skip(chance: float) -> nn.Module:
+    """Stochastic depth (Huang et al. 2016): leaves the block's branch out of each image at this chance."""
+    if chance == 0:
+        return nn.Identity()
+    from torchvision.ops import StochasticDepth  # two seconds that other networks need not wait for
+
+    skip: nn.Module = StochasticDepth(chance, "row")
+    return skip
+
+
 def make_pool(model: ModelSpec) -> nn.Module:
     """The pooling between the last block and the linear layer."""
     match model.pool_kind:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
-from core.engine.layers import make_activation, make_attention, make_pool
+from core.engine.layers import make_activation, make_attention, make_pool, make_skip
 from core.spec import LayerSpec, ModelSpec, map_sizes
 
 
@@ -25,7 +24,7 @@ class BasicBlock(nn.Module):
             _conv(layer.channels, layer.channels, layer.filter_size),
             nn.BatchNorm2d(layer.channels),
             make_attention(model, layer.channels),
-            StochasticDepth(skip_chance, "row"),
+            make_skip(skip_chance),
         )
         self.skip: nn.Module = nn.Identity()
         if changes_shape(layer, channels, stride):
@@ -53,7 +52,7 @@ class PreActivationBlock(nn.Module):
             make_activation(model),
             _conv(layer.channels, layer.channels, layer.filter_size),
             make_attention(model, layer.channels),
-            StochasticDepth(skip_chance, "row"),
+            make_skip(skip_chance),
         )
         self.skip: nn.Module | None = None
         if changes_shape(layer, channels, stride):

@@ -6,6 +6,7 @@ import io
 import pickle
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -61,11 +62,12 @@ def pack(files: dict[str, bytes]) -> bytes:
 
 @dataclass
 class Server:
-    """What `GET` answers: `mode` is whole, cut, flipped, endless, moved, missing or held (until `release` is set)."""
+    """What `GET` answers: `mode` is whole, slow, cut, flipped, endless, moved, missing or held (until `release`)."""
 
     content: bytes
     port: int = 0
     mode: str = "whole"
+    seconds: float = 1.0  # that a slow answer takes
     requests: int = 0
     release: threading.Event = field(default_factory=threading.Event)
     asked: threading.Event = field(default_factory=threading.Event)
@@ -98,6 +100,12 @@ class Server:
         request.send_response(200)
         request.send_header("Content-Length", str(length))
         request.end_headers()
+        if self.mode == "slow":
+            step = length // 50
+            for place in range(0, length, step):
+                request.wfile.write(body[place : place + step])
+                time.sleep(self.seconds / 50)
+            return
         request.wfile.write(body[: length // 3])
         request.wfile.flush()
         if self.mode == "held":

@@ -27,14 +27,14 @@ CAUSES = {"no space": "disk full", "I/O error": "input/output error"}
 SHORT_STEP = 19  # of the short form: every so manieth operation
 
 
-def _refuse(constant: str) -> float:
+def refuse_constant(constant: str) -> float:
     raise ValueError(f"{constant} is no JSON")
 
 
 def assert_strict_json(folder: Path, but: tuple[str, ...] = ()) -> None:
     for path in folder.rglob("*.json"):
         if not path.name.startswith(".") and path.name not in but:
-            json.loads(path.read_text(), parse_constant=_refuse)
+            json.loads(path.read_text(), parse_constant=refuse_constant)
 
 
 def strays(run: Run) -> list[str]:

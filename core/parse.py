@@ -308,13 +308,23 @@ def to_link(spec: RunSpec) -> str:
     for layer, packed in zip(spec.model.layers, compact.get("model", {}).get("layers", []), strict=False):
         # A layer that names no stride gets one by its place, so the default must be written too.
         packed["stride"] = layer.stride
-    text = json.dumps(compact, ensure_ascii=False, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(zlib.compress(text, 9)).decode().rstrip("=")
+    return pack(compact)
 
 
 def from_link(text: str) -> RunSpec:
     """The spec that `to_link` wrote. Raises SpecError, also for a link that was cut or made up."""
-    broken = _refuse("", "the link is damaged: it holds no spec")
+    return parse_spec(unpack(text, "spec"))
+
+
+def pack(data: dict[str, Any]) -> str:
+    """JSON as text that is safe in an address, and short."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(zlib.compress(text, 9)).decode().rstrip("=")
+
+
+def unpack(text: str, what: str) -> bytes:
+    """What `pack` packed, at most as long as a spec may be. Raises SpecError where it holds none of `what`."""
+    broken = _refuse("", f"the link is damaged: it holds no {what}")
     if len(text) > 2 * MAX_SPEC_BYTES:
         raise broken
     try:
@@ -325,4 +335,4 @@ def from_link(text: str) -> RunSpec:
         raise broken from None
     if not unpacker.eof or unpacker.unused_data:
         raise broken
-    return parse_spec(plain)
+    return plain

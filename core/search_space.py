@@ -18,6 +18,7 @@ from core.spec import MAX_LAYERS, RunSpec, Strict
 Value = str | int | float | bool
 LAYERS = "model.layers"
 MAX_CHOICES = 100
+MAX_STEPS = 10_000  # of a range of fractions
 ODD = {"filter_size", "skip_kernel", "stem_filter"}
 # With another validation set, or another task, two trials could not be compared.
 _DEFINES_TASK = {"dataset", "folder", "folder_classes", "val_fraction", "test_fraction", "split_seed"}
@@ -193,6 +194,9 @@ def _check_step(dimension: Dimension, low: float, high: float, step: float) -> l
         message = "must be a whole number"
     elif dimension.field.name in ODD and step % 2:
         message = "must be even, because the field is odd"
+    elif dimension.kind == "float" and (high - low) / step > MAX_STEPS:
+        # They are counted out, and 1e-300 would fill the memory.
+        message = f"makes more than {MAX_STEPS:,} values; leave it out for a continuous range"
     return [FieldProblem("step", message, step)] if message else []
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -14,8 +12,9 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from core import parse
 from core.fields import SpecField, fields_of
-from core.parse import MAX_SPEC_BYTES, FieldProblem, SpecError
+from core.parse import FieldProblem, SpecError
 from core.presets import PRESETS
 from core.runs import DamagedRunError, RunNotFound, open_run
 from core.search_space import LAYERS, Dimension, check_space, default_dimension, find_field, max_layers, propose_values
@@ -288,21 +287,12 @@ def pack(study: StudySpec) -> str:
     if "layers" in data.get("base", {}).get("model", {}):
         data["base"]["model"]["layers"] = layers
     data |= {"pruner": study.pruner, "pruner_warmup_epochs": study.pruner_warmup_epochs}
-    packed = zlib.compress(json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode(), 9)
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return parse.pack(data)
 
 
 def unpack(text: str) -> StudySpec:
     """The study that `pack` wrote. Raises SpecError, also for an address that was cut or made up."""
-    broken = SpecError([FieldProblem("", "the link is damaged: it holds no study", missing=True)])
-    try:
-        unpacker = zlib.decompressobj()
-        plain = unpacker.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), MAX_SPEC_BYTES)
-    except (ValueError, zlib.error):
-        raise broken from None
-    if not unpacker.eof:
-        raise broken
-    return parse_study(plain)
+    return parse_study(parse.unpack(text, "study"))
 
 
 def open_study_draft() -> StudyDraft:

@@ -15,6 +15,7 @@ import pytest
 
 from core import slots
 from core.launcher import resume_run, start_run
+from core.parse import apply_settings, parse_spec
 from core.runs import Run, open_run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
@@ -22,13 +23,32 @@ from tests.faults import breakage
 from tests.faults.lives import live, new_run, worker_of
 
 SPEC = tiny_spec(epochs=5)
+# Everything that keeps something from one step or epoch to the next.
+EVERYTHING = [
+    "train.optimizer=muon",
+    "train.accumulation=2",
+    "train.ema_decay=0.9",
+    "train.lookahead_steps=3",
+    "train.schedule=plateau",
+    "train.plateau_patience=1",
+    "train.clip_norm=1",
+    "train.early_stop_patience=50",
+    "augment.flip=true",
+    "augment.flip_order=alternating",
+    "augment.mixup=0.2",
+    "augment.cutout=2",
+    "augment.policy=randaugment",
+]
+SPECS = (SPEC, parse_spec(apply_settings(SPEC.model_dump(mode="json"), EVERYTHING)))
 
 
 @pytest.fixture
-def undisturbed(quick_workers: Path) -> Run:
-    run = new_run(SPEC)
-    assert live(run) == "finished", run.log_tail()
-    return run
+def undisturbed(quick_workers: Path) -> list[Run]:
+    """A finished run of each of the specs."""
+    runs = [new_run(spec) for spec in SPECS]
+    for run in runs:
+        assert live(run) == "finished", run.log_tail()
+    return runs
 
 
 def wait_for_a_moment(run: Run, rng: random.Random, life: float) -> int:
@@ -44,11 +64,13 @@ def wait_for_a_moment(run: Run, rng: random.Random, life: float) -> int:
     return worker_of(run)
 
 
-def disturb(number: int, life: float, act: Callable[[Run, int], None], check: Callable[[Run], None]) -> Counter[str]:
-    """Five-epoch runs, each disturbed up to four times and resumed, until that was done so often."""
+def disturb(number: int, undisturbed: list[Run], act: Callable[[Run, int], None]) -> Counter[str]:
+    """Runs that are each disturbed up to four times and resumed, until that was done so often; all end alike."""
     rng, told = random.Random(number), Counter[str]()
     while told["disturbed"] < number:
-        run = open_run(start_run(SPEC))
+        expected = undisturbed[told["runs"] % len(undisturbed)]
+        life = float(expected.end()["ended"] - expected.environment()["started"])
+        run = open_run(start_run(expected.spec))
         for _ in range(min(4, number - told["disturbed"])):
             if not (worker := wait_for_a_moment(run, rng, life)):
                 break
@@ -59,13 +81,9 @@ def disturb(number: int, life: float, act: Callable[[Run, int], None], check: Ca
             told["in the first epoch or before" if not run.rows() else "later"] += 1
             resume_run(run.id)
         assert wait_for_state(run, "finished", "failed") == "finished", run.log_tail()
-        check(run)
+        assert_same_result(run, expected)
         told["runs"] += 1
     return told
-
-
-def length_of(run: Run) -> float:
-    return float(run.end()["ended"] - run.environment()["started"])
 
 
 @pytest.mark.slow
@@ -73,18 +91,19 @@ def length_of(run: Run) -> float:
     1,
     "A run that is killed at any moment goes on to the same weights, metrics and predictions, bit for bit, with each "
     "epoch once.",
-    how="`kill -9` at 200 random moments of five-epoch runs, then Resume. Workers are forked from a process that has "
-    "loaded torch; from there on they run `core.worker` as it is.",
+    how="`kill -9` at 200 random moments of five-epoch runs, every other one with all that keeps a state (Muon, "
+    "accumulation, averages, Lookahead, plateau, alternating flips, MixUp), then Resume. Workers are forked from a "
+    "process that has loaded torch; from there on they run `core.worker` as it is.",
     control="resumed without the optimizer's moments, or with generators begun anew, weights differ; without cutting "
     "the metrics back, an epoch is there twice",
 )
 def test_a_run_killed_at_random_moments_ends_as_if_undisturbed(
-    undisturbed: Run, full: bool, record_figure: Callable[[str], None]
+    undisturbed: list[Run], full: bool, record_figure: Callable[[str], None]
 ) -> None:
     def kill(run: Run, worker: int) -> None:
         run.kill()
 
-    told = disturb(200 if full else 10, length_of(undisturbed), kill, lambda run: assert_same_result(run, undisturbed))
+    told = disturb(200 if full else 10, undisturbed, kill)
     record_figure(
         f"{told['disturbed']} kills ({told['in the first epoch or before']} in the first epoch or before) of "
         f"{told['runs']} runs: all {told['runs']} identical"
@@ -99,7 +118,7 @@ def test_a_run_killed_at_random_moments_ends_as_if_undisturbed(
     control="as above; a worker that does not listen is interrupted, not stopped",
 )
 def test_a_run_told_to_end_at_random_moments_stops_and_ends_as_if_undisturbed(
-    undisturbed: Run, full: bool, record_figure: Callable[[str], None]
+    undisturbed: list[Run], full: bool, record_figure: Callable[[str], None]
 ) -> None:
     slowest = 0.0
 
@@ -110,8 +129,7 @@ def test_a_run_told_to_end_at_random_moments_stops_and_ends_as_if_undisturbed(
         assert wait_for_state(run, "stopped", "finished", "interrupted", "failed") in ("stopped", "finished")
         slowest = max(slowest, time.monotonic() - began)
 
-    number = 50 if full else 3
-    told = disturb(number, length_of(undisturbed), terminate, lambda run: assert_same_result(run, undisturbed))
+    told = disturb(50 if full else 3, undisturbed, terminate)
     assert slowest < 10
     record_figure(f"{told['disturbed']} times: stopped within {slowest:.1f} s, all {told['runs']} runs identical")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import plotly
@@ -43,13 +45,20 @@ async def tell_health(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
 
-failures.set_up_log()
-failures.keep_errors_inside()
+@asynccontextmanager
+async def serve(_: st.App) -> AsyncIterator[None]:
+    """What holds as long as the server serves."""
+    failures.set_up_log()
+    failures.keep_errors_inside()
+    yield
+
+
 sign_in.use(check_start())
 confine_images(sign_in.in_use())
 
 app = st.App(
     ROOT / "pages" / "main.py",
+    lifespan=serve,
     routes=[
         Route(PLOTLY_PATH, serve_plotly),
         Route("/lab/health", tell_health),

@@ -10,10 +10,12 @@ import streamlit as st
 
 from core.devices import Device, list_devices
 from core.runs import list_runs
+from pages.parts.failure import show_left_failure
 from pages.parts.frame import note_page
 from pages.parts.gate import show_gate, show_visitor
 from pages.parts.memory import settle_memory
 from pages.parts.style import apply_style, follow_theme
+from server.failures import log_failure
 
 STATUS_SECONDS = 3
 PARTS = Path(__file__).parent / "parts"
@@ -40,12 +42,17 @@ def show_status() -> None:
     """How many runs train and wait, and whether the devices are busy; renewed by itself."""
     follow_theme()
     settle_memory()
+    try:
+        status = describe_status()
+    except Exception as error:  # noqa: BLE001 - the page below does not need it
+        status = f'<span class="lab-bad">Status not known, see {log_failure(error)} in the log</span>'
+    st.html(f'<div class="lab-status">{status}</div>')
+
+
+def describe_status() -> str:
     states = [run.state for run in list_runs()]
     running, queued = states.count("running"), states.count("queued")
-    st.html(
-        f'<div class="lab-status"><span><b>{running}</b> running</span><span><b>{queued}</b> queued</span>'
-        f"{describe_devices(list_devices())}</div>"
-    )
+    return f"<span><b>{running}</b> running</span><span><b>{queued}</b> queued</span>{describe_devices(list_devices())}"
 
 
 def describe_devices(devices: Sequence[Device]) -> str:
@@ -78,4 +85,5 @@ with st.container(key="lab_status"):
     show_status()
 show_visitor()
 note_page(page.url_path)
+show_left_failure()
 page.run()

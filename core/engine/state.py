@@ -169,7 +169,7 @@ class TrainState:
             **{name: getattr(self, name) for name in _COUNTS},
         }
 
-    def load(self, saved: dict[str, Any]) -> None:
+    def restore(self, saved: dict[str, Any]) -> None:
         """Goes on from `to_checkpoint()`'s result. CheckpointError where it belongs to another spec or other images."""
         if saved["fingerprint"] != self.fingerprint:
             raise CheckpointError("The images, or how they are split, have changed since this checkpoint was written.")

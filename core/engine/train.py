@@ -51,7 +51,7 @@ def train(
     with explain_failures(spec, device), _keep_settings(device):
         run = TrainingRun(spec, data.to(device), device, should_stop)
         if resume is not None:
-            run.state.load(resume)
+            run.state.restore(resume)
         yield run.describe_start()
         try:
             while not run.state.is_over():

@@ -29,7 +29,7 @@ def fold(node: cst.CSTNode, settings: Settings) -> tuple[cst.CSTNode, dict[str, 
         for name, fields in step.used.items():
             used.setdefault(name, set()).update(fields)
         # A name that lost its second assignment may decide further branches.
-        if folded.deep_equals(node):
+        if not step.used or folded.deep_equals(node):
             return folded, used
         node = folded
 

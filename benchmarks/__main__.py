@@ -13,6 +13,7 @@ COMMANDS = {
     "throughput": ["benchmarks.throughput", "--out", str(RESULTS / "throughput-cpu.json")],
     "pages": ["benchmarks.pages"],
     "compare": ["benchmarks.compare"],
+    "examine": ["benchmarks.examine"],
     "studies": ["benchmarks.studies"],
     "study-page": ["benchmarks.study_page"],
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -45,19 +46,11 @@ def export_safetensors(run_id: str, checkpoint: Checkpoint = "best") -> Exported
 def export_script(run_id: str) -> ExportedModel:
     """The text of a `train.py` that needs only torch and torchvision and trains the very same run.
 
-    Works for runs in any state, as it needs the spec alone. Raises ExportModelError.
+    Works for runs in any state, as it needs no weights. Raises ExportModelError.
     """
-    from core.standalone import (
-        StandaloneError,
-        make_script,
-    )  # libcst: half a second that other exports need not wait for
-
     run = _open(run_id)
-    try:
-        text = make_script(run, without_path(run.spec))
-    except StandaloneError as error:
-        raise ExportModelError(f"The script cannot be written: {error}") from None
-    note = "Trains the run again with torch and torchvision alone; how to start it stands at its head."
+    text: str = _wait(call("core.standalone:write_script", path=str(run.path), spec=without_path(run.spec)))
+    note = "It trains the run again with torch and torchvision alone; how to start it stands at its head."
     return ExportedModel(text.encode(), note)
 
 
@@ -72,17 +65,19 @@ def without_path(spec: RunSpec) -> RunSpec:
 def _ask(function: str, run_id: str, checkpoint: Checkpoint) -> ExportedModel:
     run = _open(run_id)
     weights, metadata = _find(run, checkpoint)
+    scale = _read_scale(run.environment())
+    exported: ExportedModel = _wait(
+        call(f"core.engine.export:{function}", weights=weights, metadata=metadata, recorded=scale)
+    )
+    return exported
+
+
+def _wait(future: Future[Any]) -> Any:
+    """What the helper process answers. Raises ExportModelError."""
     try:
-        future = call(
-            f"core.engine.export:{function}",
-            weights=weights,
-            metadata=metadata,
-            recorded=_read_scale(run.environment()),
-        )
-        exported: ExportedModel = future.result()
+        return future.result()
     except (QuestionError, AssistantError) as error:
         raise ExportModelError(str(error)) from None
-    return exported
 
 
 def _open(run_id: str) -> Run:

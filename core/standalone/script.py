@@ -6,16 +6,18 @@ import base64
 import lzma
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from core.fields import fields_of
+from core.questions import QuestionError
 from core.runs import Run
 from core.spec import SECTIONS, LayerSpec, RunSpec
 from core.standalone.header import describe_run
 from core.standalone.meanings import NUM_CLASSES, Settings
-from core.standalone.sources import Gathered, Gatherer, Import
+from core.standalone.sources import Gathered, Gatherer, Import, StandaloneError
 
 ROOT = "core.engine.script"
 _GIVEN = frozenset({"SPEC", "FINGERPRINT", "THREADS", "DIGITS", "QUANTILES"})
@@ -64,6 +66,14 @@ def make_script(run: Run, spec: RunSpec) -> str:
         'if __name__ == "__main__":\n    sys.exit(main())',
     ]
     return "\n\n\n".join(parts) + "\n"
+
+
+def write_script(path: str, spec: RunSpec) -> str:
+    """`make_script` for the helper process, of the run in this folder. Raises QuestionError."""
+    try:
+        return make_script(Run(Path(path)), spec)
+    except StandaloneError as error:
+        raise QuestionError(f"The script cannot be written: {error}") from None
 
 
 def _quote(lines: Iterable[str]) -> str:

@@ -1,0 +1,123 @@
+"""What keeps a model from leaving is a sentence; what leaves says what it is; the page's process carries none of it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from concurrent.futures import Future
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from core import assistant, export_model
+from core.engine.data import load_data
+from core.engine.export import load_safetensors
+from core.export_model import ExportModelError, export_onnx, export_safetensors, export_script, without_path
+from core.recorder import Recorder
+from core.runs import Run, create_run, open_run
+from core.spec import DataSpec, RunSpec
+from tests.core.workers import tiny_spec
+
+pytestmark = pytest.mark.usefixtures("lab_folders")
+
+
+@pytest.fixture(autouse=True)
+def helper_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The helper process's answers, given by this one."""
+
+    def call(target: str, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        module, _, name = target.partition(":")
+        try:
+            future.set_result(getattr(import_module(module), name)(**kwargs))
+        except Exception as error:  # noqa: BLE001 - as the helper process hands on whatever it is
+            future.set_exception(error)
+        return future
+
+    monkeypatch.setattr(export_model, "call", call)
+
+
+def train_run(spec: RunSpec) -> Run:
+    """A run folder as the worker leaves it in the middle of a training, with its checkpoints."""
+    from core import files
+    from core.engine import checkpoint
+    from core.engine.events import EpochEnd, Started
+    from core.engine.train import train
+    from core.environment import describe_start
+
+    run, data = open_run(create_run(spec, name="a name")), load_data(spec.data)
+    recorder = Recorder(run, "cpu", checkpoint.save)
+    for event in train(spec, data):
+        if isinstance(event, Started):
+            files.write_json(run.path / "environment.json", describe_start(event, data, []))
+        if isinstance(event, EpochEnd):
+            recorder.record(event)
+    return run
+
+
+def test_a_runs_best_and_last_weights_leave_with_what_they_are() -> None:
+    run = train_run(tiny_spec(epochs=2))
+    for which in ("best", "last"):
+        loaded = load_safetensors(export_safetensors(run.id, which).content)
+        assert loaded.spec == run.spec
+        assert loaded.class_names == tuple("0123456789")
+        told = {key: loaded.metadata[key] for key in ("run", "name", "checkpoint")}
+        assert told == {"run": run.id, "name": "a name", "checkpoint": which}
+    assert loaded.metadata["epoch"] == "2"
+    assert [loaded.mean, loaded.std] == [tuple(run.environment()[name]) for name in ("mean", "std")]
+
+
+def test_a_damaged_checkpoint_is_a_sentence_in_every_format() -> None:
+    run = train_run(tiny_spec(epochs=1))
+    path = run.checkpoints()[-1].path
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    for export in (export_onnx, export_safetensors):
+        with pytest.raises(ExportModelError, match=r"The checkpoint epoch-00001\.pt is damaged"):
+            export(run.id)
+    path.unlink()
+    with pytest.raises(ExportModelError, match="come with the end of the first epoch"):
+        export_onnx(run.id)
+
+
+def test_a_run_without_weights_says_why_and_its_script_leaves_nonetheless() -> None:
+    run = open_run(create_run(tiny_spec()))
+    with pytest.raises(ExportModelError, match="come with the end of the first epoch"):
+        export_onnx(run.id)
+    script = export_script(run.id).content.decode()
+    compile(script, "train.py", "exec")
+    assert "after 0 of 5 epochs; this script trains all of them" in script
+
+
+@pytest.mark.parametrize("export", [export_onnx, export_safetensors, export_script])
+def test_a_run_that_is_not_there_or_damaged_is_a_sentence(export: Any) -> None:
+    with pytest.raises(ExportModelError, match="There is no"):
+        export("20260101-000000-000-abcdef")
+    run = open_run(create_run(tiny_spec()))
+    (run.path / "spec.json").write_text("{")
+    with pytest.raises(ExportModelError, match=r"spec\.json"):
+        export(run.id)
+    shutil.rmtree(run.path)
+
+
+def test_where_somebodys_images_lie_stays_at_home() -> None:
+    for folder in ("/home/somebody/private/pictures/", r"C:\somebody\private\pictures", "pictures"):
+        data = DataSpec(dataset="folder", folder=folder)
+        assert without_path(RunSpec(data=data)).data.folder == "pictures"
+    spec = RunSpec()
+    assert without_path(spec) == spec
+
+
+def test_the_pages_process_loads_nothing_heavy_for_it() -> None:
+    heavy = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "libcst", "sklearn")
+    code = f"import sys, json, core.export_model; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+def test_the_helper_process_itself_writes_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_model, "call", assistant.call)
+    run = open_run(create_run(tiny_spec()))
+    assert b"def main() -> int:" in export_script(run.id).content

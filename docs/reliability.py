@@ -1,4 +1,7 @@
-"""Writes docs/RELIABILITY.md from the figures of the last full runs: `python -m docs.reliability`."""
+"""Writes docs/RELIABILITY.md from the figures of the last full runs: `python -m docs.reliability`.
+
+Full runs do so themselves at their end; by hand it is only needed after a change of the words here.
+"""
 
 from __future__ import annotations
 
@@ -84,6 +87,9 @@ def _table(entries: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
+def write_page() -> None:
     PAGE.write_text(render(read_figures()))
-    print(PAGE)
+
+
+if __name__ == "__main__":
+    write_page()

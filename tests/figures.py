@@ -10,7 +10,7 @@ A test in `tests/faults`, `tests/load` or `tests/security` carries its promise a
 
 `item` is the number of the promise in `docs/reliability.py`; `how` and `control` are Markdown for its table, `control`
 the test or the line that shows that this one can fail. Every run prints the figures at its end; with `--full` they
-also go to `benchmarks/results/reliability.json`, from which `python -m docs.reliability` writes the page.
+also go to `benchmarks/results/reliability.json` and from there to `docs/RELIABILITY.md`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,10 @@ class Figures:
             terminalreporter.write_line(f"{entry['item']:>2}  {entry['promise']}{mark}")
             terminalreporter.write_line(f"      {entry['result'] or 'no figure'} ({entry.get('seconds', 0):.0f} s)")
         if config.getoption("--full"):
+            from docs.reliability import write_page
+
             keep_figures(list(self.entries.values()))
+            write_page()
 
 
 def keep_figures(entries: list[dict[str, Any]]) -> None:

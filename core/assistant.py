@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
@@ -37,14 +38,15 @@ def call(target: str, **kwargs: Any) -> Future[Any]:
     return _executor.submit(_helper.ask, target, kwargs)
 
 
-def warm_up() -> Future[Any]:
-    """Starts the helper process and its imports, so that the first question is answered quickly."""
-    return call("core.assistant:import_preview")
+@cache
+def warm_up(module: str) -> None:
+    """Starts the helper process and has it import a module, so that the first question is answered sooner."""
+    call("core.assistant:load_module", name=module)
 
 
-def import_preview() -> None:
-    """In the helper process: torch and the pictures' code."""
-    import_module("core.engine.preview")
+def load_module(name: str) -> None:
+    """In the helper process."""
+    import_module(name)
 
 
 class _Helper:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.assistant import warm_up
 from core.devices import Device, list_devices
 from core.runs import list_runs
 from pages.parts.failure import show_left_failure
 from pages.parts.frame import note_page
-from pages.parts.gate import show_gate, show_visitor
+from pages.parts.gate import is_let_in, show_gate, show_visitor
 from pages.parts.memory import settle_memory
 from pages.parts.style import apply_style, follow_theme
 from server.failures import log_failure
@@ -75,15 +76,19 @@ st.set_page_config(
     menu_items={"About": "**ResNet Lab**: shape, train, tune and compare residual networks."},
 )
 apply_style()
-if not show_gate():
+home = st.Page(open_build, title="ResNet Lab", url_path="home", default=True, visibility="hidden")
+page = st.navigation([home, *PAGES], position="top" if is_let_in() else "hidden")
+if not is_let_in():
     follow_theme()
+    show_gate()
     st.stop()
 st.logo(PARTS / "logo.svg", size="medium")
-home = st.Page(open_build, title="ResNet Lab", url_path="home", default=True, visibility="hidden")
-page = st.navigation([home, *PAGES], position="top")
 with st.container(key="lab_status"):
     show_status()
 show_visitor()
 note_page(page.url_path)
+if page.url_path == "examine":
+    # What it asks imports torch, beside all that this process has yet to import for the page.
+    warm_up("core.engine.examine")
 show_left_failure()
 page.run()

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from core.datasets import DataError, check_ready
 from core.decoding import Pixels
+from core.digits import read_digits
 from core.downloads import CATALOGUE, folder_of
 from core.imagecache import cached_images, digest_of, sample_images
 from core.imagefolder import FolderListing, ImageFile, list_images
@@ -152,10 +153,7 @@ def _fingerprint(source: Source, parts: Split, spec: DataSpec) -> str:
 
 
 def _read_digits(spec: DataSpec) -> Source:
-    from sklearn.datasets import load_digits  # half a second that the other data sets need not wait for
-
-    digits = load_digits()
-    return make_digits(digits.images, digits.target)
+    return make_digits(*read_digits())
 
 
 def make_digits(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Source:

@@ -7,6 +7,7 @@ the checkpoint's SHA-256.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,8 +53,6 @@ def prepare(weights: WeightsFile) -> int:
     """
     with in_sentences():
         network, _ = _load(weights)
-        size = network.spec.data.image_size
-        grad_cam(network.model, torch.zeros(1, 3, size, size), 0)  # with what it imports at its first call
         return len(list_layers(network.model))
 
 
@@ -115,12 +114,23 @@ def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | N
 
 
 def _load(weights: WeightsFile) -> tuple[Network, Data]:
-    network = load_network(weights)
-    # Looked at every time: a folder may have changed since.
-    data = load_kept(network.spec.data)
+    with ThreadPoolExecutor(1) as beside:
+        # Looked at every time: a folder may have changed since. The first time it takes as long as the network does.
+        images = beside.submit(load_kept, parse_spec(weights.spec_json).data)
+        network = _warm_network(weights)
+        data = images.result()
     if data.fingerprint != network.fingerprint:
         raise QuestionError("The images on this machine, or their split, are no longer those of this run.")
     return network, data
+
+
+@lru_cache(maxsize=4)
+def _warm_network(weights: WeightsFile) -> Network:
+    """With its first map made, and with what that imports."""
+    network = load_network(weights)
+    size = network.spec.data.image_size
+    grad_cam(network.model, torch.zeros(1, 3, size, size), 0)
+    return network
 
 
 @lru_cache(maxsize=4)

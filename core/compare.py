@@ -175,6 +175,9 @@ def read_run(run_id: str) -> ComparedRun:
             known = _Known(stamp, run, _read(run, known.compared))
         elif known.stamp != stamp or known.compared.state not in ENDS:
             known = _Known(stamp, run, _read_on(run, known.compared))
+        # Of a run that was deleted meanwhile, only half may have been read.
+        if not run.path.is_dir():
+            raise RunNotFound(f"There is no run {run_id}.")
         _known[key] = known
         while len(_known) > 4 * MAX_RUNS:
             _known.pop(next(iter(_known)))

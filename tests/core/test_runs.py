@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import files, locks, processes, run_list
+from core import files, processes, run_list
 from core.locks import FileLock, is_locked
 from core.metrics import read_rows, thin_out
 from core.runs import About, Run, RunNotFound, RunsFolderError, create_run, list_runs, open_run
@@ -59,19 +59,6 @@ def test_ids_sort_by_the_time_they_were_made(runs: Path) -> None:
         time.sleep(0.002)
     assert made == sorted(made)
     assert [summary.id for summary in list_runs()] == made[::-1]
-
-
-def _create(keys: list[str]) -> list[str]:
-    return [create_run(tiny_spec(), click_key=key) for key in keys]
-
-
-def test_two_hundred_starts_from_twenty_processes_with_fifty_clicks_make_fifty_runs(runs: Path) -> None:
-    keys = [f"click {number % 50}" for number in range(200)]
-    with multiprocessing.get_context("fork").Pool(20) as pool:
-        made = pool.map(_create, [keys[place::20] for place in range(20)], chunksize=1)
-    ids = {run_id for each in made for run_id in each}
-    assert len(ids) == 50
-    assert {summary.id for summary in list_runs()} == ids
 
 
 def test_a_process_killed_between_a_click_and_its_run_does_not_use_the_click_up(
@@ -208,7 +195,7 @@ def test_a_process_that_was_given_a_dead_workers_id_is_never_killed(interrupted:
 # Damage
 
 
-def _damage(run: Run, kind: str) -> None:
+def damage_run(run: Run, kind: str) -> None:
     spec, about, ended = (run.path / name for name in ("spec.json", "about.json", "end.json"))
     match kind:
         case "no spec":
@@ -255,7 +242,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_run_is_listed_with_its_reason_and_hurts_no_other(runs: Path, kind: str) -> None:
     sound, broken = create_run(tiny_spec()), open_run(create_run(tiny_spec()))
-    _damage(broken, kind)
+    damage_run(broken, kind)
     listed = {summary.id: summary for summary in list_runs()}
     assert listed[sound].state == "queued"
     assert listed[broken.id].state == open_run(broken.id).state() == "damaged"
@@ -427,25 +414,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
         files.write_json(tmp_path / "x.json", {"new": 1})
     assert files.read_json(tmp_path / "x.json") == {"old": 1}
     assert os.listdir(tmp_path) == ["x.json"]
-
-
-# File systems
-
-
-@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_refused_with_a_way_out(
-    runs: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    monkeypatch.setattr(locks.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(code, os.strerror(code))))
-    with pytest.raises(RunsFolderError, match="RESNET_LAB_RUNS"):
-        create_run(tiny_spec())
-    assert os.listdir(runs) == []
-
-
-def test_a_file_system_whose_locks_exclude_nobody_is_refused(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks.fcntl, "flock", lambda *_: None)
-    with pytest.raises(RunsFolderError, match="same lock"):
-        create_run(tiny_spec())
 
 
 def test_a_runs_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,24 +9,21 @@ from __future__ import annotations
 import json
 import math
 import pickletools
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core import files
 from core.bundle import BundleError
+from core.checkpoint_file import CheckpointFileError, read_pickle
 from core.parse import MAX_SPEC_BYTES, SpecError, parse_spec
 from core.run_folder import COLUMNS, ENDS, About, Run
 from core.spec import RunSpec
 
 MAX_JSON_BYTES = 4_000_000
 MAX_LINE_BYTES = 64_000
-MAX_PICKLE_BYTES = 32_000_000
-MAX_DIRECTORY_BYTES = 4_000_000  # of an archive's list of members
 MAX_DEPTH = 20
 MAX_NUMBER = 2**63
 YEAR_5000 = 1e11  # seconds since 1970
@@ -298,43 +295,14 @@ _OPCODES = {
 }
 
 
-class BoundedFile:
-    """A file that is read in pieces only: an archive whose list of members is huge would fill the memory."""
-
-    def __init__(self, file: IO[bytes], limit: int) -> None:
-        self._file, self._limit = file, limit
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._file.read(self._limit + 1 if size < 0 else min(size, self._limit + 1))
-        if len(content) > self._limit:
-            raise BundleError("The archive's list of members is too long.")
-        return content
-
-    def seekable(self) -> bool:
-        return True
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        return getattr(self._file, name)  # type: ignore[no-any-return]
-
-
 def check_checkpoint(path: Path) -> None:
     """Raises BundleError where the file is no plain archive of torch's, or its pickle would call anything."""
-    name = path.name
     try:
-        with open(path, "rb") as raw, zipfile.ZipFile(BoundedFile(raw, MAX_DIRECTORY_BYTES)) as archive:
-            members = archive.infolist()
-            # torch stores and never deflates: what is loaded is no larger than the file.
-            if any(member.compress_type or member.flag_bits & 1 for member in members):
-                raise BundleError(f"{name} is packed in a way that no checkpoint is.")
-            if sum(member.file_size for member in members) > path.stat().st_size:
-                raise BundleError(f"{name} claims to hold more than it does.")
-            pickles = [member for member in members if member.filename.endswith(".pkl")]
-            if len(pickles) != 1 or pickles[0].filename.count("/") != 1 or pickles[0].file_size > MAX_PICKLE_BYTES:
-                raise BundleError(f"{name} holds no training state.")
-            content = archive.read(pickles[0])
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise BundleError(f"{name} holds no training state.") from error
-    _check_pickle(content, name)
+        with open(path, "rb") as file:
+            content = read_pickle(file)
+    except CheckpointFileError as error:
+        raise BundleError(f"{path.name} {error}.") from error
+    _check_pickle(content, path.name)
 
 
 def _check_pickle(content: bytes, name: str) -> None:

@@ -23,7 +23,8 @@ from typing import IO, Literal
 
 from core import files
 from core.bundle import CHUNK, FORMAT, MANIFEST, MAX_RUNS, MEMBERS, BundleError, Manifest, PackedRun, Report
-from core.bundle_checks import MAX_DIRECTORY_BYTES, MAX_JSON_BYTES, BoundedFile, check_run, check_shape, read_strict
+from core.bundle_checks import MAX_JSON_BYTES, check_run, check_shape, read_strict
+from core.checkpoint_file import MAX_DIRECTORY_BYTES, BoundedFile
 from core.folders import ID_PATTERN
 from core.locks import hold
 from core.runs import Run, adopt_folder, ensure_folder, open_run
@@ -93,7 +94,7 @@ def _open_source(source: Path | IO[bytes]) -> Iterator[IO[bytes]]:
 
 def _open_archive(file: IO[bytes]) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(BoundedFile(file, MAX_DIRECTORY_BYTES))
+        return zipfile.ZipFile(BoundedFile(file, MAX_DIRECTORY_BYTES, BundleError))
     except (*_DAMAGE, OSError) as error:
         raise BundleError("This is no zip archive, or only part of one.") from error
 

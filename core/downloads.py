@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -276,7 +278,7 @@ def _unpack(wanted: Download, archive: Path, folder: Path) -> None:
     try:
         with tarfile.open(archive) as content:
             content.extractall(folder, filter="data")
-    except tarfile.TarError as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{wanted.title}: the archive cannot be unpacked: {error}.") from error
     missing = [name for name in wanted.files if not (folder / name).is_file()]
     if missing:

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -295,7 +296,8 @@ class Run:
         """
         try:
             array: np.ndarray[Any, Any] = np.load(self.path / "predictions" / f"{name}.npy", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, SyntaxError, MemoryError, TokenError):
+            # The last three: what a header that is no header, or claims terabytes, makes numpy raise.
             return None
         return array
 

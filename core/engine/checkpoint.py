@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import pickle
 import tempfile
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+
+from core.checkpoint_file import CheckpointFileError, read_pickle
 
 FORMAT = 1  # of the training state; rises when an older one can no longer be read
 
@@ -107,12 +108,17 @@ def load(path: Path, sha256: str) -> dict[str, Any]:
                 raise CheckpointError(
                     f"The checkpoint {path.name} is damaged: its SHA-256 is not the one noted when it was written."
                 )
+            read_pickle(file)
             file.seek(0)
             state: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
+    except CheckpointFileError as error:
+        raise CheckpointError(f"The checkpoint {path.name} {error}.") from error
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise CheckpointError(f"The checkpoint {path.name} could not be read: {why}.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # what unpickling raises depends on the bytes
         raise CheckpointError(f"The checkpoint {path.name} holds no training state.") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointError(f"The checkpoint {path.name} holds no training state that this version can read.")
@@ -125,9 +131,20 @@ def weights_of(state: dict[str, Any], which: str = "last") -> dict[str, torch.Te
 
     Raises CheckpointError where no epoch has ended, so there is no best one.
     """
+    if which == "best" and state.get("best", ...) is None:
+        raise CheckpointError("No epoch has ended yet, so there are no best weights.")
+    try:
+        found = _find_weights(state, which)
+        sound = all(isinstance(value, torch.Tensor) for value in found.values())
+    except (KeyError, TypeError, AttributeError):
+        sound = False
+    if not sound:
+        raise CheckpointError("The checkpoint holds no weights.")
+    return found
+
+
+def _find_weights(state: dict[str, Any], which: str) -> dict[str, torch.Tensor]:
     if which == "best":
-        if state["best"] is None:
-            raise CheckpointError("No epoch has ended yet, so there are no best weights.")
         best: dict[str, torch.Tensor] = state["best"]["weights"]
         return best
     if state["ema"] is None:

@@ -143,7 +143,7 @@ def load_network(weights: WeightsFile) -> Network:
     model.to(memory_format=torch.channels_last).eval()
     # In bfloat16 only where it is native: emulated, it is far slower than float32.
     wanted = "auto" if spec.train.precision == "bfloat16" else spec.train.precision
-    return Network(spec, model, state["fingerprint"], pick_precision(wanted, torch.device("cpu")))
+    return Network(spec, model, str(state.get("fingerprint")), pick_precision(wanted, torch.device("cpu")))
 
 
 @contextmanager

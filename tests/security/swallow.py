@@ -1,0 +1,139 @@
+"""Takes hostile files in by the lab's own doors, in a process of its own with a limit on its memory.
+
+`python -m tests.security.swallow LIST.json` prints, for each file: what came of it, how long it took, and by how much
+the process grew at most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from core.bundle import BundleError
+from core.bundle_import import import_runs
+from core.datafiles import DataError
+from core.decoding import decode_image
+from core.downloads import CATALOGUE, _unpack
+from core.engine.checkpoint import CheckpointError, load
+from core.engine.examine import AS_IT_IS, Picture, ask
+from core.presets import PRESETS
+from core.questions import QuestionError, WeightsFile
+from core.run_folder import Run
+from core.uploads import decode_upload
+from tests.security.hostile_files import OUTSIDE, PWNED
+
+# Beyond what the process has taken when all is imported.
+MORE_BYTES = 2_000_000_000
+EXPECTED = (BundleError, CheckpointError, DataError, QuestionError)
+SPEC = PRESETS["first-look"].spec.model_dump_json()
+
+
+def load_checkpoint(path: Path) -> object:
+    load(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    return None
+
+
+def ask_network(path: Path) -> object:
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    ask(WeightsFile(SPEC, str(path), sha256, "last"), Picture(), AS_IT_IS)
+    return None
+
+
+def load_anything(path: Path) -> object:
+    """The control: as torch loaded for years."""
+    torch.load(path, weights_only=False)
+    return None
+
+
+def unpack_anything(path: Path) -> object:
+    """The control: as tarfile unpacked for years."""
+    with tarfile.open(path) as archive:
+        archive.extractall(path.parent / "unpacked" / "anything" / "deep", filter="fully_trusted")
+    return None
+
+
+def unpack(path: Path) -> object:
+    copy = path.with_name("archive.tar.gz")
+    shutil.copy(path, copy)
+    return _unpack(CATALOGUE["cifar10"], copy, path.parent / "unpacked" / path.stem)
+
+
+def upload(path: Path) -> object:
+    decode_upload(path.read_bytes(), 32)
+    return None
+
+
+def decode(path: Path) -> object:
+    decode_image(path, 32)
+    return None
+
+
+def read_predictions(path: Path) -> object:
+    folder = path.parent / "run" / "predictions"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, folder / "val_best.npy")
+    if Run(folder.parent).predictions("val_best") is None:
+        raise DataError("None: the page says that they cannot be read.")
+    return None
+
+
+DOORS: dict[str, Callable[[Path], object]] = {
+    "checkpoint": load_checkpoint,
+    "network": ask_network,
+    "import": import_runs,
+    "unpack": unpack,
+    "upload": upload,
+    "folder": decode,
+    "predictions": read_predictions,
+    "load anything": load_anything,
+    "unpack anything": unpack_anything,
+}
+
+
+def read_memory(name: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return 1024 * int(line.split()[1])
+
+
+def swallow(door: str, path: Path) -> dict[str, object]:
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the highest memory so far
+    before, began = read_memory("VmRSS"), time.process_time()
+    try:
+        DOORS[door](path)
+        outcome, words = "accepted", ""
+    except EXPECTED as error:
+        outcome, words = "refused", str(error)
+    except BaseException as error:  # noqa: BLE001 - that is what is looked for
+        outcome, words = "failed", f"{type(error).__name__}: {error}"
+    grown = max(0, read_memory("VmHWM") - before)
+    came = {"outcome": outcome, "words": words, "seconds": time.process_time() - began, "grown": grown}
+    runs = [path.name for path in Path(os.environ["RESNET_LAB_RUNS"]).glob("[0-9]*")]
+    return {**came, "harm": harm_done(path.parent), "runs": runs}
+
+
+def harm_done(folder: Path) -> list[str]:
+    """Files that only a payload writes, or that lie outside of where the archive was unpacked."""
+    planted = [path for path in folder.rglob(OUTSIDE) if folder / "unpacked" not in path.parents]
+    return [str(path) for path in [*planted, *folder.rglob(PWNED)]]
+
+
+def main() -> None:
+    cases = json.loads(Path(sys.argv[1]).read_text())
+    limit = read_memory("VmSize") + MORE_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    os.nice(5)
+    print(json.dumps([swallow(case["door"], Path(case["path"])) for case in cases]))
+
+
+if __name__ == "__main__":
+    main()

@@ -252,7 +252,7 @@ def _draw_line(line: _Line, points: int, symbol: str, count: int) -> list[dict[s
         "showlegend": count > 1 and not line.is_training,
     }
     if line.count is not None:
-        drawn["customdata"] = line.count[places]
+        drawn |= {"customdata": line.count[places], "meta": drawn["meta"] | {"custom": "seeds"}}
     if line.raw is None:
         return [drawn]
     raw_places = thin(line.raw.astype(np.float32), points)
@@ -399,10 +399,11 @@ def shorten(name: str, length: int = _NAME_LENGTH) -> str:
 
 def to_json(traces: Sequence[dict[str, Any]], layout: dict[str, Any]) -> str:
     """Plotly's JSON, arrays of numbers packed as bytes."""
-    return json.dumps({"data": traces, "layout": layout}, default=_pack)
+    return json.dumps({"data": traces, "layout": layout}, default=_pack, separators=(",", ":"))
 
 
 def _pack(array: Any) -> Any:
     if not isinstance(array, np.ndarray):
         return array.item()
-    return {"dtype": "f4", "bdata": base64.b64encode(array.astype(np.float32).tobytes()).decode()}
+    packed = {"dtype": "f4", "bdata": base64.b64encode(array.astype(np.float32).tobytes()).decode()}
+    return packed if array.ndim == 1 else packed | {"shape": ", ".join(map(str, array.shape))}

@@ -73,9 +73,20 @@ def draw_parallel(
     traces.sort(key=lambda trace: trace["opacity"] == 1)  # those that stand back lie below
     title = f"The fields that differ, and {figure.label_of(pick).lower()}"
     layout = _lay_out_scales(scales, title, len(units))
-    layout["meta"] = {"brush": [{"key": scale.key, "range": kept.get(scale.key)} for scale in scales]}
+    layout["meta"] = {
+        "brush": [{"key": scale.key, "range": kept.get(scale.key)} for scale in scales],
+        "table": _tabulate(units, paths, figure, pick),
+    }
     layout["shapes"] += [_draw_range(at, *kept[scale.key]) for at, scale in enumerate(scales) if scale.key in kept]
     return Drawing(to_json(traces, layout), title)
+
+
+def _tabulate(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[dict[str, Any]]:
+    """For the CSV: a row a unit, as all of its fields and its result read."""
+    means = [summary.mean if (summary := summary_of(unit, figure, pick)) else None for unit in units]
+    fields = [{"name": label_field(path), "values": [show_field(unit.first, path) for unit in units]} for path in paths]
+    result = {"name": label_figure(figure, pick), "values": means}
+    return [{"name": "run", "values": [unit.name for unit in units]}, *fields, result]
 
 
 def _make_scales(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[_Scale]:

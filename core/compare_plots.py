@@ -63,12 +63,33 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
         layout["xaxis"] |= {"dtick": "D2" if decades < 2 else 1}
     layout["yaxis"] |= _axis(y, view.pick) | {"uirevision": str(view)}
     layout["margin"] |= {"l": 62, "r": 40}
+    layout["meta"] = {"table": _tabulate_points(points, published, x, y, view.pick)}
     notes = []
     if without := len(units) - len(points):
         notes.append(f"{without} without {'this figure' if without == 1 else 'these figures'}")
     if not (x.better and y.better):
         notes.append("no Pareto front, as one of the axes has no better side")
     return Drawing(to_json(traces, layout), title, tuple(notes))
+
+
+def _tabulate_points(
+    points: Sequence[_Point], published: Sequence[Reference], x: Figure, y: Figure, pick: Pick
+) -> list[dict[str, Any]]:
+    """For the CSV: a row a point, with the spread and the number of seeds; below them the published results."""
+    columns: list[dict[str, Any]] = [
+        {"name": "run", "values": [*(point.unit.name for point in points), *(each.name for each in published)]}
+    ]
+    for figure, axis in ((x, "x"), (y, "y")):
+        sums: list[Summary] = [getattr(point, axis) for point in points]
+        own = [each.parameters if axis == "x" else each.test_accuracy for each in published]
+        label = label_figure(figure, pick)
+        columns.append({"name": label, "values": [*(each.mean for each in sums), *own]})
+        columns.append(
+            {"name": f"{label}, sd", "values": [*(each.standard_deviation for each in sums), *[None] * len(own)]}
+        )
+    columns.append({"name": "seeds", "values": [*(point.y.n for point in points), *[None] * len(published)]})
+    columns.append({"name": "source", "values": [*["own run"] * len(points), *(each.source for each in published)]})
+    return columns
 
 
 def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference, ...]:
@@ -203,6 +224,7 @@ def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
         {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1.5}}
     ]
     layout["xaxis"] |= {"tickformat": "+~g", "zeroline": False, "rangemode": "tozero"}
+    layout["meta"] = {"table": _tabulate_differences(judged)}
     layout["yaxis"] |= {
         "tickvals": list(range(len(judged))),
         "ticktext": [as_text(shorten(verdict.unit.name, 24)) for verdict in judged],
@@ -211,6 +233,19 @@ def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
         "fixedrange": True,
     }
     return Drawing(to_json(traces, layout), title)
+
+
+def _tabulate_differences(judged: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """For the CSV: the differences in points with their 95 % intervals."""
+    found = [(verdict.unit.name, verdict.comparison) for verdict in judged if verdict.comparison is not None]
+    intervals = [comparison.interval for _, comparison in found]
+    return [
+        {"name": "run", "values": [name for name, _ in found]},
+        {"name": "points", "values": [100 * comparison.difference for _, comparison in found]},
+        {"name": "95 % from", "values": [100 * each.low if each else None for each in intervals]},
+        {"name": "95 % to", "values": [100 * each.high if each else None for each in intervals]},
+        {"name": "settled", "values": ["yes" if comparison.is_settled else "no" for _, comparison in found]},
+    ]
 
 
 def _draw_difference(place: int, unit: Unit, comparison: Comparison, symbol: str) -> dict[str, Any]:

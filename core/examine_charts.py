@@ -17,7 +17,7 @@ from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
 from core.charts import GREY, as_text, run_colour
-from core.compare_charts import shorten
+from core.compare_charts import Drawing, shorten, to_json
 from core.examine import History, Reliability
 from core.scores import IntArray
 
@@ -66,7 +66,7 @@ def _draw_bins(measured: Reliability, name: str, colour: str, dash: str, symbol:
         "cliponaxis": False,
         "marker": {"symbol": symbol, "size": 6 + 14 * np.sqrt(counts / counts.max()), "opacity": 0.85},
         "customdata": counts,
-        "meta": {"run": name, "series": "accuracy"},
+        "meta": {"run": name, "series": "accuracy", "custom": "images"},
         "hovertemplate": "sure %{x:.1%}, right %{y:.1%}<br>%{customdata:,} images<extra>" + name + "</extra>",
     }
 
@@ -105,30 +105,36 @@ def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
     return go.Figure(data=traces, layout=layout)
 
 
-def draw_matrix(matrix: IntArray, classes: Sequence[str], *, rates: bool = False, title: str = "") -> go.Figure:
+def draw_matrix(matrix: IntArray, classes: Sequence[str], *, rates: bool = False, title: str = "") -> Drawing:
     """The confusion matrix (true, predicted): right ones blue, mistakes red on a scale that ends at the commonest.
 
     Cells show images or, with `rates`, the percentage of their true class; of many classes only colours.
     """
     names = _tell_apart(classes)
-    share = matrix / np.maximum(1, matrix.sum(1, keepdims=True))  # (true, predicted)
+    totals = matrix.sum(1, keepdims=True)
+    share = matrix / np.maximum(1, totals)  # (true, predicted)
     right = np.eye(len(names), dtype=bool)
     worst = max(float(share[~right].max(initial=0)), 1e-9)
-    depth = np.where(right, share, 0.75 * share / worst)
-    traces = [
-        _draw_cells(np.where(mask & (matrix > 0), depth, np.nan), matrix, share, names, colour)
-        for mask, colour in ((right, "43,95,196"), (~right, "197,53,47"))
-    ]
+    depth = np.where(right, share, -0.75 * share / worst)
+    traces = [_draw_cells(np.where(matrix > 0, depth, np.nan), matrix, totals, names)]
     if len(names) <= _FIGURED_CLASSES:
         shown = _write_cells(matrix, share, rates)
         for deep in (False, True):
-            traces.append(_write_texts(shown, (depth > 0.6) == deep, names, "#ffffff" if deep else None))
-    layout = _layout(title or "Confusion matrix", "matrix") | {
+            traces.append(_write_texts(shown, (np.abs(depth) > 0.6) == deep, names, "#ffffff" if deep else None))
+    heading = title or "Confusion matrix"
+    layout = _layout(heading, "matrix") | {
         "showlegend": False,
         "xaxis": _class_axis(names) | {"title": _axis_title("predicted class")},
         "yaxis": _class_axis(names) | {"title": _axis_title("true class"), "range": [len(names) - 0.5, -0.5]},
+        "meta": {"table": _tabulate(matrix, classes)},
     }
-    return go.Figure(data=traces, layout=layout)
+    return Drawing(to_json(traces, layout), heading)
+
+
+def _tabulate(matrix: IntArray, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """For the CSV: one row a true class, one column a predicted one."""
+    columns = [{"name": f"predicted {name}", "values": matrix[:, place].tolist()} for place, name in enumerate(classes)]
+    return [{"name": "true class", "values": list(classes)}, *columns]
 
 
 def _tell_apart(classes: Sequence[str]) -> list[str]:
@@ -137,30 +143,31 @@ def _tell_apart(classes: Sequence[str]) -> list[str]:
     return [text if texts.count(text) == 1 else f"{text} ({number})" for number, text in enumerate(texts)]
 
 
-def _draw_cells(
-    depth: npt.NDArray[np.float64],
-    matrix: IntArray,
-    share: npt.NDArray[np.float64],
-    names: list[str],
-    colour: str,
-) -> dict[str, Any]:
+def _draw_cells(depth: npt.NDArray[np.float64], matrix: IntArray, totals: IntArray, names: list[str]) -> dict[str, Any]:
+    """`depth` is 0 to 1 for right images, 0 to -1 for mistakes, NaN where there is no image."""
+    counts = np.dstack([matrix, np.broadcast_to(totals, matrix.shape)])  # (true, predicted, 2)
+    blue, red = "43,95,196", "197,53,47"
     return {
         "type": "heatmap",
         "x": names,
         "y": names,
         "z": depth,
-        "zmin": 0,
+        "zmin": -1,
         "zmax": 1,
         # See-through instead of pale, so that it fits both themes.
-        "colorscale": [[0, f"rgba({colour},0.08)"], [1, f"rgb({colour})"]],
+        "colorscale": [
+            [0, f"rgba({red},1)"],
+            [0.5, f"rgba({red},0.08)"],
+            [0.5, f"rgba({blue},0.08)"],
+            [1, f"rgba({blue},1)"],
+        ],
         "showscale": False,
         "xgap": 1,
         "ygap": 1,
         "hoverongaps": False,
-        "customdata": np.dstack([matrix, np.broadcast_to(matrix.sum(1, keepdims=True), matrix.shape), share]),
-        "meta": {"counts": "images"},
-        "hovertemplate": "true %{y}<br>predicted %{x}<br>%{customdata[0]:,} of %{customdata[1]:,} images "
-        "(%{customdata[2]:.1%})<extra></extra>",
+        "customdata": counts,
+        "hovertemplate": "true %{y}<br>predicted %{x}<br>"
+        "%{customdata[0]:,} of %{customdata[1]:,} images<extra></extra>",
     }
 
 

@@ -25,7 +25,7 @@ from core.examine import (
 )
 from core.examine_charts import draw_changes, draw_matrix, draw_reliability
 from core.formats import UNKNOWN, format_count, format_percent
-from core.report_parts import Chart, RunCard, Table, plain
+from core.report_parts import Chart, RunCard, Table, make_chart, plain
 from core.run_folder import COLUMNS
 from core.run_results import list_costs
 from core.runs import Run, RunSummary
@@ -159,7 +159,7 @@ def _report_classes(run: Run) -> Classes:
     return Classes(
         heading=f"{SPLITS[split]} images, {weights.title[:1].lower()}{weights.title[1:]} weights",
         accuracy=f"{format_percent(accuracy.value)} {told}",
-        matrix=Chart(matrix.to_json(), "Confusion matrix", f"{run.id}-{split}-confusion", 460),
+        matrix=make_chart(matrix, f"{run.id}-{split}-confusion", 460),
         table=Table(("Class", "Precision", "Recall", "F1", "Images"), rows),
         reliability=reliability,
         calibration=measured,

@@ -141,6 +141,25 @@ def mark_trials(points: Points, rows: Rows, **trace: Any) -> Trace:
     }
 
 
+def tabulate_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> Layout:
+    """The layout's part that a figure's CSV is written from: a row a trial. A column of `labels` holds their places."""
+    states, own = np.unique(points.states[rows], return_inverse=True)
+    columns: list[dict[str, Any]] = [
+        {"name": "Trial", "values": points.numbers[rows]},
+        {"name": "State", "values": own, "labels": states.tolist()},
+    ]
+    for path in paths:
+        column = points.field(path)
+        field = points.fields[column]
+        labels = {"labels": field.labels} if field.labels else {}
+        columns.append({"name": field.name, "values": points.places[rows, column], **labels})
+    columns += [
+        {"name": OBJECTIVE_LABELS[name], "values": points.values[rows, place]}
+        for place, name in enumerate(points.objectives)
+    ]
+    return {"meta": {"table": columns}}
+
+
 def describe_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> list[str]:
     """What a trial's point says; all of it stands here, as a field's value on an axis may be a place."""
     return [

@@ -28,6 +28,7 @@ from core.study_axes import (
     rows_with,
     span_colours,
     spread_out,
+    tabulate_trials,
 )
 from core.study_points import FloatArray, Points, find_front
 from core.study_spec import OBJECTIVE_LABELS
@@ -51,11 +52,15 @@ def draw_importance(points: Points, view: StudyView, importance: dict[str, float
         "text": [f"{share:.0%}" if share >= 0.005 else "<1%" for share in shares],
     }
     bars |= {"textposition": "outside", "cliponaxis": False, "hovertemplate": "%{y}: %{x:.1%}<extra></extra>"}
-    bars["meta"] = {"run": points.study, "series": "importance"}
     objective = OBJECTIVE_LABELS[points.objectives[view.objective]].lower()
     x_axis: Layout = {"title": make_title(f"Importance for {objective}")}
     layout: Layout = {"xaxis": {**x_axis, "tickformat": ".0%", "range": [0, min(1.08, max(shares) * 1.18)]}}
     layout |= {"yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": " "}, "bargap": 0.35}
+    best_first = [
+        {"name": "Field", "values": [points.fields[points.field(path)].name for path, _ in ordered[::-1]]},
+        {"name": "Importance", "values": shares[::-1]},
+    ]
+    layout["meta"] = {"table": best_first}
     finished = int(points.where("finished").sum())
     notes = (f"From {finished} finished trials; it takes about 50 for a judgement.",) if finished < 50 else ()
     return [bars], layout, notes
@@ -87,7 +92,8 @@ def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
         )
         if place % columns:
             layout[f"yaxis{suffix}"] |= {"title": {"text": ""}, "showticklabels": False}
-    return traces, layout, ()
+    shown = np.flatnonzero(points.with_value(view.objective, view.pruned))
+    return traces, layout | tabulate_trials(points, shown, view.fields), ()
 
 
 def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
@@ -115,7 +121,8 @@ def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
         "line": {"width": 1, "color": "#ffffff"},
         "symbol": pick_symbols(points, rows),
     }
-    return [field, _crossing(points, view, rows, marker)], _two_axes(points, view), ()
+    layout = _two_axes(points, view) | tabulate_trials(points, rows, view.fields[:2])
+    return [field, _crossing(points, view, rows, marker)], layout, ()
 
 
 def _colour_bar(points: Points, objective: int) -> Layout:
@@ -191,7 +198,8 @@ def draw_rank(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     bar |= {"tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["best", "25 %", "50 %", "75 %", "worst"]}
     marker = {"color": ranks, "colorscale": VALUE_SCALE, "cmin": 0, "cmax": 1, "size": 9, "colorbar": bar}
     marker |= {"showscale": True, "line": {"width": 0}, "symbol": pick_symbols(points, rows)}
-    return [_crossing(points, view, rows, marker)], _two_axes(points, view), ()
+    layout = _two_axes(points, view) | tabulate_trials(points, rows, view.fields[:2])
+    return [_crossing(points, view, rows, marker)], layout, ()
 
 
 def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
@@ -214,7 +222,8 @@ def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
     trace: Trace = {"type": "parcoords", "uid": "parallel", "dimensions": axes, "line": line}
     trace["domain"] = {"y": [0, 0.88]}  # above it stand the names of the axes
     trace |= {"labelfont": {"size": 12}, "tickfont": {"size": 11}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"}}
-    return [trace], {"margin": {"l": 70, "r": 120, "t": 8, "b": 24}}, ()
+    layout: Layout = {"margin": {"l": 70, "r": 120, "t": 8, "b": 24}}
+    return [trace], layout | tabulate_trials(points, rows, view.fields), ()
 
 
 def _mirrored_bar(points: Points, objective: int, ticks: FloatArray) -> Layout:
@@ -286,5 +295,6 @@ def draw_pareto(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
         "xaxis": make_value_axis(points, x, False),
         "yaxis": make_value_axis(points, y, view.log),
         "showlegend": True,
+        **tabulate_trials(points, np.flatnonzero(known)),
     }
     return traces, layout, ()

@@ -25,6 +25,7 @@ from core.study_axes import (
     make_title,
     make_value_axis,
     mark_trials,
+    tabulate_trials,
 )
 from core.study_points import FloatArray, Points
 from core.study_trials import TrialStateName
@@ -107,7 +108,17 @@ def draw_timeline(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
         traces.append(bars)
     y_axis = {**make_number_axis(points), "autorange": "reversed"}
     layout = {"xaxis": {"type": "date", "automargin": True}, "yaxis": y_axis, "barmode": "overlay"}
-    return traces, {**layout, "bargap": 0.25, "showlegend": True}, ()
+    table = tabulate_trials(points, np.flatnonzero(begun))
+    table["meta"]["table"] += [
+        _tell_moments("Started", points.started[begun]),
+        _tell_moments("Ended", points.ended[begun]),
+    ]
+    return traces, {**layout, **table, "bargap": 0.25, "showlegend": True}, ()
+
+
+def _tell_moments(name: str, moments: FloatArray) -> dict[str, Any]:
+    known = [datetime.fromtimestamp(moment) if np.isfinite(moment) else None for moment in moments.tolist()]
+    return {"name": name, "values": [moment.isoformat(timespec="seconds") if moment else None for moment in known]}
 
 
 def _tell_times(points: Points, rows: Rows, lasted: FloatArray) -> list[str]:
@@ -161,7 +172,7 @@ def _join_curves(points: Points, rows: Sequence[int], most: int, **trace: Any) -
         "x": np.concatenate(x),
         "y": np.concatenate(y),
         "customdata": numbers,
-        "meta": {"run": points.study, "series": trace["name"]},
+        "meta": {"run": points.study, "series": trace["name"], "custom": "trial"},
         "hovertemplate": f"<b>Trial %{{customdata}}</b><br>epoch %{{x}}: %{{y:{form}}}<extra></extra>",
         **trace,
     }

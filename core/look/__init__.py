@@ -7,4 +7,4 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 
 COLOURS = (_HERE / "colours.css").read_text(encoding="utf-8")
-FIGURE_SCRIPT = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("nearest.js", "figure.js"))
+FIGURE_SCRIPT = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("nearest.js", "figure.js", "save.js"))

@@ -1,4 +1,4 @@
-// Behind every chart of a page or a report: the colours of its theme, and what it shows as CSV, PNG and SVG.
+// Behind every chart of a page or a report: the colours of its theme, and what a person did to it.
 // No module of its own: it stands before the script that uses it.
 
 const CONFIG = {
@@ -64,38 +64,4 @@ function showAll(Plotly, plot) {
     return range ? [`${axis}.range`, [...range]] : [`${axis}.autorange`, autorange ?? true];
   };
   return Plotly.relayout(plot, Object.fromEntries(axesOf(plot._fullLayout).map(whole)));
-}
-
-function save(href, name) {
-  const link = document.createElement("a");
-  link.href = href;
-  link.download = name;
-  link.click();
-}
-
-const blank = (value) => (value === null || Number.isNaN(value) ? "" : value);
-const quote = (text) => `"${String(text).replace(/^(?=[=+\-@])/, "'").replaceAll('"', '""')}"`;
-
-function saveCsv(plot, name) {
-  const rows = [...linesOf(plot)].flatMap(({ run, series, x, y, from, to }) =>
-    Array.from(x.slice(from, to), (at, i) => [quote(run), quote(series), at, blank(y[from + i])].join(",")),
-  );
-  const axis = plot._fullLayout.xaxis.title.text || "x";
-  const text = [["run", "series", axis, "value"].join(","), ...rows].join("\r\n");
-  const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  save(href, `${name}.csv`);
-  setTimeout(() => URL.revokeObjectURL(href), 1000);
-}
-
-// As it is looked at now, with title and legend, and always on white: such pictures go into papers.
-async function saveImage(Plotly, plot, title, name, format) {
-  const theme = readTheme(plot.parentElement, "light");
-  const { text, ground, line } = theme;
-  const layout = structuredClone(plot.layout);
-  Object.assign(layout, { paper_bgcolor: ground, font: { ...layout.font, color: text } });
-  layout.title = { text: title, x: 0.01, font: { size: 15, color: text } };
-  layout.margin = { ...layout.margin, t: 60 };
-  for (const axis of axesOf(layout)) Object.assign(layout[axis], { gridcolor: line, linecolor: line, tickcolor: line });
-  const size = { width: 900, height: 480, scale: 2 };
-  save(await Plotly.toImage({ data: plot.data, layout }, { format, ...size }), `${name}.${format}`);
 }

@@ -18,7 +18,7 @@ function act({ section, plot }, name) {
   const file = section.dataset.file;
   if (name === "csv") return saveCsv(plot, file);
   if (name === "reset") return showAll(Plotly, plot);
-  return saveImage(Plotly, plot, title, file, name);
+  return saveImage(Plotly, plot, { title, name: file, format: name });
 }
 
 const observer = new ResizeObserver((entries) => {

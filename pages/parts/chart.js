@@ -1,21 +1,5 @@
 // Draws a Plotly figure in place. Called again with new data at every update; what a person did stays.
 
-let library;
-
-function loadPlotly(address) {
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = address;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
-      library = undefined; // The next update tries again.
-      reject(new Error("plotly.js could not be loaded"));
-    };
-    document.head.append(script);
-  });
-  return library;
-}
-
 async function draw(chart) {
   const { data, plot, root } = chart;
   const Plotly = await loadPlotly(data.plotly);
@@ -125,7 +109,9 @@ function show(chart) {
 async function act({ root, plot, data }, name) {
   const Plotly = await loadPlotly(data.plotly);
   if (name === "csv") return saveCsv(plot, data.file_name);
-  if (name === "png" || name === "svg") return saveImage(Plotly, plot, data.title, data.file_name, name);
+  if (name === "png" || name === "svg") {
+    return saveImage(Plotly, plot, { title: data.title, name: data.file_name, format: name });
+  }
   if (name === "reset") return showAll(Plotly, plot);
   return document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen();
 }

@@ -18,12 +18,15 @@ from core.runs import Run
 from pages.parts.style import PLOTLY_PATH, serve_at
 
 _HERE = Path(__file__).parent
+# What stands before the script of every component that shows a figure or saves one.
+CHART_SCRIPT = FIGURE_SCRIPT + (_HERE / "plotly.js").read_text(encoding="utf-8")
+CHART_STYLE = (_HERE / "chart.css").read_text(encoding="utf-8")
 
 _chart = st.components.v2.component(
     "resnet_lab_chart",
     html=(_HERE / "chart.html").read_text(encoding="utf-8"),
-    css=(_HERE / "chart.css").read_text(encoding="utf-8"),
-    js=FIGURE_SCRIPT + (_HERE / "chart.js").read_text(encoding="utf-8"),
+    css=CHART_STYLE,
+    js=CHART_SCRIPT + (_HERE / "chart.js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
 

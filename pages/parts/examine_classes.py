@@ -16,10 +16,9 @@ def show_classes(run: Run, split: Split, predicted: Predicted, figures: Figures,
     """The matrix beside the figures of each class; below, the images of the chosen cell."""
     left, right = st.columns([0.56, 0.44], gap="large")
     with left:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.html('<p class="lab-title">Confusion matrix</p>')
-            rates = show_units()
-        cell = show_matrix(figures.matrix, classes, key="matrix", title="Confusion matrix", rates=rates)
+        rates = show_units()
+        name = f"{run.id}-{split}-confusion"
+        cell = show_matrix(figures.matrix, classes, key="matrix", title="Confusion matrix", rates=rates, file_name=name)
     with right:
         st.html('<p class="lab-title">Each class</p>')
         show_class_table(figures, classes, file_name=f"{run.id}-{split}-classes")

@@ -34,12 +34,16 @@ def show_history(run: Run, classes: list[str]) -> None:
     epoch = _scrub(history)
     left, right = st.columns([0.56, 0.44], gap="large")
     with left:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            accuracy = format_percent(float(history.right[epoch - 1].mean()))
-            st.html(f'<p class="lab-title">After epoch {epoch}: {accuracy} right</p>')
-            rates = show_units()
-        title = f"Confusion matrix after epoch {epoch}"
-        cell = show_matrix(history.matrix(epoch), classes, key="matrix.history", title=title, rates=rates)
+        rates = show_units()
+        accuracy = format_percent(float(history.right[epoch - 1].mean()))
+        cell = show_matrix(
+            history.matrix(epoch),
+            classes,
+            key="matrix.history",
+            title=f"Confusion matrix after epoch {epoch}: {accuracy} right",
+            rates=rates,
+            file_name=f"{run.id}-val-confusion-epoch-{epoch}",
+        )
     with right:
         figure = draw_changes(run.id, history, epoch)
         show_chart(

@@ -98,20 +98,36 @@ function move(matrix, event) {
   matrix.cells[at[0]][at[1]].focus();
 }
 
+// A picture is drawn by Plotly, so that it is one of curves and letters and not of the page.
+async function act({ root, data }, name) {
+  const figure = JSON.parse(data.figure);
+  if (name === "csv") return saveCsv(figure, data.file_name);
+  const Plotly = await loadPlotly(data.plotly);
+  const layout = dress(figure.layout, readTheme(root, "light"), {});
+  const plot = { data: figure.data, layout, element: root, clientHeight: 720 };
+  return saveImage(Plotly, plot, { title: data.title, name: data.file_name, format: name });
+}
+
 const known = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lab-matrix");
   if (!root) return;
   if (!known.has(root)) {
-    const matrix = { root, table: root.querySelector("table"), at: [0, 0] };
+    const frame = root.closest(".lab-chart");
+    const matrix = { root, frame, table: root.querySelector("table"), at: [0, 0] };
     matrix.table.addEventListener("click", (event) => choose(matrix, event.target.closest("td")));
     matrix.table.addEventListener("keydown", (event) => move(matrix, event));
+    matrix.frame.querySelector("nav").addEventListener("click", (event) => {
+      const name = event.target.closest("button")?.dataset.do;
+      if (name) act(matrix, name);
+    });
     known.set(root, matrix);
   }
   const matrix = known.get(root);
   matrix.data = data;
   matrix.send = setTriggerValue;
+  matrix.frame.querySelector("h4").textContent = data.title;
   root.setAttribute("aria-label", data.title);
   if (matrix.names !== JSON.stringify(data.classes)) build(matrix, data);
   fill(matrix, data);

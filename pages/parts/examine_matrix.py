@@ -7,15 +7,18 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.examine_charts import draw_matrix
 from core.scores import IntArray
+from pages.parts.chart import CHART_SCRIPT, CHART_STYLE
 from pages.parts.examine_address import read_option, tie, write
+from pages.parts.style import PLOTLY_PATH, serve_at
 
 _HERE = Path(__file__).parent
 _matrix = st.components.v2.component(
     "resnet_lab_matrix",
-    html='<div class="lab-matrix" role="region"><table></table></div>',
-    css=(_HERE / "examine_matrix.css").read_text(encoding="utf-8"),
-    js=(_HERE / "examine_matrix.js").read_text(encoding="utf-8"),
+    html=(_HERE / "examine_matrix.html").read_text(encoding="utf-8"),
+    css=CHART_STYLE + (_HERE / "examine_matrix.css").read_text(encoding="utf-8"),
+    js=CHART_SCRIPT + (_HERE / "examine_matrix.js").read_text(encoding="utf-8"),
     isolate_styles=False,
 )
 
@@ -46,8 +49,10 @@ def show_units() -> bool:
     return value == "rates"
 
 
-def show_matrix(matrix: IntArray, classes: Sequence[str], *, key: str, title: str, rates: bool) -> Cell | None:
-    """Shows a matrix (true, predicted) and returns the chosen cell."""
+def show_matrix(
+    matrix: IntArray, classes: Sequence[str], *, key: str, title: str, rates: bool, file_name: str
+) -> Cell | None:
+    """Shows a matrix (true, predicted) and returns the chosen cell; it is saved as CSV, PNG and SVG."""
     chosen = read_cell(len(classes))
     event = _matrix(
         key=key,
@@ -57,6 +62,10 @@ def show_matrix(matrix: IntArray, classes: Sequence[str], *, key: str, title: st
             "rates": rates,
             "chosen": list(chosen) if chosen else None,
             "title": title,
+            "file_name": file_name,
+            # What its picture is drawn from.
+            "figure": draw_matrix(matrix, classes, rates=rates, title=title).figure,
+            "plotly": serve_at(PLOTLY_PATH),
         },
         on_cell_change=_ignore,
     )

@@ -71,13 +71,11 @@ def test_the_matrix_counts_the_stored_predictions_of_the_best_weights_on_test() 
     labels, logits = run.predictions("test_labels"), run.predictions("test_best")
     counts = confusion(labels, logits.argmax(1), 10)
     report = read(run)
-    right_cells, wrong_cells, *_ = report.figures["Confusion matrix"]["data"]
-    told = read_numbers(right_cells["customdata"])[::3]  # images, images of the class, their share
-    assert told == counts.ravel().tolist()
-    drawn = np.isfinite(np.reshape(read_numbers(right_cells["z"]), (10, 10)).astype(float))
-    assert (drawn == (np.eye(10, dtype=bool) & (counts > 0))).all()
-    drawn = np.isfinite(np.reshape(read_numbers(wrong_cells["z"]), (10, 10)).astype(float))
-    assert (drawn == (~np.eye(10, dtype=bool) & (counts > 0))).all()
+    cells = report.figures["Confusion matrix"]["data"][0]
+    assert read_numbers(cells["customdata"])[::2] == counts.ravel().tolist()  # images, images of the class
+    depth = np.reshape(read_numbers(cells["z"]), (10, 10))
+    assert (np.isnan(depth) == (counts == 0)).all()
+    assert ((depth > 0) == (np.eye(10, dtype=bool) & (counts > 0))).all()  # right ones above zero, mistakes below
     accuracy = counts.trace() / counts.sum()
     assert f"{accuracy:.2%}".replace("%", " %") in report.text
     assert report.row("kind 3")[2] == f"{100 * counts[3, 3] / counts[3].sum():.1f} %"  # recall

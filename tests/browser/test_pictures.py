@@ -1,0 +1,211 @@
+"""Every chart of every page leaves as CSV, PNG and SVG: with title and legend, on white, also out of the dark theme."""
+
+import csv
+import io
+import os
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+from tests.compared_runs import make_compared, right
+from tests.examined import make_examined
+from tests.pages.sample_studies import make_spec, make_study
+from tests.server import LabServer, serve_lab
+
+WAIT_MS = 90_000
+DARK_TEXT = "rgb(228, 232, 238)"  # the dark theme's, which nobody could read on white
+# Pictures to look at are left here, where this names a folder.
+KEPT = os.environ.get("RESNET_LAB_KEEP_PICTURES")
+
+
+@dataclass
+class Saved:
+    """What one chart left: its rows, the words of its SVG, and its PNG's size."""
+
+    rows: list[dict[str, str]]
+    words: list[str]
+    svg: str
+    size: tuple[int, int]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """One server for all of these: none of them changes what another looks at."""
+    with serve_lab(tmp_path_factory.mktemp("pictures")) as server:
+        yield server
+
+
+@pytest.fixture
+def dark(page: Page, lab: LabServer, monkeypatch: pytest.MonkeyPatch) -> Page:
+    monkeypatch.setenv("RESNET_LAB_RUNS", str(lab.folder / "runs"))
+    page.emulate_media(color_scheme="dark")
+    return page
+
+
+def open_charts(page: Page, address: str, titles: list[str]) -> list[Locator]:
+    """The charts of a page by their titles, once all of them are drawn."""
+    page.goto(address)
+    charts = [
+        page.locator(".lab-chart").filter(has=page.get_by_role("heading", name=title, exact=True)) for title in titles
+    ]
+    for chart in charts:
+        chart.locator(".main-svg, .lab-matrix td").first.wait_for(timeout=WAIT_MS)
+    assert page.locator(".lab-chart").count() == len(titles), page.locator(".lab-chart h4").all_inner_texts()
+    return charts
+
+
+def save_chart(page: Page, chart: Locator) -> Saved:
+    chart.hover()
+    content = {}
+    for kind in ("CSV", "PNG", "SVG"):
+        with page.expect_download(timeout=WAIT_MS) as download:
+            chart.get_by_role("button", name=kind, exact=True).click()
+        content[kind] = download.value.path().read_bytes()
+        assert download.value.suggested_filename.endswith(f".{kind.lower()}")
+        if KEPT:
+            title = re.sub(r"\W+", "-", chart.locator("h4").inner_text())
+            Path(KEPT, f"{title}.{kind.lower()}").write_bytes(content[kind])
+    svg = content["SVG"].decode()
+    words = [
+        unescape("".join(text.itertext())).strip()
+        for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    ]
+    with Image.open(io.BytesIO(content["PNG"])) as image:
+        assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
+        size = image.size
+    rows = list(csv.DictReader(io.StringIO(content["CSV"].decode())))
+    assert rows
+    title = chart.locator("h4").inner_text()
+    assert title in words, words
+    assert DARK_TEXT not in svg
+    return Saved(rows, words, svg, size)
+
+
+def save_all(page: Page, address: str, titles: list[str]) -> dict[str, Saved]:
+    charts = open_charts(page, address, titles)
+    return {title: save_chart(page, chart) for title, chart in zip(titles, charts, strict=True)}
+
+
+def test_charts_of_a_run_leave_with_their_legend(dark: Page, lab: LabServer) -> None:
+    run = make_examined(name="one")
+    titles = ["Loss", "Accuracy", "Learning rate", "Images per second"]
+    found = save_all(dark, f"{lab.url}/run?id={run.id}", titles)
+    for title in ("Loss", "Accuracy"):
+        assert {"training", "validation", "epoch"} <= set(found[title].words)
+        assert [row["series"] for row in found[title].rows] == [
+            f"{s}/{title.lower()}" for s in ("train", "val") for _ in range(4)
+        ]
+    assert [float(row["value"]) for row in found["Loss"].rows[4:]] == pytest.approx(
+        [row["val/loss"] for row in run.rows()], rel=1e-6
+    )
+    assert {"CPU, of one core"} <= set(
+        save_all(dark, f"{lab.url}/run?id={run.id}&tab=System", ["Device use", "Memory"])["Device use"].words
+    )
+
+
+def test_charts_of_a_comparison_leave_with_every_name(dark: Page, lab: LabServer) -> None:
+    groups = [("wide <b>", 32, (0, 1)), ("narrow & slow", 8, (0, 1)), ("middle", 16, (0,))]
+    runs = [
+        make_compared(
+            right(900 + 5 * seed - width, 1000, seed),
+            seed=seed,
+            name=f"{name} seed {seed}",
+            settings=(f"model.stem_channels={width}",),
+        )
+        for name, width, seeds in groups
+        for seed in seeds
+    ]
+    address = f"{lab.url}/compare?ids={','.join(run.id for run in runs)}"
+    names = {"wide <b>", "narrow & slow", "middle seed 0"}
+    curves = save_all(dark, address, ["Accuracy", "Loss"])
+    assert names <= set(curves["Accuracy"].words)
+    assert {row["run"] for row in curves["Accuracy"].rows} == names
+    assert {
+        row["seeds"] for row in curves["Loss"].rows if row["run"] == "wide <b>" and row["series"] == "val/loss mean"
+    } == {"2"}
+    title = "Test accuracy minus that of wide <b>, points"
+    judged = save_all(dark, f"{address}&tab=Is+it+better%3F", [title])[title]
+    assert [row["run"] for row in judged.rows] == ["narrow & slow", "middle seed 0"]
+    assert float(judged.rows[0]["95 % from"]) < float(judged.rows[0]["points"]) < float(judged.rows[0]["95 % to"])
+    title = "Test acc., last weights by parameters"
+    points = save_all(dark, f"{address}&tab=Scatter", [title])[title]
+    assert names <= {row["run"] for row in points.rows}
+    assert names <= {word.strip() for word in points.words}
+    title = "The fields that differ, and best val. accuracy"
+    lines = save_all(dark, f"{address}&tab=Parallel", [title])[title]
+    assert names <= set(lines.words)
+    assert [row["Stem channels"] for row in lines.rows] == ["32", "8", "16"]
+
+
+def test_pictures_of_many_runs_name_every_one(dark: Page, lab: LabServer) -> None:
+    runs = [
+        make_compared(None, name=f"run of number {place}", settings=(f"train.batch_size={32 + place}",))
+        for place in range(30)
+    ]
+    found = save_all(dark, f"{lab.url}/compare?ids={','.join(run.id for run in runs)}", ["Accuracy", "Loss"])[
+        "Accuracy"
+    ]
+    assert {run.about.name for run in runs} <= set(found.words)
+    assert {row["run"] for row in found.rows} == {run.about.name for run in runs}
+    assert found.size[1] > 1100  # higher, so that the legend takes no room from the lines
+
+
+def test_matrix_reliability_and_history_leave_too(dark: Page, lab: LabServer) -> None:
+    run = make_examined(name="one")
+    matrix = save_all(dark, f"{lab.url}/examine?id={run.id}&split=test", ["Confusion matrix"])["Confusion matrix"]
+    assert {"kind 0", "kind 9", "true class", "predicted class"} <= set(matrix.words)
+    assert len(matrix.rows) == 10
+    assert sum(int(value) for row in matrix.rows for name, value in row.items() if name != "true class") == 90
+    found = save_all(dark, f"{lab.url}/examine?id={run.id}&split=test&tab=Confidence", ["Reliability"])["Reliability"]
+    assert {"as trained", "as right as sure", "mean confidence"} <= set(found.words)
+    assert sum(int(row["images"]) for row in found.rows if row["run"] == "as trained") == 90
+    titles = ["Confusion matrix after epoch 2: 28.33 % right", "Learnt and forgotten"]
+    shown = dark.goto(f"{lab.url}/examine?id={run.id}&tab=History&epoch=2")
+    assert shown
+    dark.locator(".lab-chart h4").first.wait_for(timeout=WAIT_MS)
+    dark.wait_for_function("document.querySelector('.lab-chart h4').textContent", timeout=WAIT_MS)
+    titles[0] = dark.locator(".lab-chart h4").first.inner_text()
+    assert titles[0].startswith("Confusion matrix after epoch 2: ")
+    found = save_all(dark, dark.url, titles)
+    assert {"learnt", "forgotten"} <= set(found["Learnt and forgotten"].words)
+    assert "kind 3" in found[titles[0]].words
+
+
+STUDY = {
+    "History": {"Best so far", "Finished trials", "Trial"},
+    "Importance": {"Learning rate"},
+    "Slice": {"Learning rate", "Attention", "None", "Squeeze-and-excitation"},
+    "Contour": {"Learning rate", "Attention"},
+    "Parallel Coordinate": {"Learning rate", "Attention"},
+    "Rank": {"Learning rate", "Attention", "best", "worst"},
+    "Timeline": {"Finished", "Pruned"},
+    "Intermediate Values": {"Epoch", "Best: trial 3"},
+}
+
+
+def test_figures_of_a_study_leave_with_what_their_points_stand_for(dark: Page, lab: LabServer) -> None:
+    make_study("pictures", 16)
+    fields = "&x_field=Learning+rate&y_field=Attention"
+    for plot, words in STUDY.items():
+        found = save_all(dark, f"{lab.url}/studies?name=pictures&plot={quote(plot)}{fields}", [plot])[plot]
+        assert words <= set(found.words), (plot, found.words)
+        if plot in ("Slice", "Contour", "Rank", "Parallel Coordinate"):
+            best = next(row for row in found.rows if row["Trial"] == "3")
+            assert best["Attention"] == "Squeeze-and-excitation"
+            assert 1e-4 <= float(best["Learning rate"]) <= 1e-2
+    assert {row["trial"] for row in found.rows if row["series"] == "Best: trial 3"} == {"3"}
+
+
+def test_the_pareto_front_leaves_with_both_objectives(dark: Page, lab: LabServer) -> None:
+    make_study("front", 8, make_spec(objectives=["val/loss", "parameters"], trials=8))
+    found = save_all(dark, f"{lab.url}/studies?name=front&plot=Pareto+Front", ["Pareto Front"])["Pareto Front"]
+    assert {"Pareto front", "Other trials"} <= set(found.words)
+    assert len(found.rows) == 7  # the last is infeasible

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.assistant import warm_up
 from core.devices import Device, list_devices
-from core.runs import list_runs
+from core.runs import list_known
 from pages.parts.failure import show_left_failure
 from pages.parts.frame import note_page
 from pages.parts.gate import is_let_in, show_gate, show_visitor
@@ -51,7 +51,8 @@ def show_status() -> None:
 
 
 def describe_status() -> str:
-    states = [run.state for run in list_runs()]
+    # Every open page asks: one answer a second does for all.
+    states = [run.state for run in list_known(max_age=1.0).runs]
     running, queued = states.count("running"), states.count("queued")
     return f"<span><b>{running}</b> running</span><span><b>{queued}</b> queued</span>{describe_devices(list_devices())}"
 

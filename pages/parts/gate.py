@@ -15,24 +15,23 @@ log = logging.getLogger("resnet_lab")
 _MARK = Path(__file__).parent / "mark.svg"
 
 
-def show_gate() -> bool:
-    """Whether the visitor is let in; if not, shows what to do, and nothing of the lab."""
-    rule = sign_in.in_use()
-    if rule is None:
-        return True
-    person = sign_in.find_person()
-    reason = rule.why_kept_out(person) if person else ""
-    if person and not reason:
-        return True
+def is_let_in() -> bool:
+    """Whether the visitor may see the lab."""
+    rule, person = sign_in.in_use(), sign_in.find_person()
+    return rule is None or (person is not None and not rule.why_kept_out(person))
+
+
+def show_gate() -> None:
+    """For who is not let in: what to do, and nothing of the lab."""
+    rule, person = sign_in.in_use(), sign_in.find_person()
     with st.container(key="lab_gate", horizontal_alignment="center", gap="medium"):
         show_svg(_MARK.read_text(encoding="utf-8"))
         st.html("<h1>ResNet Lab</h1>")
-        if reason:
-            st.html(f'<p class="lab-muted">{escape(reason)}</p>')
+        if rule and person:
+            st.html(f'<p class="lab-muted">{escape(rule.why_kept_out(person))}</p>')
             st.button("Sign out", on_click=st.logout, key="gate.out")
         else:
             st.button("Sign in", on_click=st.login, key="gate.in", type="primary", icon=":material/login:")
-    return False
 
 
 def show_visitor() -> None:

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime.secrets import Secrets
 from websockets.exceptions import ConnectionClosed
 
+from core.doors import Asked
 from core.presets import PRESETS
 from core.runs import About, publish_run
-from server.guard import OPEN_MESSAGES, Guard
+from server import start
+from server.guard import OPEN_MESSAGES
 from server.sign_in import Person, SignedOut, SignIn, SignInError, is_listed, read_settings
 from server.way_back import find_path
 from tests.security.asking import Route, ask, each_way, list_routes
@@ -266,6 +270,54 @@ def test_settings_that_would_let_strangers_in_are_refused(
         read_settings({**GOOD, **change})
 
 
+def start_with(patch: pytest.MonkeyPatch, secrets: Path, **options: Any) -> SignIn | None:
+    """What a start with these settings of Streamlit and this secrets file comes to."""
+    known = {"secrets.files": [str(secrets)], **{name.replace("_", ".", 1): value for name, value in options.items()}}
+    ask = config.get_option
+    patch.setattr(config, "get_option", lambda name: known[name] if name in known else ask(name))
+    patch.setattr(start.st, "secrets", Secrets())
+    return start.check_start()
+
+
+def test_with_sign_in_the_lab_may_be_reached_by_others(
+    lab_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets.toml"
+    secrets.write_text("[auth]\n" + "".join(f"{key} = {value!r}\n" for key, value in GOOD.items()))
+    sign_in = start_with(monkeypatch, secrets, server_address="0.0.0.0")
+    assert sign_in is not None
+    door = start.open_door(sign_in)
+    assert door.why_refused(Asked("http", "GET", ["lab.example.org"], ["https://lab.example.org"])) is None
+    assert door.why_refused(Asked("http", "GET", ["lab.example.org"], ["https://evil.example"])) is not None
+    assert door.why_refused(Asked("http", "GET", ["evil.example"])) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "named"),
+    [
+        ("[auth\n", {}, "secrets.toml cannot be read"),
+        ("[auth]\n", {}, "redirect_uri is missing"),
+        ("", {"server_address": "0.0.0.0"}, "server.address is 0.0.0.0"),
+        (None, {"server_address": None}, "server.address is not set"),
+        (None, {"server_enableCORS": False}, "server.enableCORS must be true"),
+        (None, {"server_enableXsrfProtection": False}, "server.enableXsrfProtection must be true"),
+        (None, {"server_enableAgentApi": True}, "server.enableAgentApi must be false"),
+        (None, {"browser_gatherUsageStats": True}, "browser.gatherUsageStats must be false"),
+        ("good", {"server_trustedUserHeaders": {"X-Email": "email"}}, "server.trustedUserHeaders must be empty"),
+    ],
+)
+def test_a_start_that_would_open_another_way_in_is_refused(
+    text: str | None, options: dict[str, Any], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESNET_LAB_RUNS", str(tmp_path))
+    secrets = tmp_path / "secrets.toml"
+    if text is not None:
+        good = "[auth]\n" + "".join(f"{key} = {value!r}\n" for key, value in GOOD.items())
+        secrets.write_text(good if text == "good" else text)
+    with pytest.raises(start.StartError, match=re.escape(named)):
+        start_with(monkeypatch, secrets, **options)
+
+
 @pytest.mark.parametrize(
     ("address", "path"),
     [
@@ -289,7 +341,6 @@ def test_the_way_back_leads_to_no_other_place(address: str, path: str) -> None:
 
 def test_messages_that_are_open_to_strangers_are_known_to_streamlit() -> None:
     assert {field.name for field in BackMsg.DESCRIPTOR.oneofs_by_name["type"].fields} >= set(OPEN_MESSAGES)
-    assert Guard  # the list is part of it
 
 
 def test_about_keeps_who_started_the_run(lab: LabServer) -> None:

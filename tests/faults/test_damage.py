@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def damages(content: bytes, flips: int, cuts: int) -> list[bytes]:
 def loads_silently(content: bytes) -> bool:
     """Whether `torch.load` alone takes it."""
     try:
-        torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception:  # noqa: BLE001  # however it is refused
         return False
     return True

@@ -69,19 +69,21 @@ def test_a_download_killed_at_random_moments_leaves_nothing_half_done(
     rng, kills, whole = random.Random(9), 0, 0
     number = 20 if full else 4
     while kills < number:
-        worker = start(server.entry)
-        process = _started.pop()
         asked = server.requests
+        start(server.entry)
+        process = _started.pop()
         wait_for(lambda asked=asked, process=process: server.requests > asked or not process.is_alive())
         time.sleep(rng.uniform(0, 1.3 * SLOW_SECONDS))
-        os.kill(worker, signal.SIGKILL)
+        process.kill()
         process.join()
-        kills += process.exitcode == -signal.SIGKILL
+        killed = process.exitcode == -signal.SIGKILL
+        kills += killed
         if (data_folder() / "cifar10").is_dir():
             assert is_whole()
-            whole += 1
+            whole += killed
             downloads.delete_download("cifar10")
             continue
+        assert killed
         progress = read_download("cifar10")
         assert progress is None or (progress.state, "start it again" in progress.error) == ("failed", True)
     server.mode = "whole"

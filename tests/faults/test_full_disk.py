@@ -87,7 +87,8 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
         ballast = fill_in_epoch(run, rng.randrange(2, 8))
         assert wait_for_state(run, "failed", "finished", "interrupted") == "failed", run.log_tail()
         assert (run.end()["kind"], "disk full" in run.summary().reason) == ("disk_full", True)
-        assert len(run.checkpoints()) >= 2
+        # An epoch's line is written before its checkpoint, so at most the last epoch is without.
+        assert run.checkpoints()[-1].epoch >= len(run.rows()) - 1
         for entry in run.checkpoints():
             assert checkpoint.load(entry.path, entry.sha256)["epoch"] == entry.epoch
         assert_strict_json(run.path)

@@ -171,7 +171,8 @@ class Study:
             workers_alive=alive,
             created=self.created,
             stopping=alive > 0 and (self.folder / "stop").exists(),
-            reason=self._why_over(trials, tally) or self._last_words(alive),
+            # Its last trials may still train: then nothing is done yet.
+            reason=("" if tally.live else self._why_over(trials, tally)) or self._last_words(alive),
         )
 
     def _state(self, trials: Sequence[FrozenTrial], tally: Tally, alive: int) -> State:

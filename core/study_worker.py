@@ -243,7 +243,7 @@ class Worker:
     def _publish(self, trial: optuna.Trial, spec: RunSpec) -> Run:
         name = self.study.name
         started_by = self.study.started_by or f"study {name}"
-        about = About(name=f"{name} {trial.number}", tags=(f"study:{name}",), started_by=started_by)
+        about = About(name=f"{name} trial {trial.number}", tags=(f"study:{name}",), started_by=started_by)
         run_id, _ = publish_run(spec, about)
         trial.set_user_attr("run_id", run_id)
         return Run(runs_folder() / run_id)

@@ -24,6 +24,7 @@ RUNS = {
     "wider": ["train.epochs=8", FEW, "model.layers[*].channels=48"],
     "no attention": ["train.epochs=8", FEW, "model.attention=none"],
 }
+STUDY = ["trials=16", "train.epochs=4", FEW]
 PHOTOGRAPHS = ["data.dataset=folder", "data.max_train_images=1000", "augment.flip=true", "train.epochs=12"]
 
 
@@ -41,6 +42,12 @@ def start(lab: LabServer, name: str, settings: list[str], *, wait: bool) -> str:
     return lab.command(*arguments).stdout.splitlines()[0].strip()
 
 
+def search(lab: LabServer) -> str:
+    """A short study to its end; returns its name."""
+    flags = [part for setting in STUDY for part in ("--set", setting)]
+    return lab.command("study", "--preset", "first-look", *flags).stdout.splitlines()[0].strip()
+
+
 def take(page: Page, address: str, name: str, theme: str) -> None:
     page.goto(address)
     page.wait_for_load_state("networkidle")
@@ -51,6 +58,7 @@ def take(page: Page, address: str, name: str, theme: str) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, serve_lab(Path(folder)) as lab, sync_playwright() as playwright:
+        study = search(lab)
         finished, running = train_runs(lab)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         metrics = Path(folder, "runs", running, "metrics.jsonl")
@@ -64,7 +72,7 @@ def main() -> None:
                 ("runs", "runs"),
                 ("compare", f"compare?ids={','.join(finished)}"),
                 ("examine", f"examine?id={finished[0]}"),
-                ("studies", "studies"),
+                ("studies", f"studies?name={study}&plot=Slice"),
                 ("lab", "lab"),
             ):
                 take(page, f"{lab.url}/{path}", name, theme)

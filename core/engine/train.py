@@ -149,12 +149,17 @@ class TrainingRun:
         metrics: Metrics = {}
         logits = {}
         for which, model in (("last", state.evaluated), ("best", best_model)) if test else ():
-            scores = yield from self.score("test", model, self.data.test)
+            # The last epoch may be the best: the same weights need not look twice.
+            if which == "last" or best["epoch"] != last["epoch"]:
+                scores = yield from self.score("test", model, self.data.test)
+                views = self.spec.train.test_views
+                seen_often = (
+                    scores if views == "none" else (yield from self.score("test", model, self.data.test, views))
+                )
             suffix = "_best" if which == "best" else ""
             metrics |= {f"test/accuracy{suffix}": scores.accuracy, f"test/loss{suffix}": scores.loss}
             logits[f"test_{which}"] = scores.logits
-            if (views := self.spec.train.test_views) != "none":
-                seen_often = yield from self.score("test", model, self.data.test, views)
+            if views != "none":
                 metrics[f"test/accuracy{suffix}_views"] = seen_often.accuracy
         logits["val_best"] = (yield from self.score("validate", best_model, self.data.val)).logits
         metrics |= {

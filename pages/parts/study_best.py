@@ -64,4 +64,5 @@ def tell_test(trial: BestTrial) -> str:
     images = count_images(trial.run, "test")
     on = f"{images:,} test images" if images else "the test images"
     last, chosen = (show_share(figures.get(key), images) for key in ("test/accuracy", "test/accuracy_best"))
-    return f"{name}, the best on validation, reaches {last} on {on} with its last weights, {chosen} with its best."
+    also = f", {chosen} with its best" if figures.get("best/epoch") != figures.get("last/epoch") else ", also its best"
+    return f"{name}, the best on validation, reaches {last} on {on} with its last weights{also}."

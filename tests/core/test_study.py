@@ -150,6 +150,15 @@ def test_every_state_of_a_trial_has_its_word_and_its_place_in_the_summary(lab: P
     assert summary.state == "running", "a trial trains on another machine"
 
 
+def test_nothing_is_called_done_while_the_last_trial_still_trains(lab: Path) -> None:
+    study = make(tiny_study(trials=2))
+    add(study)
+    add(study, TrialState.RUNNING, user_attrs={"worker": {"host": "elsewhere", "index": 0, "token": "x"}})
+    assert (study.summary().state, study.summary().reason) == ("running", "")
+    study.optuna().tell(1, 0.5)
+    assert (study.summary().state, study.summary().reason) == ("finished", "All 2 trials are done.")
+
+
 def test_the_best_value_is_the_highest_accuracy(lab: Path) -> None:
     study = make(tiny_study(objectives=["val/accuracy"]))
     add(study, value=0.5)

@@ -7,11 +7,13 @@ import os
 import sys
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 MAX_KEPT_ROWS = 150_000  # over all runs; the least recently read are forgotten first
+MANY_LINES = 100
 
 
 @dataclass
@@ -59,13 +61,24 @@ def _read_on(path: Path, known: _Read) -> None:
     if not lines:
         return
     # A new list, so that whoever holds the old one sees it unchanged.
-    known.rows = known.rows + [row for row in map(_parse, lines) if row is not None]
+    known.rows = known.rows + _parse_lines(lines)
     known.offset += len(whole)
     known.last_line = lines[-1]
 
 
 def _unchanged(fd: int, known: _Read) -> bool:
     return os.pread(fd, len(known.last_line), known.offset - len(known.last_line)) == known.last_line
+
+
+def _parse_lines(lines: list[bytes]) -> list[dict[str, Any]]:
+    """A row for each line that holds one."""
+    if len(lines) >= MANY_LINES:
+        # As one array they are read four times as fast, and share the strings of their keys.
+        with suppress(ValueError, RecursionError):
+            rows = json.loads(b"[" + b",".join(lines) + b"]")
+            if len(rows) == len(lines) and all(type(row) is dict for row in rows):
+                return list(rows)
+    return [row for row in map(_parse, lines) if row is not None]
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -7,7 +7,9 @@ is damaged or gone is made again.
 
 from __future__ import annotations
 
+import math
 import os
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -26,6 +28,14 @@ WORTH_KEEPING = 200  # newly read runs
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Runs, the newest first, and how many more there are that nobody has read yet."""
+
+    runs: list[RunSummary]
+    unread: int = 0
+
+
+@dataclass(frozen=True)
 class _Entry:
     changed_ns: int
     summary: RunSummary
@@ -33,6 +43,7 @@ class _Entry:
 
 _known: dict[str, _Entry] = {}
 _loaded: set[str] = set()
+_complete: set[str] = set()  # folders all of whose runs were read once
 
 
 def list_runs() -> list[RunSummary]:
@@ -41,25 +52,74 @@ def list_runs() -> list[RunSummary]:
     Raises RunsFolderError where the folder cannot be read.
     """
     folder = runs_folder()
+    return _list(folder, _list_names(folder)).runs
+
+
+def list_known(seconds: float = 0.3, max_age: float = 0.0) -> Listing:
+    """As `list_runs`, for somebody who waits: reads for so long, and leaves the others to a thread beside.
+
+    With `max_age`, an answer to somebody else that is no older will do. Raises RunsFolderError.
+    """
+    global _last
+    folder = runs_folder()
+    asked, known, listing = _last
+    if known == folder and time.monotonic() - asked < max_age:
+        return listing
+    listing = _list(folder, _list_names(folder), time.monotonic() + seconds)
+    _last = (time.monotonic(), folder, listing)
+    if listing.unread and _reading.acquire(blocking=False):
+        threading.Thread(target=_read_all, args=(folder,), name="reader of runs", daemon=True).start()
+    return listing
+
+
+_last: tuple[float, Path, Listing] = (0.0, Path(), Listing([]))
+_reading = threading.Lock()
+
+
+def _read_all(folder: Path) -> None:
+    try:
+        # Whoever asks next is told what is wrong with the folder.
+        with suppress(RunsFolderError, OSError):
+            _list(folder, _list_names(folder))
+    finally:
+        _reading.release()
+
+
+def _list_names(folder: Path) -> list[str]:
+    """Ids of the folder's runs, the newest first."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted((e.name for e in entries if ID_PATTERN.fullmatch(e.name)), reverse=True)
+            # A link is no run of this folder, wherever it leads.
+            return sorted(
+                (e.name for e in entries if ID_PATTERN.fullmatch(e.name) and not e.is_symlink()), reverse=True
+            )
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise RunsFolderError(f"The runs folder {folder} cannot be read: {error.strerror}.") from error
+
+
+def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
+    """Summaries of these runs; of a folder that nobody has read as a whole, only what can be read until then."""
     if str(folder) not in _loaded:
         _loaded.add(str(folder))
         _load(folder)
-    before = len(_known)
-    found = [summary for name in names if (summary := _summarize_cached(folder / name))]
+    before, found, unread = len(_known), [], 0
+    for name in names:
+        path = folder / name
+        if str(folder) not in _complete and str(path) not in _known and time.monotonic() > until:
+            unread += 1
+        elif summary := _summarize_cached(path):
+            found.append(summary)
+    if not unread:
+        _complete.add(str(folder))
     if len(_known) - before >= WORTH_KEEPING:
         _keep(folder)
     if len(_known) > 2 * len(names) + 100:
         gone = set(_known) - {str(folder / name) for name in names}
         for key in gone:
             _known.pop(key, None)
-    return found
+    return Listing(found, unread)
 
 
 def _keep(folder: Path) -> None:

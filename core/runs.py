@@ -27,7 +27,7 @@ from core.run_folder import (
     RunSummary,
     State,
 )
-from core.run_list import list_runs
+from core.run_list import Listing, list_known, list_runs
 from core.spec import RunSpec
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "About",
     "CheckpointFile",
     "DamagedRunError",
+    "Listing",
     "Run",
     "RunNotFound",
     "RunNotFoundError",
@@ -44,6 +45,7 @@ __all__ = [
     "adopt_folder",
     "create_run",
     "ensure_folder",
+    "list_known",
     "list_runs",
     "open_run",
     "publish_run",

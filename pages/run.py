@@ -14,6 +14,7 @@ from core.run_results import describe_origin
 from core.runs import Run, RunNotFound, RunSummary, open_run
 from pages.parts import run_tabs
 from pages.parts.failure import tell
+from pages.parts.pace import live_fragment
 from pages.parts.run_actions import (
     answer_delete,
     ask_delete,
@@ -234,4 +235,4 @@ if summary.state == "damaged":
     show_damage(run, summary)
 show_title(run, summary)
 # One fragment for all that lives: every fragment of its own would cost a rerun of its own.
-st.fragment(show_live, run_every=TICK_SECONDS if is_active(summary) else None)(run, summary.state)
+live_fragment(show_live, TICK_SECONDS if is_active(summary) else None)(run, summary.state)

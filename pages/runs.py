@@ -9,10 +9,11 @@ from html import escape
 
 import streamlit as st
 
-from core.runs import RunNotFound, RunSummary, list_runs, open_run
+from core.runs import Listing, RunNotFound, RunSummary, list_known, open_run
 from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.chart import show_metric
 from pages.parts.failure import tell
+from pages.parts.pace import live_fragment
 from pages.parts.run_actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run_tabs import show_view
@@ -179,21 +180,29 @@ def show_tagging(chosen: Sequence[RunSummary]) -> None:
     remove.button("Remove", key="bar.tag.remove", on_click=change, args=(False,), width="stretch")
 
 
+def is_moving(listing: Listing) -> bool:
+    """Whether the table will change by itself."""
+    return bool(listing.unread) or any(is_active(run) for run in listing.runs)
+
+
 def show_runs(filter: Filter, was_active: bool) -> None:
     """The table with its bar above and the selected runs' curves below; renewed while any run is active."""
-    runs = list_runs()
-    if any(is_active(run) for run in runs) != was_active:
+    listing = list_known()
+    runs = listing.runs
+    if is_moving(listing) != was_active:
         st.rerun()
+    if listing.unread:
+        st.caption(f"Reading {listing.unread:,} older runs for the first time.")
     shown = sort_runs([run for run in runs if filter.lets_through(run)], st.query_params.get("sort", DEFAULT_SORT))
-    if not shown:
+    if not shown and not listing.unread:
         show_empty(bool(runs))
         return
     selection = open_selection()
     # In the order they were ticked: the first is the one the others are compared with.
     known = {run.id: run for run in runs}
-    if any(id not in known for id in selection.ids):
+    if not listing.unread and any(id not in known for id in selection.ids):
         select([id for id in selection.ids if id in known])  # Some were deleted, here or elsewhere.
-    chosen = [known[id] for id in selection.ids]
+    chosen = [known[id] for id in selection.ids if id in known]
     show_outcome()
     show_bar(shown, chosen)
     drawn = bool(chosen) and st.session_state.get("curves", True)
@@ -253,7 +262,7 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
 
 
 answer_delete()
-runs = list_runs()
-active = any(is_active(run) for run in runs)
-chosen_filter = show_filter(runs) if runs else Filter()
-st.fragment(show_runs, run_every=TICK_SECONDS if active else None)(chosen_filter, active)
+known_runs = list_known()
+active = is_moving(known_runs)
+chosen_filter = show_filter(known_runs.runs) if known_runs.runs else Filter()
+live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, active)

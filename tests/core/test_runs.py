@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from core import files, processes, run_list
 from core.locks import FileLock, is_locked
 from core.metrics import read_rows, thin_out
-from core.runs import About, Run, RunNotFound, RunsFolderError, create_run, list_runs, open_run
-from tests.core.workers import tiny_spec
+from core.runs import About, Run, RunNotFound, RunsFolderError, create_run, list_known, list_runs, open_run
+from tests.core.workers import tiny_spec, wait_for
 
 DAY = 86_400.0
 
@@ -307,6 +307,24 @@ def test_a_run_that_changed_since_the_copy_is_read_again(run: Run, copied: Path)
 def test_a_damaged_copy_is_made_again_and_loses_no_run(run: Run, copied: Path, content: str) -> None:
     copied.write_text(content.replace("%s", json.dumps(run_list.FIELDS)))
     assert [summary.id for summary in list_runs()] == [run.id]
+
+
+def test_runs_that_nobody_has_read_are_read_beside_while_the_newest_are_shown(runs: Path) -> None:
+    made = [create_run(tiny_spec()) for _ in range(12)]
+    first = list_known(seconds=0)
+    assert (first.runs, first.unread) == ([], 12)
+    wait_for(lambda: not list_known(seconds=0).unread)
+    assert [summary.id for summary in list_known(seconds=0).runs] == made[::-1]
+    # From then on nothing is left out, however little time there is.
+    made.append(create_run(tiny_spec()))
+    assert [summary.id for summary in list_known(seconds=0).runs] == made[::-1]
+
+
+def test_an_answer_to_somebody_else_will_do_for_a_while(runs: Path) -> None:
+    before = list_known()
+    create_run(tiny_spec())
+    assert list_known(max_age=60) is before
+    assert len(list_known().runs) == 1
 
 
 def test_an_interrupted_run_that_is_taken_up_again_shows_at_once(interrupted: Run) -> None:

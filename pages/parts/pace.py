@@ -1,0 +1,88 @@
+"""How often live pages renew themselves: as they like while few are open, more slowly when together they ask too much.
+
+All pages are run by one process, whose Python runs on one core. What a page's tick costs is measured as it runs; when
+all open pages together would take more than half of that core, each waits twice as long between its ticks, or four or
+eight times, so that those who click are answered at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import ParamSpec
+
+import streamlit as st
+
+P = ParamSpec("P")
+SHARE = 0.5  # of a core
+FACTORS = (1, 2, 4, 8)
+# A factor that has become too slow is kept until there is room to spare, so that pages do not go to and fro.
+ROOM = 0.7
+GONE_SECONDS = 2.5  # longer than its interval, and a page that has not ticked is closed
+
+
+@dataclass
+class _Page:
+    """An open page: when it last ticked, how often it would like to, and what a tick takes of a core."""
+
+    ticked: float
+    wanted: float
+    seconds: float
+    interval: float
+
+
+_open: dict[int, _Page] = {}
+_numbers = count()
+
+
+def live_fragment(show: Callable[P, None], wanted: float | None) -> Callable[P, None]:
+    """`st.fragment` of a page that would like to renew itself every `wanted` seconds; never, where that is None."""
+    if wanted is None:
+        return st.fragment(show)
+    interval = choose_interval(wanted)
+
+    @functools.wraps(show)
+    def tick(*args: P.args, **kwargs: P.kwargs) -> None:
+        with _measured(wanted, interval):
+            show(*args, **kwargs)
+        if choose_interval(wanted, interval) != interval:
+            st.rerun()  # only the whole page can give its fragment another interval
+
+    return st.fragment(tick, run_every=interval)
+
+
+def choose_interval(wanted: float, now: float | None = None) -> float:
+    """Seconds between two ticks of a page that would like to tick every `wanted`; `now` is what it has."""
+    load = _load()
+    if now and now > wanted and load * wanted / now * 2 > ROOM * SHARE:
+        # Half of it would leave little room.
+        load = max(load, now / wanted * SHARE)
+    return wanted * next((factor for factor in FACTORS if load <= factor * SHARE), FACTORS[-1])
+
+
+def _load() -> float:
+    """The share of a core that all open pages would take, did each tick as often as it likes."""
+    now = time.monotonic()
+    for number, page in list(_open.items()):
+        if now - page.ticked > GONE_SECONDS + 2 * page.interval:
+            _open.pop(number, None)
+    return sum(page.seconds / page.wanted for page in list(_open.values()))
+
+
+@contextmanager
+def _measured(wanted: float, interval: float) -> Iterator[None]:
+    """Around what a page's tick does; also where it ends by a rerun."""
+    number = st.session_state.setdefault("pace", next(_numbers))
+    began = time.thread_time()
+    try:
+        yield
+    finally:
+        seconds = time.thread_time() - began
+        known = _open.get(number)
+        if known and known.wanted == wanted:
+            seconds = 0.8 * known.seconds + 0.2 * seconds
+        _open[number] = _Page(time.monotonic(), wanted, seconds, interval)

@@ -1,0 +1,45 @@
+"""Live pages tick as they like until there are too many, then all more slowly, and quicker again when they go."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pages.parts import pace
+
+
+@pytest.fixture(autouse=True)
+def no_pages() -> Iterator[None]:
+    pace._open.clear()
+    yield
+    pace._open.clear()
+
+
+def open_pages(count: int, seconds: float, wanted: float = 0.5) -> None:
+    pace._open.clear()
+    for number in range(count):
+        pace._open[number] = pace._Page(time.monotonic(), wanted, seconds, wanted)
+
+
+@pytest.mark.parametrize(("count", "interval"), [(0, 0.5), (10, 0.5), (24, 0.5), (26, 1.0), (51, 2.0), (1000, 4.0)])
+def test_the_more_pages_the_longer_they_wait(count: int, interval: float) -> None:
+    open_pages(count, 0.01)
+    assert pace.choose_interval(0.5) == interval
+
+
+def test_a_page_is_quicker_again_only_when_there_is_room_to_spare() -> None:
+    open_pages(26, 0.01)
+    assert pace.choose_interval(0.5) == pace.choose_interval(0.5, now=0.5) == 1.0
+    open_pages(22, 0.01)
+    assert pace.choose_interval(0.5, now=1.0) == 1.0
+    assert pace.choose_interval(0.5) == 0.5
+    open_pages(17, 0.01)
+    assert pace.choose_interval(0.5, now=1.0) == 0.5
+
+
+def test_closed_pages_are_forgotten() -> None:
+    open_pages(1000, 0.01)
+    for page in pace._open.values():
+        page.ticked -= 60
+    assert pace.choose_interval(0.5) == 0.5
+    assert not pace._open

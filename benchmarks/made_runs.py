@@ -25,7 +25,7 @@ def _make_run(spec: RunSpec, number: int, epochs: int, draw: random.Random) -> s
     run_id = create_run(spec, name=f"made-up {number}", tags=("made-up",))
     folder = open_run(run_id).path
     files.write_json(folder / "environment.json", {"device": "cpu", "started": 0}, sync=False)
-    rows = [_make_row(epoch, epochs, draw) for epoch in range(1, epochs + 1)]
+    rows = [make_row(epoch, epochs, draw) for epoch in range(1, epochs + 1)]
     (folder / "metrics.jsonl").write_bytes(b"".join(files.to_line(row) for row in rows))
     best = max(row["val/accuracy"] for row in rows)
     metrics = {"test/accuracy": best - 0.01, "test/accuracy_best": best - 0.005, "best/val_accuracy": best}
@@ -33,7 +33,7 @@ def _make_run(spec: RunSpec, number: int, epochs: int, draw: random.Random) -> s
     return run_id
 
 
-def _make_row(epoch: int, epochs: int, draw: random.Random) -> dict[str, Any]:
+def make_row(epoch: int, epochs: int, draw: random.Random) -> dict[str, Any]:
     progress = 1 - math.exp(-4 * epoch / epochs)
     noise = draw.gauss(0, 0.005)
     return {

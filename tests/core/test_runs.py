@@ -445,3 +445,24 @@ def test_a_runs_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path, monk
 def test_reading_runs_loads_no_torch() -> None:
     code = "import core.runs, core.launcher, core.devices, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_frame_that_somebody_changes_is_nobody_elses(run: Run) -> None:
+    (run.path / "metrics.jsonl").write_bytes(files.to_line({"epoch": 1, "val/loss": 0.5}))
+    frame = run.metrics()
+    frame["val/loss"] = 9.0
+    assert run.metrics()["val/loss"].tolist() == [0.5]
+    with open(run.path / "metrics.jsonl", "ab") as file:
+        file.write(files.to_line({"epoch": 2, "val/loss": 0.25}))
+    assert run.metrics()["val/loss"].tolist() == [0.5, 0.25]
+
+
+def test_many_lines_are_read_as_one_by_one_whatever_stands_in_them(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    whole = [files.to_line({"epoch": epoch}) for epoch in range(300)]
+    path.write_bytes(b"".join(whole))
+    assert read_rows(path) == [{"epoch": epoch} for epoch in range(300)]
+    for odd in (b'{"epoch": \n', b'{"a": 1}, {"b": 2}\n', b'{"a": 1\n"b": 2}\n', b"[]\n", b"\xff\n", b"\n", b"NaN\n"):
+        other = tmp_path / f"{odd!r}.jsonl".replace("/", "")
+        other.write_bytes(b"".join([*whole[:150], odd, *whole[150:]]))
+        assert [row["epoch"] for row in read_rows(other) if "epoch" in row] == list(range(300))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections import deque
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ ENDS = ("finished", "failed", "stopped", "pruned")
 MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}
 MAX_TAGS, MAX_TAG = 50, 60
 CURVE_POINTS = 40
+KEPT_FRAMES = 8
 # What `EpochEnd.metrics` holds, for a frame of a run that has no epoch yet.
 COLUMNS = (
     "epoch",
@@ -143,6 +145,10 @@ class RunSummary:
     def is_untested(self) -> bool:
         """Whether it ended without a look at the test images, as the trials of a study do."""
         return self.state == "finished" and self.test_accuracy is None
+
+
+_frames: dict[str, tuple[list[dict[str, Any]], pd.DataFrame]] = {}
+_keeping = threading.Lock()
 
 
 class Run:
@@ -264,9 +270,17 @@ class Run:
         import pandas as pd  # half a second that a worker and most commands need not wait for
 
         rows = self.rows()
+        if (known := _frames.get(str(self.path))) and known[0] is rows:
+            return known[1].copy(deep=False)
         frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS), dtype=float)
         numbers = frame.drop(columns="not_finite", errors="ignore")
-        return numbers.astype({name: float for name in numbers if numbers[name].dtype == object})
+        numbers = numbers.astype({name: float for name in numbers if numbers[name].dtype == object})
+        # A page draws several charts from the same rows.
+        with _keeping:
+            _frames[str(self.path)] = (rows, numbers)
+            while len(_frames) > KEPT_FRAMES:
+                del _frames[next(iter(_frames))]
+        return numbers.copy(deep=False)
 
     def log_tail(self, lines: int = 200) -> str:
         """The end of the worker's output; reads no more than it needs of a long log."""

@@ -119,9 +119,7 @@ def test_an_onnx_file_that_computes_something_else_is_not_handed_out(saved: Save
     other = onnx.load_from_string(exported)
     bias = next(tensor for tensor in other.graph.initializer if tensor.name == "network.linear.bias")
     bias.CopyFrom(onnx.numpy_helper.from_array(np.linspace(0, 3, 10, dtype=np.float32), bias.name))
-    with pytest.raises(
-        QuestionError, match=r"not kept: onnxruntime's probabilities differ from torch's by up to 0\.\d"
-    ):
+    with pytest.raises(QuestionError, match=r"not kept: .* logits differ from torch's by up to [23]"):
         export.compare(other.SerializeToString(), load_network(saved.weights), saved.data.val.images, saved.scale)
 
 

@@ -161,7 +161,9 @@ def _require_plain(value: Any, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict):
-        value = list(value.values())
+        value = [*value, *value.values()]
+    if isinstance(value, str) and not files.is_storable(value):
+        raise ValueError("a text holds half a character (a lone surrogate)")
     if isinstance(value, list):
         for inner in value:
             _require_plain(inner, depth + 1)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from core.runs import Run
 
-_FORMULA = tuple("=+-@\t\r\n")
+# The wide forms too, which Japanese and Chinese spreadsheets read alike.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def plain_cell(text: str) -> str:

@@ -17,6 +17,15 @@ class DamagedFileError(Exception):
     """A file that does not hold what it should; the message is a sentence that names it."""
 
 
+def is_storable(text: str) -> bool:
+    """Whether text can be written as UTF-8: half a character (a lone surrogate) cannot, nor be sent to a browser."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def to_strict(value: dict[str, Any]) -> dict[str, Any]:
     """A copy with NaN and infinity as null, and their paths listed under `not_finite`: JSON knows neither."""
     lost: list[str] = []

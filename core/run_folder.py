@@ -80,6 +80,9 @@ class About:
             raise ValueError(f"tags: at most {MAX_TAGS}")
         if any(not isinstance(tag, str) or not 1 <= len(tag) <= MAX_TAG for tag in self.tags):
             raise ValueError(f"tags: each must be text of 1 to {MAX_TAG} characters")
+        for field, text in [*((field, getattr(self, field)) for field in MAX_TEXT), ("tags", "".join(self.tags))]:
+            if not files.is_storable(text):
+                raise ValueError(f"{field}: holds half a character (a lone surrogate)")
 
     @classmethod
     def read(cls, path: Path) -> About:

@@ -16,6 +16,7 @@ from pages.parts.frame import was_entered
 from pages.parts.samples import show_samples
 from pages.parts.start_panel import enter_page, show_start
 from pages.parts.study_return import show_return
+from pages.parts.style import show_alert
 
 COLUMNS = [7, 5]
 
@@ -87,7 +88,7 @@ read_address(draft)
 draft.check()
 
 if notice := st.session_state.get(NOTICE_KEY):
-    st.error(notice, icon=":material/link_off:")
+    show_alert(notice)
 
 show_return()
 left, right = st.columns(COLUMNS, gap="large")

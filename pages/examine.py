@@ -25,7 +25,7 @@ from pages.parts.examine_address import read_option, tie, write
 from pages.parts.examine_gallery import IMAGE_TAB, show_note
 from pages.parts.examine_load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
 from pages.parts.examine_pick import newest_run, pick_run
-from pages.parts.style import state_badge
+from pages.parts.style import show_alert, state_badge
 
 TABS = ("Classes", "Confidence", "History", IMAGE_TAB)
 
@@ -48,7 +48,7 @@ def find_run() -> Run:
 
 
 def show_way_on(message: str, label: str, page: str) -> NoReturn:
-    st.info(message, icon=":material/search_off:")
+    show_alert(message, is_error=False)
     if st.button(label, type="primary"):
         st.switch_page(page, query_params={})
     st.stop()

@@ -32,6 +32,7 @@ from pages.parts.failure import tell
 from pages.parts.gate import note_act
 from pages.parts.run_actions import keep_problems, show_button, show_outcome
 from pages.parts.run_tabs import show_table
+from pages.parts.style import show_alert
 
 TICK_SECONDS = 2.0
 DISK_SECONDS = 10
@@ -288,7 +289,7 @@ STYLE = """<style>
 
 st.html(STYLE)
 if problem := st.session_state.pop("lab.data_problem", ""):
-    st.error(escape(problem))
+    show_alert(problem)
 if asked := st.session_state.pop("lab.ask_data", None):
     confirm_data(asked)
 left, right = st.columns([0.58, 0.42], gap="large")

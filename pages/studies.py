@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +10,7 @@ from core.study import StudyError, shown_url
 from pages.parts.study_define import show_definition
 from pages.parts.study_list import show_all
 from pages.parts.study_live import show_study
+from pages.parts.style import show_alert
 
 STYLE = (Path(__file__).parent / "parts" / "study.css").read_text(encoding="utf-8")
 
@@ -24,5 +24,5 @@ try:
         show_all()
 except StudyError as error:
     # Of all pages only this one needs the storage, so it says what is wrong with it, and where.
-    st.error(escape(str(error)), icon=":material/cloud_off:")
+    show_alert(str(error))
     st.caption(f"Studies are kept in {shown_url()}. Runs do not need it and are not affected.")

@@ -77,7 +77,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
     """A table; the columns named in `right` are numbers."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(_cell(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
     make_console().print(table)

@@ -11,7 +11,7 @@ const isMissing = (value) => value === null || value === undefined || (typeof va
 // Numbers come as float32, which holds seven digits.
 const trim = (value) => (Number.isInteger(value) ? value : Number(value.toPrecision(7)));
 // A spreadsheet would take text that begins so for a formula.
-const quote = (text) => `"${String(text).replace(/^(?=[=+\-@\t\r\n])/, "'").replaceAll('"', '""')}"`;
+const quote = (text) => `"${String(text).replace(/^(?=[=+\-@\t\r\n＝＋－＠])/, "'").replaceAll('"', '""')}"`;
 const cell = (value) => (typeof value === "number" && !isMissing(value) ? trim(value) : isMissing(value) ? "" : quote(value));
 const joinRows = (rows) => rows.map((row) => row.map(cell).join(",")).join("\r\n");
 

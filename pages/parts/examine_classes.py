@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pandas as pd
 import streamlit as st
 
+from core.csv_tables import plain_cell
 from core.examine import Figures, Predicted, Split, find_cell
 from core.formats import format_percent
 from core.runs import Run
@@ -34,7 +37,7 @@ def show_cell(run: Run, split: Split, predicted: Predicted, cell: Cell, classes:
     places = find_cell(predicted.labels, predicted.told, true, told, predicted.sure)
     count = f"{len(places):,} {'image' if len(places) == 1 else 'images'}"
     how = "rightly taken for" if true == told else "taken for"
-    st.subheader(f"{count} of {_plain(classes[true])} {how} {_plain(classes[told])}", anchor=False)
+    st.html(f'<h3 class="lab-text">{escape(f"{count} of {classes[true]} {how} {classes[told]}")}</h3>')
     show_gallery(
         run,
         split,
@@ -106,12 +109,6 @@ def _write_csv(frame: pd.DataFrame, figures: Figures, classes: list[str]) -> str
     """One line a class; its images by predicted class in the columns after the figures."""
     counts = pd.DataFrame(figures.matrix, columns=[f"predicted {name}" for name in classes])
     whole = pd.concat([frame, counts], axis=1)
-    # A spreadsheet would run a class's name as a formula.
-    for column in ("class",):
-        whole[column] = [f"'{name}" if name[:1] in "=+-@" else name for name in whole[column]]
-    return whole.to_csv(index=False)
-
-
-def _plain(name: str) -> str:
-    """A class's name as text: headings read Markdown."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|~$:<>" else c for c in name)
+    whole["class"] = whole["class"].map(plain_cell)
+    # With the line ends of the standard, or a carriage return in a name would end a line unquoted.
+    return whole.to_csv(index=False, lineterminator="\r\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from html import escape
 
 import streamlit as st
 
@@ -51,7 +52,7 @@ def _show_grid(future: Future[bytes], relevant: str, seed: int) -> None:
         if error := future.exception():
             _request.clear(relevant, seed)
             reason = str(error) if isinstance(error, DataError) else "The preview could not be made; try again."
-            st.html(f'<p class="lab-muted lab-small">{reason}</p>')
+            st.html(f'<p class="lab-muted lab-small">{escape(reason)}</p>')
         else:
             st.session_state[LAST_KEY] = future.result()
             st.image(future.result(), width="stretch")

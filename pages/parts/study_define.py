@@ -19,7 +19,7 @@ from pages.parts.study_form import (
 )
 from pages.parts.study_return import leave_for_build
 from pages.parts.study_space import show_space
-from pages.parts.style import show_problem
+from pages.parts.style import show_alert, show_problem
 from server.sign_in import current_address
 
 MADE = "studies.made"
@@ -31,7 +31,7 @@ def show_definition() -> None:
     read_address(draft)
     draft.check()
     if notice := st.session_state.get(NOTICE):
-        st.error(notice, icon=":material/link_off:")
+        show_alert(notice)
     left, right = st.columns([7, 4], gap="large")
     with left, st.container(gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

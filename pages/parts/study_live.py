@@ -20,7 +20,7 @@ from pages.parts.study_list import STATES, count_done, tell_best
 from pages.parts.study_look import Look, look_at, tell_words
 from pages.parts.study_plots import show_plots
 from pages.parts.study_trials import list_rows, show_trial, show_trials
-from pages.parts.style import show_problem
+from pages.parts.style import show_alert, show_problem
 
 LIVE_SECONDS, IDLE_SECONDS = 1.5, 10.0
 BEST_COMPARED = 5
@@ -41,7 +41,7 @@ def find_study(name: str) -> Study:
 
 
 def show_way_back(message: str) -> NoReturn:
-    st.info(message, icon=":material/search_off:")
+    show_alert(message, is_error=False)
     if st.button("All studies", icon=":material/science:", type="primary"):
         st.switch_page("studies.py", query_params={})
     st.stop()
@@ -98,7 +98,7 @@ def show_live(name: str, shown_pulse: str) -> None:
     except StudyNotFoundError:
         st.rerun()
     except StudyError as error:
-        st.error(str(error), icon=":material/cloud_off:")
+        show_alert(str(error))
         return
     if read_pulse(study, summary) != shown_pulse:
         st.rerun()

@@ -80,6 +80,12 @@ CSS = (
 .lab-small { font-size: 0.857rem; }
 .lab-title { font-size: 0.857rem; font-weight: 600; margin: 0; color: var(--lab-text); }
 .lab-problem { color: var(--lab-bad); font-size: 0.857rem; line-height: 1.3; margin: -0.5rem 0 0; }
+.lab-alert { margin: 0; padding: 0.7rem 0.9rem; border-radius: 0.375rem; overflow-wrap: anywhere;
+  background: color-mix(in srgb, var(--lab-accent) 12%, var(--lab-ground)); }
+.lab-alert.failed { background: color-mix(in srgb, var(--lab-bad) 12%, var(--lab-ground)); }
+.lab-text { overflow-wrap: anywhere; }
+/* The figures of classes have a file of their own: this one would hold their names as formulas. */
+[data-testid="stElementToolbar"] [aria-label="Download as CSV"] { display: none; }
 
 table.lab-table { border-collapse: collapse; width: 100%; font-size: 0.857rem; border: none; }
 table.lab-table th { font-weight: 500; color: var(--lab-muted); text-align: right; border: none;
@@ -191,6 +197,12 @@ def show_svg(svg: str) -> None:
     """A drawing of our own making; `st.html` would strip it. Never hand it text that a user wrote unescaped."""
     # A blank line would end the HTML block in Markdown.
     st.markdown("\n".join(line for line in svg.splitlines() if line.strip()), unsafe_allow_html=True)
+
+
+def show_alert(sentence: str, *, is_error: bool = True) -> None:
+    """What went wrong, or is not there, in a box. As text: `st.error` and `st.info` would read Markdown in a name."""
+    kind, role = ("failed", "alert") if is_error else ("told", "status")
+    st.html(f'<p class="lab-alert {kind}" role="{role}">{escape(sentence)}</p>')
 
 
 def show_problem(sentence: str) -> None:

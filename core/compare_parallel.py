@@ -152,7 +152,8 @@ def _lay_out_scales(scales: Sequence[_Scale], title: str, count: int) -> dict[st
         for at, scale in enumerate(scales)
         for height, text in scale.ticks
     ]
-    layout["margin"] |= {"t": 30, "l": 20, "r": 60}
+    layout["xaxis"]["ticklabeloverflow"] = "allow"
+    layout["margin"] |= {"t": 30, "l": 50, "r": 60}
     return layout
 
 

@@ -159,6 +159,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.querySelector("h4").textContent = data.title;
   root.setAttribute("aria-label", data.title);
   if (!document.fullscreenElement) chart.plot.style.height = `${data.height}px`;
+  chart.plot.style.minWidth = data.min_width ? `${data.min_width}px` : "";
   show(chart);
   return () => {
     chart.gone = true;

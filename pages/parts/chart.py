@@ -38,14 +38,16 @@ def show_chart(
     title: str,
     file_name: str,
     height: int = 300,
+    min_width: int = 0,
     picks: bool = False,
     brushes: bool = False,
 ) -> Any:
     """Shows a figure, given in Plotly's JSON, under a stable `key`.
 
     `title` stands above the figure and inside its PNG and SVG; `file_name` is what its downloads are called, without
-    an ending. With `picks`, a click on a point is an event: this then returns the point's `customdata`, once. With
-    `brushes`, a range drawn on an upright axis is one: {"axis": its key, "range": [low, high] or None to clear it}.
+    an ending. Where there is less room than `min_width` pixels it scrolls sideways. With `picks`, a click on a point is
+    an event: this then returns the point's `customdata`, once. With `brushes`, a range drawn on an upright axis is one:
+    {"axis": its key, "range": [low, high] or None to clear it}.
     """
     shown = _chart(
         key=key,
@@ -56,6 +58,7 @@ def show_chart(
             "title": title,
             "file_name": file_name,
             "height": height,
+            "min_width": min_width,
             "plotly": serve_at(PLOTLY_PATH),
             "picks": picks,
             "brushes": brushes,

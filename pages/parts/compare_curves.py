@@ -35,12 +35,10 @@ def show_curves(units: Sequence[Unit]) -> None:
     st.html("".join(f'<p class="lab-muted lab-small run-facts">{escape(note)}</p>' for note in notes))
 
 
-def show_drawing(drawing: Drawing, *, key: str, height: int, brushes: bool = False) -> Any:
-    """A figure, and below it in a line what it leaves out; returns what `show_chart` does."""
+def show_drawing(drawing: Drawing, *, key: str, height: int, **options: Any) -> Any:
+    """A figure, and below it in a line what it leaves out; options and result are those of `show_chart`."""
     file_name = key.replace(".", "-")
-    event = show_chart(
-        drawing.figure, key=key, title=drawing.title, file_name=file_name, height=height, brushes=brushes
-    )
+    event = show_chart(drawing.figure, key=key, title=drawing.title, file_name=file_name, height=height, **options)
     if drawing.notes:
         st.html(f'<p class="lab-muted lab-small compare-note">{escape(" · ".join(drawing.notes))}</p>')
     return event

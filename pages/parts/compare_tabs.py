@@ -19,6 +19,7 @@ from pages.parts.compare_curves import show_drawing
 from pages.parts.compare_table import pick_control
 
 MAX_AXES = 8
+AXIS_WIDTH = 110  # pixels, for the names and values beside it
 
 
 def need_two(units: Sequence[Unit]) -> bool:
@@ -167,7 +168,8 @@ def show_parallel(units: Sequence[Unit]) -> None:
     ranges = read_ranges(st.query_params.get("brush", ""))
     figure = find_figure(result)
     drawing = draw_parallel(units, shown, figure, pick, ranges)
-    drawn = show_drawing(drawing, key="compare.parallel", height=480, brushes=True)
+    width = AXIS_WIDTH * (1 + len(shown))
+    drawn = show_drawing(drawing, key="compare.parallel", height=480, min_width=width, brushes=True)
     if drawn:
         ranges.pop(drawn["axis"], None)
         if drawn["range"]:

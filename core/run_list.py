@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -16,7 +18,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from core import files, metrics
-from core.folders import ID_PATTERN, runs_folder
+from core.folders import ID_PATTERN, PROJECT, runs_folder
 from core.locks import RunsFolderError
 from core.run_folder import ENDS, Run, RunNotFound, RunSummary, summarize
 
@@ -25,6 +27,7 @@ SETTLED_NS = 200_000_000
 COPY = ".summaries.json"
 FIELDS = [field.name for field in fields(RunSummary)]
 WORTH_KEEPING = 200  # newly read runs
+READER_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class _Entry:
 
 _known: dict[str, _Entry] = {}
 _loaded: set[str] = set()
-_complete: set[str] = set()  # folders all of whose runs were read once
+_seen: set[str] = set()  # runs that are read at every look, and were at least once
 
 
 def list_runs() -> list[RunSummary]:
@@ -56,7 +59,7 @@ def list_runs() -> list[RunSummary]:
 
 
 def list_known(seconds: float = 0.3, max_age: float = 0.0) -> Listing:
-    """As `list_runs`, for somebody who waits: reads for so long, and leaves the others to a thread beside.
+    """As `list_runs`, for somebody who waits: reads for so long, and leaves the others to a process beside.
 
     With `max_age`, an answer to somebody else that is no older will do. Raises RunsFolderError.
     """
@@ -65,7 +68,8 @@ def list_known(seconds: float = 0.3, max_age: float = 0.0) -> Listing:
     asked, known, listing = _last
     if known == folder and time.monotonic() - asked < max_age:
         return listing
-    listing = _list(folder, _list_names(folder), time.monotonic() + seconds)
+    # While the other process is at it, there is no need to wait.
+    listing = _list(folder, _list_names(folder), time.monotonic() + seconds * (not _reading.locked()))
     _last = (time.monotonic(), folder, listing)
     if listing.unread and _reading.acquire(blocking=False):
         threading.Thread(target=_read_all, args=(folder,), name="reader of runs", daemon=True).start()
@@ -77,10 +81,13 @@ _reading = threading.Lock()
 
 
 def _read_all(folder: Path) -> None:
+    """Lets a process of its own read the folder and takes over its copy: a thread would hold the pages up."""
     try:
-        # Whoever asks next is told what is wrong with the folder.
-        with suppress(RunsFolderError, OSError):
-            _list(folder, _list_names(folder))
+        command = [sys.executable, "-m", "core.run_list"]
+        reader = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "RESNET_LAB_RUNS": str(folder)})
+        while reader.poll() is None:
+            time.sleep(READER_SECONDS)
+            _load(folder)
     finally:
         _reading.release()
 
@@ -100,25 +107,26 @@ def _list_names(folder: Path) -> list[str]:
 
 
 def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
-    """Summaries of these runs; of a folder that nobody has read as a whole, only what can be read until then."""
+    """Summaries of these runs; of those that this process has not seen, only what can be read until then."""
     if str(folder) not in _loaded:
         _loaded.add(str(folder))
         _load(folder)
     before, found, unread = len(_known), [], 0
     for name in names:
         path = folder / name
-        if str(folder) not in _complete and str(path) not in _known and time.monotonic() > until:
+        if str(path) not in _known and str(path) not in _seen and time.monotonic() > until:
             unread += 1
         elif summary := _summarize_cached(path):
             found.append(summary)
-    if not unread:
-        _complete.add(str(folder))
+            if summary.state not in ENDS:
+                _seen.add(str(path))
     if len(_known) - before >= WORTH_KEEPING:
         _keep(folder)
     if len(_known) > 2 * len(names) + 100:
         gone = set(_known) - {str(folder / name) for name in names}
         for key in gone:
             _known.pop(key, None)
+        _seen.clear()
     return Listing(found, unread)
 
 
@@ -173,3 +181,9 @@ def _summarize_cached(path: Path) -> RunSummary | None:
 def _still_holds(path: Path, summary: RunSummary) -> bool:
     """Every change of a run's files renames one into its folder, which changes the folder's time; a lock does not."""
     return summary.state in ENDS or Run(path).read_state() == summary.state
+
+
+if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(5)
+    list_runs()

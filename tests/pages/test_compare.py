@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from concurrent.futures import Future
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -192,22 +193,6 @@ def test_another_data_set_is_told_before_anything_else(open_page) -> None:
     assert "b: another data set" in texts(open_page("compare", ids=address_of(a, b)))
 
 
-def test_axes_of_the_scatter_come_from_the_address_with_their_sources(open_page) -> None:
-    runs = [make_run(preset=name, settings=("train.epochs=5",)) for name in ("report", "resnet18")]
-    page = open_page("compare", ids=address_of(*runs), tab="Scatter")
-    assert "He et al. 2015, arXiv:1512.03385" in texts(page)
-    page = open_page("compare", ids=address_of(*runs), tab="Scatter", sx="Minutes", sy="Val. accuracy")
-    (chart,) = component_data(page, "resnet_lab_chart")
-    assert chart["title"] == "Best val. accuracy by minutes"
-    assert "He et al." not in texts(page)
-
-
-def test_parallel_coordinates_show_the_chosen_fields(open_page) -> None:
-    runs = [make_run(settings=("train.epochs=5", f"train.learning_rate={rate}")) for rate in (0.01, 0.1)]
-    (chart,) = component_data(open_page("compare", ids=address_of(*runs), tab="Parallel"), "resnet_lab_chart")
-    assert json.loads(chart["figure"])["layout"]["xaxis"]["ticktext"] == ["Learning rate", "Best val. accuracy"]
-
-
 @pytest.fixture
 def pictures(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """Stands for the helper process: every place gets its own bytes. Returns the places that were asked for."""
@@ -223,6 +208,81 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
     monkeypatch.setattr(compare_gallery, "call", answer)
     return asked
+
+
+@pytest.fixture
+def company() -> dict[str, Run]:
+    """Two sound runs among all that a comparison may have to bear."""
+    runs = {
+        "base": make_compared(right(150, 200, 1), name="base"),
+        "sound": make_compared(right(120, 200, 2), name="sound", settings=["train.epochs=4"]),
+        "silent": make_run(name="silent", settings=("train.epochs=6",)),  # no predictions
+        "photos": make_run(name="photos", preset="report", settings=("train.epochs=5",)),
+        "split": make_compared(right(90, 200, 3), name="split", settings=["data.split_seed=7"]),
+        "broken": make_compared(right(90, 200, 4), name="broken", settings=["train.epochs=8"]),
+        "odd": make_compared(right(90, 200, 5), name="odd", settings=["train.epochs=9"]),
+        "gone": make_compared(right(90, 200, 6), name="gone", settings=["train.epochs=3"]),
+    }
+    (runs["odd"].path / "predictions" / "test_last.npy").write_bytes(b"no array")
+    return runs
+
+
+@pytest.mark.parametrize("tab", ["Curves", "What differs", "Is it better?", "Scatter", "Parallel", "Disagreements"])
+def test_what_cannot_be_compared_is_told_at_its_place_and_the_rest_stays(open_page, company, pictures, tab) -> None:
+    ids = address_of(*company.values())
+    page = open_page("compare", ids=ids, tab=tab)
+    # While it is shown, one is deleted and one is damaged.
+    shutil.rmtree(company["gone"].path)
+    (company["broken"].path / "spec.json").write_text("{")
+    page.run()
+    assert not page.exception, page.exception
+    text = unescape(texts(page))
+    assert f"There is no run {company['gone'].id}: it may have been deleted." in text
+    assert f"The run {company['broken'].id} is left out, because it cannot be read: spec.json" in text
+    assert "photos: another data set than the baseline's (CIFAR-10 instead of Digits (built in))" in text
+    assert "split: other test and validation images than the baseline's" in text
+    match tab:
+        case "Curves":
+            assert names(page) == ["base", "sound", "silent", "photos", "split", "odd"]
+        case "Is it better?":
+            assert "base is better by 15.0 points" in text
+            assert "silent has no test predictions stored." in text
+            assert "photos is of another data set (CIFAR-10) than the baseline (Digits (built in))" in text
+            assert "The two were tested on different images" in text
+            assert "odd has no test predictions stored" in text
+        case "Disagreements":
+            assert "of 200 test images" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("silent", "silent has no test predictions stored."),
+        ("photos", "photos has no test predictions stored."),
+        ("split", "base and split were tested on different images."),
+        ("odd", "odd has no test predictions stored."),
+    ],
+)
+def test_a_gallery_that_cannot_be_says_why(open_page, company, pictures, name: str, sentence: str) -> None:
+    page = open_page("compare", ids=address_of(company["base"], company[name]), tab="Disagreements")
+    assert sentence in texts(page)
+    assert pictures == []
+
+
+def test_axes_of_the_scatter_come_from_the_address_with_their_sources(open_page) -> None:
+    runs = [make_run(preset=name, settings=("train.epochs=5",)) for name in ("report", "resnet18")]
+    page = open_page("compare", ids=address_of(*runs), tab="Scatter")
+    assert "He et al. 2015, arXiv:1512.03385" in texts(page)
+    page = open_page("compare", ids=address_of(*runs), tab="Scatter", sx="Minutes", sy="Val. accuracy")
+    (chart,) = component_data(page, "resnet_lab_chart")
+    assert chart["title"] == "Best val. accuracy by minutes"
+    assert "He et al." not in texts(page)
+
+
+def test_parallel_coordinates_show_the_chosen_fields(open_page) -> None:
+    runs = [make_run(settings=("train.epochs=5", f"train.learning_rate={rate}")) for rate in (0.01, 0.1)]
+    (chart,) = component_data(open_page("compare", ids=address_of(*runs), tab="Parallel"), "resnet_lab_chart")
+    assert json.loads(chart["figure"])["layout"]["xaxis"]["ticktext"] == ["Learning rate", "Best val. accuracy"]
 
 
 def test_the_gallery_shows_the_images_that_one_gets_right_and_the_other_wrong(open_page, pictures) -> None:

@@ -5,6 +5,7 @@ No torch: what is not stored is predicted by the helper process (`core.predictin
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -99,7 +100,7 @@ def name_file(run: Run, weights: Weights) -> WeightsFile:
 
 
 def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and value == value and value > 0 else None
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
 
 
 # Predictions ------------------------------------------------------------------------------------------------------

@@ -90,10 +90,14 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def read_constant(name: str) -> None:
+    """NaN and Infinity are null here, also where another program wrote them by name."""
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises FileNotFoundError, DamagedFileError."""
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), parse_constant=read_constant)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.files import read_constant
+
 MAX_KEPT_ROWS = 150_000  # over all runs; the least recently read are forgotten first
 MANY_LINES = 100
 
@@ -83,7 +85,7 @@ def _parse_lines(lines: list[bytes]) -> list[dict[str, Any]]:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line, object_pairs_hook=_share_keys)
+        row = json.loads(line, object_pairs_hook=_share_keys, parse_constant=read_constant)
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None

@@ -4,7 +4,7 @@ No second implementation that drifts: `core.engine.script` is the root, and what
 without the branches that the run's spec does not take. Only the spec is written anew, as plain dataclasses. No torch.
 """
 
+from core.standalone.reading import StandaloneError
 from core.standalone.script import make_script, write_script
-from core.standalone.sources import StandaloneError
 
 __all__ = ["StandaloneError", "make_script", "write_script"]

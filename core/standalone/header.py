@@ -23,7 +23,7 @@ def describe_run(run: Run, spec: RunSpec) -> Iterator[str]:
     yield f"Trains the run {name or run.id} once more, from its images to its test accuracy."
     yield ""
     yield f"Made by ResNet Lab out of its own code, for the run {run.id} of {_day(run.about.created)}."
-    yield "It needs Python 3.11, torch and torchvision (which bring numpy and pillow), and nothing else:"
+    yield "Saved as train.py, it needs Python 3.11, torch and torchvision (which bring numpy and pillow), nothing else:"
     yield ""
     yield f"    {_command(spec)}"
     yield ""

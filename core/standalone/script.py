@@ -6,6 +6,7 @@ import base64
 import lzma
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from core.runs import Run
 from core.spec import SECTIONS, LayerSpec, RunSpec
 from core.standalone.header import describe_run
 from core.standalone.meanings import NUM_CLASSES, Settings
-from core.standalone.sources import Gathered, Gatherer, Import, StandaloneError
+from core.standalone.reading import Import, StandaloneError
+from core.standalone.sources import Gathered, Gatherer
 
 ROOT = "core.engine.script"
 _GIVEN = frozenset({"SPEC", "FINGERPRINT", "THREADS", "DIGITS", "QUANTILES"})
@@ -25,6 +27,7 @@ _REPLACED = {("core.engine.augment", "beta_quantiles"): (ROOT, "beta_quantiles")
 # Another value would need another table, which scipy makes; and the number of classes follows from the images.
 _FIXED = ("augment.mixup", "augment.cutmix", NUM_CLASSES)
 _WIDTH = 120
+_HELD = "\u00a0"  # a blank at which no line is broken
 
 # Where the purpose of a module says more than what is left of it, or nothing to whoever reads a single file.
 _HEADINGS = {
@@ -51,8 +54,7 @@ def make_script(run: Run, spec: RunSpec) -> str:
     threads = environment.get("threads") if environment.get("device") == "cpu" else 0
     fingerprint = str(environment.get("data_fingerprint") or "")
     parts = [
-        f'"""{_quote(describe_run(run, spec))}\n"""',
-        "\n".join(_write_imports(gathered.imports)),
+        f'"""{_quote(describe_run(run, spec))}\n"""\n\n' + "\n".join(_write_imports(gathered.imports)),
         *_write_spec(settings, gathered),
         "\n".join(
             [
@@ -102,13 +104,20 @@ def _is_standard(one: Import) -> bool:
 def _write_sections(gathered: Gathered) -> Iterator[str]:
     for section in gathered.sections:
         heading = _HEADINGS.get(section.module, section.purpose.rstrip("."))
-        if heading:
+        if heading and not all(_is_line(text) for text in section.definitions):
             yield f"# {heading}\n# {'-' * (_WIDTH - 2)}" if len(heading) < _WIDTH else _comment(heading)
-        yield "\n\n\n".join(section.definitions)
+        text = section.definitions[0]
+        for before, after in pairwise(section.definitions):
+            text += ("\n" if _is_line(before) and _is_line(after) else "\n\n\n") + after
+        yield text
+
+
+def _is_line(definition: str) -> bool:
+    return "\n" not in definition
 
 
 def _comment(text: str) -> str:
-    return "\n".join(f"# {line}" for line in textwrap.wrap(text, _WIDTH - 2))
+    return "\n".join(f"# {line}" for line in textwrap.wrap(text, _WIDTH - 2)).replace(_HELD, " ")
 
 
 # The spec ---------------------------------------------------------------------------------------------------------
@@ -117,7 +126,8 @@ def _comment(text: str) -> str:
 def _write_spec(settings: Settings, gathered: Gathered) -> Iterator[str]:
     """The settings as dataclasses whose defaults are the run's; only those that something still asks for."""
     decided = sorted(path for path in gathered.fixed if path != NUM_CLASSES)
-    listed = ", ".join(f"{path} = {_plain(settings.value(path))}" for path in decided)
+    # No line ends within one of them.
+    listed = ", ".join(f"{path} = {_plain(settings.value(path))}".replace(" ", _HELD) for path in decided)
     told = (
         "The settings of the run: change them here. Those that decide what code is needed are not among them, as only "
     )

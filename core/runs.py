@@ -68,13 +68,20 @@ def ensure_folder() -> Path:
 
 
 def create_run(
-    spec: RunSpec, *, name: str = "", tags: Sequence[str] = (), priority: int = 0, click_key: str = ""
+    spec: RunSpec,
+    *,
+    name: str = "",
+    tags: Sequence[str] = (),
+    priority: int = 0,
+    click_key: str = "",
+    started_by: str = "",
 ) -> str:
     """Makes a run's folder and returns its id; the same click gives the same run, however often it arrives.
 
     Raises RunsFolderError where it cannot be written, ValueError for a name or tag that is too long.
     """
-    return publish_run(spec, About(name=name, tags=tuple(tags), priority=priority), click_key)[0]
+    about = About(name=name, tags=tuple(tags), priority=priority, started_by=started_by)
+    return publish_run(spec, about, click_key)[0]
 
 
 def publish_run(spec: RunSpec, about: About, click_key: str = "") -> tuple[str, bool]:

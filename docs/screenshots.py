@@ -51,6 +51,8 @@ def search(lab: LabServer) -> str:
 def take(page: Page, address: str, name: str, theme: str) -> None:
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    if name == "studies":
+        page.locator(".lab-plot .main-svg").first.wait_for(timeout=60_000)
     time.sleep(4)  # charts and sample images are drawn after the page is there
     PICTURES.mkdir(exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}-{theme}.png")

@@ -100,14 +100,14 @@ def test_without_any_run_the_page_leads_to_build(open_page) -> None:
 @pytest.mark.parametrize("run_id", ["20260101-000000-000-abcdef", "../../etc/passwd", "%00"])
 def test_an_unknown_run_gets_a_sentence_and_the_way_on(open_page, run_id: str) -> None:
     page = open_page("examine", id=run_id)
-    assert "no such run" in page.info[0].value
+    assert "no such run" in texts(page)
     assert labels(page) == ["All runs"]
 
 
 def test_a_damaged_run_says_which_file(open_page) -> None:
     run = make_examined()
     (run.path / "spec.json").write_text("{")
-    assert "spec.json" in open_page("examine", id=run.id).info[0].value
+    assert "spec.json" in texts(open_page("examine", id=run.id))
 
 
 def test_every_figure_says_split_number_of_images_weights_and_seed(open_page) -> None:

@@ -10,45 +10,20 @@ from html import escape
 import streamlit as st
 
 from core.runs import Listing, RunNotFound, RunSummary, list_known, open_run
-from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.chart import show_metric
 from pages.parts.failure import tell
 from pages.parts.pace import live_fragment
 from pages.parts.run_actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
+from pages.parts.run_filter import Filter, show_search
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run_tabs import show_view
-from pages.parts.style import STATES
 from pages.parts.take_in import show_import
 from server import sign_in
 
 TICK_SECONDS = 1.0
 # More lines than this tell nothing; the newest of the selected are drawn.
 MAX_CURVES = 20
-DATASETS = choices_of(DataSpec.model_fields["dataset"].annotation)
 TABLE, SELECTION = "runs_table", "runs.selection"
-
-
-@dataclass(frozen=True)
-class Filter:
-    """What the table shows: runs that hold every word and have one of the states, data sets, tags and people."""
-
-    words: tuple[str, ...] = ()
-    states: tuple[str, ...] = ()
-    datasets: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    people: tuple[str, ...] = ()
-    archived: bool = False
-
-    def lets_through(self, run: RunSummary) -> bool:
-        text = " ".join([run.name, run.id, run.note, run.optimizer, run.started_by, *run.tags]).casefold()
-        return (
-            (self.archived or not run.archived)
-            and all(word in text for word in self.words)
-            and (not self.states or run.state in self.states)
-            and (not self.datasets or run.dataset in self.datasets)
-            and (not self.tags or bool(set(self.tags) & set(run.tags)))
-            and (not self.people or run.started_by in self.people)
-        )
 
 
 @dataclass
@@ -79,22 +54,7 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
     """Search and filters, kept in the address."""
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
-        text = st.text_input(
-            "Search",
-            key="q",
-            bind="query-params",
-            placeholder="Name, tag, note or id",
-            icon=":material/search:",
-            width=260,
-        )
-        state = st.multiselect(
-            "State", list(STATES), key="state", bind="query-params", width=190, placeholder="Any",
-            format_func=lambda name: STATES[name].label,
-        )  # fmt: skip
-        dataset = st.multiselect(
-            "Data", DATASETS, key="data", bind="query-params", width=170, placeholder="Any",
-            format_func=lambda name: CHOICE_LABELS[name],
-        )  # fmt: skip
+        words, states, datasets = show_search()
         tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
         people = show_people(runs)
         archived = st.toggle("Archived too", key="archived", bind="query-params")
@@ -102,7 +62,7 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
         show_import()
         if st.button("New run", icon=":material/add:", help="Opens Build."):
             st.switch_page("build.py", query_params={})
-    return Filter(tuple(text.casefold().split()), tuple(state), tuple(dataset), tuple(tag), people, archived)
+    return Filter(words, states, datasets, tuple(tag), people, archived)
 
 
 def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:

@@ -8,10 +8,9 @@ import streamlit as st
 
 from core.compare import MAX_RUNS, Unit, put_first
 from core.runs import RunSummary, list_runs
-from core.spec import CHOICE_LABELS
 from pages.parts.frame import was_entered
+from pages.parts.run_filter import Filter, show_search
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
-from pages.parts.style import STATES
 
 LATEST = 10
 _LAST, _VERSION, _ORDER = "compare.last_ids", "compare.version", "compare.order"
@@ -92,33 +91,11 @@ def show_chooser(ids: Sequence[str]) -> None:
 
 
 def _filter(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    datasets = sorted({run.dataset for run in runs if run.dataset})
+    """Archived runs are found by words only."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="compare_filter"):
-        text = st.text_input(
-            "Search",
-            key="q",
-            bind="query-params",
-            placeholder="Name, tag, note or id",
-            icon=":material/search:",
-            width=260,
-        )
-        states = st.multiselect(
-            "State", list(STATES), key="state", bind="query-params", width=190, placeholder="Any",
-            format_func=lambda name: STATES[name].label,
-        )  # fmt: skip
-        data = st.multiselect(
-            "Data", datasets, key="data", bind="query-params", width=170, placeholder="Any",
-            format_func=lambda name: CHOICE_LABELS.get(name, name),
-        )  # fmt: skip
+        words, states, datasets = show_search()
         st.html(
             f'<p class="lab-muted lab-small" style="margin:0 0 0.6rem">At most {MAX_RUNS} at once.</p>', width="content"
         )
-    words = text.casefold().split()
-    return [
-        run
-        for run in runs
-        if all(word in " ".join([run.name, run.id, run.note, run.optimizer, *run.tags]).casefold() for word in words)
-        and (not states or run.state in states)
-        and (not data or run.dataset in data)
-        and (not run.archived or words)
-    ]
+    chosen = Filter(words, states, datasets, archived=bool(words))
+    return [run for run in runs if chosen.lets_through(run)]

@@ -60,11 +60,13 @@ def load_predictions(run: Run, weights: Weights, split: Split) -> Loaded:
 
 
 def _stamp(run: Run, weights: Weights, split: Split) -> str:
+    """Differs by what is asked for, also where there is no file: test images are not read as validation is."""
     try:
         stat = (run.path / "predictions" / f"{split}_{weights.key}.npy").stat()
+        version = f"{stat.st_mtime_ns}.{stat.st_size}"
     except OSError:
-        return ""
-    return f"{run.id}.{split}.{weights.key}.{stat.st_mtime_ns}.{stat.st_size}"
+        version = "none"
+    return f"{run.id}.{split}.{weights.key}.{version}"
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -130,6 +130,16 @@ def test_test_images_of_a_run_that_goes_on_are_not_shown(open_page) -> None:
     assert not asked("ask")
 
 
+def test_test_images_stay_closed_after_validation_was_predicted(open_page) -> None:
+    run = make_examined()
+    add_checkpoint(run)
+    shutil.rmtree(run.path / "predictions")
+    open_page("examine", id=run.id)
+    page = open_page("examine", id=run.id, split="test")
+    assert "looked at once" in texts(page)
+    assert {question["part"] for question in asked("predict")} == {"val"}
+
+
 def test_a_run_before_its_first_epoch_says_what_to_wait_for(open_page) -> None:
     run = make_run(epochs_done=0)
     with training(run):

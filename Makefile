@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-quick test-faults test-load test-security check format benchmarks screenshots clean
+.PHONY: run test test-quick test-faults test-load test-security check audit lock format benchmarks screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -25,6 +25,16 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive core pages server app.py
+
+# Asks PyPI which of the locked libraries have known weaknesses; needs the network, and fails where it cannot ask.
+audit: $(VENV)/.installed-dev
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock
+
+# Takes the newest versions and writes them down: these are installed from then on. Run the tests before it is committed.
+lock: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade -r requirements-dev.txt
+	$(BIN)/python -m pip freeze > requirements.lock
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
@@ -40,12 +50,12 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian: apt-get install python3-venv"; exit 1; }
 
-$(VENV)/.installed: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade -r requirements.txt
+$(VENV)/.installed: requirements.txt requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade -r requirements.txt -c requirements.lock
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade -r requirements-dev.txt
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade -r requirements-dev.txt -c requirements.lock
 	@touch $@ $(VENV)/.installed
 
 clean:

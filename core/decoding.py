@@ -152,7 +152,7 @@ def _start_helper(job: _Job) -> subprocess.Popen[bytes]:
 
 def _run_job() -> int:
     """The helper process: a job on its input, a sentence on its output where an image cannot be decoded."""
-    job: _Job = pickle.load(sys.stdin.buffer)
+    job: _Job = pickle.load(sys.stdin.buffer)  # nosec B301 - a pipe that only the parent process writes to
     try:
         _fill(job.array, job.start, job.paths, job.size)
     except DataError as error:

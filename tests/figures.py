@@ -83,7 +83,10 @@ class Figures:
         told = [figure for name, figure in report.user_properties if name == "figure"]
         if report.skipped and isinstance(report.longrepr, tuple):
             told = [report.longrepr[2]]
-        entry["result"] = "; ".join(told)
+        if told:
+            entry["result"] = "; ".join(told)
+        # What a skipped test told is not told again when it is torn down.
+        entry.setdefault("result", "")
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         if not self.entries:

@@ -114,7 +114,7 @@ def delete_data(
     from core.datasets import delete_dataset
 
     _find(name)
-    confirm(f"Delete {name} from the disk?", yes)
+    confirm(f"Delete {name} from the disk?", yes)  # nosec B608 - a question to a person, no SQL
     delete_dataset(name)
     say(f"{name} is deleted.")
 

@@ -59,7 +59,7 @@ def test_a_chart_survives_losing_a_run_and_grows_with_zoom_and_legend_kept(
         row.hover()
         row.get_by_role("button", name="Leave b out").click()
         wait_for(page, "chart.lines === 4")
-        assert runs[1].id not in page.evaluate("location.href")
+        page.wait_for_url(lambda url: runs[1].id not in url, timeout=WAIT_MS)
 
         page.locator(".legendtoggle").first.click()
         wait_for(page, "chart.traces[0].visible === 'legendonly'")

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from core.bundle import BundleError, name_archive, pack_runs
-from core.csv_tables import write_metrics
-from core.export_model import ExportedModel, ExportModelError, export_onnx, export_safetensors, export_script
+from core.bundle import name_archive
 from core.outbox import make_place
-from core.report_html import make_report
-from core.runs import DamagedRunError, Run, RunNotFound, RunsFolderError, open_run
-from core.tensorboard import write_events
 
 Checkpoint = Literal["best", "last"]
 # Hears of bytes done and in all, where that is known.
@@ -132,6 +126,9 @@ def export_runs(
     `checkpoint` says which weights a model leaves with, `checkpoints` whether a run folder takes its own along. Raises
     ExportError.
     """
+    # What makes the files brings scipy and TensorBoard along: not into every page's process.
+    from core.export_files import FAILURES, make_file
+
     wanted = FORMATS[format]
     ids = list(dict.fromkeys(run_ids))
     if len(ids) > 1 and not wanted.several:
@@ -139,8 +136,8 @@ def export_runs(
     try:
         place = folder or make_place()
         path = place / name_file(ids, wanted, checkpoint)
-        return Exported(path, wanted, _make(ids, wanted, checkpoint, checkpoints, path, report))
-    except (RunNotFound, BundleError, ExportModelError, DamagedRunError, RunsFolderError) as error:
+        return Exported(path, wanted, make_file(ids, wanted, checkpoint, checkpoints, path, report))
+    except FAILURES as error:
         raise ExportError(str(error)) from error
     except OSError as error:
         raise ExportError(f"The file could not be written: {error.strerror or error}.") from error
@@ -152,57 +149,3 @@ def name_file(ids: Sequence[str], format: Format, checkpoint: Checkpoint) -> str
         return name_archive(ids)
     stem = ids[0] if len(ids) == 1 else f"{len(ids)}-runs-{ids[0]}"
     return f"{stem}{f'-{checkpoint}' if format.of_weights else ''}{format.suffix}"
-
-
-def _make(
-    ids: Sequence[str],
-    format: Format,
-    checkpoint: Checkpoint,
-    checkpoints: bool,
-    path: Path,
-    report: Report | None,
-) -> str:
-    """Writes the file aside and renames it, so that nobody fetches half of one; returns the note."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        match format.key:
-            case "zip":
-                with open(aside, "wb") as file:
-                    note = " ".join(pack_runs(ids, file, checkpoints=checkpoints, report=report))
-            case "tensorboard":
-                runs = _with_epochs(ids)
-                with open(aside, "wb") as file:
-                    write_events(runs, file)
-                note = "" if len(runs) == len(ids) else f"{len(ids) - len(runs)} without an epoch are left out."
-            case "csv":
-                aside.write_text(write_metrics(_with_epochs(ids)), encoding="utf-8", newline="")
-                note = ""
-            case "html":
-                aside.write_bytes(make_report(ids))
-                note = ""
-            case _:
-                model = _export_model(ids[0], format.key, checkpoint)
-                aside.write_bytes(model.content)
-                note = model.note
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return note
-
-
-def _export_model(run_id: str, format: str, checkpoint: Checkpoint) -> ExportedModel:
-    match format:
-        case "onnx":
-            return export_onnx(run_id, checkpoint)
-        case "safetensors":
-            return export_safetensors(run_id, checkpoint)
-    return export_script(run_id)
-
-
-def _with_epochs(ids: Sequence[str]) -> list[Run]:
-    runs = [run for run in map(open_run, ids) if run.rows()]
-    if not runs:
-        raise ExportError("No epoch has ended yet, so there are no curves to take away.")
-    for run in runs:
-        _ = run.spec  # a damaged run says so
-    return runs

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from core import export as exporting
+from core import export_files as exporting
 from core.csv_tables import plain_cell
 from core.export import FORMATS, ExportError, export_run, export_runs
 from core.outbox import address_of, find_file, make_place

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import export as exporting
+from core import export_files as exporting
 from core.export import FORMATS
 from core.launcher import delete_run
 from core.outbox import find_file

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,24 +34,26 @@ def make_live_run(number: int) -> str:
 @contextmanager
 def writing(run_ids: list[str], epoch_seconds: float = 2.0) -> Iterator[None]:
     """The runs are running, and grow, for a `with` block."""
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    folders = [open_run(run_id).path for run_id in run_ids]
-    process = context.Process(target=_write, args=(folders, epoch_seconds, ready, os.getpid()), daemon=True)
-    process.start()
+    # By its name, not by multiprocessing: that would run again whatever page a test has left as the main module.
+    folders = [str(open_run(run_id).path) for run_id in run_ids]
+    command = [sys.executable, "-m", "tests.load.live_runs", str(epoch_seconds), *folders]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE)
     try:
-        assert ready.wait(60)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
         yield
     finally:
         process.kill()
-        process.join()
+        process.wait()
+        process.stdout.close()
 
 
-def _write(folders: list[Path], epoch_seconds: float, ready: object, parent: int) -> None:
+def _write(folders: list[Path], epoch_seconds: float) -> None:
+    parent = os.getppid()
     with ExitStack() as held:
         for folder in folders:
             assert held.enter_context(FileLock(folder / "run.lock")).acquire(5)
-        ready.set()  # type: ignore[attr-defined]
+        print("ready", flush=True)
         draw, began, written = random.Random(0), time.monotonic(), [0] * len(folders)
         while os.getppid() == parent:
             for place, folder in enumerate(folders):
@@ -63,3 +66,7 @@ def _write(folders: list[Path], epoch_seconds: float, ready: object, parent: int
                 now = {"step": int(went % 1 * 24), "seconds": went * epoch_seconds, "time": time.time(), "loss": 0.5}
                 files.write_json(folder / "progress.json", step | now, sync=False)
             time.sleep(PROGRESS_SECONDS)
+
+
+if __name__ == "__main__":
+    _write([Path(folder) for folder in sys.argv[2:]], float(sys.argv[1]))

@@ -21,7 +21,7 @@ from core.folders import runs_folder
 from core.runs import open_run
 from tests.core.workers import wait_for
 from tests.load.live_runs import make_live_run, writing
-from tests.load.sessions import Crowd
+from tests.load.sessions import Crowd, run_apart
 from tests.server import LabServer, serve_lab
 
 pytestmark = pytest.mark.slow
@@ -95,7 +95,7 @@ def test_many_watchers_of_many_live_runs(lab: LabServer, full: bool, record_figu
     sessions, runs, warm_up, seconds = (50, 20, 120, 600) if full else (5, 3, 2, 5)
     run_ids = [make_live_run(number) for number in range(runs)]
     with writing(run_ids):
-        told = asyncio.run(watch(lab, run_ids, sessions, warm_up, seconds))
+        told = run_apart(watch(lab, run_ids, sessions, warm_up, seconds))
     assert told["p95"] < LIMIT or not full
     assert told["growth"] < 0.10 or not full
     record_figure(
@@ -148,7 +148,7 @@ def test_training_hardly_slows_while_many_watch(
     trained = lab.command(*train).stdout.split()[0]
     worker = wait_for_worker(trained)
     with writing(run_ids):
-        slower = asyncio.run(alternate(lab, run_ids, trained, 50, 20))
+        slower = run_apart(alternate(lab, run_ids, trained, 50, 20))
     control = compare_with_a_busy_core(trained, worker)
     cores = len(os.sched_getaffinity(0))
     idle = cores - psutil.getloadavg()[0]

@@ -18,7 +18,7 @@ from core.downloads import (
 from core.imagecache import delete_caches
 from core.imagefolder import FolderStatus, inspect_folder
 from core.spec import DataSpec
-from core.splits import train_counts
+from core.splits import Sizes, count_parts
 
 __all__ = [
     "DataError",
@@ -26,6 +26,7 @@ __all__ = [
     "DownloadProgress",
     "FolderStatus",
     "cache_bytes",
+    "count_images",
     "data_folder",
     "delete_caches",
     "delete_dataset",
@@ -33,7 +34,6 @@ __all__ = [
     "inspect_folder",
     "is_ready",
     "list_datasets",
-    "num_train_images",
     "read_download",
     "start_download",
 ]
@@ -103,14 +103,14 @@ def check_ready(spec: DataSpec) -> None:
             raise DataError(f"data.folder_classes = {spec.folder_classes}: the folder {spec.folder} holds {found}.")
 
 
-def num_train_images(spec: DataSpec) -> int:
-    """Training images after the splits and the cap. Raises `DataError` for an image folder that cannot be read."""
+def count_images(spec: DataSpec) -> Sizes:
+    """Images after the splits and the cap. Raises `DataError` for an image folder that cannot be read."""
     if spec.dataset == "digits":
-        return sum(train_counts(spec, DIGITS_COUNTS, has_test=False))
+        return count_parts(spec, DIGITS_COUNTS, None)
     if spec.dataset == "folder":
         status = inspect_folder(spec.folder)
-        return sum(train_counts(spec, status.class_counts, has_test=status.num_test is not None))
-    return sum(train_counts(spec, [50_000 // spec.num_classes] * spec.num_classes, has_test=True))
+        return count_parts(spec, status.class_counts, status.num_test)
+    return count_parts(spec, [50_000 // spec.num_classes] * spec.num_classes, 10_000)
 
 
 def delete_dataset(name: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from core import files, processes, slots
 from core.deaths import note_death
 from core.devices import list_device_ids
+from core.estimates import keep_forecast
 from core.folders import PROJECT, runs_folder
 from core.locks import FileLock, hold
 from core.parse import apply_settings, parse_spec
@@ -47,6 +48,7 @@ def start_run(
     if made:
         run = open_run(run_id)
         with _control(run):
+            keep_forecast(spec, run.path)
             _launch(run)
     return run_id
 

@@ -221,6 +221,7 @@ class UseMeter:
 
     def __init__(self, device: str) -> None:
         self.device = device
+        self.peak_memory: Callable[[], int] | None = None  # bytes, of the device; set by whoever has loaded torch
         self.process = psutil.Process()
         self.process.cpu_percent(None)
         self.seen: list[dict[str, float]] = []
@@ -235,11 +236,12 @@ class UseMeter:
         return use
 
     def read_epoch(self) -> dict[str, float]:
-        """The means since the last epoch's end, as columns of the metrics."""
+        """The means since the last epoch's end, and the process's peak so far, as columns of the metrics."""
         seen = self.seen or [self.read()]
         self.seen = []
         keys = seen[-1].keys()
-        return {f"system/{key}": sum(use.get(key, 0.0) for use in seen) / len(seen) for key in keys}
+        means = {f"system/{key}": sum(use.get(key, 0.0) for use in seen) / len(seen) for key in keys}
+        return means | ({"system/peak_memory_bytes": float(self.peak_memory())} if self.peak_memory else {})
 
 
 def _size(path: Path) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import shlex
+import statistics
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from core import files
 from core.charts import best_epoch
 from core.fields import differing, flatten, format_value
 from core.formats import UNKNOWN, format_bytes, format_count, format_percent, format_seconds
@@ -19,6 +21,7 @@ from core.spec import CHOICE_LABELS, RunSpec
 # What may differ without making it another recipe.
 _FREE = frozenset({"train.seed", "train.device"})
 _MAX_CHANGES = 12
+PEAK = "system/peak_memory_bytes"
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,35 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
         ["Device", str(device)],
         ["Precision", str(environment.get("precision") or run.spec.train.precision)],
     ]
+
+
+def list_forecast(run: Run) -> list[list[str]]:
+    """What was measured beforehand against what the run took: figure, foretold, taken; empty where nothing was."""
+    try:
+        foretold = files.find_json(run.path / "forecast.json")
+    except files.DamagedFileError:
+        return []
+    rows = run.rows()
+    if not foretold or not rows:
+        return []
+    ends = [row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float)]
+    epochs = [after - before for before, after in zip([0.0, *ends], ends, strict=False)]
+    peaks = [row[PEAK] for row in rows if isinstance(row.get(PEAK), int | float)]
+    taken = {
+        "epoch_seconds": statistics.median(epochs) if epochs else None,
+        "memory_bytes": max(peaks, default=None),
+    }
+    return [
+        [label, show(foretold.get(key)), f"{show(taken[key])}{_deviation(foretold.get(key), taken[key])}"]
+        for key, label, show in (
+            ("epoch_seconds", "An epoch (median)", format_seconds),
+            ("memory_bytes", "Peak of memory", format_bytes),
+        )
+    ]
+
+
+def _deviation(foretold: float | None, taken: float | None) -> str:
+    return f" ({taken / foretold - 1:+.0%})" if foretold and taken else ""
 
 
 def list_environment(run: Run) -> list[list[str]]:

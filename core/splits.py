@@ -57,14 +57,28 @@ def hold_out(counts: Sequence[int], fraction: float) -> list[int]:
     return share_out(counts, max(round(sum(counts) * fraction), 1), room)
 
 
-def train_counts(spec: DataSpec, counts: Sequence[int], *, has_test: bool) -> list[int]:
-    """Training images of each class after all splits and the cap, from the number of images of each class."""
-    fractions = [spec.val_fraction] if has_test else [spec.test_fraction, spec.val_fraction]
-    for fraction in fractions:
-        counts = [count - held for count, held in zip(counts, hold_out(counts, fraction), strict=True)]
+@dataclass(frozen=True)
+class Sizes:
+    """Images in each part."""
+
+    train: int
+    val: int
+    test: int
+
+
+def count_parts(spec: DataSpec, counts: Sequence[int], num_test: int | None) -> Sizes:
+    """Images after all splits and the cap, from the number of images of each class.
+
+    `num_test` is the number of the set's own test images, None where it has none.
+    """
+    held = []
+    for fraction in [spec.test_fraction, spec.val_fraction][num_test is not None :]:
+        shares = hold_out(counts, fraction)
+        held.append(sum(shares))
+        counts = [count - share for count, share in zip(counts, shares, strict=True)]
     if spec.max_train_images:
         counts = share_out(counts, spec.max_train_images, counts)
-    return list(counts)
+    return Sizes(sum(counts), held[-1], held[0] if num_test is None else num_test)
 
 
 def split(spec: DataSpec, labels: Index, num_classes: int, *, has_test: bool) -> Split:

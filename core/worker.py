@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.engine.data import Data
     from core.engine.events import EpochEnd
     from core.run_folder import Run
-    from core.spec import DataSpec
+    from core.spec import DataSpec, RunSpec
 
     Train = Callable[[Path, str, "StopSignal"], int]
 
@@ -205,8 +205,11 @@ def train_run(
     `load` gives the images, for a process that keeps them; `after_epoch` a sentence where the run shall be pruned;
     `untested` says why its test images are left alone, where they shall be.
     """
+    from functools import partial
+
     from core.engine import checkpoint
     from core.engine.data import load_data
+    from core.engine.device import peak_memory
     from core.engine.events import EpochEnd, Finished, Started, Stopped
     from core.engine.train import train
     from core.environment import describe_start
@@ -214,7 +217,8 @@ def train_run(
 
     recorder = Recorder(run, device, checkpoint.save)
     recorder.write_progress("loading", 0, 0, 1)
-    torch_device, remark = set_up_torch(run, device)
+    torch_device, remark = set_up_torch(run.spec, device, run.path.parent)
+    recorder.use.peak_memory = partial(peak_memory, torch_device)
     data = (load or load_data)(run.spec.data)
     state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
     notes = [*remark, *notes]
@@ -241,7 +245,7 @@ def train_run(
     raise RuntimeError("the training ended without saying how")
 
 
-def set_up_torch(run: Run, device: str) -> tuple[torch.device, list[str]]:
+def set_up_torch(spec: RunSpec, device: str, runs: Path) -> tuple[torch.device, list[str]]:
     """The device for torch, with its threads set, and what there is to remark. Raises DeviceError."""
     import torch
 
@@ -250,13 +254,13 @@ def set_up_torch(run: Run, device: str) -> tuple[torch.device, list[str]]:
     remarks = []
     if device.startswith("cuda") and not torch.cuda.is_available():
         why = f"The installed torch {torch.__version__} cannot use {device}"
-        if run.spec.train.device != "auto":
+        if spec.train.device != "auto":
             raise DeviceError(f"{why}. Install a build of torch for it, or choose another device.")
         remarks.append(f"{why}, so this run trains on the CPU.")
         device = "cpu"
     # Runs that share the CPU share its cores; a run on a GPU hardly needs more than one.
     if "OMP_NUM_THREADS" not in os.environ:
-        set_threads(slots.count_slots(run.path.parent, "cpu"))
+        set_threads(slots.count_slots(runs, "cpu"))
     return torch.device(device), remarks
 
 

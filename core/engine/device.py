@@ -58,6 +58,18 @@ def _cpu_capabilities() -> dict[str, object]:
     return {"avx512_bf16": torch.cpu._is_avx512_bf16_supported(), "amx_bf16": torch.cpu._is_amx_tile_supported()}
 
 
+def peak_memory(device: torch.device) -> int:
+    """Bytes that this process held at most so far: of the GPU where it computes on one, else of the machine."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return int(psutil.Process().memory_info()._asdict()["peak_wset"])
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if platform.system() == "Darwin" else 1024 * most
+
+
 def pick_threads(num_runs: int = 1) -> int:
     """Threads for one of `num_runs` trainings that share the CPU: the real cores, divided.
 

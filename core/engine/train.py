@@ -48,7 +48,7 @@ def train(
     TrainingError, and CheckpointError for a state of another spec or of other images.
     """
     device = device or pick_device(spec.train.device)
-    with explain_failures(spec, device), _keep_settings(device):
+    with explain_failures(spec, device), keep_settings(device):
         run = TrainingRun(spec, data.to(device), device, should_stop)
         if resume is not None:
             run.state.restore(resume)
@@ -59,12 +59,12 @@ def train(
                 val = yield from run.score("validate", run.state.evaluated, run.data.val)
                 yield run.report_epoch(val)
             yield (yield from run.finish(test=test))
-        except _StopRequested:
+        except StopRequested:
             yield Stopped(run.state.to_checkpoint())
 
 
-class _StopRequested(Exception):
-    pass
+class StopRequested(Exception):
+    """Raised between two batches, once `should_stop` says so."""
 
 
 class TrainingRun:
@@ -202,7 +202,7 @@ class TrainingRun:
 
     def _check_stop(self) -> None:
         if self.should_stop():
-            raise _StopRequested
+            raise StopRequested
 
     def _check_loss(self) -> float:
         loss = self.state.mean_loss()
@@ -228,7 +228,7 @@ def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:
 
 
 @contextmanager
-def _keep_settings(device: torch.device) -> Iterator[None]:
+def keep_settings(device: torch.device) -> Iterator[None]:
     """Gives torch's random state and settings back to the caller as they were."""
     threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -8,12 +8,13 @@ from html import escape
 import streamlit as st
 
 from core.cost import DEFAULT_BUDGET, Cost, cost_of, fit_to_budget, marginal_parameters, training_memory
-from core.datasets import DataError, num_train_images
+from core.datasets import DataError, count_images
 from core.formats import format_bytes, format_count
 from core.parse import SpecError
 from core.schedule import preview, updates_per_epoch
 from core.spec import DataSpec, RunSpec
 from pages.parts.draft import Draft
+from pages.parts.forecast import show_forecast
 from pages.parts.network_drawing import draw_network
 from pages.parts.rate_drawing import draw_rate
 from pages.parts.style import show_problem, show_svg
@@ -32,6 +33,7 @@ def show_cost(draft: Draft) -> None:
     stale = " lab-stale" if draft.problems else ""
     _show_budget(draft, cost, stale)
     st.html(f'<div class="{stale}">{_facts(spec, cost)}</div>')
+    show_forecast(draft)
     show_svg(f'<div class="lab-section{stale}">{_drawing(spec)}</div>')
     st.html(f'<div class="{stale}">{_layer_table(spec, cost)}</div>')
     _show_rate(spec, stale)
@@ -94,16 +96,16 @@ def _facts(spec: RunSpec, cost: Cost) -> str:
         ),
         (memory, f"to train at batch {spec.train.batch_size:,}", "Estimate: weights, optimizer and one batch's maps."),
     ]
-    if images := count_images(spec.data):
+    if images := count_train_images(spec.data):
         facts.append((f"{updates_per_epoch(spec.train, images):,}", "updates an epoch", f"{images:,} training images."))
     cells = (f'<div title="{escape(title)}"><b>{value}</b> {escape(words)}</div>' for value, words, title in facts)
     return f'<div class="lab-facts">{"".join(cells)}</div>'
 
 
-def count_images(data: DataSpec) -> int:
+def count_train_images(data: DataSpec) -> int:
     """Training images; 0 where an image folder cannot be read."""
     try:
-        return num_train_images(data)
+        return count_images(data).train
     except DataError:
         return 0
 
@@ -130,7 +132,7 @@ def _layer_table(spec: RunSpec, cost: Cost) -> str:
 
 
 def _show_rate(spec: RunSpec, stale: str) -> None:
-    images = count_images(spec.data)
+    images = count_train_images(spec.data)
     if not images:
         return
     epochs, rates = preview(spec.train, images)

@@ -13,7 +13,15 @@ from core.charts import View
 from core.fields import SpecField, field_at, fields_of, flatten, format_value
 from core.formats import UNKNOWN, format_bytes
 from core.presets import PRESETS
-from core.run_results import closest_preset, list_costs, list_environment, list_figures, show_fact, write_command
+from core.run_results import (
+    closest_preset,
+    list_costs,
+    list_environment,
+    list_figures,
+    list_forecast,
+    show_fact,
+    write_command,
+)
 from core.runs import Run, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
 from pages.parts.chart import show_metric
@@ -93,6 +101,8 @@ def show_summary(run: Run) -> None:
         )
     with right:
         show_table(["Cost", ""], list_costs(run, summary))
+        if forecast := list_forecast(run):
+            show_table(["Measured beforehand", "Foretold", "Taken"], forecast)
         st.text_area(
             "Note",
             run.about.note,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core import datasets
-from core.datasets import DataError, num_train_images
+from core.datasets import DataError, count_images
 from core.spec import DataSpec
 from tests.folders import make_folder
 
@@ -30,11 +30,11 @@ def test_the_number_of_classes_must_be_that_of_the_folder(tmp_path: Path) -> Non
 
 
 def test_the_number_of_training_images_is_known_without_loading_them(tmp_path: Path) -> None:
-    assert num_train_images(DataSpec(dataset="cifar10")) == 45_000
-    assert num_train_images(DataSpec(dataset="cifar100", val_fraction=0.2, max_train_images=1000)) == 1000
-    assert num_train_images(DataSpec()) == 1374
+    assert count_images(DataSpec(dataset="cifar10")).train == 45_000
+    assert count_images(DataSpec(dataset="cifar100", val_fraction=0.2, max_train_images=1000)).train == 1000
+    assert count_images(DataSpec()).train == 1374
     root = make_folder(tmp_path / "images", {"train/cat": 10, "train/dog": 10, "test/cat": 5})
-    assert num_train_images(DataSpec(dataset="folder", folder=str(root), folder_classes=2)) == 18
+    assert count_images(DataSpec(dataset="folder", folder=str(root), folder_classes=2)).train == 18
 
 
 def test_the_digits_are_counted_as_scikit_learn_ships_them() -> None:

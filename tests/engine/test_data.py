@@ -17,11 +17,12 @@ from torchvision.datasets import CIFAR10
 
 from core import decoding, imagecache
 from core.datafiles import data_folder, lock_for, work_folder
-from core.datasets import DataError, num_train_images
+from core.datasets import DataError, count_images
 from core.decoding import decode_image
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
 from core.imagefolder import SUFFIXES
 from core.spec import DataSpec
+from core.splits import Sizes
 from tests.archives import place_cifar
 from tests.folders import make_folder
 
@@ -73,7 +74,7 @@ def test_the_same_spec_gives_the_same_data_and_fingerprint_and_another_split_ano
 def test_the_parts_are_as_large_as_announced_and_the_figures_are_of_the_training_part(cap: int) -> None:
     spec = DataSpec(max_train_images=cap)
     data = load_data(spec)
-    assert len(data.train) == num_train_images(spec)
+    assert Sizes(*map(len, (data.train, data.val, data.test))) == count_images(spec)
     values = data.train.images.double() / 255
     assert torch.allclose(torch.tensor(data.mean).double(), values.mean((0, 2, 3)), atol=1e-9)
     assert torch.allclose(torch.tensor(data.std).double(), values.std((0, 2, 3), correction=0), atol=1e-9)

@@ -1,0 +1,78 @@
+"""Build's forecast: measured on request, shown at once for every spec of the same shape, with its failures in words."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import estimates
+from core.estimates import Measurements
+from pages.parts import forecast
+from tests.core.workers import wait_for
+from tests.pages.build_page import draft_of, key_of, problems_shown, set_number
+from tests.pages.conftest import labels, press, texts
+
+MEASURE, AGAIN = "Measure time and memory", "Measure again"
+TOLD = (
+    '{"steps": 20, "step_seconds": 0.1, "score_seconds": 0.01, "closing_seconds": 0.47, "memory_bytes": 1000000000, '
+    '"image_bytes": 1000000, "room_bytes": 4000000000}'
+)
+
+
+@pytest.fixture
+def ours(monkeypatch: pytest.MonkeyPatch) -> Measurements:
+    measurements = Measurements()
+    monkeypatch.setattr(forecast, "MEASUREMENTS", measurements)
+    return measurements
+
+
+def say(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimates, "COMMAND", [sys.executable, "-c", code])
+
+
+def wait_and_rerun(page: AppTest, ours: Measurements) -> None:
+    wait_for(lambda: not ours.is_under_way(draft_of(page).good))
+    page.run()
+    assert not page.exception, page.exception
+
+
+def test_it_is_measured_on_request_and_kept_for_the_shape(
+    open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(f"import time; time.sleep(1); print('''{TOLD}''')", monkeypatch)
+    page = open_page("build")
+    assert 'data-testid="forecast"' not in texts(page)
+    press(page, MEASURE)
+    assert "Measuring on cpu" in texts(page)
+    wait_and_rerun(page, ours)
+    # 1,374 training images in 22 batches of 64, 153 to validate on.
+    assert "<b>4.2 s</b> an epoch" in texts(page)
+    assert "<b>25 s</b> for 6 epochs" in texts(page)
+    assert "<b>2,048</b> largest batch" in texts(page)
+    assert AGAIN in labels(page)
+    set_number(page, key_of(page, "train.epochs"), 2)
+    assert "<b>8.4 s</b> for 2 epochs" in texts(page)
+    set_number(page, key_of(page, "train.batch_size"), 32)
+    assert 'data-testid="forecast"' not in texts(page)
+    assert MEASURE in labels(page)
+
+
+def test_a_measurement_that_fails_says_why_and_can_be_tried_again(
+    open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say("""print('{"error": "Memory ran out on cpu."}')""", monkeypatch)
+    page = press(open_page("build"), MEASURE)
+    wait_and_rerun(page, ours)
+    assert problems_shown(page) == ["Memory ran out on cpu."]
+    say(f"print('''{TOLD}''')", monkeypatch)
+    press(page, MEASURE)
+    wait_and_rerun(page, ours)
+    assert problems_shown(page) == []
+    assert 'data-testid="forecast"' in texts(page)
+
+
+def test_what_cannot_be_run_cannot_be_measured(open_page: Callable[..., AppTest], ours: Measurements) -> None:
+    page = open_page("build")
+    page.number_input(key=key_of(page, "model.pool_size")).set_value(200).run()
+    assert next(button for button in page.button if button.label == MEASURE).disabled

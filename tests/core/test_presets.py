@@ -46,6 +46,13 @@ def test_the_usual_budget_holds_all_but_resnet18() -> None:
     assert over == ["resnet18"]
 
 
+def test_the_report_is_beaten_with_its_epochs_and_fewer_parameters() -> None:
+    report, ours = PRESETS["report"].spec, PRESETS["report-beaten"].spec
+    assert ours.train.epochs == report.train.epochs
+    assert round(100 * cost_of(ours).parameters / cost_of(report).parameters) == 46
+    assert "46 %" in PRESETS["report-beaten"].note
+
+
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
 def test_every_preset_says_where_it_comes_from_and_what_was_decided(preset: Preset) -> None:
     assert preset.title

@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from core.outbox import ROUTE, find_file
+from core.spare import SPARE
 from pages.parts.failure import show_failure
 from pages.parts.style import PLOTLY_PATH
 from server import failures, sign_in
@@ -50,6 +51,7 @@ async def serve(_: st.App) -> AsyncIterator[None]:
     """What holds as long as the server serves."""
     failures.set_up_log()
     failures.keep_errors_inside()
+    SPARE.enable()
     yield
 
 

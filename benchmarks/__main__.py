@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: runs the benchmarks one after the other, each in a process of its own."""
+"""`python -m benchmarks [NAME ...]`: runs the benchmarks, each in its own process, then prints one table of all."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 from benchmarks.machine import RESULTS
+from benchmarks.summary import print_summary
 
 # Training is named first: what it measures is most hurt by what a benchmark before it leaves running.
 COMMANDS = {
-    "throughput": ["benchmarks.throughput", "--out", str(RESULTS / "throughput-cpu.json")],
+    "throughput": ["benchmarks.throughput", "--keep"],
+    "first-step": ["benchmarks.first_step"],
     "pages": ["benchmarks.pages"],
     "compare": ["benchmarks.compare"],
     "examine": ["benchmarks.examine"],
@@ -27,6 +29,7 @@ def main() -> int:
         parser.error(f"{', '.join(sorted(unknown))}: no benchmark; there are {', '.join(COMMANDS)}")
     RESULTS.mkdir(exist_ok=True)
     failed = [name for name in names if subprocess.run([sys.executable, "-m", *COMMANDS[name]], check=False).returncode]
+    print_summary()
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return bool(failed)

@@ -20,6 +20,7 @@ from core.folders import PROJECT, runs_folder
 from core.locks import FileLock, hold
 from core.parse import apply_settings, parse_spec
 from core.runs import About, Run, RunNotFound, RunsFolderError, open_run, publish_run
+from core.spare import SPARE
 from core.spec import RunSpec
 
 MAX_SEEDS = 100
@@ -235,7 +236,25 @@ def _launch(run: Run) -> None:
 
 
 def _start_process(run: Run) -> int:
-    return start_process(["core.worker", run.id], run.path / "log.txt", folder=run.path)
+    log_path = run.path / "log.txt"
+    if _starts_at_once(run) and (process := SPARE.take(run.id, log_path, _environment())):
+        _reap(process, run.path)
+        return process.pid
+    return start_process(["core.worker", run.id], log_path, folder=run.path)
+
+
+def _starts_at_once(run: Run) -> bool:
+    """Whether nobody waits before it and a slot is free: a worker that waits shall be a small one."""
+    runs, devices = runs_folder(), list_device_ids()
+    if any(ticket.run_id != run.id for ticket in slots.read_queue(runs)):
+        return False
+    suited = [device for device in devices if slots.suits(run.spec.train.device, device, devices)]
+    return any(holder is None for device in suited for holder in slots.read_slots(runs, device))
+
+
+def prepare_worker() -> None:
+    """Has a worker ready soon, in a process that keeps one: somebody is about to start a run."""
+    SPARE.prepare(_environment())
 
 
 def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None = None) -> int:
@@ -254,6 +273,12 @@ def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None 
             env=_environment(),
             start_new_session=True,
         )
+    _reap(process, folder)
+    return process.pid
+
+
+def _reap(process: subprocess.Popen[bytes], folder: Path | None) -> None:
+    """Waits for its end, or a killed worker would stay a zombie for as long as this process lives."""
     who = processes.identify(process.pid)
 
     def wait() -> None:
@@ -261,9 +286,7 @@ def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None 
         if folder:
             note_death(folder, who, status)
 
-    # Waits for its end, or a killed worker would stay a zombie for as long as this process lives.
     threading.Thread(target=wait, name=f"reaper of {process.pid}", daemon=True).start()
-    return process.pid
 
 
 def _environment() -> dict[str, str]:
@@ -290,6 +313,7 @@ __all__ = [
     "delete_run",
     "kill_run",
     "measure_test",
+    "prepare_worker",
     "reopen_run",
     "request_stop",
     "resume_run",

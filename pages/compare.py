@@ -13,6 +13,7 @@ from pages.parts.compare_choose import LATEST, choose_latest, make_first, read_i
 from pages.parts.compare_curves import show_curves
 from pages.parts.compare_gallery import show_gallery
 from pages.parts.compare_table import show_table
+from pages.parts.pace import live_fragment
 from pages.parts.take_away import show_several
 
 TICK_SECONDS = 1.0
@@ -160,4 +161,4 @@ if choosing:
     show_chooser(ids)
 if ids:
     active = any(run.is_active for run in look.runs)
-    st.fragment(show_comparison, run_every=TICK_SECONDS if active else None)(ids, fold, active)
+    live_fragment(show_comparison, TICK_SECONDS if active else None)(ids, fold, active)

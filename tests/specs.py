@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from core.fields import SpecField, fields_of
-from core.parse import parse_spec
+from core.parse import apply_settings, parse_spec
 from core.spec import RunSpec
 
 
@@ -61,3 +61,8 @@ def spec_dicts(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
 def specs() -> st.SearchStrategy[RunSpec]:
     """Any spec that can run; at most a few million parameters."""
     return spec_dicts().map(parse_spec)
+
+
+def change(spec: RunSpec, *settings: str) -> RunSpec:
+    """The spec with some fields set, as `train.epochs=2`."""
+    return parse_spec(apply_settings(spec.model_dump(mode="json"), list(settings)))

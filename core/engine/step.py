@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.engine.augment import Augment
+from core.engine.compiled import compile_network
 from core.engine.data import ImageSet
 from core.engine.graph import GraphedStep
 from core.engine.optim import update_average
@@ -43,13 +44,14 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
     """The step, one operation after the other."""
     model, optimizer, lookahead, average = state.model, state.optimizer, state.lookahead, state.average
     parameters, totals, clip_norm = list(model.parameters()), state.totals, spec.train.clip_norm
+    network = compile_network(spec.train, model, state.device, len(images))
 
     def step(places: Tensor, mirrored: Tensor | None, place: Place) -> None:
         batch, labels = images.take(places)
         inputs, targets = augment(batch, labels, state.generator, mirrored)  # (batch,) or, mixed, (batch, classes)
         # No weight is used twice in a step, so keeping its copy in the lower precision would save nothing.
         with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
-            logits = model(inputs)  # (batch, classes)
+            logits = network(inputs)  # (batch, classes)
         logits = logits.float()
         loss = F.cross_entropy(logits, targets, label_smoothing=spec.train.label_smoothing)
         (loss * place.share).backward()  # type: ignore[no-untyped-call]

@@ -77,7 +77,7 @@ class TrainingRun:
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
         self.state = TrainState(spec, data, device)
-        self.next_progress = time.monotonic() + PROGRESS_SECONDS
+        self.next_progress = 0.0  # the first batch is told at once
         augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
         self.step = make_step(spec, self.state, data.train, augment, self.dtype)
 

@@ -52,7 +52,9 @@ class Source:
 @lru_cache(maxsize=64)
 def read_source(name: str) -> Source:
     """Raises OSError where there is no such module."""
-    tree = cst.parse_module((PROJECT / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    path = PROJECT / name.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    tree = cst.parse_module(file.read_text(encoding="utf-8"))
     imports: dict[str, Import] = {}
     definitions: dict[str, cst.CSTNode] = {}
     for statement in tree.body:

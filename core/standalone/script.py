@@ -35,7 +35,7 @@ _HEADINGS = {
     "core.datafiles": "What is wrong with images",
     "core.decoding": "Image files become RGB bytes of one size",
     "core.imagecache": "",
-    "core.spec": "",
+    "core.spec.choices": "",
     "core.schedule": "The learning rate as a function of the update's number",
     "core.engine.checkpoint": "",
     "core.engine.data": "The images as bytes in memory, split into training, validation and test",

@@ -256,7 +256,7 @@ def _mentions_spec(node: cst.CSTNode) -> bool:
 
 
 def _is_spec_type(place: Place) -> bool:
-    return place[0] == _SPEC and place[1] in (*SPEC_TYPES, "LayerSpec")
+    return place[0].startswith(_SPEC) and place[1] in (*SPEC_TYPES, "LayerSpec")
 
 
 def _without_methods(piece: Piece) -> cst.CSTNode:

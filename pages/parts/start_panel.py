@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.datasets import DatasetStatus, is_ready, list_datasets, read_download, start_download
 from core.formats import format_bytes
-from core.launcher import LauncherError, start_run, start_seeds
+from core.launcher import LauncherError, prepare_worker, start_run, start_seeds
 from pages.parts.draft import Draft
 from pages.parts.failure import tell
 from pages.parts.form import name_field
@@ -29,6 +29,7 @@ def enter_page(*, anew: bool) -> None:
     if anew and started and time.monotonic() - started[1] < ECHO_SECONDS:
         st.switch_page("run.py", query_params={"id": started[0]})
     if anew or CLICK_KEY not in st.session_state:
+        prepare_worker()
         st.session_state[CLICK_KEY] = secrets.token_hex(8)
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from core.formats import UNKNOWN, format_ago
 from core.study import StudySummary, list_studies
 from core.study_spec import OBJECTIVE_LABELS
+from pages.parts.pace import live_fragment
 from pages.parts.run_table import Column, show_rows
 from pages.parts.study_plots import show_number
 from pages.parts.style import StateLook
@@ -110,4 +111,4 @@ def show_all() -> None:
             if st.button("New study", icon=":material/add:", type="primary"):
                 st.switch_page("studies.py", query_params={"new": "first-look"})
     active = any(study.state == "running" for study in studies)
-    st.fragment(show_list, run_every=LIVE_SECONDS if active else None)(active)
+    live_fragment(show_list, LIVE_SECONDS if active else None)(active)

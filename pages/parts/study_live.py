@@ -12,6 +12,7 @@ from core.formats import format_ago
 from core.study import Study, StudyError, StudyNotFoundError, StudySummary, open_study
 from core.study_spec import OBJECTIVE_LABELS, PRUNER_LABELS, SAMPLER_LABELS
 from pages.parts import study_actions
+from pages.parts.pace import live_fragment
 from pages.parts.run_actions import show_outcome
 from pages.parts.study_best import is_testing, show_best
 from pages.parts.study_draft import pack
@@ -53,7 +54,7 @@ def show_study(name: str) -> None:
     study_actions.answer(study)
     show_title(study)
     pulse = tell_pulse(study.summary(), st.session_state.get(_TESTING) == name)
-    st.fragment(show_live, run_every=LIVE_SECONDS if pulse in ("running", "testing") else IDLE_SECONDS)(name, pulse)
+    live_fragment(show_live, LIVE_SECONDS if pulse in ("running", "testing") else IDLE_SECONDS)(name, pulse)
 
 
 def tell_pulse(summary: StudySummary, testing: bool) -> str:

@@ -12,12 +12,11 @@ from core import estimates, files
 from core.estimates import Estimate, EstimateError, Measurements, find_estimate, find_forecast, foretell, measure_now
 from core.folders import runs_folder
 from core.launcher import start_run
-from core.parse import apply_settings, parse_spec
 from core.run_results import list_forecast
 from core.runs import open_run
 from core.spec import RunSpec
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
-from tests.specs import specs
+from tests.specs import change, specs
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
 
@@ -37,10 +36,6 @@ def make_estimate(**changes: Any) -> Estimate:
         "measured": 0.0,
     }
     return Estimate(**known | changes)
-
-
-def change(spec: RunSpec, *settings: str) -> RunSpec:
-    return parse_spec(apply_settings(spec.model_dump(mode="json"), list(settings)))
 
 
 def test_an_epoch_is_its_batches_its_validation_and_its_end() -> None:

@@ -1,0 +1,86 @@
+"""One table over all that was measured: ours, what it is held against, the ratio, and the ceiling or limit.
+
+It reads `benchmarks/results/`, so every line can be traced to a file with its machine and date; what has no file says
+so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import RESULTS
+
+NOT_MEASURED = "not measured"
+Row = tuple[str, str, str, str, str]
+
+
+def print_summary(results: Path = RESULTS) -> None:
+    table = Table(title="What was measured", caption="each line from its file in benchmarks/results/")
+    table.add_column("what")
+    for heading in ("ours", "against", "ratio", "ceiling or limit"):
+        table.add_column(heading, justify="right")
+    for row in list_rows(results):
+        table.add_row(*row)
+    Console().print(table)
+
+
+def list_rows(results: Path) -> Iterator[Row]:
+    """What, ours, against, ratio, ceiling or limit; a line for everything that could be measured."""
+    yield from _throughput("CPU", _read(results, "throughput-cpu"), (16, 128))
+    yield from _throughput("GPU", _read(results, "throughput-cuda"), (16, 512))
+    for figures in (_read(results, "first-step") or {"specs": []})["specs"]:
+        what = f"Start to first step, {figures['images']}"
+        yield what, _seconds(figures["start_seconds"]), "", "", _seconds(figures["limit_seconds"])
+        data = f"images at the second start, {figures['images']}"
+        yield data, _seconds(figures["data_seconds"]), "", "", _seconds(figures["data_limit_seconds"])
+    if pages := _read(results, "pages"):
+        slowest = max(page["p95_ms"] for page in pages["reruns"]["1000"].values())
+        yield "slowest page with 1,000 runs, p95", f"{slowest:.0f} ms", "", "", ""
+    if compare := _read(results, "compare"):
+        for part in ("server_all_grew", "browser"):
+            median, limit = compare[f"{part}_ms"]["median"], compare["limits_ms"][part]
+            yield f"Compare, 50 runs, {part.replace('_', ' ')}", f"{median:.0f} ms", "", "", f"{limit} ms"
+    if examine := _read(results, "examine"):
+        for part in ("first_answer", "next_answer"):
+            key = "first_answer_ms" if part == "first_answer" else "next_image_ms"
+            slowest = max(
+                examine[images][key]["median"] for images in ("digits", "folder_of_60000") if images in examine
+            )
+            limit = examine["limits_ms"][part]
+            yield f"Examine, {part.replace('_', ' ')}", f"{slowest:.0f} ms", "", "", f"{limit} ms"
+    for study in (_read(results, "studies") or {"studies": []})["studies"]:
+        what = f"a study's own time a trial, {study['earlier_trials']:,} before"
+        yield what, _seconds(study["overhead_seconds"]), "", "", "0.30 s"
+
+
+def _throughput(device: str, found: dict[str, Any] | None, batch_sizes: tuple[int, ...]) -> Iterator[Row]:
+    """Images a second of both loops; a line for each batch size also where nobody measured it."""
+    rows = {row["batch_size"]: row for row in (found or {"results": []})["results"]}
+    for size in sorted({*batch_sizes, *rows}):
+        what = f"training on {device}, batch {size}, images/s"
+        if size not in rows:
+            yield what, NOT_MEASURED, NOT_MEASURED, "", ""
+            continue
+        row, rate = rows[size], rows[size]["rate"]
+        ceiling = f"{row['ceiling']:,.0f} ({row['of_ceiling']:.0%} of it)"
+        yield what, f"{rate['engine']:,.1f}", f"{rate['plain']:,.1f}", f"{rate['ratio']:.2f}", ceiling
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s"
+
+
+def _read(results: Path, name: str) -> dict[str, Any] | None:
+    path = results / f"{name}.json"
+    found: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+    return found
+
+
+if __name__ == "__main__":
+    print_summary()

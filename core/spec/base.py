@@ -1,0 +1,48 @@
+"""What all parts of a spec are made of: strict models whose fields carry what a form shows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+
+class Problem(PydanticCustomError):
+    """A rule between fields that is broken, told at the field that a person would change."""
+
+    def __new__(cls, path: str, value: object, message: str) -> Self:
+        return super().__new__(cls, "problem", "{message}", {"path": path, "value": value, "message": message})
+
+
+def require_odd(value: object) -> object:
+    """Filter sizes are odd, so that a padding of half their size keeps the map's size."""
+    if type(value) is int and value % 2 == 0:
+        raise PydanticCustomError("odd", "must be odd, so that padding keeps the size")
+    return value
+
+
+def about(
+    label: str,
+    text: str,
+    *,
+    unit: str = "",
+    symbol: str = "",
+    basic: bool = False,
+    log: bool = False,
+    when: Mapping[str, list[str] | list[bool]] | None = None,
+) -> dict[str, Any]:
+    """What a form shows of a field, as keyword arguments of pydantic's `Field`.
+
+    `basic` fields are in sight, the others folded; `log` ranges want a logarithmic scale; `when` names the choices of
+    sibling fields under which this one has an effect.
+    """
+    extra = {"unit": unit, "symbol": symbol, "basic": basic, "log": log, "when": when or {}}
+    return {"title": label, "description": text, "json_schema_extra": extra}
+
+
+class Strict(BaseModel):
+    """Frozen; unknown keys, numbers as text, NaN and infinity are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)

@@ -1,0 +1,29 @@
+"""The benchmarks' one table: every line from a file, and what nobody measured says so."""
+
+import json
+from pathlib import Path
+
+from benchmarks.summary import NOT_MEASURED, list_rows
+
+THROUGHPUT = {
+    "batch_size": 16,
+    "rate": {"plain": 30.0, "engine": 75.0, "ratio": 2.5},
+    "ceiling": 300,
+    "of_ceiling": 0.25,
+}
+
+
+def test_without_a_file_every_throughput_is_called_not_measured(tmp_path: Path) -> None:
+    rows = list(list_rows(tmp_path))
+    assert [row[0] for row in rows] == [
+        f"training on {device}, batch {size}, images/s"
+        for device, size in (("CPU", 16), ("CPU", 128), ("GPU", 16), ("GPU", 512))
+    ]
+    assert all(row[1:] == (NOT_MEASURED, NOT_MEASURED, "", "") for row in rows)
+
+
+def test_a_line_holds_both_loops_their_ratio_and_the_ceiling(tmp_path: Path) -> None:
+    (tmp_path / "throughput-cpu.json").write_text(json.dumps({"results": [THROUGHPUT]}))
+    first, second, *_ = list_rows(tmp_path)
+    assert first[1:] == ("75.0", "30.0", "2.50", "300 (25% of it)")
+    assert second[1] == NOT_MEASURED

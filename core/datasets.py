@@ -98,9 +98,13 @@ def check_ready(spec: DataSpec) -> None:
             f"or with `python -m core data download {name}`."
         )
     if spec.dataset == "folder":
-        found = len(inspect_folder(spec.folder).classes)
-        if found != spec.folder_classes:
-            raise DataError(f"data.folder_classes = {spec.folder_classes}: the folder {spec.folder} holds {found}.")
+        check_classes(spec, len(inspect_folder(spec.folder).classes))
+
+
+def check_classes(spec: DataSpec, found: int) -> None:
+    """Raises `DataError` where an image folder holds another number of classes than the spec says."""
+    if found != spec.folder_classes:
+        raise DataError(f"data.folder_classes = {spec.folder_classes}: the folder {spec.folder} holds {found}.")
 
 
 def count_images(spec: DataSpec) -> Sizes:

@@ -26,6 +26,7 @@ from core.devices import list_device_ids, name_device
 from core.folders import PROJECT, runs_folder
 from core.spec import RunSpec
 from core.splits import Sizes
+from core.worker_environment import worker_environment
 
 COMMAND = [sys.executable, "-m", "core.estimator"]
 TIMEOUT_SECONDS = 300
@@ -143,6 +144,7 @@ def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
             capture_output=True,
             timeout=timeout,
             cwd=PROJECT,
+            env=worker_environment(),
             check=False,
         )
     except subprocess.TimeoutExpired:

@@ -22,6 +22,7 @@ from core.parse import apply_settings, parse_spec
 from core.runs import About, Run, RunNotFound, RunsFolderError, open_run, publish_run
 from core.spare import SPARE
 from core.spec import RunSpec
+from core.worker_environment import worker_environment
 
 MAX_SEEDS = 100
 STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
@@ -237,7 +238,7 @@ def _launch(run: Run) -> None:
 
 def _start_process(run: Run) -> int:
     log_path = run.path / "log.txt"
-    if _starts_at_once(run) and (process := SPARE.take(run.id, log_path, _environment())):
+    if _starts_at_once(run) and (process := SPARE.take(run.id, log_path, worker_environment())):
         _reap(process, run.path)
         return process.pid
     return start_process(["core.worker", run.id], log_path, folder=run.path)
@@ -254,7 +255,7 @@ def _starts_at_once(run: Run) -> bool:
 
 def prepare_worker() -> None:
     """Has a worker ready soon, in a process that keeps one: somebody is about to start a run."""
-    SPARE.prepare(_environment())
+    SPARE.prepare(worker_environment())
 
 
 def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None = None) -> int:
@@ -270,7 +271,7 @@ def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None 
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=PROJECT,
-            env=_environment(),
+            env=worker_environment(),
             start_new_session=True,
         )
     _reap(process, folder)
@@ -287,24 +288,6 @@ def _reap(process: subprocess.Popen[bytes], folder: Path | None) -> None:
             note_death(folder, who, status)
 
     threading.Thread(target=wait, name=f"reaper of {process.pid}", daemon=True).start()
-
-
-def _environment() -> dict[str, str]:
-    moved = {
-        name: str(Path(os.environ[name]).absolute())
-        for name in ("RESNET_LAB_DATA", "RESNET_LAB_IMAGES")
-        if os.environ.get(name)
-    }
-    return {
-        **os.environ,
-        **moved,
-        "RESNET_LAB_RUNS": str(runs_folder()),
-        # A waiting worker shall not load NVML to count what is known here.
-        "RESNET_LAB_DEVICES": ",".join(list_device_ids()),
-        # torch numbers GPUs as NVML does.
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "PYTHONUNBUFFERED": "1",
-    }
 
 
 __all__ = [

@@ -17,6 +17,7 @@ from core import launcher
 from core.launcher import prepare_worker, start_run
 from core.runs import Run, open_run
 from core.spare import Spare
+from core.worker_environment import worker_environment
 from tests.core.same_result import assert_same_result
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 from tests.server import ROOT
@@ -37,7 +38,7 @@ def spare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spare]:
 
 def prepare(spare: Spare) -> int:
     """The process id of one that waits."""
-    spare.prepare(launcher._environment(), delay=0)
+    spare.prepare(worker_environment(), delay=0)
     wait_for(lambda: spare._process)
     assert spare._process
     return spare._process.pid
@@ -114,9 +115,10 @@ def test_a_killed_one_is_told_as_any_killed_worker(spare: Spare) -> None:
 def test_it_ends_with_the_process_that_keeps_it(lab_folders: Path) -> None:
     code = """
         import os, time
-        from core.launcher import SPARE, _environment
+        from core.launcher import SPARE
+        from core.worker_environment import worker_environment
         SPARE.enable()
-        SPARE.prepare(_environment(), delay=0)
+        SPARE.prepare(worker_environment(), delay=0)
         while SPARE._process is None:
             time.sleep(0.01)
         print(SPARE._process.pid, flush=True)
@@ -136,6 +138,6 @@ def test_nobody_who_does_not_ask_for_one_keeps_one(monkeypatch: pytest.MonkeyPat
     ours = Spare()
     monkeypatch.setattr(launcher, "SPARE", ours)
     prepare_worker()
-    ours.prepare(launcher._environment(), delay=0)
+    ours.prepare(worker_environment(), delay=0)
     assert ours._timer is None
     assert ours._process is None

@@ -16,10 +16,11 @@ import pytest
 
 from core import slots
 from core.folders import PROJECT
-from core.launcher import _environment, delete_run, resume_run, start_run
+from core.launcher import delete_run, resume_run, start_run
 from core.locks import FileLock
 from core.runs import Run, create_run, open_run
 from core.spec import RunSpec
+from core.worker_environment import worker_environment
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 
 FOREVER = tiny_spec(epochs=10_000)
@@ -214,7 +215,7 @@ def test_a_waiting_worker_takes_at_most_ten_megabytes(runs: Path, monkeypatch: p
     with FileLock(slots.slot_path(runs, "cpu", 0)) as lock:
         assert lock.try_acquire()
         command = [sys.executable, "-m", "core.worker", run.id]
-        with subprocess.Popen(command, cwd=PROJECT, env=_environment(), stdout=subprocess.PIPE) as worker:
+        with subprocess.Popen(command, cwd=PROJECT, env=worker_environment(), stdout=subprocess.PIPE) as worker:
             # Its first line comes when all it needs for waiting is loaded.
             assert worker.stdout
             assert b"Waiting" in worker.stdout.readline()

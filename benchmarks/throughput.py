@@ -1,10 +1,10 @@
 """Images a second: our engine against a plain loop, on the same network, batch, images and machine.
 
 The plain loop is the usual one: torchvision's transforms (crop, flip, to tensor, normalise) in a DataLoader, torch's
-Adam; on a CPU two workers and float32, on a GPU four and autocast. Both train in turns of a few seconds, so that
-whatever else the machine does meets both; the ratio quoted is the median over the turns. On a busy machine two threads
-wait for each other and say little: take `--threads 1` there, and the ratio per second of processor time (loader workers
-included).
+Adam; on a CPU two workers and float32, on a GPU four and autocast. Each of the two has a process of its own, and they
+train in turns of a few seconds, so that whatever else the machine does meets both; the ratio quoted is the median over
+the turns. On a busy machine two threads wait for each other and say little: take `--threads 1` there, and the ratio per
+second of processor time (loader workers included).
 
     python -m benchmarks.throughput --seconds 30 --out benchmarks/results/throughput-cpu.json
 
@@ -20,10 +20,11 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from core.engine.train import train
 from core.parse import apply_settings, parse_spec
 from core.presets import PRESETS
 from core.spec import RunSpec
+from core.worker_environment import worker_environment
 
 WORKERS = {"cpu": 2, "cuda": 4}
 TURN_SECONDS = 5.0
@@ -144,19 +146,54 @@ def read_cpu_seconds() -> float:
     return sum(spent.user + spent.system for spent in times)
 
 
-def compare(spec: RunSpec, data: Data, device: torch.device, seconds: float) -> dict[str, Any]:
+MAKERS: dict[str, Callable[[RunSpec, Data, torch.device], Trainer]] = {
+    "plain": train_plainly,
+    "engine": train_with_engine,
+}
+
+
+class Rider:
+    """One of the two in a process of its own, as it would be alone; it stands still between its turns."""
+
+    def __init__(self, name: str, batch_size: int, device: torch.device) -> None:
+        words = ["--ride", name, "--batch-sizes", str(batch_size), "--device", str(device)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.throughput", *words, "--threads", str(torch.get_num_threads())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # A run's worker has this environment; the loop that everyone writes has none of its own.
+            env=worker_environment() if name == "engine" else None,
+        )
+
+    def turn(self, seconds: float) -> Turn:
+        assert self.process.stdin
+        assert self.process.stdout
+        print(seconds, file=self.process.stdin, flush=True)
+        return Turn(**json.loads(self.process.stdout.readline()))
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+def ride(name: str, spec: RunSpec, data: Data, device: torch.device) -> None:
+    """In that process: a turn for each line of seconds on standard input."""
+    trainer = MAKERS[name](spec, data, device)
+    for line in sys.stdin:
+        print(json.dumps(asdict(measure_turn(trainer, float(line)))), flush=True)
+
+
+def compare(batch_size: int, device: torch.device, seconds: float) -> dict[str, Any]:
     """Both in turns, for `seconds` each in all."""
-    makers: dict[str, Callable[[RunSpec, Data, torch.device], Trainer]] = {
-        "plain": train_plainly,
-        "engine": train_with_engine,
-    }
-    trainers = {name: make(spec, data, device) for name, make in makers.items()}
+    riders = {name: Rider(name, batch_size, device) for name in MAKERS}
     turns = max(1, round(seconds / TURN_SECONDS))
-    done: dict[str, list[Turn]] = {name: [] for name in makers}
+    done: dict[str, list[Turn]] = {name: [] for name in riders}
     for _ in range(turns):
-        for name, trainer in trainers.items():
-            done[name].append(measure_turn(trainer, seconds / turns))
-    return {"batch_size": spec.train.batch_size} | {
+        for name, rider in riders.items():
+            done[name].append(rider.turn(seconds / turns))
+    for rider in riders.values():
+        rider.end()
+    return {"batch_size": batch_size} | {
         measure: summarize({name: [getattr(turn, measure) for turn in told] for name, told in done.items()})
         for measure in ("rate", "cpu_rate")
     }
@@ -241,6 +278,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=0, help="0: as many as a run takes")
     parser.add_argument("--at-least", type=float, default=0.0, help="exit 1 where a ratio is below this")
     parser.add_argument("--out", type=Path, help="a JSON file for the results")
+    parser.add_argument("--ride", choices=MAKERS, help=argparse.SUPPRESS)
     parser.add_argument("--keep", action="store_true", help="the file of this device in benchmarks/results")
     args = parser.parse_args(arguments)
 
@@ -250,10 +288,13 @@ def main(arguments: list[str] | None = None) -> int:
     used = describe_device(device)
     needed = 6 * cost_of(spec).multiply_adds  # floating-point operations an image
     results = []
+    if args.ride:
+        sized = parse_spec(apply_settings(spec.model_dump(), [f"train.batch_size={args.batch_sizes[0]}"]))
+        ride(args.ride, sized, data, device)
+        return 0
     for batch_size in args.batch_sizes or ([16, 512] if device.type == "cuda" else [16, 128]):
-        sized = parse_spec(apply_settings(spec.model_dump(), [f"train.batch_size={batch_size}"]))
         peaks = [measure_peak(device, pick_precision("auto", device))]
-        result = compare(sized, data, device, args.seconds)
+        result = compare(batch_size, device, args.seconds)
         peaks.append(measure_peak(device, pick_precision("auto", device)))
         result |= {"peak_flops": round(max(peaks)), "flops_an_image": needed, "ceiling": max(peaks) / needed}
         results.append(result | {"of_ceiling": round(result["rate"]["engine"] * needed / max(peaks), 3)})

@@ -23,6 +23,12 @@ def require_odd(value: object) -> object:
     return value
 
 
+def require_rising(values: tuple[int, ...]) -> tuple[int, ...]:
+    if list(values) != sorted(set(values)):
+        raise PydanticCustomError("rising", "must rise from one to the next")
+    return values
+
+
 def about(
     label: str,
     text: str,

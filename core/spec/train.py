@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from core.spec.base import Problem, Strict, about
+from core.spec.base import Problem, Strict, about, require_rising
 from core.spec.choices import Compile, Optimizer, Precision, Schedule, TestViews
 
 
@@ -80,7 +80,9 @@ class TrainSpec(Strict):
         le=1,
         **about("Decay factor", "The rate is multiplied by this.", when={"schedule": ["step", "plateau"]}),
     )
-    milestones: Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(strict=False)] = Field(
+    milestones: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(strict=False), AfterValidator(require_rising)
+    ] = Field(
         (),
         fail_fast=True,  # thirty thousand bad entries would make thirty thousand sentences
         max_length=50,
@@ -161,8 +163,6 @@ class TrainSpec(Strict):
             raise Problem(
                 "train.warmup_epochs", self.warmup_epochs, f"must be shorter than the training of {self.epochs} epochs"
             )
-        if list(self.milestones) != sorted(set(self.milestones)):
-            raise Problem("train.milestones", list(self.milestones), "must rise from one to the next")
         if self.optimizer == "sgd" and self.nesterov and self.momentum == 0:
             raise Problem("train.momentum", 0, "must be above 0 with Nesterov; or switch Nesterov off")
         return self

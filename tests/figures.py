@@ -89,17 +89,19 @@ class Figures:
         entry.setdefault("result", "")
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
-        if not self.entries:
+        # One that was interrupted has been set up, and nothing is known of it.
+        entries = [each for each in self.entries.values() if "seconds" in each or each["outcome"] != "passed"]
+        if not entries:
             return
         terminalreporter.section("reliability")
-        for entry in sorted(self.entries.values(), key=_order):
+        for entry in sorted(entries, key=_order):
             mark = "" if entry["outcome"] == "passed" else f"  [{entry['outcome'].upper()}]"
             terminalreporter.write_line(f"{entry['item']:>2}  {entry['promise']}{mark}")
             terminalreporter.write_line(f"      {entry['result'] or 'no figure'} ({entry.get('seconds', 0):.0f} s)")
         if config.getoption("--full"):
             from docs.reliability import write_page
 
-            keep_figures(list(self.entries.values()))
+            keep_figures(entries)
             write_page()
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from core import files, slots
 from core.datasets import DataError, count_images
-from core.devices import list_device_ids, name_device
+from core.devices import list_device_ids, name_device, read_use
 from core.folders import PROJECT, runs_folder
 from core.spec import RunSpec
 from core.splits import Sizes
@@ -34,6 +34,7 @@ TIMEOUT_SECONDS = 300
 USABLE_SHARE = 0.9
 MAX_BATCH = 16_384  # as in the spec
 _MOST_KEPT = 64
+_LOOK_SECONDS = 0.3
 # Of a spec's training part, what a step's time or memory depends on.
 _TRAIN_FIELDS = ("batch_size", "accumulation", "optimizer", "precision", "lookahead_steps", "decay_norms_biases")
 _TRAIN_SWITCHES = ("momentum", "weight_decay", "label_smoothing", "clip_norm", "ema_decay")
@@ -57,6 +58,7 @@ class Estimate:
     device: str
     device_name: str
     beside: int  # runs that trained on the device meanwhile
+    busy: float  # share of the device that was taken just before, 0 to 1
     measured: float  # Unix time
 
 
@@ -136,6 +138,7 @@ def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
     if not device:
         raise EstimateError(f"This machine has no device {spec.train.device}.")
     beside = sum(holder is not None for holder in slots.read_slots(runs_folder(), device))
+    busy = _read_busy(device)
     task = {"spec": spec.model_dump(mode="json"), "device": device}
     try:
         done = subprocess.run(
@@ -157,9 +160,17 @@ def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
         raise EstimateError(_explain_end(done)) from None
     if "error" in told:
         raise EstimateError(str(told["error"]))
-    estimate = Estimate(**told, device=device, device_name=name_device(device), beside=beside, measured=time.time())
+    estimate = Estimate(
+        **told, device=device, device_name=name_device(device), beside=beside, busy=busy, measured=time.time()
+    )
     _keep(spec, estimate)
     return estimate
+
+
+def _read_busy(device: str) -> float:
+    read_use(device)  # of a processor, use is counted from one look to the next
+    time.sleep(_LOOK_SECONDS)
+    return float(read_use(device)["utilisation"] or 0.0) / 100
 
 
 def _explain_end(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -14,6 +14,7 @@ from pages.parts.draft import Draft
 from pages.parts.style import show_problem
 
 TICK_SECONDS = 0.5
+BUSY = 0.5  # of the device: what is measured then is of a machine that others use
 
 
 def show_forecast(draft: Draft) -> None:
@@ -75,4 +76,7 @@ def _show_facts(spec: RunSpec, estimate: Estimate) -> None:
         why = "By the growth of memory seen between two batch sizes, and what is free on the device now."
         facts.append((fits, "largest batch", why))
     cells = (f'<div title="{escape(title)}"><b>{value}</b> {words}</div>' for value, words, title in facts)
+    if estimate.busy > BUSY:
+        remark = f"measured while {estimate.device} was {estimate.busy:.0%} busy with other work"
+        cells = (*cells, f'<div style="color:var(--lab-warn)">{escape(remark)}</div>')
     st.html(f'<div class="lab-facts" data-testid="forecast">{"".join(cells)}</div>')

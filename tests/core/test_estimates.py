@@ -33,6 +33,7 @@ def make_estimate(**changes: Any) -> Estimate:
         "device": "cpu",
         "device_name": "A processor",
         "beside": 0,
+        "busy": 0.0,
         "measured": 0.0,
     }
     return Estimate(**known | changes)

@@ -58,6 +58,17 @@ def test_it_is_measured_on_request_and_kept_for_the_shape(
     assert MEASURE in labels(page)
 
 
+@pytest.mark.parametrize("busy", [10.0, 97.0])
+def test_a_measurement_on_a_busy_machine_says_so(
+    busy: float, open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(f"print('''{TOLD}''')", monkeypatch)
+    monkeypatch.setattr(estimates, "read_use", lambda device: {"utilisation": busy})
+    page = press(open_page("build"), MEASURE)
+    wait_and_rerun(page, ours)
+    assert ("measured while cpu was 97% busy with other work" in texts(page)) == (busy > 50)
+
+
 def test_a_measurement_that_fails_says_why_and_can_be_tried_again(
     open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ SETTLED_NS = 200_000_000
 COPY = ".summaries.json"
 FIELDS = [field.name for field in fields(RunSummary)]
 WORTH_KEEPING = 200  # newly read runs
-READER_SECONDS = 1.0
+REST_SECONDS = 0.002  # after each hundred runs, so that a page that is drawn meanwhile hardly notices
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,8 @@ def _read_all(folder: Path) -> None:
     """Lets a process of its own read the folder and takes over its copy: a thread would hold the pages up."""
     try:
         command = [sys.executable, "-m", "core.run_list"]
-        reader = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "RESNET_LAB_RUNS": str(folder)})
-        while reader.poll() is None:
-            time.sleep(READER_SECONDS)
-            _load(folder)
+        subprocess.run(command, cwd=PROJECT, env={**os.environ, "RESNET_LAB_RUNS": str(folder)}, check=False)
+        _load(folder, REST_SECONDS)
     finally:
         _reading.release()
 
@@ -111,16 +109,18 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
     if str(folder) not in _loaded:
         _loaded.add(str(folder))
         _load(folder)
-    before, found, unread = len(_known), [], 0
+    found, unread, read = [], 0, 0
     for name in names:
         path = folder / name
-        if str(path) not in _known and str(path) not in _seen and time.monotonic() > until:
+        known = str(path) in _known
+        if not known and str(path) not in _seen and time.monotonic() > until:
             unread += 1
         elif summary := _summarize_cached(path):
             found.append(summary)
+            read += not known
             if summary.state not in ENDS:
                 _seen.add(str(path))
-    if len(_known) - before >= WORTH_KEEPING:
+    if read >= WORTH_KEEPING:
         _keep(folder)
     if len(_known) > 2 * len(names) + 100:
         gone = set(_known) - {str(folder / name) for name in names}
@@ -141,15 +141,20 @@ def _keep(folder: Path) -> None:
         files.write_json(folder / COPY, {"fields": FIELDS, "runs": entries}, sync=False)
 
 
-def _load(folder: Path) -> None:
+def _load(folder: Path, rest: float = 0.0) -> None:
+    """Takes over the copy; `rest` seconds after each hundred entries that are new."""
     with suppress(files.DamagedFileError, KeyError, TypeError, ValueError, AttributeError):
         copy = files.find_json(folder / COPY) or {"fields": []}
         # Written by another version: other fields.
         if copy["fields"] != FIELDS:
             return
-        for name, (changed_ns, values) in copy["runs"].items():
-            tuples = {key: tuple(values[key]) for key in ("tags", "curve")}
-            _known.setdefault(str(folder / name), _Entry(int(changed_ns), RunSummary(**{**values, **tuples})))
+        prefix = os.path.join(folder, "")
+        new = ((prefix + name, entry) for name, entry in copy["runs"].items() if prefix + name not in _known)
+        for number, (key, (changed_ns, values)) in enumerate(new, 1):
+            tuples = {name: tuple(values[name]) for name in ("tags", "curve")}
+            _known.setdefault(key, _Entry(int(changed_ns), RunSummary(**{**values, **tuples})))
+            if rest and number % 100 == 0:
+                time.sleep(rest)
 
 
 def _summarize_cached(path: Path) -> RunSummary | None:

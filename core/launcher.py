@@ -241,6 +241,7 @@ def _start_process(run: Run) -> int:
     if _starts_at_once(run) and (process := SPARE.take(run.id, log_path, worker_environment())):
         _reap(process, run.path)
         return process.pid
+    SPARE.rest()
     return start_process(["core.worker", run.id], log_path, folder=run.path)
 
 

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from core.folders import PROJECT
 
 # The page that asks for it is drawn first: both want the processor.
 SETTLE_SECONDS = 2.0
+# So does a run that starts: the next one to wait must not load what it loads at the same time.
+REST_SECONDS = 10.0
 
 
 class Spare:
@@ -29,6 +32,7 @@ class Spare:
         self._timer: threading.Timer | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._environment: Mapping[str, str] = {}
+        self._rests_until = 0.0
 
     def enable(self) -> None:
         """Called by a process that lives long and starts runs again and again."""
@@ -39,7 +43,8 @@ class Spare:
         with self._lock:
             if not self._enabled or self._is_there(environment) or (self._timer and self._timer.is_alive()):
                 return
-            self._timer = threading.Timer(delay, self._start, (environment,))
+            wait = max(delay, self._rests_until - time.monotonic())
+            self._timer = threading.Timer(wait, self._start, (environment,))
             self._timer.daemon = True
             self._timer.start()
 
@@ -49,6 +54,7 @@ class Spare:
             if not self._is_there(environment):
                 return None
             process, self._process = self._process, None
+            self._rest()
         assert process
         assert process.stdin
         try:
@@ -59,6 +65,17 @@ class Spare:
             process.wait()
             return None
         return process
+
+    def rest(self) -> None:
+        """Starts none for a while: a worker starts without it."""
+        with self._lock:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._rests_until = time.monotonic() + REST_SECONDS
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
 
     def _is_there(self, environment: Mapping[str, str]) -> bool:
         if self._process is None:

@@ -33,6 +33,7 @@ def spare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spare]:
     ours.enable()
     monkeypatch.setattr(launcher, "SPARE", ours)
     yield ours
+    ours.rest()
     ours._end()
 
 
@@ -73,6 +74,7 @@ def test_a_run_that_has_to_wait_gets_a_small_worker(spare: Spare) -> None:
     waiting = prepare(spare)
     first = open_run(start_run(tiny_spec(epochs=10_000)))
     wait_for_state(first, "running")
+    spare._rests_until = 0.0
     again = prepare(spare)
     second = open_run(start_run(tiny_spec()))
     wait_for(second.worker)
@@ -81,6 +83,18 @@ def test_a_run_that_has_to_wait_gets_a_small_worker(spare: Spare) -> None:
     for run in (first, second):
         launcher.request_stop(run.id)
         wait_for_state(run, "stopped")
+
+
+def test_none_loads_beside_a_run_that_starts(spare: Spare) -> None:
+    spare.prepare(worker_environment(), delay=60)
+    pending = spare._timer
+    run = open_run(start_run(tiny_spec(epochs=1)))
+    assert pending
+    assert pending.finished.is_set()  # taken back
+    spare.prepare(worker_environment(), delay=0)
+    assert spare._timer
+    assert spare._timer.interval > 5
+    wait_for_state(run, "finished")
 
 
 def test_one_that_has_died_is_not_asked(spare: Spare) -> None:

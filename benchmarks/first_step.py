@@ -1,8 +1,9 @@
 """From pressing Start to the first step done: a real click in Chromium, a fresh worker, its imports, its images.
 
 Pressed at once, as soon as the page stands; and by somebody who shapes a network first, while which a worker has
-loaded its libraries. The end is what the worker itself reports after its first batch. The first start of all is left out of the figures and
-told by itself: it reads files that the system keeps in memory from then on, and decodes an image folder.
+loaded its libraries. The end is what the worker itself reports after its first batch. The first start of all is left
+out of the figures and told by itself: it reads files that the system keeps in memory from then on, and decodes an image
+folder.
 
     RESNET_LAB_IMAGES=... python -m benchmarks.first_step --starts 5
 """

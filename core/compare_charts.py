@@ -18,7 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.charts import as_text, pick_symbols, run_colour, smooth, thin, trace_id
-from core.compare import ComparedRun, Unit
+from core.compare import ComparedRun
+from core.compare_units import Unit
 
 Axis = Literal["epoch", "step", "minutes"]
 Spread = Literal["sd", "se"]

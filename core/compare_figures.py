@@ -8,7 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from core.compare import ComparedRun, Unit, finite, label_field
+from core.compare import ComparedRun, finite
+from core.compare_fields import label_field
+from core.compare_units import Unit
 from core.fields import field_at
 from core.statistics import Summary, summarise
 

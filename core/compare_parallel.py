@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.charts import GREY, SYMBOLS, as_text, pick_symbols, run_colour
-from core.compare import Unit, label_field, show_field
 from core.compare_charts import Drawing, lay_out, shorten, to_json
+from core.compare_fields import label_field, show_field
 from core.compare_figures import Figure, Pick, summary_of
 from core.compare_table import format_figure, label_figure
+from core.compare_units import Unit
 from core.fields import field_at
 
 # By the key of an axis, the path of a field or the key of a figure: from where to where, 0 to 1 of its height.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from core.charts import GREY, SYMBOLS, as_text, pick_symbols, run_colour
-from core.compare import Unit
 from core.compare_charts import Drawing, lay_out, shorten, to_json
 from core.compare_figures import Figure, Pick, find_figure, summary_of
 from core.compare_table import label_figure
+from core.compare_units import Unit
 from core.references import Reference, references_for
 from core.statistics import Comparison, Summary, pareto_front
 from core.verdicts import Verdict

@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.compare import Unit
 from core.compare_figures import Better, Figure, Pick, difference, summary_of
+from core.compare_units import Unit
 from core.csv_tables import plain_cell
 from core.formats import UNKNOWN, format_count
 from core.statistics import Summary

@@ -17,7 +17,7 @@ from core.downloads import (
 )
 from core.imagecache import delete_caches
 from core.imagefolder import FolderStatus, inspect_folder
-from core.spec import DataSpec
+from core.spec import CHOICE_LABELS, DataSpec
 from core.splits import Sizes, count_parts
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "inspect_folder",
     "is_ready",
     "list_datasets",
+    "name_data",
     "read_download",
     "start_download",
 ]
@@ -55,6 +56,11 @@ class DatasetStatus:
     bytes_on_disk: int
     download_bytes: int
     path: Path | None
+
+
+def name_data(data: DataSpec) -> str:
+    """The data set as people call it; an image folder by its own name."""
+    return Path(data.folder).name or data.folder if data.dataset == "folder" else CHOICE_LABELS[data.dataset]
 
 
 def list_datasets() -> list[DatasetStatus]:

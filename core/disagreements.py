@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.compare import Unit
+from core.compare_units import Unit
 from core.scores import FloatArray, IntArray
 from core.verdicts import NoPredictionsError, Predictions, Weights, collect_predictions, share_images
 

@@ -20,7 +20,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from core.compare import ComparedRun, Look, look_at, make_units, name_data
+from core.compare import ComparedRun, Look, look_at
+from core.compare_units import make_units
+from core.datasets import name_data
 from core.formats import format_count
 from core.look import COLOURS, FIGURE_SCRIPT
 from core.report_comparison import report_comparison
@@ -76,7 +78,7 @@ def _list_facts(run: Run, compared: ComparedRun) -> tuple[str, ...]:
     created = datetime.fromtimestamp(run.about.created).astimezone().strftime("%Y-%m-%d %H:%M")
     return (
         describe_origin(compared.spec),
-        name_data(compared),
+        name_data(compared.spec.data),
         f"{format_count(compared.cost.parameters)} parameters",
         f"seed {compared.seed}",
         f"made {created}",

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.charts import run_colour
-from core.compare import ComparedRun, SpecFacts, Unit, label_field, list_fields, show_field
+from core.compare import ComparedRun, SpecFacts
 from core.compare_charts import Drawing
+from core.compare_fields import label_field, list_fields, show_field
+from core.compare_units import Unit
 from core.formats import UNKNOWN
 from core.run_results import list_environment, list_figures, write_command
 from core.runs import Run, RunSummary

@@ -13,7 +13,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.compare import ComparedRun, Unit, finite, name_data, same_data, same_test_images
+from core.compare import ComparedRun, finite
+from core.compare_images import same_data, same_test_images
+from core.compare_units import Unit
+from core.datasets import name_data
 from core.runs import RunNotFound, open_run
 from core.scores import check_labels, softmax
 from core.statistics import Comparison, compare_groups, compare_paired, compare_seeds, verdict
@@ -108,8 +111,8 @@ def judge(unit: Unit, baseline: Unit, weights: Weights) -> Verdict:
     if not same_data(unit.first, baseline.first):
         return Verdict(
             unit,
-            f"{unit.name} is of another data set ({name_data(unit.first)}) than the baseline "
-            f"({name_data(baseline.first)}): their accuracies do not compare.",
+            f"{unit.name} is of another data set ({name_data(unit.first.spec.data)}) than the baseline "
+            f"({name_data(baseline.first.spec.data)}): their accuracies do not compare.",
         )
     sides, remarks = [], []
     for side in (unit, baseline):

@@ -8,6 +8,7 @@ from typing import NoReturn
 import streamlit as st
 
 from core.charts import run_colour
+from core.datasets import name_data
 from core.formats import UNKNOWN, format_ago, format_count, format_seconds
 from core.parse import to_link
 from core.run_results import describe_origin
@@ -106,7 +107,7 @@ def show_title(run: Run, summary: RunSummary) -> None:
         )
     facts = [
         describe_origin(run.spec),
-        run_tabs.name_data(run.spec),
+        name_data(run.spec.data),
         f"{format_count(summary.parameters)} parameters",
         f"seed {run.spec.train.seed}",
         format_ago(about.created) + (f", started by {about.started_by}" if about.started_by else ""),

@@ -13,8 +13,8 @@ from core.cli.source import AsJson
 from core.cli.train import RunIds
 
 if TYPE_CHECKING:
-    from core.compare import Unit
     from core.compare_figures import Figure, Pick
+    from core.compare_units import Unit
     from core.verdicts import Verdict, Weights
 
 
@@ -48,7 +48,8 @@ def compare_runs(
     Exit status 0, also where nothing is settled; 2 where fewer than two runs can be compared.
     """
     from core.cli.find import find_runs
-    from core.compare import find_mismatches, look_at, make_units
+    from core.compare import look_at
+    from core.compare_units import find_mismatches, make_units
     from core.verdicts import judge_all, warn_of_chance
 
     look = look_at(run.id for run in find_runs(run_ids))
@@ -115,7 +116,7 @@ def _show_value(figure: Figure, value: float) -> str:
 
 
 def _print_differences(units: Sequence[Unit]) -> None:
-    from core.compare import list_fields, show_field
+    from core.compare_fields import list_fields, show_field
 
     paths = list_fields(units, only_differing=True)
     if paths:
@@ -128,8 +129,9 @@ def _describe(
     units: Sequence[Unit], verdicts: Sequence[Verdict], pick: Pick, weights: Weights, problems: Sequence[str]
 ) -> dict[str, Any]:
     """All of it for programs: accuracies 0 to 1, the first unit is the baseline."""
-    from core.compare import find_mismatches, list_fields
+    from core.compare_fields import list_fields
     from core.compare_figures import FIGURES, summary_of
+    from core.compare_units import find_mismatches
 
     return {
         "units": [

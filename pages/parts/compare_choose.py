@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
-from core.compare import MAX_RUNS, Unit, put_first
+from core.compare import MAX_RUNS
+from core.compare_units import Unit, put_first
 from core.runs import RunSummary, list_runs
 from pages.parts.frame import was_entered
 from pages.parts.run_filter import Filter, show_search

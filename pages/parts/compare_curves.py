@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.compare import Unit
 from core.compare_charts import CURVES, SPREADS, CurveMetric, CurveView, Drawing, Spread, draw_curves, explain_lines
+from core.compare_units import Unit
 from pages.parts.chart import show_chart
 
 HEIGHT = 400

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.assistant import AssistantError, call
 from core.charts import run_colour
-from core.compare import Unit
+from core.compare_units import Unit
 from core.datasets import DataError, is_ready
 from core.disagreements import Disagreement, Side, find_disagreement
 from core.verdicts import NoPredictionsError, Weights

@@ -10,9 +10,9 @@ from typing import Any
 import streamlit as st
 
 from core.charts import run_colour
-from core.compare import Unit
 from core.compare_figures import FIGURES, PICKS, SHOWN, Pick, sort_units
 from core.compare_table import Cell, label_figure, make_cells, tell_unit, write_csv
+from core.compare_units import Unit
 from pages.parts.compare_choose import drop, make_first
 
 _HERE = Path(__file__).parent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -39,13 +38,6 @@ _USE = {
 }
 # Colours and cursor movements of a terminal.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def name_data(spec: RunSpec) -> str:
-    """The data set as people call it; an image folder by its own name."""
-    if spec.data.dataset == "folder":
-        return Path(spec.data.folder).name or spec.data.folder
-    return CHOICE_LABELS[spec.data.dataset]
 
 
 def show_view(prefix: str = "") -> View:

@@ -17,21 +17,13 @@ from typer.testing import CliRunner
 from core import files
 from core.charts import run_colour
 from core.cli.app import app
-from core.compare import (
-    MAX_RUNS,
-    ComparedRun,
-    find_mismatches,
-    list_fields,
-    look_at,
-    make_units,
-    put_first,
-    read_run,
-    show_field,
-)
+from core.compare import MAX_RUNS, ComparedRun, look_at, read_run
 from core.compare_charts import CURVES, CurveView, draw_curves, shorten
+from core.compare_fields import list_fields, show_field
 from core.compare_figures import BY_KEY, FIGURES, difference, find_figure, sort_units, summary_of, value_of
 from core.compare_parallel import choose_units, draw_parallel, read_ranges, write_ranges
 from core.compare_plots import ScatterView, draw_differences, draw_scatter
+from core.compare_units import find_mismatches, make_units, put_first
 from core.cost import cost_of
 from core.disagreements import find_disagreement
 from core.presets import PRESETS

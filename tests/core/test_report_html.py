@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from benchmarks.made_runs import make_runs
 from core import files
-from core.compare import look_at, make_units
+from core.compare import look_at
+from core.compare_units import make_units
 from core.report_html import make_report
 from core.runs import DamagedRunError, Run, RunNotFound, open_run
 from core.scores import confusion

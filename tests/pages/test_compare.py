@@ -13,9 +13,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.charts import run_colour
-from core.compare import look_at, make_units
+from core.compare import look_at
 from core.compare_figures import FIGURES
 from core.compare_table import write_csv
+from core.compare_units import make_units
 from core.runs import Run
 from core.statistics import compare_paired, verdict
 from pages.parts import compare_gallery

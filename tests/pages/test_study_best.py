@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core import files
-from core.compare import look_at, make_units
+from core.compare import look_at
 from core.compare_figures import BY_KEY
 from core.compare_table import make_cells
+from core.compare_units import make_units
 from core.runs import Run
 from core.verdicts import judge_all
 from tests.pages.conftest import labels, press, texts

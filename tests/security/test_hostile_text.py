@@ -31,9 +31,10 @@ from core import files
 from core.bundle import BundleError, pack_runs
 from core.bundle_import import import_runs
 from core.cli.app import app
-from core.compare import look_at, make_units
+from core.compare import look_at
 from core.compare_figures import FIGURES
 from core.compare_table import write_csv
+from core.compare_units import make_units
 from core.csv_tables import write_metrics
 from core.examine import check_predicted, work_out
 from core.parse import apply_settings, pack, parse_spec, to_link

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core import files
+from core.compare import ComparedRun, look_at
+from core.compare_units import Unit, make_units
 from core.runs import Run
 from tests.pages.sample_runs import make_run
 
@@ -42,3 +44,11 @@ def store_predictions(run: Run, correct: npt.NDArray[np.bool_], labels: npt.NDAr
 def right(count: int, images: int, seed: int = 0) -> npt.NDArray[np.bool_]:
     """`count` of `images` right, at random."""
     return np.random.default_rng(seed).permutation(images) < count
+
+
+def look(*runs: Run) -> tuple[ComparedRun, ...]:
+    return look_at(run.id for run in runs).runs
+
+
+def units_of(*runs: Run, fold: bool = True) -> list[Unit]:
+    return make_units(look(*runs), fold=fold)

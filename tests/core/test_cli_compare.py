@@ -1,0 +1,64 @@
+"""`python -m core compare` says what the page says."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from core.cli.app import app
+from tests.compared_runs import make_compared, right
+from tests.pages.sample_runs import make_run
+
+pytestmark = pytest.mark.usefixtures("lab_folders")
+
+
+@pytest.fixture
+def compare() -> Callable[..., Any]:
+    def run(*arguments: str) -> Any:
+        result = CliRunner().invoke(app, ["compare", *arguments])
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+def test_the_command_prints_figures_differences_and_the_verdict(compare: Callable[..., Any]) -> None:
+    a, b = make_compared(right(150, 200, 1), name="A"), make_compared(right(120, 200, 2), settings=["train.epochs=4"])
+    result = compare(a.id, b.id)
+    assert result.exit_code == 0
+    assert re.search(r"train\.epochs +5 +4", result.stdout)
+    assert "A is better by 15.0 points" in result.stdout
+    assert "75.00 %" in result.stdout
+
+
+def test_the_json_is_strict_and_holds_the_comparison(compare: Callable[..., Any]) -> None:
+    a = [make_compared(right(150 + seed, 200), seed=seed, name=f"a seed {seed}") for seed in range(2)]
+    b = make_run("stopped", epochs_done=0, settings=("train.epochs=4",), name="b")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    told = json.loads(compare(*(run.id for run in a), b.id, "--json").stdout, parse_constant=refuse)
+    assert [unit["name"] for unit in told["units"]] == ["a", "b"]
+    assert told["units"][0]["figures"]["test/accuracy"]["n"] == 2
+    assert told["units"][1]["figures"]["val/accuracy"] is None
+    assert told["differs"] == {"train.epochs": [5, 4]}
+    assert told["verdicts"][0]["comparison"] is None
+
+
+def test_the_command_needs_two_runs_that_exist(compare: Callable[..., Any]) -> None:
+    run = make_run()
+    for arguments in ([run.id], [run.id, run.id], [run.id, "nope"]):
+        result = compare(*arguments)
+        assert result.exit_code == 2
+        assert result.stderr.strip().endswith(".")
+
+
+def test_seeds_of_one_spec_are_shown_one_by_one_on_request(compare: Callable[..., Any]) -> None:
+    runs = [make_compared(right(150, 200, seed), seed=seed, name=f"a seed {seed}") for seed in range(2)]
+    folded, apart = compare(*(run.id for run in runs)), compare(*(run.id for run in runs), "--no-fold")
+    assert "only in their seed" in folded.stdout
+    assert "McNemar" in apart.stdout

@@ -1,0 +1,280 @@
+"""Figures of a comparison: curves, scatter, parallel coordinates and differences show what the runs' files say."""
+
+import base64
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import files
+from core.charts import run_colour
+from core.compare_charts import CURVES, CurveView, draw_curves, shorten
+from core.compare_fields import list_fields
+from core.compare_figures import BY_KEY
+from core.compare_parallel import choose_units, draw_parallel, read_ranges, write_ranges
+from core.compare_plots import ScatterView, draw_differences, draw_scatter
+from core.cost import cost_of
+from core.presets import PRESETS
+from core.references import REFERENCES, references_for
+from core.spec import Dataset
+from core.statistics import compare_paired
+from core.verdicts import judge_all
+from tests.compared_runs import look, make_compared, right, units_of
+from tests.pages.sample_runs import make_rows, make_run
+
+ACCURACY, LOSS = BY_KEY["val/accuracy"], BY_KEY["val/loss"]
+pytestmark = pytest.mark.usefixtures("lab_folders")
+
+
+def unpack(values: Any) -> np.ndarray:
+    if isinstance(values, list):
+        return np.array(values, float)
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+
+
+def traces_of(figure: str) -> dict[str, dict[str, Any]]:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    traces = json.loads(figure, parse_constant=refuse)["data"]
+    assert len({trace["uid"] for trace in traces}) == len(traces)
+    # Plotly makes a selector of it when the trace goes.
+    assert all(re.fullmatch(r"[\w-]+", trace["uid"]) for trace in traces)
+    return {trace["uid"]: trace for trace in traces}
+
+
+def test_colour_is_the_run_and_training_is_dashed() -> None:
+    runs = [make_run(), make_run(settings=("train.epochs=7",))]
+    traces = traces_of(draw_curves("loss", units_of(*runs), CurveView()).figure)
+    for run in runs:
+        val, train = traces[f"{run.id}-val-loss"], traces[f"{run.id}-train-loss"]
+        assert val["line"]["color"] == train["line"]["color"] == run_colour(run.id)
+        assert (val["line"]["dash"], train["line"]["dash"]) == ("solid", "dash")
+        assert val["showlegend"]
+        assert not train["showlegend"]
+    assert len(traces_of(draw_curves("loss", units_of(*runs), CurveView(training=False)).figure)) == 2
+
+
+@pytest.mark.parametrize("spread", ["sd", "se"])
+def test_a_groups_line_is_the_mean_and_its_band_the_spread_of_its_seeds(spread: Any) -> None:
+    tops = (0.6, 0.7, 0.9)
+    runs = [make_compared(None, seed=seed, top=top) for seed, top in enumerate(tops)]
+    unit = units_of(*runs)[0]
+    traces = traces_of(draw_curves("accuracy", [unit], CurveView(spread=spread)).figure)
+    values = np.stack([[row["val/accuracy"] for row in run.rows] for run in unit.runs])
+    reach = values.std(0, ddof=1) / (np.sqrt(3) if spread == "se" else 1)
+    key = f"{unit.id}-val-accuracy"
+    np.testing.assert_allclose(unpack(traces[key]["y"]), values.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(unpack(traces[f"{key}-low"]["y"]), values.mean(0) - reach, rtol=1e-5)
+    np.testing.assert_allclose(unpack(traces[f"{key}-high"]["y"]), values.mean(0) + reach, rtol=1e-5)
+    assert unpack(traces[key]["customdata"]).tolist() == [3] * 5
+
+
+def test_a_seed_that_stopped_early_leaves_the_mean_of_the_others() -> None:
+    long = make_compared(None, seed=0)
+    short = make_compared(None, seed=1, epochs_done=2, state="stopped")
+    unit = units_of(long, short)[0]
+    trace = traces_of(draw_curves("accuracy", [unit], CurveView()).figure)[f"{unit.id}-val-accuracy"]
+    assert unpack(trace["customdata"]).tolist() == [2, 2, 1, 1, 1]
+    assert unpack(trace["y"])[-1] == pytest.approx(look(long)[0].rows[-1]["val/accuracy"])
+
+
+@pytest.mark.parametrize(("axis", "column"), [("epoch", "epoch"), ("step", "step"), ("minutes", "seconds")])
+def test_the_axis_across_is_epoch_step_or_minutes(axis: Any, column: str) -> None:
+    unit = units_of(make_run())[0]
+    trace = traces_of(draw_curves("loss", [unit], CurveView(x=axis)).figure)[f"{unit.id}-val-loss"]
+    expected = unit.first.column(column) / (60 if axis == "minutes" else 1)
+    np.testing.assert_allclose(unpack(trace["x"]), expected, rtol=1e-6)
+
+
+def test_outliers_leave_the_frame_and_are_counted() -> None:
+    run = make_run()
+    rows = make_rows(40)
+    for row in rows:
+        row["train/loss"] = row["val/loss"] = 1 + row["epoch"] / 100
+    rows[0]["val/loss"] = 50.0
+    rows[1]["train/loss"] = 40.0
+    (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, rows)))
+    units = units_of(run)
+    whole, clipped = (draw_curves("loss", units, CurveView(clip=clip)) for clip in (False, True))
+    assert whole.notes == ()
+    assert clipped.notes == ("2 points hidden",)
+    low, high = json.loads(clipped.figure)["layout"]["yaxis"]["range"]
+    assert low < 1.01
+    assert 1.4 < high < 2
+    # The lines themselves are whole: zooming out brings everything back.
+    assert unpack(traces_of(clipped.figure)[f"{run.id}-val-loss"]["y"]).max() == 50
+
+
+def test_many_long_curves_are_thinned_and_it_is_said() -> None:
+    runs = []
+    for number in range(30):
+        run = make_run(settings=(f"train.epochs={number + 500}",))
+        (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, make_rows(500))))
+        runs.append(run)
+    drawing = draw_curves("loss", units_of(*runs), CurveView())
+    assert drawing.notes == ("point at a line for its name", "thinned to 300 points a line")
+    assert all(line["to"] - line["from"] <= 300 for _, line in joined_lines(drawing.figure))
+
+
+def joined_lines(figure: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Traces that hold several lines, with what each says of one of them."""
+    return [(trace, line) for trace in traces_of(figure).values() for line in trace["meta"].get("lines", [])]
+
+
+def test_lines_joined_into_few_traces_are_whole_and_keep_colour_and_dash() -> None:
+    lengths = range(1, 31)
+    runs = [make_run(settings=(f"train.epochs={epochs + 500}",), epochs_done=epochs) for epochs in lengths]
+    lines = joined_lines(draw_curves("loss", units_of(*runs), CurveView()).figure)
+    assert len(lines) == 2 * len(runs)
+    expected = {run.id: run for run in look(*runs)}
+    for trace, line in lines:
+        run, column = expected[line["id"]], line["series"]
+        values = unpack(trace["y"])
+        np.testing.assert_allclose(values[line["from"] : line["to"]], run.column(column), rtol=1e-6)
+        assert np.isnan(values[line["to"] : line["to"] + 1]).all()
+        assert trace["line"]["color"] == run_colour(run.id)
+        assert trace["line"]["dash"] == ("dash" if column.startswith("train/") else "solid")
+        # A single point makes no line.
+        assert "markers" in trace["mode"] or len(run.rows) > 1
+
+
+def test_seeds_behind_a_mean_are_counted_in_joined_lines_too() -> None:
+    alone = [make_compared(None, settings=[f"train.epochs={epochs + 6}"]) for epochs in range(24)]
+    group = [make_compared(None, seed=seed) for seed in (0, 1)]
+    lines = joined_lines(draw_curves("accuracy", units_of(*alone, *group), CurveView()).figure)
+    counts = {line["id"]: unpack(trace["customdata"])[line["from"] : line["to"]] for trace, line in lines
+              if "customdata" in trace}  # fmt: skip
+    assert counts[group[0].id].tolist() == [2] * 5
+    assert all(np.isnan(counts[run.id]).all() for run in alone if run.id in counts)
+
+
+@pytest.mark.parametrize(("count", "raw"), [(2, 4), (11, 0)])
+def test_few_smoothed_runs_keep_their_raw_lines_behind(count: int, raw: int) -> None:
+    units = units_of(*(make_run(settings=(f"train.epochs={number + 5}",)) for number in range(count)))
+    traces = traces_of(draw_curves("loss", units, CurveView(smoothing=0.5)).figure)
+    assert sum(uid.endswith("-raw") for uid in traces) == raw
+
+
+def test_an_unchanged_comparison_is_not_drawn_again() -> None:
+    runs = [make_run(), make_run(settings=("train.epochs=7",))]
+    first, second = (draw_curves("loss", units_of(*runs), CurveView()) for _ in range(2))
+    assert first is second
+
+
+def test_a_name_is_text_in_every_figure() -> None:
+    name = "<b>x</b> %{y} [a](b)"
+    runs = [make_compared(right(9, 20), name=name), make_compared(right(5, 20), settings=["train.epochs=4"])]
+    units = units_of(*runs)
+    drawings = [
+        *(draw_curves(metric, units, CurveView()) for metric in CURVES),
+        draw_scatter(units, ScatterView()),
+        draw_parallel(units, list_fields(units, only_differing=True), ACCURACY, "best"),
+        draw_differences(judge_all(units[::-1], "last"), units[1]),
+    ]
+    for drawing in drawings:
+        for trace in json.loads(drawing.figure)["data"]:
+            shown = json.dumps({key: value for key, value in trace.items() if key != "meta"})
+            assert "<b>x" not in shown
+            assert "x</b> %{y}" not in shown
+
+
+@given(st.text(max_size=200))
+def test_a_shortened_name_keeps_its_two_ends(name: str) -> None:
+    short = shorten(name)
+    assert len(short) <= 34
+    assert short[0:1] == name[0:1]
+    assert short[-1:] == name[-1:]
+
+
+def test_the_scatter_draws_the_front_and_published_results_where_they_belong() -> None:
+    sizes = [("model.layers[*].channels=8", 0.5), ("model.layers[*].channels=16", 0.4), ("train.epochs=5", 0.9)]
+    units = units_of(*(make_compared(right(int(1000 * share), 1000), settings=[setting]) for setting, share in sizes))
+    traces = traces_of(draw_scatter(units, ScatterView()).figure)
+    best = [units[0].first, units[2].first]  # the one in the middle is larger and worse than the first
+    assert unpack(traces["front"]["x"]).tolist() == [cost_of(run.spec).parameters for run in best]
+    assert "published" not in traces
+    digits_as_cifar = units_of(make_run(preset="report", settings=("train.epochs=5",)))
+    published = traces_of(draw_scatter(digits_as_cifar, ScatterView()).figure)["published"]
+    assert set(published["text"]) == {ref.name for ref in references_for("cifar10")}
+    for view in (ScatterView(references=False), ScatterView(y="val/accuracy"), ScatterView(x="minutes")):
+        assert "published" not in traces_of(draw_scatter(digits_as_cifar, view).figure)
+    notes = draw_scatter(units, ScatterView(x="train.learning_rate")).notes
+    assert any("no Pareto front" in note for note in notes)
+
+
+def test_parallel_coordinates_run_from_the_lowest_to_the_highest_value() -> None:
+    rates = (0.0001, 0.001, 0.01)
+    units = units_of(*(make_compared(None, settings=[f"train.learning_rate={rate}"]) for rate in rates))
+    traces = traces_of(draw_parallel(units, ["train.learning_rate"], ACCURACY, "best").figure)
+    # A field that says so is scaled by its logarithm.
+    assert [traces[unit.id]["y"][0] for unit in units] == pytest.approx([0, 0.5, 1])
+
+
+def test_a_range_on_an_axis_keeps_just_the_units_that_pass_there() -> None:
+    rates, tops = (0.0001, 0.001, 0.01), (0.5, 0.9, 0.7)
+    made = [make_compared(None, settings=[f"train.learning_rate={r}"], top=t) for r, t in zip(rates, tops, strict=True)]
+    units, paths = units_of(*made), ["train.learning_rate"]
+
+    def chosen(text: str) -> list[int]:
+        ranges = read_ranges(text)
+        kept = choose_units(units, paths, ACCURACY, "best", ranges)
+        traces = traces_of(draw_parallel(units, paths, ACCURACY, "best", ranges).figure)
+        assert [unit for unit in units if traces[unit.id]["opacity"] == 1] == kept
+        return [units.index(unit) for unit in kept]
+
+    assert chosen("") == [0, 1, 2]
+    assert chosen("train.learning_rate:0.4:1") == [1, 2]
+    assert chosen("train.learning_rate:0.4:1;val/accuracy:0.8:1") == [1]
+    assert chosen("train.learning_rate:0.5:0.5") == [1]
+    assert chosen("train.epochs:0.9:1") == [0, 1, 2]  # not among the axes
+    assert chosen("train.learning_rate:0.6:0.9") == []
+    layout = json.loads(draw_parallel(units, paths, ACCURACY, "best", read_ranges("val/accuracy:0:1")).figure)["layout"]
+    assert [axis["key"] for axis in layout["meta"]["brush"]] == ["train.learning_rate", "val/accuracy"]
+    assert layout["meta"]["brush"][1]["range"] == [0, 1]
+
+
+@pytest.mark.parametrize("text", ["x", "a:1", "a:1:0", "a:0:2", "a:-1:0", "a:x:y", "a:nan:1", ";;:", "a:0:1:2"])
+def test_ranges_that_make_no_sense_are_passed_over(text: str) -> None:
+    assert read_ranges(f"{text};b:0.1:0.2") == {"b": (0.1, 0.2)}
+
+
+@given(
+    st.dictionaries(st.sampled_from(["train.epochs", "model.layers[0].channels", "val/accuracy"]), st.just((0.2, 0.7)))
+)
+def test_ranges_come_back_from_the_address(ranges: dict[str, tuple[float, float]]) -> None:
+    assert read_ranges(write_ranges(ranges)) == ranges
+
+
+def test_the_differences_show_the_same_figures_as_the_sentences() -> None:
+    a, b = right(150, 200, 1), right(120, 200, 2)
+    base, unit = units_of(make_compared(b), make_compared(a, settings=["train.epochs=4"]))
+    (trace,) = traces_of(draw_differences(judge_all([base, unit], "last"), base).figure).values()
+    comparison = compare_paired(a, b)
+    assert comparison.interval is not None
+    assert trace["x"] == [100 * comparison.difference]
+    assert trace["x"][0] + trace["error_x"]["array"][0] == pytest.approx(100 * comparison.interval.high)
+    assert trace["x"][0] - trace["error_x"]["arrayminus"][0] == pytest.approx(100 * comparison.interval.low)
+
+
+@pytest.mark.parametrize(("preset", "name"), [("resnet20", "ResNet-20"), ("resnet56", "ResNet-56")])
+def test_published_sizes_are_those_of_the_presets_of_that_name(preset: str, name: str) -> None:
+    (reference,) = [ref for ref in references_for("cifar10") if ref.name == name]
+    assert cost_of(PRESETS[preset].spec).parameters == pytest.approx(reference.parameters, rel=0.02)
+
+
+def test_every_reference_names_its_source_and_a_possible_result() -> None:
+    for reference in REFERENCES:
+        assert re.search(r"arXiv:[0-9]{4}\.[0-9]{5}", reference.source)
+        assert 0.7 < reference.test_accuracy < 0.97
+    assert references_for("digits") == ()
+
+
+def test_data_sets_of_references_are_known() -> None:
+    from typing import get_args
+
+    assert {reference.dataset for reference in REFERENCES} <= set(get_args(Dataset))

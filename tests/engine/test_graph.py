@@ -1,4 +1,4 @@
-"""What stands around a CUDA graph, with a stand-in for it that needs no GPU; test_train.py has the real one."""
+"""What stands around a CUDA graph, with a stand-in for it that needs no GPU; test_resume.py has the real one."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ from core.runs import open_run
 from tests.server import LabServer, serve_lab
 
 RUNS, EPOCHS, LISTED, UPDATES = 50, 500, 1000, 20
-VIEWPORT = {"width": 1440, "height": 900}
 LIMITS_MS = {"server_one_grew": 150, "server_all_grew": 150, "browser": 500, "list": 300}
 
 # The two charts, kept at hand: a search through the page at every look would count as the page's own work.
@@ -93,7 +92,8 @@ def _time_browser(address: str, run_ids: Sequence[str], updates: int = 8) -> dic
         for path in metrics:
             stack.enter_context(_training(path.parent))
         playwright = stack.enter_context(sync_playwright())
-        page = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page(viewport=VIEWPORT)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(address)
         page.wait_for_selector(".lab-compare tbody tr")
         page.wait_for_function(FIND_CHARTS, polling=500)
@@ -103,7 +103,7 @@ def _time_browser(address: str, run_ids: Sequence[str], updates: int = 8) -> dic
 
         def spent() -> float:
             told = session.send("Performance.getMetrics")["metrics"]
-            return next(1000 * entry["value"] for entry in told if entry["name"] == "TaskDuration")
+            return next(1000 * float(entry["value"]) for entry in told if entry["name"] == "TaskDuration")
 
         taken = []
         for _ in range(updates):

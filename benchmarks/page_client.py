@@ -9,6 +9,7 @@ from typing import Self
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 REPLY_SECONDS = 60
 
@@ -19,8 +20,8 @@ class PageClient:
     def __init__(self, url: str) -> None:
         self._socket = connect(
             url.replace("http://", "ws://") + "/_stcore/stream",
-            subprotocols=["streamlit"],  # type: ignore[list-item]
-            origin=url,  # type: ignore[arg-type]
+            subprotocols=[Subprotocol("streamlit")],
+            origin=Origin(url),
             max_size=None,
         )
 

@@ -26,12 +26,12 @@ from core.presets import PRESETS
 from core.runs import open_run
 from core.study import Study, create_study, list_studies, open_study, start_workers
 from core.study_samplers import make_distribution, suggest_values
-from core.study_spec import STUDY_PRESETS, StudySpec
+from core.study_spec import STUDY_PRESETS, Sampler, StudySpec
 
 TRIAL_SECONDS = 60.0  # of a short trial in practice, for the share of its time
 
 
-def make_spec(trials: int, sampler: str) -> StudySpec:
+def make_spec(trials: int, sampler: Sampler) -> StudySpec:
     """The ten fields of the report's space, over digits in networks that train in a second."""
     report = STUDY_PRESETS["report"]
     base = PRESETS["first-look"].spec.model_dump(mode="json")
@@ -46,7 +46,7 @@ def make_spec(trials: int, sampler: str) -> StudySpec:
         else dimension
         for dimension in report.space
     ]
-    return StudySpec(base=parse_spec(base), space=tuple(small), trials=trials, sampler=sampler, pruner="median")  # type: ignore[arg-type]
+    return StudySpec(base=parse_spec(base), space=tuple(small), trials=trials, sampler=sampler, pruner="median")
 
 
 def add_earlier(study: Study, count: int) -> None:
@@ -68,7 +68,7 @@ def add_earlier(study: Study, count: int) -> None:
         )
 
 
-def measure(trials: int, earlier: int, sampler: str) -> dict[str, Any]:
+def measure(trials: int, earlier: int, sampler: Sampler) -> dict[str, Any]:
     """Seconds a trial that are not training, and the time a look at the study takes."""
     name = f"{sampler} {earlier}"
     create_study(name, make_spec(trials, sampler))

@@ -99,7 +99,7 @@ def train_plainly(spec: RunSpec, data: Data, device: torch.device) -> Trainer:
             optimizer.zero_grad()
             with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
                 loss = F.cross_entropy(model(images), labels)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             running_loss += loss.item()
             done += len(labels)
@@ -306,9 +306,15 @@ def main(arguments: list[str] | None = None) -> int:
     if out := args.out or (RESULTS / f"throughput-{device.type}.json" if args.keep else None):
         out.parent.mkdir(parents=True, exist_ok=True)
         date = datetime.now(UTC).isoformat(timespec="seconds")
-        report = {"date": date, "machine": describe_machine(), "used": used, "network": network, "images": images}
-        report["unit"] = "rate: images a second; cpu_rate: images a second of processor time, all threads and workers"
-        report["results"] = results
+        report = {
+            "date": date,
+            "machine": describe_machine(),
+            "used": used,
+            "network": network,
+            "images": images,
+            "unit": "rate: images a second; cpu_rate: images a second of processor time, all threads and workers",
+            "results": results,
+        }
         out.write_text(json.dumps(report, indent=2) + "\n")
     return int(min(row["rate"]["ratio"] for row in results) < args.at_least)
 

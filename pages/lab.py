@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import streamlit as st
 
@@ -132,9 +133,15 @@ def show_datasets(was_running: bool) -> None:
             st.html(
                 f'<b>Image folders</b> <span class="lab-muted lab-small">decoded copies, {format_bytes(size)}</span>'
             )
-            st.button("Delete copies", icon=":material/delete:", on_click=delete_caches, help="Made again when needed.")
+            st.button(
+                "Delete copies", icon=":material/delete:", on_click=_delete_copies, help="Made again when needed."
+            )
     if _downloads_run() != was_running:
         st.rerun()
+
+
+def _delete_copies() -> None:
+    delete_caches()
 
 
 def _downloads_run() -> bool:
@@ -233,7 +240,7 @@ def show_disk() -> None:
             confirm_cleanup(archived, checkpoints_only=False)
 
 
-def _existing(folder: object) -> object:
+def _existing(folder: Path) -> Path:
     return folder if folder.exists() else folder.parent
 
 

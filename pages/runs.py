@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import streamlit as st
 
 from core.runs import Listing, RunNotFound, RunSummary, list_known, open_run
-from pages.parts.chart import show_metric
+from pages.parts.chart import show_metrics
 from pages.parts.failure import tell
 from pages.parts.pace import live_fragment
 from pages.parts.run_actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
@@ -38,7 +39,8 @@ def open_selection() -> Selection:
     """The session's selection; a fresh visit takes it from the address."""
     if SELECTION not in st.session_state:
         st.session_state[SELECTION] = Selection([id for id in st.query_params.get("select", "").split(",") if id])
-    return st.session_state[SELECTION]
+    selection: Selection = st.session_state[SELECTION]
+    return selection
 
 
 def select(ids: Sequence[str]) -> None:
@@ -185,7 +187,7 @@ def show_runs(filter: Filter, was_active: bool) -> None:
         show_curves(chosen[:MAX_CURVES], len(chosen))
 
 
-def follow(event: object) -> None:
+def follow(event: Any) -> None:
     """Does what was asked for in the table: open a run, sort, select."""
     if event.open:
         st.switch_page("run.py", query_params={"id": event.open})
@@ -213,9 +215,7 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
     if not drawn:
         st.html('<p class="lab-muted">The curves begin with the first epoch.</p>')
         return
-    for column, metric in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
-        with column:
-            show_metric(metric, drawn, view, key=f"runs.{metric}", file_name="runs", height=340)
+    show_metrics(("loss", "accuracy"), drawn, view, key="runs", file_name="runs", height=340)
     without = [escape(run.name) for run in chosen if all(each.id != run.id for each in drawn)]
     if without:
         st.html(f'<p class="lab-muted lab-small">No epoch yet: {", ".join(without)}</p>')

@@ -73,13 +73,15 @@ def _ignore() -> None:
     """An event needs a callback to exist; the page reads it from the result."""
 
 
-def show_metric(
-    metric: Metric, runs: Sequence[Run], view: View, *, key: str, file_name: str, height: int = 300
+def show_metrics(
+    metrics: Sequence[Metric], runs: Sequence[Run], view: View, *, key: str, file_name: str, height: int
 ) -> None:
-    """Shows one metric of one or several runs."""
+    """Shows metrics of one or several runs, each in a chart of its own, side by side."""
     stamps = tuple(_stamp(run) for run in runs)
-    figure, title = _draw(metric, view.smoothing, view.log, view.x, stamps, runs)
-    show_chart(figure, key=key, title=title, file_name=f"{file_name}-{metric}", height=height)
+    for column, metric in zip(st.columns(len(metrics), gap="medium"), metrics, strict=True):
+        with column:
+            figure, title = _draw(metric, view.smoothing, view.log, view.x, stamps, runs)
+            show_chart(figure, key=f"{key}.{metric}", title=title, file_name=f"{file_name}-{metric}", height=height)
 
 
 def _stamp(run: Run) -> tuple[str, str, int, str]:

@@ -8,7 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from core.compare_charts import CURVES, SPREADS, CurveMetric, CurveView, Drawing, Spread, draw_curves, explain_lines
+from core.compare_charts import (
+    CURVES,
+    SPREADS,
+    Axis,
+    CurveMetric,
+    CurveView,
+    Drawing,
+    Spread,
+    draw_curves,
+    explain_lines,
+)
 from core.compare_units import Unit
 from pages.parts.chart import show_chart
 
@@ -48,7 +58,7 @@ def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:
     """All of it in the address; `bands` asks which spread they show."""
     spread: Spread = "sd"
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_view"):
-        metrics = st.pills(
+        metrics: list[CurveMetric] = st.pills(
             "Metric",
             list(CURVES),
             selection_mode="multi",
@@ -57,7 +67,7 @@ def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:
             key="metric",
             bind="query-params",
         )
-        x = st.segmented_control(
+        x: Axis = st.segmented_control(
             "Horizontal",
             ["epoch", "step", "minutes"],
             default="epoch",

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.charts import run_colour
-from core.compare_figures import FIGURES, PICKS, SHOWN, Pick, sort_units
+from core.compare_figures import BY_KEY, FIGURES, PICKS, SHOWN, Pick, sort_units
 from core.compare_table import Cell, label_figure, make_cells, tell_unit, write_csv
 from core.compare_units import Unit
 from pages.parts.compare_choose import drop, make_first
@@ -35,7 +35,7 @@ def show_table(units: Sequence[Unit]) -> None:
                 "Columns",
                 [figure.key for figure in FIGURES],
                 list(SHOWN),
-                format_func={figure.key: label_figure(figure) for figure in FIGURES}.get,
+                format_func=lambda key: label_figure(BY_KEY[key]),
                 key="columns",
                 bind="query-params",
                 placeholder="All",
@@ -75,12 +75,12 @@ def show_table(units: Sequence[Unit]) -> None:
 
 def pick_control(key: str = "pick") -> Pick:
     """Which of its epochs a run is shown by."""
-    chosen = st.segmented_control(
+    chosen: Pick = st.segmented_control(
         "Of the epochs",
         list(PICKS),
         default="best",
         required=True,
-        format_func=PICKS.get,
+        format_func=lambda name: PICKS[name],
         key=key,
         bind="query-params",
         help="Best: the highest accuracy, the lowest loss of any epoch. Test figures are measured once, at the end.",

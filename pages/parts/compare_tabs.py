@@ -71,12 +71,12 @@ def _dot(unit: Unit) -> str:
 
 def weights_control(key: str = "weights") -> Weights:
     """Which weights were tested."""
-    chosen = st.segmented_control(
+    chosen: Weights = st.segmented_control(
         "Tested with",
         list(WEIGHTS),
         default="last",
         required=True,
-        format_func=WEIGHTS.get,
+        format_func=lambda name: WEIGHTS[name],
         key=key,
         bind="query-params",
     )

@@ -125,15 +125,17 @@ class Draft:
 
 def max_layers() -> int:
     """How many block layers a network may have."""
-    return next(mark.max_length for mark in ModelSpec.model_fields["layers"].metadata if hasattr(mark, "max_length"))
+    marks = ModelSpec.model_fields["layers"].metadata
+    return next(int(mark.max_length) for mark in marks if hasattr(mark, "max_length"))
 
 
 def open_draft() -> Draft:
     """The session's draft; a first visit begins with the preset that needs no download."""
     if KEY not in st.session_state:
         spec = PRESETS[FIRST_PRESET].spec
-        draft = Draft(values={}, rows=[], good=spec)
-        draft.replace(spec, FIRST_PRESET)
-        draft.touched = False
-        st.session_state[KEY] = draft
-    return st.session_state[KEY]
+        first = Draft(values={}, rows=[], good=spec)
+        first.replace(spec, FIRST_PRESET)
+        first.touched = False
+        st.session_state[KEY] = first
+    draft: Draft = st.session_state[KEY]
+    return draft

@@ -10,7 +10,6 @@ import numpy as np
 import streamlit as st
 
 from core.assistant import AssistantError, call
-from core.cost import map_sizes
 from core.examine import (
     SPLITS,
     ExamineError,
@@ -26,6 +25,7 @@ from core.examine_charts import draw_heat, draw_picture
 from core.formats import format_percent
 from core.questions import Answer, Edits, Picture, QuestionError
 from core.runs import DamagedRunError, Run, RunNotFound, open_run
+from core.spec import map_sizes
 from core.uploads import MAX_BYTES, SUFFIXES, check_upload, name_upload
 from pages.parts.examine_address import read_number, read_option, read_whole, tie
 from pages.parts.examine_gallery import show_note

@@ -75,8 +75,8 @@ def _show_facts(spec: RunSpec, estimate: Estimate) -> None:
         fits = f"{forecast.largest_batch:,}" if forecast.largest_batch else "less"
         why = "By the growth of memory seen between two batch sizes, and what is free on the device now."
         facts.append((fits, "largest batch", why))
-    cells = (f'<div title="{escape(title)}"><b>{value}</b> {words}</div>' for value, words, title in facts)
+    cells = [f'<div title="{escape(title)}"><b>{value}</b> {words}</div>' for value, words, title in facts]
     if estimate.busy > BUSY:
         remark = f"measured while {estimate.device} was {estimate.busy:.0%} busy with other work"
-        cells = (*cells, f'<div style="color:var(--lab-warn)">{escape(remark)}</div>')
+        cells.append(f'<div style="color:var(--lab-warn)">{escape(remark)}</div>')
     st.html(f'<div class="lab-facts" data-testid="forecast">{"".join(cells)}</div>')

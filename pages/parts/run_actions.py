@@ -127,6 +127,11 @@ def act_on(name: str, runs: Sequence[RunSummary]) -> list[str]:
     return done
 
 
+def _act(name: str, runs: Sequence[RunSummary]) -> None:
+    """`act_on` as a button's callback."""
+    act_on(name, runs)
+
+
 def keep_problems(problems: list[str]) -> None:
     """Sentences for the next `show_outcome`."""
     st.session_state[_PROBLEMS] = problems
@@ -152,7 +157,7 @@ def show_button(name: str, runs: Sequence[RunSummary], *, key: str, label: str =
         key=f"{key}.{name}",
         icon=action.icon,
         help=help or action.help,
-        on_click=act_on,
+        on_click=_act,
         args=(name, fitting),
         type="primary" if name == "kill" else "secondary",
     )

@@ -23,7 +23,7 @@ from core.run_results import (
 )
 from core.runs import Run, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
-from pages.parts.chart import show_metric
+from pages.parts.chart import show_metrics
 from pages.parts.failure import tell
 from pages.parts.run_actions import keep_problems
 
@@ -72,10 +72,9 @@ def show_charts(run: Run) -> None:
             '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first epoch.</p>'
         )
         return
-    for metrics, height in ((("loss", "accuracy"), 320), (("learning_rate", "images_per_second"), 210)):
-        for column, metric in zip(st.columns(2, gap="medium"), metrics, strict=True):
-            with column:
-                show_metric(metric, [run], view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=height)
+    key = f"chart.{run.id}"
+    show_metrics(("loss", "accuracy"), [run], view, key=key, file_name=run.id, height=320)
+    show_metrics(("learning_rate", "images_per_second"), [run], view, key=key, file_name=run.id, height=210)
 
 
 def show_summary(run: Run) -> None:
@@ -229,9 +228,7 @@ def show_system(run: Run) -> None:
     """How hard the run works the machine, and what it ran on."""
     if any(name.startswith("system/") for row in run.rows()[:1] for name in row):
         view = View(x="minutes" if st.query_params.get("x") == "minutes" else "epoch")
-        for column, metric in zip(st.columns(2, gap="medium"), ("use", "memory"), strict=True):
-            with column:
-                show_metric(metric, [run], view, key=f"chart.{run.id}.{metric}", file_name=run.id, height=210)
+        show_metrics(("use", "memory"), [run], view, key=f"chart.{run.id}", file_name=run.id, height=210)
     left, right = st.columns(2, gap="large")
     with left:
         if rows := list_environment(run):

@@ -44,8 +44,13 @@ _ANSWERED, _FITTING = "studies.answered", "studies.fitting"
 MAX_CHOICES = 50
 
 
+def act(do: Callable[..., Any], *args: Any) -> None:
+    """`attempt` as a button's callback."""
+    attempt(do, *args)
+
+
 def attempt(do: Callable[..., Any], *args: Any, done: str = "", **options: Any) -> bool:
-    """Does something to a study, in a callback; what went wrong is shown by the page's `show_outcome`."""
+    """Does something to a study and says whether it worked; what went wrong is shown by the page's `show_outcome`."""
     try:
         do(*args, **options)
         note_act(getattr(do, "__name__", "changed").replace("_", " "), " ".join(map(str, args)))
@@ -98,7 +103,7 @@ def show_controls(study: Study, summary: StudySummary) -> None:
         icon=":material/play_arrow:",
         type="primary",
         key="study.start",
-        on_click=lambda: attempt(start_workers, name, st.session_state[key]),
+        on_click=lambda: act(start_workers, name, st.session_state[key]),
     )
 
 
@@ -106,12 +111,12 @@ def _show_running(name: str, summary: StudySummary, wish: int) -> None:
     if summary.stopping:
         st.button("Stopping", icon=":material/hourglass_bottom:", disabled=True, key="study.stopping")
     else:
-        _show_stepper(wish, lambda count: attempt(set_workers, name, count), summary.workers_alive)
+        _show_stepper(wish, lambda count: act(set_workers, name, count), summary.workers_alive)
         st.button(
             "Stop after trials",
             icon=":material/stop:",
             key="study.stop",
-            on_click=attempt,
+            on_click=act,
             args=(stop_study, name),
             help="The trials that train now go on to their end; no other begins.",
         )
@@ -120,13 +125,13 @@ def _show_running(name: str, summary: StudySummary, wish: int) -> None:
         icon=":material/dangerous:",
         key="study.kill",
         type="primary" if summary.stopping else "secondary",
-        on_click=attempt,
+        on_click=act,
         args=(stop_study, name, True),
         help="Trials that train now are broken off and come first when the study is resumed.",
     )
 
 
-def _show_stepper(count: int, change: Callable[[int], Any], alive: int | None = None) -> None:
+def _show_stepper(count: int, change: Callable[[int], None], alive: int | None = None) -> None:
     """Fewer, how many, more."""
     with st.container(
         horizontal=True, vertical_alignment="center", gap="xxsmall", width="content", key="study_workers"
@@ -173,7 +178,7 @@ def show_dashboard(study: Study, shown_state: str) -> None:
                 "Stop optuna-dashboard",
                 icon=":material/power_settings_new:",
                 key="dashboard.stop",
-                on_click=attempt,
+                on_click=act,
                 args=(stop_dashboard,),
                 help="Ends its process; it ends by itself ten minutes after its last page was closed.",
             )
@@ -184,7 +189,7 @@ def show_dashboard(study: Study, shown_state: str) -> None:
             icon=":material/hourglass_top:" if starting else ":material/dashboard:",
             key="dashboard.start",
             disabled=starting,
-            on_click=attempt,
+            on_click=act,
             args=(start_dashboard,),
             help="Optuna's own pages for these studies, on this machine alone. They only show; changes are made here.",
         )

@@ -9,7 +9,7 @@ import streamlit as st
 from core.run_results import count_images, show_share
 from core.study import StudySummary
 from core.study_best import BestTrial, choose_best, find_run, measure_best
-from pages.parts.study_actions import attempt
+from pages.parts.study_actions import act
 from pages.parts.study_look import Look, recall
 
 SHOWN = 6  # of a Pareto front
@@ -44,7 +44,7 @@ def show_best(look: Look, summary: StudySummary) -> None:
                 key="study.test",
                 help="Looks at the test images once, with the last and the best weights. No trial has done so before: "
                 "validation chose.",
-                on_click=attempt,
+                on_click=act,
                 args=(measure_best, look.study.name),
             )
 

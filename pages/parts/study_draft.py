@@ -298,10 +298,10 @@ def unpack(text: str) -> StudySpec:
 def open_study_draft() -> StudyDraft:
     """The session's definition; a first visit begins with what needs no download."""
     if KEY not in st.session_state:
-        draft = StudyDraft(RunSpec(), [], {})
-        draft.replace(STUDY_PRESETS["first-look"], "study:first-look")
-        draft.touched = False
-        st.session_state[KEY] = draft
+        first = StudyDraft(RunSpec(), [], {})
+        first.replace(STUDY_PRESETS["first-look"], "study:first-look")
+        first.touched = False
+        st.session_state[KEY] = first
     draft: StudyDraft = st.session_state[KEY]
     return draft
 

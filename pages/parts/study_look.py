@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -17,6 +18,7 @@ from core.study_trials import name_state
 
 MAX_LOOKS = 8
 Stamp = tuple[Any, ...]
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -76,11 +78,12 @@ def _hand_down(before: Look, after: Look) -> None:
         after.made.update({key: value for key, value in before.made.items() if key[0] == "finished"})
 
 
-def recall(look: Look, key: tuple[Any, ...], make: Any) -> Any:
+def recall(look: Look, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
     """What was made of this state before, or is made now."""
     if key not in look.made:
         look.made[key] = make()
-    return look.made[key]
+    made: Made = look.made[key]
+    return made
 
 
 def find_importance(look: Look, objective: int) -> dict[str, float]:

@@ -12,7 +12,7 @@ import streamlit as st
 from core.study_axes import NUMBERS
 from core.study_charts import PLOTS, PlotName, StudyView
 from core.study_points import Points
-from core.study_spec import OBJECTIVE_LABELS, StudySpec
+from core.study_spec import OBJECTIVE_LABELS, Objective, StudySpec
 from pages.parts.chart import show_chart
 from pages.parts.study_look import Look, draw, find_importance
 
@@ -94,7 +94,8 @@ def _drawn_values(points: Points, plot: PlotName, objective: int, pruned: bool) 
     """All that stands on the axis of the objective."""
     if plot == "Intermediate Values":
         return np.concatenate([np.empty(0), *(values for _, values in points.curves)])
-    return points.values[points.with_value(objective, pruned), objective]
+    drawn: npt.NDArray[np.float64] = points.values[points.with_value(objective, pruned), objective]
+    return drawn
 
 
 def _choose_objectives(spec: StudySpec, plot: PlotName) -> tuple[int, int]:
@@ -108,7 +109,7 @@ def _choose_objectives(spec: StudySpec, plot: PlotName) -> tuple[int, int]:
     return names.index(_choose("Objective", names, "objective", names[0])), 0
 
 
-def _choose(label: str, names: Sequence[str], key: str, first: str) -> str:
+def _choose(label: str, names: Sequence[Objective], key: str, first: Objective) -> Objective:
     return st.selectbox(
         label,
         list(names),

@@ -17,8 +17,8 @@ from core.parse import SpecError, to_link
 from core.runs import DamagedRunError, RunNotFound, open_run
 from core.search_space import find_field
 from core.spec import RunSpec
-from core.study_points import name_path, show_value
-from core.study_spec import OBJECTIVE_LABELS, propose
+from core.study_points import Field, name_path, show_value
+from core.study_spec import OBJECTIVE_LABELS, Objective, propose
 from pages.parts.run_table import Column, show_rows
 from pages.parts.study_look import Look, recall
 from pages.parts.study_plots import show_number
@@ -101,38 +101,37 @@ def show_trials(look: Look, marked: int | None) -> Any:
 
 
 def _columns(look: Look) -> list[Column]:
-    objectives = [
-        Column(
-            f"value{place}",
-            OBJECTIVE_LABELS[name],
-            "Of its best epoch" if name.startswith("val/") else "",
-            lambda row, place=place: row.values[place],
-            lambda row, place=place, name=name: (
-                show_number(name, row.values[place]) if math.isfinite(row.values[place]) else UNKNOWN
-            ),
-        )
-        for place, name in enumerate(look.study.spec.objectives)
-    ]
-    searched = [
-        Column(
-            f"param.{field.path}",
-            field.name,
-            field.path,
-            lambda row, path=field.path: row.params.get(path),
-            lambda row, path=field.path: show_value(row.params[path]) if path in row.params else UNKNOWN,
-            "text" if find_field(field.path).kind in ("choice", "bool") else "number",
-        )
-        for field in look.points.fields
-    ]
     return [
         Column("number", "Trial", "Shows it above", lambda row: row.number, kind="name"),
         Column("state", "State", "", lambda row: row.state, kind="state"),
-        *objectives,
+        *(_objective_column(place, name) for place, name in enumerate(look.study.spec.objectives)),
         Column("run", "Run", "Its curves, log and checkpoints", lambda row: row.run_id, kind="link", sorts=False),
-        *searched,
+        *(_searched_column(field) for field in look.points.fields),
         Column("parameters", "Parameters", "", lambda row: row.parameters, lambda row: format_count(row.parameters)),
         Column("seconds", "Took", "", lambda row: row.seconds, lambda row: format_seconds(row.seconds)),
     ]
+
+
+def _objective_column(place: int, name: Objective) -> Column:
+    return Column(
+        f"value{place}",
+        OBJECTIVE_LABELS[name],
+        "Of its best epoch" if name.startswith("val/") else "",
+        lambda row: row.values[place],
+        lambda row: show_number(name, row.values[place]) if math.isfinite(row.values[place]) else UNKNOWN,
+    )
+
+
+def _searched_column(field: Field) -> Column:
+    path = field.path
+    return Column(
+        f"param.{path}",
+        field.name,
+        path,
+        lambda row: row.params.get(path),
+        lambda row: show_value(row.params[path]) if path in row.params else UNKNOWN,
+        "text" if find_field(path).kind in ("choice", "bool") else "number",
+    )
 
 
 def _sort(rows: Sequence[TrialRow], columns: Sequence[Column], order: str) -> list[TrialRow]:
@@ -213,13 +212,14 @@ def _show_ways(look: Look, trial: FrozenTrial, row: TrialRow) -> None:
         spec = spec_of(look, trial)
     except SpecError:
         spec = None
-    if st.button(
+    opened = st.button(
         "Open in Build",
         icon=":material/tune:",
         key="trial.build",
         disabled=spec is None,
         help="Its network and training, to change and to start." if spec else "This network cannot be built.",
-    ):
+    )
+    if opened and spec:
         st.switch_page("build.py", query_params={"spec": to_link(spec)})
     if row.run_id and st.button("Open run", icon=":material/show_chart:", key="trial.run"):
         st.switch_page("run.py", query_params={"id": row.run_id})

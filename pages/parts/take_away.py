@@ -63,7 +63,8 @@ class _Wish:
 
 def _jobs() -> dict[_Wish, Job[tuple[Exported, float]]]:
     """The session's own, kept until it ends; the files themselves lie on the disk."""
-    return st.session_state.setdefault(_JOBS, {})
+    jobs: dict[_Wish, Job[tuple[Exported, float]]] = st.session_state.setdefault(_JOBS, {})
+    return jobs
 
 
 def _start(wish: _Wish) -> None:
@@ -87,7 +88,7 @@ def _show_one(run: Run) -> None:
                     list(WEIGHTS),
                     default="best",
                     required=True,
-                    format_func=WEIGHTS.get,
+                    format_func=lambda name: WEIGHTS[name],
                     key=f"take.weights.{run.id}",
                 )
                 or "best"

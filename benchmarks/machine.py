@@ -43,3 +43,10 @@ def keep_result(name: str, figures: dict[str, Any]) -> Path:
     record = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe_machine(), **figures}
     path.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
     return path
+
+
+def read_result(name: str, results: Path = RESULTS) -> dict[str, Any] | None:
+    """What was kept under that name; None where nobody measured it."""
+    path = results / f"{name}.json"
+    found: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+    return found

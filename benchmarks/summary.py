@@ -6,7 +6,6 @@ so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import RESULTS
+from benchmarks.machine import RESULTS, read_result
+from benchmarks.presets import REPORT_ACCURACY, tell
 
 NOT_MEASURED = "not measured"
 Row = tuple[str, str, str, str, str]
@@ -32,22 +32,26 @@ def print_summary(results: Path = RESULTS) -> None:
 
 def list_rows(results: Path) -> Iterator[Row]:
     """What, ours, against, ratio, ceiling or limit; a line for everything that could be measured."""
-    yield from _throughput("CPU", _read(results, "throughput-cpu"), (16, 128))
-    yield from _throughput("GPU", _read(results, "throughput-cuda"), (16, 512))
-    for figures in (_read(results, "first-step") or {"specs": []})["specs"]:
+    yield from _throughput("CPU", read_result("throughput-cpu", results), (16, 128))
+    yield from _throughput("GPU", read_result("throughput-cuda", results), (16, 512))
+    for name, preset in (read_result("presets", results) or {"presets": {}})["presets"].items():
+        for what, key in (("test accuracy", "test_accuracy"), ("with test views", "test_accuracy_views")):
+            if preset[key]:
+                yield f"{name}, {what}", tell(preset[key]), f"{100 * REPORT_ACCURACY:.3f} %", "", ""
+    for figures in (read_result("first-step", results) or {"specs": []})["specs"]:
         for key, when in (("start", "pressed at once"), ("prepared_start", "after shaping")):
             what = f"Start to first step, {figures['images']}, {when}"
             yield what, _seconds(figures[f"{key}_seconds"]), "", "", _seconds(figures["limit_seconds"])
         data = f"images at the second start, {figures['images']}"
         yield data, _seconds(figures["data_seconds"]), "", "", _seconds(figures["data_limit_seconds"])
-    if pages := _read(results, "pages"):
+    if pages := read_result("pages", results):
         slowest = max(page["p95_ms"] for page in pages["reruns"]["1000"].values())
         yield "slowest page with 1,000 runs, p95", f"{slowest:.0f} ms", "", "", ""
-    if compare := _read(results, "compare"):
+    if compare := read_result("compare", results):
         for part in ("server_all_grew", "browser"):
             median, limit = compare[f"{part}_ms"]["median"], compare["limits_ms"][part]
             yield f"Compare, 50 runs, {part.replace('_', ' ')}", f"{median:.0f} ms", "", "", f"{limit} ms"
-    if examine := _read(results, "examine"):
+    if examine := read_result("examine", results):
         for part in ("first_answer", "next_answer"):
             key = "first_answer_ms" if part == "first_answer" else "next_image_ms"
             slowest = max(
@@ -55,7 +59,7 @@ def list_rows(results: Path) -> Iterator[Row]:
             )
             limit = examine["limits_ms"][part]
             yield f"Examine, {part.replace('_', ' ')}", f"{slowest:.0f} ms", "", "", f"{limit} ms"
-    for study in (_read(results, "studies") or {"studies": []})["studies"]:
+    for study in (read_result("studies", results) or {"studies": []})["studies"]:
         what = f"a study's own time a trial, {study['earlier_trials']:,} before"
         yield what, _seconds(study["overhead_seconds"]), "", "", "0.30 s"
 
@@ -75,12 +79,6 @@ def _throughput(device: str, found: dict[str, Any] | None, batch_sizes: tuple[in
 
 def _seconds(value: float) -> str:
     return f"{value:.2f} s"
-
-
-def _read(results: Path, name: str) -> dict[str, Any] | None:
-    path = results / f"{name}.json"
-    found: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
-    return found
 
 
 if __name__ == "__main__":

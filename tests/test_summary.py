@@ -27,3 +27,15 @@ def test_a_line_holds_both_loops_their_ratio_and_the_ceiling(tmp_path: Path) -> 
     first, second, *_ = list_rows(tmp_path)
     assert first[1:] == ("75.0", "30.0", "2.50", "300 (25% of it)")
     assert second[1] == NOT_MEASURED
+
+
+def test_a_presets_accuracy_stands_beside_the_reports(tmp_path: Path) -> None:
+    figures = {
+        "parameters": 1_220_266,
+        "test_accuracy": {"mean": 0.8758, "standard_deviation": 0.0031, "values": [0.87, 0.88]},
+        "test_accuracy_views": {"mean": 0.8893, "standard_deviation": None, "values": [0.8893]},
+    }
+    (tmp_path / "presets.json").write_text(json.dumps({"presets": {"report-beaten": figures}}))
+    rows = {row[0]: row[1:] for row in list_rows(tmp_path)}
+    assert rows["report-beaten, test accuracy"] == ("87.58 ± 0.31 %", "84.098 %", "", "")
+    assert rows["report-beaten, with test views"] == ("88.93 %", "84.098 %", "", "")

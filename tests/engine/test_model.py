@@ -15,7 +15,14 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.ops import StochasticDepth
 
 from core.cost import cost_of
-from core.engine.layers import CBAM, EfficientChannelAttention, GeneralizedMeanPool, SqueezeExcitation, make_activation
+from core.engine.layers import (
+    CBAM,
+    EfficientChannelAttention,
+    GeneralizedMeanPool,
+    SqueezeExcitation,
+    average,
+    make_activation,
+)
 from core.engine.model import ResNet, build_model, count_parameters
 from core.parse import parse_spec
 from core.presets import PRESETS
@@ -142,6 +149,15 @@ def test_a_preactivation_skip_that_changes_the_shape_convolves_the_activated_map
     x = torch.randn(2, 8, 16, 16)
     entered = block.enter[0](x).relu()
     torch.testing.assert_close(block(x) - block.body(entered), F.conv2d(entered, block.skip.weight, stride=2))
+
+
+def test_the_average_of_a_map_is_its_mean_and_its_gradient_one_number_a_map() -> None:
+    x = torch.randn(4, 6, 5, 5).contiguous(memory_format=torch.channels_last).requires_grad_()
+    torch.testing.assert_close(average(x), x.mean((2, 3)))
+    (gradient,) = torch.autograd.grad(average(x).sum(), x)
+    torch.testing.assert_close(gradient, torch.full_like(x, 1 / 25))
+    # A whole map, in an order of its own, made a training step a tenth slower.
+    assert gradient.untyped_storage().nbytes() <= 4 * 6 * gradient.element_size()
 
 
 def test_squeeze_and_excitation_computes_what_torchvision_s_does() -> None:

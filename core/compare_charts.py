@@ -11,60 +11,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from core.charts import as_text, pick_symbols, run_colour, smooth, thin, trace_id
-from core.compare import ComparedRun
+from core.charts import as_text, pick_symbols, run_colour, thin, trace_id
+from core.compare_lines import CURVES, SPREADS, Curve, CurveMetric, CurveView, FloatArray, Line, find_fences, make_line
 from core.compare_units import Unit
 
-Axis = Literal["epoch", "step", "minutes"]
-Spread = Literal["sd", "se"]
-CurveMetric = Literal["accuracy", "loss", "learning_rate", "images_per_second"]
-FloatArray = npt.NDArray[np.float64]
-
-SPREADS: dict[Spread, str] = {"sd": "standard deviation", "se": "standard error"}
 # All lines of a chart share these; fewer than the least tell too little, more than the most are not seen.
 ALL_POINTS, LEAST_POINTS, MOST_POINTS = 18_000, 120, 1_000
 _FEW_POINTS = 25
 _NAME_LENGTH = 34
 _RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
 _LEGEND_MOST = 24  # the names of more would take half a second to lay out, and the chart's height to show
-
-
-@dataclass(frozen=True)
-class Curve:
-    """How one metric is drawn: the columns of its two splits, its title and number format."""
-
-    title: str
-    val: str
-    train: str
-    number: str
-    can_log: bool = False
-    smooths: bool = True
-
-
-CURVES: dict[CurveMetric, Curve] = {
-    "accuracy": Curve("Accuracy", "val/accuracy", "train/accuracy", ".2%"),
-    "loss": Curve("Loss", "val/loss", "train/loss", ".4f", can_log=True),
-    "learning_rate": Curve("Learning rate", "learning_rate", "", ".3g", can_log=True, smooths=False),
-    "images_per_second": Curve("Images per second", "images_per_second", "", ",.0f", smooths=False),
-}
-
-
-@dataclass(frozen=True)
-class CurveView:
-    """How curves are looked at; `training` draws the dashed lines too, `clip` leaves outliers out of the frame."""
-
-    x: Axis = "epoch"
-    smoothing: float = 0.0
-    log: bool = False
-    training: bool = True
-    clip: bool = False
-    spread: Spread = "sd"
 
 
 @dataclass(frozen=True)
@@ -76,24 +36,6 @@ class Drawing:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Line:
-    """One line to draw, (points,) each; `low` and `high` bound the band of a group where its spread is known."""
-
-    unit: Unit
-    column: str
-    x: FloatArray
-    y: FloatArray
-    raw: FloatArray | None = None
-    low: FloatArray | None = None
-    high: FloatArray | None = None
-    count: FloatArray | None = None  # seeds behind each point
-
-    @property
-    def is_training(self) -> bool:
-        return self.column.startswith("train/")
-
-
 def draw_curves(metric: CurveMetric, units: Sequence[Unit], view: CurveView) -> Drawing:
     """All units in one chart of one metric; the same drawing comes back as long as nothing has changed."""
     return _draw_curves(metric, tuple(units), view)
@@ -103,7 +45,7 @@ def draw_curves(metric: CurveMetric, units: Sequence[Unit], view: CurveView) -> 
 def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) -> Drawing:
     curve = CURVES[metric]
     columns = [curve.train, curve.val] if view.training and curve.train else [curve.val]
-    lines = [line for unit in units for column in columns if (line := _make_line(unit, column, curve, view))]
+    lines = [line for unit in units for column in columns if (line := make_line(unit, column, curve, view))]
     if len(units) > _RAW_BEHIND:
         lines = [replace(line, raw=None) for line in lines]
     points = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(lines))))
@@ -113,7 +55,7 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
     traces = [trace for line in lines for trace in _draw_band(line, curve, points)]
     drawn = [trace for line in lines for trace in _draw_line(line, points, symbols.get(line.unit.id, ""), len(units))]
     traces += _join(drawn) if len(units) > _LEGEND_MOST else drawn
-    low_high = _fences([line.y for line in lines]) if view.clip else None
+    low_high = find_fences([line.y for line in lines]) if view.clip else None
     layout = lay_out(curve.title, view.x, len(units))
     # Names lines by its own means (core/look/nearest.js).
     layout |= {"hovermode": False, "meta": {"nearest": curve.number}}
@@ -123,74 +65,7 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
     return Drawing(to_json(traces, layout), curve.title, notes)
 
 
-def _make_line(unit: Unit, column: str, curve: Curve, view: CurveView) -> _Line | None:
-    """A run's line as it is; of a group the mean at every epoch, with the spread of its seeds."""
-    weight = view.smoothing if curve.smooths else 0.0
-    runs = [run for run in unit.seeds if len(run.rows)]
-    if not runs or all(np.isnan(run.column(column)).all() for run in runs):
-        return None
-    if len(runs) == 1:
-        raw = runs[0].column(column)
-        y = _smooth(raw, weight)
-        return _Line(unit, column, _x_of(runs[0], view.x), y, raw if weight else None)
-    epochs = np.unique(np.concatenate([run.column("epoch") for run in runs]))
-    epochs = epochs[~np.isnan(epochs)]
-    # Smoothed first, so that the band is the spread of the lines as they would be drawn.
-    values = np.stack([_align(run, _smooth(run.column(column), weight), epochs) for run in runs])  # (seeds, epochs)
-    places = np.stack([_align(run, _x_of(run, view.x), epochs) for run in runs])
-    count = (~np.isnan(values)).sum(0).astype(float)
-    mean, x = _mean(values), _mean(places)
-    low = high = None
-    if not column.startswith("train/"):
-        reach = _spread(values, mean, count, view.spread)
-        low, high = mean - reach, mean + reach
-    return _Line(unit, column, x, mean, None, low, high, count)
-
-
-def _smooth(values: FloatArray, weight: float) -> FloatArray:
-    return smooth(pd.Series(values), weight).to_numpy() if weight > 0 else values
-
-
-def _x_of(run: ComparedRun, axis: Axis) -> FloatArray:
-    return run.column("seconds") / 60 if axis == "minutes" else run.column(axis)
-
-
-def _align(run: ComparedRun, values: FloatArray, epochs: FloatArray) -> FloatArray:
-    """The values at these epochs, NaN where the run has not been (or an epoch's line is missing)."""
-    aligned = np.full(len(epochs), np.nan)
-    own = run.column("epoch")
-    known = ~np.isnan(own)
-    aligned[np.searchsorted(epochs, own[known])] = values[known]
-    return aligned
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    """Over the seeds that have a value, (seeds, epochs) -> (epochs,)."""
-    known = ~np.isnan(values)
-    count = known.sum(0)
-    return np.where(count > 0, np.where(known, values, 0).sum(0) / np.maximum(count, 1), np.nan)
-
-
-def _spread(values: FloatArray, mean: FloatArray, count: FloatArray, spread: Spread) -> FloatArray:
-    """Sample standard deviation over the seeds, or the standard error of their mean; NaN where one seed is left."""
-    squares = np.where(np.isnan(values), 0, (values - mean) ** 2).sum(0)
-    deviation = np.sqrt(np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan))
-    return deviation / np.sqrt(np.maximum(count, 1)) if spread == "se" else deviation
-
-
-def _fences(lines: Sequence[FloatArray]) -> tuple[float, float] | None:
-    """Tukey's (1977) fences, 1.5 interquartile ranges beyond the quartiles of all points; None without a spread."""
-    values = np.concatenate(lines) if lines else np.empty(0)
-    values = values[~np.isnan(values)]
-    if len(values) < 8:
-        return None
-    lower, upper = np.quantile(values, (0.25, 0.75))
-    reach = 1.5 * (upper - lower)
-    inside = values[(values >= lower - reach) & (values <= upper + reach)]
-    return (float(inside.min()), float(inside.max())) if reach > 0 and len(inside) < len(values) else None
-
-
-def _draw_band(line: _Line, curve: Curve, points: int) -> list[dict[str, Any]]:
+def _draw_band(line: Line, curve: Curve, points: int) -> list[dict[str, Any]]:
     """Two lines without a stroke, filled in between."""
     if line.low is None or line.high is None or np.isnan(line.low).all():
         return []
@@ -228,7 +103,7 @@ def _see_through(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
-def _draw_line(line: _Line, points: int, symbol: str, count: int) -> list[dict[str, Any]]:
+def _draw_line(line: Line, points: int, symbol: str, count: int) -> list[dict[str, Any]]:
     """One of the lines of `count` units, and faint behind it the raw values where it is smoothed."""
     places = thin(line.y.astype(np.float32), points)
     shared: dict[str, Any] = {
@@ -314,7 +189,7 @@ def _space_out(symbol: str, count: int) -> dict[str, int]:
     return {"maxdisplayed": 12} if symbol and count > _FEW_POINTS else {}
 
 
-def _x_axis(view: CurveView, lines: Sequence[_Line]) -> dict[str, Any]:
+def _x_axis(view: CurveView, lines: Sequence[Line]) -> dict[str, Any]:
     axis: dict[str, Any] = {"title": {"text": view.x, "standoff": 6, "font": {"size": 12}}, "uirevision": view.x}
     if view.x == "minutes":
         return axis
@@ -324,7 +199,7 @@ def _x_axis(view: CurveView, lines: Sequence[_Line]) -> dict[str, Any]:
 
 
 def _y_axis(
-    curve: Curve, view: CurveView, lines: Sequence[_Line], low_high: tuple[float, float] | None
+    curve: Curve, view: CurveView, lines: Sequence[Line], low_high: tuple[float, float] | None
 ) -> dict[str, Any]:
     log = view.log and curve.can_log
     axis: dict[str, Any] = {
@@ -346,7 +221,7 @@ def _y_axis(
     return axis
 
 
-def _tell_notes(lines: Sequence[_Line], points: int, low_high: tuple[float, float] | None) -> tuple[str, ...]:
+def _tell_notes(lines: Sequence[Line], points: int, low_high: tuple[float, float] | None) -> tuple[str, ...]:
     notes = []
     if len({line.unit for line in lines}) > _LEGEND_MOST:
         notes.append("point at a line for its name")

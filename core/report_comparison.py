@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.charts import run_colour
-from core.compare_charts import CURVES, CurveView, draw_curves, explain_lines
+from core.compare_charts import draw_curves, explain_lines
 from core.compare_fields import label_field, list_fields, show_field
 from core.compare_figures import BY_KEY, FIGURES, SHOWN
+from core.compare_lines import CURVES, CurveView
 from core.compare_parallel import draw_parallel
 from core.compare_plots import ScatterView, draw_differences, draw_scatter, find_published
 from core.compare_table import Cell, label_figure, make_cells, tell_unit

@@ -8,17 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.compare_charts import (
-    CURVES,
-    SPREADS,
-    Axis,
-    CurveMetric,
-    CurveView,
-    Drawing,
-    Spread,
-    draw_curves,
-    explain_lines,
-)
+from core.compare_charts import Drawing, draw_curves, explain_lines
+from core.compare_lines import CURVES, SPREADS, Axis, CurveMetric, CurveView, Spread
 from core.compare_units import Unit
 from pages.parts.chart import show_chart
 

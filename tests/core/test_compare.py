@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from core import files
 from core.compare import MAX_RUNS, look_at, read_run
-from core.compare_charts import CurveView, draw_curves
+from core.compare_charts import draw_curves
 from core.compare_fields import list_fields, show_field
 from core.compare_figures import BY_KEY, FIGURES, difference, find_figure, sort_units, summary_of, value_of
+from core.compare_lines import CurveView
 from core.compare_units import find_mismatches, put_first
 from core.cost import cost_of
 from core.verdicts import judge

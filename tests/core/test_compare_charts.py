@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from core import files
 from core.charts import run_colour
-from core.compare_charts import CURVES, CurveView, draw_curves, shorten
+from core.compare_charts import draw_curves, shorten
 from core.compare_fields import list_fields
 from core.compare_figures import BY_KEY
+from core.compare_lines import CURVES, CurveView
 from core.compare_parallel import choose_units, draw_parallel, read_ranges, write_ranges
 from core.compare_plots import ScatterView, draw_differences, draw_scatter
 from core.cost import cost_of

@@ -14,6 +14,7 @@ import numpy as np
 
 from core import files
 from core.bundle import MANIFEST, pack_runs
+from core.bundle_import import Imported, import_runs
 from core.runs import Run
 from tests.pages.sample_runs import EPOCHS, make_run
 
@@ -122,3 +123,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.endswith(".lock")
     }
+
+
+def take_in(archive: bytes, **choices: Any) -> list[Imported]:
+    return import_runs(io.BytesIO(archive), **choices)

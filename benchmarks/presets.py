@@ -39,8 +39,9 @@ def make_spec(preset: str, images: Path, seed: int) -> RunSpec:
 def train_seeds(preset: str, images: Path, seeds: int) -> list[Run]:
     """Finished runs of these seeds: found in the runs folder, resumed there, or trained."""
     specs = [make_spec(preset, images, seed) for seed in range(seeds)]
-    known = {run.spec: run for run in (open_run(found.id) for found in list_runs())}
-    waiting = [known[spec].id for spec in specs if spec in known and known[spec].state() != "finished"]
+    known = {run.spec: run for run in (open_run(found.id) for found in list_runs() if found.state != "damaged")}
+    broken_off = ("stopped", "interrupted", "failed")
+    waiting = [known[spec].id for spec in specs if spec in known and known[spec].state() in broken_off]
     if waiting:
         _command("resume", *waiting)
     for spec in specs:

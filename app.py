@@ -17,7 +17,7 @@ from core.outbox import ROUTE, find_file
 from core.spare import SPARE
 from pages.parts.failure import show_failure
 from pages.parts.style import PLOTLY_PATH
-from server import failures, sign_in
+from server import failures, left_pages, sign_in
 from server.guard import Guard
 from server.start import check_start, confine_images, open_door
 
@@ -51,6 +51,7 @@ async def serve(_: st.App) -> AsyncIterator[None]:
     """What holds as long as the server serves."""
     failures.set_up_log()
     failures.keep_errors_inside()
+    left_pages.ignore_left_pages()
     SPARE.enable()
     yield
 

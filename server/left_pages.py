@@ -1,0 +1,27 @@
+"""A timer of the page that was left no longer reaches the page that came after it.
+
+A fragment that renews itself is asked for by a timer in the browser, which also says for which page. `st.switch_page`
+leaves that page on the server; until the browser learns of it, the timer goes on asking. Streamlit 1.67 runs such a
+request after the new page, in the name of the old one, and the browser, told of another page, empties itself and stays
+empty. Where a visitor clicks a link, Streamlit stops the timers before it asks for the new page.
+"""
+
+from __future__ import annotations
+
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+
+
+def ignore_left_pages() -> None:
+    """Requests of timers for any page but the one last opened are passed over, in every session."""
+    run = ScriptRunner._run_script
+    if getattr(run, "ignores_left_pages", False):
+        return
+
+    def run_unless_left(self: ScriptRunner, rerun_data: RerunData) -> None:
+        asked, opened = rerun_data.page_script_hash, self._pages_manager.current_page_script_hash
+        if not (rerun_data.is_auto_rerun and rerun_data.fragment_id_queue and asked != opened):
+            run(self, rerun_data)
+
+    run_unless_left.ignores_left_pages = True  # type: ignore[attr-defined]
+    ScriptRunner._run_script = run_unless_left  # type: ignore[method-assign]

@@ -21,6 +21,7 @@ from core.engine.device import name_device, pick_device, pick_precision
 from core.engine.evaluate import Evaluation, Scores
 from core.engine.events import EpochEnd, Event, Finished, Metrics, Phase, Progress, Started, Stopped
 from core.engine.failures import check_finite, explain_failures
+from core.engine.light import spare_compiler
 from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
@@ -47,6 +48,7 @@ def train(
     `test` the end leaves the test images alone; from the last state, `train` later makes the same end with them. Raises
     TrainingError, and CheckpointError for a state of another spec or of other images.
     """
+    spare_compiler()
     device = device or pick_device(spec.train.device)
     with explain_failures(spec, device), keep_settings(device):
         run = TrainingRun(spec, data.to(device), device, should_stop)

@@ -75,6 +75,26 @@ def test_each_optimizer_makes_the_updates_of_torchs_plain_one(
         torch.testing.assert_close(mine, reference, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("optimizer", PLAIN)
+def test_weights_in_channels_last_are_updated_as_any_others(optimizer):
+    # torch 2.15's fused Adam takes numbers in the order of memory: a gradient in another order would go to other
+    # weights. Autograd keeps both in one order, as a fused update of a network in channels_last needs.
+    train = TrainSpec(optimizer=optimizer, weight_decay=0.01)
+    ours, theirs = make_model().to(memory_format=torch.channels_last), make_model()
+    mine = build_optimizer(train, ours)
+    plain = PLAIN[optimizer](group_parameters(train, theirs), train)
+    for step in range(4):
+        for model, updates in ((ours, mine), (theirs, plain)):
+            images = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(step))
+            updates.zero_grad()
+            model(images.to(memory_format=torch.channels_last)).square().sum().backward()
+            set_learning_rate(updates, 0.01)
+            updates.step()
+    assert ours[0].weight.grad.stride() == ours[0].weight.stride() != theirs[0].weight.stride()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_every_weight_is_in_exactly_one_group_and_only_filters_and_matrices_decay():
     model = make_model()
     decayed, spared = group_parameters(TrainSpec(decay_norms_biases=False), model)

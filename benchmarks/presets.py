@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def summarize(runs: list[Run]) -> dict[str, Any]:
     ends = [(run.end() or {})["metrics"] for run in runs]
     places = [run.environment() for run in runs]
     return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": places[0]["parameters"],
         "epochs": runs[0].spec.train.epochs,
         "train_images": places[0]["train_images"],
@@ -112,7 +114,12 @@ def main() -> int:
     for heading in ("preset", "parameters", "epochs", "seeds", "plain", "with test views", "seconds"):
         table.add_column(heading)
     for preset in options.presets:
-        figures = found[preset] = summarize(train_seeds(preset, Path(images), options.seeds))
+        try:
+            runs = train_seeds(preset, Path(images), options.seeds)
+        except subprocess.CalledProcessError:  # which has said why
+            print("Not measured to the end. The same command goes on from there.", file=sys.stderr)
+            return 1
+        figures = found[preset] = summarize(runs)
         table.add_row(
             preset,
             f"{figures['parameters']:,}",

@@ -34,6 +34,8 @@ def list_rows(results: Path) -> Iterator[Row]:
     """What, ours, against, ratio, ceiling or limit; a line for everything that could be measured."""
     yield from _throughput("CPU", read_result("throughput-cpu", results), (16, 128))
     yield from _throughput("GPU", read_result("throughput-cuda", results), (16, 512))
+    for device in ("CPU", "GPU"):
+        yield from _side_by_side(device, read_result("side-by-side-" + {"CPU": "cpu", "GPU": "cuda"}[device], results))
     for name, preset in (read_result("presets", results) or {"presets": {}})["presets"].items():
         for what, key in (("test accuracy", "test_accuracy"), ("with test views", "test_accuracy_views")):
             if preset[key]:
@@ -75,6 +77,17 @@ def _throughput(device: str, found: dict[str, Any] | None, batch_sizes: tuple[in
         row, rate = rows[size], rows[size]["rate"]
         ceiling = f"{row['ceiling']:,.0f} ({row['of_ceiling']:.0%} of it)"
         yield what, f"{rate['engine']:,.1f}", f"{rate['plain']:,.1f}", f"{rate['ratio']:.2f}", ceiling
+
+
+def _side_by_side(device: str, found: dict[str, Any] | None) -> Iterator[Row]:
+    """The number of runs at once that trains fastest, against one after another."""
+    what = f"small runs at once on {device}, images/s of all"
+    if found is None:
+        yield what, NOT_MEASURED, NOT_MEASURED, "", ""
+        return
+    alone, *others = found["runs"]
+    best = max(others, key=lambda row: row["rate"])
+    yield f"{what}, best: {best['runs']}", f"{best['rate']:,.1f}", f"{alone['rate']:,.1f}", f"{best['ratio']:.2f}", ""
 
 
 def _seconds(value: float) -> str:

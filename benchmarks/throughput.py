@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 import torch
@@ -43,6 +44,7 @@ from core.engine.data import Data, ImageSet, load_data
 from core.engine.device import name_device, pick_device, pick_precision, pick_threads
 from core.engine.events import Progress
 from core.engine.model import build_model
+from core.engine.step import make_plain_step
 from core.engine.train import train
 from core.parse import apply_settings, parse_spec
 from core.presets import PRESETS
@@ -113,6 +115,12 @@ def train_with_engine(spec: RunSpec, data: Data, device: torch.device) -> Traine
             yield (event.epoch - 1) * len(data.train) + event.step * spec.train.batch_size
 
 
+def train_by_plain_steps(spec: RunSpec, data: Data, device: torch.device) -> Trainer:
+    """The engine without its CUDA graph; on a CPU there is none, and this is the same."""
+    with mock.patch("core.engine.train.make_step", make_plain_step):
+        yield from train_with_engine(spec, data, device)
+
+
 @dataclass(frozen=True)
 class Turn:
     """What one of the two did in its turn."""
@@ -149,27 +157,43 @@ def read_cpu_seconds() -> float:
 MAKERS: dict[str, Callable[[RunSpec, Data, torch.device], Trainer]] = {
     "plain": train_plainly,
     "engine": train_with_engine,
+    "plain steps": train_by_plain_steps,
 }
+COMPARED = ("plain", "engine")
 
 
 class Rider:
-    """One of the two in a process of its own, as it would be alone; it stands still between its turns."""
+    """One of them in a process of its own, as it would be alone; it stands still between its turns."""
 
-    def __init__(self, name: str, batch_size: int, device: torch.device) -> None:
+    def __init__(self, name: str, batch_size: int, device: torch.device, threads: int = 0) -> None:
         words = ["--ride", name, "--batch-sizes", str(batch_size), "--device", str(device)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.throughput", *words, "--threads", str(torch.get_num_threads())],
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.throughput",
+                *words,
+                "--threads",
+                str(threads or torch.get_num_threads()),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             # A run's worker has this environment; the loop that everyone writes has none of its own.
-            env=worker_environment() if name == "engine" else None,
+            env=None if name == "plain" else worker_environment(),
         )
 
     def turn(self, seconds: float) -> Turn:
+        self.begin(seconds)
+        return self.result()
+
+    def begin(self, seconds: float) -> None:
         assert self.process.stdin
-        assert self.process.stdout
         print(seconds, file=self.process.stdin, flush=True)
+
+    def result(self) -> Turn:
+        """Of the turn that was begun last, once it is over."""
+        assert self.process.stdout
         return Turn(**json.loads(self.process.stdout.readline()))
 
     def end(self) -> None:
@@ -185,7 +209,7 @@ def ride(name: str, spec: RunSpec, data: Data, device: torch.device) -> None:
 
 def compare(batch_size: int, device: torch.device, seconds: float) -> dict[str, Any]:
     """Both in turns, for `seconds` each in all."""
-    riders = {name: Rider(name, batch_size, device) for name in MAKERS}
+    riders = {name: Rider(name, batch_size, device) for name in COMPARED}
     turns = max(1, round(seconds / TURN_SECONDS))
     done: dict[str, list[Turn]] = {name: [] for name in riders}
     for _ in range(turns):

@@ -195,7 +195,7 @@ _ALL = [
         },
         data={"dataset": "cifar10"},
         augment={**_FAST_AUGMENT, "crop_padding": 2},
-        train={**_MUON, "epochs": 16, "batch_size": 512, "label_smoothing": 0.2},
+        train={**_MUON, "learning_rate": 0.02, "epochs": 16, "batch_size": 512, "label_smoothing": 0.2},
     ),
     _preset(
         "fast-96",

@@ -13,11 +13,14 @@ THROUGHPUT = {
 }
 
 
-def test_without_a_file_every_throughput_is_called_not_measured(tmp_path: Path) -> None:
+def test_without_a_file_every_training_is_called_not_measured(tmp_path: Path) -> None:
     rows = list(list_rows(tmp_path))
     assert [row[0] for row in rows] == [
-        f"training on {device}, batch {size}, images/s"
-        for device, size in (("CPU", 16), ("CPU", 128), ("GPU", 16), ("GPU", 512))
+        *(
+            f"training on {device}, batch {size}, images/s"
+            for device, size in (("CPU", 16), ("CPU", 128), ("GPU", 16), ("GPU", 512))
+        ),
+        *(f"small runs at once on {device}, images/s of all" for device in ("CPU", "GPU")),
     ]
     assert all(row[1:] == (NOT_MEASURED, NOT_MEASURED, "", "") for row in rows)
 
@@ -27,6 +30,17 @@ def test_a_line_holds_both_loops_their_ratio_and_the_ceiling(tmp_path: Path) -> 
     first, second, *_ = list_rows(tmp_path)
     assert first[1:] == ("75.0", "30.0", "2.50", "300 (25% of it)")
     assert second[1] == NOT_MEASURED
+
+
+def test_of_several_runs_at_once_the_fastest_number_is_told(tmp_path: Path) -> None:
+    alone, one, four, eight = (
+        {"runs": runs, "rate": rate, "ratio": rate / 100}
+        for runs, rate in ((1, 100.0), (1, 400.0), (4, 900.0), (8, 880.0))
+    )
+    (tmp_path / "side-by-side-cuda.json").write_text(json.dumps({"runs": [alone, one, four, eight]}))
+    rows = {row[0]: row[1:] for row in list_rows(tmp_path)}
+    assert rows["small runs at once on GPU, images/s of all, best: 4"] == ("900.0", "100.0", "9.00", "")
+    assert rows["small runs at once on CPU, images/s of all"][0] == NOT_MEASURED
 
 
 def test_a_presets_accuracy_stands_beside_the_reports(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from core.engine.device import peak_memory
 from core.engine.evaluate import Scores
 from core.engine.failures import explain_failures
 from core.engine.train import StopRequested, TrainingRun, keep_settings
-from core.spec import RunSpec
+from core.spec import RunSpec, TrainSpec
 
 STEPS = 20
-# Before they count: the processor's caches fill, cuDNN searches its algorithms, a CUDA graph is captured.
+# Before they count: the processor's caches fill, cuDNN searches its algorithms.
 WARM_UP = 5
 # A step of a large network on a CPU may take seconds; fewer tell enough then.
 SECONDS = 15.0
@@ -88,8 +88,9 @@ def measure(spec: RunSpec, device: torch.device, *, seconds: float = SECONDS) ->
 def _train_batches(spec: RunSpec, device: torch.device, seconds: float) -> tuple[_Pace, TrainingRun]:
     batch_size = spec.train.batch_size
     room = max(2, _MOST_IMAGE_BYTES // (3 * spec.data.image_size**2 * batch_size))
-    batches = min(WARM_UP + STEPS, room)
-    pace = _Pace(device, min(WARM_UP, batches - 1), seconds)
+    warm_up = _warm_up_batches(spec.train, device)
+    batches = min(warm_up + STEPS, room)
+    pace = _Pace(device, min(warm_up, batches - 1), seconds)
     run = TrainingRun(spec, invent_data(spec, batches * batch_size, device), device, pace)
     try:
         for _ in run.train_epoch():
@@ -98,6 +99,13 @@ def _train_batches(spec: RunSpec, device: torch.device, seconds: float) -> tuple
         _wait_for(device)
     pace.seconds = time.perf_counter() - pace.begun
     return pace, run
+
+
+def _warm_up_batches(train: TrainSpec, device: torch.device) -> int:
+    """On CUDA until each kind of step is captured: its fourth time, and Lookahead's turn is every so many updates."""
+    if device.type != "cuda":
+        return WARM_UP
+    return max(WARM_UP, 4 * train.accumulation * max(1, train.lookahead_steps) + 2)
 
 
 def _end_epoch(run: TrainingRun) -> tuple[float, float]:

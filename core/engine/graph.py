@@ -20,6 +20,10 @@ from torch import Tensor
 _WARM_UP = 3
 # Kinds of step that are captured: each holds memory of its own, and few are frequent.
 _MOST_GRAPHS = 6
+# Until 2.13 torch has to be told which generators a graph draws from; from 2.14 on it finds them, and telling it warns.
+_TELLS_GENERATORS = torch.__version__ < "2.14"
+# Until 2.12 a capture that breaks off leaves its generators in it.
+_LEAVES_GENERATORS = torch.__version__ < "2.13"
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,25 @@ class GraphedStep:
         """Records the step without running it."""
         _, place = kind
         fixed = _Captured(torch.cuda.CUDAGraph(), places.clone(), None if mirrored is None else mirrored.clone())
-        fixed.graph.register_generator_state(self._generator)
+        if _TELLS_GENERATORS:
+            fixed.graph.register_generator_state(self._generator)
         try:
             with torch.cuda.graph(fixed.graph, pool=self._pool, stream=self._stream):
                 self._step(fixed.places, fixed.mirrored, place)
         except RuntimeError as error:
             self._may_capture = False
             torch.cuda.synchronize()
-            reason = str(error).partition("\n")[0]
+            if _LEAVES_GENERATORS:
+                _release(self._generator)
+                _release(torch.cuda.default_generators[self._generator.device.index or 0])
+            # The end of a broken capture raises an error of its own over the one that broke it.
+            reason = str(error.__context__ or error).partition("\n")[0]
             logging.getLogger(__name__).warning("Training goes on without CUDA graphs: %s", reason)
         else:
             self._captured[kind] = fixed
+
+
+def _release(generator: torch.Generator) -> None:
+    """Gives it a state that no capture holds; it is seeded before every batch, so no number is lost."""
+    fresh = torch.Generator(generator.device).manual_seed(generator.initial_seed())
+    generator.graphsafe_set_state(fresh)

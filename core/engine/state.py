@@ -163,11 +163,14 @@ class TrainState:
             "lookahead": None if lookahead is None else to_cpu(lookahead.state_dict()),
             "plateau": self.plateau.state_dict(),
             "totals": to_cpu(self.totals),
-            # Left from a stop between two batches of one update; None between updates.
-            "gradients": [to_cpu(p.grad) for p in self.model.parameters()],
+            # Left from a stop between two batches of one update. Between updates there are none, or zeros in a graph.
+            "gradients": [to_cpu(p.grad) if self._is_within_update() else None for p in self.model.parameters()],
             "seconds": self.watch.seconds,
             **{name: getattr(self, name) for name in _COUNTS},
         }
+
+    def _is_within_update(self) -> bool:
+        return self.batch % self.spec.train.accumulation > 0
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Goes on from `to_checkpoint()`'s result. CheckpointError where it belongs to another spec or other images."""

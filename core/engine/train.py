@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -187,12 +187,13 @@ class TrainingRun:
         first = state.batch // train.accumulation * train.accumulation
         group = self.batches[first : first + train.accumulation]
         start, stop = self.batches[state.batch]
-        every = train.lookahead_steps
+        every, ends = train.lookahead_steps, stop == group[-1][1]
+        # What happens at an update is no matter of the batches before it: they are of one kind, and one graph.
         return Place(
             share=(stop - start) / (group[-1][1] - group[0][0]),
-            ends_group=stop == group[-1][1],
-            is_first=state.step == 0,
-            falls_back=every > 0 and (state.step + 1) % every == 0,
+            ends_group=ends,
+            is_first=ends and state.step == 0,
+            falls_back=ends and every > 0 and (state.step + 1) % every == 0,
         )
 
     def _progress_is_due(self) -> bool:
@@ -231,9 +232,12 @@ def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:
 
 @contextmanager
 def keep_settings(device: torch.device) -> Iterator[None]:
-    """Gives torch's random state and settings back to the caller as they were."""
+    """Makes `device` the current one, and gives torch's random state and settings back to the caller as they were."""
     threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    on_cuda = device.type == "cuda"
+    # Streams and graphs that name no device are the current one's: on a second GPU they would order nothing.
+    current = torch.cuda.device(device) if on_cuda else nullcontext()
+    with current, torch.random.fork_rng([device] if on_cuda else []):
         try:
             # All batches but the last have one shape: cuDNN's search for the fastest algorithm pays.
             torch.backends.cudnn.benchmark = True

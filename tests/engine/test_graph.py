@@ -72,8 +72,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
         CUDAGraph=machine.make_graph,
         graph=machine.record,
         synchronize=lambda: None,
+        default_generators=[torch.Generator()],
     )
-    monkeypatch.setattr(graph_module, "torch", SimpleNamespace(cuda=cuda))
+    monkeypatch.setattr(graph_module, "torch", SimpleNamespace(cuda=cuda, Generator=torch.Generator))
     return machine
 
 
@@ -106,6 +107,28 @@ def test_where_a_graph_cannot_be_captured_training_goes_on_plainly_and_the_reaso
     assert [record.message for record in caplog.records] == [
         "Training goes on without CUDA graphs: operation not permitted when stream is capturing"
     ]
+
+
+def test_the_error_that_broke_a_capture_is_logged_and_not_the_one_of_its_end(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.failure = RuntimeError("operation failed due to a previous error during capture")
+    machine.failure.__context__ = ValueError("no kernel for this")
+    with caplog.at_level(logging.WARNING):
+        run_batches(machine, [([n], None, Place(1.0)) for n in range(5)])
+    assert [record.message for record in caplog.records] == ["Training goes on without CUDA graphs: no kernel for this"]
+
+
+def test_older_torch_gets_its_generators_out_of_a_broken_capture(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[torch.Generator] = []
+    monkeypatch.setattr(graph_module, "_LEAVES_GENERATORS", True)
+    monkeypatch.setattr(graph_module, "_release", released.append)
+    machine.failure = RuntimeError("broken")
+    run_batches(machine, [([n], None, Place(1.0)) for n in range(5)])
+    assert len(released) == 2
+    assert graph_module.torch.cuda.default_generators[0] in released
 
 
 def test_so_many_kinds_of_steps_are_captured_and_no_more(machine: Machine) -> None:

@@ -1,8 +1,8 @@
 """Several small runs on one device at once: images a second of all together, by how many there are.
 
 What a study of small trials gains by slots. Each run is a process of its own, as workers are; on a CPU they share its
-cores, as slots do. They are held against one run alone whose steps are plain ones: on a GPU without its graph. Whoever
-has started CUDA's multi-process service measures with it.
+cores, as slots do. They are held against one run alone, on a GPU by plain steps, without its graph. Whoever has started
+CUDA's multi-process service measures with it.
 
     RESNET_LAB_IMAGES=... python -m benchmarks.side_by_side --seconds 20
 """
@@ -52,12 +52,13 @@ def main() -> int:
     args = parser.parse_args()
 
     device = pick_device(args.device)
-    counts = args.runs or ([1, 2, 4, 8] if device.type == "cuda" else sorted({1, pick_threads()}))
-    found = [measure("plain steps", 1, device, args.seconds)]
+    on_cuda = device.type == "cuda"
+    counts = args.runs or ([1, 2, 4, 8] if on_cuda else [max(2, pick_threads())])
+    found = [measure("plain steps" if on_cuda else "engine", 1, device, args.seconds)]
     found += [measure("engine", count, device, args.seconds) for count in counts]
     alone = sorted(found[0]["turns"])[TURNS // 2]
     table = Table(title=f"Runs at once, batch {BATCH_SIZE}: images a second of all, median of {TURNS} turns")
-    for heading in ("runs", "how", "threads each", "images/s", "against one after another by plain steps"):
+    for heading in ("runs", "how", "threads each", "images/s", "against one after another"):
         table.add_column(heading, justify="right")
     for row in found:
         row["rate"] = sorted(row["turns"])[TURNS // 2]

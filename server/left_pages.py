@@ -20,7 +20,8 @@ def ignore_left_pages() -> None:
 
     def run_unless_left(self: ScriptRunner, rerun_data: RerunData) -> None:
         asked, opened = rerun_data.page_script_hash, self._pages_manager.current_page_script_hash
-        if not (rerun_data.is_auto_rerun and rerun_data.fragment_id_queue and asked != opened):
+        left = bool(asked) and asked != opened  # browsers always say for which page; others may ask by its name
+        if not (rerun_data.is_auto_rerun and rerun_data.fragment_id_queue and left):
             run(self, rerun_data)
 
     run_unless_left.ignores_left_pages = True  # type: ignore[attr-defined]

@@ -31,7 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="tests of reliability in full, and keep their figures")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the limit is read
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--full"):
+        config.option.timeout = 0  # hours are what these tests are for
     config.addinivalue_line("markers", "promise(item, promise, *, how, control): what a test of reliability shows")
     if not hasattr(config, "workerinput"):  # else this is a worker of xdist, whose reports reach the controller
         config.pluginmanager.register(Figures(), "reliability-figures")

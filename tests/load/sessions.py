@@ -53,6 +53,7 @@ class Session:
 
     def __init__(self, socket: ClientConnection, page: str, query: str, timings: Timings) -> None:
         self.socket, self.page, self.query, self.timings = socket, page, query, timings
+        self.page_hash = ""  # known once the page has told which it is; the first time it is asked for by its name
         self.timers: dict[str, Timer] = {}
         self.asked: dict[str, float] = {}  # "" is the whole page
         self.paused = False
@@ -61,6 +62,7 @@ class Session:
     async def ask(self, fragment: str = "") -> None:
         message = BackMsg()
         message.rerun_script.page_name = self.page
+        message.rerun_script.page_script_hash = self.page_hash
         message.rerun_script.query_string = self.query
         message.rerun_script.fragment_id = fragment
         message.rerun_script.is_auto_rerun = bool(fragment)
@@ -87,6 +89,8 @@ class Session:
 
     def hear(self, message: ForwardMsg) -> None:
         match message.WhichOneof("type"):
+            case "navigation":
+                self.page_hash = message.navigation.page_script_hash
             case "new_session":
                 if not message.metadata.run.fragment_ids:
                     self.stop_timers(list(self.timers))

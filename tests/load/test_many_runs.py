@@ -155,8 +155,9 @@ async def tick_now(session: Session) -> None:
     fragment = min(session.timers.values(), key=lambda timer: timer.interval).fragment
     before = len(session.timings.ticks)
     await session.ask(fragment)
-    while len(session.timings.ticks) == before:
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(60):
+        while len(session.timings.ticks) == before:
+            await asyncio.sleep(0.001)
 
 
 @pytest.mark.promise(

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from core.launcher import prepare_worker
 from core.outbox import ROUTE, find_file
 from core.spare import SPARE
 from pages.parts.failure import show_failure
@@ -53,7 +54,9 @@ async def serve(_: st.App) -> AsyncIterator[None]:
     failures.keep_errors_inside()
     left_pages.ignore_left_pages()
     SPARE.enable()
+    prepare_worker()
     yield
+    SPARE.disable()
 
 
 sign_in.use(check_start())

@@ -1,9 +1,9 @@
 """From pressing Start to the first step done: a real click in Chromium, a fresh worker, its imports, its images.
 
-Pressed at once, as soon as the page stands; and by somebody who shapes a network first, while which a worker has
-loaded its libraries. The end is what the worker itself reports after its first batch. The first start of all is left
-out of the figures and told by itself: it reads files that the system keeps in memory from then on, and decodes an image
-folder.
+Pressed at once, as soon as the page stands, some moments after the run before has ended; by somebody who shapes a
+network first, while which a worker has loaded its libraries; and where no worker waits, because the one that did has
+just ended. The end is what the worker itself reports after its first batch. The first start of all is left out of the
+figures and told by itself: it reads files that the system keeps in memory from then on, and decodes an image folder.
 
     RESNET_LAB_IMAGES=... python -m benchmarks.first_step --starts 5
 """
@@ -47,15 +47,21 @@ def list_specs() -> dict[str, RunSpec]:
     return specs
 
 
-def press_start(page: Any, server: LabServer, spec: RunSpec, *, at_once: bool = True) -> float:
-    """Seconds from the click to the first step of the run that it makes, which is then stopped."""
+def press_start(page: Any, server: LabServer, spec: RunSpec, waiting: str = "as it is") -> float:
+    """Seconds from the click to the first step of the run that it makes, which is then stopped.
+
+    The worker that waits is left as it is, or has first `loaded` all, or is `gone`.
+    """
     page.goto(f"{server.url}/build?spec={to_link(spec)}")
     button = page.get_by_role("button", name=START)
     button.wait_for()
     page.get_by_test_id("parameters").wait_for()
     page.get_by_test_id("stStatusWidget").wait_for(state="hidden")
-    if not at_once:
+    if waiting == "loaded":
         _wait_for_spare(server)
+    elif waiting == "gone":
+        for process in _find_spares(server):
+            process.kill()
     known = _list_runs(server)
     began = time.perf_counter()
     button.click()
@@ -73,17 +79,24 @@ def press_start(page: Any, server: LabServer, spec: RunSpec, *, at_once: bool = 
 
 def _wait_for_spare(server: LabServer) -> None:
     """Until the worker that waits has loaded what it loads: it does not use the processor any more."""
-    assert server.process
     began, used = time.perf_counter(), -1.0
     while True:
         _wait(began, 1.0)
         before = used
-        for process in psutil.Process(server.process.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                if "core.spare_worker" in process.cmdline():
-                    used = sum(process.cpu_times()[:2])
+        for process in _find_spares(server):
+            used = sum(process.cpu_times()[:2])
         if used == before > 1:
             return
+
+
+def _find_spares(server: LabServer) -> list[psutil.Process]:
+    assert server.process
+    found = []
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            if "core.spare_worker" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def _list_runs(server: LabServer) -> set[str]:
@@ -131,7 +144,8 @@ def measure(starts: int) -> list[dict[str, Any]]:
         page = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page()
         for name, spec in list_specs().items():
             first, *others = [press_start(page, server, spec) for _ in range(starts + 1)]
-            prepared = [press_start(page, server, spec, at_once=False) for _ in range(starts)]
+            prepared = [press_start(page, server, spec, "loaded") for _ in range(starts)]
+            alone = [press_start(page, server, spec, "gone") for _ in range(starts)]
             data = [load_in_new_process(server, spec) for _ in range(starts)]
             found.append(
                 {
@@ -141,6 +155,8 @@ def measure(starts: int) -> list[dict[str, Any]]:
                     "slowest_start_seconds": round(max(others), 2),
                     "prepared_start_seconds": round(statistics.median(prepared), 2),
                     "slowest_prepared_start_seconds": round(max(prepared), 2),
+                    "alone_start_seconds": round(statistics.median(alone), 2),
+                    "slowest_alone_start_seconds": round(max(alone), 2),
                     "data_seconds": round(statistics.median(data), 2),
                     "limit_seconds": LIMIT_SECONDS,
                     "data_limit_seconds": DATA_LIMIT_SECONDS,

@@ -41,7 +41,8 @@ def list_rows(results: Path) -> Iterator[Row]:
             if preset[key]:
                 yield f"{name}, {what}", tell(preset[key]), f"{100 * REPORT_ACCURACY:.3f} %", "", ""
     for figures in (read_result("first-step", results) or {"specs": []})["specs"]:
-        for key, when in (("start", "pressed at once"), ("prepared_start", "after shaping")):
+        ways = (("prepared_start", "after shaping"), ("start", "pressed at once"), ("alone_start", "no worker waits"))
+        for key, when in ways:
             what = f"Start to first step, {figures['images']}, {when}"
             yield what, _seconds(figures[f"{key}_seconds"]), "", "", _seconds(figures["limit_seconds"])
         data = f"images at the second start, {figures['images']}"

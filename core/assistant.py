@@ -22,6 +22,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from core.collector import LoadingTorch
+
 _PROJECT = Path(__file__).parent.parent
 _TIMEOUT_SECONDS = 120
 
@@ -46,7 +48,8 @@ def warm_up(module: str) -> None:
 
 def load_module(name: str) -> None:
     """In the helper process."""
-    import_module(name)
+    with LoadingTorch():
+        import_module(name)
 
 
 class _Helper:
@@ -135,7 +138,8 @@ def _listen(connection: Connection[Any, Any], questions: SimpleQueue[tuple[str, 
 def _answer(target: str, kwargs: dict[str, Any]) -> Any:
     module, _, name = target.partition(":")
     try:
-        return ForkingPickler.dumps((True, getattr(import_module(module), name)(**kwargs)))
+        load_module(module)
+        return ForkingPickler.dumps((True, getattr(sys.modules[module], name)(**kwargs)))
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked
         error.add_note(f"In the helper process:\n{traceback.format_exc()}")
         return _pack_error(error)

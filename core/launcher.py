@@ -20,7 +20,7 @@ from core.folders import PROJECT, runs_folder
 from core.locks import FileLock, hold
 from core.parse import apply_settings, parse_spec
 from core.runs import About, Run, RunNotFound, RunsFolderError, open_run, publish_run
-from core.spare import SPARE
+from core.spare import SETTLE_SECONDS, SPARE
 from core.spec import RunSpec
 from core.worker_environment import worker_environment
 
@@ -254,9 +254,10 @@ def _starts_at_once(run: Run) -> bool:
     return any(holder is None for device in suited for holder in slots.read_slots(runs, device))
 
 
-def prepare_worker() -> None:
-    """Has a worker ready soon, in a process that keeps one: somebody is about to start a run."""
-    SPARE.prepare(worker_environment())
+def prepare_worker(delay: float = SETTLE_SECONDS) -> None:
+    """Has a worker ready soon, in a process that keeps one: somebody may be about to start a run."""
+    if SPARE.enabled:
+        SPARE.prepare(worker_environment(), delay)
 
 
 def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None = None) -> int:
@@ -287,6 +288,8 @@ def _reap(process: subprocess.Popen[bytes], folder: Path | None) -> None:
         status = process.wait()
         if folder:
             note_death(folder, who, status)
+            SPARE.wake()
+            prepare_worker(0.0)
 
     threading.Thread(target=wait, name=f"reaper of {process.pid}", daemon=True).start()
 

@@ -1,8 +1,8 @@
 """A worker that has loaded torch and waits for its run, so that a run starts as soon as its images are there.
 
-The page server keeps one while people shape networks; everything else starts workers from nothing, which takes seconds
-of imports. It ends with the server that keeps it, whose end closes its standard input, and by itself when nobody wants
-it: no process is left behind.
+The page server keeps one from its start, while people shape networks, and again when a run has ended; everything else
+starts workers from nothing, which takes seconds of imports. It ends with the server that keeps it, whose end closes its
+standard input, and by itself when nobody wants it: no process is left behind.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Spare:
     """The one that this process keeps; nothing happens before `enable`."""
 
     def __init__(self) -> None:
+        self.enabled = False
         self._lock = threading.Lock()
-        self._enabled = False
         self._timer: threading.Timer | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._environment: Mapping[str, str] = {}
@@ -36,12 +36,19 @@ class Spare:
 
     def enable(self) -> None:
         """Called by a process that lives long and starts runs again and again."""
-        self._enabled = True
+        self.enabled = True
+
+    def disable(self) -> None:
+        """Ends the one that waits and keeps none from now on."""
+        with self._lock:
+            self.enabled = False
+            self._put_off()
+            self._end()
 
     def prepare(self, environment: Mapping[str, str], delay: float = SETTLE_SECONDS) -> None:
         """Has one ready soon, unless there is one or it is on its way."""
         with self._lock:
-            if not self._enabled or self._is_there(environment) or (self._timer and self._timer.is_alive()):
+            if not self.enabled or self._is_there(environment) or (self._timer and self._timer.is_alive()):
                 return
             wait = max(delay, self._rests_until - time.monotonic())
             self._timer = threading.Timer(wait, self._start, (environment,))
@@ -71,8 +78,17 @@ class Spare:
         with self._lock:
             self._rest()
 
+    def wake(self) -> None:
+        """The rest is over: what started has ended."""
+        with self._lock:
+            self._rests_until = 0.0
+            self._put_off()
+
     def _rest(self) -> None:
         self._rests_until = time.monotonic() + REST_SECONDS
+        self._put_off()
+
+    def _put_off(self) -> None:
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -87,7 +103,7 @@ class Spare:
 
     def _start(self, environment: Mapping[str, str]) -> None:
         with self._lock:
-            if self._is_there(environment):
+            if not self.enabled or self._is_there(environment):
                 return
             try:
                 self._process = subprocess.Popen(

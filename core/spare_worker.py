@@ -8,15 +8,17 @@ import select
 import sys
 
 from core import worker
+from core.collector import LoadingTorch
 
 IDLE_SECONDS = 900.0
 
 
 def main() -> int:
     """Reads `{"run": ..., "log": ...}`, one line; ends where the standard input closes or nothing comes for long."""
-    from core.engine.warm import warm_up
+    with LoadingTorch():
+        from core.engine.warm import warm_up
 
-    warm_up()
+        warm_up()
     ready, _, _ = select.select([sys.stdin], [], [], IDLE_SECONDS)
     line = sys.stdin.readline() if ready else ""
     if not line:

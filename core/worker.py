@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from core import files, processes, slots
+from core.collector import LoadingTorch
 from core.ends import describe_failure, end_run, log, reserve_space
 from core.folders import ID_PATTERN, runs_folder
 from core.locks import FileLock
@@ -207,13 +208,14 @@ def train_run(
     """
     from functools import partial
 
-    from core.engine import checkpoint
-    from core.engine.data import load_data
-    from core.engine.device import peak_memory
-    from core.engine.events import EpochEnd, Finished, Started, Stopped
-    from core.engine.train import train
-    from core.environment import describe_start
-    from core.recorder import Recorder
+    with LoadingTorch():
+        from core.engine import checkpoint
+        from core.engine.data import load_data
+        from core.engine.device import peak_memory
+        from core.engine.events import EpochEnd, Finished, Started, Stopped
+        from core.engine.train import train
+        from core.environment import describe_start
+        from core.recorder import Recorder
 
     recorder = Recorder(run, device, checkpoint.save)
     recorder.write_progress("loading", 0, 0, 1)

@@ -33,8 +33,7 @@ def spare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spare]:
     ours.enable()
     monkeypatch.setattr(launcher, "SPARE", ours)
     yield ours
-    ours.rest()
-    ours._end()
+    ours.disable()
 
 
 def prepare(spare: Spare) -> int:
@@ -95,6 +94,15 @@ def test_none_loads_beside_a_run_that_starts(spare: Spare) -> None:
     assert spare._timer
     assert spare._timer.interval > 5
     wait_for_state(run, "finished")
+
+
+def test_the_next_one_loads_when_the_run_has_ended(spare: Spare) -> None:
+    first = prepare(spare)
+    run = open_run(start_run(tiny_spec(epochs=1)))
+    wait_for_state(run, "finished")
+    wait_for(lambda: spare._process)
+    assert spare._process
+    assert spare._process.pid != first
 
 
 def test_one_that_has_died_is_not_asked(spare: Spare) -> None:

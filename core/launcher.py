@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core import files, processes, slots
@@ -260,6 +260,17 @@ def prepare_worker(delay: float = SETTLE_SECONDS) -> None:
         SPARE.prepare(worker_environment(), delay)
 
 
+def _renew_spare() -> None:
+    """A run has ended: the next worker to wait loads now, unless another run starts instead and wants the processor."""
+    runs = runs_folder()
+    if not SPARE.enabled:
+        return
+    with suppress(OSError):  # nobody waits for it
+        if not slots.read_queue(runs) and any(None in slots.read_slots(runs, device) for device in list_device_ids()):
+            SPARE.wake()
+            prepare_worker(0.0)
+
+
 def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None = None) -> int:
     """Runs a module with its arguments in a session of its own, which outlives this process and its terminal.
 
@@ -288,8 +299,7 @@ def _reap(process: subprocess.Popen[bytes], folder: Path | None) -> None:
         status = process.wait()
         if folder:
             note_death(folder, who, status)
-            SPARE.wake()
-            prepare_worker(0.0)
+            _renew_spare()
 
     threading.Thread(target=wait, name=f"reaper of {process.pid}", daemon=True).start()
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,13 +97,21 @@ def test_none_loads_beside_a_run_that_starts(spare: Spare) -> None:
     wait_for_state(run, "finished")
 
 
-def test_the_next_one_loads_when_the_run_has_ended(spare: Spare) -> None:
-    first = prepare(spare)
-    run = open_run(start_run(tiny_spec(epochs=1)))
-    wait_for_state(run, "finished")
+def test_the_next_one_loads_when_a_run_has_ended_and_no_other_starts_instead(spare: Spare) -> None:
+    prepare(spare)
+    first, second = (open_run(start_run(tiny_spec(epochs=10_000))) for _ in range(2))
+    wait_for_state(first, "running")
+    launcher.request_stop(first.id)
+    wait_for(lambda: not is_reaped_by_a_thread(worker_of(first)))
+    wait_for_state(second, "running")
+    assert spare._process is None
+    assert spare._timer is None
+    launcher.request_stop(second.id)
     wait_for(lambda: spare._process)
-    assert spare._process
-    assert spare._process.pid != first
+
+
+def is_reaped_by_a_thread(pid: int) -> bool:
+    return any(thread.name == f"reaper of {pid}" for thread in threading.enumerate())
 
 
 def test_one_that_has_died_is_not_asked(spare: Spare) -> None:

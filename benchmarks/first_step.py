@@ -84,7 +84,8 @@ def _wait_for_spare(server: LabServer) -> None:
         _wait(began, 1.0)
         before = used
         for process in _find_spares(server):
-            used = sum(process.cpu_times()[:2])
+            with suppress(psutil.Error):
+                used = sum(process.cpu_times()[:2])
         if used == before > 1:
             return
 

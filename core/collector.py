@@ -9,10 +9,6 @@ from __future__ import annotations
 import gc
 import sys
 
-TYPE_CHECKING = False  # `typing` would cost every waiting worker memory.
-if TYPE_CHECKING:
-    from types import TracebackType
-
 
 class Paused:
     """No search inside of a `with` block."""
@@ -21,9 +17,7 @@ class Paused:
         self.was_on = gc.isenabled()
         gc.disable()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.was_on:
             gc.enable()
 
@@ -35,9 +29,7 @@ class LoadingTorch(Paused):
         super().__enter__()
         self.is_first = "torch" not in sys.modules
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.is_first:
+    def __exit__(self, *error: object) -> None:
+        if self.is_first and "torch" in sys.modules:
             gc.freeze()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*error)

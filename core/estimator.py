@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import asdict
 
+from core.collector import LoadingTorch
 from core.folders import runs_folder
 from core.parse import parse_spec
 from core.worker import DeviceError, set_up_torch
@@ -19,8 +20,9 @@ def main() -> int:
     # A page asked; a training that somebody waits for goes first.
     os.nice(5)
 
-    from core.engine.estimate import measure
-    from core.engine.events import TrainingError
+    with LoadingTorch():
+        from core.engine.estimate import measure
+        from core.engine.events import TrainingError
 
     try:
         device, _ = set_up_torch(spec, task["device"], runs_folder())

@@ -241,14 +241,14 @@ def _start_process(run: Run) -> int:
     if _starts_at_once(run) and (process := SPARE.take(run.id, log_path, worker_environment())):
         _reap(process, run.path)
         return process.pid
-    SPARE.rest()
+    SPARE.rest(run.id)
     return start_process(["core.worker", run.id], log_path, folder=run.path)
 
 
 def _starts_at_once(run: Run) -> bool:
     """Whether nobody waits before it and a slot is free: a worker that waits shall be a small one."""
     runs, devices = runs_folder(), list_device_ids()
-    if any(ticket.run_id != run.id for ticket in slots.read_queue(runs)):
+    if _find_waiting(runs) - {run.id}:
         return False
     suited = [device for device in devices if slots.suits(run.spec.train.device, device, devices)]
     return any(holder is None for device in suited for holder in slots.read_slots(runs, device))
@@ -260,14 +260,19 @@ def prepare_worker(delay: float = SETTLE_SECONDS) -> None:
         SPARE.prepare(worker_environment(), delay)
 
 
-def _renew_spare() -> None:
-    """A run has ended: the next worker to wait loads now, unless another run starts instead and wants the processor."""
-    runs = runs_folder()
+def _find_waiting(runs: Path) -> set[str]:
+    """Runs in the queue; tickets of workers that were killed are left out."""
+    return {ticket.run_id for ticket in slots.read_queue(runs) if slots.is_waiting(runs, ticket.run_id)}
+
+
+def _renew_spare(folder: Path) -> None:
+    """A run has ended: the next worker to wait loads now, unless another run starts in its place."""
     if not SPARE.enabled:
         return
-    with suppress(OSError):  # nobody waits for it
-        if not slots.read_queue(runs) and any(None in slots.read_slots(runs, device) for device in list_device_ids()):
-            SPARE.wake()
+    with suppress(OSError, RuntimeError, RunsFolderError, files.DamagedFileError):  # nobody waits for it
+        runs, trained = folder.parent, files.find_json(folder / "environment.json")
+        if trained and not _find_waiting(runs) and None in slots.read_slots(runs, str(trained.get("device"))):
+            SPARE.wake(folder.name)
             prepare_worker(0.0)
 
 
@@ -299,7 +304,7 @@ def _reap(process: subprocess.Popen[bytes], folder: Path | None) -> None:
         status = process.wait()
         if folder:
             note_death(folder, who, status)
-            _renew_spare()
+            _renew_spare(folder)
 
     threading.Thread(target=wait, name=f"reaper of {process.pid}", daemon=True).start()
 

@@ -2,7 +2,7 @@
 
 The page server keeps one from its start, while people shape networks, and again when a run has ended; everything else
 starts workers from nothing, which takes seconds of imports. It ends with the server that keeps it, whose end closes its
-standard input, and by itself when nobody wants it: no process is left behind.
+standard input: no process is left behind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Spare:
         self._timer: threading.Timer | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._environment: Mapping[str, str] = {}
-        self._rests_until = 0.0
+        self._rests_until, self._rests_for = 0.0, ""
 
     def enable(self) -> None:
         """Called by a process that lives long and starts runs again and again."""
@@ -61,7 +61,7 @@ class Spare:
             if not self._is_there(environment):
                 return None
             process, self._process = self._process, None
-            self._rest()
+            self._rest(run_id)
         assert process
         assert process.stdin
         try:
@@ -73,18 +73,20 @@ class Spare:
             return None
         return process
 
-    def rest(self) -> None:
-        """Starts none for a while: a worker starts without it."""
+    def rest(self, run_id: str) -> None:
+        """Starts none for a while: the run's worker starts without it."""
         with self._lock:
-            self._rest()
+            self._rest(run_id)
 
-    def wake(self) -> None:
-        """The rest is over: what started has ended."""
+    def wake(self, run_id: str) -> None:
+        """This run has ended, and so has the rest that its start began; that of another start goes on."""
         with self._lock:
-            self._rests_until = 0.0
-            self._put_off()
+            if self._rests_for == run_id:
+                self._rests_until = 0.0
+                self._put_off()
 
-    def _rest(self) -> None:
+    def _rest(self, run_id: str) -> None:
+        self._rests_for = run_id
         self._rests_until = time.monotonic() + REST_SECONDS
         self._put_off()
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import sys
 
 from core import worker
 from core.collector import LoadingTorch
 
-IDLE_SECONDS = 900.0
-
 
 def main() -> int:
-    """Reads `{"run": ..., "log": ...}`, one line; ends where the standard input closes or nothing comes for long."""
+    """Reads `{"run": ..., "log": ...}`, one line; ends where the standard input closes, with the server."""
     with LoadingTorch():
         from core.engine.warm import warm_up
 
         warm_up()
-    ready, _, _ = select.select([sys.stdin], [], [], IDLE_SECONDS)
-    line = sys.stdin.readline() if ready else ""
+    line = sys.stdin.readline()
     if not line:
         return 0
     task = json.loads(line)

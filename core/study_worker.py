@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import DBAPIError
 
 from core import files, processes
+from core.collector import LoadingTorch
 from core.cost import cost_of
 from core.ends import describe_failure, log
 from core.folders import runs_folder
@@ -91,7 +92,8 @@ class KeptData:
 
     def load(self, spec: DataSpec) -> Data:
         """Raises DataError."""
-        from core.engine.data import load_data
+        with LoadingTorch():
+            from core.engine.data import load_data
 
         data = self._kept.pop(spec, None) or load_data(spec)
         self._kept[spec] = data

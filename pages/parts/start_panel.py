@@ -25,11 +25,11 @@ MAX_SEEDS = 20
 
 def enter_page(*, anew: bool) -> None:
     """A new click key when the page is entered anew: all presses of Start until it is left make the same run."""
+    prepare_worker()  # at every rerun: the one that waited may have gone to a run
     started = st.session_state.get(STARTED_KEY)
     if anew and started and time.monotonic() - started[1] < ECHO_SECONDS:
         st.switch_page("run.py", query_params={"id": started[0]})
     if anew or CLICK_KEY not in st.session_state:
-        prepare_worker()
         st.session_state[CLICK_KEY] = secrets.token_hex(8)
 
 

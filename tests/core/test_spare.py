@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def spare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spare]:
     monkeypatch.setattr(launcher, "SPARE", ours)
     yield ours
     ours.disable()
+    for thread in threading.enumerate():
+        if thread.name.startswith("reaper of "):
+            thread.join(30)  # or it would have the next test's spare renewed
 
 
 def prepare(spare: Spare) -> int:
@@ -106,8 +110,37 @@ def test_the_next_one_loads_when_a_run_has_ended_and_no_other_starts_instead(spa
     wait_for_state(second, "running")
     assert spare._process is None
     assert spare._timer is None
+    spare._rests_until = time.monotonic() + 1000  # as if it had only just started
     launcher.request_stop(second.id)
     wait_for(lambda: spare._process)
+
+
+def test_the_rest_for_a_run_that_starts_outlasts_the_end_of_another(spare: Spare) -> None:
+    run = open_run(start_run(tiny_spec(epochs=1)))
+    spare.rest("20260101-000000-000-abcdef")
+    wait_for_state(run, "finished")
+    wait_for(lambda: not is_reaped_by_a_thread(worker_of(run)))
+    assert spare._process is None
+    assert spare._rests_until > time.monotonic()
+
+
+def test_a_ticket_that_a_killed_worker_left_keeps_none_from_loading_or_being_asked(spare: Spare) -> None:
+    waiting = prepare(spare)
+    first, second = (open_run(start_run(tiny_spec(epochs=10_000))) for _ in range(2))
+    wait_for_state(first, "running")
+    wait_for(second.worker)
+    os.kill(worker_of(second), signal.SIGKILL)
+    wait_for_state(second, "interrupted")
+    wait_for(lambda: not is_reaped_by_a_thread(worker_of(second)))
+    assert spare._process is None  # the first still trains
+    launcher.request_stop(first.id)
+    wait_for(lambda: spare._process)
+    assert spare._process
+    loaded = spare._process.pid
+    assert loaded != waiting
+    third = open_run(start_run(tiny_spec(epochs=1)))
+    wait_for_state(third, "finished")
+    assert worker_of(third) == loaded
 
 
 def is_reaped_by_a_thread(pid: int) -> bool:

@@ -253,6 +253,12 @@ def test_the_script_trains_as_the_lab_does_whatever_the_spec_chooses(name: str, 
     check_alike(tmp_path, SPECS[name])
 
 
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "digits", "folder"])
+def test_a_script_for_any_data_set_has_all_names_and_no_more(name: str) -> None:
+    data = {"dataset": name} | ({"folder": "/images", "folder_classes": 10} if name == "folder" else {})
+    check_names(write_script(parse_spec({"data": data})))
+
+
 def test_the_script_reads_cifar_as_the_lab_does(
     loaded: Any, lab_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -51,8 +50,6 @@ async def tell_health(_: Request) -> JSONResponse:
 @asynccontextmanager
 async def serve(_: st.App) -> AsyncIterator[None]:
     """What holds as long as the server serves."""
-    # Streamlit collects garbage after every rerun; in the midst of one it would only hold the page up.
-    gc.set_threshold(100_000)
     failures.set_up_log()
     failures.keep_errors_inside()
     left_pages.ignore_left_pages()

@@ -44,7 +44,7 @@ benchmarks: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
 screenshots: $(VENV)/.installed-dev
-	$(BIN)/python -m docs.screenshots
+	$(BIN)/python -m tools.screenshots
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }

@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from core.launcher import prepare_worker
-from core.outbox import ROUTE, find_file
-from core.spare import SPARE
+from core.export.outbox import ROUTE, find_file
+from core.launch.launcher import prepare_worker
+from core.launch.standby import SPARE
 from pages.parts.failure import show_failure
 from pages.parts.style import PLOTLY_PATH
-from server import failures, left_pages, sign_in
+from server import failures, patches, sign_in
 from server.guard import Guard
 from server.start import check_start, confine_images, open_door
 
@@ -52,7 +52,7 @@ async def serve(_: st.App) -> AsyncIterator[None]:
     """What holds as long as the server serves."""
     failures.set_up_log()
     failures.keep_errors_inside()
-    left_pages.ignore_left_pages()
+    patches.ignore_left_pages()
     SPARE.enable()
     prepare_worker()
     yield

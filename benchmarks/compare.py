@@ -18,9 +18,9 @@ from typing import Any
 
 from benchmarks.made_runs import make_runs
 from benchmarks.page_client import PageClient
-from core import files
-from core.locks import FileLock
-from core.runs import open_run
+from core.runs.store import open_run
+from core.system import files
+from core.system.locks import FileLock
 from tests.server import LabServer, serve_lab
 
 RUNS, EPOCHS, LISTED, UPDATES = 50, 500, 1000, 20

@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import keep_result
-from core import files
-from core.parse import parse_spec, to_link
-from core.presets import PRESETS
 from core.spec import RunSpec
+from core.spec.parse import parse_spec, to_link
+from core.spec.presets import PRESETS
+from core.system import files
 from tests.server import ROOT, LabServer, serve_lab
 
 LIMIT_SECONDS, DATA_LIMIT_SECONDS = 4.0, 1.0
@@ -95,7 +95,7 @@ def _find_spares(server: LabServer) -> list[psutil.Process]:
     found = []
     for process in psutil.Process(server.process.pid).children(recursive=True):
         with suppress(psutil.Error):
-            if "core.spare_worker" in process.cmdline():
+            if "core.worker.standby" in process.cmdline():
                 found.append(process)
     return found
 
@@ -118,7 +118,7 @@ def _wait(began: float, seconds: float = 0.005) -> None:
 def load_in_new_process(server: LabServer, spec: RunSpec) -> float:
     """Seconds in which a fresh process has the images of a spec that were read before, imports left out."""
     code = (
-        "import sys, time; from core.engine.data import load_data; from core.parse import parse_spec; import json;"
+        "import sys, time; from core.engine.data import load_data; from core.spec.parse import parse_spec; import json;"
         "spec = parse_spec(json.load(sys.stdin)); began = time.perf_counter(); load_data(spec.data);"
         "print(time.perf_counter() - began)"
     )

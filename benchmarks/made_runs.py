@@ -6,10 +6,10 @@ import math
 import random
 from typing import Any
 
-from core import files
-from core.presets import PRESETS
-from core.runs import create_run, open_run
+from core.runs.store import create_run, open_run
 from core.spec import RunSpec
+from core.spec.presets import PRESETS
+from core.system import files
 
 
 def make_runs(count: int, epochs: int = 20, seed: int = 0) -> list[str]:

@@ -19,8 +19,8 @@ import psutil
 
 from benchmarks.made_runs import make_runs
 from benchmarks.page_client import PageClient
-from core.presets import PRESETS
 from core.spec import RunSpec
+from core.spec.presets import PRESETS
 from tests.charts import COUNT_POINTS
 from tests.server import LabServer, serve_lab
 

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import keep_result, read_result
-from core.parse import apply_settings, parse_spec
-from core.presets import PRESETS
-from core.runs import Run, list_runs, open_run
+from core.runs.store import Run, list_runs, open_run
 from core.spec import RunSpec
+from core.spec.parse import apply_settings, parse_spec
+from core.spec.presets import PRESETS
 from tests.server import ROOT
 
 REPORT_ACCURACY = 0.84098  # on the test images, of the network that the student report chose

@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import keep_result
-from core.parse import parse_spec
-from core.presets import PRESETS
-from core.runs import open_run
-from core.study import Study, create_study, list_studies, open_study, start_workers
-from core.study_samplers import make_distribution, suggest_values
-from core.study_spec import STUDY_PRESETS, Sampler, StudySpec
+from core.runs.store import open_run
+from core.spec.parse import parse_spec
+from core.spec.presets import PRESETS
+from core.studies.manage import Study, create_study, list_studies, open_study, start_workers
+from core.studies.samplers import make_distribution, suggest_values
+from core.studies.spec import STUDY_PRESETS, Sampler, StudySpec
 
 TRIAL_SECONDS = 60.0  # of a short trial in practice, for the share of its time
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks.page_client import PageClient
-from core.study_charts import PLOTS
+from core.studies.charts.plots import PLOTS
 from tests.pages.sample_studies import add_trial, make_spec, make_study
 from tests.server import LabServer, serve_lab
 

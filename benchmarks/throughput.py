@@ -39,17 +39,17 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks.machine import RESULTS, describe_machine
-from core.cost import cost_of
 from core.engine.data import Data, ImageSet, load_data
 from core.engine.device import name_device, pick_device, pick_precision, pick_threads
 from core.engine.events import Progress
 from core.engine.model import build_model
 from core.engine.step import make_plain_step
 from core.engine.train import train
-from core.parse import apply_settings, parse_spec
-from core.presets import PRESETS
+from core.launch.environment import worker_environment
 from core.spec import RunSpec
-from core.worker_environment import worker_environment
+from core.spec.cost import cost_of
+from core.spec.parse import apply_settings, parse_spec
+from core.spec.presets import PRESETS
 
 WORKERS = {"cpu": 2, "cuda": 4}
 TURN_SECONDS = 5.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.devices import list_devices
-from core.fields import differing, fields_of
-from core.presets import PRESETS
+from core.machine.devices import list_devices
+from core.spec.fields import differing, fields_of
+from core.spec.presets import PRESETS
 from pages.parts.address import NOTICE_KEY, read_address, write_address
 from pages.parts.cost_panel import show_cost
 from pages.parts.draft import Draft, open_draft

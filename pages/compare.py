@@ -7,8 +7,8 @@ from html import escape
 
 import streamlit as st
 
-from core.compare import ComparedRun, look_at
-from core.compare_units import Unit, find_mismatches, make_units
+from core.compare.snapshot import ComparedRun, look_at
+from core.compare.units import Unit, find_mismatches, make_units
 from pages.parts import compare_tabs
 from pages.parts.compare_choose import LATEST, choose_latest, make_first, read_ids, show_chooser
 from pages.parts.compare_curves import show_curves

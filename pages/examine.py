@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.charts import run_colour
-from core.examine import (
+from core.charts.lines import run_colour
+from core.examine.predictions import (
     SPLITS,
     ExamineError,
     Split,
@@ -18,8 +18,8 @@ from core.examine import (
     name_classes,
     require_sound,
 )
-from core.formats import format_percent
-from core.runs import Run, RunNotFound, open_run
+from core.runs.store import Run, RunNotFound, open_run
+from core.text.formats import format_percent
 from pages.parts import examine_classes, examine_confidence, examine_history, examine_image
 from pages.parts.examine_address import read_option, tie, write
 from pages.parts.examine_gallery import IMAGE_TAB, show_note

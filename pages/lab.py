@@ -11,8 +11,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.charts import run_colour
-from core.datasets import (
+from core.charts.lines import run_colour
+from core.data.catalogue import (
     DataError,
     DatasetStatus,
     cache_bytes,
@@ -23,12 +23,12 @@ from core.datasets import (
     read_download,
     start_download,
 )
-from core.devices import MAX_SLOTS, Device, list_devices, set_slots
-from core.disk import RunUse, delete_checkpoints, measure_runs
-from core.formats import UNKNOWN, format_ago, format_bytes, format_percent
-from core.launcher import LauncherError, delete_run
-from core.runs import RunNotFound, RunSummary, list_runs, runs_folder
-from core.slots import read_queue
+from core.launch.disk import RunUse, delete_checkpoints, measure_runs
+from core.launch.launcher import LauncherError, delete_run
+from core.machine.devices import MAX_SLOTS, Device, list_devices, set_slots
+from core.machine.queue import read_queue
+from core.runs.store import RunNotFound, RunSummary, list_runs, runs_folder
+from core.text.formats import UNKNOWN, format_ago, format_bytes, format_percent
 from pages.parts.failure import tell
 from pages.parts.gate import note_act
 from pages.parts.run_actions import keep_problems, show_button, show_outcome

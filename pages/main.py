@@ -8,9 +8,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.assistant import warm_up
-from core.devices import Device, list_devices
-from core.runs import list_known
+from core.helper.process import warm_up
+from core.machine.devices import Device, list_devices
+from core.runs.store import list_known
 from pages.parts.failure import show_left_failure
 from pages.parts.frame import note_page
 from pages.parts.gate import is_let_in, show_gate, show_visitor

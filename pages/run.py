@@ -7,12 +7,12 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.charts import run_colour
-from core.datasets import name_data
-from core.formats import UNKNOWN, format_ago, format_count, format_seconds
-from core.parse import to_link
-from core.run_results import describe_origin
-from core.runs import Run, RunNotFound, RunSummary, open_run
+from core.charts.lines import run_colour
+from core.data.catalogue import name_data
+from core.runs.results import describe_origin
+from core.runs.store import Run, RunNotFound, RunSummary, open_run
+from core.spec.parse import to_link
+from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
 from pages.parts import run_tabs
 from pages.parts.failure import tell
 from pages.parts.pace import live_fragment

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.runs import Listing, RunNotFound, RunSummary, list_known, open_run
+from core.runs.store import Listing, RunNotFound, RunSummary, list_known, open_run
 from pages.parts.chart import show_metrics
 from pages.parts.failure import tell
 from pages.parts.pace import live_fragment

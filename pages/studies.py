@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.study import StudyError, shown_url
+from core.studies.manage import StudyError, shown_url
 from pages.parts.study_define import show_definition
 from pages.parts.study_list import show_all
 from pages.parts.study_live import show_study

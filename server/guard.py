@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from core.doors import HEADERS, NO_FRAME, Asked, Door, Refusal, is_loopback
+from server.doors import HEADERS, NO_FRAME, Asked, Door, Refusal, is_loopback
 from server.failures import ADVICE, log_failure
 from server.sign_in import CALLBACK, COOKIES, SignIn
 from server.way_back import go_way_back, note_way_back

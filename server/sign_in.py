@@ -22,9 +22,9 @@ from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import TOKENS_COOKIE_NAME, USER_COOKIE_NAME
 
-from core import files
-from core.doors import is_loopback
-from core.folders import runs_folder
+from core.system import files
+from core.system.folders import runs_folder
+from server.doors import is_loopback
 
 DEFAULT_HOURS, MAX_HOURS = 12.0, 24.0 * 30
 MIN_SECRET = 32

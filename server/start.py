@@ -11,10 +11,10 @@ import streamlit as st
 from streamlit import config
 from streamlit.errors import StreamlitSecretNotFoundError
 
-from core.dashboard import DashboardError, stop_dashboard
-from core.datafiles import data_folder
-from core.doors import OWN_NAMES, Door, is_loopback
-from core.imagefolder import ROOTS
+from core.data.folder import ROOTS
+from core.data.store import data_folder
+from server.dashboard import DashboardError, stop_dashboard
+from server.doors import OWN_NAMES, Door, is_loopback
 from server.sign_in import SignIn, SignInError, read_settings
 
 GUIDE = "docs/SIGN-IN.md tells how."

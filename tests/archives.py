@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.downloads import CATALOGUE, Download
+from core.data.downloads import CATALOGUE, Download
 
 TRAIN_BATCHES, IMAGES_A_BATCH = 5, 40
 

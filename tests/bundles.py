@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from core import files
-from core.bundle import MANIFEST, pack_runs
-from core.bundle_import import Imported, import_runs
-from core.runs import Run
+from core.export.archive.pack import MANIFEST, pack_runs
+from core.export.archive.unpack import Imported, import_runs
+from core.runs.store import Run
+from core.system import files
 from tests.pages.sample_runs import EPOCHS, make_run
 
 IMAGES, CLASSES = 40, 10

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core import files
-from core.compare import ComparedRun, look_at
-from core.compare_units import Unit, make_units
-from core.runs import Run
+from core.compare.snapshot import ComparedRun, look_at
+from core.compare.units import Unit, make_units
+from core.runs.store import Run
+from core.system import files
 from tests.pages.sample_runs import make_run
 
 CLASSES = 10

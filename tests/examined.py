@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from core import files
-from core.runs import Run
+from core.runs.store import Run
+from core.system import files
 from tests.pages.sample_runs import make_run
 
 CLASSES = 10

@@ -102,7 +102,7 @@ class Figures:
             terminalreporter.write_line(f"{entry['item']:>2}  {entry['promise']}{mark}")
             terminalreporter.write_line(f"      {entry['result'] or 'no figure'} ({entry.get('seconds', 0):.0f} s)")
         if config.getoption("--full"):
-            from docs.reliability import write_page
+            from tools.reliability import write_page
 
             keep_figures(entries)
             write_page()

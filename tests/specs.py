@@ -4,9 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from core.fields import SpecField, fields_of
-from core.parse import apply_settings, parse_spec
 from core.spec import RunSpec
+from core.spec.fields import SpecField, fields_of
+from core.spec.parse import apply_settings, parse_spec
 
 
 def values_of(field: SpecField) -> st.SearchStrategy[Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from core.fields import fields_of
-from core.parse import parse_spec
 from core.spec import RunSpec
+from core.spec.fields import fields_of
+from core.spec.parse import parse_spec
 from tests.specs import odd
 
 

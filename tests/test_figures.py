@@ -1,7 +1,7 @@
 """The page of reliability says what the tests measured, no more."""
 
-from docs.reliability import ITEMS, PAGE, PARTS, render
 from tests.figures import describe_promise, read_figures
+from tools.reliability import ITEMS, PAGE, PARTS, render
 
 ENTRY = {
     "test": "tests/faults/test_kills.py::test_it",

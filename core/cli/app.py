@@ -11,9 +11,9 @@ from typer.core import TyperGroup
 
 from core.cli import compare, data, evaluate, export, runs, specs, studies, train
 from core.cli.output import BAD_INPUT, FAILED, CommandError, say
-from core.datafiles import DataError
-from core.locks import RunsFolderError
-from core.parse import SpecError
+from core.data.store import DataError
+from core.spec.parse import SpecError
+from core.system.locks import RunsFolderError
 
 
 class SentenceGroup(TyperGroup):

@@ -13,9 +13,9 @@ from core.cli.source import AsJson
 from core.cli.train import RunIds
 
 if TYPE_CHECKING:
-    from core.compare_figures import Figure, Pick
-    from core.compare_units import Unit
-    from core.verdicts import Verdict, Weights
+    from core.compare.figures import Figure, Pick
+    from core.compare.units import Unit
+    from core.compare.verdicts import Verdict, Weights
 
 
 class PickName(StrEnum):
@@ -48,9 +48,9 @@ def compare_runs(
     Exit status 0, also where nothing is settled; 2 where fewer than two runs can be compared.
     """
     from core.cli.find import find_runs
-    from core.compare import look_at
-    from core.compare_units import find_mismatches, make_units
-    from core.verdicts import judge_all, warn_of_chance
+    from core.compare.snapshot import look_at
+    from core.compare.units import find_mismatches, make_units
+    from core.compare.verdicts import judge_all, warn_of_chance
 
     look = look_at(run.id for run in find_runs(run_ids))
     for problem in look.problems:
@@ -78,7 +78,7 @@ def _tell(verdict: Verdict, baseline: Unit) -> list[str]:
 
 
 def _print_figures(units: Sequence[Unit], pick: Pick) -> None:
-    from core.compare_figures import FIGURES, SHOWN
+    from core.compare.figures import FIGURES, SHOWN
 
     figures = [figure for figure in FIGURES if figure.key in SHOWN]
     columns = ["run", "seeds", *(figure.label_of(pick).lower() for figure in figures)]
@@ -91,7 +91,7 @@ def _print_figures(units: Sequence[Unit], pick: Pick) -> None:
 
 def _show_cell(unit: Unit, baseline: Unit, figure: Figure, pick: Pick) -> str:
     """Mean, standard deviation, and in brackets the difference to the baseline."""
-    from core.compare_figures import difference, summary_of
+    from core.compare.figures import difference, summary_of
 
     own, base = summary_of(unit, figure, pick), summary_of(baseline, figure, pick)
     if own is None:
@@ -116,7 +116,7 @@ def _show_value(figure: Figure, value: float) -> str:
 
 
 def _print_differences(units: Sequence[Unit]) -> None:
-    from core.compare_fields import list_fields, show_field
+    from core.compare.fields import list_fields, show_field
 
     paths = list_fields(units, only_differing=True)
     if paths:
@@ -129,9 +129,9 @@ def _describe(
     units: Sequence[Unit], verdicts: Sequence[Verdict], pick: Pick, weights: Weights, problems: Sequence[str]
 ) -> dict[str, Any]:
     """All of it for programs: accuracies 0 to 1, the first unit is the baseline."""
-    from core.compare_fields import list_fields
-    from core.compare_figures import FIGURES, summary_of
-    from core.compare_units import find_mismatches
+    from core.compare.fields import list_fields
+    from core.compare.figures import FIGURES, summary_of
+    from core.compare.units import find_mismatches
 
     return {
         "units": [

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from core.cli.output import FAILED, STOPPED, CommandError, make_console, print_json, print_table, say, scaled
 from core.cli.runs import confirm
 from core.cli.source import AsJson
-from core.datafiles import DataError
+from core.data.store import DataError
 
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="cifar10 or cifar100.")]
 
@@ -29,7 +29,7 @@ def data(ctx: typer.Context, as_json: AsJson = False) -> None:
 @app.command("list")
 def list_data(as_json: AsJson = False) -> None:
     """Lists the data sets: how many images, whether they are here, and where."""
-    from core.datasets import list_datasets, read_download
+    from core.data.catalogue import list_datasets, read_download
 
     found = [(status, read_download(status.name) if status.download_bytes else None) for status in list_datasets()]
     if as_json:
@@ -74,7 +74,7 @@ def download_data(
 
 def fetch(name: str, *, quiet: bool = False) -> None:
     """Downloads with a progress bar on the standard error; a line every tenth where that is no terminal."""
-    from core.datasets import download
+    from core.data.catalogue import download
 
     console = make_console(stderr=True)
     try:
@@ -111,7 +111,7 @@ def delete_data(
     name: DataName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")] = False
 ) -> None:
     """Deletes a downloaded data set from the disk."""
-    from core.datasets import delete_dataset
+    from core.data.catalogue import delete_dataset
 
     _find(name)
     confirm(f"Delete {name} from the disk?", yes)  # nosec B608 - a question to a person, no SQL
@@ -121,7 +121,7 @@ def delete_data(
 
 def _find(name: str) -> None:
     """Raises CommandError unless this is a data set that is downloaded."""
-    from core.datasets import list_datasets
+    from core.data.catalogue import list_datasets
 
     known = {status.name: status.download_bytes > 0 for status in list_datasets()}
     if name not in known:
@@ -138,7 +138,7 @@ def list_devices(
     as_json: AsJson = False,
 ) -> None:
     """Lists the devices, their memory, and the runs that train on them."""
-    from core import devices
+    from core.machine import devices
 
     for setting in slots or ():
         device, _, count = setting.partition("=")

@@ -11,8 +11,8 @@ from core.cli.find import find_run
 from core.cli.output import CommandError, number, percent, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from core.examine import Predicted, Weights
-    from core.runs import Run
+    from core.examine.predictions import Predicted, Weights
+    from core.runs.store import Run
 
 
 class Checkpoint(StrEnum):
@@ -34,7 +34,7 @@ def evaluate_run(
     The validation images are predicted now, from the checkpoint. The test images are not looked at again: their
     figures come from the predictions that the training stored at its end, and are left out where there are none.
     """
-    from core.examine import ExamineError, find_weights, name_classes, require_sound
+    from core.examine.predictions import ExamineError, find_weights, name_classes, require_sound
 
     run = find_run(run_id)
     try:
@@ -54,8 +54,8 @@ def evaluate_run(
 
 def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
     """The figures of each split; `test` is None where the run has not stored its predictions."""
-    from core.calibration import fit_temperature
-    from core.examine import ExamineError, read_stored
+    from core.examine.predictions import ExamineError, read_stored
+    from core.stats.calibration import fit_temperature
 
     val, source = _predict(run, weights)
     temperature = fit_temperature(val.logits, val.labels)
@@ -72,9 +72,9 @@ def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
 
 def _predict(run: Run, weights: Weights) -> tuple[Predicted, str]:
     """Validation predictions of the checkpoint; the stored ones where it, or the data set, is gone, and says so."""
-    from core.examine import ExamineError, check_predicted, name_file, read_stored
-    from core.predicting import Prediction
-    from core.questions import QuestionError
+    from core.examine.predicting import Prediction
+    from core.examine.predictions import ExamineError, check_predicted, name_file, read_stored
+    from core.helper.questions import QuestionError
 
     try:
         prediction = Prediction(name_file(run, weights), "val")
@@ -89,7 +89,7 @@ def _predict(run: Run, weights: Weights) -> tuple[Predicted, str]:
 
 
 def _measure(predicted: Predicted, temperature: float, source: str) -> dict[str, Any]:
-    from core.examine import measure_reliability, work_out
+    from core.examine.predictions import measure_reliability, work_out
 
     figures = work_out(predicted)
     before, after = measure_reliability(predicted), measure_reliability(predicted, temperature)

@@ -50,7 +50,7 @@ def export_runs(
     A zip of a run that still trains holds it as it stands: its whole epochs and sound checkpoints.
     """
     from core.cli.find import find_runs
-    from core.export import FORMATS, ExportError, export_runs, name_file
+    from core.export.formats import FORMATS, ExportError, export_runs, name_file
 
     ids = [run.id for run in find_runs(run_ids)]
     target = _find_target(output, name_file(ids, FORMATS[format.value], checkpoint.value))
@@ -92,8 +92,8 @@ def import_files(
     A run that is here already stays as it is. A run whose id is taken by another gets a new one. Exit status 2 where an
     archive is refused; those before it are in.
     """
-    from core.bundle import BundleError
-    from core.bundle_import import Imported, import_runs
+    from core.export.archive.pack import BundleError
+    from core.export.archive.unpack import Imported, import_runs
 
     taken: list[Imported] = []
     problem = ""

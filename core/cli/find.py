@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from core.cli.output import CommandError
-from core.folders import ID_PATTERN, runs_folder
-from core.runs import Run, open_run
+from core.runs.store import Run, open_run
+from core.system.folders import ID_PATTERN, runs_folder
 
 
 def find_runs(wanted: Sequence[str]) -> list[Run]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from core.cli.output import duration, make_console, number, percent, plain, say
-from core.runs import Run
+from core.runs.store import Run
 
 POLL_SECONDS = 0.2
 LIVE_STATES = ("queued", "running")
@@ -87,7 +87,7 @@ def _show(run: Run, state: str, shown: dict[str, int], display: Display) -> None
 
 
 def _stop_runs(runs: list[Run], presses: int, display: Display) -> None:
-    from core.launcher import kill_run, request_stop
+    from core.launch.launcher import kill_run, request_stop
 
     if presses == 1:
         display.note("Stopping after the current step, with a checkpoint to resume from. Ctrl+C again ends it at once.")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.files import to_strict
+from core.system.files import to_strict
 
 FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
 # So wide that a piped table has one line a row, as grep wants it.

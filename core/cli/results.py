@@ -17,7 +17,7 @@ from core.cli.output import (
     print_table,
     say,
 )
-from core.runs import Run, RunSummary
+from core.runs.store import Run, RunSummary
 
 
 def print_results(runs: Sequence[Run], states: Mapping[str, str]) -> None:

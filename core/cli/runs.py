@@ -40,7 +40,7 @@ def list_all(
     as_json: AsJson = False,
 ) -> None:
     """Lists the runs, the newest first."""
-    from core.runs import list_runs
+    from core.runs.store import list_runs
 
     if unknown := set(state or ()) - set(STATES):
         raise CommandError(f"There is no state {min(unknown)!r}; there are {', '.join(STATES)}.")
@@ -83,7 +83,7 @@ def show_run(
 ) -> None:
     """Shows one run: state, figures, what differs from the defaults, checkpoints."""
     from core.cli.find import find_run
-    from core.runs import DamagedRunError
+    from core.runs.store import DamagedRunError
 
     run = find_run(run_id)
     summary = run.summary()
@@ -149,8 +149,8 @@ def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
 
 def _differences(run: Any) -> list[tuple[str, object]]:
     """The fields in which the run differs from the default spec, and all of its layers."""
-    from core.fields import flatten, format_value
     from core.spec import RunSpec
+    from core.spec.fields import flatten, format_value
 
     default = flatten(RunSpec())
     return [
@@ -166,7 +166,7 @@ def stop_runs(
 ) -> None:
     """Asks runs to stop after their current step, with a checkpoint to resume from."""
     from core.cli.find import find_runs
-    from core.launcher import kill_run, request_stop
+    from core.launch.launcher import kill_run, request_stop
 
     refused = False
     for run in find_runs(run_ids):
@@ -183,7 +183,7 @@ def stop_runs(
 def run_first(run_id: RunId) -> None:
     """Moves a waiting run to the head of the queue."""
     from core.cli.find import find_run
-    from core.launcher import run_next
+    from core.launch.launcher import run_next
 
     run = find_run(run_id)
     if not run_next(run.id):
@@ -220,7 +220,7 @@ def delete_runs(
 ) -> None:
     """Deletes runs with all their files; one that trains is stopped first."""
     from core.cli.find import find_runs
-    from core.launcher import LauncherError, delete_run
+    from core.launch.launcher import LauncherError, delete_run
 
     runs = find_runs(run_ids)
     confirm(f"Delete {', '.join(run.id for run in runs)} with all files?", yes)

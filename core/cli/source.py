@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.output import CommandError
-from core.parse import MAX_SPEC_BYTES, SpecError, apply_settings, parse_spec, read_object
 from core.spec import RunSpec
+from core.spec.parse import MAX_SPEC_BYTES, SpecError, apply_settings, parse_spec, read_object
 
 SpecFile = Annotated[
     Path | None, typer.Argument(metavar="SPEC.json", help="A spec as JSON; - reads standard input.", show_default=False)
@@ -55,7 +55,7 @@ def read_spec(
 
 def find_preset(name: str) -> RunSpec:
     """The preset's spec. Raises CommandError with the names that come close."""
-    from core.presets import PRESETS
+    from core.spec.presets import PRESETS
 
     if name in PRESETS:
         return PRESETS[name].spec

@@ -17,8 +17,8 @@ Batch = Annotated[
 
 def list_presets(as_json: AsJson = False) -> None:
     """Lists the named specs to start from, each with the reference it comes from."""
-    from core.cost import cost_of
-    from core.presets import PRESETS
+    from core.spec.cost import cost_of
+    from core.spec.presets import PRESETS
 
     presets = [(preset, cost_of(preset.spec).parameters) for preset in PRESETS.values()]
     if as_json:
@@ -84,7 +84,7 @@ _TOTALS = ("parameters", "multiply_adds", "activation_elements")
 def _cost_facts(spec: RunSpec) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from core.cost import cost_of, training_memory
+    from core.spec.cost import cost_of, training_memory
 
     cost = cost_of(spec)
     # "auto" takes bfloat16 only where the device has it; float32 is what it needs at most.
@@ -107,7 +107,7 @@ def fit_spec(
     ] = 5_000_000,
 ) -> None:
     """Scales all channels to come as close under a budget of parameters as possible; prints the spec as JSON."""
-    from core.cost import cost_of, fit_to_budget
+    from core.spec.cost import cost_of, fit_to_budget
 
     spec = read_spec(file, preset, settings)
     fitted = fit_to_budget(spec, budget)
@@ -122,8 +122,8 @@ def measure_spec(
     """Trains 20 steps on this machine to tell an epoch's time, the peak of memory and the largest batch."""
     from dataclasses import asdict
 
-    from core.estimates import EstimateError, foretell, measure_now
-    from core.formats import format_bytes, format_seconds
+    from core.launch.estimates import EstimateError, foretell, measure_now
+    from core.text.formats import format_bytes, format_seconds
 
     spec = read_spec(file, preset, settings)
     try:

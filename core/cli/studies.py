@@ -27,13 +27,13 @@ from core.cli.output import (
 )
 from core.cli.source import AsJson, name_file, read_file
 from core.cli.train import follow_runs
-from core.fields import format_value
-from core.parse import SpecError, apply_settings
+from core.spec.fields import format_value
+from core.spec.parse import SpecError, apply_settings
 
 if TYPE_CHECKING:
     from core.cli.follow import Interrupts
-    from core.study import Study, StudySummary
-    from core.study_spec import StudySpec
+    from core.studies.manage import Study, StudySummary
+    from core.studies.spec import StudySpec
 
 POLL_SECONDS = 0.5
 
@@ -76,7 +76,7 @@ def search(
     spec = _read_study(file, preset, [*(settings or []), *([f"workers={workers}"] if workers else [])])
     with _sentences():
         from core.cli.follow import Interrupts
-        from core.study import check_start, create_study, start_workers
+        from core.studies.manage import check_start, create_study, start_workers
 
         if download:
             _fetch(spec)
@@ -92,7 +92,7 @@ def search(
 def list_all(as_json: AsJson = False) -> None:
     """Lists the studies, the newest first."""
     with _sentences():
-        from core.study import list_studies
+        from core.studies.manage import list_studies
 
         found = list_studies()
     if as_json:
@@ -123,7 +123,7 @@ def stop(
 ) -> None:
     """Pauses a study after the trials that train, or at once."""
     with _sentences():
-        from core.study import open_study, stop_study
+        from core.studies.manage import open_study, stop_study
 
         if not open_study(name).summary().workers_alive:
             say("No worker searches; the study is paused or done.")
@@ -146,7 +146,7 @@ def resume(
     """Goes on with a paused study, or with a finished one that may now take more trials or time."""
     with _sentences():
         from core.cli.follow import Interrupts
-        from core.study import extend_study, start_workers
+        from core.studies.manage import extend_study, start_workers
 
         if trials is not None or minutes is not None:
             extend_study(name, trials=trials, minutes=minutes)
@@ -163,7 +163,7 @@ def measure(name: StudyName) -> None:
     once. Run it again to see the figures again.
     """
     with _sentences():
-        from core.study_best import measure_best
+        from core.studies.best import measure_best
 
         follow_runs([trial.run.id for trial in measure_best(name) if trial.run])
 
@@ -171,8 +171,8 @@ def measure(name: StudyName) -> None:
 @contextmanager
 def _sentences() -> Iterator[None]:
     """Turns the errors of studies into what the user reads. Imported late: Optuna takes half a second."""
-    from core.launcher import LauncherError
-    from core.study_storage import StudyError
+    from core.launch.launcher import LauncherError
+    from core.studies.storage import StudyError
 
     try:
         yield
@@ -182,7 +182,7 @@ def _sentences() -> Iterator[None]:
 
 def _read_study(file: Path | None, preset: str | None, settings: list[str]) -> StudySpec:
     """The checked study that the options name. Raises CommandError, SpecError."""
-    from core.study_spec import STUDY_PRESETS, StudySpec, parse_study
+    from core.studies.spec import STUDY_PRESETS, StudySpec, parse_study
 
     if (file is None) == (preset is None):
         raise CommandError("Name either a study file or a preset: STUDY.json or --preset NAME.")
@@ -216,7 +216,7 @@ def _read_setting(setting: str) -> tuple[str, Any]:
 
 def _fetch(spec: StudySpec) -> None:
     from core.cli.data import fetch
-    from core.datasets import is_ready
+    from core.data.catalogue import is_ready
 
     if not is_ready(spec.base.data) and spec.base.data.dataset != "folder":
         fetch(spec.base.data.dataset)
@@ -224,7 +224,7 @@ def _fetch(spec: StudySpec) -> None:
 
 def _free_name(wanted: str) -> str:
     """The name, or the name with the first number that is free."""
-    from core.study import MAX_NAME, list_studies
+    from core.studies.manage import MAX_NAME, list_studies
 
     taken = {study.name for study in list_studies()}
     wanted = wanted[: MAX_NAME - 4]
@@ -236,7 +236,7 @@ def _free_name(wanted: str) -> str:
 
 def _watch(name: str, interrupts: Interrupts, *, detach: bool) -> None:
     """Shows a study's trials until it ends, then its best; raises typer.Exit with what became of it."""
-    from core.study import open_study
+    from core.studies.manage import open_study
 
     if detach:
         say("The search goes on in the background. Its trials are on the Studies page and in `python -m core studies`.")
@@ -251,7 +251,7 @@ def _watch(name: str, interrupts: Interrupts, *, detach: bool) -> None:
 
 
 def _follow(study: Study, interrupts: Interrupts) -> StudySummary:
-    from core.study import stop_study
+    from core.studies.manage import stop_study
 
     console = make_console()
     columns = (

@@ -9,8 +9,8 @@ import typer
 
 from core.cli.output import FINISHED, CommandError, say
 from core.cli.source import PresetName, Settings, SpecFile, read_spec
-from core.parse import parse_spec
 from core.spec import RunSpec
+from core.spec.parse import parse_spec
 
 RunIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, or how they begin.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the training goes on.")]
@@ -41,7 +41,7 @@ def train_run(
     _check_start(spec, seeds, download=download)
 
     from core.cli.follow import Interrupts
-    from core.launcher import LauncherError, start_run, start_seeds
+    from core.launch.launcher import LauncherError, start_run, start_seeds
 
     with Interrupts() as interrupts:
         try:
@@ -61,9 +61,9 @@ def train_run(
 
 def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
     """What would make every worker fail is told before a run is made."""
-    from core.datasets import check_ready, is_ready
-    from core.devices import list_device_ids
-    from core.slots import suits
+    from core.data.catalogue import check_ready, is_ready
+    from core.machine.devices import list_device_ids
+    from core.machine.queue import suits
 
     if seeds > 1:
         last = spec.train.seed + seeds - 1
@@ -85,7 +85,7 @@ def resume_runs(
     """Goes on with stopped, failed or interrupted runs, exactly where they were."""
     from core.cli.find import find_runs
     from core.cli.follow import Interrupts
-    from core.launcher import LauncherError, resume_run
+    from core.launch.launcher import LauncherError, resume_run
 
     runs = find_runs(run_ids)
     with Interrupts() as interrupts:
@@ -113,7 +113,7 @@ def follow_runs(run_ids: RunIds) -> None:
 def _follow(run_ids: Sequence[str], interrupts: object, *, stops: bool) -> None:
     from core.cli.follow import Interrupts, follow_runs
     from core.cli.results import exit_code_of, print_results
-    from core.runs import open_run
+    from core.runs.store import open_run
 
     assert isinstance(interrupts, Interrupts)
     runs = [open_run(run_id) for run_id in run_ids]

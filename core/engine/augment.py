@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.betas import quantile_table
 from core.engine.policies import RandomOperations
 from core.engine.random import draw, draw_integers
 from core.spec import AugmentSpec
+from core.stats.betas import quantile_table
 
 
 def normalize(

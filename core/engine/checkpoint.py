@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import torch
 
-from core.checkpoint_file import CheckpointFileError, read_pickle
+from core.system.safe_zip import CheckpointFileError, read_pickle
 
 FORMAT = 1  # of the training state; rises when an older one can no longer be read
 

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.datasets import DataError, check_classes, check_ready
-from core.decoding import Pixels
-from core.digits import read_digits
-from core.downloads import CATALOGUE, folder_of
-from core.imagecache import cached_images, digest_of, sample_images
-from core.imagefolder import FolderListing, ImageFile, list_images
+from core.data.cache import cached_images, digest_of, sample_images
+from core.data.catalogue import DataError, check_classes, check_ready
+from core.data.decoding import Pixels
+from core.data.digits import read_digits
+from core.data.downloads import CATALOGUE, folder_of
+from core.data.folder import FolderListing, ImageFile, list_images
+from core.data.splits import Split, split
 from core.spec import DataSpec
-from core.splits import Split, split
 
 Triple = tuple[float, float, float]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from core.cost import cost_of, training_memory
 from core.engine.data import Data, ImageSet
 from core.engine.device import peak_memory
 from core.engine.evaluate import Scores
 from core.engine.failures import explain_failures
 from core.engine.train import StopRequested, TrainingRun, keep_settings
 from core.spec import RunSpec, TrainSpec
+from core.spec.cost import cost_of, training_memory
 
 STEPS = 20
 # Before they count: the processor's caches fill, cuDNN searches its algorithms.

@@ -16,8 +16,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.datasets import DataError
-from core.edits import apply_edits, make_grey
+from core.data.catalogue import DataError
+from core.data.edits import apply_edits, make_grey
+from core.data.uploads import decode_upload
 from core.engine.augment import normalize
 from core.engine.checkpoint import CheckpointError, load, weights_of
 from core.engine.data import Data, ImageSet, resize
@@ -26,11 +27,10 @@ from core.engine.evaluate import evaluate
 from core.engine.gradcam import grad_cam, list_layers
 from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
-from core.parse import SpecError, parse_spec
-from core.questions import AS_IT_IS, Answer, Edits, Part, Picture, Piece, QuestionError, WeightsFile
-from core.scores import softmax
+from core.helper.questions import AS_IT_IS, Answer, Edits, Part, Picture, Piece, QuestionError, WeightsFile
 from core.spec import DataSpec, RunSpec
-from core.uploads import decode_upload
+from core.spec.parse import SpecError, parse_spec
+from core.stats.scores import softmax
 
 # The side of the images as they are published; those of a folder are resized straight to the spec's size.
 NATIVE_SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32}

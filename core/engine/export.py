@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.datasets import DataError
+from core.data.catalogue import DataError
 from core.engine.augment import normalize
 from core.engine.data import Data, ImageSet, Triple
 from core.engine.examine import Network, in_sentences, load_network
 from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
-from core.parse import parse_spec
-from core.questions import ExportedModel, QuestionError, WeightsFile
-from core.scores import softmax
+from core.helper.questions import ExportedModel, QuestionError, WeightsFile
 from core.spec import RunSpec
+from core.spec.parse import parse_spec
+from core.stats.scores import softmax
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.cost import CBAM_KERNEL, eca_kernel, narrowed
 from core.spec import ModelSpec
+from core.spec.cost import CBAM_KERNEL, eca_kernel, narrowed
 
 
 def average(x: Tensor) -> Tensor:

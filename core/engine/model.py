@@ -1,6 +1,6 @@
 """The residual network that a spec describes: stem, N block layers, pooling, dropout and one linear layer.
 
-`core/cost.py` counts the same network by arithmetic; tests hold the two equal.
+`core/spec/cost.py` counts the same network by arithmetic; tests hold the two equal.
 """
 
 from __future__ import annotations

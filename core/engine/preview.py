@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.datasets import DataError, FolderStatus, inspect_folder
+from core.data.catalogue import DataError, FolderStatus, inspect_folder
 from core.engine.augment import Augment
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
-from core.parse import parse_spec
 from core.spec import DataSpec
+from core.spec.parse import parse_spec
 
 _AUGMENTED_ROWS = 3
 _POOL = 256

@@ -1,7 +1,7 @@
 """What a standalone `train.py` does otherwise than the lab: its command line, its images, its files.
 
-`core.standalone` puts this together with the engine's own code, as one file that needs only torch and torchvision. The
-constants below get the run's values there: this module is material, and runs in no process of the lab.
+`core.export.standalone` puts this together with the engine's own code, as one file that needs only torch and
+torchvision. The constants below get the run's values there: this module is material, and runs in no process of the lab.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.datasets import DataError
+from core.data.cache import digest_of, sample_images
+from core.data.catalogue import DataError
+from core.data.folder import list_images
 from core.engine.data import Data, Source, arrange, make_digits, make_folder, read_cifar
 from core.engine.device import pick_device
 from core.engine.events import Metrics, Progress, TrainingError
 from core.engine.failures import explain_failures
 from core.engine.state import to_cpu
 from core.engine.train import TrainingRun
-from core.imagecache import digest_of, sample_images
-from core.imagefolder import list_images
 from core.spec import RunSpec
 
 SPEC = RunSpec()

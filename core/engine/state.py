@@ -20,8 +20,8 @@ from core.engine.evaluate import Scores
 from core.engine.events import Metrics
 from core.engine.model import build_model
 from core.engine.optim import build_average, build_lookahead, build_optimizer, restore_moments
-from core.schedule import Plateau
 from core.spec import RunSpec
+from core.spec.schedule import Plateau
 
 # The first number of a seed path: what is drawn.
 WEIGHTS, ORDER, AUGMENTATION, DROPOUT, FLIPS = range(1, 6)

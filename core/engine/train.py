@@ -26,8 +26,8 @@ from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
 from core.engine.step import Place, make_step
-from core.schedule import LearningRate, updates_per_epoch
 from core.spec import RunSpec, TestViews
+from core.spec.schedule import LearningRate, updates_per_epoch
 
 PROGRESS_SECONDS = 0.5
 

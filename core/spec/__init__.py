@@ -71,7 +71,7 @@ class RunSpec(Strict):
         return self
 
     def _check_weights(self, last_size: int) -> None:
-        """Convolutions, attention and the linear layer; `core/cost.py` counts the small rest as well."""
+        """Convolutions, attention and the linear layer; `core/spec/cost.py` counts the small rest as well."""
         total, before = 3 * self.model.stem_channels * self.model.stem_filter**2, self.model.stem_channels
         for place, layer in enumerate(self.model.layers):
             total += layer.filter_size**2 * layer.channels * (before + (2 * layer.blocks - 1) * layer.channels)

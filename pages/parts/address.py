@@ -7,10 +7,10 @@ from functools import lru_cache
 
 import streamlit as st
 
-from core.parse import SpecError, from_link, to_link
-from core.presets import PRESETS
-from core.runs import RunNotFound, open_run
+from core.runs.store import RunNotFound, open_run
 from core.spec import RunSpec
+from core.spec.parse import SpecError, from_link, to_link
+from core.spec.presets import PRESETS
 from pages.parts.draft import FIRST_PRESET, Draft
 
 SOURCES = ("spec", "preset", "clone")

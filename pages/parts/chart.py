@@ -12,9 +12,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import Axis, Metric, RunCurves, View, draw_metric
-from core.look import FIGURE_SCRIPT
-from core.runs import Run
+from core.charts.assets import FIGURE_SCRIPT
+from core.charts.lines import Axis, Metric, RunCurves, View, draw_metric
+from core.runs.store import Run
 from pages.parts.style import PLOTLY_PATH, serve_at
 
 _HERE = Path(__file__).parent

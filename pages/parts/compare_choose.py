@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
-from core.compare import MAX_RUNS
-from core.compare_units import Unit, put_first
-from core.runs import RunSummary, list_runs
+from core.compare.snapshot import MAX_RUNS
+from core.compare.units import Unit, put_first
+from core.runs.store import RunSummary, list_runs
 from pages.parts.frame import was_entered
 from pages.parts.run_filter import Filter, show_search
 from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs

@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.compare_charts import Drawing, draw_curves, explain_lines
-from core.compare_lines import CURVES, SPREADS, Axis, CurveMetric, CurveView, Spread
-from core.compare_units import Unit
+from core.compare.curves import Drawing, draw_curves, explain_lines
+from core.compare.lines import CURVES, SPREADS, Axis, CurveMetric, CurveView, Spread
+from core.compare.units import Unit
 from pages.parts.chart import show_chart
 
 HEIGHT = 400

@@ -9,12 +9,12 @@ from html import escape
 
 import streamlit as st
 
-from core.assistant import AssistantError, call
-from core.charts import run_colour
-from core.compare_units import Unit
-from core.datasets import DataError, is_ready
-from core.disagreements import Disagreement, Side, find_disagreement
-from core.verdicts import NoPredictionsError, Weights
+from core.charts.lines import run_colour
+from core.compare.disagreements import Disagreement, Side, find_disagreement
+from core.compare.units import Unit
+from core.compare.verdicts import NoPredictionsError, Weights
+from core.data.catalogue import DataError, is_ready
+from core.helper.process import AssistantError, call
 from pages.parts.compare_tabs import weights_control
 
 PAGE_IMAGES = 24

@@ -9,10 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import run_colour
-from core.compare_figures import BY_KEY, FIGURES, PICKS, SHOWN, Pick, sort_units
-from core.compare_table import Cell, label_figure, make_cells, tell_unit, write_csv
-from core.compare_units import Unit
+from core.charts.lines import run_colour
+from core.compare.figures import BY_KEY, FIGURES, PICKS, SHOWN, Pick, sort_units
+from core.compare.table import Cell, label_figure, make_cells, tell_unit, write_csv
+from core.compare.units import Unit
 from pages.parts.compare_choose import drop, make_first
 
 _HERE = Path(__file__).parent

@@ -7,14 +7,14 @@ from html import escape
 
 import streamlit as st
 
-from core.charts import run_colour
-from core.compare_fields import label_field, list_fields, numeric_fields, show_field
-from core.compare_figures import BY_KEY, FIGURES, find_figure
-from core.compare_parallel import Ranges, choose_units, draw_parallel, read_ranges, write_ranges
-from core.compare_plots import ScatterView, draw_differences, draw_scatter, find_published
-from core.compare_units import Unit
-from core.formats import UNKNOWN
-from core.verdicts import METHODS, WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
+from core.charts.lines import run_colour
+from core.compare.fields import label_field, list_fields, numeric_fields, show_field
+from core.compare.figures import BY_KEY, FIGURES, find_figure
+from core.compare.parallel import Ranges, choose_units, draw_parallel, read_ranges, write_ranges
+from core.compare.scatter import ScatterView, draw_differences, draw_scatter, find_published
+from core.compare.units import Unit
+from core.compare.verdicts import METHODS, WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
+from core.text.formats import UNKNOWN
 from pages.parts.compare_choose import keep_ids
 from pages.parts.compare_curves import show_drawing
 from pages.parts.compare_table import pick_control

@@ -7,12 +7,12 @@ from html import escape
 
 import streamlit as st
 
-from core.cost import DEFAULT_BUDGET, Cost, cost_of, fit_to_budget, marginal_parameters, training_memory
-from core.datasets import DataError, count_images
-from core.formats import format_bytes, format_count
-from core.parse import SpecError
-from core.schedule import preview, updates_per_epoch
+from core.data.catalogue import DataError, count_images
 from core.spec import DataSpec, RunSpec
+from core.spec.cost import DEFAULT_BUDGET, Cost, cost_of, fit_to_budget, marginal_parameters, training_memory
+from core.spec.parse import SpecError
+from core.spec.schedule import preview, updates_per_epoch
+from core.text.formats import format_bytes, format_count
 from pages.parts.draft import Draft
 from pages.parts.forecast import show_forecast
 from pages.parts.network_drawing import draw_network

@@ -8,11 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from core.datasets import DataError, inspect_folder
-from core.fields import field_at
-from core.parse import FieldProblem, SpecError, parse_spec
-from core.presets import PRESETS
+from core.data.catalogue import DataError, inspect_folder
 from core.spec import ModelSpec, RunSpec, map_sizes
+from core.spec.fields import field_at
+from core.spec.parse import FieldProblem, SpecError, parse_spec
+from core.spec.presets import PRESETS
 
 KEY = "build.draft"
 # Keys of the form's widgets begin with this.

@@ -7,10 +7,10 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from core.csv_tables import plain_cell
-from core.examine import Figures, Predicted, Split, find_cell
-from core.formats import format_percent
-from core.runs import Run
+from core.examine.predictions import Figures, Predicted, Split, find_cell
+from core.runs.store import Run
+from core.runs.tables import plain_cell
+from core.text.formats import format_percent
 from pages.parts.examine_gallery import Caption, show_gallery, show_note
 from pages.parts.examine_matrix import Cell, show_matrix, show_units
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.examine import ExamineError, Figures, Split, Weights, explain_temperature, find_mistakes, measure_reliability
-from core.examine_charts import draw_reliability
-from core.formats import format_percent
-from core.runs import Run
+from core.examine.charts import draw_reliability
+from core.examine.predictions import (
+    ExamineError,
+    Figures,
+    Split,
+    Weights,
+    explain_temperature,
+    find_mistakes,
+    measure_reliability,
+)
+from core.runs.store import Run
+from core.text.formats import format_percent
 from pages.parts.chart import show_chart
 from pages.parts.examine_classes import caption
 from pages.parts.examine_gallery import show_gallery, show_note

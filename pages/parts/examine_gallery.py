@@ -10,11 +10,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.assistant import AssistantError, call
-from core.datasets import DataError
-from core.examine import Split
-from core.parse import SpecError
-from core.runs import Run
+from core.data.catalogue import DataError
+from core.examine.predictions import Split
+from core.helper.process import AssistantError, call
+from core.runs.store import Run
+from core.spec.parse import SpecError
 from pages.parts.examine_address import write
 
 _HERE = Path(__file__).parent

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core.examine import ExamineError, History, find_cell, read_history
-from core.examine_charts import draw_changes
-from core.formats import format_percent
-from core.runs import Run
+from core.examine.charts import draw_changes
+from core.examine.predictions import ExamineError, History, find_cell, read_history
+from core.runs.store import Run
+from core.text.formats import format_percent
 from pages.parts.chart import show_chart
 from pages.parts.examine_address import read_option, read_whole, tie
 from pages.parts.examine_gallery import Caption, show_gallery, show_note

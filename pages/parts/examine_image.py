@@ -9,8 +9,9 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from core.assistant import AssistantError, call
-from core.examine import (
+from core.data.uploads import MAX_BYTES, SUFFIXES, check_upload, name_upload
+from core.examine.charts import draw_heat, draw_picture
+from core.examine.predictions import (
     SPLITS,
     ExamineError,
     Split,
@@ -21,12 +22,11 @@ from core.examine import (
     name_classes,
     name_file,
 )
-from core.examine_charts import draw_heat, draw_picture
-from core.formats import format_percent
-from core.questions import Answer, Edits, Picture, QuestionError
-from core.runs import DamagedRunError, Run, RunNotFound, open_run
+from core.helper.process import AssistantError, call
+from core.helper.questions import Answer, Edits, Picture, QuestionError
+from core.runs.store import DamagedRunError, Run, RunNotFound, open_run
 from core.spec import map_sizes
-from core.uploads import MAX_BYTES, SUFFIXES, check_upload, name_upload
+from core.text.formats import format_percent
 from pages.parts.examine_address import read_number, read_option, read_whole, tie
 from pages.parts.examine_gallery import show_note
 from pages.parts.examine_history import show_strip

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core import calibration
-from core.assistant import call
-from core.examine import (
+from core.examine.predicting import Prediction
+from core.examine.predictions import (
     ExamineError,
     Figures,
     Predicted,
@@ -19,9 +18,10 @@ from core.examine import (
     read_stored,
     work_out,
 )
-from core.predicting import Prediction
-from core.questions import WeightsFile
-from core.runs import Run
+from core.helper.process import call
+from core.helper.questions import WeightsFile
+from core.runs.store import Run
+from core.stats import calibration
 
 POLL_SECONDS = 0.5
 

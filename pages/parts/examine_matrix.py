@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.examine_charts import draw_matrix
-from core.scores import IntArray
+from core.examine.charts import draw_matrix
+from core.stats.scores import IntArray
 from pages.parts.chart import CHART_SCRIPT, CHART_STYLE
 from pages.parts.examine_address import read_option, tie, write
 from pages.parts.style import PLOTLY_PATH, serve_at

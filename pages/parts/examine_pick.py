@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.runs import RunSummary, list_runs
+from core.runs.store import RunSummary, list_runs
 from pages.parts.examine_address import PREFIX, write
 
 

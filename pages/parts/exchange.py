@@ -6,7 +6,7 @@ import hashlib
 
 import streamlit as st
 
-from core.parse import MAX_SPEC_BYTES, SpecError, parse_spec
+from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
 from pages.parts.address import link_of
 from pages.parts.draft import Draft
 from pages.parts.form import say

@@ -6,10 +6,10 @@ from html import escape
 
 import streamlit as st
 
-from core.datasets import DataError
-from core.estimates import MEASUREMENTS, Estimate, find_estimate, foretell, pick_device
-from core.formats import format_ago, format_bytes, format_seconds
+from core.data.catalogue import DataError
+from core.launch.estimates import MEASUREMENTS, Estimate, find_estimate, foretell, pick_device
 from core.spec import RunSpec
+from core.text.formats import format_ago, format_bytes, format_seconds
 from pages.parts.draft import Draft
 from pages.parts.style import show_problem
 

@@ -1,4 +1,4 @@
-"""The form of a spec: every widget is made from its field in `core.fields`, so no range or help is repeated here."""
+"""The form of a spec: each widget is made from its field in `core.spec.fields`, so no range is repeated here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.fields import SpecField, field_at, fields_of
 from core.spec import CHOICE_LABELS
+from core.spec.fields import SpecField, field_at, fields_of
 from pages.parts.draft import Draft, max_layers
 from pages.parts.style import show_problem
 

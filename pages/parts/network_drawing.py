@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.cost import Cost, LayerCost
 from core.spec import CHOICE_LABELS, RunSpec
+from core.spec.cost import Cost, LayerCost
 
 WIDTH, HEIGHT = 480, 134
 CENTRE = 54  # of the boxes, from the top

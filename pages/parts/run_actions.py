@@ -8,8 +8,8 @@ from html import escape
 
 import streamlit as st
 
-from core.launcher import LauncherError, delete_run, kill_run, measure_test, request_stop, resume_run, run_next
-from core.runs import DamagedRunError, RunNotFound, RunsFolderError, RunSummary, open_run
+from core.launch.launcher import LauncherError, delete_run, kill_run, measure_test, request_stop, resume_run, run_next
+from core.runs.store import DamagedRunError, RunNotFound, RunsFolderError, RunSummary, open_run
 from pages.parts.failure import tell
 from pages.parts.gate import note_act
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.runs import RunSummary
+from core.runs.store import RunSummary
 from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.style import STATES
 

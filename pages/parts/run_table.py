@@ -16,9 +16,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import run_colour
-from core.formats import UNKNOWN, format_ago, format_count, format_percent, format_seconds
-from core.runs import RunSummary
+from core.charts.lines import run_colour
+from core.runs.store import RunSummary
+from core.text.formats import UNKNOWN, format_ago, format_count, format_percent, format_seconds
 from pages.parts.style import look_of
 
 _HERE = Path(__file__).parent

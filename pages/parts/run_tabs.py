@@ -8,11 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts import View
-from core.fields import SpecField, field_at, fields_of, flatten, format_value
-from core.formats import UNKNOWN, format_bytes
-from core.presets import PRESETS
-from core.run_results import (
+from core.charts.lines import View
+from core.runs.results import (
     closest_preset,
     list_costs,
     list_environment,
@@ -21,8 +18,11 @@ from core.run_results import (
     show_fact,
     write_command,
 )
-from core.runs import Run, RunSummary
+from core.runs.store import Run, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
+from core.spec.fields import SpecField, field_at, fields_of, flatten, format_value
+from core.spec.presets import PRESETS
+from core.text.formats import UNKNOWN, format_bytes
 from pages.parts.chart import show_metrics
 from pages.parts.failure import tell
 from pages.parts.run_actions import keep_problems

@@ -7,8 +7,8 @@ from html import escape
 
 import streamlit as st
 
-from core.assistant import call
-from core.datasets import DataError, is_ready
+from core.data.catalogue import DataError, is_ready
+from core.helper.process import call
 from core.spec import RunSpec
 
 COUNT = 16

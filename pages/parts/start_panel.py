@@ -7,9 +7,9 @@ import time
 
 import streamlit as st
 
-from core.datasets import DatasetStatus, is_ready, list_datasets, read_download, start_download
-from core.formats import format_bytes
-from core.launcher import LauncherError, prepare_worker, start_run, start_seeds
+from core.data.catalogue import DatasetStatus, is_ready, list_datasets, read_download, start_download
+from core.launch.launcher import LauncherError, prepare_worker, start_run, start_seeds
+from core.text.formats import format_bytes
 from pages.parts.draft import Draft
 from pages.parts.failure import tell
 from pages.parts.form import name_field

@@ -8,15 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from core import files
-from core.dashboard import DashboardError, find_dashboard, start_dashboard, stop_dashboard
-from core.formats import format_percent
-from core.launcher import LauncherError
-from core.parse import SpecError
-from core.presets import PRESETS
-from core.runs import DamagedRunError, RunNotFound, RunsFolderError, list_runs, open_run
+from core.launch.launcher import LauncherError
+from core.runs.store import DamagedRunError, RunNotFound, RunsFolderError, list_runs, open_run
 from core.spec import RunSpec
-from core.study import (
+from core.spec.parse import SpecError
+from core.spec.presets import PRESETS
+from core.studies.manage import (
     Study,
     StudyError,
     StudySummary,
@@ -29,12 +26,15 @@ from core.study import (
     start_workers,
     stop_study,
 )
-from core.study_spec import MAX_WORKERS
+from core.studies.spec import MAX_WORKERS
+from core.system import files
+from core.text.formats import format_percent
 from pages.parts.draft import open_draft
 from pages.parts.failure import tell
 from pages.parts.gate import note_act
 from pages.parts.run_actions import keep_problems, show_outcome
 from server import sign_in
+from server.dashboard import DashboardError, find_dashboard, start_dashboard, stop_dashboard
 
 _EXPECTED = (
     StudyError, SpecError, RunNotFound, DamagedRunError, RunsFolderError, LauncherError, DashboardError, OSError,

@@ -6,9 +6,9 @@ from html import escape
 
 import streamlit as st
 
-from core.run_results import count_images, show_share
-from core.study import StudySummary
-from core.study_best import BestTrial, choose_best, find_run, measure_best
+from core.runs.results import count_images, show_share
+from core.studies.best import BestTrial, choose_best, find_run, measure_best
+from core.studies.manage import StudySummary
 from pages.parts.study_actions import act
 from pages.parts.study_look import Look, recall
 

@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from core.study import StudyError, check_start, create_study, list_studies, start_workers
+from core.studies.manage import StudyError, check_start, create_study, list_studies, start_workers
 from pages.parts.study_actions import attempt
 from pages.parts.study_draft import NOTICE, StudyDraft, open_study_draft, read_address, write_address
 from pages.parts.study_form import (

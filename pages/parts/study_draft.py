@@ -12,14 +12,13 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core import parse
-from core.fields import SpecField, fields_of
-from core.parse import FieldProblem, SpecError
-from core.presets import PRESETS
-from core.runs import DamagedRunError, RunNotFound, open_run
-from core.search_space import LAYERS, Dimension, check_space, default_dimension, find_field, max_layers, propose_values
-from core.spec import SECTIONS, RunSpec
-from core.study_spec import STUDY_PRESETS, StudySpec, fitting_warmup, parse_study
+from core.runs.store import DamagedRunError, RunNotFound, open_run
+from core.spec import SECTIONS, RunSpec, parse
+from core.spec.fields import SpecField, fields_of
+from core.spec.parse import FieldProblem, SpecError
+from core.spec.presets import PRESETS
+from core.studies.space import LAYERS, Dimension, check_space, default_dimension, find_field, max_layers, propose_values
+from core.studies.spec import STUDY_PRESETS, StudySpec, fitting_warmup, parse_study
 from pages.parts.draft import open_draft
 
 KEY, SEEN, LEFT, NOTICE = "studies.draft", "studies.seen", "studies.left", "studies.notice"

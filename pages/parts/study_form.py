@@ -7,15 +7,14 @@ from html import escape
 
 import streamlit as st
 
-from core.cost import cost_of
-from core.formats import format_count, format_percent
-from core.parse import SpecError
-from core.presets import PRESETS
-from core.runs import DamagedRunError, RunNotFound, list_runs
-from core.search_space import find_field
+from core.runs.store import DamagedRunError, RunNotFound, list_runs
 from core.spec import CHOICE_LABELS, RunSpec
-from core.study_points import name_path
-from core.study_spec import (
+from core.spec.cost import cost_of
+from core.spec.parse import SpecError
+from core.spec.presets import PRESETS
+from core.studies.points import name_path
+from core.studies.space import find_field
+from core.studies.spec import (
     OBJECTIVE_LABELS,
     PRUNER_LABELS,
     SAMPLER_LABELS,
@@ -24,6 +23,7 @@ from core.study_spec import (
     StudySpec,
     describe_space,
 )
+from core.text.formats import format_count, format_percent
 from pages.parts.form import say
 from pages.parts.study_draft import PRESET_TITLES, StudyDraft, around, read_base, resolve
 from pages.parts.study_space import show_problems

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from core.formats import UNKNOWN, format_ago
-from core.study import StudySummary, list_studies
-from core.study_spec import OBJECTIVE_LABELS
+from core.studies.manage import StudySummary, list_studies
+from core.studies.spec import OBJECTIVE_LABELS
+from core.text.formats import UNKNOWN, format_ago
 from pages.parts.pace import live_fragment
 from pages.parts.run_table import Column, show_rows
 from pages.parts.study_plots import show_number

@@ -7,10 +7,9 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
-from core.dashboard import find_dashboard
-from core.formats import format_ago
-from core.study import Study, StudyError, StudyNotFoundError, StudySummary, open_study
-from core.study_spec import OBJECTIVE_LABELS, PRUNER_LABELS, SAMPLER_LABELS
+from core.studies.manage import Study, StudyError, StudyNotFoundError, StudySummary, open_study
+from core.studies.spec import OBJECTIVE_LABELS, PRUNER_LABELS, SAMPLER_LABELS
+from core.text.formats import format_ago
 from pages.parts import study_actions
 from pages.parts.pace import live_fragment
 from pages.parts.run_actions import show_outcome
@@ -22,6 +21,7 @@ from pages.parts.study_look import Look, look_at, tell_words
 from pages.parts.study_plots import show_plots
 from pages.parts.study_trials import list_rows, show_trial, show_trials
 from pages.parts.style import show_alert, show_problem
+from server.dashboard import find_dashboard
 
 LIVE_SECONDS, IDLE_SECONDS = 1.5, 10.0
 BEST_COMPARED = 5

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 from optuna.trial import FrozenTrial, TrialState
 
-from core.study import Study, storage_url
-from core.study_charts import Drawing, PlotName, StudyView, draw_study
-from core.study_importance import rank_fields
-from core.study_points import Points, gather_points
-from core.study_trials import name_state
+from core.studies.charts.plots import Drawing, PlotName, StudyView, draw_study
+from core.studies.importance import rank_fields
+from core.studies.manage import Study, storage_url
+from core.studies.points import Points, gather_points
+from core.studies.trials import name_state
 
 MAX_LOOKS = 8
 Stamp = tuple[Any, ...]

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from core.study_axes import NUMBERS
-from core.study_charts import PLOTS, PlotName, StudyView
-from core.study_points import Points
-from core.study_spec import OBJECTIVE_LABELS, Objective, StudySpec
+from core.studies.charts.axes import NUMBERS
+from core.studies.charts.plots import PLOTS, PlotName, StudyView
+from core.studies.points import Points
+from core.studies.spec import OBJECTIVE_LABELS, Objective, StudySpec
 from pages.parts.chart import show_chart
 from pages.parts.study_look import Look, draw, find_importance
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.parse import to_link
+from core.spec.parse import to_link
 from pages.parts.draft import open_draft
 from pages.parts.study_draft import StudyDraft, open_study_draft
 

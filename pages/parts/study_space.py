@@ -9,10 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.fields import SpecField, format_value
-from core.search_space import ODD
 from core.spec import RunSpec
-from core.study_points import name_path, show_value
+from core.spec.fields import SpecField, format_value
+from core.studies.points import name_path, show_value
+from core.studies.space import ODD
 from pages.parts.form import say
 from pages.parts.study_draft import Mode, Row, StudyDraft, read_base
 from pages.parts.style import show_problem

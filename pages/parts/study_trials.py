@@ -12,13 +12,13 @@ from urllib.parse import quote
 import streamlit as st
 from optuna.trial import FrozenTrial
 
-from core.formats import UNKNOWN, format_count, format_seconds
-from core.parse import SpecError, to_link
-from core.runs import DamagedRunError, RunNotFound, open_run
-from core.search_space import find_field
+from core.runs.store import DamagedRunError, RunNotFound, open_run
 from core.spec import RunSpec
-from core.study_points import Field, name_path, show_value
-from core.study_spec import OBJECTIVE_LABELS, Objective, propose
+from core.spec.parse import SpecError, to_link
+from core.studies.points import Field, name_path, show_value
+from core.studies.space import find_field
+from core.studies.spec import OBJECTIVE_LABELS, Objective, propose
+from core.text.formats import UNKNOWN, format_count, format_seconds
 from pages.parts.run_table import Column, show_rows
 from pages.parts.study_look import Look, recall
 from pages.parts.study_plots import show_number

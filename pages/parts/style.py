@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import streamlit as st
 
-from core.look import COLOURS
+from core.charts.assets import COLOURS
 
 # Its version is part of the address, so that a browser may keep the file for ever.
 PLOTLY_PATH = f"/lab/plotly-{version('plotly')}.min.js"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.export import FORMATS, Checkpoint, Exported, ExportError, Format, export_runs
-from core.formats import format_bytes
-from core.outbox import address_of
-from core.runs import Run
+from core.export.formats import FORMATS, Checkpoint, Exported, ExportError, Format, export_runs
+from core.export.outbox import address_of
+from core.runs.store import Run
+from core.text.formats import format_bytes
 from pages.parts.jobs import Job, Report, show_live
 from pages.parts.style import serve_at
 

@@ -8,9 +8,9 @@ from html import escape
 
 import streamlit as st
 
-from core.bundle import BundleError
-from core.bundle_import import Imported, import_runs
-from core.runs import RunsFolderError
+from core.export.archive.pack import BundleError
+from core.export.archive.unpack import Imported, import_runs
+from core.runs.store import RunsFolderError
 from pages.parts.jobs import Job, show_live
 from server.sign_in import current_address
 

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from scipy import stats
 
-from core.devices import set_slots
-from core.runs import Run, open_run
+from core.machine.devices import set_slots
+from core.runs.store import Run, open_run
 from tests.server import LabServer, serve_lab
 
 WAIT_MS = 90_000

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from core.cost import cost_of
-from core.parse import parse_spec, to_link
-from core.presets import PRESETS
 from core.spec import RunSpec
+from core.spec.cost import cost_of
+from core.spec.parse import parse_spec, to_link
+from core.spec.presets import PRESETS
 from tests.charts import COUNT_POINTS
 from tests.server import LabServer, serve_lab
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
-from core.examine import read_history
-from core.formats import format_percent
+from core.examine.predictions import read_history
+from core.text.formats import format_percent
 from tests.compared_runs import make_compared, right
 from tests.examined import make_examined
 from tests.pages.sample_studies import make_spec, make_study

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Download, Page, Route
 
-from core.report_html import make_report
-from core.runs import Run
+from core.export.report.make import make_report
+from core.runs.store import Run
 from tests.compared_runs import make_compared, right
 from tests.examined import make_examined
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core import launcher, slots
-from core.runs import list_runs
+from core.launch import launcher
+from core.machine import queue
+from core.runs.store import list_runs
 from tests.core import workers
 
 
@@ -24,7 +25,7 @@ def quick_workers(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     yield runs
     for summary in list_runs():
         folder = runs / summary.id
-        if slots.is_waiting(runs, summary.id):
+        if queue.is_waiting(runs, summary.id):
             (folder / "stop").touch()
     for process in workers._started:
         process.join(20)

@@ -10,17 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core import files, processes, slots
-from core.study import Study, create_study, open_study
-from core.study_spec import StudySpec, parse_study
+from core.machine import queue
+from core.studies.manage import Study, create_study, open_study
+from core.studies.spec import StudySpec, parse_study
+from core.system import files, processes
 from tests.core import workers
 from tests.core.workers import tiny_spec, wait_for
 
 workers._context.set_forkserver_preload(
     [
-        "core.study_worker",
-        "core.recorder",
-        "core.environment",
+        "core.studies.worker",
+        "core.worker.recorder",
+        "core.worker.provenance",
         "core.engine.train",
         "core.engine.data",
         "sklearn.datasets",
@@ -38,7 +39,7 @@ def tiny_study(*space: dict[str, Any], train: dict[str, Any] | None = None, **se
 
 
 def start_module(module: Sequence[str], log_path: Path) -> int:
-    """As `core.launcher.start_process`, for `core.study_worker`."""
+    """As `core.launch.launcher.start_process`, for `core.studies.worker`."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("RESNET_LAB_", "OMP_"))}
     return workers.fork(_work, list(module[1:]), log_path, kept)
 
@@ -50,7 +51,7 @@ def _work(arguments: list[str], log_path: Path, environment: dict[str, str]) -> 
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-    from core.study_worker import main
+    from core.studies.worker import main
 
     os._exit(main(arguments))
 
@@ -76,7 +77,7 @@ def states_of(study: Study) -> dict[str, int]:
 
 def kill_worker(study: Study, index: int) -> bool:
     """Kills a worker at once, as the system would that runs out of memory; False where there is none."""
-    if not slots.is_waiting(study.workers_folder, str(index)):
+    if not queue.is_waiting(study.workers_folder, str(index)):
         return False
     try:
         recorded = json.loads((study.workers_folder / str(index) / "worker.json").read_text())

@@ -13,11 +13,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from core import assistant
-from core.assistant import AssistantError, call
-from core.datasets import DataError
-from core.parse import SpecError
+from core.data.catalogue import DataError
+from core.helper import process
+from core.helper.process import AssistantError, call
 from core.spec import RunSpec
+from core.spec.parse import SpecError
 
 GRID = "core.engine.preview:sample_grid"
 
@@ -25,9 +25,9 @@ GRID = "core.engine.preview:sample_grid"
 @pytest.fixture(autouse=True)
 def _fresh_helper() -> Iterator[None]:
     """Each test starts without a helper process, so that it sees the test's own data folder."""
-    assistant._executor.submit(assistant._helper.stop).result()
+    process._executor.submit(process._helper.stop).result()
     yield
-    assistant._executor.submit(assistant._helper.stop).result()
+    process._executor.submit(process._helper.stop).result()
 
 
 class Awkward(Exception):
@@ -82,14 +82,14 @@ def test_an_answer_or_error_that_cannot_be_sent_is_an_error_not_a_hang() -> None
 
 def test_a_question_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     helper_id()
-    monkeypatch.setattr(assistant, "_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(process, "_TIMEOUT_SECONDS", 0.1)
     with pytest.raises(AssistantError, match="took longer than"):
         call("signal:pause").result(60)
 
 
 def test_the_helper_goes_when_its_owner_is_killed_even_in_the_middle_of_an_answer() -> None:
     code = (
-        "import sys; from core.assistant import call; print(call('os:getpid').result(), flush=True); "
+        "import sys; from core.helper.process import call; print(call('os:getpid').result(), flush=True); "
         "call('signal:pause').result()"
     )
     owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -104,7 +104,7 @@ def test_the_helper_goes_when_its_owner_is_killed_even_in_the_middle_of_an_answe
 def test_asking_imports_neither_torch_nor_the_main_script_again(tmp_path: Path) -> None:
     script = tmp_path / "page.py"
     script.write_text(
-        "import sys\nprint('main runs')\nfrom core.assistant import call\n"
+        "import sys\nprint('main runs')\nfrom core.helper.process import call\n"
         "print(call('os:getpid').result() > 0, 'torch' in sys.modules, 'core.engine' in sys.modules)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from core.bundle import BundleError, pack_runs
-from core.bundle_import import import_runs
-from core.launcher import delete_run, request_stop, resume_run, start_run
-from core.locks import FileLock
-from core.runs import Run, RunNotFound, list_runs, open_run
+from core.export.archive.pack import BundleError, pack_runs
+from core.export.archive.unpack import import_runs
+from core.launch.launcher import delete_run, request_stop, resume_run, start_run
+from core.runs.store import Run, RunNotFound, list_runs, open_run
+from core.system.locks import FileLock
 from tests.bundles import (
     add_checkpoint,
     make_whole_run,

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import bundle_import
-from core.bundle import MANIFEST, BundleError
-from core.bundle_checks import check_checkpoint
-from core.launcher import delete_run
+from core.export.archive import unpack as unpacking
+from core.export.archive.checks import check_checkpoint
+from core.export.archive.pack import MANIFEST, BundleError
+from core.launch.launcher import delete_run
 from tests.bundles import (
     CLASSES,
     build,
@@ -142,7 +142,7 @@ def test_more_than_the_disk_takes_is_refused(
     class Full:
         free = 100_001_000
 
-    monkeypatch.setattr(bundle_import.shutil, "disk_usage", lambda _: Full)
+    monkeypatch.setattr(unpacking.shutil, "disk_usage", lambda _: Full)
     assert "of disk space" in refuse(build(good[1]), runs)
 
 

@@ -8,13 +8,7 @@ from scipy import special
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from core.calibration import (
-    apply_temperature,
-    expected_calibration_error,
-    fit_temperature,
-    nll,
-    reliability_bins,
-)
+from core.stats.calibration import apply_temperature, expected_calibration_error, fit_temperature, nll, reliability_bins
 
 
 def draw(temperature: float, images: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

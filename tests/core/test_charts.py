@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.charts import (
+from core.charts.lines import (
     MAX_POINTS,
     PALETTE,
     RunCurves,

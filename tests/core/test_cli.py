@@ -11,13 +11,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from core.cli.app import app
-from core.cost import cost_of, fit_to_budget
-from core.datafiles import DataError
-from core.parse import parse_spec
-from core.presets import PRESETS
-from core.run_folder import RunSummary
-from core.runs import create_run, open_run
+from core.data.store import DataError
+from core.runs.folder import RunSummary
+from core.runs.store import create_run, open_run
 from core.spec import RunSpec
+from core.spec.cost import cost_of, fit_to_budget
+from core.spec.parse import parse_spec
+from core.spec.presets import PRESETS
 from tests.server import ROOT
 
 TINY = {
@@ -322,7 +322,7 @@ def test_a_download_tells_its_progress_unless_it_shall_be_quiet(
         for done in range(0, 101, 5):
             report(done * 1_000_000, 100_000_000)
 
-    monkeypatch.setattr("core.datasets.download", download)
+    monkeypatch.setattr("core.data.catalogue.download", download)
     told = core("data", "download", "cifar10")
     assert (told.exit_code, told.stdout) == (0, "")
     lines = told.stderr.splitlines()
@@ -345,7 +345,7 @@ def test_a_download_that_fails_says_why(
     def download(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("core.datasets.download", download)
+    monkeypatch.setattr("core.data.catalogue.download", download)
     for quiet in ([], ["--quiet"]):
         told = core("data", "download", "cifar10", *quiet)
         assert (told.exit_code, told.stderr) == (code, sentence)
@@ -355,7 +355,7 @@ def test_an_unforeseen_error_is_no_traceback(core: Callable[..., Result], monkey
     def explode() -> None:
         raise ZeroDivisionError("by chance")
 
-    monkeypatch.setattr("core.devices.list_devices", explode)
+    monkeypatch.setattr("core.machine.devices.list_devices", explode)
     told = core("devices")
     assert told.exit_code == 1
     assert told.stderr.startswith("Something went wrong that should not: ZeroDivisionError: by chance\n")

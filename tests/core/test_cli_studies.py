@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from core import study as studies
 from core.cli.app import app
-from core.study import list_studies, open_study
+from core.studies import manage as studies
+from core.studies.manage import list_studies, open_study
 from tests.core import study_workers
 from tests.core.study_workers import tiny_study
 from tests.core.workers import wait_for

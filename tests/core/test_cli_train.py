@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.runs import open_run
+from core.runs.store import open_run
 from tests.core.workers import tiny_spec, wait_for
 from tests.server import ROOT
 

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from core.collector import Paused
+from core.system.gc_pause import Paused
 from tests.server import ROOT
 
 LOAD_TWICE = """
 import gc
-from core.collector import LoadingTorch
+from core.system.gc_pause import LoadingTorch
 
 class Ring:
     def __init__(self):

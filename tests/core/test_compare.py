@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import files
-from core.compare import MAX_RUNS, look_at, read_run
-from core.compare_charts import draw_curves
-from core.compare_fields import list_fields, show_field
-from core.compare_figures import BY_KEY, FIGURES, difference, find_figure, sort_units, summary_of, value_of
-from core.compare_lines import CurveView
-from core.compare_units import find_mismatches, put_first
-from core.cost import cost_of
-from core.verdicts import judge
+from core.compare.curves import draw_curves
+from core.compare.fields import list_fields, show_field
+from core.compare.figures import BY_KEY, FIGURES, difference, find_figure, sort_units, summary_of, value_of
+from core.compare.lines import CurveView
+from core.compare.snapshot import MAX_RUNS, look_at, read_run
+from core.compare.units import find_mismatches, put_first
+from core.compare.verdicts import judge
+from core.spec.cost import cost_of
+from core.system import files
 from tests.compared_runs import look, make_compared, right, units_of
 from tests.pages.sample_runs import make_rows, make_run, training
 

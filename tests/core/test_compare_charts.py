@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import files
-from core.charts import run_colour
-from core.compare_charts import draw_curves, shorten
-from core.compare_fields import list_fields
-from core.compare_figures import BY_KEY
-from core.compare_lines import CURVES, CurveView
-from core.compare_parallel import choose_units, draw_parallel, read_ranges, write_ranges
-from core.compare_plots import ScatterView, draw_differences, draw_scatter
-from core.cost import cost_of
-from core.presets import PRESETS
-from core.references import REFERENCES, references_for
+from core.charts.lines import run_colour
+from core.compare.curves import draw_curves, shorten
+from core.compare.fields import list_fields
+from core.compare.figures import BY_KEY
+from core.compare.lines import CURVES, CurveView
+from core.compare.parallel import choose_units, draw_parallel, read_ranges, write_ranges
+from core.compare.references import REFERENCES, references_for
+from core.compare.scatter import ScatterView, draw_differences, draw_scatter
+from core.compare.verdicts import judge_all
 from core.spec import Dataset
-from core.statistics import compare_paired
-from core.verdicts import judge_all
+from core.spec.cost import cost_of
+from core.spec.presets import PRESETS
+from core.stats.significance import compare_paired
+from core.system import files
 from tests.compared_runs import look, make_compared, right, units_of
 from tests.pages.sample_runs import make_rows, make_run
 

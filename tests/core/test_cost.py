@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core.cost import DEFAULT_BUDGET, cost_of, eca_kernel, fit_to_budget, marginal_parameters, training_memory
-from core.parse import SpecError, parse_spec
-from core.presets import PRESETS
 from core.spec import RunSpec
+from core.spec.cost import DEFAULT_BUDGET, cost_of, eca_kernel, fit_to_budget, marginal_parameters, training_memory
+from core.spec.parse import SpecError, parse_spec
+from core.spec.presets import PRESETS
 from tests.strategies import run_specs
 
 fast = settings(max_examples=60, deadline=None)

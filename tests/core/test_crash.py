@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.launcher import request_stop, resume_run, start_run
-from core.runs import Run, list_runs, open_run
+from core.launch.launcher import request_stop, resume_run, start_run
+from core.runs.store import Run, list_runs, open_run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 
@@ -55,7 +55,7 @@ def test_the_next_in_line_starts_when_the_holder_of_the_slot_is_killed(quick_wor
 
 def test_training_goes_on_when_the_process_that_started_it_is_killed(runs: Path) -> None:
     code = (
-        "import os, signal; from core.launcher import start_run; from tests.core.workers import tiny_spec;"
+        "import os, signal; from core.launch.launcher import start_run; from tests.core.workers import tiny_spec;"
         f"start_run(tiny_spec(epochs={EPOCHS})); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False)

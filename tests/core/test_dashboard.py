@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from core import dashboard, processes
-from core.dashboard import Dashboard, find_dashboard, guard, start_dashboard, stop_dashboard
-from core.doors import HEADERS
-from core.folders import PROJECT
-from core.locks import FileLock
-from core.study import create_study, open_study
-from core.study_spec import STUDY_PRESETS
+from core.studies.manage import create_study, open_study
+from core.studies.spec import STUDY_PRESETS
+from core.system import processes
+from core.system.folders import PROJECT
+from core.system.locks import FileLock
+from server import dashboard
+from server.dashboard import Dashboard, find_dashboard, guard, start_dashboard, stop_dashboard
+from server.doors import HEADERS
 
 PORT = 4711
 WAIT = 120.0  # for a process that imports Optuna on a busy machine
@@ -136,7 +137,7 @@ def test_it_is_started_on_request_shows_the_study_and_is_stopped(folders: Path) 
 
 
 def test_it_ends_by_itself_when_nobody_looks(folders: Path) -> None:
-    command = [sys.executable, "-m", "core.dashboard", "--idle", "0.5"]
+    command = [sys.executable, "-m", "server.dashboard", "--idle", "0.5"]
     ended = subprocess.run(command, cwd=PROJECT, timeout=WAIT, capture_output=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert find_dashboard() == Dashboard("stopped")
@@ -172,6 +173,6 @@ def test_two_never_serve_one_folder(folders: Path) -> None:
     dashboard._folder().mkdir()
     with FileLock(dashboard._lock_path()) as held:
         assert held.acquire(1)
-        command = [sys.executable, "-m", "core.dashboard"]
+        command = [sys.executable, "-m", "server.dashboard"]
         second = subprocess.run(command, cwd=PROJECT, timeout=WAIT, capture_output=True, check=False)
     assert (second.returncode, second.stderr) == (0, b"")

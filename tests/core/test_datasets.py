@@ -5,28 +5,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import datasets
-from core.datasets import DataError, count_images
+from core.data import catalogue
+from core.data.catalogue import DataError, count_images
 from core.spec import DataSpec
 from tests.folders import make_folder
 
 
 def test_digits_need_no_download_and_cannot_be_deleted() -> None:
-    assert datasets.is_ready(DataSpec())
+    assert catalogue.is_ready(DataSpec())
     with pytest.raises(DataError, match="part of scikit-learn"):
-        datasets.delete_dataset("digits")
+        catalogue.delete_dataset("digits")
 
 
 def test_a_data_set_that_is_not_there_says_how_to_get_it(lab_folders: Path) -> None:
     with pytest.raises(DataError, match="download it on the Lab page or with `python -m core data download cifar100`"):
-        datasets.check_ready(DataSpec(dataset="cifar100"))
+        catalogue.check_ready(DataSpec(dataset="cifar100"))
 
 
 def test_the_number_of_classes_must_be_that_of_the_folder(tmp_path: Path) -> None:
     root = str(make_folder(tmp_path / "images", {"cat": 3, "dog": 3}))
-    assert datasets.is_ready(DataSpec(dataset="folder", folder=root, folder_classes=2))
+    assert catalogue.is_ready(DataSpec(dataset="folder", folder=root, folder_classes=2))
     with pytest.raises(DataError, match=r"data\.folder_classes = 3: the folder .* holds 2\."):
-        datasets.check_ready(DataSpec(dataset="folder", folder=root, folder_classes=3))
+        catalogue.check_ready(DataSpec(dataset="folder", folder=root, folder_classes=3))
 
 
 def test_the_number_of_training_images_is_known_without_loading_them(tmp_path: Path) -> None:
@@ -40,4 +40,4 @@ def test_the_number_of_training_images_is_known_without_loading_them(tmp_path: P
 def test_the_digits_are_counted_as_scikit_learn_ships_them() -> None:
     from sklearn.datasets import load_digits
 
-    assert np.bincount(load_digits().target).tolist() == list(datasets.DIGITS_COUNTS)
+    assert np.bincount(load_digits().target).tolist() == list(catalogue.DIGITS_COUNTS)

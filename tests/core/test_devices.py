@@ -9,9 +9,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from core import devices, slots
-from core.devices import list_device_ids, list_devices, set_slots
-from core.locks import FileLock
+from core.machine import devices, queue
+from core.machine.devices import list_device_ids, list_devices, set_slots
+from core.system.locks import FileLock
 
 
 class FakeNvml(ModuleType):
@@ -105,7 +105,7 @@ def test_slots_are_set_for_one_device_and_tell_who_is_in_them(runs: Path, two_gp
     set_slots("cuda:1", 3)
     set_slots("cpu", 2)
     assert [device.slots for device in list_devices()] == [1, 3, 2]
-    with FileLock(slots.slot_path(runs, "cuda:1", 2)) as lock:
+    with FileLock(queue.slot_path(runs, "cuda:1", 2)) as lock:
         assert lock.try_acquire()
         lock.write("a run")
         assert [device.busy_by for device in list_devices()] == [(), ("a run",), ()]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from core import datasets, downloads
-from core.datafiles import data_folder, work_folder
-from core.datasets import DataError, download, read_download, start_download
+from core.data import catalogue, downloads
+from core.data.catalogue import DataError, download, read_download, start_download
+from core.data.store import data_folder, work_folder
 from core.spec import DataSpec
 from tests.archives import Server, cifar_files, pack, serve
 
@@ -56,7 +56,7 @@ def test_a_download_is_verified_unpacked_and_counted_to_the_last_byte(server: Se
     progress = read_download("cifar10")
     assert progress
     assert (progress.state, progress.done, progress.total) == ("done", size, size)
-    status = {status.name: status for status in datasets.list_datasets()}["cifar10"]
+    status = {status.name: status for status in catalogue.list_datasets()}["cifar10"]
     assert status.present
     assert status.bytes_on_disk == sum(map(len, cifar_files().values()))
 
@@ -161,7 +161,7 @@ def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, monkeyp
 def detached(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """`start_download` in a process that knows this server's entry too."""
     code = (
-        "import sys; from core import downloads; "
+        "import sys; from core.data import downloads; "
         f"downloads.CATALOGUE['cifar10'] = downloads.{server.entry!r}; downloads.download(sys.argv[1])"
     )
     monkeypatch.setattr(downloads, "_download_command", lambda name: [sys.executable, "-c", code, name])
@@ -179,7 +179,7 @@ def test_a_started_download_shows_its_progress_and_ends_in_a_process_of_its_own(
     assert detached.asked.wait(30)
     start_download("cifar10")  # does nothing: one is at work
     with pytest.raises(DataError, match="is being downloaded"):
-        datasets.delete_dataset("cifar10")
+        catalogue.delete_dataset("cifar10")
     detached.release.set()
     wait_for(lambda: (read_download("cifar10") or progress).state == "done")
     assert detached.requests == 1
@@ -215,10 +215,10 @@ def test_the_detached_download_is_the_command_line_of_the_lab(lab_folders: Path)
 
 def test_a_deleted_data_set_is_gone_and_can_be_downloaded_again(server: Server) -> None:
     download("cifar10")
-    datasets.delete_dataset("cifar10")
+    catalogue.delete_dataset("cifar10")
     assert leftovers() == []
     assert read_download("cifar10") is None
-    assert not datasets.is_ready(DataSpec(dataset="cifar10"))
+    assert not catalogue.is_ready(DataSpec(dataset="cifar10"))
     download("cifar10")
-    assert datasets.is_ready(DataSpec(dataset="cifar10"))
+    assert catalogue.is_ready(DataSpec(dataset="cifar10"))
     assert server.requests == 2

@@ -8,13 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import estimates, files
-from core.estimates import Estimate, EstimateError, Measurements, find_estimate, find_forecast, foretell, measure_now
-from core.folders import runs_folder
-from core.launcher import start_run
-from core.run_results import list_forecast
-from core.runs import open_run
+from core.launch import estimates
+from core.launch.estimates import (
+    Estimate,
+    EstimateError,
+    Measurements,
+    find_estimate,
+    find_forecast,
+    foretell,
+    measure_now,
+)
+from core.launch.launcher import start_run
+from core.runs.results import list_forecast
+from core.runs.store import open_run
 from core.spec import RunSpec
+from core.system import files
+from core.system.folders import runs_folder
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 from tests.specs import change, specs
 

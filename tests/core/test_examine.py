@@ -14,14 +14,14 @@ from PIL import Image
 from sklearn import metrics
 from typer.testing import CliRunner
 
-from core import examine
-from core.calibration import fit_temperature
 from core.cli.app import app
-from core.examine import ExamineError, History, Predicted, find_mistakes, measure_reliability, work_out
-from core.examine_charts import draw_changes, draw_heat, draw_picture, draw_reliability
-from core.questions import QuestionError
-from core.run_folder import CheckpointFile
-from core.uploads import MAX_BYTES, check_upload, decode_upload, name_upload
+from core.data.uploads import MAX_BYTES, check_upload, decode_upload, name_upload
+from core.examine import predictions
+from core.examine.charts import draw_changes, draw_heat, draw_picture, draw_reliability
+from core.examine.predictions import ExamineError, History, Predicted, find_mistakes, measure_reliability, work_out
+from core.helper.questions import QuestionError
+from core.runs.folder import CheckpointFile
+from core.stats.calibration import fit_temperature
 from tests.examined import CLASSES, EPOCHS, TEST, VAL, make_examined, make_logits, save_array
 
 
@@ -31,7 +31,7 @@ def own_folders(lab_folders: Path) -> Path:
 
 
 def weights_of(run, key="best"):
-    return examine.find_weights(run, key)
+    return predictions.find_weights(run, key)
 
 
 def checkpoint(name: str, epoch: int, kind: str) -> CheckpointFile:
@@ -45,21 +45,21 @@ def test_best_and_last_come_first_and_other_checkpoints_by_their_name(monkeypatc
     run = make_examined()
     files = [checkpoint("epoch-00002", 2, "best"), checkpoint("epoch-00003", 3, "last"), checkpoint("x", 4, "last")]
     monkeypatch.setattr(type(run), "checkpoints", lambda self: files)
-    found = {weights.key: (weights.epoch, weights.which) for weights in examine.list_weights(run)}
+    found = {weights.key: (weights.epoch, weights.which) for weights in predictions.list_weights(run)}
     assert found == {"best": (2, "best"), "last": (4, "last"), "epoch-00003": (3, "last")}
 
 
 def test_a_run_without_an_epoch_says_so() -> None:
     run = make_examined("stopped")
     with pytest.raises(ExamineError, match="no epoch of it has ended"):
-        examine.find_weights(run, "best")
+        predictions.find_weights(run, "best")
 
 
 def test_weights_whose_checkpoint_is_gone_can_be_looked_at_but_not_asked() -> None:
     run = make_examined()
-    assert examine.read_stored(run, weights_of(run), "val") is not None
+    assert predictions.read_stored(run, weights_of(run), "val") is not None
     with pytest.raises(ExamineError, match="checkpoint of these weights is gone"):
-        examine.name_file(run, weights_of(run))
+        predictions.name_file(run, weights_of(run))
 
 
 # Predictions
@@ -67,7 +67,7 @@ def test_weights_whose_checkpoint_is_gone_can_be_looked_at_but_not_asked() -> No
 
 def test_figures_are_those_of_scikit_learn() -> None:
     run = make_examined()
-    predicted = examine.read_stored(run, weights_of(run), "val")
+    predicted = predictions.read_stored(run, weights_of(run), "val")
     figures = work_out(predicted)
     labels, told = predicted.labels, predicted.told
     assert figures.accuracy.value == metrics.accuracy_score(labels, told)
@@ -87,17 +87,17 @@ def test_mistakes_come_most_confident_first_and_none_is_missing() -> None:
 def test_test_images_are_looked_at_only_as_they_were_at_the_end() -> None:
     stopped, finished = make_examined("stopped"), make_examined()
     best = weights_of(finished)
-    assert examine.read_stored(finished, best, "test").labels.shape == (TEST,)
+    assert predictions.read_stored(finished, best, "test").labels.shape == (TEST,)
     with pytest.raises(ExamineError, match="looked at once"):
-        examine.read_stored(stopped, best, "test")
-    other = examine.Weights("epoch-00003", "Checkpoint", 3, None, "last")
+        predictions.read_stored(stopped, best, "test")
+    other = predictions.Weights("epoch-00003", "Checkpoint", 3, None, "last")
     with pytest.raises(ExamineError, match="only the best and the last"):
-        examine.read_stored(finished, other, "test")
+        predictions.read_stored(finished, other, "test")
 
 
 def test_validation_predictions_that_were_not_stored_are_none_and_can_be_made() -> None:
     run = make_examined()
-    assert examine.read_stored(run, weights_of(run, "last"), "val") is None
+    assert predictions.read_stored(run, weights_of(run, "last"), "val") is None
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_damaged_predictions_end_as_a_sentence(content, says: str) -> None:
     else:
         save_array(run, "val_best", content)
     with pytest.raises(ExamineError, match=says):
-        examine.read_stored(run, weights_of(run), "val")
+        predictions.read_stored(run, weights_of(run), "val")
 
 
 def test_classes_without_names_are_shown_by_number() -> None:
     run = make_examined()
-    assert examine.name_classes(run)[3] == "kind 3"
+    assert predictions.name_classes(run)[3] == "kind 3"
     (run.path / "environment.json").write_text("{}")
-    assert examine.name_classes(run)[3] == "3"
+    assert predictions.name_classes(run)[3] == "3"
 
 
 def test_temperature_scaling_changes_no_answer_and_lowers_the_loss() -> None:
@@ -156,7 +156,7 @@ def test_what_was_learnt_less_what_was_forgotten_is_what_is_right(told, seed: in
 
 
 def test_history_is_read_back_as_it_was_stored() -> None:
-    history = examine.read_history(make_examined("stopped"))
+    history = predictions.read_history(make_examined("stopped"))
     assert history.told.shape == (EPOCHS, VAL)
     np.testing.assert_array_equal(history.told[2], make_logits(VAL, 2, skill=2)[0].argmax(1))
 
@@ -166,10 +166,10 @@ def test_a_history_that_does_not_fit_or_is_not_there_ends_as_a_sentence() -> Non
     path = run.path / "predictions" / "val_classes.bin"
     path.write_bytes(b"\xff" * len(path.read_bytes()))
     with pytest.raises(ExamineError, match="damaged"):
-        examine.read_history(run)
+        predictions.read_history(run)
     path.unlink()
     with pytest.raises(ExamineError, match="no predictions of its epochs"):
-        examine.read_history(run)
+        predictions.read_history(run)
 
 
 # Drawings
@@ -184,7 +184,7 @@ def test_reliability_draws_only_bins_that_hold_images() -> None:
 
 
 def test_learnt_points_up_and_forgotten_down() -> None:
-    history = examine.read_history(make_examined())
+    history = predictions.read_history(make_examined())
     learnt, lost = draw_changes("run", history, 2).data
     assert (np.array(learnt.y) >= 0).all()
     assert (np.array(lost.y) <= 0).all()
@@ -272,4 +272,4 @@ def test_a_spec_that_cannot_be_read_is_a_sentence() -> None:
     (run.path / "spec.json").write_text("{")
     fresh = type(run)(run.path)
     with pytest.raises(ExamineError, match=r"spec\.json"):
-        examine.require_sound(fresh)
+        predictions.require_sound(fresh)

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from core import export_files as exporting
-from core.csv_tables import plain_cell
-from core.export import FORMATS, ExportError, export_run, export_runs
-from core.outbox import address_of, find_file, make_place
-from core.questions import ExportedModel
-from core.runs import list_runs, open_run
+from core.export import make as exporting
+from core.export.formats import FORMATS, ExportError, export_run, export_runs
+from core.export.outbox import address_of, find_file, make_place
+from core.helper.questions import ExportedModel
+from core.runs.store import list_runs, open_run
+from core.runs.tables import plain_cell
 from tests.bundles import make_whole_run
 from tests.core.test_cli import core, strict  # noqa: F401 - a fixture
 from tests.pages.sample_runs import make_run

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from core import assistant, export_model
 from core.engine.data import load_data
 from core.engine.export import load_safetensors
-from core.export_model import ExportModelError, export_onnx, export_safetensors, export_script, without_path
-from core.recorder import Recorder
-from core.runs import Run, create_run, open_run
+from core.export import model
+from core.export.model import ExportModelError, export_onnx, export_safetensors, export_script, without_path
+from core.helper import process
+from core.runs.store import Run, create_run, open_run
 from core.spec import DataSpec, RunSpec
+from core.worker.recorder import Recorder
 from tests.core.workers import tiny_spec
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
@@ -35,16 +36,16 @@ def helper_here(monkeypatch: pytest.MonkeyPatch) -> None:
             future.set_exception(error)
         return future
 
-    monkeypatch.setattr(export_model, "call", call)
+    monkeypatch.setattr(model, "call", call)
 
 
 def train_run(spec: RunSpec) -> Run:
     """A run folder as the worker leaves it in the middle of a training, with its checkpoints."""
-    from core import files
     from core.engine import checkpoint
     from core.engine.events import EpochEnd, Started
     from core.engine.train import train
-    from core.environment import describe_start
+    from core.system import files
+    from core.worker.provenance import describe_start
 
     run, data = open_run(create_run(spec, name="a name")), load_data(spec.data)
     recorder = Recorder(run, "cpu", checkpoint.save)
@@ -112,12 +113,12 @@ def test_where_somebodys_images_lie_stays_at_home() -> None:
 
 def test_the_pages_process_loads_nothing_heavy_for_it() -> None:
     heavy = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "libcst", "sklearn")
-    code = f"import sys, json, core.export_model; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
+    code = f"import sys, json, core.export.model; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
 
 
 def test_the_helper_process_itself_writes_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_model, "call", assistant.call)
+    monkeypatch.setattr(model, "call", process.call)
     run = open_run(create_run(tiny_spec()))
     assert b"def main() -> int:" in export_script(run.id).content

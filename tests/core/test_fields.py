@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given, settings
 
-from core.fields import differing, field_at, fields_of, flatten, format_value
-from core.presets import PRESETS
 from core.spec import SECTIONS, RunSpec
+from core.spec.fields import differing, field_at, fields_of, flatten, format_value
+from core.spec.presets import PRESETS
 from tests.specs import specs
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.formats import format_ago, format_bytes, format_count, format_percent, format_seconds
+from core.text.formats import format_ago, format_bytes, format_count, format_percent, format_seconds
 
 
 @pytest.mark.parametrize(

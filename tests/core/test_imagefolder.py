@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core import datasets, imagefolder
-from core.datasets import DataError, inspect_folder
-from core.imagecache import cached_images
+from core.data import catalogue, folder
+from core.data.cache import cached_images
+from core.data.catalogue import DataError, inspect_folder
 from tests.folders import make_folder
 
 
@@ -34,10 +34,10 @@ def test_a_folder_that_changed_is_counted_again_and_otherwise_not(
     root = make_folder(tmp_path / "images", {"cat": 2, "cat/inner": 1, "dog": 2})
     assert inspect_folder(str(root)).num_train == 5
     with monkeypatch.context() as patched:
-        patched.setattr(imagefolder, "_read_classes", lambda *args: pytest.fail("read again"))
+        patched.setattr(folder, "_read_classes", lambda *args: pytest.fail("read again"))
         assert inspect_folder(str(root)).num_train == 5
-    for folder, expected in (("dog", 6), ("cat/inner", 7)):
-        Image.new("RGB", (8, 8)).save(root / folder / "more.png")
+    for inside, expected in (("dog", 6), ("cat/inner", 7)):
+        Image.new("RGB", (8, 8)).save(root / inside / "more.png")
         assert inspect_folder(str(root)).num_train == expected
 
 
@@ -79,9 +79,9 @@ def test_a_folder_that_may_not_be_read_is_a_sentence(tmp_path: Path, monkeypatch
 
 
 def test_deleting_the_decoded_copies_frees_their_bytes(lab_folders: Path, tmp_path: Path) -> None:
-    listing = imagefolder.list_images(str(make_folder(tmp_path / "images", {"cat": 3, "dog": 3})))
+    listing = folder.list_images(str(make_folder(tmp_path / "images", {"cat": 3, "dog": 3})))
     cached_images(listing, 8)
-    held = datasets.cache_bytes()
+    held = catalogue.cache_bytes()
     assert held > 6 * 8 * 8 * 3
-    assert datasets.delete_caches() == held
-    assert datasets.cache_bytes() == 0
+    assert catalogue.delete_caches() == held
+    assert catalogue.cache_bytes() == 0

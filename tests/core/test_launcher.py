@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core import files, launcher, slots
-from core.launcher import (
+from core.launch import launcher
+from core.launch.launcher import (
     LauncherError,
     delete_run,
     kill_run,
@@ -21,9 +21,11 @@ from core.launcher import (
     start_run,
     start_seeds,
 )
-from core.locks import FileLock
-from core.parse import SpecError
-from core.runs import Run, RunNotFound, create_run, list_runs, open_run
+from core.machine import queue
+from core.runs.store import Run, RunNotFound, create_run, list_runs, open_run
+from core.spec.parse import SpecError
+from core.system import files
+from core.system.locks import FileLock
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 
 FOREVER = tiny_spec(epochs=10_000)
@@ -94,14 +96,14 @@ def test_a_process_that_cannot_start_is_said_and_the_run_waits_for_nobody(
     with pytest.raises(LauncherError, match="Cannot allocate memory"):
         start_run(tiny_spec())
     assert [summary.state for summary in list_runs()] == ["interrupted"]
-    assert slots.read_queue(runs) == []
+    assert queue.read_queue(runs) == []
 
 
 def test_a_stop_ends_a_run_with_a_checkpoint_and_frees_its_slot(training: Run) -> None:
     assert request_stop(training.id)
     assert wait_for_state(training, "stopped", "failed", seconds=10) == "stopped"
     assert training.checkpoints()[-1].name.endswith("-stopped.pt")
-    wait_for(lambda: slots.read_slots(training.path.parent, "cpu") == [None])
+    wait_for(lambda: queue.read_slots(training.path.parent, "cpu") == [None])
     assert not request_stop(training.id)
 
 
@@ -183,7 +185,7 @@ def test_run_next_moves_a_run_to_the_head_and_is_remembered(training: Run) -> No
     waiting = [open_run(start_run(tiny_spec())) for _ in range(3)]
     wait_for(lambda: all(run.is_alive() for run in waiting))
     assert run_next(waiting[2].id)
-    assert slots.read_queue(training.path.parent)[0].run_id == waiting[2].id
+    assert queue.read_queue(training.path.parent)[0].run_id == waiting[2].id
     assert waiting[2].summary().priority == 1
     assert not run_next(training.id)
     request_stop(training.id)
@@ -196,7 +198,7 @@ def test_a_run_that_trains_is_stopped_then_gone_with_all_its_files(training: Run
     assert list_runs() == []
     assert all(name.startswith(".") for name in os.listdir(quick_workers))
     assert not (quick_workers / ".trash").exists()
-    wait_for(lambda: slots.read_slots(quick_workers, "cpu") == [None])
+    wait_for(lambda: queue.read_slots(quick_workers, "cpu") == [None])
     for act in (delete_run, resume_run, request_stop, kill_run, run_next, open_run):
         with pytest.raises(RunNotFound):
             act(training.id)
@@ -205,7 +207,7 @@ def test_a_run_that_trains_is_stopped_then_gone_with_all_its_files(training: Run
 def test_a_queued_run_that_is_deleted_leaves_the_queue(training: Run, quick_workers: Path) -> None:
     waiting = open_run(start_run(tiny_spec()))
     delete_run(waiting.id)
-    assert slots.read_queue(quick_workers) == []
+    assert queue.read_queue(quick_workers) == []
     assert [summary.id for summary in list_runs()] == [training.id]
 
 

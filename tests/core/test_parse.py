@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.fields import field_at, fields_of, flatten
-from core.parse import (
+from core.spec import SECTIONS, LayerSpec, ModelSpec, RunSpec
+from core.spec.fields import field_at, fields_of, flatten
+from core.spec.parse import (
     MAX_PROBLEMS,
     MAX_SPEC_BYTES,
     SpecError,
@@ -20,8 +21,7 @@ from core.parse import (
     read_object,
     to_link,
 )
-from core.presets import PRESETS
-from core.spec import SECTIONS, LayerSpec, ModelSpec, RunSpec
+from core.spec.presets import PRESETS
 from tests.specs import specs
 
 PATHS = [field.path for section in SECTIONS for field in fields_of(section)] + [

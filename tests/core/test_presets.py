@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.cost import cost_of
-from core.presets import PRESETS, Preset
-from core.schedule import updates_per_epoch
+from core.spec.cost import cost_of
+from core.spec.presets import PRESETS, Preset
+from core.spec.schedule import updates_per_epoch
 
 
 @pytest.mark.parametrize(

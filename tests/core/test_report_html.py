@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.made_runs import make_runs
-from core import files
-from core.compare import look_at
-from core.compare_units import make_units
-from core.report_html import make_report
-from core.runs import DamagedRunError, Run, RunNotFound, open_run
-from core.scores import confusion
-from core.verdicts import judge_all
+from core.compare.snapshot import look_at
+from core.compare.units import make_units
+from core.compare.verdicts import judge_all
+from core.export.report.make import make_report
+from core.runs.store import DamagedRunError, Run, RunNotFound, open_run
+from core.stats.scores import confusion
+from core.system import files
 from tests.compared_runs import make_compared, right
 from tests.examined import make_examined
 from tests.pages.sample_runs import add_checkpoint, make_run

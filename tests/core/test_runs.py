@@ -17,11 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import files, processes, run_list
-from core.locks import FileLock, is_locked
-from core.metrics import read_rows, thin_out
-from core.run_list import WORTH_KEEPING
-from core.runs import About, Run, RunNotFound, RunsFolderError, create_run, list_known, list_runs, open_run
+from core.runs import listing
+from core.runs.listing import WORTH_KEEPING
+from core.runs.metrics import read_rows, thin_out
+from core.runs.store import About, Run, RunNotFound, RunsFolderError, create_run, list_known, list_runs, open_run
+from core.system import files, processes
+from core.system.locks import FileLock, is_locked
 from tests.core.workers import tiny_spec, wait_for
 
 DAY = 86_400.0
@@ -148,10 +149,10 @@ def test_a_launch_that_nobody_follows_is_queued_for_ten_seconds(run: Run) -> Non
 
 
 def test_a_worker_that_died_on_its_way_leaves_the_run_interrupted_at_once(run: Run) -> None:
-    from core import slots
+    from core.machine import queue
 
     with subprocess.Popen(["sleep", "60"]) as child:
-        slots.mark_launch(run.path, child.pid)
+        queue.mark_launch(run.path, child.pid)
         assert run.state() == "queued"
         child.kill()
         # Not waited for yet: a zombie is no worker either.
@@ -268,8 +269,8 @@ def test_ended_runs_are_read_once_and_again_when_they_change(run: Run, monkeypat
     long_ago = time.time() - 60
     os.utime(run.path, (long_ago, long_ago))
     read: list[str] = []
-    summarize = run_list.summarize
-    monkeypatch.setattr(run_list, "summarize", lambda run: read.append(run.id) or summarize(run))
+    summarize = listing.summarize
+    monkeypatch.setattr(listing, "summarize", lambda run: read.append(run.id) or summarize(run))
     assert [list_runs()[0].name for _ in range(3)] == ["A run"] * 3
     assert len(read) == 1
     run.update_about(name="Another name")
@@ -279,20 +280,20 @@ def test_ended_runs_are_read_once_and_again_when_they_change(run: Run, monkeypat
 @pytest.fixture
 def copied(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The copy of the summaries that a server left behind which listed one ended run; this process knows nothing."""
-    monkeypatch.setattr(run_list, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(listing, "WORTH_KEEPING", 1)
     end(run)
     os.utime(run.path, (time.time() - 60,) * 2)
     list_runs()
-    run_list._known.clear()
-    run_list._loaded.clear()
-    return run.path.parent / run_list.COPY
+    listing._known.clear()
+    listing._loaded.clear()
+    return run.path.parent / listing.COPY
 
 
 def test_a_new_server_lists_ended_runs_without_opening_them(
     run: Run, copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = run.summary()
-    monkeypatch.setattr(run_list, "summarize", None)
+    monkeypatch.setattr(listing, "summarize", None)
     assert list_runs() == [expected]
 
 
@@ -306,7 +307,7 @@ def test_a_run_that_changed_since_the_copy_is_read_again(run: Run, copied: Path)
     ["", "{", "[]", '{"fields": []}', '{"fields": %s, "runs": {"x": [1, {}]}}', '{"fields": %s, "runs": [3]}'],
 )
 def test_a_damaged_copy_is_made_again_and_loses_no_run(run: Run, copied: Path, content: str) -> None:
-    copied.write_text(content.replace("%s", json.dumps(run_list.FIELDS)))
+    copied.write_text(content.replace("%s", json.dumps(listing.FIELDS)))
     assert [summary.id for summary in list_runs()] == [run.id]
 
 
@@ -444,7 +445,7 @@ def test_a_runs_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path, monk
 
 
 def test_reading_runs_loads_no_torch() -> None:
-    code = "import core.runs, core.launcher, core.devices, sys; sys.exit('torch' in sys.modules)"
+    code = "import core.runs.store, core.launch.launcher, core.machine.devices, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

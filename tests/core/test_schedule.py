@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler as reference
 
-from core.parse import parse_spec
-from core.presets import PRESETS
-from core.schedule import LearningRate, Plateau, preview, updates_per_epoch
 from core.spec import TrainSpec
+from core.spec.parse import parse_spec
+from core.spec.presets import PRESETS
+from core.spec.schedule import LearningRate, Plateau, preview, updates_per_epoch
 from tests.strategies import train_dicts
 
 STEPS = 7  # updates an epoch, wherever a test does not say

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
 from statsmodels.stats.proportion import proportion_confint
 
-from core.scores import accuracy, confusion, forgotten_counts, learnt_at, never_learnt, per_class, softmax, top_k
+from core.stats.scores import accuracy, confusion, forgotten_counts, learnt_at, never_learnt, per_class, softmax, top_k
 
 classes = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=60)
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import slots
-from core.locks import FileLock
-from core.slots import Ticket, enqueue, move_to_head, read_queue, read_slots, take_slot
+from core.machine import queue
+from core.machine.queue import Ticket, enqueue, move_to_head, read_queue, read_slots, take_slot
+from core.system.locks import FileLock
 
 CPU = ["cpu"]
 TWO_GPUS = ["cuda:0", "cuda:1", "cpu"]
@@ -31,7 +31,7 @@ class Waiter:
         assert self.lock.try_acquire()
         enqueue(runs, run_id, device, priority)
 
-    def take(self, devices: list[str]) -> slots.Slot | None:
+    def take(self, devices: list[str]) -> queue.Slot | None:
         return take_slot(self.runs, self.id, devices)
 
 
@@ -78,7 +78,7 @@ def test_a_tickets_name_tells_all_of_it(ticket: Ticket) -> None:
 
 def test_files_in_the_queue_that_are_no_tickets_are_passed_over(runs: Path) -> None:
     for name in ("README", "a~b~c~d", "~~~", ".lock"):
-        (slots.queue_folder(runs) / name).touch()
+        (queue.queue_folder(runs) / name).touch()
     enqueue(runs, "a", "auto")
     assert order(runs) == ["a"]
 
@@ -105,7 +105,7 @@ def test_nobody_waits_behind_a_run_whose_worker_died(runs: Path) -> None:
 
 def test_a_run_that_was_just_launched_keeps_its_place(runs: Path) -> None:
     (runs / "a").mkdir()
-    slots.mark_launch(runs / "a")
+    queue.mark_launch(runs / "a")
     enqueue(runs, "a", "auto")
     second = Waiter(runs, "b")
     assert second.take(CPU) is None
@@ -143,7 +143,7 @@ def test_runs_spread_over_the_emptiest_devices(runs: Path) -> None:
     ],
 )
 def test_a_spec_gets_a_device_that_it_named(wanted: str, devices: list[str], suiting: list[str]) -> None:
-    assert [device for device in devices if slots.suits(wanted, device, devices)] == suiting
+    assert [device for device in devices if queue.suits(wanted, device, devices)] == suiting
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_spec_gets_a_device_that_it_named(wanted: str, devices: list[str], sui
 )
 def test_damaged_settings_mean_one_slot(runs: Path, content: str) -> None:
     (runs / "settings.json").write_text(content)
-    assert slots.count_slots(runs, "cpu") == 1
+    assert queue.count_slots(runs, "cpu") == 1
 
 
 def _wait_and_work(runs: Path, run_id: str, dies: bool) -> None:
@@ -177,7 +177,7 @@ def test_fifty_runs_on_four_slots_with_ten_dying_never_share_a_slot_and_all_get_
     dying = set(random.Random(0).sample(ids, 10))
     for run_id in ids:
         (runs / run_id).mkdir()
-        slots.mark_launch(runs / run_id)
+        queue.mark_launch(runs / run_id)
         enqueue(runs, run_id, "auto")
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=_wait_and_work, args=(runs, run_id, run_id in dying)) for run_id in ids]

@@ -15,11 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import launcher
-from core.launcher import prepare_worker, start_run
-from core.runs import Run, open_run
-from core.spare import Spare
-from core.worker_environment import worker_environment
+from core.launch import launcher
+from core.launch.environment import worker_environment
+from core.launch.launcher import prepare_worker, start_run
+from core.launch.standby import Spare
+from core.runs.store import Run, open_run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 from tests.server import ROOT
@@ -179,8 +179,8 @@ def test_a_killed_one_is_told_as_any_killed_worker(spare: Spare) -> None:
 def test_it_ends_with_the_process_that_keeps_it(lab_folders: Path) -> None:
     code = """
         import os, time
-        from core.launcher import SPARE
-        from core.worker_environment import worker_environment
+        from core.launch.launcher import SPARE
+        from core.launch.environment import worker_environment
         SPARE.enable()
         SPARE.prepare(worker_environment(), delay=0)
         while SPARE._process is None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.cost import cost_of
-from core.fields import SpecField, fields_of
-from core.parse import SpecError, parse_spec
 from core.spec import CHOICE_LABELS, MAX_PARAMETERS, SECTIONS, LayerSpec, ModelSpec, RunSpec, map_sizes
+from core.spec.cost import cost_of
+from core.spec.fields import SpecField, fields_of
+from core.spec.parse import SpecError, parse_spec
 from tests.specs import specs
 
 

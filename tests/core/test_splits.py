@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.datasets import DataError
+from core.data.catalogue import DataError
+from core.data.splits import Sizes, count_parts, share_out, split
 from core.spec import DataSpec
-from core.splits import Sizes, count_parts, share_out, split
 
 counts_of_classes = st.lists(st.integers(1, 60), min_size=2, max_size=12).filter(lambda counts: max(counts) > 4)
 shares = st.floats(0.01, 0.5)

@@ -20,17 +20,18 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
-from core import files
 from core.engine.checkpoint import weights_of
 from core.engine.data import load_data
-from core.export_model import without_path
-from core.fields import fields_of
-from core.parse import parse_spec
-from core.runs import create_run, open_run
+from core.export.model import without_path
+from core.export.standalone.meanings import Settings
+from core.export.standalone.reading import StandaloneError
+from core.export.standalone.script import make_script
+from core.export.standalone.sources import Gatherer
+from core.runs.store import create_run, open_run
 from core.spec import RunSpec
-from core.standalone import StandaloneError, make_script
-from core.standalone.meanings import Settings
-from core.standalone.sources import Gatherer
+from core.spec.fields import fields_of
+from core.spec.parse import parse_spec
+from core.system import files
 from tests.archives import place_cifar
 from tests.engine.toy import make_spec, run
 
@@ -320,4 +321,4 @@ def test_images_of_another_split_are_told_apart(
 def test_a_package_that_a_script_cannot_count_on_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     gatherer = Gatherer(Settings(make_spec()), frozenset(), {})
     with pytest.raises(StandaloneError, match=r"from scipy\.special import betaincinv is needed"):
-        gatherer.gather("core.betas", "quantile_table")
+        gatherer.gather("core.stats.betas", "quantile_table")

@@ -11,7 +11,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.power import TTestIndPower
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from core.statistics import (
+from core.stats.significance import (
     compare_groups,
     compare_paired,
     compare_seeds,

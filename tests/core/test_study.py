@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from core import processes
-from core.parse import SpecError
-from core.runs import create_run, open_run
+from core.runs.store import create_run, open_run
 from core.spec import RunSpec
-from core.study import (
+from core.spec.parse import SpecError
+from core.studies.manage import (
     Study,
     StudyError,
     StudyNotFoundError,
@@ -33,10 +32,11 @@ from core.study import (
     start_workers,
     stop_study,
 )
-from core.study_samplers import make_distribution, suggest_values
-from core.study_spec import STUDY_PRESETS, StudySpec, parse_study, propose
-from core.study_storage import folder_of
-from core.study_trials import CONSTRAINT, Tally, count_trials, fail_orphans, requeue, why_over
+from core.studies.samplers import make_distribution, suggest_values
+from core.studies.spec import STUDY_PRESETS, StudySpec, parse_study, propose
+from core.studies.storage import folder_of
+from core.studies.trials import CONSTRAINT, Tally, count_trials, fail_orphans, requeue, why_over
+from core.system import processes
 from tests.core.study_workers import LEARNING_RATE, tiny_study, write_ended_run
 
 HOST = processes.host_name()

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import study as studies
-from core.launcher import LauncherError, measure_test, start_run
-from core.runs import open_run
-from core.study import StudyError, start_workers
-from core.study_best import list_best, measure_best
+from core.launch.launcher import LauncherError, measure_test, start_run
+from core.runs.store import open_run
+from core.studies import manage as studies
+from core.studies.best import list_best, measure_best
+from core.studies.manage import StudyError, start_workers
 from tests.core import study_workers
 from tests.core.study_workers import logs_of, make_study, tiny_study, wait_for_end
 from tests.core.workers import wait_for_state

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from core.study_charts import PLOTS, StudyView, draw_study
-from core.study_importance import rank_fields
-from core.study_points import Points, find_front, gather_points, name_path
-from core.study_samplers import make_distribution
-from core.study_spec import StudySpec, parse_study
+from core.studies.charts.plots import PLOTS, StudyView, draw_study
+from core.studies.importance import rank_fields
+from core.studies.points import Points, find_front, gather_points, name_path
+from core.studies.samplers import make_distribution
+from core.studies.spec import StudySpec, parse_study
 
 SPACE = [
     {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True},

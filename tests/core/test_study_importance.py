@@ -4,9 +4,9 @@ import random
 
 import optuna
 
-from core.presets import PRESETS
-from core.study_importance import rank_fields
-from core.study_spec import Dimension, parse_study
+from core.spec.presets import PRESETS
+from core.studies.importance import rank_fields
+from core.studies.spec import Dimension, parse_study
 
 
 def test_with_several_objectives_a_field_matters_for_the_highest_accuracy_not_the_lowest() -> None:

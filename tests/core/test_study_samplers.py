@@ -6,10 +6,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from core.study_runs import measure_network, worst_values
-from core.study_samplers import grid_of, make_pruner, make_sampler, population_size, suggest_values
-from core.study_spec import propose
-from core.study_trials import CONSTRAINT
+from core.studies.runs import measure_network, worst_values
+from core.studies.samplers import grid_of, make_pruner, make_sampler, population_size, suggest_values
+from core.studies.spec import propose
+from core.studies.trials import CONSTRAINT
 from tests.core.study_workers import LEARNING_RATE, tiny_study
 
 SAMPLERS = ["tpe", "hyperopt", "gp", "cmaes", "random", "grid", "qmc", "nsga2"]

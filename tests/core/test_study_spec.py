@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.cost import cost_of
-from core.fields import fields_of, flatten
-from core.parse import SpecError, parse_spec
-from core.presets import PRESETS
-from core.search_space import Dimension, Value, count_values, default_dimension, read_values
 from core.spec import SECTIONS, RunSpec
-from core.study_spec import STUDY_PRESETS, StudySpec, describe_space, fitting_warmup, parse_study, propose
+from core.spec.cost import cost_of
+from core.spec.fields import fields_of, flatten
+from core.spec.parse import SpecError, parse_spec
+from core.spec.presets import PRESETS
+from core.studies.space import Dimension, Value, count_values, default_dimension, read_values
+from core.studies.spec import STUDY_PRESETS, StudySpec, describe_space, fitting_warmup, parse_study, propose
 from tests.strategies import run_specs
 
 REPORT = STUDY_PRESETS["report"]

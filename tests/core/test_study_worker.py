@@ -14,13 +14,22 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from core import launcher
-from core import study as studies
-from core.launcher import start_run
-from core.runs import list_runs, open_run
-from core.search_space import propose_values
-from core.study import Study, delete_study, enqueue, extend_study, open_study, set_workers, start_workers, stop_study
-from core.study_storage import storage_url
+from core.launch import launcher
+from core.launch.launcher import start_run
+from core.runs.store import list_runs, open_run
+from core.studies import manage as studies
+from core.studies.manage import (
+    Study,
+    delete_study,
+    enqueue,
+    extend_study,
+    open_study,
+    set_workers,
+    start_workers,
+    stop_study,
+)
+from core.studies.space import propose_values
+from core.studies.storage import storage_url
 from tests.core import study_workers
 from tests.core.study_workers import (
     LEARNING_RATE,
@@ -291,7 +300,7 @@ def test_a_worker_whose_images_are_gone_says_so_instead_of_failing_trials(lab: P
     study.optuna().set_user_attr("spec", spec)
     with pytest.raises(studies.StudyError, match="nowhere"):
         start_workers("tiny")
-    study_workers.start_module(["core.study_worker", "tiny"], lab / "log.txt")
+    study_workers.start_module(["core.studies.worker", "tiny"], lab / "log.txt")
     wait_for(lambda: "nowhere" in open_study("tiny").summary().reason)
     assert states_of(study) == {}
 

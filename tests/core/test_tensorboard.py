@@ -13,10 +13,10 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from core import files
-from core.fields import flatten
-from core.runs import Run
-from core.tensorboard import find_start, write_events
+from core.export.tensorboard import find_start, write_events
+from core.runs.store import Run
+from core.spec.fields import flatten
+from core.system import files
 from tests.pages.sample_runs import EPOCHS, make_run
 
 START = 1_700_000_000.0
@@ -87,5 +87,5 @@ def test_a_run_that_never_started_began_when_it_was_made(run: Run) -> None:
 
 
 def test_writing_event_files_imports_neither_torch_nor_tensorflow() -> None:
-    code = "import sys, core.tensorboard; sys.exit(bool({'torch', 'tensorflow'} & set(sys.modules)))"
+    code = "import sys, core.export.tensorboard; sys.exit(bool({'torch', 'tensorflow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

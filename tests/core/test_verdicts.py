@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from core.disagreements import find_disagreement
-from core.statistics import compare_groups, compare_paired, compare_seeds, verdict
-from core.verdicts import NoPredictionsError, judge, judge_all
+from core.compare.disagreements import find_disagreement
+from core.compare.verdicts import NoPredictionsError, judge, judge_all
+from core.stats.significance import compare_groups, compare_paired, compare_seeds, verdict
 from tests.compared_runs import make_compared, right, store_predictions, units_of
 from tests.pages.sample_runs import make_run, training
 

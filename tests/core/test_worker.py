@@ -14,13 +14,13 @@ import numpy as np
 import psutil
 import pytest
 
-from core import slots
-from core.folders import PROJECT
-from core.launcher import delete_run, resume_run, start_run
-from core.locks import FileLock
-from core.runs import Run, create_run, open_run
+from core.launch.environment import worker_environment
+from core.launch.launcher import delete_run, resume_run, start_run
+from core.machine import queue
+from core.runs.store import Run, create_run, open_run
 from core.spec import RunSpec
-from core.worker_environment import worker_environment
+from core.system.folders import PROJECT
+from core.system.locks import FileLock
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 
 FOREVER = tiny_spec(epochs=10_000)
@@ -29,7 +29,7 @@ FOREVER = tiny_spec(epochs=10_000)
 def train(spec: RunSpec, setup: partial | None = None) -> Run:
     """The run, at its end."""
     run = open_run(create_run(spec))
-    slots.mark_launch(run.path, start_worker(run, setup))
+    queue.mark_launch(run.path, start_worker(run, setup))
     wait_for(lambda: run.end() or (not run.is_alive() and run.state() == "interrupted"))
     return run
 
@@ -128,7 +128,7 @@ def test_a_failure_is_a_sentence_and_its_traceback_is_in_the_log_alone(
     assert "Traceback" not in run.summary().reason
     assert "/" not in run.summary().reason.replace("input/output", "")
     assert kind == "disk_full" or "Traceback" in run.log_tail()
-    wait_for(lambda: slots.read_slots(quick_workers, "cpu") == [None])
+    wait_for(lambda: queue.read_slots(quick_workers, "cpu") == [None])
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_with_advice(quick_workers: Path) -> None:
@@ -155,8 +155,9 @@ def test_a_device_that_this_machine_lacks_ends_the_run_with_a_sentence(quick_wor
 
 def _fill_disk_after(writes: int) -> None:
     """From the n-th new file in checkpoints/ on, the disk takes nothing but what was reserved."""
-    from core import ends, files
     from core.engine import checkpoint
+    from core.runs import ends
+    from core.system import files
 
     save, write_bytes, left = checkpoint.save, files.write_bytes, [writes]
 
@@ -212,7 +213,7 @@ def test_a_second_worker_of_the_same_run_leaves_it_alone(quick_workers: Path) ->
 def test_a_waiting_worker_takes_at_most_ten_megabytes(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESNET_LAB_DEVICES", "cpu")
     run = open_run(create_run(tiny_spec()))
-    with FileLock(slots.slot_path(runs, "cpu", 0)) as lock:
+    with FileLock(queue.slot_path(runs, "cpu", 0)) as lock:
         assert lock.try_acquire()
         command = [sys.executable, "-m", "core.worker", run.id]
         with subprocess.Popen(command, cwd=PROJECT, env=worker_environment(), stdout=subprocess.PIPE) as worker:
@@ -226,4 +227,4 @@ def test_a_waiting_worker_takes_at_most_ten_megabytes(runs: Path, monkeypatch: p
     print(f"a waiting worker takes {megabytes:.1f} MB")
     assert megabytes <= 10
     assert (run.state(), run.summary().reason) == ("stopped", "Stopped while it waited in the queue.")
-    assert slots.read_queue(runs) == []
+    assert queue.read_queue(runs) == []

@@ -11,13 +11,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.parse import parse_spec
-from core.runs import Run
+from core.runs.store import Run
 from core.spec import RunSpec
+from core.spec.parse import parse_spec
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["core.worker", "core.recorder", "core.environment", "core.engine.train", "core.engine.data", "sklearn.datasets"]
+    [
+        "core.worker.run",
+        "core.worker.recorder",
+        "core.worker.provenance",
+        "core.engine.train",
+        "core.engine.data",
+        "sklearn.datasets",
+    ]
 )
 # Kept, because a process object that is collected forgets its child.
 _started: list[Any] = []
@@ -67,7 +74,7 @@ def _work(run_id: str, folder: Path, environment: dict[str, str], setup: Callabl
     sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
     if setup:
         setup()
-    from core.worker import main
+    from core.worker.run import main
 
     os._exit(main(run_id))
 

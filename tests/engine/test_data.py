@@ -15,14 +15,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
-from core import decoding, imagecache
-from core.datafiles import data_folder, lock_for, work_folder
-from core.datasets import DataError, count_images
-from core.decoding import decode_image
+from core.data import cache, decoding
+from core.data.catalogue import DataError, count_images
+from core.data.decoding import decode_image
+from core.data.folder import SUFFIXES
+from core.data.splits import Sizes
+from core.data.store import data_folder, lock_for, work_folder
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
-from core.imagefolder import SUFFIXES
 from core.spec import DataSpec
-from core.splits import Sizes
 from tests.archives import place_cifar
 from tests.folders import make_folder
 
@@ -142,7 +142,7 @@ def test_all_real_images_are_loaded_and_a_second_time_from_the_copy(
     assert [len(part) for part in (first.train, first.val, first.test)] == [45_000, 5_000, 10_000]
     for part, each in ((first.train, 4500), (first.val, 500), (first.test, 1000)):
         assert part.labels.bincount().tolist() == [each] * 10
-    monkeypatch.setattr(imagecache, "decode_files", lambda *args: pytest.fail("decoded again"))
+    monkeypatch.setattr(cache, "decode_files", lambda *args: pytest.fail("decoded again"))
     assert load_data(spec).fingerprint == first.fingerprint
 
 
@@ -224,13 +224,13 @@ def test_what_a_killed_process_left_half_made_is_cleared_and_what_another_makes_
 
 
 def test_a_full_disk_is_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagecache.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 900, 100))
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 900, 100))
     with pytest.raises(DataError, match=r"The decoded images need .* GB in .*; 0\.0 GB are free"):
         load_data(folder)
 
 
 def test_images_that_do_not_fit_into_memory_are_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagecache, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(cache, "_free_memory", lambda: 1000)
     with pytest.raises(DataError, match=r"data\.image_size"):
         load_data(folder)
 
@@ -283,7 +283,7 @@ def test_the_shorter_side_is_resized_and_the_centre_is_kept(tmp_path: Path, widt
 
 
 def test_a_sample_shows_every_class_and_decodes_only_itself(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagecache, "decode_files", lambda *args: pytest.fail("decoded the whole folder"))
+    monkeypatch.setattr(cache, "decode_files", lambda *args: pytest.fail("decoded the whole folder"))
     sample = load_sample(folder, 6)
     assert len(sample) == 6
     assert set(sample.labels.tolist()) == {0, 1}

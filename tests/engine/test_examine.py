@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from core.edits import apply_edits
+from core.data.edits import apply_edits
 from core.engine import checkpoint, examine
 from core.engine.data import load_data
 from core.engine.gradcam import grad_cam, list_layers
 from core.engine.model import build_model
-from core.predicting import Prediction
-from core.questions import AS_IT_IS, Edits, Picture, QuestionError, WeightsFile
+from core.examine.predicting import Prediction
+from core.helper.questions import AS_IT_IS, Edits, Picture, QuestionError, WeightsFile
 from tests.engine.toy import SIZE, make_spec, run
 
 SPEC = make_spec(epochs=1, batch_size=64)
@@ -83,8 +83,8 @@ def test_predictions_by_the_helper_process_come_whole(trained, monkeypatch) -> N
         future.set_result(examine.predict(**kwargs))
         return future
 
-    monkeypatch.setattr("core.predicting.call", answer)
-    monkeypatch.setattr("core.predicting.PIECE_IMAGES", 40)
+    monkeypatch.setattr("core.examine.predicting.call", answer)
+    monkeypatch.setattr("core.examine.predicting.PIECE_IMAGES", 40)
     prediction = Prediction(weights, "val")
     prediction.wait()
     logits, labels = prediction.result()
@@ -230,5 +230,5 @@ def test_errors_reach_a_process_without_torch(trained) -> None:
     weights, _ = trained
     with pytest.raises(QuestionError) as caught:
         examine.prepare(replace(weights, sha256="0" * 64))
-    assert type(caught.value).__module__ == "core.questions"
+    assert type(caught.value).__module__ == "core.helper.questions"
     assert caught.value.__cause__ is None

@@ -12,16 +12,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from core.datasets import DataError
+from core.data.catalogue import DataError
 from core.engine import checkpoint, export
 from core.engine.augment import normalize
 from core.engine.data import Data, load_data
 from core.engine.examine import load_network
 from core.engine.state import TrainState
-from core.fields import fields_of
-from core.folders import PROJECT
-from core.questions import QuestionError, WeightsFile
+from core.helper.questions import QuestionError, WeightsFile
 from core.spec import RunSpec
+from core.spec.fields import fields_of
+from core.system.folders import PROJECT
 from tests.engine.toy import make_spec
 
 METADATA = {"run": "20260101-000000-000-abcdef", "checkpoint": "last", "epoch": "3", "class_names": '["zero", "one"]'}

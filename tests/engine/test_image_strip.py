@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.datasets import DataError
+from core.data.catalogue import DataError
 from core.engine.data import load_data
 from core.engine.preview import image_strip
-from core.parse import parse_spec
+from core.spec.parse import parse_spec
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])

@@ -14,7 +14,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import StochasticDepth
 
-from core.cost import cost_of
 from core.engine.layers import (
     CBAM,
     EfficientChannelAttention,
@@ -24,9 +23,10 @@ from core.engine.layers import (
     make_activation,
 )
 from core.engine.model import ResNet, build_model, count_parameters
-from core.parse import parse_spec
-from core.presets import PRESETS
 from core.spec import Activation, Attention, Block, RunSpec, choices_of
+from core.spec.cost import cost_of
+from core.spec.parse import parse_spec
+from core.spec.presets import PRESETS
 from tests.strategies import run_specs
 
 many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -16,7 +16,7 @@ from core.engine.events import EpochEnd, Finished, Progress, Started, TrainingEr
 from core.engine.model import build_model
 from core.engine.state import WEIGHTS, alternate_flips, seed_of, shuffle
 from core.engine.train import split_batches, train
-from core.schedule import LearningRate, updates_per_epoch
+from core.spec.schedule import LearningRate, updates_per_epoch
 from tests.engine.toy import NUM_CLASSES, PLAIN, SIZE, make_data, make_spec, run
 from tests.engine.whole_result import differences, train_with_stops, without_clock
 

@@ -7,8 +7,8 @@ import torch
 from core.engine.data import Data, ImageSet
 from core.engine.events import EpochEnd, Finished, Stopped
 from core.engine.train import train
-from core.parse import parse_spec
 from core.spec import RunSpec
+from core.spec.parse import parse_spec
 
 SIZE = 8
 NUM_CLASSES = 10

@@ -16,7 +16,7 @@ MARK = ".fault"  # in the runs folder: the fault has happened
 
 def die_at_checkpoint(number: int) -> None:
     """Kills the worker when it has written the epoch's metrics and is about to write its n-th checkpoint."""
-    from core.recorder import Recorder
+    from core.worker.recorder import Recorder
 
     keep, left = Recorder._keep, [number]
 
@@ -53,14 +53,14 @@ def seed_only_once() -> None:
 
 def keep_later_lines() -> None:
     """A resumed training leaves the metrics of epochs that it trains again."""
-    from core import recorder
+    from core.worker import recorder
 
     recorder.cut_metrics = lambda *_: None
 
 
 def never_listen() -> None:
     """SIGTERM ends the worker at once, as it ends any program."""
-    from core.worker import StopSignal
+    from core.worker.run import StopSignal
 
     StopSignal.listen = lambda _: None  # type: ignore[method-assign]
 
@@ -72,7 +72,7 @@ def several(*setups: Callable[[], None]) -> None:
 
 def write_in_place() -> None:
     """Small files are written over the old ones, not aside."""
-    from core import files
+    from core.system import files
 
     def write(path: Any, content: bytes, *, sync: bool = True) -> None:
         with open(path, "wb") as file:
@@ -83,9 +83,9 @@ def write_in_place() -> None:
 
 def reserve_nothing() -> None:
     """A worker that puts no space aside for its end."""
-    from core import worker
+    from core.worker import run
 
-    worker.reserve_space = lambda _: None
+    run.reserve_space = lambda _: None
 
 
 def run_out_of_device_memory(backwards: int) -> None:
@@ -148,11 +148,11 @@ def measure_only(value: float, runs: int = 1_000_000) -> None:
 
 def share_slots() -> None:
     """Every slot looks free, and is taken without its lock."""
-    from core import slots
-    from core.locks import FileLock
+    from core.machine import queue
+    from core.system.locks import FileLock
 
-    slots._free_slots = lambda _, devices: [(device, 0) for device in devices]
-    slots._lock_slot = lambda _, run_id, slot: slots.Slot(slot[0], FileLock(Path(run_id)))
+    queue._free_slots = lambda _, devices: [(device, 0) for device in devices]
+    queue._lock_slot = lambda _, run_id, slot: queue.Slot(slot[0], FileLock(Path(run_id)))
 
 
 def follow_clock(offset: Path) -> None:

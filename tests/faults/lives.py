@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core import processes, slots
-from core.launcher import reopen_run
-from core.runs import Run, create_run, open_run
+from core.launch.launcher import reopen_run
+from core.machine import queue
+from core.runs.store import Run, create_run, open_run
 from core.spec import RunSpec
+from core.system import processes
 from tests.core.workers import start_worker, wait_for
 
 Setup = Callable[[], None]
@@ -18,7 +19,7 @@ def live(run: Run, setup: Setup | None = None) -> str:
     """Trains a run in a worker of its own until that ends, however it ends; its state then."""
     if run.state() in ENDED:
         reopen_run(run)
-    slots.mark_launch(run.path, start_worker(run, setup))
+    queue.mark_launch(run.path, start_worker(run, setup))
     return str(wait_for(lambda: (state := run.state()) in ENDED and state))
 
 

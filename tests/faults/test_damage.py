@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 import torch
 
-from core import files, metrics, recorder
 from core.engine import checkpoint
 from core.engine.checkpoint import CheckpointError
-from core.recorder import Recorder
-from core.runs import Run
+from core.runs import metrics
+from core.runs.store import Run
+from core.system import files
+from core.worker import recorder
+from core.worker.recorder import Recorder
 from tests.core.same_result import assert_same_result
 from tests.core.workers import tiny_spec
 from tests.faults.lives import live, new_run

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from core import downloads
-from core.datafiles import DataError, data_folder
-from core.downloads import Download, download, read_download
+from core.data import downloads
+from core.data.downloads import Download, download, read_download
+from core.data.store import DataError, data_folder
 from tests.archives import Server, cifar_files, pack, serve
 from tests.core.workers import _started, fork, wait_for
 

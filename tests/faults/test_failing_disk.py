@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from core.engine import checkpoint
-from core.run_folder import ENDS
-from core.runs import Run, RunsFolderError, create_run, list_runs, open_run
+from core.runs.folder import ENDS
+from core.runs.store import Run, RunsFolderError, create_run, list_runs, open_run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import _started, fork, tiny_spec
 from tests.faults import breakage

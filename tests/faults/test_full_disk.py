@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from core.engine import checkpoint
-from core.launcher import LauncherError, resume_run
-from core.runs import Run
+from core.launch.launcher import LauncherError, resume_run
+from core.runs.store import Run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from core import slots
-from core.launcher import resume_run, start_run
-from core.parse import apply_settings, parse_spec
-from core.runs import Run, open_run
+from core.launch.launcher import resume_run, start_run
+from core.machine import queue
+from core.runs.store import Run, open_run
+from core.spec.parse import apply_settings, parse_spec
 from tests.core.same_result import assert_same_result
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage
@@ -161,6 +161,6 @@ def test_control_the_same_kill_without_anything_left_out_ends_identically(quick_
 
 def test_control_a_worker_that_does_not_listen_is_interrupted_by_sigterm(quick_workers: Path) -> None:
     run = new_run(tiny_spec(epochs=10_000))
-    slots.mark_launch(run.path, start_worker(run, breakage.never_listen))
+    queue.mark_launch(run.path, start_worker(run, breakage.never_listen))
     os.kill(int(wait_for(lambda: run.rows() and worker_of(run))), signal.SIGTERM)
     assert wait_for_state(run, "stopped", "interrupted") == "interrupted"

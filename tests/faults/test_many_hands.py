@@ -18,15 +18,17 @@ from typing import Any
 
 import pytest
 
-from core import files, launcher, locks, slots
-from core.compare import look_at
-from core.ends import end_run
-from core.launcher import LauncherError, delete_run, request_stop, resume_run, start_run
-from core.locks import FileLock, RunsFolderError
-from core.run_list import list_runs
-from core.runs import Run, RunNotFound, create_run, open_run
-from core.study import create_study
-from core.worker import StopSignal, drive_run
+from core.compare.snapshot import look_at
+from core.launch import launcher
+from core.launch.launcher import LauncherError, delete_run, request_stop, resume_run, start_run
+from core.machine import queue
+from core.runs.ends import end_run
+from core.runs.listing import list_runs
+from core.runs.store import Run, RunNotFound, create_run, open_run
+from core.studies.manage import create_study
+from core.system import files, locks
+from core.system.locks import FileLock, RunsFolderError
+from core.worker.run import StopSignal, drive_run
 from tests.core.study_workers import tiny_study
 from tests.core.test_runs import KINDS, damage_run
 from tests.core.workers import tiny_spec, wait_for
@@ -114,7 +116,7 @@ def check_leftovers(runs: Path) -> None:
         if not name.startswith("."):
             assert {"spec.json", "about.json"} <= set(os.listdir(runs / name)), name
     assert not (runs / ".trash").exists() or os.listdir(runs / ".trash") == []
-    assert {ticket.run_id for ticket in slots.read_queue(runs)} <= set(os.listdir(runs))
+    assert {ticket.run_id for ticket in queue.read_queue(runs)} <= set(os.listdir(runs))
 
 
 def remove_in_place(run_id: str) -> None:

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
-from core import deaths, launcher, processes, slots
-from core.deaths import explain_death, note_death
-from core.launcher import resume_run, start_run
-from core.parse import apply_settings, parse_spec
-from core.runs import Run, create_run, open_run
+from core.launch import launcher
+from core.launch.launcher import resume_run, start_run
+from core.machine import queue
+from core.runs import crashes
+from core.runs.crashes import explain_death, note_death
+from core.runs.store import Run, create_run, open_run
 from core.spec import RunSpec
+from core.spec.parse import apply_settings, parse_spec
+from core.system import processes
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage
 from tests.faults.lives import live, new_run, worker_of
@@ -60,7 +63,7 @@ def test_memory_that_runs_out_in_training_is_told_and_the_next_run_starts(
     quick_workers: Path, record_figure: Callable[[str], None], spec: RunSpec, setup: Any, request: pytest.FixtureRequest
 ) -> None:
     run = new_run(spec)
-    slots.mark_launch(run.path, start_worker(run, setup))
+    queue.mark_launch(run.path, start_worker(run, setup))
     wait_for(lambda: run.state() == "running")
     following = open_run(start_run(tiny_spec(epochs=10_000)))
     wait_for(lambda: (quick_workers / breakage.MARK).exists() or run.end())
@@ -92,7 +95,7 @@ def test_a_run_that_the_system_kills_for_want_of_memory_is_told_so(
 ) -> None:
     with limit_memory(32 * 2**20) as group:
         run = open_run(create_run(large_spec()))
-        slots.mark_launch(run.path, REAL_START(run))
+        queue.mark_launch(run.path, REAL_START(run))
         wait_for(lambda: (run.progress() or {}).get("step") or run.end())
         following = open_run(start_run(tiny_spec(epochs=10_000)))
         wait_for(following.is_alive)
@@ -163,10 +166,10 @@ def test_a_death_that_nobody_saw_is_told_as_far_as_it_is_known(
 
 def test_control_a_worker_that_somebody_kills_is_not_said_to_have_run_out_of_memory(quick_workers: Path) -> None:
     run = new_run(tiny_spec(epochs=10_000))
-    slots.mark_launch(run.path, REAL_START(run))
+    queue.mark_launch(run.path, REAL_START(run))
     os.kill(int(wait_for(lambda: worker_of(run))), signal.SIGKILL)
     assert wait_for_state(run, "interrupted") == "interrupted"
-    wait_for((run.path / deaths.DEATH).exists)
+    wait_for((run.path / crashes.DEATH).exists)
     assert run.summary().reason == "Its process was killed from outside. It can be resumed."
     resume_run(run.id)
     wait_for(run.rows)

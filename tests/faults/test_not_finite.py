@@ -14,13 +14,14 @@ from optuna.trial import create_trial
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from core import files, metrics
-from core import study as studies
 from core.cli.app import app
-from core.runs import Run, list_runs
-from core.study import open_study, start_workers
-from core.study_charts import PLOTS
-from core.study_samplers import make_distribution
+from core.runs import metrics
+from core.runs.store import Run, list_runs
+from core.studies import manage as studies
+from core.studies.charts.plots import PLOTS
+from core.studies.manage import open_study, start_workers
+from core.studies.samplers import make_distribution
+from core.system import files
 from tests.core.study_workers import LEARNING_RATE, _work, logs_of, make_study, states_of, tiny_study, wait_for_end
 from tests.core.workers import fork, tiny_spec
 from tests.examined import make_examined, save_array

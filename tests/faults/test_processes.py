@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from core import files, launcher, processes, slots
-from core.launcher import kill_run, request_stop, resume_run, start_run
-from core.locks import FileLock
-from core.run_list import list_runs
-from core.runs import Run, create_run, open_run
+from core.launch import launcher
+from core.launch.launcher import kill_run, request_stop, resume_run, start_run
+from core.machine import queue
+from core.runs.listing import list_runs
+from core.runs.store import Run, create_run, open_run
+from core.system import files, processes
+from core.system.locks import FileLock
 from tests.core.test_launcher import in_threads
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage
@@ -116,7 +118,7 @@ def test_a_zombie_is_no_worker(quick_workers: Path, record_figure: Callable[[str
             signal.pause()
         try:
             if name == "launched":
-                slots.mark_launch(run.path, pid)
+                queue.mark_launch(run.path, pid)
                 assert run.state() == "queued"
             else:
                 wait_for(lambda run=run: run.state() == "running" and not (run.path / "launched").exists())
@@ -152,9 +154,9 @@ def test_after_a_reboot_all_are_interrupted_and_resumed_once(
     waited = [open_run(create_run(tiny_spec(epochs=1))) for _ in range(count)]
     for run in waited:
         (run.path / "launched").write_text(json.dumps(before))
-        slots.enqueue(quick_workers, run.id, "cpu")
+        queue.enqueue(quick_workers, run.id, "cpu")
         (run.path / "run.lock").touch()
-    slots.slot_path(quick_workers, "cpu", 0).write_text(trained[0].id)
+    queue.slot_path(quick_workers, "cpu", 0).write_text(trained[0].id)
     states = {summary.id: summary for summary in list_runs()}
     assert {states[run.id].state for run in [*trained, *waited]} == {"interrupted"}
     assert all("restarted" in states[run.id].reason for run in trained)

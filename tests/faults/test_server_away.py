@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.page_client import PageClient
-from core.runs import Run, create_run, list_runs, open_run
+from core.runs.store import Run, create_run, list_runs, open_run
 from tests.browser import conftest as browser
 from tests.browser.test_journey import WAIT, expect_state, wait_for_epoch
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state

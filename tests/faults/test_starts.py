@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from core import launcher, slots
-from core.launcher import start_run
-from core.runs import list_runs, open_run
+from core.launch import launcher
+from core.launch.launcher import start_run
+from core.machine import queue
+from core.runs.store import list_runs, open_run
 from tests.core.workers import start_worker, tiny_spec, wait_for
 from tests.faults import breakage
 
@@ -112,8 +113,8 @@ def test_queued_runs_never_share_a_slot_and_all_end(
     assert killed == kills
     assert 0 < most <= places
     assert all([row["epoch"] for row in open_run(run_id).rows()] == [1, 2, 3, 4] for run_id in ids)
-    assert slots.read_queue(quick_workers) == []
-    wait_for(lambda: slots.read_slots(quick_workers, "cpu") == [None] * places)
+    assert queue.read_queue(quick_workers) == []
+    wait_for(lambda: queue.read_slots(quick_workers, "cpu") == [None] * places)
     record_figure(f"{count} runs on {places} slots, {killed} workers killed: at most {most} at once, all finished")
 
 

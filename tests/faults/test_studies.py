@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from core import study as studies
-from core.study import Study, start_workers
-from core.study_storage import PatientStorage
+from core.studies import manage as studies
+from core.studies.manage import Study, start_workers
+from core.studies.storage import PatientStorage
 from tests.core import study_workers
 from tests.core.study_workers import kill_worker, logs_of, make_study, states_of, tiny_study, wait_for_end
 from tests.core.test_study_worker import lock_database

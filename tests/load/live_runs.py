@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.made_runs import make_row
-from core import files
-from core.locks import FileLock
-from core.presets import PRESETS
-from core.runs import create_run, open_run
+from core.runs.store import create_run, open_run
+from core.spec.presets import PRESETS
+from core.system import files
+from core.system.locks import FileLock
 
 PROGRESS_SECONDS, EPOCHS = 0.5, 10_000
 

@@ -16,8 +16,8 @@ import pytest
 
 from benchmarks.made_runs import make_row, make_runs
 from benchmarks.page_client import PageClient
-from core import files
-from core.runs import Run, open_run
+from core.runs.store import Run, open_run
+from core.system import files
 from tests.load.live_runs import make_live_run, writing
 from tests.load.sessions import Crowd, Session, run_apart
 from tests.load.test_watchers import memory_of
@@ -43,7 +43,7 @@ def open_in(lab: LabServer, page: str, query: str = "") -> float:
 def list_in_new_process(count: int) -> float:
     """Seconds that a server which has just started takes for its first list."""
     code = (
-        "import time; from core.runs import list_known; began = time.perf_counter(); listing = list_known();"
+        "import time; from core.runs.store import list_known; began = time.perf_counter(); listing = list_known();"
         "print(time.perf_counter() - began, len(listing.runs), listing.unread)"
     )
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -92,7 +92,7 @@ def test_ten_thousand_runs_are_listed_within_a_second(
 
 def wait_until_all_are_listed(lab: LabServer, lab_folders: Path, count: int, seconds: float = 120) -> float:
     """Seconds until the copy of what was read holds all runs."""
-    from core.run_list import COPY
+    from core.runs.listing import COPY
 
     began = time.perf_counter()
     while len((files.find_json(lab_folders / "runs" / COPY) or {"runs": {}})["runs"]) < count - 1:

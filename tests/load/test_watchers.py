@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
-from core.folders import runs_folder
-from core.runs import open_run
+from core.runs.store import open_run
+from core.system.folders import runs_folder
 from tests.core.workers import wait_for
 from tests.load.live_runs import make_live_run, writing
 from tests.load.sessions import Crowd, run_apart

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from core import files
-from core.locks import FileLock
-from core.parse import apply_settings, parse_spec
-from core.presets import PRESETS
-from core.runs import Run, create_run, open_run
+from core.runs.store import Run, create_run, open_run
+from core.spec.parse import apply_settings, parse_spec
+from core.spec.presets import PRESETS
+from core.system import files
+from core.system.locks import FileLock
 
 EPOCHS = 5
 

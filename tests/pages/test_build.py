@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.cost import cost_of
-from core.parse import apply_settings, from_link, parse_spec, to_link
-from core.presets import PRESETS
-from core.runs import create_run, list_runs
+from core.runs.store import create_run, list_runs
 from core.spec import RunSpec
+from core.spec.cost import cost_of
+from core.spec.parse import apply_settings, from_link, parse_spec, to_link
+from core.spec.presets import PRESETS
 from pages.parts import samples, start_panel
 from pages.parts.start_panel import read_tags
 from tests.pages.build_page import (

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.charts import run_colour
-from core.compare import look_at
-from core.compare_figures import FIGURES
-from core.compare_table import write_csv
-from core.compare_units import make_units
-from core.runs import Run
-from core.statistics import compare_paired, verdict
+from core.charts.lines import run_colour
+from core.compare.figures import FIGURES
+from core.compare.snapshot import look_at
+from core.compare.table import write_csv
+from core.compare.units import make_units
+from core.runs.store import Run
+from core.stats.significance import compare_paired, verdict
 from pages.parts import compare_gallery
 from tests.compared_runs import make_compared, right
 from tests.pages.conftest import component_data, press, texts

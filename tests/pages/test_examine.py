@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.datasets import DataError
-from core.predicting import Prediction
-from core.questions import Answer, Edits, Picture, Piece, QuestionError
+from core.data.catalogue import DataError
+from core.examine.predicting import Prediction
+from core.helper.questions import Answer, Edits, Picture, Piece, QuestionError
 from tests.examined import CLASSES, EPOCHS, VAL, make_examined, make_logits
 from tests.pages.conftest import component_data, labels, texts
 from tests.pages.sample_runs import add_checkpoint, make_run, training
@@ -53,7 +53,7 @@ def helper(monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_resource.clear()
     for place in ("pages.parts.examine_gallery", "pages.parts.examine_image", "pages.parts.examine_load"):
         monkeypatch.setattr(f"{place}.call", answer)
-    monkeypatch.setattr("core.predicting.call", answer)
+    monkeypatch.setattr("core.examine.predicting.call", answer)
 
 
 def asked(name: str) -> list[dict[str, Any]]:
@@ -173,7 +173,7 @@ def test_weights_that_cannot_be_asked_leave_a_sentence_and_the_rest(open_page, m
         future.set_exception(QuestionError("The checkpoint last.pt is damaged."))
         return future
 
-    monkeypatch.setattr("core.predicting.call", refuse)
+    monkeypatch.setattr("core.examine.predicting.call", refuse)
     page = open_page("examine", id=run.id, tab="History")
     assert "The checkpoint last.pt is damaged." in texts(page)
     assert matrix_of(page)["counts"]

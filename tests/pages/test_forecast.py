@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import estimates
-from core.estimates import Measurements
+from core.launch import estimates
+from core.launch.estimates import Measurements
 from pages.parts import forecast
 from tests.core.workers import wait_for
 from tests.pages.build_page import draft_of, key_of, problems_shown, set_number

@@ -1,13 +1,13 @@
-"""The form follows `core.fields`: every field that has an effect can be set, and shows its range and help."""
+"""The form follows `core.spec.fields`: every field that has an effect can be set, and shows its range and help."""
 
 from collections.abc import Callable
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.fields import fields_of, flatten
-from core.presets import PRESETS
 from core.spec import SECTIONS
+from core.spec.fields import fields_of, flatten
+from core.spec.presets import PRESETS
 from pages.parts.form import COUNTED_FIELDS, name_field, say
 from tests.pages.build_page import draft_of, key_of, layer_key, problems_shown, widget_keys
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from core import slots
-from core.datasets import DownloadProgress
-from core.devices import list_devices
-from core.disk import delete_checkpoints, measure_runs
-from core.launcher import LauncherError
-from core.locks import FileLock
-from core.runs import open_run, runs_folder
+from core.data.catalogue import DownloadProgress
+from core.launch.disk import delete_checkpoints, measure_runs
+from core.launch.launcher import LauncherError
+from core.machine import queue
+from core.machine.devices import list_devices
+from core.runs.store import open_run, runs_folder
+from core.system.locks import FileLock
 from tests.pages.conftest import labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run, training
 
@@ -21,7 +21,7 @@ def test_slots_of_a_device_are_set_and_kept(open_page) -> None:
 
 def test_a_device_names_the_run_that_holds_it(open_page) -> None:
     run = make_run(name="busy <one>", epochs_done=1)
-    slot = FileLock(slots.slot_path(runs_folder(), "cpu", 0))
+    slot = FileLock(queue.slot_path(runs_folder(), "cpu", 0))
     with training(run):
         assert slot.acquire(1)
         slot.write(run.id)
@@ -38,12 +38,12 @@ def test_the_queue_is_shown_in_order_and_changed_from_here(open_page) -> None:
         (run.path / "environment.json").unlink()
         locks.append(FileLock(run.path / "run.lock"))
         assert locks[-1].acquire(1)
-        slots.enqueue(runs_folder(), run.id, "cpu")
+        queue.enqueue(runs_folder(), run.id, "cpu")
     page = open_page("lab")
     text = texts(page)
     assert text.index("first") < text.index("second")
     press(page, "Run next")
-    assert [ticket.run_id for ticket in slots.read_queue(runs_folder())] == [waiting[1].id, waiting[0].id]
+    assert [ticket.run_id for ticket in queue.read_queue(runs_folder())] == [waiting[1].id, waiting[0].id]
     press(page, "Cancel")
     assert waiting[1].stop_requested
     assert not waiting[0].stop_requested
@@ -55,7 +55,7 @@ def test_an_empty_queue_says_so(open_page) -> None:
 
 def test_a_download_shows_how_far_it_is(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     progress = DownloadProgress("running", 50_000_000, 200_000_000, "")
-    monkeypatch.setattr("core.datasets.read_download", lambda name: progress if name == "cifar10" else None)
+    monkeypatch.setattr("core.data.catalogue.read_download", lambda name: progress if name == "cifar10" else None)
     page = open_page("lab")
     assert "50.0 MB of 200 MB" in texts(page)
     assert "width:25.0%" in texts(page)
@@ -64,7 +64,7 @@ def test_a_download_shows_how_far_it_is(open_page, monkeypatch: pytest.MonkeyPat
 
 def test_a_failed_download_gives_its_reason_and_another_try(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     progress = DownloadProgress("failed", 0, 100, "CIFAR-10 arrived damaged: its checksum is wrong.")
-    monkeypatch.setattr("core.datasets.read_download", lambda name: progress if name == "cifar10" else None)
+    monkeypatch.setattr("core.data.catalogue.read_download", lambda name: progress if name == "cifar10" else None)
     page = open_page("lab")
     assert "its checksum is wrong" in texts(page)
     assert "Download 170 MB" in labels(page)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.devices import Device
+from core.machine.devices import Device
 from pages.parts import style
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from hypothesis import given, settings
 
-from core.cost import cost_of
-from core.parse import parse_spec
-from core.presets import PRESETS
 from core.spec import RunSpec, map_sizes
+from core.spec.cost import cost_of
+from core.spec.parse import parse_spec
+from core.spec.presets import PRESETS
 from pages.parts import network_drawing, rate_drawing
 from pages.parts.network_drawing import draw_network, stages_of
 from pages.parts.rate_drawing import draw_rate, round_up, ticks_of

@@ -8,11 +8,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 
-from core.parse import apply_settings, parse_spec
-from core.presets import PRESETS
-from core.run_results import closest_preset, sampling_error, write_command
-from core.runs import open_run
+from core.runs.results import closest_preset, sampling_error, write_command
+from core.runs.store import open_run
 from core.spec import RunSpec
+from core.spec.parse import apply_settings, parse_spec
+from core.spec.presets import PRESETS
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run, training
 from tests.specs import specs
@@ -214,7 +214,7 @@ def test_a_run_deleted_between_two_looks_of_the_live_part_gets_the_way_back(
 ) -> None:
     run = make_run()
     page = open_page("run", id=run.id)
-    monkeypatch.setattr("core.runs.open_run", lambda _: run)
+    monkeypatch.setattr("core.runs.store.open_run", lambda _: run)
     shutil.rmtree(run.path)
     page.run()
     assert not page.exception

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from core.dashboard import Dashboard
-from core.parse import from_link, to_link
-from core.presets import PRESETS
-from core.study import StudyError, list_studies, open_study
-from core.study_spec import STUDY_PRESETS, default_dimension, describe_space, parse_study, propose
+from core.spec.parse import from_link, to_link
+from core.spec.presets import PRESETS
+from core.studies.manage import StudyError, list_studies, open_study
+from core.studies.spec import STUDY_PRESETS, default_dimension, describe_space, parse_study, propose
 from pages.parts.study_draft import around, list_paths, pack, unpack
 from pages.parts.study_space import read_numbers
+from server.dashboard import Dashboard
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import make_run
 from tests.pages.sample_studies import SPACE, make_spec, make_study

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from core import files
-from core.compare import look_at
-from core.compare_figures import BY_KEY
-from core.compare_table import make_cells
-from core.compare_units import make_units
-from core.runs import Run
-from core.verdicts import judge_all
+from core.compare.figures import BY_KEY
+from core.compare.snapshot import look_at
+from core.compare.table import make_cells
+from core.compare.units import make_units
+from core.compare.verdicts import judge_all
+from core.runs.store import Run
+from core.system import files
 from tests.pages.conftest import labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run
 from tests.pages.sample_studies import make_spec, make_study
@@ -68,7 +68,7 @@ def test_the_page_of_an_untested_run_says_why_and_offers_the_test(open_page, mon
     assert REASON in texts(page)
     assert "test, 900 images, not looked at" in texts(page)
     started: list[str] = []
-    monkeypatch.setattr("core.launcher._start_process", lambda run: started.append(run.id) or 1)
+    monkeypatch.setattr("core.launch.launcher._start_process", lambda run: started.append(run.id) or 1)
     press(page, "Test")
     assert started == [run.id]
 

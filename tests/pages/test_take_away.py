@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import export_files as exporting
-from core.export import FORMATS
-from core.launcher import delete_run
-from core.outbox import find_file
-from core.questions import ExportedModel
-from core.runs import Run, list_runs, open_run
+from core.export import make as exporting
+from core.export.formats import FORMATS
+from core.export.outbox import find_file
+from core.helper.questions import ExportedModel
+from core.launch.launcher import delete_run
+from core.runs.store import Run, list_runs, open_run
 from pages.parts import take_away, take_in
 from pages.parts.jobs import Job
 from tests.bundles import make_whole_run, pack

@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from core.fields import SpecField, fields_of
-from core.presets import PRESETS
-from core.search_space import ODD
 from core.spec import SECTIONS
+from core.spec.fields import SpecField, fields_of
+from core.spec.presets import PRESETS
+from core.studies.space import ODD
 
 Document = dict[str, Any]
 HUGE = 10**9

@@ -19,8 +19,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import app as lab
-from core.doors import Door
 from pages.parts.failure import show_failure
+from server.doors import Door
 from server.guard import Guard
 
 ROOT = Path(lab.__file__).parent

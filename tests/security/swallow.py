@@ -19,17 +19,17 @@ from pathlib import Path
 
 import torch
 
-from core.bundle import BundleError
-from core.bundle_import import import_runs
-from core.datafiles import DataError
-from core.decoding import decode_image
-from core.downloads import CATALOGUE, _unpack
+from core.data.decoding import decode_image
+from core.data.downloads import CATALOGUE, _unpack
+from core.data.store import DataError
+from core.data.uploads import decode_upload
 from core.engine.checkpoint import CheckpointError, load
 from core.engine.examine import AS_IT_IS, Picture, ask
-from core.presets import PRESETS
-from core.questions import QuestionError, WeightsFile
-from core.run_folder import Run
-from core.uploads import decode_upload
+from core.export.archive.pack import BundleError
+from core.export.archive.unpack import import_runs
+from core.helper.questions import QuestionError, WeightsFile
+from core.runs.folder import Run
+from core.spec.presets import PRESETS
 from tests.security.hostile_files import OUTSIDE, PWNED
 
 # Beyond what the process has taken when all is imported.

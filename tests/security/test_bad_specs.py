@@ -22,10 +22,10 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from core.parse import FieldProblem, SpecError, apply_settings, from_link, parse_spec
-from core.presets import PRESETS
 from core.spec import RunSpec
-from core.study_spec import parse_study
+from core.spec.parse import FieldProblem, SpecError, apply_settings, from_link, parse_spec
+from core.spec.presets import PRESETS
+from core.studies.spec import parse_study
 from pages.parts.draft import Draft
 from pages.parts.study_draft import unpack
 from tests.security.bad_specs import SLIPS, STUDIES, TEXTS, TOGETHER, VALUES, BadSpec, at, draw_bad_spec

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from core import dashboard
-from core.doors import FOREIGN_PAGE, NO_ORIGIN, NOT_MY_ADDRESS, Asked, Door, is_loopback, read_host
+from server import dashboard
+from server.doors import FOREIGN_PAGE, NO_ORIGIN, NOT_MY_ADDRESS, Asked, Door, is_loopback, read_host
 from server.guard import Guard
 from tests.security.asking import ROOT, SOCKET_HEADERS, Answer, Fields, Route, ask, each_way, list_routes
 from tests.server import LabServer, find_free_port, serve_lab

@@ -14,8 +14,8 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from core.study import create_study
-from core.study_spec import STUDY_PRESETS
+from core.studies.manage import create_study
+from core.studies.spec import STUDY_PRESETS
 from tests.pages.sample_runs import make_run
 from tests.security.asking import ROOT, ask
 from tests.security.visitor import SECONDS, Tab, Visitor, spell_out

@@ -27,21 +27,21 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
-from core import files
-from core.bundle import BundleError, pack_runs
-from core.bundle_import import import_runs
 from core.cli.app import app
-from core.compare import look_at
-from core.compare_figures import FIGURES
-from core.compare_table import write_csv
-from core.compare_units import make_units
-from core.csv_tables import write_metrics
-from core.examine import check_predicted, work_out
-from core.parse import apply_settings, pack, parse_spec, to_link
-from core.presets import PRESETS
-from core.runs import About, Run, list_runs
-from core.study import StudyError, check_name, create_study, list_studies
-from core.study_spec import STUDY_PRESETS
+from core.compare.figures import FIGURES
+from core.compare.snapshot import look_at
+from core.compare.table import write_csv
+from core.compare.units import make_units
+from core.examine.predictions import check_predicted, work_out
+from core.export.archive.pack import BundleError, pack_runs
+from core.export.archive.unpack import import_runs
+from core.runs.store import About, Run, list_runs
+from core.runs.tables import write_metrics
+from core.spec.parse import apply_settings, pack, parse_spec, to_link
+from core.spec.presets import PRESETS
+from core.studies.manage import StudyError, check_name, create_study, list_studies
+from core.studies.spec import STUDY_PRESETS
+from core.system import files
 from pages.parts.examine_classes import _write_csv
 from tests.browser.conftest import (
     browser_context_args,

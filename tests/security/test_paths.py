@@ -18,20 +18,21 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from core import dashboard, launcher
 from core.cli.app import app
-from core.datasets import DataError, delete_dataset, download, inspect_folder
-from core.decoding import decode_image
-from core.imagefolder import ROOTS, list_images
-from core.outbox import find_file
-from core.parse import SpecError, apply_settings, from_link, parse_spec, to_link
-from core.presets import PRESETS
-from core.run_folder import Run, RunNotFound
-from core.runs import list_runs, open_run
-from core.study import StudyError, create_study, delete_study, open_study
-from core.study_spec import STUDY_PRESETS
-from core.study_storage import folder_of
-from core.uploads import name_upload
+from core.data.catalogue import DataError, delete_dataset, download, inspect_folder
+from core.data.decoding import decode_image
+from core.data.folder import ROOTS, list_images
+from core.data.uploads import name_upload
+from core.export.outbox import find_file
+from core.launch import launcher
+from core.runs.folder import Run, RunNotFound
+from core.runs.store import list_runs, open_run
+from core.spec.parse import SpecError, apply_settings, from_link, parse_spec, to_link
+from core.spec.presets import PRESETS
+from core.studies.manage import StudyError, create_study, delete_study, open_study
+from core.studies.spec import STUDY_PRESETS
+from core.studies.storage import folder_of
+from server import dashboard
 from tests.folders import make_folder
 from tests.pages.sample_runs import add_checkpoint, make_run
 from tests.security.asking import ask

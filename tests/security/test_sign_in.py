@@ -15,10 +15,10 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.secrets import Secrets
 from websockets.exceptions import ConnectionClosed
 
-from core.doors import Asked
-from core.presets import PRESETS
-from core.runs import About, publish_run
+from core.runs.store import About, publish_run
+from core.spec.presets import PRESETS
 from server import start
+from server.doors import Asked
 from server.guard import OPEN_MESSAGES
 from server.sign_in import Person, SignedOut, SignIn, SignInError, is_listed, read_settings
 from server.way_back import find_path

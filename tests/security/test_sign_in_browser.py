@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from core.parse import parse_spec, to_link
-from core.presets import PRESETS
+from core.spec.parse import parse_spec, to_link
+from core.spec.presets import PRESETS
 from tests.browser.conftest import browser_context_args, browser_type_launch_args, require_chromium
 from tests.security.visitor import serve_with_sign_in
 from tests.server import LabServer

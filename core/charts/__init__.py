@@ -1,0 +1,1 @@
+"""What every figure shares, in Python and in the browser. Imports nothing of the lab."""

@@ -1,0 +1,63 @@
+"""What differs between the specs of the runs that are compared, field by field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from core.compare.snapshot import SEED, ComparedRun
+from core.compare.units import Unit
+from core.spec import CHOICE_LABELS
+from core.spec.fields import field_at, format_value
+
+
+def list_fields(units: Sequence[Unit], *, only_differing: bool) -> list[str]:
+    """Paths of the specs in the order of the form; without those that have no effect in any of the runs.
+
+    With groups, the seed is no difference.
+    """
+    runs = [unit.first for unit in units]
+    ignored = {SEED} if any(unit.is_group for unit in units) else set()
+    paths = dict.fromkeys(path for run in runs for path in run.fields if path not in ignored)
+    return [
+        path
+        for path in paths
+        if (not only_differing or len({run.fields.get(path) for run in runs}) > 1)
+        and any(_applies(run, path) for run in runs)
+    ]
+
+
+def _applies(run: ComparedRun, path: str) -> bool:
+    """Whether the field has an effect in this run: the momentum of Adam has none."""
+    if path not in run.fields:
+        return False
+    section = path.rpartition(".")[0]
+    siblings = {name: run.fields.get(f"{section}.{name}") for name in field_at(path).when}
+    return field_at(path).applies(siblings)
+
+
+def show_field(run: ComparedRun, path: str) -> str:
+    """The value as people read it; empty where the field is not there or has no effect."""
+    if not _applies(run, path):
+        return ""
+    value, spec_field = run.fields[path], field_at(path)
+    if spec_field.kind == "choice":
+        return CHOICE_LABELS.get(value, str(value))
+    return f"{format_value(value)} {spec_field.unit}".rstrip()
+
+
+def label_field(path: str) -> str:
+    """`Channels of layer 2` for `model.layers[1].channels`."""
+    label = field_at(path).label
+    layer = re.match(r"^model\.layers\[([0-9]+)\]\.", path)
+    return f"{label} of layer {int(layer[1]) + 1}" if layer else label
+
+
+def numeric_fields(units: Sequence[Unit]) -> list[str]:
+    """Paths that hold a number in every unit and differ between them, to draw as an axis."""
+    kinds = ("int", "float")
+    return [
+        path
+        for path in list_fields(units, only_differing=True)
+        if field_at(path).kind in kinds and all(path in unit.first.fields for unit in units)
+    ]

@@ -1,0 +1,160 @@
+"""The figures of a comparison: what each is called, which way is better, its value for a run or a group of seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from core.compare.fields import label_field
+from core.compare.snapshot import ComparedRun, finite
+from core.compare.units import Unit
+from core.spec.fields import field_at
+from core.stats.significance import Summary, summarise
+
+Pick = Literal["best", "last", "min", "max"]
+Kind = Literal["share", "loss", "count", "rate", "minutes", "number"]
+Better = Literal["high", "low", ""]
+PICKS: dict[Pick, str] = {"best": "Best", "last": "Last", "min": "Lowest", "max": "Highest"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a run: `better` says which way is better, empty where neither is."""
+
+    key: str
+    label: str
+    help: str
+    kind: Kind
+    better: Better = ""
+    by_epoch: bool = False  # one value an epoch, of which Best, Last, Lowest or Highest is picked
+
+    def label_of(self, pick: Pick) -> str:
+        return f"{PICKS[pick]} {self.label}" if self.by_epoch else self.label
+
+
+FIGURES = (
+    Figure("val/accuracy", "val. accuracy", "Accuracy on the validation images", "share", "high", True),
+    Figure("val/loss", "val. loss", "Cross-entropy on the validation images", "loss", "low", True),
+    Figure(
+        "test/accuracy", "Test acc., last weights", "Accuracy on the test images with the last weights", "share", "high"
+    ),
+    Figure(
+        "test/accuracy_best",
+        "Test acc., best weights",
+        "Accuracy on the test images with the weights of the epoch that was best on validation",
+        "share",
+        "high",
+    ),
+    Figure("parameters", "Parameters", "Weights that are trained", "count", "low"),
+    Figure("multiply_adds", "Multiply-adds", "For one image forward", "count", "low"),
+    Figure("images_per_second", "Images/s", "Median over the epochs, in training", "rate", "high"),
+    Figure("minutes", "Minutes", "Time spent training", "minutes", "low"),
+    Figure("train/accuracy", "train. accuracy", "Accuracy on the augmented training images", "share", "high", True),
+    Figure("train/loss", "train. loss", "Loss on the augmented training images", "loss", "low", True),
+    Figure("test/loss", "Test loss, last weights", "Cross-entropy on the test images", "loss", "low"),
+    Figure("test/loss_best", "Test loss, best weights", "Cross-entropy on the test images", "loss", "low"),
+    Figure(
+        "test/accuracy_views",
+        "Test acc., last weights, views",
+        "The same with test-time augmentation: mirrored (and shifted) copies judged together",
+        "share",
+        "high",
+    ),
+    Figure(
+        "test/accuracy_best_views",
+        "Test acc., best weights, views",
+        "The same with test-time augmentation: mirrored (and shifted) copies judged together",
+        "share",
+        "high",
+    ),
+    Figure("epochs", "Epochs done", "Passes over the training images", "count"),
+)
+BY_KEY = {figure.key: figure for figure in FIGURES}
+SHOWN = tuple(figure.key for figure in FIGURES[:8])
+
+
+def field_figure(path: str) -> Figure:
+    """A number of the spec as a figure, as `train.learning_rate`. Raises KeyError where there is no such field."""
+    spec_field = field_at(path)
+    return Figure(path, label_field(path), spec_field.help, "number")
+
+
+def find_figure(key: str) -> Figure:
+    """The figure of this key, or of the spec's field at this path. Raises KeyError."""
+    return BY_KEY.get(key) or field_figure(key)
+
+
+def value_of(run: ComparedRun, figure: Figure, pick: Pick = "best") -> float | None:
+    """The figure of one run; None where the run has none (yet)."""
+    match figure.key:
+        case "parameters":
+            return float(run.cost.parameters)
+        case "multiply_adds":
+            return float(run.cost.multiply_adds)
+        case "epochs":
+            return float(len(run.rows))
+        case "minutes":
+            seconds = _known(run, "seconds")
+            return float(seconds[-1]) / 60 if len(seconds) else None
+        case "images_per_second":
+            rates = _known(run, "images_per_second")
+            return float(np.median(rates)) if len(rates) else None
+    if figure.by_epoch:
+        return _pick(_known(run, figure.key), pick, figure.better)
+    return finite(run.results[figure.key] if figure.key in run.results else run.fields.get(figure.key))
+
+
+def _known(run: ComparedRun, column: str) -> np.ndarray:
+    values = run.column(column)
+    return values[~np.isnan(values)]
+
+
+def _pick(values: np.ndarray, pick: Pick, better: Better) -> float | None:
+    if not len(values):
+        return None
+    if pick == "last":
+        return float(values[-1])
+    highest = pick == "max" or (pick == "best" and better == "high")
+    return float(values.max() if highest else values.min())
+
+
+def summary_of(unit: Unit, figure: Figure, pick: Pick = "best") -> Summary | None:
+    """Mean and spread over the seeds that have the figure; None where none has."""
+    values = [value for run in unit.seeds if (value := value_of(run, figure, pick)) is not None]
+    return summarise(values) if values else None
+
+
+def difference(figure: Figure, value: float, baseline: float) -> tuple[str, Better]:
+    """How a value stands to the baseline's, in words, and whether it is better: "high" yes, "low" no, "" neither.
+
+    Accuracies differ in points (1 point is 0.01), losses by their difference, sizes and times by a factor.
+    """
+    if figure.kind == "share":
+        text = f"{100 * (value - baseline):+.2f}"
+    elif figure.kind in ("loss", "number"):
+        text = f"{value - baseline:+.4g}" if figure.kind == "number" else f"{value - baseline:+.4f}"
+    elif baseline > 0:
+        text = f"×{value / baseline:.3g}"
+    else:
+        text = ""
+    if text.strip("+-0.") == "" or text == "×1":
+        return "", ""
+    if not figure.better:
+        return text, ""
+    return text, "high" if (value > baseline) == (figure.better == "high") else "low"
+
+
+def sort_units(units: Sequence[Unit], order: str, pick: Pick) -> list[Unit]:
+    """By a figure's key, falling after a minus; units without the figure come last, an unknown key changes nothing."""
+    key = order.removeprefix("-")
+    falling = order.startswith("-")
+    if key == "name":
+        return sorted(units, key=lambda unit: unit.name.casefold(), reverse=falling)
+    if key not in BY_KEY:
+        return list(units)
+    means = {unit: summary.mean for unit in units if (summary := summary_of(unit, BY_KEY[key], pick))}
+    known = sorted(means, key=lambda unit: means[unit], reverse=falling)
+    return known + [unit for unit in units if unit not in means]

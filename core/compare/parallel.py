@@ -1,0 +1,206 @@
+"""Runs as lines across the fields in which they differ, and those that pass through the ranges drawn on the axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.charts.lines import GREY, SYMBOLS, as_text, pick_symbols, run_colour
+from core.compare.curves import Drawing, lay_out, shorten, to_json
+from core.compare.fields import label_field, show_field
+from core.compare.figures import Figure, Pick, summary_of
+from core.compare.table import format_figure, label_figure
+from core.compare.units import Unit
+from core.spec.fields import field_at
+
+# By the key of an axis, the path of a field or the key of a figure: from where to where, 0 to 1 of its height.
+Ranges = Mapping[str, tuple[float, float]]
+
+_NARROW = 0.02  # so much around a single value that was clicked
+_BARE = {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True}
+_ASIDE = {"color": GREY, "width": 1}
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """One upright axis: where each unit crosses it, 0 to 1, and what stands beside it."""
+
+    key: str
+    title: str
+    heights: list[float | None]
+    ticks: list[tuple[float, str]]
+
+
+def choose_units(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick, ranges: Ranges) -> list[Unit]:
+    """The units that cross each of these axes within its range; ranges of other axes do not count."""
+    scales = _make_scales(units, paths, figure, pick)
+    return [unit for place, unit in enumerate(units) if _passes(scales, place, ranges)]
+
+
+def draw_parallel(
+    units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick, ranges: Ranges | None = None
+) -> Drawing:
+    """One line a unit across the fields that differ, to its result on the last axis; named where it is pointed at.
+
+    Units outside a range stand back in grey.
+    """
+    scales = _make_scales(units, paths, figure, pick)
+    kept = {scale.key: ranges[scale.key] for scale in scales if ranges and scale.key in ranges}
+    symbols = pick_symbols([unit.id for unit in units])
+    traces = []
+    for place, unit in enumerate(units):
+        crossings = [(at, scale.heights[place]) for at, scale in enumerate(scales)]
+        known = [(at, height) for at, height in crossings if height is not None]
+        name, aside = as_text(shorten(unit.name)), not _passes(scales, place, kept)
+        traces.append(
+            {
+                "type": "scatter",
+                "uid": unit.id,
+                "mode": "lines" if aside else "lines+markers",
+                "x": [at for at, _ in known],
+                "y": [height for _, height in known],
+                "name": name,
+                "legendgroup": unit.id,
+                "opacity": 0.35 if aside else 1,
+                "line": _ASIDE if aside else {"color": run_colour(unit.id), "width": 2},
+                "marker": {"size": 7, "symbol": symbols.get(unit.id, SYMBOLS[0])},
+                "customdata": [_tell(unit, paths, figure, pick, at) for at, _ in known],
+                "hovertemplate": f"<b>{name}</b><br>%{{customdata}}<extra></extra>",
+                "showlegend": len(units) > 1 and not aside,
+            }
+        )
+    traces.sort(key=lambda trace: trace["opacity"] == 1)  # those that stand back lie below
+    title = f"The fields that differ, and {figure.label_of(pick).lower()}"
+    layout = _lay_out_scales(scales, title, len(units))
+    layout["meta"] = {
+        "brush": [{"key": scale.key, "range": kept.get(scale.key)} for scale in scales],
+        "table": _tabulate(units, paths, figure, pick),
+    }
+    layout["shapes"] += [_draw_range(at, *kept[scale.key]) for at, scale in enumerate(scales) if scale.key in kept]
+    return Drawing(to_json(traces, layout), title)
+
+
+def _tabulate(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[dict[str, Any]]:
+    """For the CSV: a row a unit, as all of its fields and its result read."""
+    means = [summary.mean if (summary := summary_of(unit, figure, pick)) else None for unit in units]
+    fields = [{"name": label_field(path), "values": [show_field(unit.first, path) for unit in units]} for path in paths]
+    result = {"name": label_figure(figure, pick), "values": means}
+    return [{"name": "run", "values": [unit.name for unit in units]}, *fields, result]
+
+
+def _make_scales(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[_Scale]:
+    return [*(_scale_field(units, path) for path in paths), _scale_figure(units, figure, pick)]
+
+
+def _passes(scales: Sequence[_Scale], place: int, ranges: Ranges) -> bool:
+    """Whether the unit at this place crosses each of the axes within its range."""
+    return all(
+        (height := scale.heights[place]) is not None and low <= height <= high
+        for scale in scales
+        if scale.key in ranges
+        for low, high in [ranges[scale.key]]
+    )
+
+
+def _draw_range(at: int, low: float, high: float) -> dict[str, Any]:
+    across = {"xsizemode": "pixel", "xanchor": at, "x0": -7, "x1": 7}
+    look = {"line": {"color": GREY, "width": 1.5}, "fillcolor": GREY, "opacity": 0.5}
+    return {"type": "rect", "y0": low, "y1": high, **across, **look}
+
+
+# Ranges in an address, as `train.learning_rate:0.2:0.8`, one after the other with a semicolon between.
+
+
+def read_ranges(text: str) -> dict[str, tuple[float, float]]:
+    """What cannot be read is left out."""
+    found = {}
+    for part in text.split(";"):
+        key, *ends = part.split(":")
+        try:
+            low, high = (float(end) for end in ends)
+        except ValueError:
+            continue
+        if 0 <= low <= high <= 1:
+            found[key] = (max(0, low - _NARROW / 2), min(1, high + _NARROW / 2)) if low == high else (low, high)
+    return found
+
+
+def write_ranges(ranges: Ranges) -> str:
+    return ";".join(f"{key}:{low:.3g}:{high:.3g}" for key, (low, high) in ranges.items())
+
+
+def _lay_out_scales(scales: Sequence[_Scale], title: str, count: int) -> dict[str, Any]:
+    """Upright axes side by side, each with its values beside it; on them ranges can be drawn."""
+    layout = lay_out(title, "", count)
+    layout["dragmode"] = False
+    layout["xaxis"] |= {
+        "range": [-0.25, len(scales) - 0.6],
+        "tickvals": list(range(len(scales))),
+        "ticktext": [as_text(scale.title) for scale in scales],
+        "side": "top",
+        **_BARE,
+    }
+    layout["yaxis"] |= {"range": [-0.06, 1.1], "showticklabels": False, **_BARE}
+    layout["shapes"] = [
+        {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1}, "layer": "below"}
+        for at in range(len(scales))
+    ]
+    layout["annotations"] = [
+        {"x": at, "y": height, "text": as_text(text), "showarrow": False, "xanchor": "left", "xshift": 10, "yshift": 9}
+        | {"font": {"size": 11}}
+        for at, scale in enumerate(scales)
+        for height, text in scale.ticks
+    ]
+    layout["xaxis"]["ticklabeloverflow"] = "allow"
+    layout["margin"] |= {"t": 30, "l": 50, "r": 60}
+    return layout
+
+
+def _tell(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
+    if at < len(paths):
+        return as_text(f"{label_field(paths[at])}: {show_field(unit.first, paths[at])}")
+    summary = summary_of(unit, figure, pick)
+    return f"{label_figure(figure, pick)}: {format_figure(figure, summary.mean) if summary else ''}"
+
+
+def _scale_field(units: Sequence[Unit], path: str) -> _Scale:
+    """Numbers by their size (by their logarithm where the field says so), everything else one step a value."""
+    values = [unit.first.fields.get(path) if show_field(unit.first, path) else None for unit in units]
+    spec_field = field_at(path)
+    numbers = [value for value in values if value is not None]
+    if spec_field.kind in ("int", "float") and len(set(numbers)) > 1:
+        log = spec_field.log and min(numbers) > 0
+        low, high = _scaled(min(numbers), log), _scaled(max(numbers), log)
+        heights = [None if value is None else (_scaled(value, log) - low) / (high - low) for value in values]
+    else:
+        order = sorted({repr(value): value for value in numbers}.values(), key=str)
+        steps = max(1, len(order) - 1)
+        heights = [None if value is None else order.index(value) / steps for value in values]
+    shown = {height: show_field(unit.first, path) for unit, height in zip(units, heights, strict=True)}
+    return _Scale(path, label_field(path), heights, _space_ticks(shown))
+
+
+def _scaled(value: float, log: bool) -> float:
+    return math.log10(value) if log else float(value)
+
+
+def _scale_figure(units: Sequence[Unit], figure: Figure, pick: Pick) -> _Scale:
+    means = [summary.mean if (summary := summary_of(unit, figure, pick)) else None for unit in units]
+    known = [mean for mean in means if mean is not None]
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    reach = (high - low) or 1.0
+    ticks = [(0.0, format_figure(figure, low))] + ([(1.0, format_figure(figure, high))] if high > low else [])
+    heights = [None if mean is None else (mean - low) / reach for mean in means]
+    return _Scale(figure.key, label_figure(figure, pick), heights, ticks if known else [])
+
+
+def _space_ticks(shown: dict[float | None, str], most: int = 9) -> list[tuple[float, str]]:
+    """The values on an axis; of many only those that do not stand on one another."""
+    ticks: list[tuple[float, str]] = []
+    heights = sorted(height for height in shown if height is not None)
+    for height in [*heights[:1], *heights[:0:-1]]:
+        if all(abs(height - other) >= 1 / most for other, _ in ticks):
+            ticks.append((height, shown[height]))
+    return ticks

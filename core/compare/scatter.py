@@ -1,0 +1,280 @@
+"""Runs as points: accuracy against cost with its Pareto front, and differences with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.charts.lines import GREY, SYMBOLS, as_text, pick_symbols, run_colour
+from core.compare.curves import Drawing, lay_out, shorten, to_json
+from core.compare.figures import Figure, Pick, find_figure, summary_of
+from core.compare.references import Reference, references_for
+from core.compare.table import label_figure
+from core.compare.units import Unit
+from core.compare.verdicts import Verdict
+from core.stats.significance import Comparison, Summary, pareto_front
+
+_FORMATS = {"share": ".2%", "loss": ".4f", "count": ".3s", "rate": ",.0f", "minutes": ".1f", "number": ".4~g"}
+_NAMED = 14  # so many points have their name beside them
+
+
+@dataclass(frozen=True)
+class ScatterView:
+    """What stands on the two axes, by the keys of figures or the paths of fields."""
+
+    x: str = "parameters"
+    y: str = "test/accuracy"
+    pick: Pick = "best"
+    log_x: bool = False
+    references: bool = True
+
+
+@dataclass(frozen=True)
+class _Point:
+    unit: Unit
+    x: Summary
+    y: Summary
+
+
+def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
+    """Every unit as a point, groups with their standard deviation, and the Pareto front where both ways are known."""
+    x, y = find_figure(view.x), find_figure(view.y)
+    points = [
+        _Point(unit, at_x, at_y)
+        for unit in units
+        if (at_x := summary_of(unit, x, view.pick)) and (at_y := summary_of(unit, y, view.pick))
+    ]
+    published = find_published(units, view)
+    traces = _draw_front(points, x, y, view)
+    if published:
+        traces.append(_draw_published(published, x))
+    symbols = pick_symbols([unit.id for unit in units])
+    sides = _place_names(points, _find_middle(points, published, view.log_x))
+    traces += [_draw_point(point, x, y, symbols, view, sides.get(point, "")) for point in points]
+    title = f"{label_figure(y, view.pick)} by {x.label_of(view.pick).lower()}"
+    layout = lay_out(title, "", 1)
+    layout["xaxis"] |= _axis(x, view.pick) | {"type": "log" if view.log_x else "linear", "uirevision": str(view)}
+    # Within a part of a decade Plotly's own ticks are the only ones that are sure to be seen.
+    if view.log_x and (decades := _decades(points, published)) > 0.7:
+        layout["xaxis"] |= {"dtick": "D2" if decades < 2 else 1}
+    layout["yaxis"] |= _axis(y, view.pick) | {"uirevision": str(view)}
+    layout["margin"] |= {"l": 62, "r": 40}
+    layout["meta"] = {"table": _tabulate_points(points, published, x, y, view.pick)}
+    notes = []
+    if without := len(units) - len(points):
+        notes.append(f"{without} without {'this figure' if without == 1 else 'these figures'}")
+    if not (x.better and y.better):
+        notes.append("no Pareto front, as one of the axes has no better side")
+    return Drawing(to_json(traces, layout), title, tuple(notes))
+
+
+def _tabulate_points(
+    points: Sequence[_Point], published: Sequence[Reference], x: Figure, y: Figure, pick: Pick
+) -> list[dict[str, Any]]:
+    """For the CSV: a row a point, with the spread and the number of seeds; below them the published results."""
+    columns: list[dict[str, Any]] = [
+        {"name": "run", "values": [*(point.unit.name for point in points), *(each.name for each in published)]}
+    ]
+    for figure, axis in ((x, "x"), (y, "y")):
+        sums: list[Summary] = [getattr(point, axis) for point in points]
+        own = [each.parameters if axis == "x" else each.test_accuracy for each in published]
+        label = label_figure(figure, pick)
+        columns.append({"name": label, "values": [*(each.mean for each in sums), *own]})
+        columns.append(
+            {"name": f"{label}, sd", "values": [*(each.standard_deviation for each in sums), *[None] * len(own)]}
+        )
+    columns.append({"name": "seeds", "values": [*(point.y.n for point in points), *[None] * len(published)]})
+    columns.append({"name": "source", "values": [*["own run"] * len(points), *(each.source for each in published)]})
+    return columns
+
+
+def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference, ...]:
+    """Published results that have a place in this view: test accuracy by parameters on the baseline's data set."""
+    fits = view.references and view.x == "parameters" and view.y in ("test/accuracy", "test/accuracy_best")
+    return references_for(units[0].first.spec.data.dataset) if fits and units else ()
+
+
+def _axis(figure: Figure, pick: Pick) -> dict[str, Any]:
+    ticks = {"share": ".1%", "count": ".2~s", "minutes": "~g", "number": "~g"}
+    return {
+        "title": {"text": label_figure(figure, pick), "standoff": 8, "font": {"size": 12}},
+        "tickformat": ticks.get(figure.kind, "~g"),
+        "zeroline": False,
+    }
+
+
+def _find_middle(points: Sequence[_Point], published: Sequence[Reference], log: bool) -> float:
+    """The middle of the axis across, in its own unit."""
+    values = [point.x.mean for point in points] + [float(reference.parameters) for reference in published]
+    if not values:
+        return 0.0
+    low, high = min(values), max(values)
+    return math.sqrt(low * high) if log and low > 0 else (low + high) / 2
+
+
+def _place_names(points: Sequence[_Point], middle: float) -> dict[_Point, str]:
+    """Names stand towards the middle, where there is room, above and below in turns; many points have none."""
+    if len(points) > _NAMED:
+        return {}
+    turns = enumerate(sorted(points, key=lambda point: point.x.mean))
+    return {
+        point: f"{'bottom' if turn % 2 else 'top'} {'left' if point.x.mean > middle else 'right'}"
+        for turn, point in turns
+    }
+
+
+def _decades(points: Sequence[_Point], published: Sequence[Reference]) -> float:
+    values = [point.x.mean for point in points] + [reference.parameters for reference in published]
+    known = [value for value in values if value > 0]
+    return math.log10(max(known) / min(known)) if known else 0
+
+
+def _draw_point(
+    point: _Point, x: Figure, y: Figure, symbols: dict[str, str], view: ScatterView, name_side: str
+) -> dict[str, Any]:
+    colour, name = run_colour(point.unit.id), as_text(shorten(point.unit.name))
+    spread = point.y.standard_deviation
+    seeds = f"<br>mean of {point.y.n} seeds, ± {spread:{_FORMATS[y.kind].replace('s', 'g')}}" if spread else ""
+    drawn: dict[str, Any] = {
+        "type": "scatter",
+        "uid": point.unit.id,
+        "mode": "markers+text" if name_side else "markers",
+        "x": [point.x.mean],
+        "y": [point.y.mean],
+        "name": name,
+        "text": [f" {as_text(shorten(point.unit.name, 22))} "],
+        "textposition": name_side or "top right",
+        "textfont": {"size": 11},
+        "cliponaxis": False,
+        "marker": {"size": 11, "color": colour, "symbol": symbols.get(point.unit.id, SYMBOLS[0])},
+        "meta": {"run": point.unit.name, "series": f"{y.key} by {x.key}"},
+        "showlegend": False,
+        "hovertemplate": f"<b>{name}</b><br>{label_figure(y, view.pick)} %{{y:{_FORMATS[y.kind]}}}{seeds}<br>"
+        f"{label_figure(x, view.pick)} %{{x:{_FORMATS[x.kind]}}}<extra></extra>",
+    }
+    for axis, summary in (("error_x", point.x), ("error_y", point.y)):
+        if summary.standard_deviation:
+            drawn[axis] = {"array": [summary.standard_deviation], "color": colour, "thickness": 1.2, "width": 4}
+    return drawn
+
+
+def _draw_front(points: Sequence[_Point], x: Figure, y: Figure, view: ScatterView) -> list[dict[str, Any]]:
+    """A faint stair through the units that no other beats on one axis without losing on the other."""
+    if not (x.better and y.better) or len(points) < 2:
+        return []
+    at_x, at_y = np.array([point.x.mean for point in points]), np.array([point.y.mean for point in points])
+    front = pareto_front(at_x, at_y, lower_x_better=x.better == "low", higher_y_better=y.better == "high")
+    order = np.flatnonzero(front)[np.argsort(at_x[front], kind="stable")]
+    return [
+        {
+            "type": "scatter",
+            "uid": "front",
+            "mode": "lines",
+            "x": at_x[order],
+            "y": at_y[order],
+            # Up to the next point's cost, the cheaper one is the best there is.
+            "line": {"shape": "hv" if x.better == "low" else "vh", "width": 1.4, "color": GREY, "dash": "dot"},
+            "name": "Pareto front",
+            "showlegend": False,
+            "hoverinfo": "skip",
+        }
+    ]
+
+
+def _draw_published(published: Sequence[Reference], x: Figure) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "uid": "published",
+        "mode": "markers+text",
+        "x": [reference.parameters for reference in published],
+        "y": [reference.test_accuracy for reference in published],
+        "text": [reference.name for reference in published],
+        "customdata": [[reference.source, reference.note] for reference in published],
+        "textposition": "bottom center",
+        "textfont": {"size": 10, "color": GREY},
+        "cliponaxis": False,
+        "marker": {"size": 8, "color": GREY, "symbol": "diamond-open", "line": {"width": 1.5}},
+        "meta": {"run": "published", "series": "test accuracy by parameters"},
+        "name": "Published",
+        "showlegend": False,
+        "hovertemplate": f"<b>%{{text}}</b><br>Test accuracy %{{y:.2%}}<br>{x.label} %{{x:.3s}}<br>"
+        "%{customdata[1]}<br>%{customdata[0]}<extra></extra>",
+    }
+
+
+# Differences ----------------------------------------------------------------------------------------------------------
+
+
+def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
+    """Every unit's test accuracy minus the baseline's, in points, with its 95 % interval; settled ones are filled."""
+    judged = [verdict for verdict in verdicts if verdict.comparison is not None]
+    symbols = pick_symbols([baseline.id, *(verdict.unit.id for verdict in verdicts)])
+    traces = [
+        _draw_difference(place, verdict.unit, verdict.comparison, symbols.get(verdict.unit.id, SYMBOLS[0]))
+        for place, verdict in enumerate(judged)
+        if verdict.comparison is not None
+    ]
+    title = f"Test accuracy minus that of {shorten(baseline.name, 40)}, points"
+    layout = lay_out(title, "", 1)
+    layout["shapes"] = [
+        {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1.5}}
+    ]
+    layout["xaxis"] |= {"tickformat": "+~g", "zeroline": False, "rangemode": "tozero"}
+    layout["meta"] = {"table": _tabulate_differences(judged)}
+    layout["yaxis"] |= {
+        "tickvals": list(range(len(judged))),
+        "ticktext": [as_text(shorten(verdict.unit.name, 24)) for verdict in judged],
+        "range": [len(judged) - 0.5, -0.5],
+        "showgrid": False,
+        "fixedrange": True,
+    }
+    return Drawing(to_json(traces, layout), title)
+
+
+def _tabulate_differences(judged: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """For the CSV: the differences in points with their 95 % intervals."""
+    found = [(verdict.unit.name, verdict.comparison) for verdict in judged if verdict.comparison is not None]
+    intervals = [comparison.interval for _, comparison in found]
+    return [
+        {"name": "run", "values": [name for name, _ in found]},
+        {"name": "points", "values": [100 * comparison.difference for _, comparison in found]},
+        {"name": "95 % from", "values": [100 * each.low if each else None for each in intervals]},
+        {"name": "95 % to", "values": [100 * each.high if each else None for each in intervals]},
+        {"name": "settled", "values": ["yes" if comparison.is_settled else "no" for _, comparison in found]},
+    ]
+
+
+def _draw_difference(place: int, unit: Unit, comparison: Comparison, symbol: str) -> dict[str, Any]:
+    points, colour, name = 100 * comparison.difference, run_colour(unit.id), as_text(shorten(unit.name))
+    interval = comparison.interval
+    told = f"<br>95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
+    return {
+        "type": "scatter",
+        "uid": unit.id,
+        "mode": "markers",
+        "x": [points],
+        "y": [place],
+        "name": name,
+        "marker": {
+            "size": 10,
+            "color": colour,
+            "symbol": symbol if comparison.is_settled else f"{symbol}-open",
+            "line": {"width": 2, "color": colour},
+        },
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [100 * interval.high - points] if interval else [0],
+            "arrayminus": [points - 100 * interval.low] if interval else [0],
+            "color": colour,
+            "thickness": 2,
+            "width": 5,
+        },
+        "meta": {"run": unit.name, "series": "points"},
+        "showlegend": False,
+        "hovertemplate": f"<b>{name}</b><br>%{{x:+.2f}} points{told}<extra></extra>",
+    }

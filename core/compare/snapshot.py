@@ -1,0 +1,215 @@
+"""What a comparison is made of: runs as they stand now.
+
+Runs are read once and kept: the same object comes back as long as nothing of the run has changed, so whatever is worked
+out from it can be kept as well.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.runs.store import ENDS, DamagedRunError, Run, RunNotFound, State, open_run
+from core.spec import RunSpec
+from core.spec.cost import Cost, cost_of
+from core.spec.fields import flatten
+from core.system.folders import runs_folder
+
+MAX_RUNS = 50
+SEED = "train.seed"
+# The metrics last: all others seldom change.
+_WATCHED = ("spec.json", "about.json", "environment.json", "end.json", "metrics.jsonl")
+_NO_VALUES: npt.NDArray[np.float64] = np.empty(0)
+
+
+class SpecFacts:
+    """What follows from a run's spec alone: worked out once, however long the run goes on."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+
+    @cached_property
+    def cost(self) -> Cost:
+        return cost_of(self.spec)
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """Every value of the spec by its path."""
+        return flatten(self.spec)
+
+    @cached_property
+    def recipe(self) -> tuple[tuple[str, Any], ...]:
+        """The spec but for its seed."""
+        return tuple((path, value) for path, value in self.fields.items() if path != SEED)
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedRun:
+    """One run as it stood at one look; compared by identity, so it can be the key of a cache."""
+
+    id: str
+    name: str
+    state: State
+    facts: SpecFacts
+    rows: list[dict[str, Any]]  # one dict an epoch
+    environment: dict[str, Any]
+    results: dict[str, Any]  # the figures of its end
+    _columns: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> RunSpec:
+        return self.facts.spec
+
+    @property
+    def seed(self) -> int:
+        return self.spec.train.seed
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ("queued", "running")
+
+    @property
+    def is_untested(self) -> bool:
+        """Whether it ended without a look at the test images, as the trials of a study do."""
+        return self.state == "finished" and "test/accuracy" not in self.results
+
+    @property
+    def cost(self) -> Cost:
+        return self.facts.cost
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return self.facts.fields
+
+    @property
+    def recipe(self) -> tuple[tuple[str, Any], ...]:
+        return self.facts.recipe
+
+    def column(self, name: str) -> npt.NDArray[np.float64]:
+        """One metric over the epochs, (epochs,); NaN where it was not finite or not there. Do not change it."""
+        known = self._columns.get(name, _NO_VALUES)
+        if len(known) < len(self.rows):
+            # A run that went on has the values of its earlier epochs from the last look.
+            values = [finite(row.get(name)) for row in self.rows[len(known) :]]
+            known = np.append(known, np.array([math.nan if value is None else value for value in values], float))
+            self._columns[name] = known
+        return known
+
+    def columns_for(self, rows: list[dict[str, Any]]) -> dict[str, npt.NDArray[np.float64]]:
+        """What is known of the metrics of `rows`, where they go on from this run's; nothing where they start anew."""
+        count = len(self.rows)
+        goes_on = count <= len(rows) and (not count or rows[count - 1] is self.rows[-1])
+        return dict(self._columns) if goes_on else {}
+
+
+def finite(value: Any) -> float | None:
+    """A finite number, else None."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+# Looking --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Look:
+    """The runs that can be compared, in the order asked for, and a sentence for each that cannot."""
+
+    runs: tuple[ComparedRun, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Known:
+    stamp: tuple[tuple[int, int], ...]
+    run: Run
+    compared: ComparedRun
+
+
+_known: dict[str, _Known] = {}
+_lock = threading.Lock()
+
+
+def look_at(run_ids: Iterable[str]) -> Look:
+    """Reads the runs; what is missing or damaged gets a sentence, and the rest stays."""
+    wanted = list(dict.fromkeys(run_ids))
+    runs, problems = [], []
+    for run_id in wanted[:MAX_RUNS]:
+        try:
+            runs.append(read_run(run_id))
+        except RunNotFound:
+            problems.append(f"There is no run {run_id[:60]}: it may have been deleted.")
+        except (DamagedRunError, OSError) as error:
+            problems.append(f"The run {run_id} is left out, because it cannot be read: {error}.")
+    if len(wanted) > MAX_RUNS:
+        problems.append(f"Only the first {MAX_RUNS} of {len(wanted)} runs are compared.")
+    return Look(tuple(runs), tuple(problems))
+
+
+def read_run(run_id: str) -> ComparedRun:
+    """The run as it stands; the same object while it stands still. Raises RunNotFound, DamagedRunError, OSError."""
+    key = str(runs_folder() / run_id)
+    with _lock:
+        known = _known.pop(key, None)
+        run = known.run if known else open_run(run_id)
+        stamp = _stamp(run.path)
+        if stamp[0] == _GONE and not run.path.is_dir():
+            raise RunNotFound(f"There is no run {run_id}.")
+        if known and known.stamp[0] != stamp[0]:
+            run, known = open_run(run_id), None
+        if not known:
+            known = _Known(stamp, run, _read(run))
+        elif known.stamp[:-1] != stamp[:-1]:
+            known = _Known(stamp, run, _read(run, known.compared))
+        elif known.stamp != stamp or known.compared.state not in ENDS:
+            known = _Known(stamp, run, _read_on(run, known.compared))
+        # Of a run that was deleted meanwhile, only half may have been read.
+        if not run.path.is_dir():
+            raise RunNotFound(f"There is no run {run_id}.")
+        _known[key] = known
+        while len(_known) > 4 * MAX_RUNS:
+            _known.pop(next(iter(_known)))
+        return known.compared
+
+
+_GONE = (0, -1)
+
+
+def _stamp(folder: Path) -> tuple[tuple[int, int], ...]:
+    """Time and size of the files that a run's figures come from."""
+    stamps = [_GONE] * len(_WATCHED)
+    for place, name in enumerate(_WATCHED):
+        with suppress(FileNotFoundError):
+            stat = os.stat(f"{folder}/{name}")
+            stamps[place] = (stat.st_mtime_ns, stat.st_size)
+    return tuple(stamps)
+
+
+def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
+    if damage := run.damage():
+        raise DamagedRunError(damage)
+    # The state first: what is read after it can only be newer.
+    state = run.read_state()
+    name, rows, environment = run.about.name, run.rows(), run.environment()
+    results = (run.end() or {}).get("metrics") or {}
+    facts, columns = (before.facts, before.columns_for(rows)) if before else (SpecFacts(run.spec), {})
+    return ComparedRun(run.id, name, state, facts, rows, environment, results, columns)
+
+
+def _read_on(run: Run, before: ComparedRun) -> ComparedRun:
+    """Of a run whose other files stand still, the epochs; and its state, as its process may have died or begun."""
+    state, rows = run.read_state(), run.rows()
+    if before.rows is rows and before.state == state:
+        return before
+    return replace(before, state=state, rows=rows, _columns=before.columns_for(rows))

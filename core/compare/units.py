@@ -1,0 +1,116 @@
+"""Runs that are compared as one, seeds folded into groups, and which of them do not compare."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.compare.images import same_data, same_test_images, same_validation_images
+from core.compare.snapshot import ComparedRun
+from core.data.catalogue import name_data
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is compared as one: a single run, or runs that differ only in their seed."""
+
+    runs: tuple[ComparedRun, ...]
+    name: str
+
+    @property
+    def id(self) -> str:
+        """The run whose colour and place it has: the one with the smallest seed."""
+        return min(self.runs, key=lambda run: (run.seed, run.id)).id
+
+    @property
+    def first(self) -> ComparedRun:
+        return self.runs[0]
+
+    @property
+    def is_group(self) -> bool:
+        return len(self.runs) > 1
+
+    @property
+    def seeds(self) -> tuple[ComparedRun, ...]:
+        """One run of every seed, the one that came furthest: a seed that is repeated tells nothing new."""
+        furthest: dict[int, ComparedRun] = {}
+        for run in self.runs:
+            known = furthest.get(run.seed)
+            if known is None or (bool(run.results), len(run.rows)) > (bool(known.results), len(known.rows)):
+                furthest[run.seed] = run
+        return tuple(furthest.values())
+
+
+def make_units(runs: Sequence[ComparedRun], *, fold: bool) -> list[Unit]:
+    """One unit a run or, folded, one for all that differ only in their seed; names are made to differ."""
+    groups = _group_seeds(runs) if fold else [[run] for run in runs]
+    names = [_name_group(group) for group in groups]
+    units = []
+    for group, name in zip(groups, names, strict=True):
+        alike = names.count(name) > 1
+        units.append(Unit(tuple(group), f"{name} ({group[0].id[-6:]})" if alike else name))
+    return units
+
+
+def _group_seeds(runs: Sequence[ComparedRun]) -> list[list[ComparedRun]]:
+    """Runs of equal specs but for the seed, on the same images where they say which they had."""
+    groups: list[list[ComparedRun]] = []
+    alike: dict[Any, list[list[ComparedRun]]] = {}
+    for run in runs:
+        candidates = alike.setdefault(run.recipe, [])
+        group = next((group for group in candidates if same_test_images(run, group[0])), None)
+        if group is None:
+            group = []
+            groups.append(group)
+            candidates.append(group)
+        group.append(run)
+    return groups
+
+
+def _name_group(runs: Sequence[ComparedRun]) -> str:
+    if len(runs) == 1:
+        return runs[0].name
+    stems = [re.sub(r"[\s,;:_·–-]*\bseed\W*\d+\s*$", "", run.name, flags=re.IGNORECASE).strip() for run in runs]
+    if stems[0] and len(set(stems)) == 1:
+        return stems[0]
+    return f"{runs[0].name} and {len(runs) - 1} more"
+
+
+def put_first(run_ids: Sequence[str], chosen: Iterable[str]) -> list[str]:
+    """The ids with the chosen ones in front: the first is the baseline."""
+    front = [run_id for run_id in run_ids if run_id in set(chosen)]
+    return front + [run_id for run_id in run_ids if run_id not in set(front)]
+
+
+def find_mismatches(units: Sequence[Unit]) -> list[str]:
+    """Sentences on what was trained or measured on other images than the baseline; empty where all compare."""
+    if len(units) < 2:
+        return []
+    baseline = units[0].first
+    found: dict[str, list[str]] = {}
+    for unit in units[1:]:
+        sentence = _find_mismatch(unit.first, baseline)
+        if sentence:
+            found.setdefault(sentence, []).append(unit.name)
+    return [f"{_join(names)}: {sentence}" for sentence, names in found.items()]
+
+
+def _find_mismatch(run: ComparedRun, baseline: ComparedRun) -> str:
+    if not same_data(run, baseline):
+        names = [name_data(each.spec.data) for each in (run, baseline)]
+        return (
+            f"another data set than the baseline's ({names[0]} instead of {names[1]}), so accuracies and losses do not "
+            "compare."
+        )
+    if not same_test_images(run, baseline):
+        return "other test and validation images than the baseline's, so differences are partly those of the images."
+    if not same_validation_images(run, baseline):
+        return "other validation images than the baseline's; test figures compare, validation figures only roughly."
+    return ""
+
+
+def _join(names: Sequence[str], most: int = 3) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

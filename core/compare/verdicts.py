@@ -1,0 +1,187 @@
+"""Which of the compared runs is really better, from their stored predictions.
+
+The arrays come from the run folders; what they mean is worked out in `core.stats.significance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from core.compare.images import same_data, same_test_images
+from core.compare.snapshot import ComparedRun, finite
+from core.compare.units import Unit
+from core.data.catalogue import name_data
+from core.runs.store import RunNotFound, open_run
+from core.stats.scores import check_labels, softmax
+from core.stats.significance import Comparison, compare_groups, compare_paired, compare_seeds, verdict
+
+Weights = Literal["last", "best"]
+WEIGHTS: dict[Weights, str] = {"last": "Last weights", "best": "Best-on-validation weights"}
+METHODS = (
+    "Two runs: the exact McNemar test (McNemar 1947) and the bootstrap over images (Efron 1979), both paired on the "
+    "same test images. Groups of seeds: images and seeds as two crossed sources of chance (Gallas et al. 2007), with "
+    "Student's t and Satterthwaite's (1946) degrees of freedom; without stored predictions, Welch's (1947) t test over "
+    "the seeds alone. A difference counts as settled where its 95 % interval and its test both exclude zero."
+)
+_FIGURES = {"last": "test/accuracy", "best": "test/accuracy_best"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A unit held against the baseline; `comparison` is unit minus baseline, None where nothing can be compared."""
+
+    unit: Unit
+    sentence: str
+    comparison: Comparison | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one run says to the test images: class and its probability, (images,) each, and the true classes."""
+
+    labels: npt.NDArray[np.int64]
+    told: npt.NDArray[np.int64]
+    sure: npt.NDArray[np.float64]
+
+    @property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.told == self.labels)
+
+
+class NoPredictionsError(Exception):
+    """A run has no usable predictions; the message is a sentence."""
+
+
+def read_predictions(run: ComparedRun, weights: Weights) -> Predictions:
+    """The stored predictions on the test images, in the order of the data set. Raises NoPredictionsError."""
+    found = _read_predictions(run, weights)
+    if isinstance(found, str):
+        raise NoPredictionsError(found)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _read_predictions(run: ComparedRun, weights: Weights) -> Predictions | str:
+    """Kept by the run as it stood: once it has ended, its predictions stay as they are."""
+    if run.is_active:
+        return f"{run.name} has not ended yet, so it has no test predictions."
+    try:
+        folder = open_run(run.id)
+    except RunNotFound:
+        return f"{run.name} was deleted."
+    logits, labels = folder.predictions(f"test_{weights}"), folder.predictions("test_labels")
+    if logits is None or labels is None:
+        return f"{run.name} has no test predictions stored{_explain(run)}."
+    try:
+        chances = softmax(logits)
+        labels = check_labels(labels, chances)
+    except ValueError as error:
+        return f"The predictions of {run.name} cannot be used: {error}."
+    return Predictions(labels, np.asarray(logits).argmax(1), chances.max(1))
+
+
+def _explain(run: ComparedRun) -> str:
+    if run.is_untested:
+        return ": its test images were not looked at; its page has a button for that"
+    ends = {"stopped": "was stopped before its end", "interrupted": "was interrupted", "failed": "failed"}
+    return f": it {ends[run.state]}" if run.state in ends else ""
+
+
+# Which is better --------------------------------------------------------------------------------------------------
+
+
+def judge_all(units: Sequence[Unit], weights: Weights) -> list[Verdict]:
+    """Every unit held against the first one."""
+    return [judge(unit, units[0], weights) for unit in units[1:]]
+
+
+@lru_cache(maxsize=512)
+def judge(unit: Unit, baseline: Unit, weights: Weights) -> Verdict:
+    """A unit against the baseline on the test images; runs are judged by seeds alone only where predictions lack.
+
+    Nothing compares across data sets; on other images of the same data set only seeds do.
+    """
+    if not same_data(unit.first, baseline.first):
+        return Verdict(
+            unit,
+            f"{unit.name} is of another data set ({name_data(unit.first.spec.data)}) than the baseline "
+            f"({name_data(baseline.first.spec.data)}): their accuracies do not compare.",
+        )
+    sides, remarks = [], []
+    for side in (unit, baseline):
+        correct, missing = collect_predictions(side, weights)
+        sides.append(correct)
+        remarks += missing
+    if not all(sides):
+        return _judge_figures(unit, baseline, weights, remarks)
+    if not share_images([*sides[0], *sides[1]]):
+        remarks.append("The two were tested on different images, so only their seeds are compared.")
+        return _judge_figures(unit, baseline, weights, remarks)
+    a, b = ([predictions.correct for predictions in side.values()] for side in sides)
+    single = len(a) == len(b) == 1
+    comparison = compare_paired(a[0], b[0]) if single else compare_groups(np.stack(a), np.stack(b))
+    return Verdict(unit, verdict(comparison, unit.name, baseline.name), comparison, tuple(remarks))
+
+
+def collect_predictions(side: Unit, weights: Weights) -> tuple[dict[ComparedRun, Predictions], list[str]]:
+    """The predictions of a side's seeds, and why some have none."""
+    found, missing = {}, []
+    for run in side.seeds:
+        try:
+            found[run] = read_predictions(run, weights)
+        except NoPredictionsError as error:
+            missing.append(str(error))
+    if len(missing) > 2:
+        missing = [f"{len(missing)} of {len(side.seeds)} runs of {side.name} have no usable test predictions."]
+    if repeated := len(side.runs) - len(side.seeds):
+        what = "1 run repeats" if repeated == 1 else f"{repeated} runs repeat"
+        missing.append(f"{what} a seed of {side.name}, and counts once.")
+    return found, missing
+
+
+def share_images(sides: Sequence[ComparedRun]) -> bool:
+    """Whether all were tested on the same images, in the same order."""
+    first = sides[0]
+    labels = [_labels(run) for run in sides]
+    return all(same_test_images(run, first) for run in sides) and all(
+        np.array_equal(each, labels[0]) for each in labels
+    )
+
+
+def _labels(run: ComparedRun) -> npt.NDArray[np.int64]:
+    # Which weights told makes no difference to what is true.
+    for weights in WEIGHTS:
+        found = _read_predictions(run, weights)
+        if isinstance(found, Predictions):
+            return found.labels
+    return np.empty(0, np.int64)
+
+
+def _judge_figures(unit: Unit, baseline: Unit, weights: Weights, remarks: list[str]) -> Verdict:
+    """By the test accuracies that the runs ended with, one a seed."""
+    values = [
+        [value for run in side.seeds if (value := finite(run.results.get(_FIGURES[weights]))) is not None]
+        for side in (unit, baseline)
+    ]
+    without = [side.name for side, known in zip((unit, baseline), values, strict=True) if not known]
+    if without:
+        plural = "has" if len(without) == 1 else "have"
+        return Verdict(unit, f"{' and '.join(without)} {plural} no test result yet.", None, tuple(remarks))
+    comparison = compare_seeds(*values)
+    return Verdict(unit, verdict(comparison, unit.name, baseline.name), comparison, tuple(remarks))
+
+
+def warn_of_chance(count: int) -> str:
+    """What many comparisons at once do to their errors; nothing for one."""
+    if count < 2:
+        return ""
+    return (
+        f"Where nothing differs, a test still looks settled by chance in up to 1 of 20 cases; these are {count} tests."
+    )

@@ -1,0 +1,1 @@
+"""One model's answers, image by image. Imports no torch: the helper process answers."""

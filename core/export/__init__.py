@@ -1,0 +1,1 @@
+"""How runs leave and come in. Imports no torch, except in what the helper process is asked for."""

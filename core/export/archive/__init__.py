@@ -1,0 +1,1 @@
+"""Whole runs as a zip that another lab imports."""

@@ -1,0 +1,322 @@
+"""What a run folder from elsewhere must be before it is let in: files of the right kind that no page trips over.
+
+Nothing is unpickled here. A checkpoint's pickle is read instruction by instruction, and only what a training state
+needs is let through; whoever loads it later still does so with torch's `weights_only`, which refuses all else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pickletools
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.export.archive.pack import BundleError
+from core.runs.folder import COLUMNS, ENDS, About, Run
+from core.spec import RunSpec
+from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
+from core.system import files
+from core.system.safe_zip import CheckpointFileError, read_pickle
+
+MAX_JSON_BYTES = 4_000_000
+MAX_LINE_BYTES = 64_000
+MAX_DEPTH = 20
+MAX_NUMBER = 2**63
+YEAR_5000 = 1e11  # seconds since 1970
+
+Number = float | None
+
+
+class _File(BaseModel):
+    """A JSON file of a run; keys that no page reads may hold any JSON, as a newer lab may have written them."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    not_finite: list[str] | None = None
+
+
+class EnvironmentFile(_File):
+    started: float | None = Field(None, ge=0, le=YEAR_5000)
+    device: str | None = None
+    pid: int | None = None
+    hostname: str | None = None
+    platform: str | None = None
+    python: str | None = None
+    versions: dict[str, str | None] | None = None
+    cpus: int | None = None
+    commit: str | None = None
+    commit_changed: bool | None = None
+    device_name: str | None = None
+    precision: str | None = None
+    parameters: int | None = None
+    updates_per_epoch: int | None = None
+    epochs_done: int | None = None
+    data_fingerprint: str | None = None
+    class_names: list[str] | None = None
+    mean: list[float] | None = Field(None, min_length=3, max_length=3)
+    std: list[float] | None = Field(None, min_length=3, max_length=3)
+    train_images: int | None = Field(None, ge=0)
+    val_images: int | None = Field(None, ge=0)
+    test_images: int | None = Field(None, ge=0)
+    val_classes_dtype: Literal["uint8", "uint16"] | None = None
+    notes: list[str] | None = None
+    time: float | None = Field(None, ge=0, le=YEAR_5000)
+
+
+class ProgressFile(_File):
+    phase: str | None = None
+    epoch: int | None = None
+    epochs: int | None = None
+    step: int | None = None
+    steps: int | None = None
+    seconds: Number = None
+    seconds_left: Number = None
+    time: float | None = Field(None, ge=0, le=YEAR_5000)
+    loss: Number = None
+    images_per_second: Number = None
+    cpu_percent: Number = None
+    memory_bytes: Number = None
+    gpu_percent: Number = None
+    gpu_memory_bytes: Number = None
+
+
+class EndFile(_File):
+    state: Literal["finished", "failed", "stopped", "pruned"]
+    reason: str = ""
+    kind: str = ""
+    epoch: int = 0
+    ended: float = Field(0.0, ge=0, le=YEAR_5000)
+    metrics: dict[str, Number] = Field(default_factory=dict)
+
+
+class CheckpointEntry(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    name: str
+    epoch: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    sha256: str
+    kind: Literal["last", "best"]
+    metrics_bytes: int = Field(0, ge=0)
+    classes_bytes: int = Field(0, ge=0)
+
+
+class ManifestFile(_File):
+    checkpoints: list[CheckpointEntry] = Field(max_length=20)
+
+
+assert set(EndFile.model_fields["state"].annotation.__args__) == set(ENDS)  # type: ignore[union-attr]
+
+
+def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
+    """Looks through a run folder whose files, with these hashes, are those of its manifest.
+
+    Raises BundleError with a sentence that names the file.
+    """
+    spec = _check_spec(folder / "spec.json")
+    _check_about(folder / "about.json", started_by)
+    for path in folder.glob("environment*.json"):
+        _check_json(path, EnvironmentFile)
+    _check_json(folder / "progress.json", ProgressFile)
+    _check_json(folder / "end.json", EndFile)
+    _check_metrics(folder / "metrics.jsonl", spec.train.epochs)
+    for path in folder.glob("predictions/*.npy"):
+        _check_array(path, spec.data.num_classes)
+    _check_checkpoints(folder, sha256)
+    if damage := Run(folder).damage():
+        raise BundleError(f"{damage}.")
+
+
+# JSON ---------------------------------------------------------------------------------------------------------------
+
+
+def _read_file(path: Path, name: str = "") -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return read_strict(file.read(MAX_JSON_BYTES + 1), name or path.name)
+
+
+def read_strict(content: bytes, name: str) -> dict[str, Any]:
+    """A JSON object without NaN, infinity, endless nesting or numbers that no machine has. Raises BundleError."""
+    if len(content) > MAX_JSON_BYTES:
+        raise BundleError(f"{name} is larger than {MAX_JSON_BYTES // 1_000_000} MB.")
+    try:
+        value = json.loads(content, parse_constant=_refuse)
+        _require_plain(value)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{name} is no strict JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise BundleError(f"{name} holds no JSON object.")
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not allowed")
+
+
+def _require_plain(value: Any, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, str) and not files.is_storable(value):
+        raise ValueError("a text holds half a character (a lone surrogate)")
+    if isinstance(value, list):
+        for inner in value:
+            _require_plain(inner, depth + 1)
+    # `1e999` is read as infinity.
+    elif isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
+        raise ValueError("a number is too large")
+
+
+def check_shape(model: type[BaseModel], value: dict[str, Any], name: str) -> BaseModel:
+    """Raises BundleError that names the field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])[:80]
+        raise BundleError(f"{name}: {where}: {first['msg'][:200].lower()}.") from error
+
+
+def _check_json(path: Path, model: type[BaseModel]) -> None:
+    if path.exists():
+        check_shape(model, _read_file(path), path.name)
+
+
+def _check_spec(path: Path) -> RunSpec:
+    if not path.exists():
+        raise BundleError("spec.json is missing: this is no whole run.")
+    if path.stat().st_size > MAX_SPEC_BYTES:
+        raise BundleError(f"spec.json is larger than {MAX_SPEC_BYTES // 1000} KB.")
+    try:
+        return parse_spec(path.read_bytes())
+    except (SpecError, UnicodeDecodeError) as error:
+        raise BundleError(f"spec.json: {str(error).rstrip('.')}.") from error
+
+
+def _check_about(path: Path, started_by: str) -> None:
+    """What people say about the run. Its place in a queue means nothing here, nor who is said to have started it."""
+    if not path.exists():
+        raise BundleError("about.json is missing: this is no whole run.")
+    _read_file(path)
+    try:
+        about = About.read(path)
+    except files.DamagedFileError as error:
+        raise BundleError(f"{error}.") from error
+    if not 0 <= about.created <= YEAR_5000 or not isinstance(about.archived, bool):
+        raise BundleError("about.json: created must be a time, archived true or false.")
+    About(**{**vars(about), "priority": 0, "started_by": started_by}).write(path)
+
+
+# Figures and predictions --------------------------------------------------------------------------------------------
+
+
+def _check_metrics(path: Path, epochs: int) -> None:
+    """One line an epoch, each with all columns."""
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), start=1):
+            name = f"metrics.jsonl, line {number}"
+            if not line.endswith(b"\n") or number > epochs:
+                raise BundleError(f"{name}: there is more than the run's {epochs:,} epochs can have written.")
+            _check_row(read_strict(line, name), number, name)
+
+
+def _check_row(row: dict[str, Any], epoch: int, name: str) -> None:
+    if missing := [column for column in COLUMNS if column not in row]:
+        raise BundleError(f"{name}: {missing[0]} is missing.")
+    if row["epoch"] != epoch:
+        raise BundleError(f"{name}: epoch must be {epoch}.")
+    for key, value in row.items():
+        plain = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        listed = key == "not_finite" and isinstance(value, list) and all(isinstance(text, str) for text in value)
+        if not (plain or listed) or len(key) > 100:
+            raise BundleError(f"{name}: {key[:100]} must be a number.")
+
+
+def _check_array(path: Path, classes: int) -> None:
+    """Logits (images, classes) float16 or labels (images,) int64, as long as the header says; no objects in it."""
+    labels = path.stem.endswith("_labels")
+    try:
+        with open(path, "rb") as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("it is of another version of numpy's format")
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            rest = path.stat().st_size - file.tell()
+    except (ValueError, OSError, SyntaxError) as error:
+        raise BundleError(f"{path.name} is no array that can be read: {str(error).splitlines()[0][:200]}.") from error
+    wanted = np.dtype("int64" if labels else "float16")
+    fits = shape[1:] == () if labels else shape[1:] == (classes,)
+    if dtype != wanted or not fits or len(shape) != (1 if labels else 2) or fortran:
+        what = "labels (images,) int64" if labels else f"logits (images, {classes}) float16"
+        raise BundleError(f"{path.name} must hold {what}, not {shape} {dtype}.")
+    if math.prod(shape) * dtype.itemsize != rest:
+        raise BundleError(f"{path.name} is not as long as its header says.")
+
+
+# Checkpoints --------------------------------------------------------------------------------------------------------
+
+
+def _check_checkpoints(folder: Path, sha256: dict[str, str]) -> None:
+    """Every checkpoint is listed with the hash it has, and holds a training state's pickle and nothing else."""
+    there = {name for name in sha256 if name.startswith("checkpoints/") and name.endswith(".pt")}
+    path = folder / "checkpoints" / "manifest.json"
+    if not path.exists():
+        if there:
+            raise BundleError("checkpoints/manifest.json is missing.")
+        return
+    value = _read_file(path, "checkpoints/manifest.json")
+    listed = check_shape(ManifestFile, value, "checkpoints/manifest.json")
+    assert isinstance(listed, ManifestFile)
+    if sorted(f"checkpoints/{entry.name}" for entry in listed.checkpoints) != sorted(there):
+        raise BundleError("checkpoints/manifest.json names other checkpoints than there are.")
+    for entry in listed.checkpoints:
+        file = folder / "checkpoints" / entry.name
+        if sha256[f"checkpoints/{entry.name}"] != entry.sha256 or file.stat().st_size != entry.bytes:
+            raise BundleError(f"{entry.name} is not the checkpoint that was written: its SHA-256 differs.")
+        check_checkpoint(file)
+
+
+# What `torch.save` writes of a training state: dicts, lists, numbers, texts and tensors.
+_STORAGES = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Byte", "Char", "Bool")
+_GLOBALS = {
+    "collections OrderedDict",
+    "torch._utils _rebuild_tensor_v2",
+    *(f"torch {kind}Storage" for kind in _STORAGES),
+}
+_OPCODES = {
+    *("PROTO", "STOP", "MARK", "GLOBAL", "REDUCE", "BINPERSID", "BINGET", "LONG_BINGET", "BINPUT", "LONG_BINPUT"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"),
+    *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS"),
+    *("EMPTY_DICT", "SETITEM", "SETITEMS"),
+}
+
+
+def check_checkpoint(path: Path) -> None:
+    """Raises BundleError where the file is no plain archive of torch's, or its pickle would call anything."""
+    try:
+        with open(path, "rb") as file:
+            content = read_pickle(file)
+    except CheckpointFileError as error:
+        raise BundleError(f"{path.name} {error}.") from error
+    _check_pickle(content, path.name)
+
+
+def _check_pickle(content: bytes, name: str) -> None:
+    """Reads the pickle's instructions without following any."""
+    try:
+        for opcode, argument, _ in pickletools.genops(content):
+            if opcode.name not in _OPCODES:
+                raise BundleError(
+                    f"{name} is refused: its pickle uses {opcode.name}, which no checkpoint of ours does."
+                )
+            if opcode.name == "GLOBAL" and argument not in _GLOBALS:
+                asked = ".".join(str(argument).split(" "))[:80]
+                raise BundleError(f"{name} is refused: loading it would call {asked!r}.")
+    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        raise BundleError(f"{name} holds no training state.") from error

@@ -1,0 +1,312 @@
+"""Run folders travel: one zip holds the folders of one or several runs, and a manifest that vouches for every file.
+
+What belongs to this machine alone stays: locks, requests, the worker's process. Packing reads and writes in pieces, so
+it takes little memory however large the checkpoints are, and a run that trains meanwhile is packed as it stood at one
+moment: its whole epochs, and checkpoints whose hashes agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import time
+import tomllib
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.runs.store import ENDS, CheckpointFile, Run, RunNotFound, State, open_run
+from core.system import files
+from core.system.folders import ID_PATTERN, PROJECT
+from core.system.locks import hold
+
+FORMAT: Literal[1] = 1  # of the archive; rises when an older lab could no longer read it
+MANIFEST = "manifest.json"
+CHUNK = 1 << 20
+MAX_RUNS = 100
+MAX_LOG_BYTES = 4_000_000
+CHECKPOINT_NAME = r"checkpoints/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.pt"
+# What a run folder holds and another machine can use. Nothing else leaves, and nothing else is let in.
+MEMBERS = re.compile(
+    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end)\.json|metrics\.jsonl|log\.txt"
+    rf"|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
+    r"|predictions/((val_best|test_last|test_best|val_labels|test_labels)\.npy|val_classes\.bin)"
+)
+# Deflated; what is binary hardly shrinks, and stored it cannot be taken for a bomb.
+TEXTS = (".json", ".jsonl", ".txt")
+TRIES = 5
+
+Report = Callable[[int, int], None]
+
+
+class BundleError(Exception):
+    """A run cannot be packed, or an archive not be taken in; the message is a sentence for a person."""
+
+
+class Member(BaseModel):
+    """One file of a run, as the manifest vouches for it."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class PackedRun(BaseModel):
+    """One run of an archive; its files lie in a folder of its id."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    id: str = Field(pattern=rf"^{ID_PATTERN.pattern}$")
+    name: str
+    state: State
+    checkpoints: bool  # whether they were wanted
+    data_fingerprint: str | None = None
+    files: dict[str, Member]
+
+
+class Manifest(BaseModel):
+    """What an archive holds: the last of its files to be written, as it has the hashes of all others."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    format: Literal[1]
+    lab: str
+    exported: float
+    runs: list[PackedRun] = Field(min_length=1, max_length=MAX_RUNS)
+
+
+@dataclass
+class _Piece:
+    """One file to pack: its first `size` bytes, whatever happens to it meanwhile."""
+
+    name: str
+    file: io.BufferedReader | io.BytesIO
+    size: int
+
+
+@dataclass
+class _Parcel:
+    """One run to pack, its files open."""
+
+    run: Run
+    state: State
+    pieces: list[_Piece] = field(default_factory=list)
+    checkpoints: list[CheckpointFile] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return sum(piece.size for piece in self.pieces)
+
+    def add(self, name: str, content: bytes) -> None:
+        self.pieces.append(_Piece(name, io.BytesIO(content), len(content)))
+
+
+@cache
+def lab_version() -> str:
+    """The version of this project."""
+    return str(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"])
+
+
+def name_archive(run_ids: Sequence[str]) -> str:
+    """What the file is called."""
+    return f"{run_ids[0]}.zip" if len(run_ids) == 1 else f"{len(run_ids)}-runs-{time.strftime('%Y%m%d-%H%M%S')}.zip"
+
+
+def pack_runs(
+    run_ids: Sequence[str], target: IO[bytes], *, checkpoints: bool = True, report: Report | None = None
+) -> list[str]:
+    """Writes an archive of the runs and returns what there is to remark. `report` hears of bytes done and in all.
+
+    Raises BundleError for a damaged run, RunNotFound, OSError.
+    """
+    ids = list(dict.fromkeys(run_ids))
+    if not 1 <= len(ids) <= MAX_RUNS:
+        raise BundleError(f"An archive takes 1 to {MAX_RUNS} runs.")
+    with ExitStack() as stack:
+        parcels = [_collect(open_run(run_id), checkpoints, stack) for run_id in ids]
+        total, done = sum(parcel.size for parcel in parcels), 0
+        packed = []
+        with zipfile.ZipFile(target, "w") as archive:
+            for parcel in parcels:
+                members = {}
+                for piece in parcel.pieces:
+                    members[piece.name] = _write(archive, f"{parcel.run.id}/{piece.name}", piece)
+                    done += piece.size
+                    if report:
+                        report(done, total)
+                packed.append(_describe(parcel, members, checkpoints))
+            manifest = Manifest(format=FORMAT, lab=lab_version(), exported=time.time(), runs=packed)
+            _write(archive, MANIFEST, _in_memory(manifest.model_dump(mode="json")))
+    return [note for parcel in parcels for note in parcel.notes]
+
+
+def _describe(parcel: _Parcel, members: dict[str, Member], checkpoints: bool) -> PackedRun:
+    return PackedRun(
+        id=parcel.run.id,
+        name=parcel.run.about.name,
+        state=parcel.state,
+        checkpoints=checkpoints,
+        data_fingerprint=parcel.run.environment().get("data_fingerprint"),
+        files=members,
+    )
+
+
+# Reading a run as it stands -----------------------------------------------------------------------------------------
+
+
+def _collect(run: Run, checkpoints: bool, stack: ExitStack) -> _Parcel:
+    """Opens all that is packed of a run, at one moment: an open file stays what it was when its name is replaced."""
+    try:
+        # Held, so that nobody resumes or deletes the run in between; a worker that trains it has no need of it.
+        with hold(run.path / "control.lock"):
+            if damage := run.damage():
+                raise BundleError(f"{run.about.name} is damaged and cannot be exported: {damage}.")
+            parcel = _Parcel(run, run.read_state())
+            if checkpoints:
+                # First, so that metrics can only be ahead of them, as after a crash.
+                _open_checkpoints(parcel, stack)
+            _open_texts(parcel, stack)
+            _open_predictions(parcel, stack)
+    except FileNotFoundError:
+        raise RunNotFound(f"There is no run {run.id}.") from None
+    _drop_unsound(parcel)
+    return parcel
+
+
+def _open_checkpoints(parcel: _Parcel, stack: ExitStack) -> None:
+    """A run that trains removes its older checkpoints while they are looked at: then it is looked at again."""
+    for _ in range(TRIES):
+        entries = parcel.run.checkpoints()
+        with ExitStack() as opened:
+            try:
+                pieces = [
+                    _Piece(f"checkpoints/{entry.name}", opened.enter_context(open(entry.path, "rb")), entry.bytes)
+                    for entry in entries
+                ]
+            except FileNotFoundError:
+                continue
+            stack.push(opened.pop_all())
+            parcel.checkpoints, parcel.pieces = entries, pieces
+            return
+    raise BundleError(f"{parcel.run.about.name} writes checkpoints faster than they can be read. Stop it first.")
+
+
+def _open_texts(parcel: _Parcel, stack: ExitStack) -> None:
+    run = parcel.run
+    for path in sorted(run.path.iterdir()):
+        if path.name in ("metrics.jsonl", "log.txt", "end.json") or not MEMBERS.fullmatch(path.name):
+            continue
+        parcel.add(path.name, path.read_bytes())
+    metrics = _open(parcel, "metrics.jsonl", stack)
+    if metrics:
+        # The last line may be half written: the worker is still appending.
+        metrics.size = _end_of_lines(metrics)
+    log = _open(parcel, "log.txt", stack)
+    if log and log.size > MAX_LOG_BYTES:
+        log.file.seek(-MAX_LOG_BYTES, os.SEEK_END)
+        parcel.pieces.remove(log)
+        parcel.add("log.txt", log.file.read(MAX_LOG_BYTES))
+        parcel.notes.append(f"Only the last {MAX_LOG_BYTES // 1_000_000} MB of its log are packed.")
+    if parcel.state in ENDS:
+        _open(parcel, "end.json", stack)
+    elif parcel.state in ("queued", "running"):
+        parcel.add("end.json", _write_end(run, parcel.state))
+        parcel.notes.append("It was not done yet: it is packed as it stood, and arrives as stopped.")
+
+
+def _write_end(run: Run, state: State) -> bytes:
+    """On another machine nothing trains this run: there it is stopped, and can be resumed."""
+    epoch = len(run.rows())
+    what = f"was training, after epoch {epoch}," if state == "running" else "waited in the queue"
+    end = {"state": "stopped", "reason": f"It {what} when it was exported.", "kind": "exported", "epoch": epoch}
+    return files.to_text({**end, "ended": time.time(), "metrics": {}})
+
+
+def _open_predictions(parcel: _Parcel, stack: ExitStack) -> None:
+    for path in sorted((parcel.run.path / "predictions").glob("*")):
+        if MEMBERS.fullmatch(f"predictions/{path.name}"):
+            _open(parcel, f"predictions/{path.name}", stack)
+
+
+def _open(parcel: _Parcel, name: str, stack: ExitStack) -> _Piece | None:
+    path = parcel.run.path / name
+    if not path.is_file():
+        return None
+    file = open(path, "rb")  # noqa: SIM115 - closed by the stack
+    stack.enter_context(file)
+    piece = _Piece(name, file, os.fstat(file.fileno()).st_size)
+    parcel.pieces.append(piece)
+    return piece
+
+
+def _end_of_lines(piece: _Piece) -> int:
+    """How many bytes there are up to the end of the last whole line."""
+    end = piece.size
+    while end > 0:
+        start = max(0, end - 65_536)
+        piece.file.seek(start)
+        found = piece.file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _drop_unsound(parcel: _Parcel) -> None:
+    """Leaves out checkpoints whose bytes are not those that were written, and lists the others for the next machine."""
+    if not parcel.checkpoints:
+        return
+    by_name = {piece.name: piece for piece in parcel.pieces}
+    sound = []
+    for entry in parcel.checkpoints:
+        piece = by_name[f"checkpoints/{entry.name}"]
+        if hashlib.file_digest(piece.file, "sha256").hexdigest() == entry.sha256:
+            sound.append(entry)
+        else:
+            parcel.pieces.remove(piece)
+            parcel.notes.append(f"{entry.name} is damaged and was left out.")
+    listed = [{key: value for key, value in asdict(entry).items() if key != "path"} for entry in sound]
+    if listed:
+        parcel.pieces.append(_in_memory({"checkpoints": listed}, "checkpoints/manifest.json"))
+
+
+def _in_memory(value: dict[str, Any], name: str = "") -> _Piece:
+    content = files.to_text(value)
+    return _Piece(name, io.BytesIO(content), len(content))
+
+
+# Writing ------------------------------------------------------------------------------------------------------------
+
+
+def _write(archive: zipfile.ZipFile, name: str, piece: _Piece) -> Member:
+    info = zipfile.ZipInfo(name, time.localtime()[:6])
+    info.external_attr = 0o644 << 16
+    info.compress_type = zipfile.ZIP_DEFLATED if Path(name).suffix in TEXTS else zipfile.ZIP_STORED
+    info.file_size = piece.size  # or it would leave no room for the size of a file of several GB
+    digest = hashlib.sha256()
+    with archive.open(info, "w") as out:
+        for chunk in _read(piece):
+            digest.update(chunk)
+            out.write(chunk)
+    return Member(bytes=piece.size, sha256=digest.hexdigest())
+
+
+def _read(piece: _Piece) -> Iterator[bytes]:
+    piece.file.seek(0)
+    left = piece.size
+    while left:
+        chunk = piece.file.read(min(CHUNK, left))
+        if not chunk:
+            raise BundleError(f"{piece.name} changed while it was packed. Try again.")
+        left -= len(chunk)
+        yield chunk

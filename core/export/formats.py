@@ -1,0 +1,151 @@
+"""Everything that leaves the lab, in one table: what it is called, what it is for, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from core.export.archive.pack import name_archive
+from core.export.outbox import make_place
+
+Checkpoint = Literal["best", "last"]
+# Hears of bytes done and in all, where that is known.
+Report = Callable[[int, int], None]
+
+
+class ExportError(Exception):
+    """Something cannot be taken away; the message is a sentence for its place on the page."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way out: `purpose` is a sentence that says what it is good for; `several`: it takes more than one run."""
+
+    key: str
+    title: str
+    suffix: str
+    mime: str
+    purpose: str
+    several: bool = False
+    of_weights: bool = False
+
+
+_FORMATS = (
+    Format("html", "Report", ".html", "text/html", "One file that opens offline; its charts can be zoomed.", True),
+    Format("csv", "Metrics as a table", ".csv", "text/csv", "One row an epoch, for a spreadsheet or pandas.", True),
+    Format(
+        "tensorboard",
+        "TensorBoard",
+        ".tensorboard.zip",
+        "application/zip",
+        "Event files with the spec as hyperparameters: unpack them where tensorboard --logdir looks.",
+        True,
+    ),
+    Format(
+        "onnx",
+        "ONNX",
+        ".onnx",
+        "application/octet-stream",
+        "The network for any runtime, with its normalisation inside; held against torch before it leaves.",
+        of_weights=True,
+    ),
+    Format(
+        "safetensors",
+        "safetensors",
+        ".safetensors",
+        "application/octet-stream",
+        "The weights by name, with the spec and the class names beside them; can hold no code.",
+        of_weights=True,
+    ),
+    Format(
+        "script",
+        "train.py",
+        ".py",
+        "text/x-python",
+        "One file that trains this very run, with torch and torchvision and nothing of this lab.",
+    ),
+    Format(
+        "zip",
+        "Run folder",
+        ".zip",
+        "application/zip",
+        "All of it, to import into a lab on another machine or to keep.",
+        True,
+    ),
+)
+FORMATS = {format.key: format for format in _FORMATS}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that is ready, and in words what there is to know of it."""
+
+    path: Path
+    format: Format
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def mime(self) -> str:
+        return self.format.mime
+
+    @property
+    def bytes(self) -> int:
+        return self.path.stat().st_size
+
+
+def export_run(
+    run_id: str,
+    format: str,
+    checkpoint: Checkpoint = "best",
+    *,
+    checkpoints: bool = True,
+    folder: Path | None = None,
+    report: Report | None = None,
+) -> Exported:
+    """One run as a file; see `export_runs`."""
+    return export_runs([run_id], format, checkpoint, checkpoints=checkpoints, folder=folder, report=report)
+
+
+def export_runs(
+    run_ids: Sequence[str],
+    format: str,
+    checkpoint: Checkpoint = "best",
+    *,
+    checkpoints: bool = True,
+    folder: Path | None = None,
+    report: Report | None = None,
+) -> Exported:
+    """Makes a file of one or several runs in `folder`, by default a place that a browser can fetch it from.
+
+    `checkpoint` says which weights a model leaves with, `checkpoints` whether a run folder takes its own along. Raises
+    ExportError.
+    """
+    # What makes the files brings scipy and TensorBoard along: not into every page's process.
+    from core.export.make import FAILURES, make_file
+
+    wanted = FORMATS[format]
+    ids = list(dict.fromkeys(run_ids))
+    if len(ids) > 1 and not wanted.several:
+        raise ExportError(f"{wanted.title} takes one run at a time.")
+    try:
+        place = folder or make_place()
+        path = place / name_file(ids, wanted, checkpoint)
+        return Exported(path, wanted, make_file(ids, wanted, checkpoint, checkpoints, path, report))
+    except FAILURES as error:
+        raise ExportError(str(error)) from error
+    except OSError as error:
+        raise ExportError(f"The file could not be written: {error.strerror or error}.") from error
+
+
+def name_file(ids: Sequence[str], format: Format, checkpoint: Checkpoint) -> str:
+    """What the file is called; no text of a user is part of it."""
+    if format.key == "zip":
+        return name_archive(ids)
+    stem = ids[0] if len(ids) == 1 else f"{len(ids)}-runs-{ids[0]}"
+    return f"{stem}{f'-{checkpoint}' if format.of_weights else ''}{format.suffix}"

@@ -1,0 +1,74 @@
+"""How each file of `core.export.formats` is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.export.archive.pack import BundleError, pack_runs
+from core.export.formats import Checkpoint, ExportError, Format, Report
+from core.export.model import ExportedModel, ExportModelError, export_onnx, export_safetensors, export_script
+from core.export.report.make import make_report
+from core.export.tensorboard import write_events
+from core.runs.store import DamagedRunError, Run, RunNotFound, RunsFolderError, open_run
+from core.runs.tables import write_metrics
+
+FAILURES = (RunNotFound, BundleError, ExportModelError, DamagedRunError, RunsFolderError)
+
+
+def make_file(
+    ids: Sequence[str],
+    format: Format,
+    checkpoint: Checkpoint,
+    checkpoints: bool,
+    path: Path,
+    report: Report | None,
+) -> str:
+    """Writes the file aside and renames it, so that nobody fetches half of one; returns the note.
+
+    Raises ExportError, and what FAILURES names, with a sentence.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        match format.key:
+            case "zip":
+                with open(aside, "wb") as file:
+                    note = " ".join(pack_runs(ids, file, checkpoints=checkpoints, report=report))
+            case "tensorboard":
+                runs = _with_epochs(ids)
+                with open(aside, "wb") as file:
+                    write_events(runs, file)
+                note = "" if len(runs) == len(ids) else f"{len(ids) - len(runs)} without an epoch are left out."
+            case "csv":
+                aside.write_text(write_metrics(_with_epochs(ids)), encoding="utf-8", newline="")
+                note = ""
+            case "html":
+                aside.write_bytes(make_report(ids))
+                note = ""
+            case _:
+                model = _export_model(ids[0], format.key, checkpoint)
+                aside.write_bytes(model.content)
+                note = model.note
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return note
+
+
+def _export_model(run_id: str, format: str, checkpoint: Checkpoint) -> ExportedModel:
+    match format:
+        case "onnx":
+            return export_onnx(run_id, checkpoint)
+        case "safetensors":
+            return export_safetensors(run_id, checkpoint)
+    return export_script(run_id)
+
+
+def _with_epochs(ids: Sequence[str]) -> list[Run]:
+    runs = [run for run in map(open_run, ids) if run.rows()]
+    if not runs:
+        raise ExportError("No epoch has ended yet, so there are no curves to take away.")
+    for run in runs:
+        _ = run.spec  # a damaged run says so
+    return runs

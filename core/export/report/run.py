@@ -1,0 +1,201 @@
+"""The report of one run: its curves, which classes it mistakes, how sure it is, and its network layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.charts.lines import Metric, RunCurves, draw_metric
+from core.compare.snapshot import ComparedRun
+from core.examine.charts import draw_changes, draw_matrix, draw_reliability
+from core.examine.predictions import (
+    SPLITS,
+    ExamineError,
+    Predicted,
+    Split,
+    Weights,
+    explain_temperature,
+    find_weights,
+    measure_reliability,
+    name_classes,
+    read_history,
+    read_stored,
+    work_out,
+)
+from core.export.report.parts import Chart, RunCard, Table, make_chart, plain
+from core.runs.folder import COLUMNS
+from core.runs.results import list_costs
+from core.runs.store import Run, RunSummary
+from core.stats import calibration
+from core.text.formats import UNKNOWN, format_count, format_percent
+
+_METRICS: tuple[Metric, ...] = ("loss", "accuracy", "learning_rate", "images_per_second")
+_SYSTEM: tuple[Metric, ...] = ("use", "memory")
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What one set of weights says to one split: which classes it mistakes and how sure it is."""
+
+    heading: str
+    accuracy: str
+    matrix: Chart
+    table: Table
+    reliability: Chart
+    calibration: Table
+    explanation: str
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything of one run; where something is not to be had, `missing` says why in its place."""
+
+    card: RunCard
+    costs: Table
+    curves: tuple[Chart, ...]
+    layers: Table
+    classes: Classes | None
+    classes_missing: str
+    history: Chart | None
+
+
+def report_run(run: Run, compared: ComparedRun, summary: RunSummary, card: RunCard) -> RunReport:
+    """Reads what the run's folder holds. Nothing is predicted anew, so this needs neither torch nor the images."""
+    classes, missing = None, ""
+    try:
+        classes = _report_classes(run)
+    except ExamineError as error:
+        missing = str(error)
+    return RunReport(
+        card=card,
+        costs=Table(("", ""), list_costs(run, summary)),
+        curves=_draw_curves(compared),
+        layers=_list_layers(compared),
+        classes=classes,
+        classes_missing=missing,
+        history=_draw_history(run),
+    )
+
+
+def _draw_curves(compared: ComparedRun) -> tuple[Chart, ...]:
+    frame = _read_frame(compared)
+    if frame.empty:
+        return ()
+    metrics = (*_METRICS, *(_SYSTEM if any(str(name).startswith("system/") for name in frame) else ()))
+    charts = []
+    for metric in metrics:
+        figure = draw_metric(metric, [RunCurves(compared.id, compared.name, frame)])
+        height = 300 if metric in ("loss", "accuracy") else 220
+        charts.append(Chart(figure.to_json(), figure.layout.title.text, f"{compared.id}-{metric}", height))
+    return tuple(charts)
+
+
+def _read_frame(compared: ComparedRun) -> pd.DataFrame:
+    """One row an epoch; what a line of the metrics lacks or has no number for is NaN."""
+    names = dict.fromkeys([*COLUMNS, *(name for row in compared.rows for name in row if name != "not_finite")])
+    frame = pd.DataFrame({name: compared.column(name) for name in names})
+    return frame[frame["epoch"].notna()]
+
+
+def _list_layers(compared: ComparedRun) -> Table:
+    """The network part by part; blocks, filters and strides are those of the block layers."""
+    layers = compared.spec.model.layers
+    blank = [""] * 4
+    own = [[str(layer.blocks), str(layer.filter_size), str(layer.skip_kernel), str(layer.stride)] for layer in layers]
+    rows = [
+        [
+            cost.name.capitalize(),
+            *shape,
+            f"{cost.channels:,}",
+            f"{cost.map_size} × {cost.map_size}",
+            f"{cost.parameters:,}",
+            format_count(cost.multiply_adds),
+        ]
+        for cost, shape in zip(compared.cost.layers, [blank, *own, blank], strict=True)
+    ]
+    total = compared.cost
+    rows.append(["All", *blank, "", "", f"{total.parameters:,}", format_count(total.multiply_adds)])
+    heads = ("Part", "Blocks", "Filter", "Skip kernel", "Stride", "Channels", "Map", "Parameters", "Multiply-adds")
+    return Table(heads, rows)
+
+
+def _draw_history(run: Run) -> Chart | None:
+    """What was learnt and forgotten; nothing where the run kept no predictions of its epochs."""
+    try:
+        history = read_history(run)
+    except ExamineError:
+        return None
+    figure = draw_changes(run.id, history, history.num_epochs)
+    return Chart(figure.to_json(), "Learnt and forgotten", f"{run.id}-changes", 260)
+
+
+# Classes and confidence -----------------------------------------------------------------------------------------------
+
+
+def _report_classes(run: Run) -> Classes:
+    """Of the best-on-validation weights, on test where that was reached. Raises ExamineError."""
+    weights = find_weights(run, "best")
+    split, predicted = _read_predicted(run, weights)
+    names = [plain(name) for name in name_classes(run)]
+    figures = work_out(predicted)
+    accuracy = figures.accuracy
+    low, high = 100 * accuracy.interval.low, 100 * accuracy.interval.high
+    told = f"accuracy (95 % interval {low:.2f} to {high:.2f}), {accuracy.num_images:,} {SPLITS[split].lower()} images"
+    matrix = draw_matrix(figures.matrix, names)
+    rows = [
+        [name, *(format_percent(value, 1) for value in values), f"{support:,}"]
+        for name, *values, support in zip(
+            names,
+            figures.classes.precision,
+            figures.classes.recall,
+            figures.classes.f1,
+            figures.classes.support,
+            strict=True,
+        )
+    ]
+    temperature = _fit_temperature(run, weights)
+    reliability, measured = _draw_reliability(run, predicted, temperature)
+    return Classes(
+        heading=f"{SPLITS[split]} images, {weights.title[:1].lower()}{weights.title[1:]} weights",
+        accuracy=f"{format_percent(accuracy.value)} {told}",
+        matrix=make_chart(matrix, f"{run.id}-{split}-confusion", 460),
+        table=Table(("Class", "Precision", "Recall", "F1", "Images"), rows),
+        reliability=reliability,
+        calibration=measured,
+        explanation=explain_temperature(split, temperature) if temperature else "",
+    )
+
+
+def _read_predicted(run: Run, weights: Weights) -> tuple[Split, Predicted]:
+    """Test where it was reached, else validation. Raises ExamineError with what keeps both."""
+    problem = ExamineError("No predictions of this run are stored.")
+    splits: tuple[Split, ...] = ("test", "val")
+    for split in splits:
+        try:
+            if (predicted := read_stored(run, weights, split)) is not None:
+                return split, predicted
+        except ExamineError as error:
+            problem = error
+    raise problem
+
+
+def _fit_temperature(run: Run, weights: Weights) -> float | None:
+    """Fitted on validation whatever split is shown; None where those predictions are not stored."""
+    try:
+        val = read_stored(run, weights, "val")
+    except ExamineError:
+        return None
+    return calibration.fit_temperature(val.logits, val.labels) if val else None
+
+
+def _draw_reliability(run: Run, predicted: Predicted, temperature: float | None) -> tuple[Chart, Table]:
+    before = measure_reliability(predicted)
+    after = measure_reliability(predicted, temperature) if temperature else None
+    figure = draw_reliability(run.id, before, after, temperature or 1.0)
+    rows = [
+        ["Expected calibration error", format_percent(before.ece), format_percent(after.ece) if after else UNKNOWN],
+        ["Loss (cross-entropy)", f"{before.nll:.4f}", f"{after.nll:.4f}" if after else UNKNOWN],
+    ]
+    head = ("", "As trained", f"Temperature {temperature:.3f}" if temperature else "With temperature")
+    return Chart(figure.to_json(), "Reliability", f"{run.id}-reliability", 320), Table(head, rows)

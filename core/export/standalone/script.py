@@ -1,0 +1,205 @@
+"""Puts a standalone `train.py` together: what run it is, its spec, the engine's code, and the data it brings along."""
+
+from __future__ import annotations
+
+import base64
+import lzma
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.export.standalone.header import describe_run
+from core.export.standalone.meanings import NUM_CLASSES, Settings
+from core.export.standalone.reading import Import, StandaloneError
+from core.export.standalone.sources import Gathered, Gatherer
+from core.helper.questions import QuestionError
+from core.runs.store import Run
+from core.spec import SECTIONS, LayerSpec, RunSpec
+from core.spec.fields import fields_of
+
+ROOT = "core.engine.script"
+_GIVEN = frozenset({"SPEC", "FINGERPRINT", "THREADS", "DIGITS", "QUANTILES"})
+_REPLACED = {("core.engine.augment", "beta_quantiles"): (ROOT, "beta_quantiles")}
+# Another value would need another table, which scipy makes; and the number of classes follows from the images.
+_FIXED = ("augment.mixup", "augment.cutmix", NUM_CLASSES)
+_WIDTH = 120
+_HELD = "\u00a0"  # a blank at which no line is broken
+
+# Where the purpose of a module says more than what is left of it, or nothing to whoever reads a single file.
+_HEADINGS = {
+    "core.spec.cost": "Sizes inside attention",
+    "core.data.store": "What is wrong with images",
+    "core.data.decoding": "Image files become RGB bytes of one size",
+    "core.data.cache": "",
+    "core.spec.choices": "",
+    "core.spec.schedule": "The learning rate as a function of the update's number",
+    "core.engine.checkpoint": "",
+    "core.engine.data": "The images as bytes in memory, split into training, validation and test",
+    "core.engine.events": "What a training tells",
+    "core.engine.state": "Everything that changes while a network is trained",
+    "core.engine.train": "The training",
+    ROOT: "The command line, the images and the files",
+}
+
+
+def make_script(run: Run, spec: RunSpec) -> str:
+    """The text of `train.py` for a run; `spec` is the run's, as it may leave this machine. Raises StandaloneError."""
+    settings = Settings(spec, _FIXED)
+    gathered = Gatherer(settings, _GIVEN, _REPLACED).gather(ROOT, "main")
+    environment = run.environment()
+    threads = environment.get("threads") if environment.get("device") == "cpu" else 0
+    fingerprint = str(environment.get("data_fingerprint") or "")
+    parts = [
+        f'"""{_quote(describe_run(run, spec))}\n"""\n\n' + "\n".join(_write_imports(gathered.imports)),
+        *_write_spec(settings, gathered),
+        "\n".join(
+            [
+                "SPEC = RunSpec()",
+                f"FINGERPRINT = {_plain(fingerprint)}  # of the run's images and their split",
+                f"THREADS = {int(threads or 0)}  # that the run computed with on a CPU; 0 leaves the choice to torch",
+            ]
+        ),
+        *_write_sections(gathered),
+        *_write_data(spec, gathered.given),
+        'if __name__ == "__main__":\n    sys.exit(main())',
+    ]
+    return "\n\n\n".join(parts) + "\n"
+
+
+def write_script(path: str, spec: RunSpec) -> str:
+    """`make_script` for the helper process, of the run in this folder. Raises QuestionError."""
+    try:
+        return make_script(Run(Path(path)), spec)
+    except StandaloneError as error:
+        raise QuestionError(f"The script cannot be written: {error}") from None
+
+
+def _quote(lines: Iterable[str]) -> str:
+    """Text that stands between triple quotes: what people called a run must not end them."""
+    safe = ("".join(sign if sign.isprintable() else " " for sign in line) for line in lines)
+    return "\n".join(line.replace("\\", "/").replace('"', "'").rstrip() for line in safe)
+
+
+def _write_imports(imports: Sequence[Import]) -> Iterator[str]:
+    """Sorted as ruff sorts them: the standard library, then the others; whole modules first."""
+    yield "from __future__ import annotations"
+    for group in (True, False):
+        chosen = [one for one in imports if _is_standard(one) == group]
+        if chosen:
+            yield ""
+        yield from sorted({str(one) for one in chosen if not one.name})
+        for module in sorted({one.module for one in chosen if one.name}):
+            names = sorted(str(one).partition(" import ")[2] for one in chosen if one.name and one.module == module)
+            yield f"from {module} import {', '.join(names)}"
+
+
+def _is_standard(one: Import) -> bool:
+    return one.module.partition(".")[0] not in ("numpy", "PIL", "torch", "torchvision")
+
+
+def _write_sections(gathered: Gathered) -> Iterator[str]:
+    for section in gathered.sections:
+        heading = _HEADINGS.get(section.module, section.purpose.rstrip("."))
+        if heading and not all(_is_line(text) for text in section.definitions):
+            yield f"# {heading}\n# {'-' * (_WIDTH - 2)}" if len(heading) < _WIDTH else _comment(heading)
+        text = section.definitions[0]
+        for before, after in pairwise(section.definitions):
+            text += ("\n" if _is_line(before) and _is_line(after) else "\n\n\n") + after
+        yield text
+
+
+def _is_line(definition: str) -> bool:
+    return "\n" not in definition
+
+
+def _comment(text: str) -> str:
+    return "\n".join(f"# {line}" for line in textwrap.wrap(text, _WIDTH - 2)).replace(_HELD, " ")
+
+
+# The spec ---------------------------------------------------------------------------------------------------------
+
+
+def _write_spec(settings: Settings, gathered: Gathered) -> Iterator[str]:
+    """The settings as dataclasses whose defaults are the run's; only those that something still asks for."""
+    decided = sorted(path for path in gathered.fixed if path != NUM_CLASSES)
+    # No line ends within one of them.
+    listed = ", ".join(f"{path} = {_plain(settings.value(path))}".replace(" ", _HELD) for path in decided)
+    told = (
+        "The settings of the run: change them here. Those that decide what code is needed are not among them, as only "
+    )
+    yield "\n".join([_comment(f"{told}the code for their values is in this file:"), _comment(f"{listed}.")])
+    yield _write_class("LayerSpec", LayerSpec.__doc__ or "", [_field("layers[]", name) for name in _layer_names()])
+    for name, kind in SECTIONS.items():
+        live = [field.name for field in fields_of(name) if field.path in gathered.live]
+        lines = [_field(name, field, settings.value(f"{name}.{field}")) for field in live]
+        yield _write_class(kind.__name__, kind.__doc__ or "", lines)
+    whole = [f"{name}: {kind.__name__} = {kind.__name__}()" for name, kind in SECTIONS.items()]
+    yield _write_class("RunSpec", "Everything that decides the run's result.", whole)
+
+
+def _layer_names() -> list[str]:
+    return [field.name for field in fields_of("layers[]")]
+
+
+def _write_class(name: str, purpose: str, lines: Iterable[str]) -> str:
+    body = textwrap.indent("\n".join(lines), "    ")
+    text = f'@dataclass(frozen=True)\nclass {name}:\n    """{purpose.partition(chr(10))[0]}"""'
+    return f"{text}\n\n{body}" if body else text
+
+
+def _field(section: str, name: str, value: object = None) -> str:
+    found = next(field for field in fields_of(section) if field.name == name)
+    kinds = {"int": "int", "float": "float", "bool": "bool", "choice": "str", "text": "str", "ints": "tuple[int, ...]"}
+    kind = "tuple[LayerSpec, ...]" if found.kind == "layers" else kinds[found.kind]
+    line = f"{name}: {kind}" if value is None else f"{name}: {kind} = {_plain(value)}"
+    unit = f" ({found.unit})" if found.unit == "px" else ""
+    remark = f"# {found.help.rstrip('.')}{unit}."
+    return f"{line}  {remark}" if len(line) + len(remark) < _WIDTH - 6 and "\n" not in line else f"{remark}\n{line}"
+
+
+def _plain(value: object) -> str:
+    """A value as Python writes it; layers one a line."""
+    if isinstance(value, tuple) and value and isinstance(value[0], LayerSpec):
+        rows = (", ".join(f"{key}={field}" for key, field in layer.model_dump().items()) for layer in value)
+        return "(\n" + "".join(f"    LayerSpec({row}),\n" for row in rows) + ")"
+    text = repr(value)
+    return f'"{text[1:-1]}"' if isinstance(value, str) and '"' not in text else text
+
+
+# What the script brings along -------------------------------------------------------------------------------------
+
+
+def _write_data(spec: RunSpec, given: frozenset[str]) -> Iterator[str]:
+    if "QUANTILES" in given:
+        alphas = sorted({alpha for alpha in (spec.augment.mixup, spec.augment.cutmix) if alpha})
+        tables = "\n".join(f'    {alpha!r}: """\n{_pack(_quantile_steps(alpha))}\n""",' for alpha in alphas)
+        yield f"# Quantiles of Beta(alpha, alpha), by alpha.\nQUANTILES = {{\n{tables}\n}}"
+    if "DIGITS" in given:
+        remark = "# scikit-learn's digits, packed: the labels (1797,), then the images (1797, 8, 8), from 0 to 16."
+        yield f'{remark}\nDIGITS = """\n{_pack(_digits())}\n"""'
+
+
+def _digits() -> bytes:
+    from sklearn.datasets import load_digits  # half a second that a page need not wait for
+
+    digits = load_digits()
+    return b"".join(part.astype(np.uint8).tobytes() for part in (digits.target, digits.images))
+
+
+def _quantile_steps(alpha: float) -> bytes:
+    """The bits of the rising quantiles as whole numbers, each as its distance from the one before: small numbers."""
+    from core.stats.betas import quantile_table
+
+    bits: npt.NDArray[np.int32] = quantile_table(alpha).view(np.int32)
+    steps: npt.NDArray[np.int32] = np.diff(bits, prepend=np.int32(0))
+    return steps.astype("<i4").tobytes()
+
+
+def _pack(content: bytes) -> str:
+    """The counterpart of `core.engine.script.unpack`."""
+    text = base64.b85encode(lzma.compress(content, preset=9)).decode()
+    return "\n".join(textwrap.wrap(text, _WIDTH, break_on_hyphens=False))

@@ -1,0 +1,86 @@
+"""How much disk the runs take, and what can be given back without losing a result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.launch.launcher import LauncherError
+from core.runs.store import ENDS, list_runs, open_run, runs_folder
+from core.system.locks import hold
+
+
+@dataclass(frozen=True)
+class RunUse:
+    """Disk space of one run in bytes, and how much of it are checkpoints."""
+
+    run_id: str
+    name: str
+    archived: bool
+    bytes: int
+    checkpoint_bytes: int
+
+
+# Sizes of ended runs, with the time of the folder at which they were measured: all their changes change that time.
+_measured: dict[str, tuple[int, int, int]] = {}
+
+
+def measure_runs() -> list[RunUse]:
+    """Every run's disk space, the largest first; ended runs are measured once."""
+    uses = []
+    for run in list_runs():
+        size, checkpoints = _measure(runs_folder() / run.id, ended=run.state in ENDS)
+        uses.append(RunUse(run.id, run.name, run.archived, size, checkpoints))
+    return sorted(uses, key=lambda use: use.bytes, reverse=True)
+
+
+def _measure(folder: Path, *, ended: bool) -> tuple[int, int]:
+    """Bytes of a run, and of its checkpoints."""
+    try:
+        changed_ns = os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0, 0
+    known = _measured.get(str(folder))
+    if known and known[0] == changed_ns:
+        return known[1:]
+    sizes = _folder_bytes(folder), _folder_bytes(folder / "checkpoints")
+    if ended:
+        _measured[str(folder)] = (changed_ns, *sizes)
+    return sizes
+
+
+def _folder_bytes(folder: Path) -> int:
+    """Bytes of all files below; a file that goes away meanwhile counts nothing."""
+    total = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    total += _folder_bytes(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return total
+    return total
+
+
+def delete_checkpoints(run_id: str) -> int:
+    """Removes a run's checkpoints and returns how many bytes that freed; curves, figures and predictions stay.
+
+    Raises RunNotFound, LauncherError for a run that is not over.
+    """
+    run = open_run(run_id)
+    with hold(run.path / "control.lock"):
+        if run.state() in ("queued", "running"):
+            raise LauncherError("This run is not over yet; its checkpoints are needed.")
+        folder = run.path / "checkpoints"
+        freed = _folder_bytes(folder)
+        if folder.is_dir():
+            # Renamed first, so that nobody reads a half deleted folder.
+            aside = run.path / f".checkpoints-{time.time_ns()}"
+            os.rename(folder, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+    return freed

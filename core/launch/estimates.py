@@ -1,0 +1,252 @@
+"""What a training will take on this machine, measured beforehand in a process of its own and kept. No torch here.
+
+A measurement holds for everything of one shape (network, images, batch, optimizer, augmentation) on one device; how
+many images and epochs there are is multiplied in when it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib import metadata
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from core.data.catalogue import DataError, count_images
+from core.data.splits import Sizes
+from core.launch.environment import worker_environment
+from core.machine import queue
+from core.machine.devices import list_device_ids, name_device, read_use
+from core.spec import RunSpec
+from core.system import files
+from core.system.folders import PROJECT, runs_folder
+
+COMMAND = [sys.executable, "-m", "core.worker.estimate"]
+TIMEOUT_SECONDS = 300
+# Of the memory that is free, the share that a training may take: what else runs takes some at times.
+USABLE_SHARE = 0.9
+MAX_BATCH = 16_384  # as in the spec
+_MOST_KEPT = 64
+_LOOK_SECONDS = 0.3
+# Of a spec's training part, what a step's time or memory depends on.
+_TRAIN_FIELDS = ("batch_size", "accumulation", "optimizer", "precision", "lookahead_steps", "decay_norms_biases")
+_TRAIN_SWITCHES = ("momentum", "weight_decay", "label_smoothing", "clip_norm", "ema_decay")
+
+
+class EstimateError(Exception):
+    """Nothing could be measured; the message is a sentence for a page."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measurement as `core.engine.estimate.Measured` makes it, with where and when."""
+
+    steps: int
+    step_seconds: float
+    score_seconds: float
+    closing_seconds: float
+    memory_bytes: int
+    image_bytes: float
+    room_bytes: int
+    device: str
+    device_name: str
+    beside: int  # runs that trained on the device meanwhile
+    busy: float  # share of the device that was taken just before, 0 to 1
+    measured: float  # Unix time
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run of a spec will take; `largest_batch` is a power of two, None where it was not seen."""
+
+    epoch_seconds: float
+    seconds: float  # all epochs, without start and test
+    memory_bytes: int
+    largest_batch: int | None
+    device: str
+    beside: int
+
+
+def pick_device(spec: RunSpec) -> str:
+    """The device that a run of this spec waits for, by the rule of the queue; empty where there is no such one."""
+    devices = list_device_ids()
+    return next((device for device in devices if queue.suits(spec.train.device, device, devices)), "")
+
+
+def foretell(spec: RunSpec, estimate: Estimate) -> Forecast:
+    """The forecast for a spec of the estimate's shape. Raises `DataError` where its images cannot be counted."""
+    images = count_images(spec.data)
+    batches = ceil(images.train / spec.train.batch_size)
+    epoch = batches * estimate.step_seconds + images.val * estimate.score_seconds + estimate.closing_seconds
+    memory = estimate.memory_bytes + _bytes_of(images, spec)
+    return Forecast(
+        epoch_seconds=epoch,
+        seconds=epoch * spec.train.epochs,
+        memory_bytes=memory,
+        largest_batch=_find_largest_batch(spec, estimate, memory),
+        device=estimate.device,
+        beside=estimate.beside,
+    )
+
+
+def _bytes_of(images: Sizes, spec: RunSpec) -> int:
+    return (images.train + images.val + images.test) * 3 * spec.data.image_size**2
+
+
+def _find_largest_batch(spec: RunSpec, estimate: Estimate, memory: int) -> int | None:
+    if estimate.image_bytes <= 0:
+        return None
+    more = (USABLE_SHARE * estimate.room_bytes - memory) / estimate.image_bytes
+    most = int(spec.train.batch_size + more)
+    return min(1 << (most.bit_length() - 1), MAX_BATCH) if most > 0 else 0
+
+
+def find_estimate(spec: RunSpec) -> Estimate | None:
+    """The measurement that was kept for this shape on the device it would train on."""
+    try:
+        kept = files.find_json(_path_of(spec))
+        return Estimate(**{field.name: kept[field.name] for field in fields(Estimate)}) if kept else None
+    except (files.DamagedFileError, KeyError, OSError):
+        return None
+
+
+def find_forecast(spec: RunSpec) -> Forecast | None:
+    """What is known beforehand about a run of this spec."""
+    estimate = find_estimate(spec)
+    try:
+        return foretell(spec, estimate) if estimate else None
+    except DataError:
+        return None
+
+
+def keep_forecast(spec: RunSpec, folder: Path) -> None:
+    """Writes down what was foretold when a run was started, to be held against what it took."""
+    if forecast := find_forecast(spec):
+        files.write_json(folder / "forecast.json", asdict(forecast))
+
+
+def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
+    """Measures in a process of its own, waits for it, and keeps the result. Raises `EstimateError`."""
+    device = pick_device(spec)
+    if not device:
+        raise EstimateError(f"This machine has no device {spec.train.device}.")
+    beside = sum(holder is not None for holder in queue.read_slots(runs_folder(), device))
+    busy = _read_busy(device)
+    task = {"spec": spec.model_dump(mode="json"), "device": device}
+    try:
+        done = subprocess.run(
+            COMMAND,
+            input=json.dumps(task).encode(),
+            capture_output=True,
+            timeout=timeout,
+            cwd=PROJECT,
+            env=worker_environment(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise EstimateError(f"Measuring took longer than {timeout:.0f} seconds and was ended.") from None
+    except OSError as error:
+        raise EstimateError(f"The measuring process could not start: {error.strerror}.") from error
+    try:
+        told = json.loads(done.stdout)
+    except ValueError:
+        raise EstimateError(_explain_end(done)) from None
+    if "error" in told:
+        raise EstimateError(str(told["error"]))
+    estimate = Estimate(
+        **told, device=device, device_name=name_device(device), beside=beside, busy=busy, measured=time.time()
+    )
+    _keep(spec, estimate)
+    return estimate
+
+
+def _read_busy(device: str) -> float:
+    read_use(device)  # of a processor, use is counted from one look to the next
+    time.sleep(_LOOK_SECONDS)
+    return float(read_use(device)["utilisation"] or 0.0) / 100
+
+
+def _explain_end(done: subprocess.CompletedProcess[bytes]) -> str:
+    if done.returncode == -9:
+        return "The measuring process was killed, as the system does when memory runs out. Try a smaller batch size."
+    last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    return f"The measuring process ended without a result: {last[:300] or f'exit status {done.returncode}'}"
+
+
+def _keep(spec: RunSpec, estimate: Estimate) -> None:
+    path = _path_of(spec)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(path, asdict(estimate))
+    kept = sorted(path.parent.glob("*.json"), key=lambda other: other.stat().st_mtime, reverse=True)
+    for old in kept[_MOST_KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def _path_of(spec: RunSpec) -> Path:
+    return runs_folder() / ".estimates" / f"{shape_of(spec)}.json"
+
+
+def shape_of(spec: RunSpec) -> str:
+    """A name for everything that the time and memory of a step depend on."""
+    device, train = pick_device(spec), spec.train
+    shape = {
+        "model": spec.model.model_dump(mode="json"),
+        "augment": spec.augment.model_dump(mode="json"),
+        "images": [spec.data.image_size, spec.data.num_classes],
+        "train": [getattr(train, name) for name in _TRAIN_FIELDS],
+        "switches": [bool(getattr(train, name)) for name in _TRAIN_SWITCHES],
+        "device": [device, name_device(device), _torch_version()],
+        "sharing": queue.count_slots(runs_folder(), "cpu"),  # decides the number of threads
+    }
+    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@cache
+def _torch_version() -> str:
+    return metadata.version("torch")
+
+
+class Measurements:
+    """The measurements that this process has under way, one at a time; pages ask again and again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue = ThreadPoolExecutor(1, thread_name_prefix="estimate")
+        self._futures: dict[str, Future[Estimate]] = {}
+        self._begun: dict[str, float] = {}
+
+    def start(self, spec: RunSpec) -> None:
+        """Begins to measure this shape, unless that is under way."""
+        with self._lock:
+            under_way = self._futures.get(shape_of(spec))
+            if under_way is None or under_way.done():
+                self._futures[shape_of(spec)] = self._queue.submit(measure_now, spec)
+                self._begun[shape_of(spec)] = time.monotonic()
+
+    def seconds(self, spec: RunSpec) -> float:
+        """Since the measurement of this shape was asked for."""
+        now = time.monotonic()
+        return now - self._begun.get(shape_of(spec), now)
+
+    def is_under_way(self, spec: RunSpec) -> bool:
+        future = self._futures.get(shape_of(spec))
+        return future is not None and not future.done()
+
+    def problem(self, spec: RunSpec) -> str:
+        """Why the latest measurement of this shape failed; empty where it did not."""
+        future = self._futures.get(shape_of(spec))
+        error: Any = future.exception() if future is not None and future.done() else None
+        if error is None:
+            return ""
+        return str(error) if isinstance(error, EstimateError) else f"It could not be measured: {error}."
+
+
+MEASUREMENTS = Measurements()

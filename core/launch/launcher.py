@@ -1,0 +1,327 @@
+"""Starts, stops, resumes and deletes runs; names the worker, never imports it: torch stays out of this process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from core.launch.environment import worker_environment
+from core.launch.estimates import keep_forecast
+from core.launch.standby import SETTLE_SECONDS, SPARE
+from core.machine import queue
+from core.machine.devices import list_device_ids
+from core.runs.crashes import note_death
+from core.runs.store import About, Run, RunNotFound, RunsFolderError, open_run, publish_run
+from core.spec import RunSpec
+from core.spec.parse import apply_settings, parse_spec
+from core.system import files, processes
+from core.system.folders import PROJECT, runs_folder
+from core.system.locks import FileLock, hold
+
+MAX_SEEDS = 100
+STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
+
+
+class LauncherError(Exception):
+    """What was asked cannot be done to this run; the message is a sentence for a person."""
+
+
+def start_run(
+    spec: RunSpec,
+    *,
+    name: str = "",
+    tags: Sequence[str] = (),
+    priority: int = 0,
+    click_key: str = "",
+    started_by: str = "",
+) -> str:
+    """Makes a run and starts its worker; the same click starts one, however often it arrives.
+
+    Raises RunsFolderError, ValueError for a name or tag that is too long, LauncherError where no process can start.
+    """
+    about = About(name=name, tags=tuple(tags), priority=priority, started_by=started_by)
+    run_id, made = publish_run(spec, about, click_key)
+    if made:
+        run = open_run(run_id)
+        with _control(run):
+            keep_forecast(spec, run.path)
+            _launch(run)
+    return run_id
+
+
+def start_seeds(
+    spec: RunSpec,
+    n: int,
+    *,
+    name: str = "",
+    tags: Sequence[str] = (),
+    priority: int = 0,
+    click_key: str = "",
+    started_by: str = "",
+) -> list[str]:
+    """The same spec with n seeds, counted up from its own: n runs in the queue, named by their seed.
+
+    Raises SpecError for a seed out of range, else as `start_run`.
+    """
+    if not 1 <= n <= MAX_SEEDS:
+        raise ValueError(f"1 to {MAX_SEEDS} seeds at once")
+    seeds = range(spec.train.seed, spec.train.seed + n)
+    # All are checked before the first is made, because the last seed may lie beyond the range.
+    specs = [parse_spec(apply_settings(spec.model_dump(mode="json"), [f"train.seed={seed}"])) for seed in seeds]
+    return [
+        start_run(
+            seeded,
+            name=f"{name} seed {seeded.train.seed}".strip(),
+            tags=tags,
+            priority=priority,
+            click_key=f"{click_key}#{seeded.train.seed}" if click_key else "",
+            started_by=started_by,
+        )
+        for seeded in specs
+    ]
+
+
+def resume_run(run_id: str) -> None:
+    """Puts a stopped, failed or interrupted run back into the queue. Raises RunNotFound, LauncherError."""
+    run = open_run(run_id)
+    with _control(run):
+        state = run.state()
+        if state == "damaged":
+            raise LauncherError(f"This run is damaged and cannot be resumed: {run.damage()}")
+        if state in ("queued", "running"):
+            raise LauncherError(f"This run is already {state}.")
+        if state in ("finished", "pruned"):
+            raise LauncherError(f"This run is {state}: there is nothing left to train.")
+        _restart(run)
+
+
+def measure_test(run_id: str) -> None:
+    """Lets a finished run that left its test images alone look at them now: its end is made again, with them.
+
+    Raises RunNotFound, LauncherError.
+    """
+    from core.data.catalogue import DataError, check_ready
+
+    run = open_run(run_id)
+    with _control(run):
+        summary = run.summary()
+        if summary.state != "finished":
+            raise LauncherError(f"Only a finished run can be tested; this one is {summary.state}.")
+        if not summary.is_untested:
+            raise LauncherError("This run has looked at its test images already.")
+        if not run.checkpoints():
+            raise LauncherError("The checkpoints of this run are gone, so there are no weights to test.")
+        try:
+            check_ready(run.spec.data)
+        except DataError as error:
+            raise LauncherError(str(error)) from error
+        _restart(run)
+
+
+def _restart(run: Run) -> None:
+    # Its worker has written the end, and may be a moment from letting go.
+    if not _wait_until_free(run, 10):
+        raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
+    reopen_run(run)
+    _launch(run)
+
+
+def reopen_run(run: Run) -> None:
+    """Makes the folder of a run that nobody trains ready to go on from its newest checkpoint."""
+    # In this order the folder says at every moment what is true: ended or interrupted, then queued.
+    _set_aside(run.path / "environment.json")
+    (run.path / "stop").unlink(missing_ok=True)
+    queue.mark_launch(run.path)
+    (run.path / "end.json").unlink(missing_ok=True)
+    files.sync_folder(run.path)
+
+
+def _set_aside(path: Path) -> None:
+    """Keeps what an earlier process wrote, as environment-1.json and on."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    if path.exists():
+        os.rename(path, aside)
+
+
+def request_stop(run_id: str) -> bool:
+    """Asks a run to stop after its current step, with a checkpoint; False where it is over already."""
+    run = open_run(run_id)
+    with _control(run):
+        if run.state() not in ("queued", "running"):
+            return False
+        (run.path / "stop").touch()
+        return True
+
+
+def kill_run(run_id: str) -> bool:
+    """Ends a run's process at once; what it trained since its last checkpoint is lost.
+
+    False, and no signal to anyone, where the process on record is not, or no longer, this run's worker.
+    """
+    run = open_run(run_id)
+    with _control(run):
+        if not run.is_alive():
+            return False
+        (run.path / "stop").touch()
+        return run.kill() and _wait_until_free(run, 5)
+
+
+def run_next(run_id: str) -> bool:
+    """Moves a waiting run to the head of the queue; False where it does not wait."""
+    run = open_run(run_id)
+    priority = queue.move_to_head(runs_folder(), run_id)
+    if priority is None:
+        return False
+    run.update_about(priority=priority)
+    return True
+
+
+def delete_run(run_id: str) -> None:
+    """Stops a run if it trains, then removes it: moved away in one step, so that nobody ever sees half of it.
+
+    Raises RunNotFound, LauncherError where its process does not end.
+    """
+    run = open_run(run_id)
+    trash = runs_folder() / ".trash"
+    with _control(run), FileLock(run.path / "run.lock") as lock:
+        if run.is_alive() or queue.is_starting(run.path):
+            (run.path / "stop").touch()
+        # Held, so that no worker that was just launched can start on a folder that is going away.
+        if not lock.acquire(STOP_SECONDS) and not (run.kill() and lock.acquire(5)):
+            raise LauncherError("This run's process does not end, so the run was kept. Try again in a moment.")
+        queue.leave_queue(runs_folder(), run_id)
+        trash.mkdir(exist_ok=True)
+        os.rename(run.path, trash / f"{run_id}-{time.time_ns()}")
+    shutil.rmtree(trash, ignore_errors=True)
+
+
+@contextmanager
+def _control(run: Run) -> Iterator[None]:
+    """One start, stop, resume or delete of a run at a time. Raises RunNotFound where it was deleted meanwhile."""
+    try:
+        with hold(run.path / "control.lock"):
+            yield
+    except FileNotFoundError:
+        raise RunNotFound(f"There is no run {run.id}.") from None
+    except OSError as error:
+        raise LauncherError(f"The run's folder cannot be written: {error.strerror}.") from error
+
+
+def _wait_until_free(run: Run, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while run.is_alive():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _launch(run: Run) -> None:
+    """Queues the run and starts its worker."""
+    queue.enqueue(runs_folder(), run.id, run.spec.train.device, run.about.priority)
+    try:
+        pid = _start_process(run)
+    except OSError as error:
+        queue.leave_queue(runs_folder(), run.id)
+        (run.path / "launched").unlink(missing_ok=True)
+        raise LauncherError(f"The run was made, but its process could not start: {error.strerror}.") from error
+    queue.mark_launch(run.path, pid)
+
+
+def _start_process(run: Run) -> int:
+    log_path = run.path / "log.txt"
+    if _starts_at_once(run) and (process := SPARE.take(run.id, log_path, worker_environment())):
+        _reap(process, run.path)
+        return process.pid
+    SPARE.rest(run.id)
+    return start_process(["core.worker", run.id], log_path, folder=run.path)
+
+
+def _starts_at_once(run: Run) -> bool:
+    """Whether nobody waits before it and a slot is free: a worker that waits shall be a small one."""
+    runs, devices = runs_folder(), list_device_ids()
+    if _find_waiting(runs) - {run.id}:
+        return False
+    suited = [device for device in devices if queue.suits(run.spec.train.device, device, devices)]
+    return any(holder is None for device in suited for holder in queue.read_slots(runs, device))
+
+
+def prepare_worker(delay: float = SETTLE_SECONDS) -> None:
+    """Has a worker ready soon, in a process that keeps one: somebody may be about to start a run."""
+    if SPARE.enabled:
+        SPARE.prepare(worker_environment(), delay)
+
+
+def _find_waiting(runs: Path) -> set[str]:
+    """Runs in the queue; tickets of workers that were killed are left out."""
+    return {ticket.run_id for ticket in queue.read_queue(runs) if queue.is_waiting(runs, ticket.run_id)}
+
+
+def _renew_spare(folder: Path) -> None:
+    """A run has ended: the next worker to wait loads now, unless another run starts in its place."""
+    if not SPARE.enabled:
+        return
+    with suppress(OSError, RuntimeError, RunsFolderError, files.DamagedFileError):  # nobody waits for it
+        runs, trained = folder.parent, files.find_json(folder / "environment.json")
+        if trained and not _find_waiting(runs) and None in queue.read_slots(runs, str(trained.get("device"))):
+            SPARE.wake(folder.name)
+            prepare_worker(0.0)
+
+
+def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None = None) -> int:
+    """Runs a module with its arguments in a session of its own, which outlives this process and its terminal.
+
+    Its output is added to the log; how it ended without a word is noted in `folder`. Returns its process id; raises
+    OSError.
+    """
+    with open(log_path, "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT,
+            env=worker_environment(),
+            start_new_session=True,
+        )
+    _reap(process, folder)
+    return process.pid
+
+
+def _reap(process: subprocess.Popen[bytes], folder: Path | None) -> None:
+    """Waits for its end, or a killed worker would stay a zombie for as long as this process lives."""
+    who = processes.identify(process.pid)
+
+    def wait() -> None:
+        status = process.wait()
+        if folder:
+            note_death(folder, who, status)
+            _renew_spare(folder)
+
+    threading.Thread(target=wait, name=f"reaper of {process.pid}", daemon=True).start()
+
+
+__all__ = [
+    "LauncherError",
+    "RunsFolderError",
+    "delete_run",
+    "kill_run",
+    "measure_test",
+    "prepare_worker",
+    "reopen_run",
+    "request_stop",
+    "resume_run",
+    "run_next",
+    "start_process",
+    "start_run",
+    "start_seeds",
+]

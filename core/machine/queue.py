@@ -1,0 +1,226 @@
+"""The queue without a daemon: who waits for which device, and whose turn it is.
+
+A waiting run is a ticket in `runs/.queue/`, all told by its name, so that one look at the folder shows the whole
+queue. A device has slots, each a lock in `runs/.slots/` that the worker holds while it trains; the system frees it
+however the worker ends, and the next in line takes it with nobody watching. Only small modules are imported here,
+because every waiting worker does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from core.system import processes
+from core.system.locks import FileLock, hold, is_locked
+
+LAUNCH_SECONDS = 10.0  # as long as this a worker may take from its launch to holding its lock
+DEFAULT_SLOTS = 1
+
+
+class Ticket:
+    """One waiting run, as written in a ticket's name: priority, time, device and id."""
+
+    __slots__ = ("device", "priority", "queued_ns", "run_id")
+
+    def __init__(self, run_id: str, device: str, priority: int = 0, queued_ns: int = 0) -> None:
+        self.run_id = run_id
+        self.device = device
+        self.priority = priority
+        self.queued_ns = queued_ns or time.time_ns()
+
+    @property
+    def name(self) -> str:
+        return f"{self.run_id}~{self.priority}~{self.queued_ns}~{self.device.replace(':', '-')}"
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Highest priority first, then the oldest."""
+        return (-self.priority, self.queued_ns, self.run_id)
+
+    @classmethod
+    def parse(cls, name: str) -> Ticket | None:
+        try:
+            run_id, priority, queued_ns, device = name.split("~")
+            return cls(run_id, device.replace("-", ":"), int(priority), int(queued_ns))
+        except ValueError:
+            return None
+
+
+def queue_folder(runs: Path) -> Path:
+    return _made(runs / ".queue")
+
+
+def slots_folder(runs: Path) -> Path:
+    return _made(runs / ".slots")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def read_queue(runs: Path) -> list[Ticket]:
+    """All tickets, the head first; some may be stale."""
+    found = (Ticket.parse(name) for name in os.listdir(queue_folder(runs)) if not name.startswith("."))
+    return sorted((ticket for ticket in found if ticket), key=lambda ticket: ticket.order)
+
+
+def find_ticket(runs: Path, run_id: str) -> Ticket | None:
+    return next((ticket for ticket in read_queue(runs) if ticket.run_id == run_id), None)
+
+
+def enqueue(runs: Path, run_id: str, device: str, priority: int = 0) -> None:
+    """Puts a run into the queue; where it already waits it keeps its place."""
+    with _queue_lock(runs):
+        if not find_ticket(runs, run_id):
+            (queue_folder(runs) / Ticket(run_id, device, priority).name).touch()
+
+
+def leave_queue(runs: Path, run_id: str) -> None:
+    for ticket in read_queue(runs):
+        if ticket.run_id == run_id:
+            (queue_folder(runs) / ticket.name).unlink(missing_ok=True)
+
+
+def move_to_head(runs: Path, run_id: str) -> int | None:
+    """Gives a waiting run the highest priority; the priority, or None where it does not wait."""
+    with _queue_lock(runs):
+        queue = read_queue(runs)
+        ticket = next((ticket for ticket in queue if ticket.run_id == run_id), None)
+        if ticket is None:
+            return None
+        highest = max((other.priority for other in queue if other.run_id != run_id), default=-1)
+        old, ticket.priority = ticket.name, max(ticket.priority, highest + 1)
+        os.replace(queue_folder(runs) / old, queue_folder(runs) / ticket.name)
+        return ticket.priority
+
+
+def _queue_lock(runs: Path) -> FileLock:
+    return hold(queue_folder(runs) / ".lock")
+
+
+def mark_launch(folder: Path, pid: int | None = None) -> None:
+    """Notes that a worker is on its way, then which process it is; the worker removes the note once it is there."""
+    path = folder / "launched"
+    if pid is None:
+        path.write_bytes(b"")
+        return
+    try:
+        # Not made anew: a quick worker has removed it already.
+        fd = os.open(path, os.O_WRONLY)
+    except FileNotFoundError:
+        return
+    with open(fd, "wb") as file:
+        file.write(json.dumps(processes.identify(pid)).encode())
+
+
+def is_starting(folder: Path) -> bool:
+    """Whether the run's worker is on its way to its lock."""
+    path = folder / "launched"
+    try:
+        launched, noted = os.stat(path).st_mtime, path.read_bytes()
+    except OSError:
+        return False
+    if noted.endswith(b"}"):
+        return processes.is_same(json.loads(noted))
+    # A clock that was set back must not make a launch last for hours, hence the distance either way.
+    return abs(time.time() - launched) < LAUNCH_SECONDS
+
+
+def is_waiting(runs: Path, run_id: str) -> bool:
+    """Whether a ticket's run has a worker, or one that is just starting."""
+    return is_locked(runs / run_id / "run.lock") or is_starting(runs / run_id)
+
+
+def count_slots(runs: Path, device: str) -> int:
+    """How many runs a device takes at once, from `runs/settings.json`; at least one."""
+    try:
+        settings = json.loads((runs / "settings.json").read_bytes())
+        return max(1, int(settings["slots"].get(device, DEFAULT_SLOTS)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return DEFAULT_SLOTS
+
+
+def slot_path(runs: Path, device: str, number: int) -> Path:
+    return slots_folder(runs) / f"{device.replace(':', '-')}~{number}"
+
+
+def read_slots(runs: Path, device: str) -> list[str | None]:
+    """Each slot of a device: the id of the run in it, or None where it is free."""
+    paths = [slot_path(runs, device, number) for number in range(count_slots(runs, device))]
+    return [(_read_holder(path) if is_locked(path) else None) for path in paths]
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def suits(wanted: str, device: str, devices: list[str]) -> bool:
+    """Whether a run that wants `auto`, `cuda` or one device may take this one of the machine's devices."""
+    if wanted == "auto":
+        # The CPU only where there is nothing faster: a run on it would take all day while a GPU comes free.
+        return device != "cpu" or devices == ["cpu"]
+    if wanted == "cuda":
+        return device.startswith("cuda")
+    return wanted == device
+
+
+class Slot:
+    """A slot of a device, held."""
+
+    __slots__ = ("device", "lock")
+
+    def __init__(self, device: str, lock: FileLock) -> None:
+        self.device = device
+        self.lock = lock
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def take_slot(runs: Path, run_id: str, devices: list[str]) -> Slot | None:
+    """A slot for this run if there is a free one and nobody ahead in the queue wants it, else None."""
+    free = _free_slots(runs, devices)
+    if not free:
+        return None
+    guard = FileLock(queue_folder(runs) / ".lock")
+    if not guard.try_acquire():
+        return None
+    with guard:
+        for ticket in read_queue(runs):
+            mine = ticket.run_id == run_id
+            if not mine and not is_waiting(runs, ticket.run_id):
+                (queue_folder(runs) / ticket.name).unlink(missing_ok=True)
+                continue
+            slot = next((slot for slot in free if suits(ticket.device, slot[0], devices)), None)
+            if mine:
+                taken = _lock_slot(runs, run_id, slot) if slot else None
+                if taken:
+                    (queue_folder(runs) / ticket.name).unlink(missing_ok=True)
+                return taken
+            if slot:
+                # Left for the one ahead, who looks for it within a moment.
+                free.remove(slot)
+    return None
+
+
+def _free_slots(runs: Path, devices: list[str]) -> list[tuple[str, int]]:
+    """Free slots, the emptiest device first, so that runs spread over the devices."""
+    slots = [(device, number) for device in devices for number in range(count_slots(runs, device))]
+    free = [slot for slot in slots if not is_locked(slot_path(runs, *slot))]
+    taken = {device: sum(d == device for d, _ in slots) - sum(d == device for d, _ in free) for device in devices}
+    return sorted(free, key=lambda slot: (taken[slot[0]], devices.index(slot[0]), slot[1]))
+
+
+def _lock_slot(runs: Path, run_id: str, slot: tuple[str, int]) -> Slot | None:
+    lock = FileLock(slot_path(runs, *slot))
+    if not lock.acquire(0.2):
+        return None
+    lock.write(run_id)
+    return Slot(slot[0], lock)

@@ -1,0 +1,79 @@
+"""Why a process ended that could not say so itself, as far as the system knows.
+
+Its parent, where that still lives, learns by which signal it ended. Linux counts the processes that it killed for want
+of memory, but does not say which; each worker keeps the count of its last moments in its progress.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from core.system import files, processes
+
+DEATH = "death.json"
+RESUME = "It can be resumed."
+_OUT_OF_MEMORY = "Stop other programs or runs, then resume it; or clone it with smaller batches or images."
+
+
+def note_death(folder: Path, process: dict[str, Any] | None, status: int) -> None:
+    """Keeps how a worker's process ended, for its run's page; one that wrote its own end needs none."""
+    if process is None or status == 0 or (folder / "end.json").exists():
+        return
+    death = {
+        "process": process,
+        "status": status,
+        "oom_kills": processes.count_oom_kills(),
+        "time": time.time(),
+    }
+    with suppress(OSError):  # the run was deleted, or its disk is full
+        files.write_json(folder / DEATH, death)
+
+
+def explain_death(worker: dict[str, Any] | None, progress: dict[str, Any] | None, death: dict[str, Any] | None) -> str:
+    """Why a run was interrupted, as a sentence: from what its worker and the worker's parent wrote last."""
+    process = (worker or {}).get("process") or {}
+    if death and process and death.get("process") == process:
+        return _explain_status(int(death.get("status") or 0), _new_kills(worker, progress, death.get("oom_kills")))
+    here = process.get("host") == processes.host_name()
+    if here and process.get("boot") and process["boot"] != processes.boot_id():
+        return f"The machine went down or was restarted. {RESUME}"
+    if not here or not process.get("boot"):
+        return f"Its process ended without a word: killed, out of memory, or the machine went down. {RESUME}"
+    kills = _new_kills(worker, progress, processes.count_oom_kills())
+    if kills:
+        many = "a process" if kills == 1 else f"{kills} processes"
+        return (
+            f"Probably out of memory: its process is gone, and since then the system has killed {many} for want of "
+            f"memory. {_OUT_OF_MEMORY}"
+        )
+    return f"Its process ended without a word: it was killed, or it crashed. {RESUME}"
+
+
+def _explain_status(status: int, kills: int) -> str:
+    if status == -signal.SIGKILL and kills:
+        return f"Out of memory: the system killed its process. {_OUT_OF_MEMORY}"
+    if status == -signal.SIGKILL:
+        return f"Its process was killed from outside. {RESUME}"
+    if status < 0:
+        return f"Its process was ended by {_name(-status)}. The log may tell more. {RESUME}"
+    return f"Its process ended before it could say why (status {status}). The log may tell more. {RESUME}"
+
+
+def _name(number: int) -> str:
+    try:
+        known = signal.Signals(number)
+    except ValueError:
+        return f"signal {number}"
+    return f"{known.name} ({(signal.strsignal(known) or 'unknown').lower()})"
+
+
+def _new_kills(worker: dict[str, Any] | None, progress: dict[str, Any] | None, now: object) -> int:
+    """Processes killed for want of memory since the worker last said anything; 0 where that is not known."""
+    told = [noted.get("oom_kills") for noted in (worker, progress) if noted]
+    known = [count for count in told if isinstance(count, int)]
+    # The count only rises, so the highest is the latest.
+    return max(0, now - max(known)) if known and isinstance(now, int) else 0

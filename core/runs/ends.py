@@ -1,0 +1,87 @@
+"""How a run ends: one `end.json`, with a sentence that tells why, even on a disk that is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from core.system import files
+
+TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
+if TYPE_CHECKING:
+    from typing import Any
+
+RESERVE = ".reserve"
+RESERVE_BYTES = 64 * 1024
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_KINDS = {"DataError": "data", "CheckpointError": "checkpoint", "DeviceError": "device"}
+
+
+def log(text: str) -> None:
+    """A line of log.txt. A disk that is full must not end the run with another error than its own."""
+    with suppress(OSError, ValueError):
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", flush=True)
+
+
+def reserve_space(folder: Path) -> None:
+    """Puts a few blocks aside, so that even a full disk takes the end that says it is full."""
+    with open(folder / RESERVE, "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        else:
+            file.write(bytes(RESERVE_BYTES))
+
+
+def end_run(
+    folder: Path, state: str, reason: str, kind: str = "", metrics: dict[str, Any] | None = None, *, epoch: int = 0
+) -> int:
+    """Writes the run's end; the exit status of its process: 0 where it finished or was stopped."""
+    log(f"{state.capitalize()}. {reason}")
+    end = {
+        "state": state,
+        "reason": reason,
+        "kind": kind,
+        "epoch": epoch,
+        "ended": time.time(),
+        "metrics": metrics or {},
+    }
+    (folder / RESERVE).unlink(missing_ok=True)
+    for _ in range(2):  # a disk that failed once may take it the second time
+        try:
+            files.write_json(folder / "end.json", end)
+        except OSError as error:
+            log(f"The end could not be written: {error}")
+        else:
+            return 1 if state == "failed" else 0
+    # Without an end the run shows as interrupted, which is true.
+    return 1
+
+
+def describe_failure(error: Exception) -> tuple[str, str]:
+    """A sentence for the page and the kind of failure; whatever was not foreseen has its traceback in the log."""
+    if is_disk_full(error):
+        return "The run could not be written: disk full. Free some space, then resume.", "disk_full"
+    if type(error).__module__.startswith("core."):
+        # This project's own errors are sentences.
+        return str(error), str(getattr(error, "reason_kind", "") or _KINDS.get(type(error).__name__, "error"))
+    log("".join(traceback.format_exception(error)))
+    if isinstance(error, MemoryError):
+        return "The machine's memory ran out. Try smaller or fewer images, or stop other programs.", "out_of_memory"
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({Path(os.fsdecode(error.filename)).name})" if isinstance(error.filename, str | bytes) else ""
+        return f"A file could not be read or written: {error.strerror.lower()}{where}.", "io"
+    last = traceback.format_exception_only(error)[-1].strip()
+    return f"Unexpected: {last[:500]} The log has the details.", "error"
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk is behind an error, however often it was wrapped."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

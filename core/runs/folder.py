@@ -1,0 +1,400 @@
+"""One run is one folder: what its files say, and which state follows from them.
+
+State is worked out, never stored, so it cannot lie: an end that was written, else a lock that the worker's process
+holds for life, else a launch of a moment ago, else the run was interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import deque
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from tokenize import TokenError
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from core.machine import queue
+from core.runs import metrics
+from core.runs.crashes import DEATH, explain_death
+from core.spec import RunSpec
+from core.spec.cost import cost_of
+from core.spec.parse import SpecError, parse_spec
+from core.system import files, locks, processes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
+ENDS = ("finished", "failed", "stopped", "pruned")
+MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}
+MAX_TAGS, MAX_TAG = 50, 60
+CURVE_POINTS = 40
+KEPT_FRAMES = 8
+# What `EpochEnd.metrics` holds, for a frame of a run that has no epoch yet.
+COLUMNS = (
+    "epoch",
+    "step",
+    "train/loss",
+    "train/accuracy",
+    "val/loss",
+    "val/accuracy",
+    "learning_rate",
+    "images_per_second",
+    "seconds",
+)
+
+
+class RunNotFoundError(LookupError):
+    """There is no run of this id."""
+
+
+RunNotFound = RunNotFoundError
+
+
+class DamagedRunError(Exception):
+    """A run's own files cannot be read; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What people say about a run; changes nothing in its result."""
+
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: bool = False
+    created: float = 0.0  # seconds since 1970
+    priority: int = 0
+    started_by: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError with a sentence for a text that is too long or no text."""
+        for field, longest in MAX_TEXT.items():
+            text = getattr(self, field)
+            if not isinstance(text, str) or len(text) > longest:
+                raise ValueError(f"{field}: must be text of at most {longest:,} characters")
+        if len(self.tags) > MAX_TAGS:
+            raise ValueError(f"tags: at most {MAX_TAGS}")
+        if any(not isinstance(tag, str) or not 1 <= len(tag) <= MAX_TAG for tag in self.tags):
+            raise ValueError(f"tags: each must be text of 1 to {MAX_TAG} characters")
+        for field, text in [*((field, getattr(self, field)) for field in MAX_TEXT), ("tags", "".join(self.tags))]:
+            if not files.is_storable(text):
+                raise ValueError(f"{field}: holds half a character (a lone surrogate)")
+
+    @classmethod
+    def read(cls, path: Path) -> About:
+        """Raises DamagedFileError; keys of a newer version are passed over."""
+        try:
+            known = {key: value for key, value in files.read_json(path).items() if key in cls.__dataclass_fields__}
+            return cls(**{**known, "tags": tuple(known.get("tags", ())), "created": float(known.get("created") or 0)})
+        except FileNotFoundError:
+            raise files.DamagedFileError("about.json is missing") from None
+        except (TypeError, ValueError) as error:
+            raise files.DamagedFileError(f"about.json cannot be read: {error}") from error
+
+    def write(self, path: Path) -> None:
+        files.write_json(path, asdict(self))
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A checkpoint that the manifest vouches for by its SHA-256."""
+
+    name: str
+    path: Path
+    epoch: int
+    bytes: int
+    sha256: str
+    kind: Literal["last", "best"]
+    metrics_bytes: int = 0
+    classes_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of the table of runs; accuracies 0 to 1, None where not known yet."""
+
+    id: str
+    name: str
+    state: State
+    stop_requested: bool = False
+    created: float = 0.0
+    tags: tuple[str, ...] = ()
+    archived: bool = False
+    dataset: str = ""
+    parameters: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    best_val_accuracy: float | None = None
+    last_val_accuracy: float | None = None
+    best_val_loss: float | None = None
+    test_accuracy: float | None = None
+    seconds: float = 0.0
+    learning_rate: float = 0.0
+    batch_size: int = 0
+    optimizer: str = ""
+    seed: int = 0
+    device: str = ""
+    curve: tuple[float, ...] = ()  # val/accuracy, at most 40 points
+    reason: str = ""
+    priority: int = 0
+    note: str = ""
+    started_by: str = ""
+
+    @property
+    def is_untested(self) -> bool:
+        """Whether it ended without a look at the test images, as the trials of a study do."""
+        return self.state == "finished" and self.test_accuracy is None
+
+
+_frames: dict[str, tuple[list[dict[str, Any]], pd.DataFrame]] = {}
+_keeping = threading.Lock()
+
+
+class Run:
+    """One run folder, read afresh at every question; the spec alone never changes and is read once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+
+    def __repr__(self) -> str:
+        return f"Run({self.id})"
+
+    @cached_property
+    def spec(self) -> RunSpec:
+        """Raises DamagedRunError."""
+        try:
+            return parse_spec((self.path / "spec.json").read_bytes())
+        except FileNotFoundError:
+            raise DamagedRunError("spec.json is missing") from None
+        except OSError as error:
+            raise DamagedRunError(f"spec.json cannot be read: {error.strerror}") from error
+        except (SpecError, UnicodeDecodeError) as error:
+            raise DamagedRunError(f"spec.json: {error}") from error
+
+    @property
+    def about(self) -> About:
+        """What people say about the run; only the id as its name where that cannot be read."""
+        try:
+            return About.read(self.path / "about.json")
+        except files.DamagedFileError:
+            return About(name=self.id)
+
+    def update_about(self, **changes: Any) -> None:
+        """Changes name, tags, note, archived or priority. Raises ValueError with a sentence."""
+        with locks.hold(self.path / "control.lock"):
+            before = asdict(self.about)
+            if unknown := set(changes) - set(before):
+                raise ValueError(f"a run has no {', '.join(sorted(unknown))}")
+            if "tags" in changes:
+                changes["tags"] = tuple(dict.fromkeys(tag.strip() for tag in changes["tags"] if tag.strip()))
+            About(**{**before, **changes}).write(self.path / "about.json")
+
+    def damage(self) -> str:
+        """What is wrong with the run's own files, or nothing. Raises RunNotFound where it was deleted meanwhile."""
+        try:
+            _ = self.spec
+            About.read(self.path / "about.json")
+            end = files.find_json(self.path / "end.json")
+            files.find_json(self.path / "environment.json")
+        except (DamagedRunError, files.DamagedFileError) as error:
+            self._require_folder()
+            return str(error)
+        return "end.json names no known end" if end is not None and end.get("state") not in ENDS else ""
+
+    def state(self) -> State:
+        """What the files and locks say now. Raises RunNotFound where the run was deleted meanwhile."""
+        return "damaged" if self.damage() else self.read_state()
+
+    def read_state(self) -> State:
+        """The state of a run that is known not to be damaged."""
+        if ended := self._read_end():
+            return ended
+        if locks.is_locked(self.path / "run.lock"):
+            return "running" if (self.path / "environment.json").exists() else "queued"
+        # The worker may have written its end and gone between the two looks.
+        if ended := self._read_end():
+            return ended
+        if queue.is_starting(self.path):
+            return "queued"
+        self._require_folder()
+        return "interrupted"
+
+    def _require_folder(self) -> None:
+        if not self.path.is_dir():
+            raise RunNotFound(f"There is no run {self.id}.")
+
+    def _read_end(self) -> State | None:
+        end = self.end()
+        return end["state"] if end and end.get("state") in ENDS else None
+
+    def is_alive(self) -> bool:
+        """Whether a process trains this run or waits to."""
+        return locks.is_locked(self.path / "run.lock")
+
+    @property
+    def stop_requested(self) -> bool:
+        return (self.path / "stop").exists()
+
+    def environment(self) -> dict[str, Any]:
+        """Versions, device, commit, data fingerprint; empty until the worker has started."""
+        return self._find("environment.json") or {}
+
+    def progress(self) -> dict[str, Any] | None:
+        return self._find("progress.json")
+
+    def end(self) -> dict[str, Any] | None:
+        return self._find("end.json")
+
+    def worker(self) -> dict[str, Any] | None:
+        """Which process holds, or last held, the run."""
+        return self._find("worker.json")
+
+    def death(self) -> dict[str, Any] | None:
+        """How that process ended, where its parent saw it end without a word."""
+        return self._find(DEATH)
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        try:
+            return files.find_json(self.path / name)
+        except files.DamagedFileError:
+            return None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict an epoch, as the worker wrote them; null for what was not finite."""
+        return metrics.read_rows(self.path / "metrics.jsonl")
+
+    def metrics(self) -> pd.DataFrame:
+        """One row an epoch, the columns of `EpochEnd.metrics`; NaN where a figure was not finite."""
+        import pandas as pd  # half a second that a worker and most commands need not wait for
+
+        rows = self.rows()
+        if (known := _frames.get(str(self.path))) and known[0] is rows:
+            return known[1].copy(deep=False)
+        frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS), dtype=float)
+        numbers = frame.drop(columns="not_finite", errors="ignore")
+        numbers = numbers.astype({name: float for name in numbers if numbers[name].dtype == object})
+        # A page draws several charts from the same rows.
+        with _keeping:
+            _frames[str(self.path)] = (rows, numbers)
+            while len(_frames) > KEPT_FRAMES:
+                del _frames[next(iter(_frames))]
+        return numbers.copy(deep=False)
+
+    def log_tail(self, lines: int = 200) -> str:
+        """The end of the worker's output; reads no more than it needs of a long log."""
+        try:
+            with open(self.path / "log.txt", "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 500 * lines))
+                return "\n".join(deque(file.read().decode(errors="replace").splitlines(), maxlen=lines))
+        except OSError:
+            return ""
+
+    def checkpoints(self) -> list[CheckpointFile]:
+        """The checkpoints the manifest names and the folder holds, the newest last."""
+        folder = self.path / "checkpoints"
+        try:
+            manifest = files.find_json(folder / "manifest.json") or {}
+            named = [
+                CheckpointFile(path=folder / Path(entry["name"]).name, **entry) for entry in manifest["checkpoints"]
+            ]
+        except (files.DamagedFileError, KeyError, TypeError, AttributeError):
+            return []
+        return [entry for entry in named if entry.path.is_file()]
+
+    def predictions(self, name: str) -> np.ndarray[Any, Any] | None:
+        """`val_best`, `test_last`, `test_best`: float16 logits (images, classes); `val_labels`, `test_labels`: int64.
+
+        None where they are not there (yet).
+        """
+        try:
+            array: np.ndarray[Any, Any] = np.load(self.path / "predictions" / f"{name}.npy", allow_pickle=False)
+        except (OSError, ValueError, EOFError, SyntaxError, MemoryError, TokenError):
+            # The last three: what a header that is no header, or claims terabytes, makes numpy raise.
+            return None
+        return array
+
+    def val_classes(self) -> np.ndarray[Any, Any] | None:
+        """The class predicted for each validation image after each epoch: (epochs, images)."""
+        environment = self.environment()
+        images, kind = environment.get("val_images"), environment.get("val_classes_dtype")
+        if not images or kind not in ("uint8", "uint16"):
+            return None
+        try:
+            flat = np.fromfile(self.path / "predictions" / "val_classes.bin", dtype=f"<{np.dtype(kind).str[1:]}")
+        except OSError:
+            return None
+        epochs = min(len(flat) // images, len(self.rows()))
+        return flat[: epochs * images].reshape(epochs, images)
+
+    def kill(self) -> bool:
+        """Kills the run's worker; False where the recorded process is not, or no longer, that worker."""
+        recorded = self.worker()
+        return bool(recorded and self.is_alive() and processes.kill(recorded["process"]))
+
+    def summary(self) -> RunSummary:
+        return summarize(self)
+
+
+def summarize(run: Run) -> RunSummary:
+    """A run's line in the table."""
+    about = run.about
+    if damage := run.damage():
+        return RunSummary(
+            id=run.id, name=about.name, state="damaged", created=about.created, tags=about.tags, reason=damage
+        )
+    # The state first: what is read after it can only be newer.
+    state, spec = run.read_state(), run.spec
+    end, progress, rows = run.end() or {}, run.progress() or {}, run.rows()
+    accuracies = _finite(rows, "val/accuracy")
+    return RunSummary(
+        id=run.id,
+        name=about.name,
+        state=state,
+        stop_requested=run.stop_requested and state in ("queued", "running"),
+        created=about.created,
+        tags=about.tags,
+        archived=about.archived,
+        dataset=spec.data.dataset,
+        parameters=cost_of(spec).parameters,
+        epoch=int(rows[-1].get("epoch") or len(rows)) if rows else 0,
+        epochs=spec.train.epochs,
+        best_val_accuracy=max(accuracies, default=None),
+        last_val_accuracy=accuracies[-1] if accuracies else None,
+        best_val_loss=min(_finite(rows, "val/loss"), default=None),
+        test_accuracy=_number((end.get("metrics") or {}).get("test/accuracy")),
+        seconds=max([*_finite(rows[-1:], "seconds"), _number(progress.get("seconds")) or 0.0]),
+        learning_rate=spec.train.learning_rate,
+        batch_size=spec.train.batch_size,
+        optimizer=spec.train.optimizer,
+        seed=spec.train.seed,
+        device=str(run.environment().get("device") or spec.train.device),
+        curve=tuple(metrics.thin_out(list(accuracies), CURVE_POINTS)),
+        reason=_reason(run, state, end),
+        priority=about.priority,
+        note=about.note,
+        started_by=about.started_by,
+    )
+
+
+def _reason(run: Run, state: State, end: dict[str, Any]) -> str:
+    if state != "interrupted":
+        return str(end.get("reason") or "")
+    if run.stop_requested:
+        return "Stopped at once on request. It can be resumed from its last checkpoint."
+    return explain_death(run.worker(), run.progress(), run.death())
+
+
+def _number(value: Any) -> float | None:
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if usable else None
+
+
+def _finite(rows: list[dict[str, Any]], key: str) -> list[float]:
+    return [number for row in rows if (number := _number(row.get(key))) is not None]

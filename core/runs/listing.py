@@ -1,0 +1,195 @@
+"""All runs at a glance: ended runs are read once, live ones at every look.
+
+What was read of ended runs is also kept in `runs/.summaries.json`, so that a server that has just started need not
+open ten thousand folders. It is only a copy: each entry counts as long as its folder has not changed, and a file that
+is damaged or gone is made again.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from core.runs import metrics
+from core.runs.folder import ENDS, Run, RunNotFound, RunSummary, summarize
+from core.system import files
+from core.system.folders import ID_PATTERN, PROJECT, runs_folder
+from core.system.locks import RunsFolderError
+
+# A change within the same tick of the file system's clock would leave the same time behind.
+SETTLED_NS = 200_000_000
+COPY = ".summaries.json"
+FIELDS = [field.name for field in fields(RunSummary)]
+WORTH_KEEPING = 200  # newly read runs
+REST_SECONDS = 0.002  # after each hundred runs, so that a page that is drawn meanwhile hardly notices
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Runs, the newest first, and how many more there are that nobody has read yet."""
+
+    runs: list[RunSummary]
+    unread: int = 0
+
+
+@dataclass(frozen=True)
+class _Entry:
+    changed_ns: int
+    summary: RunSummary
+
+
+_known: dict[str, _Entry] = {}
+_loaded: set[str] = set()
+_seen: set[str] = set()  # runs that are read at every look, and were at least once
+
+
+def list_runs() -> list[RunSummary]:
+    """Every run of the runs folder, the newest first; a damaged one with its reason, and no harm to the others.
+
+    Raises RunsFolderError where the folder cannot be read.
+    """
+    folder = runs_folder()
+    return _list(folder, _list_names(folder)).runs
+
+
+def list_known(seconds: float = 0.3, max_age: float = 0.0) -> Listing:
+    """As `list_runs`, for somebody who waits: reads for so long, and leaves the others to a process beside.
+
+    With `max_age`, an answer to somebody else that is no older will do. Raises RunsFolderError.
+    """
+    global _last
+    folder = runs_folder()
+    asked, known, listing = _last
+    if known == folder and time.monotonic() - asked < max_age:
+        return listing
+    # While the other process is at it, there is no need to wait.
+    listing = _list(folder, _list_names(folder), time.monotonic() + seconds * (not _reading.locked()))
+    _last = (time.monotonic(), folder, listing)
+    if listing.unread and _reading.acquire(blocking=False):
+        threading.Thread(target=_read_all, args=(folder,), name="reader of runs", daemon=True).start()
+    return listing
+
+
+_last: tuple[float, Path, Listing] = (0.0, Path(), Listing([]))
+_reading = threading.Lock()
+
+
+def _read_all(folder: Path) -> None:
+    """Lets a process of its own read the folder and takes over its copy: a thread would hold the pages up."""
+    try:
+        command = [sys.executable, "-m", "core.runs.listing"]
+        subprocess.run(command, cwd=PROJECT, env={**os.environ, "RESNET_LAB_RUNS": str(folder)}, check=False)
+        _load(folder, REST_SECONDS)
+    finally:
+        _reading.release()
+
+
+def _list_names(folder: Path) -> list[str]:
+    """Ids of the folder's runs, the newest first."""
+    try:
+        with os.scandir(folder) as entries:
+            # A link is no run of this folder, wherever it leads.
+            return sorted(
+                (e.name for e in entries if ID_PATTERN.fullmatch(e.name) and not e.is_symlink()), reverse=True
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunsFolderError(f"The runs folder {folder} cannot be read: {error.strerror}.") from error
+
+
+def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
+    """Summaries of these runs; of those that this process has not seen, only what can be read until then."""
+    if str(folder) not in _loaded:
+        _loaded.add(str(folder))
+        _load(folder)
+    found, unread, read = [], 0, 0
+    for name in names:
+        path = folder / name
+        known = str(path) in _known
+        if not known and str(path) not in _seen and time.monotonic() > until:
+            unread += 1
+        elif summary := _summarize_cached(path):
+            found.append(summary)
+            read += not known
+            if summary.state not in ENDS:
+                _seen.add(str(path))
+    if read >= WORTH_KEEPING:
+        _keep(folder)
+    if len(_known) > 2 * len(names) + 100:
+        gone = set(_known) - {str(folder / name) for name in names}
+        for key in gone:
+            _known.pop(key, None)
+        _seen.clear()
+    return Listing(found, unread)
+
+
+def _keep(folder: Path) -> None:
+    entries = {
+        path.name: [entry.changed_ns, vars(entry.summary)]
+        for key, entry in list(_known.items())
+        if (path := Path(key)).parent == folder and entry.summary.state in ENDS
+    }
+    # Only a copy: a disk that does not take it must not keep anybody from the list.
+    with suppress(OSError):
+        files.write_json(folder / COPY, {"fields": FIELDS, "runs": entries}, sync=False)
+
+
+def _load(folder: Path, rest: float = 0.0) -> None:
+    """Takes over the copy; `rest` seconds after each hundred entries that are new."""
+    with suppress(files.DamagedFileError, KeyError, TypeError, ValueError, AttributeError):
+        copy = files.find_json(folder / COPY) or {"fields": []}
+        # Written by another version: other fields.
+        if copy["fields"] != FIELDS:
+            return
+        prefix = os.path.join(folder, "")
+        new = ((prefix + name, entry) for name, entry in copy["runs"].items() if prefix + name not in _known)
+        for number, (key, (changed_ns, values)) in enumerate(new, 1):
+            tuples = {name: tuple(values[name]) for name in ("tags", "curve")}
+            _known.setdefault(key, _Entry(int(changed_ns), RunSummary(**{**values, **tuples})))
+            if rest and number % 100 == 0:
+                time.sleep(rest)
+
+
+def _summarize_cached(path: Path) -> RunSummary | None:
+    key = str(path)
+    try:
+        changed_ns = os.stat(key).st_mtime_ns
+    except FileNotFoundError:
+        return None
+    known = _known.get(key)
+    if known and known.changed_ns == changed_ns and _still_holds(path, known.summary):
+        return known.summary
+    read_ns = time.time_ns()
+    try:
+        summary = summarize(Run(path))
+        if not path.is_dir():
+            return None  # deleted while it was read
+    except RunNotFound:
+        return None
+    except OSError as error:
+        return RunSummary(id=path.name, name=path.name, state="damaged", reason=f"cannot be read: {error.strerror}")
+    if summary.state not in ("running", "damaged") and abs(read_ns - changed_ns) > SETTLED_NS:
+        _known[key] = _Entry(changed_ns, summary)
+        if summary.state in ENDS:
+            # Its curves are read again if somebody opens it.
+            metrics.forget(path / "metrics.jsonl")
+    return summary
+
+
+def _still_holds(path: Path, summary: RunSummary) -> bool:
+    """Every change of a run's files renames one into its folder, which changes the folder's time; a lock does not."""
+    return summary.state in ENDS or Run(path).read_state() == summary.state
+
+
+if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(5)
+    list_runs()

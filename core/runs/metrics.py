@@ -1,0 +1,112 @@
+"""A run's metrics as they grow: each look reads only what the worker appended since the last."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.system.files import read_constant
+
+MAX_KEPT_ROWS = 150_000  # over all runs; the least recently read are forgotten first
+MANY_LINES = 100
+
+
+@dataclass
+class _Read:
+    """What was read of one file: up to which byte, and the last line, by which a rewritten file shows itself."""
+
+    offset: int = 0
+    last_line: bytes = b""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+_reads: OrderedDict[str, _Read] = OrderedDict()
+_kept = 0  # rows in all of them
+_lock = threading.Lock()
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """All whole lines of a metrics file, oldest first. Do not change the list."""
+    global _kept
+    with _lock:
+        known = _reads.pop(str(path), None) or _Read()
+        _kept -= len(known.rows)
+        try:
+            _read_on(path, known)
+        except FileNotFoundError:
+            return []
+        _reads[str(path)] = known
+        _kept += len(known.rows)
+        while _kept > MAX_KEPT_ROWS and len(_reads) > 1:
+            _kept -= len(_reads.popitem(last=False)[1].rows)
+        return known.rows
+
+
+def _read_on(path: Path, known: _Read) -> None:
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < known.offset or not _unchanged(file.fileno(), known):
+            # A resumed run goes back to its checkpoint and writes the later epochs again.
+            known.offset, known.last_line, known.rows = 0, b"", []
+        file.seek(known.offset)
+        content = file.read()
+    # The last line may be half written: the worker is still appending.
+    whole = content[: content.rfind(b"\n") + 1]
+    lines = whole.splitlines(keepends=True)
+    if not lines:
+        return
+    # A new list, so that whoever holds the old one sees it unchanged.
+    known.rows = known.rows + _parse_lines(lines)
+    known.offset += len(whole)
+    known.last_line = lines[-1]
+
+
+def _unchanged(fd: int, known: _Read) -> bool:
+    return os.pread(fd, len(known.last_line), known.offset - len(known.last_line)) == known.last_line
+
+
+def _parse_lines(lines: list[bytes]) -> list[dict[str, Any]]:
+    """A row for each line that holds one."""
+    if len(lines) >= MANY_LINES:
+        # As one array they are read four times as fast, and share the strings of their keys.
+        with suppress(ValueError, RecursionError):
+            rows = json.loads(b"[" + b",".join(lines) + b"]")
+            if len(rows) == len(lines) and all(type(row) is dict for row in rows):
+                return list(rows)
+    return [row for row in map(_parse, lines) if row is not None]
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line, object_pairs_hook=_share_keys, parse_constant=read_constant)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _share_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """All rows name their columns by the same strings: half the memory."""
+    return {sys.intern(key): value for key, value in pairs}
+
+
+def forget(path: Path) -> None:
+    """Lets go of a file that is not likely to be looked at again soon."""
+    global _kept
+    with _lock:
+        if known := _reads.pop(str(path), None):
+            _kept -= len(known.rows)
+
+
+def thin_out(values: list[float | None], count: int) -> list[float]:
+    """At most `count` of the values, evenly picked, always with the last; gaps are left out."""
+    known = [value for value in values if value is not None]
+    if len(known) <= count:
+        return known
+    return [known[round(place * (len(known) - 1) / (count - 1))] for place in range(count)]

@@ -1,0 +1,224 @@
+"""What came out of a run, as rows for a table: every figure with its split, its images and its uncertainty."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from core.charts.lines import best_epoch
+from core.runs.store import Run, RunSummary
+from core.spec import CHOICE_LABELS, RunSpec
+from core.spec.fields import differing, flatten, format_value
+from core.spec.parse import SpecError, apply_settings, parse_spec
+from core.spec.presets import PRESETS, Preset
+from core.system import files
+from core.text.formats import UNKNOWN, format_bytes, format_count, format_percent, format_seconds
+
+# What may differ without making it another recipe.
+_FREE = frozenset({"train.seed", "train.device"})
+_MAX_CHANGES = 12
+PEAK = "system/peak_memory_bytes"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One result: `label`, its value as text, and what it was measured on."""
+
+    label: str
+    value: str
+    measured_on: str
+
+
+def sampling_error(share: float, images: int) -> float:
+    """Standard error of an accuracy measured on so many images: sqrt(p(1-p)/n), the binomial's."""
+    return math.sqrt(max(share * (1 - share), 0.0) / images)
+
+
+def show_share(share: float | None, images: int | None) -> str:
+    """93.10 % ± 0.36 %, with one standard error where the number of images is known."""
+    if share is None or not math.isfinite(share):
+        return UNKNOWN
+    error = f" ± {format_percent(sampling_error(share, images))}" if images else ""
+    return format_percent(share) + error
+
+
+def count_images(run: Run, split: str) -> int | None:
+    """How many images the figures of `val` or `test` come from; None where the run does not tell."""
+    known = run.environment().get(f"{split}_images")
+    if isinstance(known, int) and known > 0:
+        return known
+    labels = run.predictions(f"{split}_labels")
+    return None if labels is None else len(labels)
+
+
+def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
+    """The results so far, chosen on validation and reported on test, with which weights said which."""
+    frame = run.metrics()
+    val, test = count_images(run, "val"), count_images(run, "test")
+    on_val = f"validation, {val:,} images" if val else "validation"
+    when = "not looked at" if summary.is_untested else "once at the end"
+    on_test = f"test, {test:,} images, {when}" if test else f"test, {when}"
+    best = best_epoch(frame)
+    figures = [
+        Figure(
+            f"Best validation accuracy{f', epoch {best}' if best else ''}",
+            show_share(summary.best_val_accuracy, val),
+            on_val,
+        ),
+        Figure(
+            f"Last validation accuracy{f', epoch {summary.epoch}' if summary.epoch else ''}",
+            show_share(summary.last_val_accuracy, val),
+            on_val,
+        ),
+        Figure("Lowest validation loss", _number(summary.best_val_loss), on_val),
+    ]
+    end = (run.end() or {}).get("metrics") or {}
+    chosen = end.get("best/epoch") or best
+    figures += [
+        Figure("Test accuracy, last weights", show_share(end.get("test/accuracy"), test), on_test),
+        Figure(
+            f"Test accuracy, best-on-validation weights{f' (epoch {chosen})' if chosen else ''}",
+            show_share(end.get("test/accuracy_best"), test),
+            on_test,
+        ),
+        Figure("Test loss, last weights", _number(end.get("test/loss")), on_test),
+    ]
+    return figures + _list_views(run, end, test)
+
+
+def _list_views(run: Run, end: dict[str, Any], test: int | None) -> list[Figure]:
+    """Accuracies with test-time augmentation, where the run was told to look: beside the plain ones, named as such."""
+    views = CHOICE_LABELS[run.spec.train.test_views].lower()
+    return [
+        Figure(
+            f"Test accuracy, {weights} weights, with views ({views})",
+            show_share(end[key], test),
+            "test-time augmentation",
+        )
+        for weights, key in (("last", "test/accuracy_views"), ("best-on-validation", "test/accuracy_best_views"))
+        if end.get(key) is not None
+    ]
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else UNKNOWN
+
+
+def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
+    """What the run is and took: name and value, a row each."""
+    frame, environment = run.metrics(), run.environment()
+    speed = frame["images_per_second"].median() if len(frame) else None
+    device = environment.get("device_name") or summary.device or UNKNOWN
+    return [
+        ["Parameters", f"{summary.parameters:,} ({format_count(summary.parameters)})"],
+        ["Epochs", f"{summary.epoch} of {summary.epochs}"],
+        ["Training time", format_seconds(summary.seconds)],
+        ["Images a second (median)", f"{speed:,.0f}" if speed else UNKNOWN],
+        ["Device", str(device)],
+        ["Precision", str(environment.get("precision") or run.spec.train.precision)],
+    ]
+
+
+def list_forecast(run: Run) -> list[list[str]]:
+    """What was measured beforehand against what the run took: figure, foretold, taken; empty where nothing was."""
+    try:
+        foretold = files.find_json(run.path / "forecast.json")
+    except files.DamagedFileError:
+        return []
+    rows = run.rows()
+    if not foretold or not rows:
+        return []
+    ends = [row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float)]
+    epochs = [after - before for before, after in zip([0.0, *ends], ends, strict=False)]
+    peaks = [row[PEAK] for row in rows if isinstance(row.get(PEAK), int | float)]
+    taken = {
+        "epoch_seconds": statistics.median(epochs) if epochs else None,
+        "memory_bytes": max(peaks, default=None),
+    }
+    return [
+        [label, show(foretold.get(key)), f"{show(taken[key])}{_deviation(foretold.get(key), taken[key])}"]
+        for key, label, show in (
+            ("epoch_seconds", "An epoch (median)", format_seconds),
+            ("memory_bytes", "Peak of memory", format_bytes),
+        )
+    ]
+
+
+def _deviation(foretold: float | None, taken: float | None) -> str:
+    return f" ({taken / foretold - 1:+.0%})" if foretold and taken else ""
+
+
+def list_environment(run: Run) -> list[list[str]]:
+    """What the run was made with: name and value, a row each; empty until its worker has started."""
+    return [[_words(key), show_fact(key, value)] for key, value in run.environment().items()]
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")
+
+
+def show_fact(key: str, value: Any) -> str:
+    """A fact of an environment or a progress report, with the unit that its name tells."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return format_value(value)
+    if key in ("started", "time"):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {inner}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, int | float):
+        if "bytes" in key:
+            return format_bytes(value)
+        if "seconds" in key:
+            return format_seconds(value)
+        if "percent" in key:
+            return f"{value:.0f} %"
+        return f"{value:,}" if isinstance(value, int) and "pid" not in key else f"{value:g}"
+    return str(value)
+
+
+def closest_preset(spec: RunSpec) -> tuple[Preset | None, int]:
+    """The preset that differs least, and in how many fields; none where the spec is a recipe of its own."""
+    changes = {name: len(differing([spec, preset.spec], ignore=_FREE)) for name, preset in PRESETS.items()}
+    name = min(changes, key=lambda each: changes[each])
+    return (PRESETS[name], changes[name]) if changes[name] <= _MAX_CHANGES else (None, changes[name])
+
+
+def describe_origin(spec: RunSpec) -> str:
+    """The preset that a spec comes from, and how much of it was changed."""
+    preset, changed = closest_preset(spec)
+    if preset is None:
+        return "own network"
+    return f"{preset.title}, {changed} changed" if changed else preset.title
+
+
+def write_command(spec: RunSpec) -> str:
+    """The command that trains this spec again: a preset and what differs, or the spec's file where that is shorter."""
+    preset, _ = closest_preset(spec)
+    if preset is None:
+        return "python -m core train spec.json"
+    here, there = flatten(spec), flatten(preset.spec)
+    settings = [f"{path}={_write_value(value)}" for path, value in here.items() if there.get(path, ...) != value]
+    try:
+        again = parse_spec(apply_settings(preset.spec.model_dump(mode="json"), settings))
+    except SpecError:
+        return "python -m core train spec.json"
+    if again != spec:  # Another number of layers cannot be said by settings.
+        return "python -m core train spec.json"
+    sets = "".join(f" --set {shlex.quote(setting)}" for setting in settings)
+    return f"python -m core train --preset {preset.name}{sets}"
+
+
+def _write_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return f"[{','.join(map(_write_value, value))}]"
+    return str(value)

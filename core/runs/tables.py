@@ -1,0 +1,33 @@
+"""Tables for spreadsheets: text that no spreadsheet takes for a formula, and the metrics of runs, one row an epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from core.runs.store import Run
+
+# The wide forms too, which Japanese and Chinese spreadsheets read alike.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def plain_cell(text: str) -> str:
+    """Text as a cell: with an apostrophe before what a spreadsheet would take for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def write_metrics(runs: Sequence[Run]) -> str:
+    """The columns of the metrics, accuracies 0 to 1, empty where a figure was not finite.
+
+    One run: a row an epoch. Several: all rows below each other, each with the id and name of its run first.
+    """
+    several = len(runs) > 1
+    columns = list(dict.fromkeys(key for run in runs for row in run.rows() for key in row if key != "not_finite"))
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([*(("run", "name") if several else ()), *columns])
+    for run in runs:
+        who = (run.id, plain_cell(run.about.name)) if several else ()
+        writer.writerows([*who, *(row.get(column) for column in columns)] for row in run.rows())
+    return buffer.getvalue()

@@ -1,0 +1,305 @@
+"""What a network costs before it is trained, by arithmetic: parameters, multiply-adds, memory; and fitting a budget.
+
+Counted as multiply-adds: every convolution and linear layer, those inside attention too; as torch's own counter does.
+Not counted: normalisation, activation, pooling and elementwise products, which are small beside them.
+
+`core/engine/model.py` builds the same network; tests hold the two equal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.spec import MAX_PARAMETERS, LayerSpec, ModelSpec, RunSpec, TrainSpec, map_sizes
+from core.spec.parse import FieldProblem, SpecError
+
+DEFAULT_BUDGET = 5_000_000
+MAX_CHANNELS = 4096
+CBAM_KERNEL = 7
+BYTES_PER_WEIGHT = 4  # weights, gradients and optimizer state stay in float32 whatever the activations are in
+# Activations whose gradient needs the input, while the next convolution needs the output: both maps are kept.
+KEEPS_INPUT = {"silu", "gelu", "mish"}
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One row of the cost table; multiply-adds and activation elements are those of one image.
+
+    `channels` and `map_size` are those of the map that leaves the part; for "pool + linear", of the pooled map.
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: int
+    activation_elements: int
+    channels: int
+    map_size: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The whole network, part by part: stem, each block layer, then pooling with the linear layer."""
+
+    layers: tuple[LayerCost, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """For one image, forward."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def activation_elements(self) -> int:
+        """Numbers that the backward pass needs of one image."""
+        return sum(layer.activation_elements for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Parameters, multiply-adds and kept activations of something; parts add up and repeat."""
+
+    parameters: int = 0
+    multiply_adds: int = 0
+    kept: int = 0
+
+    def __add__(self, other: _Part) -> _Part:
+        return _Part(
+            self.parameters + other.parameters, self.multiply_adds + other.multiply_adds, self.kept + other.kept
+        )
+
+    def __mul__(self, times: int) -> _Part:
+        return _Part(self.parameters * times, self.multiply_adds * times, self.kept * times)
+
+
+def narrowed(channels: int, reduction: int) -> int:
+    """Channels in the middle of squeeze-and-excitation and CBAM."""
+    return max(1, channels // reduction)
+
+
+def eca_kernel(channels: int) -> int:
+    """Filter size of efficient channel attention: the odd number near (log2(C) + 1) / 2 (Wang et al. 2020)."""
+    size = int((math.log2(channels) + 1) / 2)
+    return size if size % 2 else size + 1
+
+
+def cost_of(spec: RunSpec) -> Cost:
+    """Parameters, multiply-adds and activations of the spec's network, per layer. Takes well under a millisecond."""
+    model = spec.model
+    sizes = map_sizes(model, spec.data.image_size)
+    rows = [_row("stem", _stem(model, sizes[0]), model.stem_channels, sizes[0])]
+    channels = model.stem_channels
+    for place, layer in enumerate(model.layers):
+        part = _layer(model, layer, channels, sizes[place], sizes[place + 1])
+        channels = layer.channels
+        rows.append(_row(f"layer {place + 1}", part, channels, sizes[place + 1]))
+    part, pooled = _head(model, sizes[-1], spec.data.num_classes), sizes[-1] // model.pool_size
+    rows.append(_row("pool + linear", part, channels, pooled))
+    return Cost(tuple(rows))
+
+
+def _row(name: str, part: _Part, channels: int, size: int) -> LayerCost:
+    return LayerCost(name, part.parameters, part.multiply_adds, part.kept, channels, size)
+
+
+def _stem(model: ModelSpec, size: int) -> _Part:
+    channels = model.stem_channels
+    image = _Part(kept=3 * size**2)
+    convolution = image + _conv(3, channels, model.stem_filter, size, keeps_output=True)
+    return convolution if model.block == "preactivation" else convolution + _norm_and_act(model, channels, size)
+
+
+def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int) -> _Part:
+    """B blocks: the first changes channels and map size, the others repeat."""
+    block = _basic_block if model.block == "basic" else _preactivation_block
+    first = block(model, layer, channels, before, after, layer.stride)
+    return first + block(model, layer, layer.channels, after, after, 1) * (layer.blocks - 1)
+
+
+def _basic_block(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int, stride: int) -> _Part:
+    out = layer.channels
+    part = _conv(channels, out, layer.filter_size, after, keeps_output=True)
+    part += _norm_and_act(model, out, after)
+    part += _conv(out, out, layer.filter_size, after, keeps_output=True) + _norm(out)
+    part += _attention(model, out, after)
+    if stride != 1 or channels != out:
+        part += _conv(channels, out, layer.skip_kernel, after, keeps_output=True) + _norm(out)
+    return part + _activation(model, out, after)
+
+
+def _preactivation_block(
+    model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int, stride: int
+) -> _Part:
+    out = layer.channels
+    part = _norm_and_act(model, channels, before)
+    part += _conv(channels, out, layer.filter_size, after, keeps_output=True)
+    part += _norm_and_act(model, out, after)
+    part += _conv(out, out, layer.filter_size, after, keeps_output=False)
+    part += _attention(model, out, after)
+    if stride != 1 or channels != out:
+        part += _conv(channels, out, layer.skip_kernel, after, keeps_output=False)
+    return part + _Part(kept=out * after**2)  # the sum, which the next normalisation keeps
+
+
+def _head(model: ModelSpec, size: int, num_classes: int) -> _Part:
+    channels, pooled = model.layers[-1].channels, size // model.pool_size
+    features = channels * pooled**2
+    part = _Part((features + 1) * num_classes, features * num_classes, features)
+    if model.block == "preactivation":
+        part += _norm_and_act(model, channels, size)
+    if model.pool_kind == "max":
+        part += _Part(kept=2 * features)  # where each maximum stood, in 8 bytes
+    if model.pool_kind == "gem":
+        # The exponent; the map after its lower bound and after the power; the means before the root.
+        part += _Part(1, 0, 2 * channels * size**2 + features)
+    return part
+
+
+def _conv(channels: int, out: int, kernel: int, size: int, *, keeps_output: bool) -> _Part:
+    """A convolution with an output of side `size`. A normalisation that follows keeps that output for its gradient."""
+    weights = kernel**2 * channels * out
+    return _Part(weights, weights * size**2, out * size**2 if keeps_output else 0)
+
+
+def _norm(channels: int) -> _Part:
+    return _Part(2 * channels)
+
+
+def _activation(model: ModelSpec, channels: int, size: int) -> _Part:
+    maps = 2 if model.activation in KEEPS_INPUT else 1
+    return _Part(kept=maps * channels * size**2)
+
+
+def _norm_and_act(model: ModelSpec, channels: int, size: int) -> _Part:
+    return _norm(channels) + _activation(model, channels, size)
+
+
+def _attention(model: ModelSpec, channels: int, size: int) -> _Part:
+    area = size**2
+    middle = narrowed(channels, model.attention_reduction)
+    match model.attention:
+        case "none":
+            return _Part()
+        case "se":
+            weights = 2 * channels * middle
+            return _Part(weights, weights, channels * area + 2 * channels + middle)
+        case "eca":
+            kernel = eca_kernel(channels)
+            return _Part(kernel, kernel * channels, channels * area + 2 * channels)
+        case "cbam":
+            mlp, spatial = 2 * channels * middle, 2 * CBAM_KERNEL**2
+            kept = 2 * channels * area + 4 * area + 4 * channels + 2 * middle
+            return _Part(mlp + spatial, 2 * mlp + spatial * area, kept)
+
+
+def training_memory(spec: RunSpec, cost: Cost, bytes_per_value: int = 4) -> int:
+    """Bytes that training holds at its peak, estimated: weights, gradients, optimizer state, average, activations.
+
+    `bytes_per_value` is that of the activations: 4 in float32, 2 in bfloat16 (where the weights also have a copy of 2
+    bytes each). What a convolution needs as workspace, and the images themselves, come on top.
+    """
+    copies = 2 + _optimizer_copies(spec.train) + (spec.train.ema_decay > 0) + (spec.train.lookahead_steps > 0)
+    weight_bytes = copies * BYTES_PER_WEIGHT + (bytes_per_value if bytes_per_value < BYTES_PER_WEIGHT else 0)
+    return cost.parameters * weight_bytes + cost.activation_elements * spec.train.batch_size * bytes_per_value
+
+
+def _optimizer_copies(train: TrainSpec) -> int:
+    """Numbers that the optimizer keeps for every weight: Adam two moments, SGD and Muon their momentum."""
+    if train.optimizer == "muon":
+        return 1
+    if train.optimizer == "sgd":
+        return 1 if train.momentum > 0 else 0
+    return 2
+
+
+def marginal_parameters(spec: RunSpec) -> list[tuple[int, int]]:
+    """For every block layer, the parameters that one more block, and that 16 more channels, would add."""
+    now = cost_of(spec).parameters
+    return [
+        (
+            cost_of(_with_layer(spec, place, blocks=layer.blocks + 1)).parameters - now,
+            cost_of(_with_layer(spec, place, channels=layer.channels + 16)).parameters - now,
+        )
+        for place, layer in enumerate(spec.model.layers)
+    ]
+
+
+def _with_layer(spec: RunSpec, place: int, **changes: int) -> RunSpec:
+    layers = list(spec.model.layers)
+    layers[place] = layers[place].model_copy(update=changes)
+    return spec.model_copy(update={"model": spec.model.model_copy(update={"layers": tuple(layers)})})
+
+
+def fit_to_budget(spec: RunSpec, budget: int = DEFAULT_BUDGET) -> RunSpec:
+    """The same network, narrower or wider: all channels times one factor, as close under `budget` parameters as fits.
+
+    Channels of 16 and more become multiples of 8. What the common factor leaves of the budget goes to single widths,
+    one step each, so the proportions stay. Raises SpecError where one channel everywhere is already too much.
+    """
+    budget = min(budget, MAX_PARAMETERS)
+    wanted = [spec.model.stem_channels, *(layer.channels for layer in spec.model.layers)]
+
+    def count(channels: list[int]) -> int:
+        return cost_of(_with_channels(spec, channels)).parameters
+
+    least = count([1] * len(wanted))
+    if least > budget:
+        message = f"even with one channel everywhere there are {least:,} parameters; the budget is {budget:,}"
+        raise SpecError([FieldProblem("model.layers", message, missing=True)])
+    widest = MAX_CHANNELS / max(wanted)
+    if count(_scaled(wanted, widest)) <= budget:
+        return _with_channels(spec, _scaled(wanted, widest))
+    return _with_channels(spec, _fill(wanted, _scale_to_fit(wanted, widest, count, budget), count, budget))
+
+
+def _scale_to_fit(wanted: list[int], high: float, count: Callable[[list[int]], int], budget: int) -> list[int]:
+    """The channels times the largest factor below `high` that fits, by bisection.
+
+    A wider network has more parameters, but for one case: where rounding makes two neighbours equally wide, the
+    convolution between them on the skip connection falls away. Then a factor beyond the one found may fit as well.
+    """
+    low = 0.0
+    # Two factors that round to the same channels need no finer answer.
+    while high - low > 1e-9 * high and _scaled(wanted, low) != _scaled(wanted, high):
+        middle = (low + high) / 2
+        low, high = (middle, high) if count(_scaled(wanted, middle)) <= budget else (low, middle)
+    return _scaled(wanted, low)
+
+
+def _fill(wanted: list[int], channels: list[int], count: Callable[[list[int]], int], budget: int) -> list[int]:
+    """Widens single widths by one step each, the widest first, where that comes closer to the budget.
+
+    Parts that shared a width go on sharing it: between them the skip connection is the identity.
+    """
+    for width in sorted(set(wanted), reverse=True):
+        wider = [
+            min(MAX_CHANNELS, _next_width(now)) if first == width else now
+            for first, now in zip(wanted, channels, strict=True)
+        ]
+        if count(channels) < count(wider) <= budget:
+            channels = wider
+    return channels
+
+
+def _scaled(channels: list[int], factor: float) -> list[int]:
+    return [_round_width(count * factor) for count in channels]
+
+
+def _round_width(width: float) -> int:
+    """A multiple of 8 from 16 on, where GPUs are quicker with them; below, any whole number from 1."""
+    return 8 * round(width / 8) if width >= 16 else max(1, round(width))
+
+
+def _next_width(width: int) -> int:
+    return width + 8 if width >= 16 else width + 1
+
+
+def _with_channels(spec: RunSpec, channels: list[int]) -> RunSpec:
+    pairs = zip(spec.model.layers, channels[1:], strict=True)
+    layers = tuple(layer.model_copy(update={"channels": count}) for layer, count in pairs)
+    model = spec.model.model_copy(update={"stem_channels": channels[0], "layers": layers})
+    return spec.model_copy(update={"model": model})

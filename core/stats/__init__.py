@@ -1,0 +1,1 @@
+"""Arrays in, numbers out. Imports nothing of the lab."""

@@ -1,0 +1,1 @@
+"""Optuna's figures of a study."""

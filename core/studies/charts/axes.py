@@ -1,0 +1,219 @@
+"""What the figures of a study share: axes of objectives and fields, trials as points, their words and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.charts.lines import as_text
+from core.studies.points import FloatArray, Points
+from core.studies.spec import OBJECTIVE_LABELS
+from core.studies.trials import TrialStateName
+
+Layout = dict[str, Any]
+Trace = dict[str, Any]
+
+NUMBERS = {"val/loss": ".4f", "val/accuracy": ".2%", "parameters": ".4s", "multiply_adds": ".4s", "minutes": ".2f"}
+# Where there is little room.
+SHORT_NUMBERS = {
+    "val/loss": ".3~f",
+    "val/accuracy": ".1%",
+    "parameters": ".3~s",
+    "multiply_adds": ".3~s",
+    "minutes": "~g",
+}
+# Told apart by people with deuteranopia, protanopia and tritanopia, and on a white and a near-black page.
+STATE_COLOURS: dict[TrialStateName, str] = {
+    "finished": "#5490fc",
+    "pruned": "#b478cc",
+    "running": "#48b478",
+    "failed": "#b42460",
+    "retried": "#b42460",
+    "interrupted": "#cc9000",
+    "infeasible": "#8a94a3",
+}
+BEST = "#cc9000"
+# From early to late, and from best to worst.
+TIME_SCALE = [[0, "#a9b8d8"], [0.5, "#5490fc"], [1, "#4854c0"]]
+WORST_COLOURED = 0.85  # trials beyond this share all have the colour of the worst
+VALUE_SCALE = [[0, "#4854c0"], [0.35, "#5490fc"], [0.65, "#b9b3a2"], [1, "#cc9000"]]
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """How a study is looked at: pruned trials too, a logarithmic objective, which fields and which objectives."""
+
+    pruned: bool = False
+    log: bool = False
+    fields: tuple[str, ...] = ()
+    objective: int = 0
+    other_objective: int = 1
+
+
+# The traces, the layout, and what a person should know of the figure.
+Drawn = tuple[list[Trace], Layout, tuple[str, ...]]
+Rows = npt.NDArray[np.intp]
+
+LAYOUT: Layout = {
+    "template": None,
+    "hovermode": "closest",
+    "hoverdistance": 30,
+    "dragmode": "zoom",
+    "showlegend": False,
+    "legend": {
+        "orientation": "h",
+        "x": 1,
+        "xanchor": "right",
+        "y": 1.02,
+        "yanchor": "bottom",
+        "itemsizing": "constant",
+    },
+    "margin": {"l": 56, "r": 16, "t": 8, "b": 44},
+}
+_NOTHING = "There is nothing to draw before the first trial has finished."
+
+
+def draw_nothing(note: str = _NOTHING) -> Drawn:
+    """No figure, and why."""
+    return [], {}, (note,)
+
+
+def make_title(text: str) -> Layout:
+    return {"text": as_text(text), "standoff": 8, "font": {"size": 12}}
+
+
+def make_value_axis(points: Points, objective: int, log: bool) -> Layout:
+    name = points.objectives[objective]
+    axis: Layout = {
+        "title": make_title(OBJECTIVE_LABELS[name]),
+        "automargin": True,
+        "nticks": 7,
+        "hoverformat": NUMBERS[name],
+        "type": "log" if log else "linear",
+        "uirevision": f"{name} {log}",
+        "exponentformat": "power" if log else "SI",
+    }
+    if name == "val/accuracy":
+        axis["tickformat"] = ".1%" if log or _spread(points.values[:, objective]) < 0.1 else ".0%"
+    return axis
+
+
+def _spread(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.max() - known.min()) if len(known) else 0.0
+
+
+def make_field_axis(points: Points, path: str) -> Layout:
+    field = points.fields[points.field(path)]
+    axis: Layout = {"title": make_title(field.name), "automargin": True, "uirevision": path, "nticks": 6}
+    if field.scale == "log":
+        return {**axis, "type": "log", "exponentformat": "power", "hoverformat": ".3g"}
+    if field.scale == "linear":
+        return {**axis, "hoverformat": ".4~g", **({"tickvals": list(field.ticks)} if field.ticks else {})}
+    places = list(range(len(field.labels)))
+    labels = [as_text(label) for label in field.labels]
+    return {**axis, "tickvals": places, "ticktext": labels, "range": [-0.5, len(places) - 0.5], "zeroline": False}
+
+
+def spread_out(points: Points, path: str, rows: Rows) -> FloatArray:
+    """A field's values; choices beside each other where trials would hide each other, the same way every time."""
+    column = points.field(path)
+    places: FloatArray = points.places[rows, column]
+    if points.fields[column].scale != "category":
+        return places
+    beside = np.mod(points.numbers[rows] * 0.618034, 1.0) - 0.5
+    return np.asarray(places + 0.4 * beside, dtype=np.float64)
+
+
+def mark_trials(points: Points, rows: Rows, **trace: Any) -> Trace:
+    """Trials as points; their numbers ride along for a click."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "customdata": [int(number) for number in points.numbers[rows]],
+        "meta": {"run": points.study, "series": trace.get("name", "trials")},
+        **trace,
+    }
+
+
+def tabulate_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> Layout:
+    """The layout's part that a figure's CSV is written from: a row a trial. A column of `labels` holds their places."""
+    states, own = np.unique(points.states[rows], return_inverse=True)
+    columns: list[dict[str, Any]] = [
+        {"name": "Trial", "values": points.numbers[rows]},
+        {"name": "State", "values": own, "labels": states.tolist()},
+    ]
+    for path in paths:
+        column = points.field(path)
+        field = points.fields[column]
+        labels = {"labels": field.labels} if field.labels else {}
+        columns.append({"name": field.name, "values": points.places[rows, column], **labels})
+    columns += [
+        {"name": OBJECTIVE_LABELS[name], "values": points.values[rows, place]}
+        for place, name in enumerate(points.objectives)
+    ]
+    return {"meta": {"table": columns}}
+
+
+def describe_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> list[str]:
+    """What a trial's point says; all of it stands here, as a field's value on an axis may be a place."""
+    return [
+        "<br>".join(
+            [f"<b>Trial {points.numbers[row]}</b> · {points.states[row]}"]
+            + [
+                f"{OBJECTIVE_LABELS[name]} {_number(points, row, place)}"
+                for place, name in enumerate(points.objectives)
+            ]
+            + [f"{as_text(points.fields[points.field(path)].name)} {_shown(points, row, path)}" for path in paths]
+        )
+        for row in rows
+    ]
+
+
+def _number(points: Points, row: int, objective: int) -> str:
+    value, name = float(points.values[row, objective]), points.objectives[objective]
+    if not np.isfinite(value):
+        return "unknown"
+    return f"{value:,.0f}" if name in ("parameters", "multiply_adds") else format(value, NUMBERS[name])
+
+
+def _shown(points: Points, row: int, path: str) -> str:
+    column = points.field(path)
+    place, field = float(points.places[row, column]), points.fields[column]
+    if np.isnan(place):
+        return "none"
+    return as_text(field.labels[int(place)]) if field.scale == "category" else f"{place:.4g}"
+
+
+def find_best(points: Points, objective: int) -> int | None:
+    rows = np.flatnonzero(points.with_value(objective, False))
+    return int(rows[np.argmin(points.sign(objective) * points.values[rows, objective])]) if len(rows) else None
+
+
+def rows_with(points: Points, view: StudyView, paths: Sequence[str]) -> Rows:
+    """Rows with a value and all of these fields; the best are drawn last and so lie on top."""
+    columns = [points.field(path) for path in paths]
+    mask = points.with_value(view.objective, view.pruned) & np.isfinite(points.places[:, columns]).all(1)
+    rows = np.flatnonzero(mask)
+    return rows[np.argsort(-points.sign(view.objective) * points.values[rows, view.objective], kind="stable")]
+
+
+def span_colours(points: Points, objective: int, rows: Rows) -> tuple[float, float]:
+    """The values between which colours change: a few wild trials must not make all others look alike."""
+    costs = points.sign(objective) * points.values[rows, objective]
+    ends = sorted(points.sign(objective) * end for end in (costs.min(), np.quantile(costs, WORST_COLOURED)))
+    return float(ends[0]), float(ends[1])
+
+
+def make_number_axis(points: Points) -> Layout:
+    few = {"dtick": 1} if len(points.numbers) <= 12 else {"nticks": 12}
+    return {"title": make_title("Trial"), "tickformat": "d", "automargin": True, **few}
+
+
+def pick_symbols(points: Points, rows: Rows) -> list[str]:
+    return ["circle-open" if state == "pruned" else "circle" for state in points.states[rows]]

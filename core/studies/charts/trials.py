@@ -1,0 +1,178 @@
+"""A study over its trials and its time: History, Timeline and Intermediate Values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from core.charts.lines import thin
+from core.studies.charts.axes import (
+    BEST,
+    NUMBERS,
+    STATE_COLOURS,
+    Drawn,
+    Layout,
+    Rows,
+    StudyView,
+    Trace,
+    describe_trials,
+    draw_nothing,
+    find_best,
+    make_number_axis,
+    make_title,
+    make_value_axis,
+    mark_trials,
+    tabulate_trials,
+)
+from core.studies.points import FloatArray, Points
+from core.studies.trials import TrialStateName
+
+MAX_CURVE_POINTS = 20_000  # of all intermediate curves together: what a browser draws in a fifth of a second
+LEAST_CURVE_POINTS = 8
+
+
+def draw_history(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+    """Every trial's value by its number, and the best so far."""
+    objective = view.objective
+    if not points.with_value(objective, view.pruned).any():
+        return draw_nothing()
+    traces = [_draw_best(points, objective)]
+    if view.pruned:
+        traces.append(_draw_values(points, objective, "pruned"))
+    traces.append(_draw_values(points, objective, "finished"))
+    layout = {
+        "xaxis": make_number_axis(points),
+        "yaxis": make_value_axis(points, objective, view.log),
+        "showlegend": True,
+    }
+    return traces, layout, ()
+
+
+def _draw_values(points: Points, objective: int, state: TrialStateName) -> Trace:
+    rows = np.flatnonzero(points.where(state) & np.isfinite(points.values[:, objective]))
+    symbol = "circle-open" if state == "pruned" else "circle"
+    width = 1.2 if state == "pruned" else 0
+    marker = {"color": STATE_COLOURS[state], "symbol": symbol, "size": 7, "line": {"width": width}}
+    return mark_trials(
+        points,
+        rows,
+        name=f"{state.capitalize()} trials",
+        uid=state,
+        marker=marker,
+        x=points.numbers[rows],
+        y=points.values[rows, objective],
+        hovertext=describe_trials(points, rows),
+    )
+
+
+def _draw_best(points: Points, objective: int) -> Trace:
+    """The best value so far, on to the last trial: nothing since was better."""
+    rows, sign = np.flatnonzero(points.with_value(objective, False)), points.sign(objective)
+    best = sign * np.minimum.accumulate(sign * points.values[rows, objective])
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "Best so far",
+        "uid": "best",
+        "x": np.append(points.numbers[rows], points.numbers[-1:]),
+        "y": np.append(best, best[-1:]),
+        "line": {"color": BEST, "width": 2, "shape": "hv"},
+        "hoverinfo": "skip",
+        "meta": {"run": points.study, "series": "best"},
+    }
+
+
+def draw_timeline(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+    """When each trial began and ended, and how."""
+    begun = np.isfinite(points.started)
+    if not begun.any():
+        return draw_nothing("There is nothing to draw before the first trial has begun.")
+    now = datetime.now().timestamp()
+    traces: list[Trace] = []
+    for state, colour in STATE_COLOURS.items():
+        rows = np.flatnonzero(begun & points.where(state))
+        if not len(rows):
+            continue
+        ends = np.where(np.isfinite(points.ended[rows]), points.ended[rows], now)
+        lasted = np.maximum(ends - points.started[rows], 0.2)
+        bars = mark_trials(points, rows, name=state.capitalize(), uid=state, type="bar", orientation="h")
+        # As text: a date in milliseconds is more than a float32 holds.
+        bars["base"] = [
+            datetime.fromtimestamp(second).isoformat(timespec="milliseconds") for second in points.started[rows]
+        ]
+        bars |= {"x": [round(1000 * float(second)) for second in lasted], "y": points.numbers[rows]}
+        bars |= {"marker": {"color": colour, "line": {"width": 0}}, "hovertext": _tell_times(points, rows, lasted)}
+        traces.append(bars)
+    y_axis = {**make_number_axis(points), "autorange": "reversed"}
+    layout = {"xaxis": {"type": "date", "automargin": True}, "yaxis": y_axis, "barmode": "overlay"}
+    table = tabulate_trials(points, np.flatnonzero(begun))
+    table["meta"]["table"] += [
+        _tell_moments("Started", points.started[begun]),
+        _tell_moments("Ended", points.ended[begun]),
+    ]
+    return traces, {**layout, **table, "bargap": 0.25, "showlegend": True}, ()
+
+
+def _tell_moments(name: str, moments: FloatArray) -> dict[str, Any]:
+    known = [datetime.fromtimestamp(moment) if np.isfinite(moment) else None for moment in moments.tolist()]
+    return {"name": name, "values": [moment.isoformat(timespec="seconds") if moment else None for moment in known]}
+
+
+def _tell_times(points: Points, rows: Rows, lasted: FloatArray) -> list[str]:
+    return [f"{text}<br>{seconds:,.1f} s" for text, seconds in zip(describe_trials(points, rows), lasted, strict=True)]
+
+
+def draw_intermediate(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+    """What every trial reported, epoch by epoch; the best one stands out."""
+    shown = [place for place, (epochs, _) in enumerate(points.curves) if len(epochs)]
+    if not view.pruned:
+        shown = [place for place in shown if points.states[place] != "pruned"]
+    if not shown:
+        return draw_nothing("The curves begin with the first epoch of the first trial.")
+    best = find_best(points, 0)
+    most = max(LEAST_CURVE_POINTS, MAX_CURVE_POINTS // len(shown))
+    traces = []
+    states: tuple[TrialStateName, ...] = ("pruned", "failed", "interrupted", "finished", "running")
+    for state in states:
+        rows = [row for row in shown if points.states[row] == state and row != best]
+        line: Layout = {"color": STATE_COLOURS[state], "width": 1.2, "dash": "dot" if state == "pruned" else "solid"}
+        if rows:
+            traces.append(_join_curves(points, rows, most, name=state.capitalize(), uid=state, line=line, opacity=0.7))
+    if best is not None and best in shown:
+        line = {"color": BEST, "width": 3}
+        name = f"Best: trial {points.numbers[best]}"
+        traces.append(_join_curves(points, [best], most, name=name, uid="best", line=line))
+    longest = max(float(points.curves[row][0].max()) for row in shown)
+    x_axis = {"title": make_title("Epoch"), "tickformat": "d", **({"dtick": 1} if longest <= 12 else {"nticks": 12})}
+    layout = {"xaxis": x_axis, "yaxis": make_value_axis(points, 0, view.log), "showlegend": True}
+    thinned = any(len(points.curves[row][0]) > most for row in shown)
+    return traces, layout, (f"Thinned to {most} points a trial.",) if thinned else ()
+
+
+def _join_curves(points: Points, rows: Sequence[int], most: int, **trace: Any) -> Trace:
+    """Many curves as one line with gaps: a browser draws one trace of many points far quicker than many traces."""
+    x: list[FloatArray] = []
+    y: list[FloatArray] = []
+    numbers: list[int] = []
+    for row in rows:
+        epochs, values = points.curves[row]
+        kept = thin(values.astype(np.float32), most)
+        x += [epochs[kept], np.full(1, np.nan)]
+        y += [values[kept], np.full(1, np.nan)]
+        numbers += [int(points.numbers[row])] * (len(kept) + 1)
+    single = all(len(points.curves[row][0]) == 1 for row in rows)
+    form = NUMBERS[points.objectives[0]] if points.objectives[0] in ("val/loss", "val/accuracy") else ".4f"
+    return {
+        "type": "scatter",
+        "mode": "markers" if single else "lines",
+        "connectgaps": False,
+        "x": np.concatenate(x),
+        "y": np.concatenate(y),
+        "customdata": numbers,
+        "meta": {"run": points.study, "series": trace["name"], "custom": "trial"},
+        "hovertemplate": f"<b>Trial %{{customdata}}</b><br>epoch %{{x}}: %{{y:{form}}}<extra></extra>",
+        **trace,
+    }

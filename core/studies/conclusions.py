@@ -1,0 +1,148 @@
+"""What a study learnt, in a sentence or two, and the narrower study that follows from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from core.spec.fields import format_value
+from core.spec.parse import apply_settings
+from core.studies.importance import main_objective, rank_fields
+from core.studies.space import Dimension, Value
+from core.studies.spec import MAXIMIZED, OBJECTIVE_LABELS, StudySpec, parse_study
+from core.studies.trials import iterate_feasible
+
+MIN_TRIALS = 10  # fewer say nothing about a space
+BEST_SHARE = 5  # the best fifth
+MIN_BEST = 3
+TELLING = 0.1  # an importance that is worth a word
+
+
+def rank_trials(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Finished trials within the budget, the best first by the first objective that is validated."""
+    place = main_objective(spec)
+    worst_first = spec.objectives[place] in MAXIMIZED
+    return sorted(iterate_feasible(trials), key=lambda trial: trial.values[place], reverse=worst_first)
+
+
+def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Empty where there are too few trials to say anything."""
+    ranked = rank_trials(spec, trials)
+    return ranked[: max(MIN_BEST, len(ranked) // BEST_SHARE)] if len(ranked) >= MIN_TRIALS else []
+
+
+def find_telling(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
+    """Fields that mattered, the most important first, by the smaller of two shares.
+
+    The best tenth of a small study is two or three trials, in which anything may look important by chance: a field is
+    only believed where it also matters for the best quarter.
+    """
+    tenth, quarter = rank_fields(spec, study), rank_fields(spec, study, quantile=0.25)
+    shares = {path: min(share, quarter.get(path, 0.0)) for path, share in tenth.items()}
+    return {path: share for path, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= TELLING}
+
+
+def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
+    """What mattered, and where the best trials lie; one sentence where it is too early to tell."""
+    trials = study.get_trials(deepcopy=False)
+    ranked, best = rank_trials(spec, trials), best_fifth(spec, trials)
+    if not best:
+        return [f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."]
+    objective = spec.objectives[main_objective(spec)]
+    sentences = []
+    telling = list(find_telling(spec, study))[:3]
+    if telling:
+        words = _join([_label(path) for path in telling])
+        sentences.append(f"What mattered most for the {OBJECTIVE_LABELS[objective].lower()}: {words}.")
+    dimensions = {dimension.path: dimension for dimension in spec.space}
+    spans = [span for path in telling if (span := _span(dimensions[path], best))]
+    if spans:
+        sentences.append(f"The best {len(best)} of {len(ranked)} trials have {_join(spans)}.")
+    return sentences or [f"No searched field stands out among {len(ranked)} trials."]
+
+
+def _span(dimension: Dimension, best: Sequence[FrozenTrial]) -> str:
+    values = [trial.params[dimension.path] for trial in best if dimension.path in trial.params]
+    if not values:
+        return ""
+    label = _label(dimension.path)
+    if dimension.choices:
+        kept = [choice for choice in dimension.choices if choice in values]
+        if len(kept) == len(dimension.choices):
+            return ""
+        return f"{label} {_join([format_value(choice) for choice in kept], 'or')}"
+    low, high = _rounded(min(values)), _rounded(max(values))
+    return f"{label} {low}" if low == high else f"{label} {low} to {high}"
+
+
+def _rounded(value: Any) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else format_value(value)
+
+
+def _label(path: str) -> str:
+    field = Dimension(path=path).field
+    place = path.partition("[")[2].partition("]")[0]
+    name = field.label.lower()
+    return f"{name} of layer {int(place) + 1}" if place.isdigit() else name
+
+
+def _join(words: Sequence[str], last: str = "and") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def narrow(spec: StudySpec, trials: Sequence[FrozenTrial]) -> StudySpec:
+    """The next study: around the best fifth of this one, from its best trial. Raises ValueError where it is too early.
+
+    A field at which all of the best agree is fixed there, as long as something is left to search.
+    """
+    best = best_fifth(spec, trials)
+    if not best:
+        raise ValueError(f"Narrowing a space needs {MIN_TRIALS} finished trials.")
+    narrowed = [(dimension, _narrow(dimension, best)) for dimension in spec.space]
+    kept = [after for _, after in narrowed if after is not None]
+    fixed = [before.path for before, after in narrowed if after is None] if kept else []
+    settings = [f"{path}={_write(best[0].params[path])}" for path in fixed if path != "model.layers"]
+    base = apply_settings(_with_layers(spec, best[0], fixed), settings)
+    data = spec.model_dump(mode="json")
+    space = [dimension.model_dump(mode="json") for dimension in (kept or spec.space)]
+    return parse_study({**data, "base": base, "space": space, "seed": (spec.seed + 1) % 2**31})
+
+
+def _with_layers(spec: StudySpec, best: FrozenTrial, fixed: Sequence[str]) -> dict[str, Any]:
+    base = spec.base.model_dump(mode="json")
+    if "model.layers" in fixed:
+        layers, count = base["model"]["layers"], int(best.params["model.layers"])
+        base["model"]["layers"] = [layers[min(place, len(layers) - 1)] for place in range(count)]
+    return base
+
+
+def _write(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _narrow(dimension: Dimension, best: Sequence[FrozenTrial]) -> Dimension | None:
+    """The dimension around the best values; None where they all agree."""
+    values = [trial.params[dimension.path] for trial in best]
+    if dimension.choices:
+        kept: tuple[Value, ...] = tuple(choice for choice in dimension.choices if choice in values)
+        return dimension.model_copy(update={"choices": kept}) if len(kept) > 1 else None
+    assert dimension.low is not None
+    assert dimension.high is not None
+    low, high = min(values), max(values)
+    if dimension.log:
+        margin = (dimension.high / dimension.low) ** 0.1
+        low, high = low / margin, high * margin
+    else:
+        margin = 0.1 * (dimension.high - dimension.low)
+        low, high = low - margin, high + margin
+    if dimension.kind == "int" or dimension.step:
+        step = dimension.int_step if dimension.kind == "int" else float(dimension.step or 0)
+        # On the steps of the range before, outwards.
+        low = dimension.low + math.floor((low - dimension.low) / step) * step
+        high = dimension.low + math.ceil((high - dimension.low) / step) * step
+    bounds = (max(dimension.low, float(f"{low:.6g}")), min(dimension.high, float(f"{high:.6g}")))
+    return dimension.model_copy(update={"low": bounds[0], "high": bounds[1]}) if bounds[0] < bounds[1] else None

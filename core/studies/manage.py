@@ -1,0 +1,259 @@
+"""Studies: makes, lists, opens and steers them. Optuna holds the trials; each trial is an ordinary run."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage
+
+from core.data.store import DataError
+from core.launch.launcher import start_process
+from core.machine import queue
+from core.runs.folder import DamagedRunError, RunNotFoundError, RunSummary
+from core.runs.store import ensure_folder, list_runs, open_run
+from core.spec import RunSpec
+from core.spec.parse import SpecError
+from core.studies.runs import make_joined_trial, place_spec
+from core.studies.spec import MAX_WORKERS, OBJECTIVE_LABELS, StudySpec, parse_study
+from core.studies.storage import StudyError, folder_of, open_storage, shown_url, storage_url
+from core.studies.study import Study, StudyNotFoundError, StudySummary, list_studies, open_study, telling
+from core.system import files, processes
+from core.system.locks import hold
+
+__all__ = [
+    "Study",
+    "StudyError",
+    "StudyNotFoundError",
+    "StudySummary",
+    "check_start",
+    "create_study",
+    "delete_study",
+    "enqueue",
+    "extend_study",
+    "find_compatible",
+    "join_runs",
+    "list_studies",
+    "open_study",
+    "set_workers",
+    "shown_url",
+    "start_workers",
+    "stop_study",
+    "storage_url",
+]
+
+MAX_NAME = 50  # the tag `study:NAME` of its runs has room for so much
+STOP_SECONDS = 20.0
+
+
+def check_name(name: str) -> str:
+    """The name without spaces around it. Raises StudyError."""
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME:
+        raise StudyError(f"name: must have 1 to {MAX_NAME} characters")
+    if not name.isprintable():
+        raise StudyError("name: must not hold control characters")
+    return name
+
+
+def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> None:
+    """Makes a study without trials; its runs are kept as started by whoever made it.
+
+    Raises StudyError for a name that is taken, or a storage that cannot be used.
+    """
+    name = check_name(name)
+    ensure_folder()
+    with telling():
+        storage = open_storage()
+        try:
+            made = optuna.create_study(storage=storage, study_name=name, directions=study_spec.directions)
+        except DuplicatedStudyError:
+            made = _adopt(name, storage, study_spec)
+        folder_of(name).mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # called experimental
+            # What optuna-dashboard and a notebook call them.
+            made.set_metric_names([OBJECTIVE_LABELS[objective] for objective in study_spec.objectives])
+        made.set_user_attr("created", time.time())
+        if started_by:
+            made.set_user_attr("started_by", started_by)
+        made.set_user_attr("spec", study_spec.model_dump(mode="json"))
+
+
+def _adopt(name: str, storage: BaseStorage, study_spec: StudySpec) -> optuna.Study:
+    """The empty study that a crash left while it was made. Raises StudyError for any other of this name."""
+    found = optuna.load_study(study_name=name, storage=storage)
+    if "spec" in found.user_attrs or found.get_trials(deepcopy=False):
+        raise StudyError(f"name: there is a study named {name} already")
+    optuna.delete_study(study_name=name, storage=storage)
+    return optuna.create_study(storage=storage, study_name=name, directions=study_spec.directions)
+
+
+def start_workers(name: str, count: int | None = None) -> None:
+    """Lets so many workers search, by default as many as the spec says; those that work already stay.
+
+    Resumes a study that was stopped. Raises StudyError where nothing is left to do, or no trial could train.
+    """
+    study = open_study(name)
+    count = study.spec.workers if count is None else count
+    _check_count(count)
+    if over := study.why_over():
+        raise StudyError(f"{over} Allow more trials or time to go on.")
+    check_start(study.spec)
+    with _control(study):
+        for flag in ("stop", "stop-now", "end.json"):
+            (study.folder / flag).unlink(missing_ok=True)
+        _start_missing(study, count)
+
+
+def _check_count(count: int) -> None:
+    if not 1 <= count <= MAX_WORKERS:
+        raise StudyError(f"workers = {count}: must be 1 to {MAX_WORKERS}")
+
+
+def check_start(spec: StudySpec) -> None:
+    """Raises StudyError for what would fail every trial: images that are not here, a device that is not there."""
+    from core.data.catalogue import check_ready
+    from core.machine.devices import list_device_ids
+
+    try:
+        check_ready(spec.base.data)
+    except DataError as error:
+        raise StudyError(str(error)) from error
+    devices = list_device_ids()
+    if not any(queue.suits(spec.base.train.device, device, devices) for device in devices):
+        raise StudyError(f"train.device = {spec.base.train.device}: this machine has {', '.join(devices)}.")
+
+
+@contextmanager
+def _control(study: Study) -> Iterator[None]:
+    """One start, stop or change of workers at a time."""
+    try:
+        study.folder.mkdir(parents=True, exist_ok=True)
+        with hold(study.folder / "control.lock"):
+            yield
+    except OSError as error:
+        raise StudyError(f"The study's folder cannot be written: {error.strerror}.") from error
+
+
+def _start_missing(study: Study, count: int) -> None:
+    files.write_json(study.folder / "wish.json", {"workers": count})
+    for index in range(count):
+        folder = study.workers_folder / str(index)
+        if queue.is_waiting(study.workers_folder, str(index)):
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        queue.mark_launch(folder)
+        pid = start_process(["core.studies.worker", study.name, str(index)], folder / "log.txt")
+        queue.mark_launch(folder, pid)
+
+
+def set_workers(name: str, count: int) -> None:
+    """Adds workers to a running study, or lets some leave after their trial; 0 pauses it."""
+    study = open_study(name)
+    if count == 0:
+        return stop_study(name)
+    _check_count(count)
+    with _control(study):
+        if study.summary().workers_alive and not (study.folder / "stop").exists():
+            _start_missing(study, count)
+        else:
+            files.write_json(study.folder / "wish.json", {"workers": count})
+    return None
+
+
+def stop_study(name: str, now: bool = False) -> None:
+    """Pauses a study: after the trials that train, or at once; then they go back into the queue."""
+    study = open_study(name)
+    with _control(study):
+        (study.folder / "stop").touch()
+        if now:
+            (study.folder / "stop-now").touch()
+
+
+def extend_study(name: str, *, trials: int | None = None, minutes: float | None = None) -> None:
+    """Changes how many trials, or how much time, a study may take. Raises StudyError, SpecError."""
+    study = open_study(name)
+    changes = {key: value for key, value in (("trials", trials), ("minutes", minutes)) if value is not None}
+    spec = parse_study({**study.spec.model_dump(mode="json"), **changes})
+    with telling():
+        study.optuna().set_user_attr("spec", spec.model_dump(mode="json"))
+
+
+def delete_study(name: str) -> None:
+    """Stops a study and removes it with its trials; their runs stay. Raises StudyError where a worker does not end."""
+    study = open_study(name)
+    stop_study(name, now=True)
+    with _control(study):
+        if not _wait_for(lambda: not study.summary().workers_alive, STOP_SECONDS):
+            _kill_workers(study)
+            if not _wait_for(lambda: not study.summary().workers_alive, 5):
+                raise StudyError("A worker of this study does not end, so it was kept. Try again in a moment.")
+        with telling():
+            optuna.delete_study(study_name=name, storage=study._storage)
+        shutil.rmtree(study.folder, ignore_errors=True)
+
+
+def _kill_workers(study: Study) -> None:
+    for index in study.worker_indices():
+        with suppress(files.DamagedFileError):
+            recorded = files.find_json(study.workers_folder / str(index) / "worker.json")
+            if recorded and queue.is_waiting(study.workers_folder, str(index)):
+                processes.kill(recorded["process"])
+
+
+def _wait_for(question: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not question():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def enqueue(name: str, run_spec: RunSpec) -> None:
+    """Makes a spec the study's next trial. Raises SpecError where it is outside of the space, naming the fields."""
+    study = open_study(name)
+    values = place_spec(study.spec, run_spec)
+    with telling():
+        study.optuna().enqueue_trial(values, user_attrs={"queued": True})
+
+
+def join_runs(name: str, run_ids: Sequence[str]) -> int:
+    """Lets finished runs join as finished trials, each once; how many joined.
+
+    Raises SpecError with the reason where the only run that was named cannot join; RunNotFoundError.
+    """
+    study = open_study(name)
+    with telling(), _control(study):
+        inner = study.optuna()
+        known = {trial.user_attrs.get("run_id") for trial in inner.get_trials(deepcopy=False)}
+        joined = 0
+        for run_id in dict.fromkeys(run_ids):
+            if run_id in known:
+                continue
+            try:
+                inner.add_trial(make_joined_trial(study.spec, open_run(run_id)))
+                joined += 1
+            except (SpecError, ValueError, DamagedRunError):
+                if len(run_ids) == 1:
+                    raise
+        return joined
+
+
+def find_compatible(name: str) -> list[RunSummary]:
+    """Finished runs that could join the study and have not."""
+    study = open_study(name)
+    known = {trial.user_attrs.get("run_id") for trial in study.frozen_trials()}
+    found = []
+    for summary in list_runs():
+        if summary.state == "finished" and summary.id not in known:
+            with suppress(SpecError, ValueError, DamagedRunError, RunNotFoundError):
+                make_joined_trial(study.spec, open_run(summary.id))
+                found.append(summary)
+    return found

@@ -1,0 +1,169 @@
+"""The trials of a study as columns of numbers, from which its figures are drawn."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from optuna.trial import FrozenTrial, TrialState
+
+from core.spec import CHOICE_LABELS
+from core.spec.fields import field_at, format_value
+from core.studies.space import LAYERS, Dimension
+from core.studies.spec import MAXIMIZED, Objective, StudySpec
+from core.studies.trials import TrialStateName, name_state, retried_numbers
+
+Scale = Literal["linear", "log", "category"]
+FloatArray = npt.NDArray[np.float64]
+MAX_TICKS = 10
+
+
+@dataclass(frozen=True)
+class Field:
+    """One searched field: `labels` are the words of its choices, in the order in which they were given.
+
+    `ticks` are the values of a range that has only a few.
+    """
+
+    path: str
+    name: str
+    scale: Scale
+    labels: tuple[str, ...] = ()
+    ticks: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Points:
+    """All trials of a study, one row each.
+
+    `values` is (trials, objectives) and `places` (trials, fields): a field's value, or the place of its choice; NaN
+    where a trial has none. `curves` holds a trial's epochs and what it reported at each. Times are Unix seconds.
+    """
+
+    study: str
+    objectives: tuple[Objective, ...]
+    fields: tuple[Field, ...]
+    numbers: npt.NDArray[np.int64]
+    states: npt.NDArray[np.str_]
+    values: FloatArray
+    places: FloatArray
+    curves: tuple[tuple[FloatArray, FloatArray], ...]
+    started: FloatArray
+    ended: FloatArray
+
+    def where(self, *states: TrialStateName) -> npt.NDArray[np.bool_]:
+        """Which trials are in one of these states."""
+        return np.isin(self.states, states)
+
+    def with_value(self, objective: int, pruned: bool) -> npt.NDArray[np.bool_]:
+        """Which trials have a value for an objective: finished ones, and pruned ones where they are wanted."""
+        states: tuple[TrialStateName, ...] = ("finished", "pruned") if pruned else ("finished",)
+        return self.where(*states) & np.isfinite(self.values[:, objective])
+
+    def sign(self, objective: int) -> int:
+        """What an objective is multiplied with so that less is better."""
+        return -1 if self.objectives[objective] in MAXIMIZED else 1
+
+    def field(self, path: str) -> int:
+        return next(place for place, field in enumerate(self.fields) if field.path == path)
+
+
+def gather_points(name: str, spec: StudySpec, trials: Sequence[FrozenTrial]) -> Points:
+    """The trials as columns. A pruned trial's value is the last that it reported, as Optuna has it."""
+    retried = retried_numbers(trials)
+    fields = tuple(_describe(dimension) for dimension in spec.space)
+    count = len(spec.objectives)
+    return Points(
+        study=name,
+        objectives=spec.objectives,
+        fields=fields,
+        numbers=np.array([trial.number for trial in trials], dtype=np.int64),
+        states=np.array([name_state(name, trial, retried) for trial in trials], dtype=np.str_),
+        values=_stack([_values_of(trial, count) for trial in trials], count),
+        places=_stack([_places_of(trial, spec.space) for trial in trials], len(fields)),
+        curves=tuple(_curve_of(trial) for trial in trials),
+        started=np.array([_moment(trial.datetime_start) for trial in trials], dtype=float),
+        ended=np.array([_moment(trial.datetime_complete) for trial in trials], dtype=float),
+    )
+
+
+def _stack(rows: Sequence[Sequence[float]], width: int) -> FloatArray:
+    return np.array(rows, dtype=float).reshape(len(rows), width)
+
+
+def _describe(dimension: Dimension) -> Field:
+    scale: Scale = "category" if dimension.choices else "log" if dimension.log else "linear"
+    labels = tuple(show_value(choice) for choice in dimension.choices)
+    values = None if dimension.choices else dimension.values()
+    few = values is not None and len(values) <= MAX_TICKS
+    ticks = tuple(map(float, values)) if values is not None and few else ()
+    return Field(dimension.path, name_path(dimension.path), scale, labels, ticks)
+
+
+def show_value(value: Any) -> str:
+    """A value of a field as people read it; of a number the four digits that a search may care for."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return CHOICE_LABELS.get(value, value) if isinstance(value, str) else format_value(value)
+
+
+@functools.cache
+def name_path(path: str) -> str:
+    """A searched field as a person calls it: `model.layers[1].channels` is Layer 2: channels."""
+    if path == LAYERS:
+        return "Layers"
+    try:
+        label = field_at(path).label
+    except KeyError:
+        return path
+    found = re.match(r"model\.layers\[([0-9]+|\*)\]", path)
+    if not found:
+        return label
+    return f"All layers: {label.lower()}" if found[1] == "*" else f"Layer {int(found[1]) + 1}: {label.lower()}"
+
+
+def _values_of(trial: FrozenTrial, count: int) -> list[float]:
+    values = trial.values if trial.values and len(trial.values) == count else None
+    if values is None and trial.state == TrialState.PRUNED and count == 1 and trial.intermediate_values:
+        values = [trial.intermediate_values[max(trial.intermediate_values)]]
+    return [float("nan") if value is None else float(value) for value in values or [None] * count]
+
+
+def _places_of(trial: FrozenTrial, space: Sequence[Dimension]) -> list[float]:
+    return [_place(dimension, trial.params.get(dimension.path)) for dimension in space]
+
+
+def _place(dimension: Dimension, value: Any) -> float:
+    if value is None:
+        return float("nan")
+    if not dimension.choices:
+        return float(value)
+    # True is 1 in Python, but another choice.
+    known = [place for place, choice in enumerate(dimension.choices) if (choice, type(choice)) == (value, type(value))]
+    return float(known[0]) if known else float("nan")
+
+
+def _curve_of(trial: FrozenTrial) -> tuple[FloatArray, FloatArray]:
+    steps = sorted(trial.intermediate_values)
+    values = [trial.intermediate_values[step] for step in steps]
+    return np.array(steps, dtype=float), np.array(values, dtype=float)
+
+
+def _moment(when: Any) -> float:
+    return when.timestamp() if when is not None else float("nan")
+
+
+def find_front(points: Points) -> npt.NDArray[np.bool_]:
+    """Which finished trials no other one beats in every objective (the Pareto front); a trial of equal values stays."""
+    known = points.where("finished") & np.isfinite(points.values).all(1)
+    costs = points.values * [points.sign(place) for place in range(len(points.objectives))]  # (trials, objectives)
+    front = known.copy()
+    for row in np.flatnonzero(known):
+        others = costs[known]
+        front[row] = not ((others <= costs[row]).all(1) & (others < costs[row]).any(1)).any()
+    return front

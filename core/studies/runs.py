@@ -1,0 +1,89 @@
+"""Between a study's trials and the runs that they are: values, compatible runs, and specs for the queue."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from core.runs.folder import Run
+from core.spec import RunSpec
+from core.spec.cost import cost_of
+from core.spec.parse import FieldProblem, SpecError
+from core.studies.samplers import make_distribution
+from core.studies.space import Value, read_values
+from core.studies.spec import MAXIMIZED, StudySpec
+from core.studies.trials import CONSTRAINT
+
+# Two runs that differ only here stand at the same point of a space.
+FREE_FIELDS = frozenset({"train.device", "train.seed"})
+
+
+def measure_network(study: StudySpec, parameters: int) -> float:
+    """Above 0 where a network is over the study's budget, and the more so the larger it is."""
+    return math.log2(parameters / study.budget) if study.budget else 0.0
+
+
+def worst_values(study: StudySpec) -> list[float]:
+    """What Optuna is told of a network that was never trained."""
+    return [-math.inf if objective in MAXIMIZED else math.inf for objective in study.objectives]
+
+
+def intermediate_value(study: StudySpec, metrics: Mapping[str, Any]) -> float | None:
+    """What an epoch's figures say of the first objective; None where nobody asks, or it is not finite."""
+    value = metrics.get(study.objectives[0]) if len(study.objectives) == 1 else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def objective_values(study: StudySpec, run: Run) -> list[float]:
+    """A run's values; of loss and accuracy those of its best epoch. Raises ValueError where it has none."""
+    rows, cost = run.rows(), cost_of(run.spec)
+    return [_objective(name, rows, cost.parameters, cost.multiply_adds) for name in study.objectives]
+
+
+def _objective(name: str, rows: list[dict[str, Any]], parameters: int, multiply_adds: int) -> float:
+    match name:
+        case "parameters":
+            return float(parameters)
+        case "multiply_adds":
+            return float(multiply_adds)
+        case "minutes":
+            return float(rows[-1]["seconds"]) / 60 if rows else math.inf
+    values = [row[name] for row in rows if isinstance(row.get(name), int | float)]
+    if not values:
+        raise ValueError(f"The run has no epoch with a {name}.")
+    return float(max(values) if name in MAXIMIZED else min(values))
+
+
+def place_spec(study: StudySpec, spec: RunSpec) -> dict[str, Value]:
+    """The values of a spec in the study's space. Raises SpecError where it does not belong there, naming the fields."""
+    searched = {dimension.path for dimension in study.space}
+    return read_values(study.base, study.space, spec, ignore=FREE_FIELDS - searched)
+
+
+def make_joined_trial(study: StudySpec, run: Run) -> FrozenTrial:
+    """A finished run as a trial of the study. Raises SpecError where it is no point of the study's space."""
+    state = run.state()
+    if state != "finished":
+        raise SpecError([FieldProblem("", f"the run is {state}; only finished runs can join", missing=True)])
+    params, values, parameters = place_spec(study, run.spec), objective_values(study, run), cost_of(run.spec).parameters
+    measure = measure_network(study, parameters)
+    if measure > 0:
+        message = f"has {parameters:,} parameters; the study's budget is {study.budget:,}"
+        raise SpecError([FieldProblem("model", message, missing=True)])
+    reported = {int(row["epoch"]): value for row in run.rows() if (value := intermediate_value(study, row)) is not None}
+    trial = create_trial(
+        state=TrialState.COMPLETE,
+        values=values,
+        params=params,
+        distributions={dimension.path: make_distribution(dimension) for dimension in study.space},
+        user_attrs={"joined": True, "run_id": run.id, "parameters": parameters},
+        intermediate_values=reported,
+        constraints={CONSTRAINT: measure} if study.can_be_infeasible else None,
+    )
+    trial.datetime_start = datetime.fromtimestamp(float(run.environment().get("started") or run.about.created))
+    trial.datetime_complete = datetime.fromtimestamp(float((run.end() or {}).get("ended") or run.about.created))
+    return trial

@@ -1,0 +1,282 @@
+"""One study, and all of them: what Optuna's storage says of their trials, and this machine's locks of their workers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+from sqlalchemy.exc import DBAPIError
+
+from core.machine import queue
+from core.spec.parse import SpecError
+from core.studies.conclusions import describe, narrow
+from core.studies.samplers import count_grid
+from core.studies.spec import StudySpec, parse_study
+from core.studies.storage import StudyError, describe_trouble, folder_of, open_storage, storage_url
+from core.studies.trials import (
+    Tally,
+    count_trials,
+    grid_points,
+    iterate_feasible,
+    name_state,
+    retried_numbers,
+    why_over,
+)
+from core.system import files
+from core.system.folders import runs_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+State = Literal["running", "paused", "finished", "empty"]
+# The columns of `Study.trials`, besides those of the searched fields.
+COLUMNS = ("number", "state", "value", "values")
+MORE_COLUMNS = ("run_id", "reason", "started", "finished", "parameters", "worker", "joined")
+
+
+class StudyNotFoundError(StudyError):
+    """There is no study of this name."""
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """One line of the table of studies; `total` is 0 where only time limits the study."""
+
+    name: str
+    state: State
+    done: int
+    failed: int
+    pruned: int
+    infeasible: int
+    running: int
+    waiting: int
+    total: int
+    best_value: float | None
+    objectives: tuple[str, ...]
+    workers_alive: int
+    created: float  # seconds since 1970
+    stopping: bool
+    reason: str  # why no further trial begins, or what ended the last worker
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Turns the storage's errors into StudyErrors."""
+    try:
+        yield
+    except (StorageInternalError, DBAPIError) as error:
+        raise StudyError(describe_trouble(error)) from error
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> StudySpec:
+    return parse_study(text)
+
+
+def list_studies() -> list[StudySummary]:
+    """Every study of the storage that was made here, the newest first. Raises StudyError."""
+    if storage_url().startswith("sqlite") and not Path(runs_folder() / "studies.db").exists() and _is_default():
+        return []
+    with telling():
+        storage = open_storage()
+        found = [
+            Study(frozen.study_name, storage, frozen.user_attrs)
+            for frozen in storage.get_all_studies()
+            if "spec" in frozen.user_attrs
+        ]
+        summaries = [summary for study in found if (summary := study.try_summary())]
+    return sorted(summaries, key=lambda summary: -summary.created)
+
+
+def _is_default() -> bool:
+    return str(runs_folder()) in storage_url()
+
+
+def open_study(name: str, storage: BaseStorage | None = None) -> Study:
+    """Raises StudyNotFoundError, StudyError."""
+    with telling():
+        storage = storage or open_storage()
+        try:
+            study_id = storage.get_study_id_from_name(name)
+            attributes = storage.get_study_user_attrs(study_id)
+        except KeyError:
+            attributes = {}
+    if "spec" not in attributes:
+        raise StudyNotFoundError(f"There is no study {name!r}.")
+    return Study(name, storage, attributes)
+
+
+class Study:
+    """One study; its trials are read afresh at every question, of which only the unfinished ones cost."""
+
+    def __init__(self, name: str, storage: BaseStorage, attributes: dict[str, Any]) -> None:
+        self.name = name
+        self.folder = folder_of(name)
+        self._storage = storage
+        self._attributes = attributes
+
+    def __repr__(self) -> str:
+        return f"Study({self.name})"
+
+    @cached_property
+    def spec(self) -> StudySpec:
+        """Raises StudyError where the storage holds no spec that this version can read."""
+        try:
+            return _parse(json.dumps(self._attributes["spec"]))
+        except SpecError as error:
+            raise StudyError(f"The spec of study {self.name} cannot be read: {error}") from error
+
+    @property
+    def created(self) -> float:
+        return float(self._attributes.get("created") or 0.0)
+
+    @property
+    def started_by(self) -> str:
+        """Who made it; nothing where nobody signs in."""
+        return str(self._attributes.get("started_by") or "")
+
+    def optuna(self) -> optuna.Study:
+        """Optuna's own object, to read from."""
+        with telling():
+            return optuna.load_study(study_name=self.name, storage=self._storage)
+
+    def frozen_trials(self) -> list[FrozenTrial]:
+        """Optuna's trials, not to be changed."""
+        with telling():
+            return self.optuna().get_trials(deepcopy=False)
+
+    def try_summary(self) -> StudySummary | None:
+        """None for a study that was deleted meanwhile or that this version cannot read."""
+        try:
+            return self.summary()
+        except (KeyError, StudyError):
+            return None
+
+    def summary(self) -> StudySummary:
+        trials = self.frozen_trials()
+        tally = count_trials(self.name, trials)
+        alive = sum(queue.is_waiting(self.workers_folder, str(index)) for index in self.worker_indices())
+        return StudySummary(
+            name=self.name,
+            state=self._state(trials, tally, alive),
+            done=tally.states["finished"],
+            failed=tally.states["failed"],
+            pruned=tally.states["pruned"],
+            infeasible=tally.states["infeasible"],
+            running=tally.states["running"],
+            waiting=tally.states["waiting"],
+            total=self.spec.trials + tally.joined if self.spec.trials else 0,
+            best_value=self._best_value(trials),
+            objectives=self.spec.objectives,
+            workers_alive=alive,
+            created=self.created,
+            stopping=alive > 0 and (self.folder / "stop").exists(),
+            # Its last trials may still train: then nothing is done yet.
+            reason=("" if tally.live else self._why_over(trials, tally)) or self._last_words(alive),
+        )
+
+    def _state(self, trials: Sequence[FrozenTrial], tally: Tally, alive: int) -> State:
+        # A trial that runs on another machine keeps the study running too.
+        if alive or tally.states["running"]:
+            return "running"
+        if not tally.states["interrupted"] and self._why_over(trials, tally):
+            return "finished"
+        return "paused" if trials else "empty"
+
+    def why_over(self) -> str:
+        """Why nothing is left to do, as a sentence; empty while a trial is to begin, trains, or was interrupted."""
+        trials = self.frozen_trials()
+        tally = count_trials(self.name, trials)
+        return "" if tally.live else self._why_over(trials, tally)
+
+    def _why_over(self, trials: Sequence[FrozenTrial], tally: Tally) -> str:
+        grid = count_grid(self.spec)
+        return why_over(self.spec.trials, self.spec.minutes, tally, grid, len(grid_points(trials)) if grid else 0)
+
+    def _last_words(self, alive: int) -> str:
+        """What ended the last worker, while none works and nobody asked it to stop."""
+        if alive:
+            return ""
+        with suppress(files.DamagedFileError):
+            if end := files.find_json(self.folder / "end.json"):
+                return str(end.get("reason") or "")
+        if self.worker_indices() and not (self.folder / "stop").exists():
+            return (
+                "Its workers ended without a word: killed, out of memory, or the machine went down. It can be resumed."
+            )
+        return ""
+
+    def _best_value(self, trials: Sequence[FrozenTrial]) -> float | None:
+        if len(self.spec.objectives) > 1:
+            return None
+        values = [trial.value for trial in iterate_feasible(trials) if trial.value is not None]
+        return (max if self.spec.directions == ["maximize"] else min)(values, default=None)
+
+    @property
+    def workers_folder(self) -> Path:
+        return self.folder / "workers"
+
+    def worker_indices(self) -> list[int]:
+        """Numbers of the workers that the study ever had on this machine."""
+        with suppress(OSError):
+            return sorted(int(path.name) for path in self.workers_folder.iterdir() if path.name.isdigit())
+        return []
+
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: number, state, value, values, params.*, and what stands in `MORE_COLUMNS`.
+
+        Times are seconds since 1970. The state is waiting, running, interrupted, finished, pruned, failed, infeasible,
+        retried (another trial took its place) or void (it never began).
+        """
+        import pandas as pd
+
+        trials = self.frozen_trials()
+        retried = retried_numbers(trials)
+        paths = [dimension.path for dimension in self.spec.space]
+        rows = [self._row(trial, name_state(self.name, trial, retried), paths) for trial in trials]
+        columns = [*COLUMNS, *(f"params.{path}" for path in paths), *MORE_COLUMNS]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _row(self, trial: FrozenTrial, state: str, paths: Sequence[str]) -> dict[str, Any]:
+        values = tuple(trial.values) if trial.values and state != "infeasible" else ()
+        attributes = trial.user_attrs
+        return {
+            "number": trial.number,
+            "state": state,
+            "value": values[0] if values else None,
+            "values": values,
+            **{f"params.{path}": _param(trial, path) for path in paths},
+            "run_id": attributes.get("run_id") or "",
+            "reason": attributes.get("reason") or "",
+            "started": trial.datetime_start.timestamp() if trial.datetime_start else None,
+            "finished": trial.datetime_complete.timestamp() if trial.datetime_complete else None,
+            "parameters": attributes.get("parameters"),
+            "worker": (attributes.get("worker") or {}).get("index"),
+            "joined": bool(attributes.get("joined")),
+        }
+
+    def words(self) -> list[str]:
+        """What mattered, and which range is worth searching next: a sentence or two."""
+        with telling():
+            return describe(self.spec, self.optuna())
+
+    def narrow(self) -> StudySpec:
+        """The next study, around the best fifth of this one. Raises StudyError where it is too early."""
+        try:
+            return narrow(self.spec, self.frozen_trials())
+        except ValueError as error:
+            raise StudyError(str(error)) from error
+
+
+def _param(trial: FrozenTrial, path: str) -> Any:
+    """A trial's value at a path; for one in the queue that which was asked for."""
+    return trial.params.get(path, trial.system_attrs.get("fixed_params", {}).get(path))

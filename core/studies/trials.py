@@ -1,0 +1,222 @@
+"""What the trials of a study say: which state each is in, what counts, and whether another shall begin.
+
+Nothing is counted that is not in the storage, so any number of workers, killed and started anew, agree on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from core.studies.storage import folder_of, is_local
+from core.system import processes
+from core.system.locks import is_locked
+
+TrialStateName = Literal[
+    "waiting", "running", "interrupted", "finished", "pruned", "failed", "infeasible", "retried", "void"
+]
+CONSTRAINT = "network"  # above 0: over budget, or a network that cannot work
+RETRIES = 1
+# Proposals that cost no training, before a study gives up on its space: so many, and so many a trial.
+SPARE_PROPOSALS, PROPOSALS_PER_TRIAL = 100, 50
+# What Optuna or a worker notes of one attempt, and no other attempt shall inherit.
+_OF_ONE_ATTEMPT = ("worker", "run_id", "resumes", "reason", "ended")
+
+
+def is_infeasible(trial: FrozenTrial) -> bool:
+    return any(value > 0 for value in trial.constraints.values())
+
+
+def worker_folder(name: str, index: int) -> Path:
+    return folder_of(name) / "workers" / str(index)
+
+
+def is_worker_alive(name: str, worker: dict[str, Any]) -> bool:
+    """Whether this very worker, not a later one of its number, holds its lock. Only for workers of this machine."""
+    lock = worker_folder(name, int(worker["index"])) / "run.lock"
+    try:
+        return is_locked(lock) and lock.read_text() == worker["token"]
+    except OSError:
+        return False
+
+
+def is_orphan(name: str, trial: FrozenTrial) -> bool:
+    """Whether a running trial's worker is gone. A trial that names no worker was never begun, or is just beginning."""
+    if trial.state != TrialState.RUNNING:
+        return False
+    worker = trial.user_attrs.get("worker")
+    return worker is not None and is_local(trial) and not is_worker_alive(name, worker)
+
+
+def retried_numbers(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Numbers of the trials that another one took the place of."""
+    return {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
+
+
+def name_state(name: str, trial: FrozenTrial, retried: set[int]) -> TrialStateName:
+    """A trial's state in this project's words."""
+    match trial.state:
+        case TrialState.WAITING:
+            return "waiting"
+        case TrialState.RUNNING:
+            return "interrupted" if is_orphan(name, trial) else "running"
+        case TrialState.PRUNED:
+            return "infeasible" if is_infeasible(trial) else "pruned"
+        case TrialState.COMPLETE:
+            return "infeasible" if is_infeasible(trial) else "finished"
+    if trial.number in retried:
+        return "retried"
+    return "failed" if "worker" in trial.user_attrs else "void"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many trials are in which state; `joined` are runs that existed before and count beside the others."""
+
+    states: Counter[TrialStateName]
+    joined: int
+    minutes: float
+
+    @property
+    def taken(self) -> int:
+        """Trials that stand for one of the study's number: trained, in training, or failed for good."""
+        counted: tuple[TrialStateName, ...] = ("finished", "pruned", "failed", "running", "interrupted")
+        return sum(self.states[state] for state in counted) - self.joined
+
+    @property
+    def live(self) -> int:
+        return self.states["running"] + self.states["interrupted"]
+
+
+def count_trials(name: str, trials: Sequence[FrozenTrial]) -> Tally:
+    retried = retried_numbers(trials)
+    states: Counter[TrialStateName] = Counter(name_state(name, trial, retried) for trial in trials)
+    joined = sum(bool(trial.user_attrs.get("joined")) for trial in trials)
+    return Tally(states, joined, _busy_minutes(trials))
+
+
+def _busy_minutes(trials: Sequence[FrozenTrial]) -> float:
+    """Minutes in which at least one trial was under way: pauses and nights between two sittings do not count."""
+    spans = sorted(span for trial in trials if (span := _span_of(trial)))
+    total, reached = 0.0, 0.0
+    for start, end in spans:
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total / 60
+
+
+def _span_of(trial: FrozenTrial) -> tuple[float, float] | None:
+    if trial.datetime_start is None or "worker" not in trial.user_attrs:
+        return None
+    start = trial.datetime_start.timestamp()
+    ended = trial.user_attrs.get("ended")  # of a trial whose worker was found dead only later
+    if ended is None:
+        ended = trial.datetime_complete.timestamp() if trial.datetime_complete else time.time()
+    return start, max(start, float(ended))
+
+
+def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None, seen: int = 0) -> str:
+    """Why no further trial shall begin, as a sentence; empty where one shall. A trial in the queue always begins."""
+    if tally.states["waiting"]:
+        return ""
+    if trials and tally.taken >= trials:
+        return f"All {trials:,} trials are done."
+    if minutes and tally.minutes >= minutes:
+        return f"The time limit of {minutes:g} minutes is reached."
+    if grid is not None and seen >= grid:
+        return f"All {grid:,} points of the grid are done."
+    if tally.states["infeasible"] > SPARE_PROPOSALS + PROPOSALS_PER_TRIAL * max(trials, tally.taken):
+        return (
+            f"{tally.states['infeasible']:,} proposals were over budget or could not be built. "
+            "Narrow the space or raise the budget."
+        )
+    return ""
+
+
+def fail_orphans(study: optuna.Study, name: str) -> int:
+    """Fails the trials whose workers are gone, and puts each into the queue again once; how many there were.
+
+    Only for whoever holds the study's lock: then a trial that names no worker was left by one that died beginning it.
+    """
+    storage, found = study._storage, 0
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if is_orphan(name, trial) or ("worker" not in trial.user_attrs and _is_left(storage, trial)):
+            ended = _last_sign_of_life(trial)
+            storage.set_trial_user_attr(trial._trial_id, "ended", ended)
+            storage.set_trial_user_attr(trial._trial_id, "reason", "Its worker's process ended without a word.")
+            requeue_killed(study, trial)
+            storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            found += 1
+    return found
+
+
+def _is_left(storage: BaseStorage, trial: FrozenTrial) -> bool:
+    """Of another machine's worker nothing is known, so its beginning is given a minute."""
+    if storage._backend.engine.dialect.name == "sqlite":  # type: ignore[attr-defined]
+        return True
+    return trial.datetime_start is not None and time.time() - trial.datetime_start.timestamp() > 60
+
+
+def _last_sign_of_life(trial: FrozenTrial) -> float:
+    from core.system.folders import runs_folder
+
+    begun = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
+    try:
+        return max(begun, (runs_folder() / str(trial.user_attrs["run_id"]) / "progress.json").stat().st_mtime)
+    except (KeyError, OSError):
+        return begun
+
+
+def requeue_killed(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Queues a killed trial once more; also what Optuna calls for a trial whose heartbeats have ended."""
+    begun = "worker" in trial.user_attrs
+    kills = int(trial.user_attrs.get("kills") or 0) + begun
+    has_place = trial.params or "fixed_params" in trial.system_attrs or "grid_id" in trial.system_attrs
+    if kills <= RETRIES and has_place:
+        requeue(study, trial, kills=kills)
+
+
+def requeue(study: optuna.Study, trial: FrozenTrial, *, resumes: bool = False, **noted: Any) -> None:
+    """Queues a trial with the same values in place of this one; the same trial only once.
+
+    With `resumes` its run goes on from where it is, instead of a new one from the start.
+    """
+    if trial.number in retried_numbers(study.get_trials(deepcopy=False)):
+        return
+    history = [*trial.system_attrs.get("retry_history", ()), trial.number]
+    system = {key: value for key, value in trial.system_attrs.items() if not key.startswith("constraints")}
+    kept = {key: value for key, value in trial.user_attrs.items() if key not in _OF_ONE_ATTEMPT}
+    if resumes:
+        kept["resumes"] = trial.user_attrs["run_id"]
+    study.add_trial(
+        create_trial(
+            state=TrialState.WAITING,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={**kept, **noted},
+            system_attrs={**system, "failed_trial": history[0], "retry_history": history},
+            intermediate_values=trial.intermediate_values if resumes else None,
+        )
+    )
+
+
+def new_owner(index: int) -> dict[str, Any]:
+    """What a worker notes at each of its trials."""
+    return {"host": processes.host_name(), "index": index, "token": f"{time.time_ns():x}"}
+
+
+def grid_points(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Points of the grid that some trial stands for."""
+    return {trial.system_attrs["grid_id"] for trial in trials if "grid_id" in trial.system_attrs}
+
+
+def iterate_feasible(trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:
+    return (trial for trial in trials if trial.state == TrialState.COMPLETE and not is_infeasible(trial))

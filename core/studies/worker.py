@@ -1,0 +1,405 @@
+"""A worker of a study: stays warm, asks Optuna, trains each trial as an ordinary run, and tells what came of it.
+
+`python -m core.studies.worker NAME [INDEX]`. Any number of workers share a study through its storage. Whoever counts
+the trials and begins the next holds the study's lock, so no number is given twice and none too many.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.exceptions import StorageInternalError, TrialPruned
+from optuna.trial import FrozenTrial
+from sqlalchemy.exc import DBAPIError
+
+from core.launch.launcher import reopen_run
+from core.runs.ends import describe_failure, log
+from core.runs.folder import About, Run, RunNotFoundError
+from core.runs.store import open_run, publish_run
+from core.spec import DataSpec, RunSpec
+from core.spec.cost import cost_of
+from core.spec.parse import SpecError
+from core.studies.runs import intermediate_value, measure_network, objective_values, worst_values
+from core.studies.samplers import count_grid, make_pruner, make_sampler, suggest_values
+from core.studies.spec import PRUNER_LABELS, propose
+from core.studies.storage import WORKER_PATIENCE, AskLock, StudyError, describe_trouble, open_storage
+from core.studies.study import Study, open_study
+from core.studies.trials import (
+    CONSTRAINT,
+    count_trials,
+    fail_orphans,
+    grid_points,
+    new_owner,
+    requeue,
+    requeue_killed,
+    why_over,
+)
+from core.system import files, processes
+from core.system.folders import runs_folder
+from core.system.gc_pause import LoadingTorch
+from core.system.locks import FileLock
+from core.worker.run import StopSignal, drive_run, train_on
+
+if TYPE_CHECKING:
+    from core.engine.data import Data
+    from core.engine.events import EpochEnd
+
+POLL_SECONDS = 0.05
+IDLE_SECONDS = 0.5
+KEPT_DATA = 2  # sets of images, where the space searches among some
+FAILURES = 3  # in a row, after which a worker gives up: the next would fail as well
+# What a trial's own values are to blame for: the sampler learns to keep away from them.
+BLAMED = ("nan", "batch_norm", "out_of_memory")
+
+
+class TrialFailedError(Exception):
+    """A trial's run failed for a reason that is not the trial's; the message is the run's."""
+
+
+class TrialStop(StopSignal):
+    """A request to stop this trial: its run's, or the whole study's. One that waits for a device has not begun, so it
+    also stops where the study only waits for its current trials."""
+
+    def __init__(self, run_folder: Path, study_folder: Path) -> None:
+        super().__init__(run_folder)
+        self.study_folder = study_folder
+        self.begun = False
+        self.by_study = False
+
+    def is_set(self) -> bool:
+        names = ("stop-now",) if self.begun else ("stop", "stop-now")
+        if any((self.study_folder / name).exists() for name in names):
+            self.asked = self.by_study = True
+        return super().is_set()
+
+
+class KeptData:
+    """Images that are read once and not once a trial."""
+
+    def __init__(self) -> None:
+        self._kept: dict[DataSpec, Data] = {}
+
+    def load(self, spec: DataSpec) -> Data:
+        """Raises DataError."""
+        with LoadingTorch():
+            from core.engine.data import load_data
+
+        data = self._kept.pop(spec, None) or load_data(spec)
+        self._kept[spec] = data
+        while len(self._kept) > KEPT_DATA:
+            del self._kept[next(iter(self._kept))]
+        return data
+
+
+class Worker:
+    """One warm process of a study, from its first trial to its last."""
+
+    def __init__(self, study: Study, index: int, owner: dict[str, Any]) -> None:
+        self.study, self.spec, self.index, self.owner = study, study.spec, index, owner
+        self.folder = study.folder
+        self.lock = AskLock(study.name, study._storage)
+        self.data = KeptData()
+        self.stops = False
+        self.failures = 0
+        self.trial_stop: TrialStop | None = None
+        trials = study.frozen_trials()
+        self.optuna = optuna.load_study(
+            study_name=study.name,
+            storage=study._storage,
+            sampler=make_sampler(self.spec, index, len(trials)),
+            pruner=make_pruner(self.spec),
+        )
+
+    def listen(self) -> None:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._hear)
+
+    def _hear(self, *_: object) -> None:
+        self.stops = True
+        if self.trial_stop:
+            self.trial_stop.hear()
+
+    def is_stopping(self) -> bool:
+        return self.stops or (self.folder / "stop").exists() or not self.folder.is_dir()
+
+    def is_wanted(self) -> bool:
+        """Whether the study still wants as many workers."""
+        with suppress(files.DamagedFileError):
+            wish = files.find_json(self.folder / "wish.json") or {}
+            return self.index < int(wish.get("workers", self.index + 1))
+        return True
+
+    def warm_up(self) -> None:
+        """Loads what every trial needs. Raises DataError."""
+
+        self.data.load(self.spec.base.data)
+        # What is loaded now stays: collecting garbage shall not walk through it again and again.
+        gc.collect()
+        gc.freeze()
+
+    def work(self) -> str:
+        """Trains trials until none is left or somebody stops it; why it ends, as a sentence."""
+        while not self.is_stopping():
+            if not self.is_wanted():
+                return "The study wants fewer workers."
+            if not self._try_lock():
+                time.sleep(POLL_SECONDS)
+                continue
+            try:
+                over, waits = self._is_over()
+                if not over:
+                    self._run_trial()
+            finally:
+                self.lock.release()
+            if over and not waits:
+                return over
+            if over:
+                # A worker may yet be killed; its trial would then be for this one.
+                time.sleep(IDLE_SECONDS)
+            if self.failures >= FAILURES:
+                return self._give_up()
+        return "Stopped on request."
+
+    def _try_lock(self) -> bool:
+        try:
+            return self.lock.try_acquire()
+        except (DBAPIError, FileNotFoundError):  # the server is away, or the study is being deleted
+            return False
+
+    def _is_over(self) -> tuple[str, bool]:
+        """Why no trial is left to begin, and whether some are still in training."""
+        self.spec = open_study(self.study.name, self.study._storage).spec  # its limits may have changed
+        fail_orphans(self.optuna, self.study.name)
+        trials = self.optuna.get_trials(deepcopy=False)
+        tally, grid = count_trials(self.study.name, trials), count_grid(self.spec)
+        over = why_over(self.spec.trials, self.spec.minutes, tally, grid, len(grid_points(trials)) if grid else 0)
+        return over, tally.live > 0
+
+    def _give_up(self) -> str:
+        trials = self.optuna.get_trials(deepcopy=False)
+        mine = [trial for trial in trials if trial.user_attrs.get("worker") == self.owner]
+        reason = str(mine[-1].user_attrs.get("reason") or "") if mine else ""
+        return f"{FAILURES} trials in a row failed. The last one: {reason}"
+
+    def _run_trial(self) -> None:
+        """Asks Optuna for one trial and trains it. The lock is let go once the trial has its values."""
+        self.failures += 1  # taken back by whatever is no failure
+        try:
+            self.optuna.optimize(self._objective, n_trials=1, catch=(Exception,))
+        except (ValueError, RuntimeError) as error:
+            # Another machine took this one for dead and has failed the trial.
+            log(f"The trial's result could not be told: {error}")
+
+    def _objective(self, trial: optuna.Trial) -> float | list[float]:
+        trial.set_user_attr("worker", self.owner)
+        values = suggest_values(trial, self.spec)
+        self.lock.release()
+        try:
+            spec = propose(self.spec, values)
+        except SpecError as error:
+            return self._refuse(trial, 1.0, str(error))
+        parameters = cost_of(spec).parameters
+        measure = measure_network(self.spec, parameters)
+        trial.set_user_attr("parameters", parameters)
+        if measure > 0:
+            reason = f"{parameters:,} parameters are over the budget of {self.spec.budget:,}."
+            return self._refuse(trial, measure, reason)
+        if self.spec.can_be_infeasible:
+            trial.set_constraint(CONSTRAINT, measure)
+        run = self._reopen(trial) or self._publish(trial, spec)
+        self._train(trial, run)
+        return self._conclude(trial, run)
+
+    def _refuse(self, trial: optuna.Trial, measure: float, reason: str) -> float | list[float]:
+        """Tells Optuna that a network is infeasible, at no cost of training."""
+        self.failures = 0
+        trial.set_user_attr("reason", reason)
+        trial.set_constraint(CONSTRAINT, measure)
+        log(f"Trial {trial.number} is infeasible: {reason}")
+        return self._plain(worst_values(self.spec))
+
+    def _plain(self, values: list[float]) -> float | list[float]:
+        return values[0] if len(values) == 1 else values
+
+    def _reopen(self, trial: optuna.Trial) -> Run | None:
+        """The stopped run that this trial goes on with; None where there is none, or somebody else went on with it."""
+        with suppress(KeyError, RunNotFoundError):
+            run = open_run(trial.user_attrs["resumes"])
+            if run.state() == "stopped":
+                reopen_run(run)
+                trial.set_user_attr("run_id", run.id)
+                return run
+        return None
+
+    def _publish(self, trial: optuna.Trial, spec: RunSpec) -> Run:
+        name = self.study.name
+        started_by = self.study.started_by or f"study {name}"
+        about = About(name=f"{name} trial {trial.number}", tags=(f"study:{name}",), started_by=started_by)
+        run_id, _ = publish_run(spec, about)
+        trial.set_user_attr("run_id", run_id)
+        return Run(runs_folder() / run_id)
+
+    def _train(self, trial: optuna.Trial, run: Run) -> None:
+        """Trains a trial's run in this process, as `core.worker` would in one of its own."""
+        log(f"Trial {trial.number} is run {run.id}.")
+        stop = TrialStop(run.path, self.folder)
+        with FileLock(run.path / "run.lock") as lock:
+            if not lock.acquire(2):
+                raise TrialFailedError("Another process holds the trial's run.")
+            self.trial_stop = stop
+            try:
+                with log_into(run.path / "log.txt"):
+                    drive_run(run.path.parent, run.path, stop, partial(self._train_on, trial))
+            except FileNotFoundError:
+                if run.path.is_dir():
+                    raise
+            finally:
+                self.trial_stop = None
+                # Cycles of the last network would keep its memory on the device until some later day.
+                gc.collect()
+
+    def _train_on(self, trial: optuna.Trial, folder: Path, device: str, stop: StopSignal) -> int:
+        assert isinstance(stop, TrialStop)
+        stop.begun = True
+        return train_on(
+            folder,
+            device,
+            stop,
+            load=self.data.load,
+            after_epoch=partial(self._report, trial, folder),
+            # Validation chooses among the trials; the best is tested once it is chosen.
+            untested=f"this run is a trial of study {self.study.name}",
+        )
+
+    def _report(self, trial: optuna.Trial, folder: Path, event: EpochEnd) -> str:
+        """Tells Optuna of an epoch; a sentence where the trial shall be pruned."""
+        value = intermediate_value(self.spec, event.metrics)
+        if value is None:
+            return ""
+        trial.report(value, event.epoch)
+        epochs = Run(folder).spec.train.epochs
+        # After the last epoch there is nothing left to save.
+        if self.spec.pruner == "none" or event.epoch >= epochs or not trial.should_prune():
+            return ""
+        pruner, objective = PRUNER_LABELS[self.spec.pruner].lower(), self.spec.objectives[0]
+        return f"Pruned after epoch {event.epoch} of {epochs} by the {pruner} pruner, at a {objective} of {value:.4g}."
+
+    def _conclude(self, trial: optuna.Trial, run: Run) -> float | list[float]:
+        """What the run's end means for its trial: values, or one of Optuna's ways to have none."""
+        end = (run.end() if run.path.is_dir() else None) or {}
+        state, reason = end.get("state"), str(end.get("reason") or "The run was deleted.")
+        if state == "finished":
+            self.failures = 0
+            return self._plain(objective_values(self.spec, run))
+        trial.set_user_attr("reason", reason)
+        log(f"Trial {trial.number}: {state or 'deleted'}. {reason}")
+        if state == "stopped" and (self.stops or (self.folder / "stop").exists()):
+            self.failures = 0
+            requeue(self.optuna, self._frozen(trial), resumes=True)
+            raise TrialFailedError(reason)
+        if state in ("pruned", "stopped") or end.get("kind") in BLAMED:
+            self.failures = 0
+            raise TrialPruned(reason)
+        raise TrialFailedError(reason)
+
+    def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
+        trials = self.optuna.get_trials(deepcopy=False)
+        return next(frozen for frozen in trials if frozen.number == trial.number)
+
+
+@contextmanager
+def log_into(path: Path) -> Iterator[None]:
+    """Sends this process's output, also that of native code, into a file for a while."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(number) for number in (1, 2)]
+    target = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        for number in (1, 2):
+            os.dup2(target, number)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, before in zip((1, 2), saved, strict=True):
+            os.dup2(before, number)
+        for descriptor in (*saved, target):
+            os.close(descriptor)
+
+
+def main(arguments: list[str]) -> int:
+    """0 where the worker's work was done or it was stopped."""
+    name = arguments[0] if arguments else ""
+    warnings.filterwarnings("ignore", module="optuna")
+    try:
+        study = open_study(name, open_storage(WORKER_PATIENCE, requeue_killed))
+        index = int(arguments[1]) if len(arguments) > 1 else _find_place(study)
+        return _hold(study, index)
+    except StudyError as error:
+        log(str(error))
+        return 1
+
+
+def _find_place(study: Study) -> int:
+    """The lowest number that no worker of the study has."""
+    from core.machine.queue import is_waiting
+
+    return next(index for index in range(10_000) if not is_waiting(study.workers_folder, str(index)))
+
+
+def _hold(study: Study, index: int) -> int:
+    """The life of a worker that holds its place's lock."""
+    folder = study.workers_folder / str(index)
+    folder.mkdir(parents=True, exist_ok=True)
+    owner = new_owner(index)
+    with FileLock(folder / "run.lock") as lock:
+        if not lock.acquire(2):
+            log("Another process is this worker.")
+            return 1
+        lock.write(str(owner["token"]))
+        files.write_json(folder / "worker.json", {"process": processes.identify(os.getpid())})
+        (folder / "launched").unlink(missing_ok=True)
+        return _work(study, index, owner)
+
+
+def _work(study: Study, index: int, owner: dict[str, Any]) -> int:
+    """The worker's exit status; what it gives up for is kept for the page."""
+    try:
+        worker = Worker(study, index, owner)
+        worker.listen()
+        worker.warm_up()
+        reason = worker.work()
+    except (StorageInternalError, DBAPIError) as error:
+        return _note_end(study, index, describe_trouble(error))
+    except Exception as error:
+        # Whatever it is, the page tells it.
+        raise SystemExit(_note_end(study, index, describe_failure(error)[0])) from error
+    if worker.failures >= FAILURES:
+        return _note_end(study, index, reason)
+    if worker.stops:
+        _note_end(study, index, "Its worker was told to end, by hand or as the machine went down. It can be resumed.")
+        return 0
+    log(reason)
+    return 0
+
+
+def _note_end(study: Study, index: int, reason: str) -> int:
+    log(reason)
+    if study.folder.is_dir():
+        files.write_json(study.folder / "end.json", {"reason": reason, "worker": index, "ended": time.time()})
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

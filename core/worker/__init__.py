@@ -1,0 +1,1 @@
+"""One process, one run. Torch is imported late: a waiting worker stays small."""

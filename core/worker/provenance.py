@@ -1,0 +1,80 @@
+"""What a run was made with, so that its figures can be explained and repeated: versions, commit, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from core.engine.events import Started
+from core.system.folders import PROJECT
+from core.system.processes import host_name
+
+if TYPE_CHECKING:
+    from core.engine.data import Data
+
+PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "scikit-learn")
+
+
+def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, Any]:
+    """The whole of `environment.json` once the network stands: the machine, the network and the images."""
+    return {
+        **describe_machine(),
+        "device": event.device,
+        "device_name": event.device_name,
+        "precision": event.precision,
+        "threads": event.threads,
+        "parameters": event.parameters,
+        "updates_per_epoch": event.updates_per_epoch,
+        "epochs_done": event.epoch,
+        "data_fingerprint": data.fingerprint,
+        "class_names": list(data.class_names),
+        # A model that is taken away needs them, also where the images are no longer at hand.
+        "mean": list(data.mean),
+        "std": list(data.std),
+        "train_images": len(data.train),
+        "val_images": len(data.val),
+        "test_images": len(data.test),
+        "val_classes_dtype": "uint8" if len(data.class_names) <= 256 else "uint16",
+        "notes": notes,
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """Versions, host and the project's git commit, where there is one."""
+    return {
+        "hostname": host_name(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: _version_of(name) for name in PACKAGES},
+        "cpus": os.cpu_count(),
+        **describe_commit(),
+    }
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def describe_commit() -> dict[str, Any]:
+    """The commit, and whether the code differed from it."""
+    if not (PROJECT / ".git").exists():
+        return {"commit": None}
+    commit, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit or None, "commit_changed": bool(changed)}
+
+
+def _git(*words: str) -> str:
+    try:
+        # Without optional locks, as a person may be committing at this moment.
+        done = subprocess.run(  # nosec B607 - git stands elsewhere on every system; it is only asked for the commit
+            ["git", "--no-optional-locks", *words], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

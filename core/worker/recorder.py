@@ -1,0 +1,293 @@
+"""Writes what a training yields into its run folder, in an order that a crash at any moment leaves resumable.
+
+An epoch's line is on the disk before its checkpoint, and the checkpoint notes where the line ended: whoever resumes
+cuts the later lines off and trains those epochs again.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from core.engine.events import EpochEnd, Event, Finished, Progress, Started, Stopped
+from core.machine.devices import read_use
+from core.runs.ends import RESERVE
+from core.runs.folder import COLUMNS, CheckpointFile, Run
+from core.system import files, processes
+
+KEPT = 2  # the newest checkpoints, besides the best
+PROGRESS_SECONDS = 0.5
+
+Save = Callable[[dict[str, Any], Path], str]
+Load = Callable[[Path, str], dict[str, Any]]
+
+
+class Recorder:
+    """The one writer of a run's metrics, checkpoints, predictions and progress."""
+
+    def __init__(self, run: Run, device: str, save: Save) -> None:
+        self.run, self.device, self.save = run, device, save
+        self.metrics = run.path / "metrics.jsonl"
+        self.classes = run.path / "predictions" / "val_classes.bin"
+        self.checkpoints = run.checkpoints()
+        self.use = UseMeter(device)
+        self.clock = Clock(run.spec.train.epochs)
+        self.last_progress = 0.0
+        self.epoch = 0
+        for folder in ("checkpoints", "predictions"):
+            (run.path / folder).mkdir(exist_ok=True)
+
+    def restore(self, load: Load, unusable: type[Exception]) -> tuple[dict[str, Any] | None, list[str]]:
+        """The newest state that can be trusted, or None, with a sentence for each checkpoint that cannot.
+
+        Metrics go back to where that state was; the half line of a crash goes with them. Raises DamagedFileError where
+        the manifest cannot be read: training again from the start would throw good checkpoints away.
+        """
+        files.find_json(self.run.path / "checkpoints" / "manifest.json")
+        notes: list[str] = []
+        whole = _count_lines(self.metrics)
+        newest_first = self.checkpoints[::-1]
+        # Those whose metrics somebody damaged come after those whose metrics are all there.
+        for entry in sorted(newest_first, key=lambda entry: entry.epoch > whole):
+            try:
+                state = load(entry.path, entry.sha256)
+            except unusable as error:
+                notes.append(str(error))
+                continue
+            if any(other.epoch > whole for other in self.checkpoints):
+                done = "are left out" if entry.epoch > whole else "are trained again"
+                notes.append(f"The metrics of the epochs after epoch {whole} were damaged: these epochs {done}.")
+            if notes:
+                notes.append(f"Went on from {entry.name}, after epoch {entry.epoch}.")
+            self.checkpoints = self.checkpoints[: self.checkpoints.index(entry) + 1]
+            self._cut_back(entry)
+            self.clock.before = float(state.get("seconds") or 0.0)
+            return state, notes
+        if notes or _size(self.metrics):
+            notes.append("There was no checkpoint to go on from: the training began again at the first epoch.")
+        self.checkpoints = []
+        self._cut_back(None)
+        return None, notes
+
+    def _cut_back(self, checkpoint: CheckpointFile | None) -> None:
+        self.epoch = checkpoint.epoch if checkpoint else 0
+        cut_metrics(self.metrics, checkpoint.metrics_bytes if checkpoint else 0, self.epoch)
+        # A line for each epoch, also for one whose figures are lost: what stands beside it is found by its place.
+        for epoch in range(_count_lines(self.metrics) + 1, self.epoch + 1):
+            _append(self.metrics, files.to_line({**dict.fromkeys(COLUMNS), "epoch": epoch}))
+        _truncate(self.classes, checkpoint.classes_bytes if checkpoint else 0)
+        for folder in (self.run.path, self.run.path / "checkpoints", self.run.path / "predictions"):
+            _sweep(folder)
+
+    def record(self, event: Event) -> None:
+        """Raises OSError, or what `save` raises, where the disk does not take it."""
+        match event:
+            case Started():
+                self.clock.start()
+                self.write_progress("train", event.epoch, 0, 1)
+            case Progress():
+                self._show(event)
+            case EpochEnd():
+                self._end_epoch(event)
+            case Stopped():
+                self._keep(event.state, f"epoch-{self.epoch:05d}-stopped", is_best=False)
+            case Finished():
+                for name, logits in event.predictions.items():
+                    self.write_predictions(name, logits)
+
+    def _end_epoch(self, event: EpochEnd) -> None:
+        self.epoch = event.epoch
+        kind = np.uint8 if event.val_logits.shape[1] <= 256 else np.uint16
+        _append(self.classes, event.val_logits.argmax(1).astype(kind).tobytes())
+        _append(self.metrics, files.to_line({**event.metrics, **self.use.read_epoch()}))
+        self._keep(event.state, f"epoch-{event.epoch:05d}", is_best=event.is_best)
+        # Epochs of a small network may be far shorter than the half second.
+        if time.monotonic() - self.last_progress >= PROGRESS_SECONDS:
+            self.write_progress("train", event.epoch, 0, 1, images_per_second=event.metrics["images_per_second"])
+
+    def _keep(self, state: dict[str, Any], name: str, *, is_best: bool) -> None:
+        """Adds a checkpoint. A file that the manifest names is never written over."""
+        taken = {entry.name for entry in self.checkpoints}
+        names = (f"{name}{f'-{number}' if number else ''}.pt" for number in range(len(taken) + 1))
+        path = self.run.path / "checkpoints" / next(free for free in names if free not in taken)
+        sha256 = self.save(state, path)
+        entry = CheckpointFile(
+            name=path.name,
+            path=path,
+            epoch=self.epoch,
+            bytes=path.stat().st_size,
+            sha256=sha256,
+            kind="best" if is_best else "last",
+            metrics_bytes=_size(self.metrics),
+            classes_bytes=_size(self.classes),
+        )
+        before = [replace(old, kind="last") if is_best else old for old in self.checkpoints]
+        older = [old for old in before[: 1 - KEPT] if old.kind == "best"]
+        self.checkpoints = [*older, *before[1 - KEPT :], entry]
+        listed = [{key: value for key, value in asdict(old).items() if key != "path"} for old in self.checkpoints]
+        files.write_json(self.run.path / "checkpoints" / "manifest.json", {"checkpoints": listed})
+        self._prune()
+
+    def _prune(self) -> None:
+        """Removes the checkpoints that the manifest no longer names."""
+        named = {"manifest.json", *(entry.name for entry in self.checkpoints)}
+        for path in (self.run.path / "checkpoints").iterdir():
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+
+    def write_labels(self, val: np.ndarray[Any, Any], test: np.ndarray[Any, Any]) -> None:
+        self.write_predictions("val_labels", val)
+        self.write_predictions("test_labels", test)
+
+    def write_predictions(self, name: str, array: np.ndarray[Any, Any]) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        files.write_bytes(self.run.path / "predictions" / f"{name}.npy", buffer.getvalue())
+
+    def _show(self, event: Progress) -> None:
+        self.write_progress(
+            event.phase,
+            event.epoch,
+            event.step,
+            event.steps,
+            loss=event.loss,
+            images_per_second=event.images_per_second,
+        )
+
+    def write_progress(self, phase: str, epoch: int, step: int, steps: int, **figures: Any) -> None:
+        """Where the training is, with the device's use; not synced, as half a second later it is old.
+
+        Nothing is built on it, so a disk that does not take it must not end the training.
+        """
+        self.last_progress = time.monotonic()
+        progress = {
+            "phase": phase,
+            "epoch": epoch,
+            "epochs": self.run.spec.train.epochs,
+            "step": step,
+            "steps": steps,
+            "seconds": self.clock.seconds,
+            "seconds_left": self.clock.seconds_left(phase, epoch, step, steps),
+            "time": time.time(),
+            "oom_kills": processes.count_oom_kills(),
+            **figures,
+            **self.use.read(),
+        }
+        with suppress(OSError):
+            files.write_json(self.run.path / "progress.json", progress, sync=False)
+
+
+class Clock:
+    """How long a run has trained, in all its processes, and how long it still takes at this one's pace."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.before = 0.0  # seconds, in earlier processes
+        self.begun: float | None = None
+        self.first: tuple[float, float] | None = None  # seconds, and epochs done then
+
+    def start(self) -> None:
+        self.begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self.before + (time.monotonic() - self.begun if self.begun is not None else 0.0)
+
+    def seconds_left(self, phase: str, epoch: int, step: int, steps: int) -> float | None:
+        """None before there is anything to judge by. Step 0 means that `epoch` is done, else it is under way."""
+        if phase == "test":
+            return 0.0
+        if self.begun is None or phase not in ("train", "validate"):
+            return None
+        done = epoch if phase == "validate" or step == 0 else epoch - 1 + step / max(1, steps)
+        now = self.seconds
+        if self.first is None:
+            self.first = (now, done)
+        went = done - self.first[1]
+        return (now - self.first[0]) / went * (self.epochs - done) if went > 0 else None
+
+
+class UseMeter:
+    """What this process takes of the machine: CPU in percent of one core, memory in bytes, and its GPU's."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.peak_memory: Callable[[], int] | None = None  # bytes, of the device; set by whoever has loaded torch
+        self.process = psutil.Process()
+        self.process.cpu_percent(None)
+        self.seen: list[dict[str, float]] = []
+
+    def read(self) -> dict[str, float]:
+        use = {"cpu_percent": self.process.cpu_percent(None), "memory_bytes": float(self.process.memory_info().rss)}
+        if self.device.startswith("cuda"):
+            gpu = read_use(self.device)
+            figures = {"gpu_percent": gpu["utilisation"], "gpu_memory_bytes": gpu["memory_used"]}
+            use |= {key: value for key, value in figures.items() if value is not None}
+        self.seen.append(use)
+        return use
+
+    def read_epoch(self) -> dict[str, float]:
+        """The means since the last epoch's end, and the process's peak so far, as columns of the metrics."""
+        seen = self.seen or [self.read()]
+        self.seen = []
+        keys = seen[-1].keys()
+        means = {f"system/{key}": sum(use.get(key, 0.0) for use in seen) / len(seen) for key in keys}
+        return means | ({"system/peak_memory_bytes": float(self.peak_memory())} if self.peak_memory else {})
+
+
+def _size(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
+def _count_lines(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.read_bytes().count(b"\n")
+    return 0
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Appends and waits until it is on the disk, so that no checkpoint is ever ahead of its metrics."""
+    with open(path, "ab", buffering=0) as file:
+        written = file.write(content)
+        if written != len(content):
+            raise OSError(28, os.strerror(28))
+        os.fsync(file.fileno())
+
+
+def cut_metrics(path: Path, size: int, epoch: int) -> None:
+    """Cuts metrics back to what a checkpoint after `epoch` knew; a half line at the end goes in any case."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    if size > len(content) or content[size - 1 : size] not in (b"\n", b""):
+        # Somebody changed the file: one line an epoch tells as much as the offset.
+        whole = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+        size = sum(map(len, whole[:epoch]))
+    _truncate(path, size)
+
+
+def _truncate(path: Path, size: int) -> None:
+    if _size(path) <= size:
+        return
+    with open(path, "r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what a crash left half written aside; the reserve for the run's end stays."""
+    for path in folder.glob(".*"):
+        if path.is_file() and path.name != RESERVE:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,266 @@
+"""One process, one run: waits for a device slot, drives the engine, writes what it yields.
+
+`python -m core.worker RUN_ID`. While it waits it has imported next to nothing, so that a hundred runs may wait.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from core.machine import queue
+from core.runs.ends import describe_failure, end_run, log, reserve_space
+from core.system import files, processes
+from core.system.folders import ID_PATTERN, runs_folder
+from core.system.gc_pause import LoadingTorch
+from core.system.locks import FileLock
+
+TYPE_CHECKING = False  # `typing` would cost every waiting worker memory.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import torch
+
+    from core.engine.data import Data
+    from core.engine.events import EpochEnd
+    from core.runs.folder import Run
+    from core.spec import DataSpec, RunSpec
+
+    Train = Callable[[Path, str, "StopSignal"], int]
+
+POLL_SECONDS = 0.3
+
+
+class StopRequestedError(Exception):
+    """Raised in the main thread while nothing else would notice a request to stop."""
+
+
+class DeviceError(Exception):
+    """The device that a spec names cannot be used; the message is a sentence for a page."""
+
+
+class StopSignal:
+    """A request to stop, by the run's `stop` file or by SIGTERM."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "stop"
+        self.asked = False
+        self.over = False
+        self.breaks_in = False
+
+    def listen(self) -> None:
+        for name in ("SIGTERM", "SIGINT"):
+            signal.signal(getattr(signal, name), self.hear)
+
+    def hear(self, *_: object) -> None:
+        self.asked = True
+        if self.breaks_in:
+            self.breaks_in = False
+            raise StopRequestedError
+
+    def is_set(self) -> bool:
+        self.asked = self.asked or self.path.exists()
+        return self.asked
+
+    def watch(self) -> None:
+        """Looks for the file from a thread: reading images or loading torch may take longer than a stop should."""
+        threading.Thread(target=self._watch, name="stop", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self.is_set():
+            if self.over:  # a process that trains one run after the other has a watch for each
+                return
+            time.sleep(POLL_SECONDS)
+        if self.breaks_in and not self.over:
+            # To the main thread itself: a signal elsewhere would not wake it from a long read.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
+def main(run_id: str) -> int:
+    """Trains one run to its end; 0 where it finished or was stopped."""
+    runs = runs_folder()
+    folder = runs / run_id
+    if not ID_PATTERN.fullmatch(run_id) or not folder.is_dir():
+        return _say("There is no such run.")
+    # Before the lock: a run that shows as queued or running hears every request to stop.
+    stop = StopSignal(folder)
+    stop.listen()
+    lock = FileLock(folder / "run.lock")
+    try:
+        # Whoever asks for the run's state shares the lock for a moment, hence the second.
+        if not lock.acquire(2):
+            return _say("Another process already holds this run.")
+        return _hold(runs, folder, stop)
+    except FileNotFoundError:
+        if folder.is_dir():
+            raise
+        return _say("The run was deleted.")
+    finally:
+        lock.release()
+
+
+def _say(sentence: str) -> int:
+    log(sentence)
+    return 1
+
+
+def _hold(runs: Path, folder: Path, stop: StopSignal) -> int:
+    """The life of a worker that holds its run's lock."""
+    if (folder / "end.json").exists():
+        return _say("This run has ended already.")
+    return drive_run(runs, folder, stop, train_on)
+
+
+def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
+    """Takes a run whose lock this process holds from the queue to its end; `train` is called with a slot held.
+
+    Raises FileNotFoundError where the run was deleted.
+    """
+    slot = None
+    try:
+        reserve_space(folder)
+        who = {"process": processes.identify(os.getpid()), "oom_kills": processes.count_oom_kills()}
+        files.write_json(folder / "worker.json", who)
+        (folder / "launched").unlink(missing_ok=True)
+        slot = _wait_for_slot(runs, folder, stop)
+        if slot is None:
+            return end_run(folder, "stopped", "Stopped while it waited in the queue.")
+        return train(folder, slot.device, stop)
+    except StopRequestedError:
+        return end_run(folder, "stopped", "Stopped before the training began.")
+    except Exception as error:  # whatever it is, the page tells it
+        if not folder.is_dir():
+            raise FileNotFoundError from error
+        return end_run(folder, "failed", *describe_failure(error))
+    finally:
+        stop.over = True
+        queue.leave_queue(runs, folder.name)
+        if slot:
+            slot.release()
+
+
+def _wait_for_slot(runs: Path, folder: Path, stop: StopSignal) -> queue.Slot | None:
+    """A slot on a device that suits the run; None where it was stopped before. Raises DeviceError."""
+    wanted = str(files.read_json(folder / "spec.json").get("train", {}).get("device", "auto"))
+    devices = _find_devices()
+    if not any(queue.suits(wanted, device, devices) for device in devices):
+        raise DeviceError(f"train.device = {wanted}: this machine has only {', '.join(devices)}.")
+    about = files.find_json(folder / "about.json") or {}
+    queue.enqueue(runs, folder.name, wanted, int(about.get("priority") or 0))
+    log(f"Waiting for a slot on {wanted}.")
+    while not stop.is_set():
+        if slot := queue.take_slot(runs, folder.name, devices):
+            log(f"Training on {slot.device}.")
+            return slot
+        if not folder.is_dir():
+            raise FileNotFoundError
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _find_devices() -> list[str]:
+    told = os.environ.get("RESNET_LAB_DEVICES")
+    if told:
+        return told.split(",")
+    from core.machine.devices import list_device_ids
+
+    return list_device_ids()
+
+
+def train_on(
+    folder: Path,
+    device: str,
+    stop: StopSignal,
+    *,
+    load: Callable[[DataSpec], Data] | None = None,
+    after_epoch: Callable[[EpochEnd], str] | None = None,
+    untested: str = "",
+) -> int:
+    """Says that the run is running, then loads everything large and trains."""
+    started = {"started": time.time(), "device": device, "pid": os.getpid(), "hostname": processes.host_name()}
+    files.write_json(folder / "environment.json", started)
+    stop.breaks_in = True
+    stop.watch()
+
+    from core.runs.folder import Run
+
+    return train_run(Run(folder), device, stop, started, load=load, after_epoch=after_epoch, untested=untested)
+
+
+def train_run(
+    run: Run,
+    device: str,
+    stop: StopSignal,
+    started: dict[str, Any],
+    *,
+    load: Callable[[DataSpec], Data] | None = None,
+    after_epoch: Callable[[EpochEnd], str] | None = None,
+    untested: str = "",
+) -> int:
+    """Trains a run on a device that this process holds a slot of, from its newest checkpoint on.
+
+    `load` gives the images, for a process that keeps them; `after_epoch` a sentence where the run shall be pruned;
+    `untested` says why its test images are left alone, where they shall be.
+    """
+    from functools import partial
+
+    with LoadingTorch():
+        from core.engine import checkpoint
+        from core.engine.data import load_data
+        from core.engine.device import peak_memory
+        from core.engine.events import EpochEnd, Finished, Started, Stopped
+        from core.engine.train import train
+        from core.worker.provenance import describe_start
+        from core.worker.recorder import Recorder
+
+    recorder = Recorder(run, device, checkpoint.save)
+    recorder.write_progress("loading", 0, 0, 1)
+    torch_device, remark = set_up_torch(run.spec, device, run.path.parent)
+    recorder.use.peak_memory = partial(peak_memory, torch_device)
+    data = (load or load_data)(run.spec.data)
+    state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
+    notes = [*remark, *notes]
+    recorder.write_labels(data.val.labels.cpu().numpy(), data.test.labels.cpu().numpy())
+    # From here on the engine asks after every batch.
+    stop.breaks_in = False
+    for note in notes:
+        log(note)
+    events = train(run.spec, data, resume=state, should_stop=lambda: stop.asked, device=torch_device, test=not untested)
+    for event in events:
+        recorder.record(event)
+        match event:
+            case Started():
+                files.write_json(run.path / "environment.json", started | describe_start(event, data, notes))
+            case EpochEnd() if after_epoch and (reason := after_epoch(event)):
+                return end_run(run.path, "pruned", reason, epoch=recorder.epoch)
+            case Stopped():
+                reason = f"Stopped on request in epoch {min(recorder.epoch + 1, run.spec.train.epochs)}."
+                return end_run(run.path, "stopped", reason, epoch=recorder.epoch)
+            case Finished():
+                reason = "All epochs done." if event.reason == "epochs" else "Stopped early: no lower validation loss."
+                reason += f" Test images not looked at: {untested}." if untested else ""
+                return end_run(run.path, "finished", reason, event.reason, event.metrics, epoch=recorder.epoch)
+    raise RuntimeError("the training ended without saying how")
+
+
+def set_up_torch(spec: RunSpec, device: str, runs: Path) -> tuple[torch.device, list[str]]:
+    """The device for torch, with its threads set, and what there is to remark. Raises DeviceError."""
+    import torch
+
+    from core.engine.device import set_threads
+
+    remarks = []
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        why = f"The installed torch {torch.__version__} cannot use {device}"
+        if spec.train.device != "auto":
+            raise DeviceError(f"{why}. Install a build of torch for it, or choose another device.")
+        remarks.append(f"{why}, so this run trains on the CPU.")
+        device = "cpu"
+    # Runs that share the CPU share its cores; a run on a GPU hardly needs more than one.
+    if "OMP_NUM_THREADS" not in os.environ:
+        set_threads(queue.count_slots(runs, "cpu"))
+    return torch.device(device), remarks

@@ -1,1 +1,0 @@
-"""The pages of documentation, and the scripts that write them."""

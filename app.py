@@ -16,8 +16,8 @@ from starlette.routing import Route
 from core.export.outbox import ROUTE, find_file
 from core.launch.launcher import prepare_worker
 from core.launch.standby import SPARE
-from pages.parts.failure import show_failure
-from pages.parts.style import PLOTLY_PATH
+from pages.parts.frame.failure import show_failure
+from pages.parts.frame.style import PLOTLY_PATH
 from server import failures, patches, sign_in
 from server.guard import Guard
 from server.start import check_start, confine_images, open_door

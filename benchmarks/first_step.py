@@ -28,7 +28,8 @@ from rich.table import Table
 
 from benchmarks.machine import keep_result
 from core.spec import RunSpec
-from core.spec.parse import parse_spec, to_link
+from core.spec.link import to_link
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from core.system import files
 from tests.server import ROOT, LabServer, serve_lab

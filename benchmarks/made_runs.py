@@ -6,7 +6,8 @@ import math
 import random
 from typing import Any
 
-from core.runs.store import create_run, open_run
+from core.runs.records import About
+from core.runs.store import open_run, publish_run
 from core.spec import RunSpec
 from core.spec.presets import PRESETS
 from core.system import files
@@ -22,7 +23,7 @@ def make_runs(count: int, epochs: int = 20, seed: int = 0) -> list[str]:
 def _make_run(spec: RunSpec, number: int, epochs: int, draw: random.Random) -> str:
     train = spec.train.model_copy(update={"seed": number, "epochs": epochs, "milestones": (), "warmup_epochs": 0.0})
     spec = spec.model_copy(update={"train": train})
-    run_id = create_run(spec, name=f"made-up {number}", tags=("made-up",))
+    run_id = publish_run(spec, About(name=f"made-up {number}", tags=("made-up",)))[0]
     folder = open_run(run_id).path
     files.write_json(folder / "environment.json", {"device": "cpu", "started": 0}, sync=False)
     rows = [make_row(epoch, epochs, draw) for epoch in range(1, epochs + 1)]

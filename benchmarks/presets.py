@@ -22,10 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import keep_result, read_result
-from core.runs.store import Run, list_runs, open_run
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.store import open_run
 from core.spec import RunSpec
-from core.spec.parse import apply_settings, parse_spec
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
+from core.spec.settings import apply_settings
 from tests.server import ROOT
 
 REPORT_ACCURACY = 0.84098  # on the test images, of the network that the student report chose

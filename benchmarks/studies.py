@@ -24,9 +24,10 @@ from benchmarks.machine import keep_result
 from core.runs.store import open_run
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
-from core.studies.manage import Study, create_study, list_studies, open_study, start_workers
+from core.studies.manage import create_study, start_workers
 from core.studies.samplers import make_distribution, suggest_values
 from core.studies.spec import STUDY_PRESETS, Sampler, StudySpec
+from core.studies.study import Study, list_studies, open_study
 
 TRIAL_SECONDS = 60.0  # of a short trial in practice, for the share of its time
 

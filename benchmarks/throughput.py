@@ -48,8 +48,9 @@ from core.engine.train import train
 from core.launch.environment import worker_environment
 from core.spec import RunSpec
 from core.spec.cost import cost_of
-from core.spec.parse import apply_settings, parse_spec
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
+from core.spec.settings import apply_settings
 
 WORKERS = {"cpu": 2, "cuda": 4}
 TURN_SECONDS = 5.0

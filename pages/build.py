@@ -7,16 +7,16 @@ import streamlit as st
 from core.machine.devices import list_devices
 from core.spec.fields import differing, fields_of
 from core.spec.presets import PRESETS
-from pages.parts.address import NOTICE_KEY, read_address, write_address
-from pages.parts.cost_panel import show_cost
-from pages.parts.draft import Draft, open_draft
-from pages.parts.exchange import show_export, show_import
-from pages.parts.form import count_changed, folded_names, show_fields, show_layers
-from pages.parts.frame import was_entered
-from pages.parts.samples import show_samples
-from pages.parts.start_panel import enter_page, show_start
-from pages.parts.study_return import show_return
-from pages.parts.style import show_alert
+from pages.parts.build.address import NOTICE_KEY, read_address, write_address
+from pages.parts.build.cost_panel import show_cost
+from pages.parts.build.draft import Draft, open_draft
+from pages.parts.build.exchange import show_export, show_import
+from pages.parts.build.form import count_changed, folded_names, show_fields, show_layers
+from pages.parts.build.samples import show_samples
+from pages.parts.build.start_panel import enter_page, show_start
+from pages.parts.frame.frame import was_entered
+from pages.parts.frame.style import show_alert
+from pages.parts.studies.by_build import show_return
 
 COLUMNS = [7, 5]
 

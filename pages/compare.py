@@ -9,13 +9,13 @@ import streamlit as st
 
 from core.compare.snapshot import ComparedRun, look_at
 from core.compare.units import Unit, find_mismatches, make_units
-from pages.parts import compare_tabs
-from pages.parts.compare_choose import LATEST, choose_latest, make_first, read_ids, show_chooser
-from pages.parts.compare_curves import show_curves
-from pages.parts.compare_gallery import show_gallery
-from pages.parts.compare_table import show_table
-from pages.parts.pace import live_fragment
-from pages.parts.take_away import show_several
+from pages.parts.compare import tabs
+from pages.parts.compare.choose import LATEST, choose_latest, make_first, read_ids, show_chooser
+from pages.parts.compare.curves import show_curves
+from pages.parts.compare.gallery import show_gallery
+from pages.parts.compare.table import show_table
+from pages.parts.frame.pace import live_fragment
+from pages.parts.transfer.take_away import show_several
 
 TICK_SECONDS = 1.0
 TABS = ("Curves", "What differs", "Is it better?", "Scatter", "Parallel", "Disagreements")
@@ -98,16 +98,16 @@ def show_comparison(ids: Sequence[str], fold: bool, was_active: bool) -> None:
             show_table(units)
     if differs.open:
         with differs:
-            compare_tabs.show_differences(units)
+            tabs.show_differences(units)
     if better.open:
         with better:
-            compare_tabs.show_verdicts(units)
+            tabs.show_verdicts(units)
     if scatter.open:
         with scatter:
-            compare_tabs.show_scatter(units)
+            tabs.show_scatter(units)
     if parallel.open:
         with parallel:
-            compare_tabs.show_parallel(units)
+            tabs.show_parallel(units)
     if disagreements.open:
         with disagreements:
             show_gallery(units)

@@ -7,25 +7,19 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.charts.lines import run_colour
-from core.examine.predictions import (
-    SPLITS,
-    ExamineError,
-    Split,
-    Weights,
-    find_weights,
-    list_weights,
-    name_classes,
-    require_sound,
-)
-from core.runs.store import Run, RunNotFound, open_run
+from core.charts.palette import run_colour
+from core.examine.predictions import SPLITS, Split, name_classes
+from core.examine.weights import ExamineError, Weights, find_weights, list_weights, require_sound
+from core.runs.folder import Run
+from core.runs.records import RunNotFoundError
+from core.runs.store import open_run
 from core.text.formats import format_percent
-from pages.parts import examine_classes, examine_confidence, examine_history, examine_image
-from pages.parts.examine_address import read_option, tie, write
-from pages.parts.examine_gallery import IMAGE_TAB, show_note
-from pages.parts.examine_load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
-from pages.parts.examine_pick import newest_run, pick_run
-from pages.parts.style import show_alert, state_badge
+from pages.parts.examine import classes, confidence, history, image
+from pages.parts.examine.address import read_option, tie, write
+from pages.parts.examine.gallery import IMAGE_TAB, show_note
+from pages.parts.examine.load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
+from pages.parts.examine.pick import newest_run, pick_run
+from pages.parts.frame.style import show_alert, state_badge
 
 TABS = ("Classes", "Confidence", "History", IMAGE_TAB)
 
@@ -38,7 +32,7 @@ def find_run() -> Run:
     try:
         run = open_run(run_id)
         require_sound(run)
-    except RunNotFound:
+    except RunNotFoundError:
         show_way_on("There is no such run. It may have been deleted.", "All runs", "runs.py")
     except ExamineError as error:
         show_way_on(str(error), "All runs", "runs.py")
@@ -115,7 +109,7 @@ def load(run: Run, weights: Weights, split: Split) -> Loaded | None:
 
 def show_tabs(run: Run, weights: Weights, split: Split) -> None:
     """Only the open tab is worked out; history and single images need no predictions of the whole split."""
-    classes = name_classes(run)
+    names = name_classes(run)
     head = st.container()
     open_tab = read_option("tab", TABS, TABS[0])
     tabs = dict(zip(TABS, st.tabs(list(TABS), **tie("tab", open_tab, TABS[0])), strict=True))
@@ -127,17 +121,17 @@ def show_tabs(run: Run, weights: Weights, split: Split) -> None:
         if open_tab == "History":
             if split == "test":
                 show_note("The history is of the validation images: the test images are looked at only once.")
-            examine_history.show_history(run, classes)
+            history.show_history(run, names)
         elif open_tab == IMAGE_TAB:
-            examine_image.show_image(run, split, weights, classes)
+            image.show_image(run, split, weights, names)
         elif loaded is None:
             show_note("Shown as soon as there are predictions.")
         elif open_tab == "Classes":
             figures = get_figures(loaded.key, loaded.predicted)
-            examine_classes.show_classes(run, split, loaded.predicted, figures, classes)
+            classes.show_classes(run, split, loaded.predicted, figures, names)
         else:
             figures = get_figures(loaded.key, loaded.predicted)
-            examine_confidence.show_confidence(run, split, weights, loaded, figures, classes)
+            confidence.show_confidence(run, split, weights, loaded, figures, names)
 
 
 STYLE = """<style>

@@ -11,29 +11,24 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.charts.lines import run_colour
-from core.data.catalogue import (
-    DataError,
-    DatasetStatus,
-    cache_bytes,
-    data_folder,
-    delete_caches,
-    delete_dataset,
-    list_datasets,
-    read_download,
-    start_download,
-)
+from core.charts.palette import run_colour
+from core.data.cache import delete_caches
+from core.data.catalogue import DatasetStatus, cache_bytes, delete_dataset, list_datasets
+from core.data.downloads import read_download, start_download
+from core.data.store import DataError, data_folder
 from core.launch.disk import RunUse, delete_checkpoints, measure_runs
 from core.launch.launcher import LauncherError, delete_run
 from core.machine.devices import MAX_SLOTS, Device, list_devices, set_slots
 from core.machine.queue import read_queue
-from core.runs.store import RunNotFound, RunSummary, list_runs, runs_folder
+from core.runs.listing import list_runs
+from core.runs.records import RunNotFoundError, RunSummary
+from core.system.folders import runs_folder
 from core.text.formats import UNKNOWN, format_ago, format_bytes, format_percent
-from pages.parts.failure import tell
-from pages.parts.gate import note_act
-from pages.parts.run_actions import keep_problems, show_button, show_outcome
-from pages.parts.run_tabs import show_table
-from pages.parts.style import show_alert
+from pages.parts.frame.failure import tell
+from pages.parts.frame.gate import note_act
+from pages.parts.frame.style import show_alert
+from pages.parts.run.actions import keep_problems, show_button, show_outcome
+from pages.parts.run.tabs import show_table
 
 TICK_SECONDS = 2.0
 DISK_SECONDS = 10
@@ -260,7 +255,7 @@ def _clean_up(uses: list[RunUse], remove: Callable[[str], object]) -> None:
         try:
             remove(use.run_id)
             note_act("freed the disk of run", use.run_id)
-        except (RunNotFound, LauncherError, OSError) as error:
+        except (RunNotFoundError, LauncherError, OSError) as error:
             problems.append(f"{use.name}: {tell(error)}")
     keep_problems(problems)
     measure_disk.clear()

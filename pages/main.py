@@ -10,16 +10,16 @@ import streamlit as st
 
 from core.helper.process import warm_up
 from core.machine.devices import Device, list_devices
-from core.runs.store import list_known
-from pages.parts.failure import show_left_failure
-from pages.parts.frame import note_page
-from pages.parts.gate import is_let_in, show_gate, show_visitor
-from pages.parts.memory import settle_memory
-from pages.parts.style import apply_style, follow_theme
+from core.runs.listing import list_known
+from pages.parts.frame.failure import show_left_failure
+from pages.parts.frame.frame import note_page
+from pages.parts.frame.gate import is_let_in, show_gate, show_visitor
+from pages.parts.frame.memory import settle_memory
+from pages.parts.frame.style import apply_style, follow_theme
 from server.failures import log_failure
 
 STATUS_SECONDS = 3
-PARTS = Path(__file__).parent / "parts"
+FRAME = Path(__file__).parent / "parts" / "frame"
 
 BUILD = st.Page("build.py", title="Build", icon=":material/tune:", url_path="build")
 PAGES = [
@@ -70,7 +70,7 @@ def describe_devices(devices: Sequence[Device]) -> str:
 
 st.set_page_config(
     page_title="ResNet Lab",
-    page_icon=PARTS / "mark.svg",
+    page_icon=FRAME / "mark.svg",
     layout="wide",
     initial_sidebar_state="collapsed",
     # With an entry of our own there is a menu, and in it the choice between light and dark.
@@ -83,7 +83,7 @@ if not is_let_in():
     follow_theme()
     show_gate()
     st.stop()
-st.logo(PARTS / "logo.svg", size="medium")
+st.logo(FRAME / "logo.svg", size="medium")
 with st.container(key="lab_status"):
     show_status()
 show_visitor()

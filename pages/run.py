@@ -7,16 +7,19 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.charts.lines import run_colour
+from core.charts.palette import run_colour
 from core.data.catalogue import name_data
+from core.runs.folder import Run
+from core.runs.records import RunNotFoundError, RunSummary
 from core.runs.results import describe_origin
-from core.runs.store import Run, RunNotFound, RunSummary, open_run
-from core.spec.parse import to_link
+from core.runs.store import open_run
+from core.spec.link import to_link
 from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
-from pages.parts import run_tabs
-from pages.parts.failure import tell
-from pages.parts.pace import live_fragment
-from pages.parts.run_actions import (
+from pages.parts.frame.failure import tell
+from pages.parts.frame.pace import live_fragment
+from pages.parts.frame.style import look_of, state_badge
+from pages.parts.run import tabs
+from pages.parts.run.actions import (
     answer_delete,
     ask_delete,
     is_active,
@@ -25,17 +28,16 @@ from pages.parts.run_actions import (
     show_outcome,
     was_deleted,
 )
-from pages.parts.style import look_of, state_badge
-from pages.parts.take_away import show_take_away
+from pages.parts.transfer.take_away import show_take_away
 
 TICK_SECONDS = 0.5
 TABS = {
-    "Charts": run_tabs.show_charts,
-    "Summary": run_tabs.show_summary,
-    "Config": run_tabs.show_config,
-    "Logs": run_tabs.show_log,
-    "System": run_tabs.show_system,
-    "Checkpoints": run_tabs.show_checkpoints,
+    "Charts": tabs.show_charts,
+    "Summary": tabs.show_summary,
+    "Config": tabs.show_config,
+    "Logs": tabs.show_log,
+    "System": tabs.show_system,
+    "Checkpoints": tabs.show_checkpoints,
     "Take away": show_take_away,
 }
 
@@ -51,7 +53,7 @@ def find_run() -> tuple[Run, RunSummary]:
     try:
         run = open_run(run_id)
         return run, run.summary()
-    except RunNotFound:
+    except RunNotFoundError:
         if was_deleted(run_id):
             st.switch_page("runs.py", query_params={})
         show_way_back("There is no such run. It may have been deleted.")
@@ -163,7 +165,7 @@ def show_progress(run: Run, summary: RunSummary) -> None:
     """A bar, and in one line what the worker last said."""
     now = run.progress() or {}
     step, steps = now.get("step") or 0, now.get("steps") or 0
-    share = run_tabs.share_done(now, summary)
+    share = tabs.share_done(now, summary)
     left, speed, loss = now.get("seconds_left"), now.get("images_per_second"), now.get("loss")
     phase = {"validate": "validating", "test": "testing"}.get(now.get("phase", ""), "")
     parts = [
@@ -184,7 +186,7 @@ def show_live(run: Run, shown_state: str) -> None:
     """State, actions and the open tab, renewed while the run is active; a change of state renews the whole page."""
     try:
         summary = run.summary()
-    except RunNotFound:
+    except RunNotFoundError:
         st.rerun()
     if summary.state != shown_state:
         st.rerun()

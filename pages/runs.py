@@ -10,15 +10,17 @@ from typing import Any
 
 import streamlit as st
 
-from core.runs.store import Listing, RunNotFound, RunSummary, list_known, open_run
-from pages.parts.chart import show_metrics
-from pages.parts.failure import tell
-from pages.parts.pace import live_fragment
-from pages.parts.run_actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
-from pages.parts.run_filter import Filter, show_search
-from pages.parts.run_table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
-from pages.parts.run_tabs import show_view
-from pages.parts.take_in import show_import
+from core.runs.listing import Listing, list_known
+from core.runs.records import RunNotFoundError, RunSummary
+from core.runs.store import open_run
+from pages.parts.chart.chart import show_metrics
+from pages.parts.frame.failure import tell
+from pages.parts.frame.pace import live_fragment
+from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
+from pages.parts.run.filter import Filter, show_search
+from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
+from pages.parts.run.tabs import show_view
+from pages.parts.transfer.take_in import show_import
 from server import sign_in
 
 TICK_SECONDS = 1.0
@@ -132,7 +134,7 @@ def show_tagging(chosen: Sequence[RunSummary]) -> None:
             tags = [each for each in summary.tags if each != tag] + ([tag] if add and tag else [])
             try:
                 open_run(summary.id).update_about(tags=tags)
-            except (RunNotFound, ValueError, OSError) as error:
+            except (RunNotFoundError, ValueError, OSError) as error:
                 problems.append(f"{summary.name}: {tell(error)}")
         keep_problems(problems)
 
@@ -208,7 +210,7 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
     view = show_view()
     drawn = []
     for summary in chosen:
-        with suppress(RunNotFound):
+        with suppress(RunNotFoundError):
             run = open_run(summary.id)
             if run.rows():
                 drawn.append(run)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.studies.manage import StudyError, shown_url
-from pages.parts.study_define import show_definition
-from pages.parts.study_list import show_all
-from pages.parts.study_live import show_study
-from pages.parts.style import show_alert
+from core.studies.storage import StudyError, shown_url
+from pages.parts.frame.style import show_alert
+from pages.parts.studies.define import show_definition
+from pages.parts.studies.list import show_all
+from pages.parts.studies.live import show_study
 
-STYLE = (Path(__file__).parent / "parts" / "study.css").read_text(encoding="utf-8")
+STYLE = (Path(__file__).parent / "parts" / "studies" / "studies.css").read_text(encoding="utf-8")
 
 st.html(f"<style>{STYLE}</style>")
 try:

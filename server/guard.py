@@ -18,8 +18,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from server.doors import HEADERS, NO_FRAME, Asked, Door, Refusal, is_loopback
 from server.failures import ADVICE, log_failure
-from server.sign_in import CALLBACK, COOKIES, SignIn
-from server.way_back import go_way_back, note_way_back
+from server.sign_in import CALLBACK, COOKIES, SignIn, go_way_back, note_way_back
 
 # What the page needs to ask for a sign-in; none of these knows anything of the lab.
 LOGIN, LOGOUT = "/auth/login", "/auth/logout"

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.export.archive.pack import MANIFEST, pack_runs
 from core.export.archive.unpack import Imported, import_runs
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.system import files
 from tests.pages.sample_runs import EPOCHS, make_run
 

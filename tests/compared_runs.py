@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from core.compare.snapshot import ComparedRun, look_at
 from core.compare.units import Unit, make_units
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.system import files
 from tests.pages.sample_runs import make_run
 

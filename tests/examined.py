@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.system import files
 from tests.pages.sample_runs import make_run
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from core.spec import RunSpec
 from core.spec.fields import SpecField, fields_of
-from core.spec.parse import apply_settings, parse_spec
+from core.spec.parse import parse_spec
+from core.spec.settings import apply_settings
 
 
 def values_of(field: SpecField) -> st.SearchStrategy[Any]:

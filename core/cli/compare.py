@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli.output import CommandError, percent, plain, print_json, print_table, say, scaled
-from core.cli.source import AsJson
-from core.cli.train import RunIds
+from core.cli.source import AsJson, RunIds
 
 if TYPE_CHECKING:
     from core.compare.figures import Figure, Pick

@@ -8,10 +8,9 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from core.cli.output import FAILED, STOPPED, CommandError, make_console, print_json, print_table, say, scaled
-from core.cli.runs import confirm
+from core.cli.fetch import fetch
+from core.cli.output import FAILED, CommandError, confirm, print_json, print_table, say, scaled
 from core.cli.source import AsJson
 from core.data.store import DataError
 
@@ -29,7 +28,8 @@ def data(ctx: typer.Context, as_json: AsJson = False) -> None:
 @app.command("list")
 def list_data(as_json: AsJson = False) -> None:
     """Lists the data sets: how many images, whether they are here, and where."""
-    from core.data.catalogue import list_datasets, read_download
+    from core.data.catalogue import list_datasets
+    from core.data.downloads import read_download
 
     found = [(status, read_download(status.name) if status.download_bytes else None) for status in list_datasets()]
     if as_json:
@@ -70,40 +70,6 @@ def download_data(
         fetch(name, quiet=quiet)
     except DataError as error:
         raise CommandError(str(error), FAILED) from None
-
-
-def fetch(name: str, *, quiet: bool = False) -> None:
-    """Downloads with a progress bar on the standard error; a line every tenth where that is no terminal."""
-    from core.data.catalogue import download
-
-    console = make_console(stderr=True)
-    try:
-        if quiet:
-            download(name)
-        elif console.is_terminal:
-            columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-            with Progress(*columns, console=console) as bar:
-                task = bar.add_task("")
-                download(name, lambda done, total: bar.update(task, completed=done, total=total))
-        else:
-            download(name, _Tenths(name))
-    except KeyboardInterrupt:
-        raise CommandError("The download was stopped; nothing was kept.", STOPPED) from None
-    if not quiet:
-        say(f"{name} is here.")
-
-
-class _Tenths:
-    """Reports a download in a log: one line for every tenth."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._told = name, 0
-
-    def __call__(self, done: int, total: int) -> None:
-        tenths = 10 * done // max(1, total)
-        if tenths > self._told:
-            self._told = tenths
-            say(f"{self._name}: {scaled(done, 'B')} of {scaled(total, 'B')}")
 
 
 @app.command("delete")

@@ -11,8 +11,9 @@ from core.cli.find import find_run
 from core.cli.output import CommandError, number, percent, print_facts, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from core.examine.predictions import Predicted, Weights
-    from core.runs.store import Run
+    from core.examine.predictions import Predicted
+    from core.examine.weights import Weights
+    from core.runs.folder import Run
 
 
 class Checkpoint(StrEnum):
@@ -34,7 +35,8 @@ def evaluate_run(
     The validation images are predicted now, from the checkpoint. The test images are not looked at again: their
     figures come from the predictions that the training stored at its end, and are left out where there are none.
     """
-    from core.examine.predictions import ExamineError, find_weights, name_classes, require_sound
+    from core.examine.predictions import name_classes
+    from core.examine.weights import ExamineError, find_weights, require_sound
 
     run = find_run(run_id)
     try:
@@ -54,7 +56,8 @@ def evaluate_run(
 
 def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
     """The figures of each split; `test` is None where the run has not stored its predictions."""
-    from core.examine.predictions import ExamineError, read_stored
+    from core.examine.predictions import read_stored
+    from core.examine.weights import ExamineError
     from core.stats.calibration import fit_temperature
 
     val, source = _predict(run, weights)
@@ -73,7 +76,8 @@ def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
 def _predict(run: Run, weights: Weights) -> tuple[Predicted, str]:
     """Validation predictions of the checkpoint; the stored ones where it, or the data set, is gone, and says so."""
     from core.examine.predicting import Prediction
-    from core.examine.predictions import ExamineError, check_predicted, name_file, read_stored
+    from core.examine.predictions import check_predicted, read_stored
+    from core.examine.weights import ExamineError, name_file
     from core.helper.questions import QuestionError
 
     try:

@@ -13,8 +13,7 @@ import typer
 
 from core.cli.evaluate import Checkpoint
 from core.cli.output import BAD_INPUT, FAILED, CommandError, print_json, say, scaled
-from core.cli.source import AsJson
-from core.cli.train import RunIds
+from core.cli.source import AsJson, RunIds
 
 
 class FormatName(StrEnum):
@@ -50,7 +49,8 @@ def export_runs(
     A zip of a run that still trains holds it as it stands: its whole epochs and sound checkpoints.
     """
     from core.cli.find import find_runs
-    from core.export.formats import FORMATS, ExportError, export_runs, name_file
+    from core.export.formats import FORMATS, ExportError
+    from core.export.make import export_runs, name_file
 
     ids = [run.id for run in find_runs(run_ids)]
     target = _find_target(output, name_file(ids, FORMATS[format.value], checkpoint.value))

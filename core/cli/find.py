@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 
 from core.cli.output import CommandError
-from core.runs.store import Run, open_run
+from core.runs.folder import Run
+from core.runs.store import open_run
 from core.system.folders import ID_PATTERN, runs_folder
 
 

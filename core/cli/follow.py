@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from core.cli.output import duration, make_console, number, percent, plain, say
-from core.runs.store import Run
+from core.runs.folder import Run
 
 POLL_SECONDS = 0.2
 LIVE_STATES = ("queued", "running")

@@ -10,6 +10,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -128,3 +129,13 @@ def scaled(value: float, unit: str = "") -> str:
             break
         value /= 1000
     return f"{value:.3g} {prefix}{unit}".rstrip()
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Asks on a terminal; elsewhere nobody could answer, so --yes must have been given."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("Nothing was deleted: add --yes where nobody can be asked.", BAD_INPUT)
+    if not typer.confirm(question):
+        raise CommandError("Nothing was deleted.", FAILED)

@@ -17,7 +17,8 @@ from core.cli.output import (
     print_table,
     say,
 )
-from core.runs.store import Run, RunSummary
+from core.runs.folder import Run
+from core.runs.records import RunSummary
 
 
 def print_results(runs: Sequence[Run], states: Mapping[str, str]) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from core.cli.output import (
-    BAD_INPUT,
     FAILED,
     CommandError,
+    confirm,
     duration,
     moment,
     percent,
@@ -22,8 +21,7 @@ from core.cli.output import (
     say,
     scaled,
 )
-from core.cli.source import AsJson
-from core.cli.train import RunIds
+from core.cli.source import AsJson, RunIds
 
 STATES = ("queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged")
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The id of a run, or how it begins.")]
@@ -40,7 +38,7 @@ def list_all(
     as_json: AsJson = False,
 ) -> None:
     """Lists the runs, the newest first."""
-    from core.runs.store import list_runs
+    from core.runs.listing import list_runs
 
     if unknown := set(state or ()) - set(STATES):
         raise CommandError(f"There is no state {min(unknown)!r}; there are {', '.join(STATES)}.")
@@ -83,7 +81,7 @@ def show_run(
 ) -> None:
     """Shows one run: state, figures, what differs from the defaults, checkpoints."""
     from core.cli.find import find_run
-    from core.runs.store import DamagedRunError
+    from core.runs.records import DamagedRunError
 
     run = find_run(run_id)
     summary = run.summary()
@@ -230,13 +228,3 @@ def delete_runs(
         except LauncherError as error:
             raise CommandError(f"{run.id}: {error}", FAILED) from None
         say(f"{run.id} is deleted.")
-
-
-def confirm(question: str, yes: bool) -> None:
-    """Asks on a terminal; elsewhere nobody could answer, so --yes must have been given."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise CommandError("Nothing was deleted: add --yes where nobody can be asked.", BAD_INPUT)
-    if not typer.confirm(question):
-        raise CommandError("Nothing was deleted.", FAILED)

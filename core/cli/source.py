@@ -11,7 +11,8 @@ import typer
 
 from core.cli.output import CommandError
 from core.spec import RunSpec
-from core.spec.parse import MAX_SPEC_BYTES, SpecError, apply_settings, parse_spec, read_object
+from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec, read_object
+from core.spec.settings import apply_settings
 
 SpecFile = Annotated[
     Path | None, typer.Argument(metavar="SPEC.json", help="A spec as JSON; - reads standard input.", show_default=False)
@@ -89,3 +90,6 @@ def name_file(error: SpecError, file: Path | None) -> CommandError:
     shown = "standard input" if str(file) == "-" else str(file)
     lines = [str(problem) if problem.path or file is None else f"{shown}: {problem}" for problem in error.problems]
     return CommandError("\n".join(lines))
+
+
+RunIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, or how they begin.")]

@@ -28,12 +28,13 @@ from core.cli.output import (
 from core.cli.source import AsJson, name_file, read_file
 from core.cli.train import follow_runs
 from core.spec.fields import format_value
-from core.spec.parse import SpecError, apply_settings
+from core.spec.parse import SpecError
+from core.spec.settings import apply_settings
 
 if TYPE_CHECKING:
     from core.cli.follow import Interrupts
-    from core.studies.manage import Study, StudySummary
     from core.studies.spec import StudySpec
+    from core.studies.study import Study, StudySummary
 
 POLL_SECONDS = 0.5
 
@@ -92,7 +93,7 @@ def search(
 def list_all(as_json: AsJson = False) -> None:
     """Lists the studies, the newest first."""
     with _sentences():
-        from core.studies.manage import list_studies
+        from core.studies.study import list_studies
 
         found = list_studies()
     if as_json:
@@ -123,7 +124,8 @@ def stop(
 ) -> None:
     """Pauses a study after the trials that train, or at once."""
     with _sentences():
-        from core.studies.manage import open_study, stop_study
+        from core.studies.manage import stop_study
+        from core.studies.study import open_study
 
         if not open_study(name).summary().workers_alive:
             say("No worker searches; the study is paused or done.")
@@ -215,7 +217,7 @@ def _read_setting(setting: str) -> tuple[str, Any]:
 
 
 def _fetch(spec: StudySpec) -> None:
-    from core.cli.data import fetch
+    from core.cli.fetch import fetch
     from core.data.catalogue import is_ready
 
     if not is_ready(spec.base.data) and spec.base.data.dataset != "folder":
@@ -224,7 +226,8 @@ def _fetch(spec: StudySpec) -> None:
 
 def _free_name(wanted: str) -> str:
     """The name, or the name with the first number that is free."""
-    from core.studies.manage import MAX_NAME, list_studies
+    from core.studies.manage import MAX_NAME
+    from core.studies.study import list_studies
 
     taken = {study.name for study in list_studies()}
     wanted = wanted[: MAX_NAME - 4]
@@ -236,7 +239,7 @@ def _free_name(wanted: str) -> str:
 
 def _watch(name: str, interrupts: Interrupts, *, detach: bool) -> None:
     """Shows a study's trials until it ends, then its best; raises typer.Exit with what became of it."""
-    from core.studies.manage import open_study
+    from core.studies.study import open_study
 
     if detach:
         say("The search goes on in the background. Its trials are on the Studies page and in `python -m core studies`.")

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from core.cli.output import FINISHED, CommandError, say
-from core.cli.source import PresetName, Settings, SpecFile, read_spec
+from core.cli.source import PresetName, RunIds, Settings, SpecFile, read_spec
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 
-RunIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, or how they begin.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the training goes on.")]
 
 
@@ -72,7 +71,7 @@ def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
     if not any(suits(spec.train.device, device, devices) for device in devices):
         raise CommandError(f'train.device = "{spec.train.device}": this machine has {", ".join(devices)}')
     if download and not is_ready(spec.data) and spec.data.dataset != "folder":
-        from core.cli.data import fetch
+        from core.cli.fetch import fetch
 
         fetch(spec.data.dataset)
     check_ready(spec.data)

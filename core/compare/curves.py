@@ -6,34 +6,23 @@ as everything else together. `core.charts.lines` says what colours, symbols and 
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from core.charts.lines import as_text, pick_symbols, run_colour, thin, trace_id
+from core.charts.figure import LEGEND_MOST, Drawing, as_text, lay_out, shorten, to_json, trace_id
+from core.charts.lines import thin
+from core.charts.palette import pick_symbols, run_colour
 from core.compare.lines import CURVES, SPREADS, Curve, CurveMetric, CurveView, FloatArray, Line, find_fences, make_line
 from core.compare.units import Unit
 
 # All lines of a chart share these; fewer than the least tell too little, more than the most are not seen.
 ALL_POINTS, LEAST_POINTS, MOST_POINTS = 18_000, 120, 1_000
 _FEW_POINTS = 25
-_NAME_LENGTH = 34
 _RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
-_LEGEND_MOST = 24  # the names of more would take half a second to lay out, and the chart's height to show
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure as Plotly's JSON, its title, and what a person should know of what it leaves out."""
-
-    figure: str
-    title: str
-    notes: tuple[str, ...] = ()
 
 
 def draw_curves(metric: CurveMetric, units: Sequence[Unit], view: CurveView) -> Drawing:
@@ -50,11 +39,11 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
         lines = [replace(line, raw=None) for line in lines]
     points = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(lines))))
     # Many lines are told apart at the pointer: symbols on all of them would hide each other.
-    symbols = pick_symbols([unit.id for unit in units]) if len(units) <= _LEGEND_MOST else {}
+    symbols = pick_symbols([unit.id for unit in units]) if len(units) <= LEGEND_MOST else {}
     # Bands first, so that no line lies under another's band.
     traces = [trace for line in lines for trace in _draw_band(line, curve, points)]
     drawn = [trace for line in lines for trace in _draw_line(line, points, symbols.get(line.unit.id, ""), len(units))]
-    traces += _join(drawn) if len(units) > _LEGEND_MOST else drawn
+    traces += _join(drawn) if len(units) > LEGEND_MOST else drawn
     low_high = find_fences([line.y for line in lines]) if view.clip else None
     layout = lay_out(curve.title, view.x, len(units))
     # Names lines by its own means (core/charts/browser/nearest.js).
@@ -117,7 +106,7 @@ def _draw_line(line: Line, points: int, symbol: str, count: int) -> list[dict[st
             "dash": "dash" if line.is_training else "solid",
         },
     }
-    few = len(line.y) <= _FEW_POINTS and not line.is_training and count <= _LEGEND_MOST
+    few = len(line.y) <= _FEW_POINTS and not line.is_training and count <= LEGEND_MOST
     drawn = {
         **shared,
         "uid": trace_id(line.unit.id, line.column),
@@ -223,7 +212,7 @@ def _y_axis(
 
 def _tell_notes(lines: Sequence[Line], points: int, low_high: tuple[float, float] | None) -> tuple[str, ...]:
     notes = []
-    if len({line.unit for line in lines}) > _LEGEND_MOST:
+    if len({line.unit for line in lines}) > LEGEND_MOST:
         notes.append("point at a line for its name")
     if low_high:
         hidden = sum(int(((line.y < low_high[0]) | (line.y > low_high[1])).sum()) for line in lines)
@@ -247,39 +236,3 @@ def explain_lines(units: Sequence[Unit], view: CurveView) -> str:
 
 
 # What all figures of a comparison share -------------------------------------------------------------------------------
-
-
-def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
-    """A layout without colours of a theme; the legend lies below and scrolls where it is long."""
-    legend = {"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"}
-    return {
-        "title": {"text": title},
-        "hovermode": "closest",
-        "hoverdistance": 40,
-        "dragmode": "zoom",
-        "uirevision": title,
-        "showlegend": 1 < count <= _LEGEND_MOST,
-        "legend": {**legend, "maxheight": 0.3, "font": {"size": 11}},
-        "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
-        "xaxis": {"automargin": True},
-        "yaxis": {"automargin": True, "nticks": 6},
-    }
-
-
-def shorten(name: str, length: int = _NAME_LENGTH) -> str:
-    """A long name by its two ends, where names of one family differ."""
-    if len(name) <= length:
-        return name
-    return f"{name[: length * 2 // 3 - 1]}…{name[-(length // 3) :]}"
-
-
-def to_json(traces: Sequence[dict[str, Any]], layout: dict[str, Any]) -> str:
-    """Plotly's JSON, arrays of numbers packed as bytes."""
-    return json.dumps({"data": traces, "layout": layout}, default=_pack, separators=(",", ":"))
-
-
-def _pack(array: Any) -> Any:
-    if not isinstance(array, np.ndarray):
-        return array.item()
-    packed = {"dtype": "f4", "bdata": base64.b64encode(array.astype(np.float32).tobytes()).decode()}
-    return packed if array.ndim == 1 else packed | {"shape": ", ".join(map(str, array.shape))}

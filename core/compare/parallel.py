@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.charts.lines import GREY, SYMBOLS, as_text, pick_symbols, run_colour
-from core.compare.curves import Drawing, lay_out, shorten, to_json
+from core.charts.figure import Drawing, as_text, lay_out, shorten, to_json
+from core.charts.palette import GREY, SYMBOLS, pick_symbols, run_colour
 from core.compare.fields import label_field, show_field
 from core.compare.figures import Figure, Pick, summary_of
 from core.compare.table import format_figure, label_figure

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from core.charts.lines import GREY, SYMBOLS, as_text, pick_symbols, run_colour
-from core.compare.curves import Drawing, lay_out, shorten, to_json
+from core.charts.figure import Drawing, as_text, lay_out, shorten, to_json
+from core.charts.palette import GREY, SYMBOLS, pick_symbols, run_colour
 from core.compare.figures import Figure, Pick, find_figure, summary_of
 from core.compare.references import Reference, references_for
 from core.compare.table import label_figure
 from core.compare.units import Unit
-from core.compare.verdicts import Verdict
-from core.stats.significance import Comparison, Summary, pareto_front
+from core.stats.significance import Summary, pareto_front
 
 _FORMATS = {"share": ".2%", "loss": ".4f", "count": ".3s", "rate": ",.0f", "minutes": ".1f", "number": ".4~g"}
 _NAMED = 14  # so many points have their name beside them
@@ -207,74 +206,3 @@ def _draw_published(published: Sequence[Reference], x: Figure) -> dict[str, Any]
 
 
 # Differences ----------------------------------------------------------------------------------------------------------
-
-
-def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
-    """Every unit's test accuracy minus the baseline's, in points, with its 95 % interval; settled ones are filled."""
-    judged = [verdict for verdict in verdicts if verdict.comparison is not None]
-    symbols = pick_symbols([baseline.id, *(verdict.unit.id for verdict in verdicts)])
-    traces = [
-        _draw_difference(place, verdict.unit, verdict.comparison, symbols.get(verdict.unit.id, SYMBOLS[0]))
-        for place, verdict in enumerate(judged)
-        if verdict.comparison is not None
-    ]
-    title = f"Test accuracy minus that of {shorten(baseline.name, 40)}, points"
-    layout = lay_out(title, "", 1)
-    layout["shapes"] = [
-        {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1.5}}
-    ]
-    layout["xaxis"] |= {"tickformat": "+~g", "zeroline": False, "rangemode": "tozero"}
-    layout["meta"] = {"table": _tabulate_differences(judged)}
-    layout["yaxis"] |= {
-        "tickvals": list(range(len(judged))),
-        "ticktext": [as_text(shorten(verdict.unit.name, 24)) for verdict in judged],
-        "range": [len(judged) - 0.5, -0.5],
-        "showgrid": False,
-        "fixedrange": True,
-    }
-    return Drawing(to_json(traces, layout), title)
-
-
-def _tabulate_differences(judged: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """For the CSV: the differences in points with their 95 % intervals."""
-    found = [(verdict.unit.name, verdict.comparison) for verdict in judged if verdict.comparison is not None]
-    intervals = [comparison.interval for _, comparison in found]
-    return [
-        {"name": "run", "values": [name for name, _ in found]},
-        {"name": "points", "values": [100 * comparison.difference for _, comparison in found]},
-        {"name": "95 % from", "values": [100 * each.low if each else None for each in intervals]},
-        {"name": "95 % to", "values": [100 * each.high if each else None for each in intervals]},
-        {"name": "settled", "values": ["yes" if comparison.is_settled else "no" for _, comparison in found]},
-    ]
-
-
-def _draw_difference(place: int, unit: Unit, comparison: Comparison, symbol: str) -> dict[str, Any]:
-    points, colour, name = 100 * comparison.difference, run_colour(unit.id), as_text(shorten(unit.name))
-    interval = comparison.interval
-    told = f"<br>95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
-    return {
-        "type": "scatter",
-        "uid": unit.id,
-        "mode": "markers",
-        "x": [points],
-        "y": [place],
-        "name": name,
-        "marker": {
-            "size": 10,
-            "color": colour,
-            "symbol": symbol if comparison.is_settled else f"{symbol}-open",
-            "line": {"width": 2, "color": colour},
-        },
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [100 * interval.high - points] if interval else [0],
-            "arrayminus": [points - 100 * interval.low] if interval else [0],
-            "color": colour,
-            "thickness": 2,
-            "width": 5,
-        },
-        "meta": {"run": unit.name, "series": "points"},
-        "showlegend": False,
-        "hovertemplate": f"<b>{name}</b><br>%{{x:+.2f}} points{told}<extra></extra>",
-    }

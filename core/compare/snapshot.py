@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.runs.store import ENDS, DamagedRunError, Run, RunNotFound, State, open_run
+from core.runs.folder import Run
+from core.runs.records import ENDS, DamagedRunError, RunNotFoundError, State
+from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.cost import Cost, cost_of
 from core.spec.fields import flatten
@@ -148,7 +150,7 @@ def look_at(run_ids: Iterable[str]) -> Look:
     for run_id in wanted[:MAX_RUNS]:
         try:
             runs.append(read_run(run_id))
-        except RunNotFound:
+        except RunNotFoundError:
             problems.append(f"There is no run {run_id[:60]}: it may have been deleted.")
         except (DamagedRunError, OSError) as error:
             problems.append(f"The run {run_id} is left out, because it cannot be read: {error}.")
@@ -158,14 +160,14 @@ def look_at(run_ids: Iterable[str]) -> Look:
 
 
 def read_run(run_id: str) -> ComparedRun:
-    """The run as it stands; the same object while it stands still. Raises RunNotFound, DamagedRunError, OSError."""
+    """The run now; the same object until it changes. Raises RunNotFoundError, DamagedRunError, OSError."""
     key = str(runs_folder() / run_id)
     with _lock:
         known = _known.pop(key, None)
         run = known.run if known else open_run(run_id)
         stamp = _stamp(run.path)
         if stamp[0] == _GONE and not run.path.is_dir():
-            raise RunNotFound(f"There is no run {run_id}.")
+            raise RunNotFoundError(f"There is no run {run_id}.")
         if known and known.stamp[0] != stamp[0]:
             run, known = open_run(run_id), None
         if not known:
@@ -176,7 +178,7 @@ def read_run(run_id: str) -> ComparedRun:
             known = _Known(stamp, run, _read_on(run, known.compared))
         # Of a run that was deleted meanwhile, only half may have been read.
         if not run.path.is_dir():
-            raise RunNotFound(f"There is no run {run_id}.")
+            raise RunNotFoundError(f"There is no run {run_id}.")
         _known[key] = known
         while len(_known) > 4 * MAX_RUNS:
             _known.pop(next(iter(_known)))

@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.compare.images import same_data, same_test_images
 from core.compare.snapshot import ComparedRun, finite
-from core.compare.units import Unit
+from core.compare.units import Unit, same_data, same_test_images
 from core.data.catalogue import name_data
-from core.runs.store import RunNotFound, open_run
+from core.runs.records import RunNotFoundError
+from core.runs.store import open_run
 from core.stats.scores import check_labels, softmax
 from core.stats.significance import Comparison, compare_groups, compare_paired, compare_seeds, verdict
 
@@ -74,7 +74,7 @@ def _read_predictions(run: ComparedRun, weights: Weights) -> Predictions | str:
         return f"{run.name} has not ended yet, so it has no test predictions."
     try:
         folder = open_run(run.id)
-    except RunNotFound:
+    except RunNotFoundError:
         return f"{run.name} was deleted."
     logits, labels = folder.predictions(f"test_{weights}"), folder.predictions("test_labels")
     if logits is None or labels is None:

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from core.data.decoding import Pixels
-from core.helper.questions import Edits
+
+from dataclasses import dataclass
 
 _NOISE_SEED = 0  # the same noise at every look, so that only the slider changes the answer
 
@@ -34,3 +35,17 @@ def apply_edits(pixels: Pixels, edits: Edits, mean: Sequence[float]) -> Pixels:
 def make_grey(pixels: Pixels) -> Pixels:
     """(s, s, 3) bytes -> same, its three channels equal."""
     return np.array(Image.fromarray(pixels).convert("L").convert("RGB"))
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What is done to an image after it was resized, in this order; the defaults leave it as it is."""
+
+    invert: bool = False
+    rotation: float = 0.0  # degrees, counter-clockwise
+    brightness: float = 1.0  # factor
+    blur: float = 0.0  # standard deviation of the Gaussian, in pixels
+    noise: float = 0.0  # standard deviation, as a share of the whole range
+
+
+AS_IT_IS = Edits()

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core.data.catalogue import DataError
-from core.data.edits import apply_edits, make_grey
+from core.data.edits import AS_IT_IS, Edits, apply_edits, make_grey
+from core.data.store import DataError
 from core.data.uploads import decode_upload
 from core.engine.augment import normalize
 from core.engine.checkpoint import CheckpointError, load, weights_of
@@ -27,7 +27,7 @@ from core.engine.evaluate import evaluate
 from core.engine.gradcam import grad_cam, list_layers
 from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
-from core.helper.questions import AS_IT_IS, Answer, Edits, Part, Picture, Piece, QuestionError, WeightsFile
+from core.helper.questions import Answer, Part, Picture, Piece, QuestionError, WeightsFile
 from core.spec import DataSpec, RunSpec
 from core.spec.parse import SpecError, parse_spec
 from core.stats.scores import softmax

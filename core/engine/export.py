@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.data.catalogue import DataError
+from core.data.store import DataError
 from core.engine.augment import normalize
 from core.engine.data import Data, ImageSet, Triple
 from core.engine.examine import Network, in_sentences, load_network

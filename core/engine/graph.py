@@ -53,11 +53,6 @@ class GraphedStep:
         self._pool = torch.cuda.graph_pool_handle()
         self._may_capture = True
 
-    @property
-    def is_used(self) -> bool:
-        """Whether any step was captured."""
-        return bool(self._captured)
-
     def __call__(self, places: Tensor, mirrored: Tensor | None, place: Hashable) -> None:
         kind = (len(places), place)
         if kind not in self._captured and self._is_due(kind):

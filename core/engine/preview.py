@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.data.catalogue import DataError, FolderStatus, inspect_folder
+from core.data.folder import FolderStatus, inspect_folder
+from core.data.store import DataError
 from core.engine.augment import Augment
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
 from core.spec import DataSpec

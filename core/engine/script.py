@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from core.data.cache import digest_of, sample_images
-from core.data.catalogue import DataError
 from core.data.folder import list_images
+from core.data.store import DataError
 from core.engine.data import Data, Source, arrange, make_digits, make_folder, read_cifar
 from core.engine.device import pick_device
 from core.engine.events import Metrics, Progress, TrainingError

@@ -16,9 +16,10 @@ import plotly.graph_objects as go
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
-from core.charts.lines import GREY, as_text, run_colour
-from core.compare.curves import Drawing, shorten, to_json
-from core.examine.predictions import History, Reliability
+from core.charts.figure import Drawing, as_text, shorten, to_json
+from core.charts.palette import GREY, run_colour
+from core.examine.history import History
+from core.examine.predictions import Reliability
 from core.stats.scores import IntArray
 
 Pixels = npt.NDArray[np.uint8]

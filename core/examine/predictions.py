@@ -5,16 +5,15 @@ No torch: what is not stored is predicted by the helper process (`core.examine.p
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from core.helper.questions import WeightsFile
-from core.runs.store import CheckpointFile, DamagedRunError, Run
+from core.examine.weights import ExamineError, Weights
+from core.runs.folder import Run
 from core.stats import calibration, scores
 from core.stats.calibration import ReliabilityBins
 from core.stats.scores import Accuracy, FloatArray, IntArray, PerClass
@@ -25,82 +24,7 @@ TOP_KS = (1, 2, 3, 5)
 STORED = ("val_best", "test_best", "test_last")  # what a worker leaves behind
 
 
-class ExamineError(Exception):
-    """Something cannot be shown; the message is a sentence for its place on the page."""
-
-
 # Which weights ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One set of a run's weights: `key` names it in addresses, `file` is None where only its predictions are left.
-
-    `label` stays the same while the run goes on; `title` tells the epoch.
-    """
-
-    key: str
-    label: str
-    epoch: int | None
-    file: CheckpointFile | None
-    which: Literal["last", "best"]
-
-    @property
-    def title(self) -> str:
-        told = self.epoch is None or self.key not in ("best", "last")
-        return self.label if told else f"{self.label} (epoch {self.epoch})"
-
-
-def list_weights(run: Run) -> list[Weights]:
-    """Best on validation, last, then what other checkpoints hold. Empty before the first epoch has ended."""
-    files = run.checkpoints()
-    best = next((file for file in reversed(files) if file.kind == "best"), None)
-    last = files[-1] if files else None
-    figures = (run.end() or {}).get("metrics") or {}
-    found = []
-    if best or last or run.predictions("test_best") is not None:
-        epoch = best.epoch if best else _whole(figures.get("best/epoch"))
-        # Every checkpoint carries the best weights so far, also where the file of their own epoch was lost.
-        found.append(Weights("best", "Best on validation", epoch, best or last, "best"))
-    if last or run.predictions("test_last") is not None:
-        epoch = last.epoch if last else _whole(figures.get("last/epoch"))
-        found.append(Weights("last", "Last", epoch, last, "last"))
-    found += [
-        Weights(file.path.stem, f"Checkpoint of epoch {file.epoch}", file.epoch, file, "last")
-        for file in reversed(files)
-        if file not in (best, last)
-    ]
-    return found
-
-
-def find_weights(run: Run, key: str) -> Weights:
-    """The weights of this key, else the first. Raises ExamineError where the run has none yet."""
-    choices = list_weights(run)
-    if not choices:
-        raise ExamineError(explain_nothing(run))
-    return next((weights for weights in choices if weights.key == key), choices[0])
-
-
-def explain_nothing(run: Run) -> str:
-    """Why a run has neither weights nor predictions."""
-    match run.state():
-        case "queued" | "running":
-            return "The first weights and predictions come with the end of the first epoch."
-        case "damaged":
-            return f"The run's files cannot be read: {run.damage()}."
-        case state:
-            return f"This run has no checkpoint and no predictions: it is {state}, and no epoch of it has ended."
-
-
-def name_file(run: Run, weights: Weights) -> WeightsFile:
-    """What the helper process needs to load these weights. Raises ExamineError where no checkpoint holds them."""
-    if weights.file is None:
-        raise ExamineError("The checkpoint of these weights is gone, so nothing new can be asked of them.")
-    return WeightsFile(run.spec.model_dump_json(), str(weights.file.path), weights.file.sha256, weights.which)
-
-
-def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
 
 
 # Predictions ------------------------------------------------------------------------------------------------------
@@ -201,14 +125,6 @@ def name_classes(run: Run) -> list[str]:
     return [str(number) for number in range(count)]
 
 
-def require_sound(run: Run) -> None:
-    """Raises ExamineError with what is wrong with the run's own files."""
-    try:
-        _ = run.spec
-    except DamagedRunError as error:
-        raise ExamineError(f"The run's files cannot be read: {error}.") from None
-
-
 # Numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -285,70 +201,3 @@ def find_cell(labels: IntArray, told: IntArray, true: int, predicted: int, sure:
 
 
 # History ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class History:
-    """The class predicted for each validation image after each epoch, (epochs, images), and the labels (images,)."""
-
-    told: IntArray
-    labels: IntArray
-    num_classes: int
-
-    @property
-    def num_epochs(self) -> int:
-        return len(self.told)
-
-    def matrix(self, epoch: int) -> IntArray:
-        """The confusion matrix after an epoch, counted from 1."""
-        return scores.confusion(self.labels, self.told[epoch - 1], self.num_classes)
-
-    @cached_property
-    def right(self) -> npt.NDArray[np.bool_]:
-        return np.asarray(self.told == self.labels)  # (epochs, images)
-
-    @cached_property
-    def learnt_at(self) -> IntArray:
-        return scores.learnt_at(self.told, self.labels)
-
-    @cached_property
-    def forgotten(self) -> IntArray:
-        return scores.forgotten_counts(self.told, self.labels)
-
-    @cached_property
-    def never(self) -> IntArray:
-        """Places of the images that no epoch gets right."""
-        return np.flatnonzero(scores.never_learnt(self.told, self.labels))
-
-    def most_forgotten(self) -> IntArray:
-        """Places of the images that were forgotten at least once, the most often first."""
-        places = np.flatnonzero(self.forgotten)
-        return places[np.argsort(-self.forgotten[places], kind="stable")]
-
-    def changes(self) -> tuple[IntArray, IntArray]:
-        """Images that became right, and that became wrong, after each epoch; before the first none is right."""
-        before = np.vstack([np.zeros((1, len(self.labels)), bool), self.right[:-1]])
-        return (self.right & ~before).sum(1), (~self.right & before).sum(1)
-
-    def changed_at(self, epoch: int, *, learnt: bool) -> IntArray:
-        """Places of the images that became right (or else wrong) after this epoch, counted from 1."""
-        now = self.right[epoch - 1]
-        before = self.right[epoch - 2] if epoch > 1 else np.zeros_like(now)
-        return np.flatnonzero(now & ~before if learnt else ~now & before)
-
-
-def read_history(run: Run) -> History:
-    """Raises ExamineError where it is not there (yet) or cannot be used."""
-    told, labels = run.val_classes(), run.predictions("val_labels")
-    if told is None or labels is None or not len(told):
-        live = run.state() in ("queued", "running")
-        raise ExamineError(
-            "The history begins with the first epoch."
-            if live
-            else "This run kept no predictions of its epochs, so there is no history to show."
-        )
-    classes = run.spec.data.num_classes
-    told, labels = told.astype(np.int64), labels.astype(np.int64)
-    if labels.shape != told.shape[1:] or told.max() >= classes or not 0 <= labels.min() <= labels.max() < classes:
-        raise ExamineError("The stored history is damaged: it does not fit the run's images and classes.")
-    return History(told, labels, classes)

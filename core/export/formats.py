@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-from core.export.archive.pack import name_archive
-from core.export.outbox import make_place
 
 Checkpoint = Literal["best", "last"]
 # Hears of bytes done and in all, where that is known.
@@ -97,55 +94,3 @@ class Exported:
     @property
     def bytes(self) -> int:
         return self.path.stat().st_size
-
-
-def export_run(
-    run_id: str,
-    format: str,
-    checkpoint: Checkpoint = "best",
-    *,
-    checkpoints: bool = True,
-    folder: Path | None = None,
-    report: Report | None = None,
-) -> Exported:
-    """One run as a file; see `export_runs`."""
-    return export_runs([run_id], format, checkpoint, checkpoints=checkpoints, folder=folder, report=report)
-
-
-def export_runs(
-    run_ids: Sequence[str],
-    format: str,
-    checkpoint: Checkpoint = "best",
-    *,
-    checkpoints: bool = True,
-    folder: Path | None = None,
-    report: Report | None = None,
-) -> Exported:
-    """Makes a file of one or several runs in `folder`, by default a place that a browser can fetch it from.
-
-    `checkpoint` says which weights a model leaves with, `checkpoints` whether a run folder takes its own along. Raises
-    ExportError.
-    """
-    # What makes the files brings scipy and TensorBoard along: not into every page's process.
-    from core.export.make import FAILURES, make_file
-
-    wanted = FORMATS[format]
-    ids = list(dict.fromkeys(run_ids))
-    if len(ids) > 1 and not wanted.several:
-        raise ExportError(f"{wanted.title} takes one run at a time.")
-    try:
-        place = folder or make_place()
-        path = place / name_file(ids, wanted, checkpoint)
-        return Exported(path, wanted, make_file(ids, wanted, checkpoint, checkpoints, path, report))
-    except FAILURES as error:
-        raise ExportError(str(error)) from error
-    except OSError as error:
-        raise ExportError(f"The file could not be written: {error.strerror or error}.") from error
-
-
-def name_file(ids: Sequence[str], format: Format, checkpoint: Checkpoint) -> str:
-    """What the file is called; no text of a user is part of it."""
-    if format.key == "zip":
-        return name_archive(ids)
-    stem = ids[0] if len(ids) == 1 else f"{len(ids)}-runs-{ids[0]}"
-    return f"{stem}{f'-{checkpoint}' if format.of_weights else ''}{format.suffix}"

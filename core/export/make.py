@@ -6,15 +6,20 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.export.archive.pack import BundleError, pack_runs
-from core.export.formats import Checkpoint, ExportError, Format, Report
-from core.export.model import ExportedModel, ExportModelError, export_onnx, export_safetensors, export_script
+from core.export.archive.pack import BundleError, name_archive, pack_runs
+from core.export.formats import FORMATS, Checkpoint, Exported, ExportError, Format, Report
+from core.export.model import ExportModelError, export_onnx, export_safetensors, export_script
+from core.export.outbox import make_place
 from core.export.report.make import make_report
 from core.export.tensorboard import write_events
-from core.runs.store import DamagedRunError, Run, RunNotFound, RunsFolderError, open_run
+from core.helper.questions import ExportedModel
+from core.runs.folder import Run
+from core.runs.records import DamagedRunError, RunNotFoundError
+from core.runs.store import open_run
 from core.runs.tables import write_metrics
+from core.system.locks import RunsFolderError
 
-FAILURES = (RunNotFound, BundleError, ExportModelError, DamagedRunError, RunsFolderError)
+FAILURES = (RunNotFoundError, BundleError, ExportModelError, DamagedRunError, RunsFolderError)
 
 
 def make_file(
@@ -72,3 +77,39 @@ def _with_epochs(ids: Sequence[str]) -> list[Run]:
     for run in runs:
         _ = run.spec  # a damaged run says so
     return runs
+
+
+def export_runs(
+    run_ids: Sequence[str],
+    format: str,
+    checkpoint: Checkpoint = "best",
+    *,
+    checkpoints: bool = True,
+    folder: Path | None = None,
+    report: Report | None = None,
+) -> Exported:
+    """Makes a file of one or several runs in `folder`, by default a place that a browser can fetch it from.
+
+    `checkpoint` says which weights a model leaves with, `checkpoints` whether a run folder takes its own along. Raises
+    ExportError.
+    """
+    wanted = FORMATS[format]
+    ids = list(dict.fromkeys(run_ids))
+    if len(ids) > 1 and not wanted.several:
+        raise ExportError(f"{wanted.title} takes one run at a time.")
+    try:
+        place = folder or make_place()
+        path = place / name_file(ids, wanted, checkpoint)
+        return Exported(path, wanted, make_file(ids, wanted, checkpoint, checkpoints, path, report))
+    except FAILURES as error:
+        raise ExportError(str(error)) from error
+    except OSError as error:
+        raise ExportError(f"The file could not be written: {error.strerror or error}.") from error
+
+
+def name_file(ids: Sequence[str], format: Format, checkpoint: Checkpoint) -> str:
+    """What the file is called; no text of a user is part of it."""
+    if format.key == "zip":
+        return name_archive(ids)
+    stem = ids[0] if len(ids) == 1 else f"{len(ids)}-runs-{ids[0]}"
+    return f"{stem}{f'-{checkpoint}' if format.of_weights else ''}{format.suffix}"

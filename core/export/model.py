@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import PurePath
 from typing import Any, Literal
 
-from core.examine.predictions import ExamineError, find_weights, name_classes, name_file, require_sound
+from core.examine.predictions import name_classes
+from core.examine.weights import ExamineError, find_weights, name_file, require_sound
 from core.helper.process import AssistantError, call
 from core.helper.questions import ExportedModel, QuestionError, WeightsFile
-from core.runs.store import Run, RunNotFound, open_run
+from core.runs.folder import Run
+from core.runs.records import RunNotFoundError
+from core.runs.store import open_run
 from core.spec import RunSpec
 
 __all__ = ["ExportModelError", "ExportedModel", "export_onnx", "export_safetensors", "export_script"]
 
 Checkpoint = Literal["best", "last"]
-Report = Callable[[str], None]
 
 
 class ExportModelError(Exception):
     """Why a run's model cannot be taken away; the message is a sentence for a page."""
 
 
-def export_onnx(run_id: str, checkpoint: Checkpoint = "best", *, report: Report | None = None) -> ExportedModel:
+def export_onnx(run_id: str, checkpoint: Checkpoint = "best") -> ExportedModel:
     """The network as an ONNX file that holds its own normalisation; the note tells how far it is from torch.
 
     Where the images are gone it is checked on noise instead, and the note says so. Takes some seconds, in the helper
     process. Raises ExportModelError.
     """
-    if report:
-        report("Writing the network as ONNX and checking it with onnxruntime.")
     return _ask("export_onnx", run_id, checkpoint)
 
 
@@ -86,7 +85,7 @@ def _open(run_id: str) -> Run:
     try:
         run = open_run(run_id)
         require_sound(run)
-    except (RunNotFound, ExamineError) as error:
+    except (RunNotFoundError, ExamineError) as error:
         raise ExportModelError(str(error)) from None
     return run
 

@@ -17,7 +17,7 @@ from tensorboard.plugins.hparams import summary_v2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from core.compare.snapshot import finite
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.spec.fields import flatten
 from core.system import files
 

@@ -46,20 +46,6 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Edits:
-    """What is done to an image after it was resized, in this order; the defaults leave it as it is."""
-
-    invert: bool = False
-    rotation: float = 0.0  # degrees, counter-clockwise
-    brightness: float = 1.0  # factor
-    blur: float = 0.0  # standard deviation of the Gaussian, in pixels
-    noise: float = 0.0  # standard deviation, as a share of the whole range
-
-
-AS_IT_IS = Edits()
-
-
-@dataclass(frozen=True)
 class Answer:
     """What a network says of one image.
 

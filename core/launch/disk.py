@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.launch.launcher import LauncherError
-from core.runs.store import ENDS, list_runs, open_run, runs_folder
+from core.runs.listing import list_runs
+from core.runs.records import ENDS
+from core.runs.store import open_run
+from core.system.folders import runs_folder
 from core.system.locks import hold
 
 
@@ -70,7 +73,7 @@ def _folder_bytes(folder: Path) -> int:
 def delete_checkpoints(run_id: str) -> int:
     """Removes a run's checkpoints and returns how many bytes that freed; curves, figures and predictions stay.
 
-    Raises RunNotFound, LauncherError for a run that is not over.
+    Raises RunNotFoundError, LauncherError for a run that is not over.
     """
     run = open_run(run_id)
     with hold(run.path / "control.lock"):

@@ -20,8 +20,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from core.data.catalogue import DataError, count_images
+from core.data.catalogue import count_images
 from core.data.splits import Sizes
+from core.data.store import DataError
 from core.launch.environment import worker_environment
 from core.machine import queue
 from core.machine.devices import list_device_ids, name_device, read_use

@@ -18,12 +18,15 @@ from core.launch.standby import SETTLE_SECONDS, SPARE
 from core.machine import queue
 from core.machine.devices import list_device_ids
 from core.runs.crashes import note_death
-from core.runs.store import About, Run, RunNotFound, RunsFolderError, open_run, publish_run
+from core.runs.folder import Run
+from core.runs.records import About, RunNotFoundError
+from core.runs.store import open_run, publish_run
 from core.spec import RunSpec
-from core.spec.parse import apply_settings, parse_spec
+from core.spec.parse import parse_spec
+from core.spec.settings import apply_settings
 from core.system import files, processes
 from core.system.folders import PROJECT, runs_folder
-from core.system.locks import FileLock, hold
+from core.system.locks import FileLock, RunsFolderError, hold
 
 MAX_SEEDS = 100
 STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
@@ -89,7 +92,7 @@ def start_seeds(
 
 
 def resume_run(run_id: str) -> None:
-    """Puts a stopped, failed or interrupted run back into the queue. Raises RunNotFound, LauncherError."""
+    """Puts a stopped, failed or interrupted run back into the queue. Raises RunNotFoundError, LauncherError."""
     run = open_run(run_id)
     with _control(run):
         state = run.state()
@@ -105,9 +108,10 @@ def resume_run(run_id: str) -> None:
 def measure_test(run_id: str) -> None:
     """Lets a finished run that left its test images alone look at them now: its end is made again, with them.
 
-    Raises RunNotFound, LauncherError.
+    Raises RunNotFoundError, LauncherError.
     """
-    from core.data.catalogue import DataError, check_ready
+    from core.data.catalogue import check_ready
+    from core.data.store import DataError
 
     run = open_run(run_id)
     with _control(run):
@@ -188,7 +192,7 @@ def run_next(run_id: str) -> bool:
 def delete_run(run_id: str) -> None:
     """Stops a run if it trains, then removes it: moved away in one step, so that nobody ever sees half of it.
 
-    Raises RunNotFound, LauncherError where its process does not end.
+    Raises RunNotFoundError, LauncherError where its process does not end.
     """
     run = open_run(run_id)
     trash = runs_folder() / ".trash"
@@ -206,12 +210,12 @@ def delete_run(run_id: str) -> None:
 
 @contextmanager
 def _control(run: Run) -> Iterator[None]:
-    """One start, stop, resume or delete of a run at a time. Raises RunNotFound where it was deleted meanwhile."""
+    """One start, stop, resume or delete of a run at a time. Raises RunNotFoundError where it was deleted meanwhile."""
     try:
         with hold(run.path / "control.lock"):
             yield
     except FileNotFoundError:
-        raise RunNotFound(f"There is no run {run.id}.") from None
+        raise RunNotFoundError(f"There is no run {run.id}.") from None
     except OSError as error:
         raise LauncherError(f"The run's folder cannot be written: {error.strerror}.") from error
 

@@ -10,17 +10,18 @@ import math
 import os
 import threading
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.machine import queue
 from core.runs import metrics
 from core.runs.crashes import DEATH, explain_death
+from core.runs.records import COLUMNS, ENDS, About, CheckpointFile, DamagedRunError, RunNotFoundError, RunSummary, State
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError, parse_spec
@@ -29,127 +30,8 @@ from core.system import files, locks, processes
 if TYPE_CHECKING:
     import pandas as pd
 
-State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
-ENDS = ("finished", "failed", "stopped", "pruned")
-MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}
-MAX_TAGS, MAX_TAG = 50, 60
 CURVE_POINTS = 40
 KEPT_FRAMES = 8
-# What `EpochEnd.metrics` holds, for a frame of a run that has no epoch yet.
-COLUMNS = (
-    "epoch",
-    "step",
-    "train/loss",
-    "train/accuracy",
-    "val/loss",
-    "val/accuracy",
-    "learning_rate",
-    "images_per_second",
-    "seconds",
-)
-
-
-class RunNotFoundError(LookupError):
-    """There is no run of this id."""
-
-
-RunNotFound = RunNotFoundError
-
-
-class DamagedRunError(Exception):
-    """A run's own files cannot be read; the message says which and why."""
-
-
-@dataclass(frozen=True)
-class About:
-    """What people say about a run; changes nothing in its result."""
-
-    name: str = ""
-    tags: tuple[str, ...] = ()
-    note: str = ""
-    archived: bool = False
-    created: float = 0.0  # seconds since 1970
-    priority: int = 0
-    started_by: str = ""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError with a sentence for a text that is too long or no text."""
-        for field, longest in MAX_TEXT.items():
-            text = getattr(self, field)
-            if not isinstance(text, str) or len(text) > longest:
-                raise ValueError(f"{field}: must be text of at most {longest:,} characters")
-        if len(self.tags) > MAX_TAGS:
-            raise ValueError(f"tags: at most {MAX_TAGS}")
-        if any(not isinstance(tag, str) or not 1 <= len(tag) <= MAX_TAG for tag in self.tags):
-            raise ValueError(f"tags: each must be text of 1 to {MAX_TAG} characters")
-        for field, text in [*((field, getattr(self, field)) for field in MAX_TEXT), ("tags", "".join(self.tags))]:
-            if not files.is_storable(text):
-                raise ValueError(f"{field}: holds half a character (a lone surrogate)")
-
-    @classmethod
-    def read(cls, path: Path) -> About:
-        """Raises DamagedFileError; keys of a newer version are passed over."""
-        try:
-            known = {key: value for key, value in files.read_json(path).items() if key in cls.__dataclass_fields__}
-            return cls(**{**known, "tags": tuple(known.get("tags", ())), "created": float(known.get("created") or 0)})
-        except FileNotFoundError:
-            raise files.DamagedFileError("about.json is missing") from None
-        except (TypeError, ValueError) as error:
-            raise files.DamagedFileError(f"about.json cannot be read: {error}") from error
-
-    def write(self, path: Path) -> None:
-        files.write_json(path, asdict(self))
-
-
-@dataclass(frozen=True)
-class CheckpointFile:
-    """A checkpoint that the manifest vouches for by its SHA-256."""
-
-    name: str
-    path: Path
-    epoch: int
-    bytes: int
-    sha256: str
-    kind: Literal["last", "best"]
-    metrics_bytes: int = 0
-    classes_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """One line of the table of runs; accuracies 0 to 1, None where not known yet."""
-
-    id: str
-    name: str
-    state: State
-    stop_requested: bool = False
-    created: float = 0.0
-    tags: tuple[str, ...] = ()
-    archived: bool = False
-    dataset: str = ""
-    parameters: int = 0
-    epoch: int = 0
-    epochs: int = 0
-    best_val_accuracy: float | None = None
-    last_val_accuracy: float | None = None
-    best_val_loss: float | None = None
-    test_accuracy: float | None = None
-    seconds: float = 0.0
-    learning_rate: float = 0.0
-    batch_size: int = 0
-    optimizer: str = ""
-    seed: int = 0
-    device: str = ""
-    curve: tuple[float, ...] = ()  # val/accuracy, at most 40 points
-    reason: str = ""
-    priority: int = 0
-    note: str = ""
-    started_by: str = ""
-
-    @property
-    def is_untested(self) -> bool:
-        """Whether it ended without a look at the test images, as the trials of a study do."""
-        return self.state == "finished" and self.test_accuracy is None
 
 
 _frames: dict[str, tuple[list[dict[str, Any]], pd.DataFrame]] = {}
@@ -197,7 +79,7 @@ class Run:
             About(**{**before, **changes}).write(self.path / "about.json")
 
     def damage(self) -> str:
-        """What is wrong with the run's own files, or nothing. Raises RunNotFound where it was deleted meanwhile."""
+        """What is wrong with the run's own files, or nothing. Raises RunNotFoundError where it was deleted."""
         try:
             _ = self.spec
             About.read(self.path / "about.json")
@@ -209,7 +91,7 @@ class Run:
         return "end.json names no known end" if end is not None and end.get("state") not in ENDS else ""
 
     def state(self) -> State:
-        """What the files and locks say now. Raises RunNotFound where the run was deleted meanwhile."""
+        """What the files and locks say now. Raises RunNotFoundError where the run was deleted meanwhile."""
         return "damaged" if self.damage() else self.read_state()
 
     def read_state(self) -> State:
@@ -228,7 +110,7 @@ class Run:
 
     def _require_folder(self) -> None:
         if not self.path.is_dir():
-            raise RunNotFound(f"There is no run {self.id}.")
+            raise RunNotFoundError(f"There is no run {self.id}.")
 
     def _read_end(self) -> State | None:
         end = self.end()

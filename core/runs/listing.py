@@ -18,7 +18,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from core.runs import metrics
-from core.runs.folder import ENDS, Run, RunNotFound, RunSummary, summarize
+from core.runs.folder import Run, summarize
+from core.runs.records import ENDS, RunNotFoundError, RunSummary
 from core.system import files
 from core.system.folders import ID_PATTERN, PROJECT, runs_folder
 from core.system.locks import RunsFolderError
@@ -172,7 +173,7 @@ def _summarize_cached(path: Path) -> RunSummary | None:
         summary = summarize(Run(path))
         if not path.is_dir():
             return None  # deleted while it was read
-    except RunNotFound:
+    except RunNotFoundError:
         return None
     except OSError as error:
         return RunSummary(id=path.name, name=path.name, state="damaged", reason=f"cannot be read: {error.strerror}")

@@ -10,9 +10,14 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from core.system.files import read_constant
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_KEPT_ROWS = 150_000  # over all runs; the least recently read are forgotten first
 MANY_LINES = 100
@@ -110,3 +115,14 @@ def thin_out(values: list[float | None], count: int) -> list[float]:
     if len(known) <= count:
         return known
     return [known[round(place * (len(known) - 1) / (count - 1))] for place in range(count)]
+
+
+def best_epoch(metrics: pd.DataFrame) -> int | None:
+    """The epoch of the highest validation accuracy, of equals the one with the lower validation loss."""
+    accuracy = metrics["val/accuracy"].to_numpy(dtype=float)
+    if not len(accuracy) or np.isnan(accuracy).all():
+        return None
+    highest = np.flatnonzero(accuracy == np.nanmax(accuracy))
+    losses = metrics["val/loss"].to_numpy(dtype=float)[highest]
+    first = highest[np.nanargmin(losses)] if not np.isnan(losses).all() else highest[0]
+    return int(metrics["epoch"].iloc[first])

@@ -9,12 +9,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from core.charts.lines import best_epoch
-from core.runs.store import Run, RunSummary
+from core.runs.folder import Run
+from core.runs.metrics import best_epoch
+from core.runs.records import RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.fields import differing, flatten, format_value
-from core.spec.parse import SpecError, apply_settings, parse_spec
+from core.spec.parse import SpecError, parse_spec
 from core.spec.presets import PRESETS, Preset
+from core.spec.settings import apply_settings
 from core.system import files
 from core.text.formats import UNKNOWN, format_bytes, format_count, format_percent, format_seconds
 

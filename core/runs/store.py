@@ -8,50 +8,20 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.machine import queue
-from core.runs.folder import (
-    ENDS,
+from core.runs.folder import Run
+from core.runs.records import (
     About,
-    CheckpointFile,
-    DamagedRunError,
-    Run,
-    RunNotFound,
     RunNotFoundError,
-    RunSummary,
-    State,
 )
-from core.runs.listing import Listing, list_known, list_runs
 from core.spec import RunSpec
 from core.system import files
 from core.system.folders import ID_PATTERN, runs_folder
 from core.system.locks import RunsFolderError, hold, require_locks
-
-__all__ = [
-    "ENDS",
-    "About",
-    "CheckpointFile",
-    "DamagedRunError",
-    "Listing",
-    "Run",
-    "RunNotFound",
-    "RunNotFoundError",
-    "RunSummary",
-    "RunsFolderError",
-    "State",
-    "adopt_folder",
-    "create_run",
-    "ensure_folder",
-    "list_known",
-    "list_runs",
-    "open_run",
-    "publish_run",
-    "runs_folder",
-]
 
 CLICK_DAYS = 7.0
 UNFINISHED_SECONDS = 3600.0  # far longer than making a run takes
@@ -66,23 +36,6 @@ def ensure_folder() -> Path:
     except OSError as error:
         raise RunsFolderError(f"The runs folder {folder} cannot be used: {error.strerror}.") from error
     return folder
-
-
-def create_run(
-    spec: RunSpec,
-    *,
-    name: str = "",
-    tags: Sequence[str] = (),
-    priority: int = 0,
-    click_key: str = "",
-    started_by: str = "",
-) -> str:
-    """Makes a run's folder and returns its id; the same click gives the same run, however often it arrives.
-
-    Raises RunsFolderError where it cannot be written, ValueError for a name or tag that is too long.
-    """
-    about = About(name=name, tags=tuple(tags), priority=priority, started_by=started_by)
-    return publish_run(spec, about, click_key)[0]
 
 
 def publish_run(spec: RunSpec, about: About, click_key: str = "") -> tuple[str, bool]:
@@ -183,10 +136,10 @@ def _forget_old_clicks(clicks: Path) -> None:
 
 
 def open_run(run_id: str) -> Run:
-    """The run of this id. Raises RunNotFound; an id is looked at as text before it becomes part of a path."""
+    """The run of this id. Raises RunNotFoundError; an id is looked at as text before it becomes part of a path."""
     if not isinstance(run_id, str) or not ID_PATTERN.fullmatch(run_id):
-        raise RunNotFound("There is no such run.")
+        raise RunNotFoundError("There is no such run.")
     path = runs_folder() / run_id
     if path.is_symlink() or not path.is_dir():
-        raise RunNotFound(f"There is no run {run_id}.")
+        raise RunNotFoundError(f"There is no run {run_id}.")
     return Run(path)

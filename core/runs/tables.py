@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from core.runs.store import Run
+from core.runs.folder import Run
 
 # The wide forms too, which Japanese and Chinese spreadsheets read alike.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import difflib
 import json
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from core.spec import SECTIONS, ModelSpec, RunSpec
-from core.spec.fields import SpecField, field_at, fields_of
+from core.spec import SECTIONS, RunSpec
+from core.spec.fields import fields_of
 
 MAX_SPEC_BYTES = 64_000
 MAX_PROBLEMS = 20
 Model = TypeVar("Model", bound=BaseModel)
-_SETTING = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,9}|\*)\]\.)?[a-z_]+")
-_SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True)
@@ -34,7 +29,7 @@ class FieldProblem:
     missing: bool = False
 
     def __str__(self) -> str:
-        shown = "" if self.missing else f" = {_shorten(self.value)}"
+        shown = "" if self.missing else f" = {shorten_value(self.value)}"
         return f"{self.path}{shown}: {self.message}" if self.path else self.message
 
 
@@ -50,7 +45,7 @@ class SpecError(ValueError):
         return type(self), (self.problems,)
 
 
-def _refuse(path: str, message: str) -> SpecError:
+def refuse(path: str, message: str) -> SpecError:
     return SpecError([FieldProblem(path, message, missing=True)])
 
 
@@ -77,21 +72,21 @@ def parse_model(
 def encode_text(source: str | bytes | dict[str, Any]) -> bytes:
     """UTF-8 without a byte order mark, which editors on Windows write."""
     if isinstance(source, dict):
-        source = _to_json(source)
+        source = to_json(source)
     if isinstance(source, str):
         try:
             source = source.encode()
         except UnicodeEncodeError:
-            raise _refuse("", "the spec is not JSON: it holds half a character (a lone surrogate)") from None
+            raise refuse("", "the spec is not JSON: it holds half a character (a lone surrogate)") from None
     text = bytes(source).removeprefix(b"\xef\xbb\xbf")
     if not text.strip():
-        raise _refuse("", "the spec is empty")
+        raise refuse("", "the spec is empty")
     if len(text) > MAX_SPEC_BYTES:
-        raise _refuse("", f"a spec has at most {MAX_SPEC_BYTES:,} bytes; this text has {len(text):,}")
+        raise refuse("", f"a spec has at most {MAX_SPEC_BYTES:,} bytes; this text has {len(text):,}")
     return text
 
 
-def _to_json(data: dict[str, Any]) -> str:
+def to_json(data: dict[str, Any]) -> str:
     """JSON text of a dict; SpecError names the value that JSON or UTF-8 has no words for."""
     reason = _unwritable(data)
     if reason is None:
@@ -99,8 +94,8 @@ def _to_json(data: dict[str, Any]) -> str:
     for section, values in data.items():
         for name, value in values.items() if isinstance(values, dict) else ():
             if why := _unwritable(value):
-                raise _refuse(_path_of((str(section), str(name))), f"cannot be written as JSON: {why}")
-    raise _refuse("", f"the spec cannot be written as JSON: {reason}")
+                raise refuse(path_of((str(section), str(name))), f"cannot be written as JSON: {why}")
+    raise refuse("", f"the spec cannot be written as JSON: {reason}")
 
 
 def _unwritable(value: Any) -> str | None:
@@ -121,11 +116,11 @@ def read_object(source: str | bytes) -> dict[str, Any]:
     try:
         data = json.loads(encode_text(source), object_pairs_hook=_refuse_twins)
     except RecursionError:
-        raise _refuse("", "the spec is not JSON: it is nested too deeply") from None
+        raise refuse("", "the spec is not JSON: it is nested too deeply") from None
     except ValueError as error:
         if isinstance(error, SpecError):
             raise
-        raise _refuse("", f"the spec is not JSON: {error}") from None
+        raise refuse("", f"the spec is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise SpecError([FieldProblem("spec", "must be an object with named fields", data)])
     return data
@@ -136,7 +131,7 @@ def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in pairs:
         if name in values:
-            raise SpecError([FieldProblem(_path_of((name,)), "is written twice in one object", value)])
+            raise SpecError([FieldProblem(path_of((name,)), "is written twice in one object", value)])
         values[name] = value
     return values
 
@@ -155,7 +150,7 @@ def _problems_of(error: ValidationError) -> list[FieldProblem]:
 def explain(detail: dict[str, Any]) -> FieldProblem:
     """One of pydantic's errors as a sentence in this project's words."""
     context = detail.get("ctx") or {}
-    path, value = _path_of(detail["loc"]), detail["input"]
+    path, value = path_of(detail["loc"]), detail["input"]
     match detail["type"]:
         case "problem":
             return FieldProblem(context["path"], context["message"], context["value"])
@@ -200,14 +195,14 @@ def _count(entries: int) -> str:
     return "1 entry" if entries == 1 else f"{entries} entries"
 
 
-def _path_of(loc: tuple[int | str, ...]) -> str:
+def path_of(loc: tuple[int | str, ...]) -> str:
     """`train.epochs` from a place in the JSON; a name that is no plain word is quoted, so that it prints safely."""
     text = ""
     for part in loc:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = part if re.fullmatch(r"\w{1,60}", part) else _shorten(part)
+            name = part if re.fullmatch(r"\w{1,60}", part) else shorten_value(part)
             text += f".{name}" if text else name
     return text or "spec"
 
@@ -225,114 +220,8 @@ def _suggest(loc: tuple[int | str, ...]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _shorten(value: Any) -> str:
+def shorten_value(value: Any) -> str:
     """A value as JSON on one line of at most 60 characters, none of which a terminal or UTF-8 would choke on."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[:200])
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def apply_settings(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
-    """A copy of a spec's dict with `section.field=value` settings applied; `layers[*]` means every layer.
-
-    The value is read as JSON where it is JSON, else as people write it: `yes`, `.5`, `91, 136`, plain text. Raises
-    SpecError for a setting that names no field; the value itself is checked by `parse_spec`.
-    """
-    data = json.loads(_to_json(data))
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        path = path.strip()
-        if not equals:
-            raise _refuse(_path_of((path,)), "write a setting as section.field=value")
-        found = _SETTING.fullmatch(path)
-        try:
-            field = field_at(path if found else "")
-        except KeyError:
-            shown = path if re.fullmatch(r"[\w.\[\]*]{1,80}", path) else _shorten(path)
-            raise _refuse(shown, "is no field of a spec" + suggest_path(path)) from None
-        section, place = found.groups() if found else ("", None)
-        value = _read_value(field, text.strip())
-        for owner in _owners_of(data, section, place):
-            owner[field.name] = value
-    return data
-
-
-def suggest_path(path: str) -> str:
-    """`; did you mean train.epochs?` for a path that names no field, or nothing."""
-    known = [field.path for section in SECTIONS for field in fields_of(section)]
-    known += [f"model.layers[*].{field.name}" for field in fields_of("layers[]")]
-    # Without a dot only the field was named: `epochs` for `train.epochs`.
-    by_text = {full if "." in path else full.rpartition(".")[2]: full for full in known}
-    close = difflib.get_close_matches(path[:80], by_text, n=1)
-    return f"; did you mean {by_text[close[0]]}?" if close else ""
-
-
-def _read_value(field: SpecField, text: str) -> Any:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = text
-    if field.kind == "text":
-        return value if isinstance(value, str) else text
-    if field.kind == "bool":
-        return _SWITCH.get(text.lower(), value)
-    if field.kind == "ints" and re.fullmatch(r"[0-9]{1,9}( *, *[0-9]{1,9})*", text):
-        return [int(part) for part in text.split(",")]
-    # `float` would also read other scripts' digits and 1_000, which no form and no JSON does.
-    if field.kind == "float" and isinstance(value, str) and value.isascii() and "_" not in value:
-        with contextlib.suppress(ValueError):
-            return float(value)
-    return value
-
-
-def _owners_of(data: dict[str, Any], section: str, place: str | None) -> list[dict[str, Any]]:
-    """The objects in which a field stands: its section, or one layer, or with `[*]` every layer."""
-    owner = data.setdefault(section, {})
-    if not isinstance(owner, dict):
-        raise SpecError([FieldProblem(section, "must be an object with named fields", owner)])
-    if place is None:
-        return [owner]
-    layers = owner.setdefault("layers", ModelSpec().model_dump(mode="json")["layers"])
-    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
-        raise SpecError([FieldProblem("model.layers", "must be a list of objects with named fields", layers)])
-    if place == "*":
-        return layers
-    if int(place) >= len(layers):
-        raise _refuse(f"model.layers[{place}]", f"there is no such layer; the spec has {len(layers)}, counted from 0")
-    return [layers[int(place)]]
-
-
-def to_link(spec: RunSpec) -> str:
-    """The spec as text that is safe in a link: what differs from the defaults, packed."""
-    compact = spec.model_dump(mode="json", exclude_defaults=True)
-    for layer, packed in zip(spec.model.layers, compact.get("model", {}).get("layers", []), strict=False):
-        # A layer that names no stride gets one by its place, so the default must be written too.
-        packed["stride"] = layer.stride
-    return pack(compact)
-
-
-def from_link(text: str) -> RunSpec:
-    """The spec that `to_link` wrote. Raises SpecError, also for a link that was cut or made up."""
-    return parse_spec(unpack(text, "spec"))
-
-
-def pack(data: dict[str, Any]) -> str:
-    """JSON as text that is safe in an address, and short."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(zlib.compress(text, 9)).decode().rstrip("=")
-
-
-def unpack(text: str, what: str) -> bytes:
-    """What `pack` packed, at most as long as a spec may be. Raises SpecError where it holds none of `what`."""
-    broken = _refuse("", f"the link is damaged: it holds no {what}")
-    if len(text) > 2 * MAX_SPEC_BYTES:
-        raise broken
-    try:
-        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        unpacker = zlib.decompressobj()
-        plain = unpacker.decompress(packed, MAX_SPEC_BYTES)
-    except (ValueError, zlib.error):
-        raise broken from None
-    if not unpacker.eof or unpacker.unused_data:
-        raise broken
-    return plain

@@ -66,14 +66,6 @@ class PairedComparison(Comparison):
     def num_images(self) -> int:
         return self.both_right + self.only_a + self.only_b + self.both_wrong
 
-    @property
-    def accuracy_a(self) -> float:
-        return (self.both_right + self.only_a) / self.num_images
-
-    @property
-    def accuracy_b(self) -> float:
-        return (self.both_right + self.only_b) / self.num_images
-
 
 @dataclass(frozen=True, kw_only=True)
 class SeedComparison(Comparison):
@@ -234,16 +226,11 @@ def _satterthwaite(parts: list[tuple[float, float]]) -> tuple[float, float]:
     return variance, 1 / sum((part / variance) ** 2 / freedom for part, freedom in parts if part > 0)
 
 
-def seeds_needed(a: npt.ArrayLike, b: npt.ArrayLike) -> int | None:
-    """How many more seeds a side would settle `compare_seeds` with 80 % power, if difference and spread stay as seen.
-
-    0 where it is settled. None where nothing says how many: no difference, no spread, or over a million.
-    """
-    return seeds_to_settle(compare_seeds(a, b))
-
-
 def seeds_to_settle(comparison: SeedComparison | GroupComparison) -> int | None:
-    """`seeds_needed` for a comparison at hand; None also where these images cannot settle it with any number of seeds.
+    """How many more seeds a side would settle it with 80 % power, if difference and spread stay as seen.
+
+    0 where it is settled. None where nothing says how many: no difference, no spread, over a million, or images that
+    cannot settle it with any number of seeds.
 
     Power of the two-sided t test at 5 % from the noncentral t distribution (Cohen 1988), with Welch's degrees of
     freedom. A figure from few seeds is rough: the difference seen is itself uncertain.

@@ -9,7 +9,9 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from core.launch.launcher import LauncherError, measure_test
-from core.runs.store import DamagedRunError, Run, RunNotFound, open_run
+from core.runs.folder import Run
+from core.runs.records import DamagedRunError, RunNotFoundError
+from core.runs.store import open_run
 from core.studies.conclusions import rank_trials
 from core.studies.spec import StudySpec
 from core.studies.storage import StudyError
@@ -55,7 +57,7 @@ def find_run(trial: FrozenTrial) -> BestTrial:
         if damage := run.damage():
             raise DamagedRunError(damage)
         return BestTrial(trial.number, run)
-    except RunNotFound:
+    except RunNotFoundError:
         return BestTrial(trial.number, None, "its run was deleted")
     except DamagedRunError as error:
         return BestTrial(trial.number, None, f"its run cannot be read: {error}")

@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from core.spec.fields import format_value
-from core.spec.parse import apply_settings
+from core.spec.settings import apply_settings
 from core.studies.importance import main_objective, rank_fields
 from core.studies.space import Dimension, Value
 from core.studies.spec import MAXIMIZED, OBJECTIVE_LABELS, StudySpec, parse_study

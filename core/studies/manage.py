@@ -15,8 +15,9 @@ from optuna.storages import BaseStorage
 from core.data.store import DataError
 from core.launch.launcher import start_process
 from core.machine import queue
-from core.runs.folder import DamagedRunError, RunNotFoundError, RunSummary
-from core.runs.store import ensure_folder, list_runs, open_run
+from core.runs.listing import list_runs
+from core.runs.records import DamagedRunError, RunNotFoundError, RunSummary
+from core.runs.store import ensure_folder, open_run
 from core.spec import RunSpec
 from core.spec.parse import SpecError
 from core.studies.runs import make_joined_trial, place_spec

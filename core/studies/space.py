@@ -13,7 +13,8 @@ from pydantic import Field
 
 from core.spec import MAX_LAYERS, RunSpec, Strict
 from core.spec.fields import SpecField, field_at, flatten, format_value
-from core.spec.parse import FieldProblem, SpecError, apply_settings, parse_spec, suggest_path
+from core.spec.parse import FieldProblem, SpecError, parse_spec
+from core.spec.settings import apply_settings, suggest_path
 
 Value = str | int | float | bool
 LAYERS = "model.layers"

@@ -25,7 +25,8 @@ from sqlalchemy.exc import DBAPIError
 
 from core.launch.launcher import reopen_run
 from core.runs.ends import describe_failure, log
-from core.runs.folder import About, Run, RunNotFoundError
+from core.runs.folder import Run
+from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run, publish_run
 from core.spec import DataSpec, RunSpec
 from core.spec.cost import cost_of
@@ -49,7 +50,8 @@ from core.system import files, processes
 from core.system.folders import runs_folder
 from core.system.gc_pause import LoadingTorch
 from core.system.locks import FileLock
-from core.worker.run import StopSignal, drive_run, train_on
+from core.worker.run import drive_run, train_on
+from core.worker.stop import StopSignal
 
 if TYPE_CHECKING:
     from core.engine.data import Data

@@ -1,1 +1,1 @@
-"""What several pages show."""
+"""Parts of pages, one folder a page; `frame`, `chart` and `transfer` serve several."""

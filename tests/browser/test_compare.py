@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import Page
 
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.system import files
 from tests.pages.sample_runs import make_rows, make_run, training
 from tests.server import LabServer

@@ -15,7 +15,8 @@ from playwright.sync_api import Page, expect
 from scipy import stats
 
 from core.machine.devices import set_slots
-from core.runs.store import Run, open_run
+from core.runs.folder import Run
+from core.runs.store import open_run
 from tests.server import LabServer, serve_lab
 
 WAIT_MS = 90_000

@@ -11,7 +11,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from core.spec import RunSpec
 from core.spec.cost import cost_of
-from core.spec.parse import parse_spec, to_link
+from core.spec.link import to_link
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from tests.charts import COUNT_POINTS
 from tests.server import LabServer, serve_lab

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
-from core.examine.predictions import read_history
+from core.examine.history import read_history
 from core.text.formats import format_percent
 from tests.compared_runs import make_compared, right
 from tests.examined import make_examined

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Download, Page, Route
 
 from core.export.report.make import make_report
-from core.runs.store import Run
+from core.runs.folder import Run
 from tests.compared_runs import make_compared, right
 from tests.examined import make_examined
 

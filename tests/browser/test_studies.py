@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from core.studies.manage import open_study
+from core.studies.study import open_study
 from tests.server import LabServer
 
 # Two cores, shared with other tests: patient, but every wait is for a condition.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.studies.manage import open_study
+from core.studies.study import open_study
 from tests.browser.test_studies import WAIT, start_study, wait_for_finished
 from tests.postgres import Server, serve_postgres
 from tests.server import LabServer, serve_lab

@@ -15,8 +15,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from core.runs.store import open_run
 from core.studies.charts.plots import PLOTS
-from core.studies.manage import open_study
 from core.studies.spec import STUDY_PRESETS
+from core.studies.study import open_study
 from tests.browser.test_studies import WAIT, own_runs, set_number, wait_for_finished
 from tests.server import LabServer
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.launch import launcher
 from core.machine import queue
-from core.runs.store import list_runs
+from core.runs.listing import list_runs
 from tests.core import workers
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from core.engine import checkpoint
-from core.runs.store import Run
+from core.runs.folder import Run
 
 TIMING = ["seconds", "images_per_second"]
 PREDICTIONS = ("val_best", "test_last", "test_best", "val_labels", "test_labels")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from core.machine import queue
-from core.studies.manage import Study, create_study, open_study
+from core.studies.manage import create_study
 from core.studies.spec import StudySpec, parse_study
+from core.studies.study import Study, open_study
 from core.system import files, processes
 from tests.core import workers
 from tests.core.workers import tiny_spec, wait_for

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from core.data.catalogue import DataError
+from core.data.store import DataError
 from core.helper import process
 from core.helper.process import AssistantError, call
 from core.spec import RunSpec

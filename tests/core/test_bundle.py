@@ -13,7 +13,10 @@ import pytest
 from core.export.archive.pack import BundleError, pack_runs
 from core.export.archive.unpack import import_runs
 from core.launch.launcher import delete_run, request_stop, resume_run, start_run
-from core.runs.store import Run, RunNotFound, list_runs, open_run
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.records import RunNotFoundError
+from core.runs.store import open_run
 from core.system.locks import FileLock
 from tests.bundles import (
     add_checkpoint,
@@ -172,7 +175,7 @@ def test_a_damaged_run_and_one_that_is_gone_are_not_packed(runs: Path) -> None:
     (run.path / "spec.json").write_text("{")
     with pytest.raises(BundleError, match="Broken is damaged and cannot be exported"):
         pack(run)
-    with pytest.raises(RunNotFound):
+    with pytest.raises(RunNotFoundError):
         pack_runs(["20250101-000000-000-abcdef"], io.BytesIO())
 
 

@@ -10,18 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.charts.lines import (
-    MAX_POINTS,
-    PALETTE,
-    RunCurves,
-    View,
-    best_epoch,
-    draw_metric,
-    pick_symbols,
-    run_colour,
-    smooth,
-    thin,
-)
+from core.charts.lines import MAX_POINTS, smooth, thin
+from core.charts.palette import PALETTE, pick_symbols, run_colour
+from core.compare.run_curves import RunCurves, View, draw_metric
+from core.runs.metrics import best_epoch
 from tests.pages.sample_runs import make_rows
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, on linear RGB.

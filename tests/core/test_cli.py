@@ -12,12 +12,13 @@ from typer.testing import CliRunner, Result
 
 from core.cli.app import app
 from core.data.store import DataError
-from core.runs.folder import RunSummary
-from core.runs.store import create_run, open_run
+from core.runs.records import RunSummary
+from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.cost import cost_of, fit_to_budget
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
+from tests.made_runs import create_run
 from tests.server import ROOT
 
 TINY = {
@@ -322,7 +323,7 @@ def test_a_download_tells_its_progress_unless_it_shall_be_quiet(
         for done in range(0, 101, 5):
             report(done * 1_000_000, 100_000_000)
 
-    monkeypatch.setattr("core.data.catalogue.download", download)
+    monkeypatch.setattr("core.data.downloads.download", download)
     told = core("data", "download", "cifar10")
     assert (told.exit_code, told.stdout) == (0, "")
     lines = told.stderr.splitlines()
@@ -345,7 +346,7 @@ def test_a_download_that_fails_says_why(
     def download(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("core.data.catalogue.download", download)
+    monkeypatch.setattr("core.data.downloads.download", download)
     for quiet in ([], ["--quiet"]):
         told = core("data", "download", "cifar10", *quiet)
         assert (told.exit_code, told.stderr) == (code, sentence)

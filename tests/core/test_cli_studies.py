@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from core.cli.app import app
 from core.studies import manage as studies
-from core.studies.manage import list_studies, open_study
+from core.studies.study import list_studies, open_study
 from tests.core import study_workers
 from tests.core.study_workers import tiny_study
 from tests.core.workers import wait_for

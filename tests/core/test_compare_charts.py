@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.charts.lines import run_colour
-from core.compare.curves import draw_curves, shorten
+from core.charts.figure import shorten
+from core.charts.palette import run_colour
+from core.compare.curves import draw_curves
+from core.compare.differences import draw_differences
 from core.compare.fields import list_fields
 from core.compare.figures import BY_KEY
 from core.compare.lines import CURVES, CurveView
 from core.compare.parallel import choose_units, draw_parallel, read_ranges, write_ranges
 from core.compare.references import REFERENCES, references_for
-from core.compare.scatter import ScatterView, draw_differences, draw_scatter
+from core.compare.scatter import ScatterView, draw_scatter
 from core.compare.verdicts import judge_all
 from core.spec import Dataset
 from core.spec.cost import cost_of

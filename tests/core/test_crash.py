@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.launch.launcher import request_stop, resume_run, start_run
-from core.runs.store import Run, list_runs, open_run
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.store import open_run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from core.studies.manage import create_study, open_study
+from core.studies.manage import create_study
 from core.studies.spec import STUDY_PRESETS
+from core.studies.study import open_study
 from core.system import processes
 from core.system.folders import PROJECT
 from core.system.locks import FileLock

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.data import catalogue
-from core.data.catalogue import DataError, count_images
+from core.data.catalogue import count_images
+from core.data.store import DataError
 from core.spec import DataSpec
 from tests.folders import make_folder
 

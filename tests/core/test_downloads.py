@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from core.data import catalogue, downloads
-from core.data.catalogue import DataError, download, read_download, start_download
-from core.data.store import data_folder, work_folder
+from core.data.downloads import download, read_download, start_download
+from core.data.store import DataError, data_folder, work_folder
 from core.spec import DataSpec
 from tests.archives import Server, cifar_files, pack, serve
 

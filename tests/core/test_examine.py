@@ -18,9 +18,11 @@ from core.cli.app import app
 from core.data.uploads import MAX_BYTES, check_upload, decode_upload, name_upload
 from core.examine import predictions
 from core.examine.charts import draw_changes, draw_heat, draw_picture, draw_reliability
-from core.examine.predictions import ExamineError, History, Predicted, find_mistakes, measure_reliability, work_out
+from core.examine.history import History, read_history
+from core.examine.predictions import Predicted, find_mistakes, measure_reliability, work_out
+from core.examine.weights import ExamineError, Weights, find_weights, list_weights, name_file, require_sound
 from core.helper.questions import QuestionError
-from core.runs.folder import CheckpointFile
+from core.runs.records import CheckpointFile
 from core.stats.calibration import fit_temperature
 from tests.examined import CLASSES, EPOCHS, TEST, VAL, make_examined, make_logits, save_array
 
@@ -31,7 +33,7 @@ def own_folders(lab_folders: Path) -> Path:
 
 
 def weights_of(run, key="best"):
-    return predictions.find_weights(run, key)
+    return find_weights(run, key)
 
 
 def checkpoint(name: str, epoch: int, kind: str) -> CheckpointFile:
@@ -45,21 +47,21 @@ def test_best_and_last_come_first_and_other_checkpoints_by_their_name(monkeypatc
     run = make_examined()
     files = [checkpoint("epoch-00002", 2, "best"), checkpoint("epoch-00003", 3, "last"), checkpoint("x", 4, "last")]
     monkeypatch.setattr(type(run), "checkpoints", lambda self: files)
-    found = {weights.key: (weights.epoch, weights.which) for weights in predictions.list_weights(run)}
+    found = {weights.key: (weights.epoch, weights.which) for weights in list_weights(run)}
     assert found == {"best": (2, "best"), "last": (4, "last"), "epoch-00003": (3, "last")}
 
 
 def test_a_run_without_an_epoch_says_so() -> None:
     run = make_examined("stopped")
     with pytest.raises(ExamineError, match="no epoch of it has ended"):
-        predictions.find_weights(run, "best")
+        find_weights(run, "best")
 
 
 def test_weights_whose_checkpoint_is_gone_can_be_looked_at_but_not_asked() -> None:
     run = make_examined()
     assert predictions.read_stored(run, weights_of(run), "val") is not None
     with pytest.raises(ExamineError, match="checkpoint of these weights is gone"):
-        predictions.name_file(run, weights_of(run))
+        name_file(run, weights_of(run))
 
 
 # Predictions
@@ -90,7 +92,7 @@ def test_test_images_are_looked_at_only_as_they_were_at_the_end() -> None:
     assert predictions.read_stored(finished, best, "test").labels.shape == (TEST,)
     with pytest.raises(ExamineError, match="looked at once"):
         predictions.read_stored(stopped, best, "test")
-    other = predictions.Weights("epoch-00003", "Checkpoint", 3, None, "last")
+    other = Weights("epoch-00003", "Checkpoint", 3, None, "last")
     with pytest.raises(ExamineError, match="only the best and the last"):
         predictions.read_stored(finished, other, "test")
 
@@ -156,7 +158,7 @@ def test_what_was_learnt_less_what_was_forgotten_is_what_is_right(told, seed: in
 
 
 def test_history_is_read_back_as_it_was_stored() -> None:
-    history = predictions.read_history(make_examined("stopped"))
+    history = read_history(make_examined("stopped"))
     assert history.told.shape == (EPOCHS, VAL)
     np.testing.assert_array_equal(history.told[2], make_logits(VAL, 2, skill=2)[0].argmax(1))
 
@@ -166,10 +168,10 @@ def test_a_history_that_does_not_fit_or_is_not_there_ends_as_a_sentence() -> Non
     path = run.path / "predictions" / "val_classes.bin"
     path.write_bytes(b"\xff" * len(path.read_bytes()))
     with pytest.raises(ExamineError, match="damaged"):
-        predictions.read_history(run)
+        read_history(run)
     path.unlink()
     with pytest.raises(ExamineError, match="no predictions of its epochs"):
-        predictions.read_history(run)
+        read_history(run)
 
 
 # Drawings
@@ -184,7 +186,7 @@ def test_reliability_draws_only_bins_that_hold_images() -> None:
 
 
 def test_learnt_points_up_and_forgotten_down() -> None:
-    history = predictions.read_history(make_examined())
+    history = read_history(make_examined())
     learnt, lost = draw_changes("run", history, 2).data
     assert (np.array(learnt.y) >= 0).all()
     assert (np.array(lost.y) <= 0).all()
@@ -272,4 +274,4 @@ def test_a_spec_that_cannot_be_read_is_a_sentence() -> None:
     (run.path / "spec.json").write_text("{")
     fresh = type(run)(run.path)
     with pytest.raises(ExamineError, match=r"spec\.json"):
-        predictions.require_sound(fresh)
+        require_sound(fresh)

@@ -15,10 +15,12 @@ import pytest
 from typer.testing import Result
 
 from core.export import make as exporting
-from core.export.formats import FORMATS, ExportError, export_run, export_runs
+from core.export.formats import FORMATS, ExportError
+from core.export.make import export_runs
 from core.export.outbox import address_of, find_file, make_place
 from core.helper.questions import ExportedModel
-from core.runs.store import list_runs, open_run
+from core.runs.listing import list_runs
+from core.runs.store import open_run
 from core.runs.tables import plain_cell
 from tests.bundles import make_whole_run
 from tests.core.test_cli import core, strict  # noqa: F401 - a fixture
@@ -34,7 +36,7 @@ def test_a_runs_metrics_are_one_row_an_epoch(runs: Path) -> None:
     (run.path / "metrics.jsonl").write_bytes(
         (run.path / "metrics.jsonl").read_bytes().replace(b'"val/loss": 2.2,', b'"val/loss": null,')
     )
-    made = export_run(run.id, "csv")
+    made = export_runs([run.id], "csv")
     table = read_table(made.path.read_text())
     assert [row["epoch"] for row in table] == ["1", "2", "3", "4", "5"]
     assert [float(row["val/accuracy"]) for row in table] == [row["val/accuracy"] for row in run.rows()]
@@ -76,7 +78,7 @@ def test_a_model_leaves_with_the_weights_that_were_asked_for(runs: Path, monkeyp
         return ExportedModel(b"weights", "Differs by at most 1e-7.")
 
     monkeypatch.setattr(exporting, "export_onnx", export)
-    made = export_run(run.id, "onnx", "last")
+    made = export_runs([run.id], "onnx", "last")
     assert asked == [(run.id, "last")]
     assert (made.name, made.path.read_bytes(), made.note) == (
         f"{run.id}-last.onnx", b"weights", "Differs by at most 1e-7.",
@@ -87,10 +89,10 @@ def test_a_model_leaves_with_the_weights_that_were_asked_for(runs: Path, monkeyp
 def test_a_run_without_anything_to_take_away_gets_a_sentence(runs: Path, format: str) -> None:
     run = make_run("interrupted", epochs_done=0)
     if format in ("html", "script", "zip"):
-        assert export_run(run.id, format).bytes > 0
+        assert export_runs([run.id], format).bytes > 0
         return
     with pytest.raises(ExportError) as told:
-        export_run(run.id, format)
+        export_runs([run.id], format)
     assert str(told.value).endswith(".")
 
 
@@ -105,7 +107,7 @@ def test_a_run_that_is_gone_or_damaged_gets_a_sentence_and_leaves_no_file(
         if format == "csv" and run_id == damaged.id:
             continue
         with pytest.raises(ExportError):
-            export_run(run_id, format, folder=tmp_path / "out")
+            export_runs([run_id], format, folder=tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -117,14 +119,14 @@ def test_a_full_disk_is_a_sentence(runs: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(exporting, "write_metrics", fail)
     with pytest.raises(ExportError, match="could not be written: No space left on device"):
-        export_run(run.id, "csv")
+        export_runs([run.id], "csv")
 
 
 # Where a browser fetches it
 
 
 def test_only_the_very_address_of_a_file_leads_to_it(runs: Path) -> None:
-    made = export_run(make_run().id, "csv")
+    made = export_runs([make_run().id], "csv")
     token, name = address_of(made.path).split("/")[-2:]
     assert name == made.name
     assert find_file(token) == made.path
@@ -134,7 +136,7 @@ def test_only_the_very_address_of_a_file_leads_to_it(runs: Path) -> None:
 
 
 def test_what_nobody_fetched_for_an_hour_goes(runs: Path) -> None:
-    old, new = (export_run(make_run().id, "csv") for _ in range(2))
+    old, new = (export_runs([make_run().id], "csv") for _ in range(2))
     os.utime(old.path.parent, (time.time() - 4000,) * 2)
     make_place()
     assert not old.path.exists()

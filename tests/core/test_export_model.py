@@ -15,10 +15,12 @@ from core.engine.export import load_safetensors
 from core.export import model
 from core.export.model import ExportModelError, export_onnx, export_safetensors, export_script, without_path
 from core.helper import process
-from core.runs.store import Run, create_run, open_run
+from core.runs.folder import Run
+from core.runs.store import open_run
 from core.spec import DataSpec, RunSpec
 from core.worker.recorder import Recorder
 from tests.core.workers import tiny_spec
+from tests.made_runs import create_run
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data import catalogue, folder
+from core.data import cache, catalogue, folder
 from core.data.cache import cached_images
-from core.data.catalogue import DataError, inspect_folder
+from core.data.folder import inspect_folder
+from core.data.store import DataError
 from tests.folders import make_folder
 
 
@@ -83,5 +84,5 @@ def test_deleting_the_decoded_copies_frees_their_bytes(lab_folders: Path, tmp_pa
     cached_images(listing, 8)
     held = catalogue.cache_bytes()
     assert held > 6 * 8 * 8 * 3
-    assert catalogue.delete_caches() == held
+    assert cache.delete_caches() == held
     assert catalogue.cache_bytes() == 0

@@ -22,11 +22,15 @@ from core.launch.launcher import (
     start_seeds,
 )
 from core.machine import queue
-from core.runs.store import Run, RunNotFound, create_run, list_runs, open_run
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.records import RunNotFoundError
+from core.runs.store import open_run
 from core.spec.parse import SpecError
 from core.system import files
 from core.system.locks import FileLock
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
+from tests.made_runs import create_run
 
 FOREVER = tiny_spec(epochs=10_000)
 
@@ -40,7 +44,7 @@ def in_threads(count: int, act: Callable[[], object]) -> list[object]:
         together.wait()
         try:
             results.append(act())
-        except (LauncherError, RunNotFound) as error:
+        except (LauncherError, RunNotFoundError) as error:
             results.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(count)]
@@ -200,7 +204,7 @@ def test_a_run_that_trains_is_stopped_then_gone_with_all_its_files(training: Run
     assert not (quick_workers / ".trash").exists()
     wait_for(lambda: queue.read_slots(quick_workers, "cpu") == [None])
     for act in (delete_run, resume_run, request_stop, kill_run, run_next, open_run):
-        with pytest.raises(RunNotFound):
+        with pytest.raises(RunNotFoundError):
             act(training.id)
 
 

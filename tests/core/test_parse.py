@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 
 from core.spec import SECTIONS, LayerSpec, ModelSpec, RunSpec
 from core.spec.fields import field_at, fields_of, flatten
-from core.spec.parse import (
-    MAX_PROBLEMS,
-    MAX_SPEC_BYTES,
-    SpecError,
-    apply_settings,
-    from_link,
-    parse_spec,
-    read_object,
-    to_link,
-)
+from core.spec.link import from_link, to_link
+from core.spec.parse import MAX_PROBLEMS, MAX_SPEC_BYTES, SpecError, parse_spec, read_object
 from core.spec.presets import PRESETS
+from core.spec.settings import apply_settings
 from tests.specs import specs
 
 PATHS = [field.path for section in SECTIONS for field in fields_of(section)] + [

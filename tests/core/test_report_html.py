@@ -15,7 +15,9 @@ from core.compare.snapshot import look_at
 from core.compare.units import make_units
 from core.compare.verdicts import judge_all
 from core.export.report.make import make_report
-from core.runs.store import DamagedRunError, Run, RunNotFound, open_run
+from core.runs.folder import Run
+from core.runs.records import DamagedRunError, RunNotFoundError
+from core.runs.store import open_run
 from core.stats.scores import confusion
 from core.system import files
 from tests.compared_runs import make_compared, right
@@ -227,7 +229,7 @@ def test_missing_and_damaged_runs_get_a_sentence_and_the_rest_stays() -> None:
 
 
 def test_nothing_to_tell_of_is_an_error_in_words() -> None:
-    with pytest.raises(RunNotFound, match="no run"):
+    with pytest.raises(RunNotFoundError, match="no run"):
         make_report(["20200101-000000-000-000000"])
     damaged = make_run(name="broken")
     (damaged.path / "spec.json").write_text("{")

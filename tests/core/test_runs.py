@@ -18,12 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.runs import listing
-from core.runs.listing import WORTH_KEEPING
+from core.runs.folder import Run
+from core.runs.listing import WORTH_KEEPING, list_known, list_runs
 from core.runs.metrics import read_rows, thin_out
-from core.runs.store import About, Run, RunNotFound, RunsFolderError, create_run, list_known, list_runs, open_run
+from core.runs.records import About, RunNotFoundError
+from core.runs.store import open_run
 from core.system import files, processes
-from core.system.locks import FileLock, is_locked
+from core.system.locks import FileLock, RunsFolderError, is_locked
 from tests.core.workers import tiny_spec, wait_for
+from tests.made_runs import create_run
 
 DAY = 86_400.0
 
@@ -79,14 +82,14 @@ def test_a_process_killed_between_a_click_and_its_run_does_not_use_the_click_up(
     ["", ".", "..", "../x", "/etc", "a\0b", "20250101-000000-000-abcdef\n", "20250101-000000-000-ABCDEF", "x" * 999],
 )
 def test_an_id_that_is_none_is_not_found_and_touches_no_path(runs: Path, run_id: str) -> None:
-    with pytest.raises(RunNotFound):
+    with pytest.raises(RunNotFoundError):
         open_run(run_id)
 
 
 def test_a_link_out_of_the_runs_folder_is_no_run(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (runs / "20250101-000000-000-abcdef").symlink_to(tmp_path / "outside")
-    with pytest.raises(RunNotFound):
+    with pytest.raises(RunNotFoundError):
         open_run("20250101-000000-000-abcdef")
 
 

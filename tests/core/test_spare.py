@@ -19,7 +19,8 @@ from core.launch import launcher
 from core.launch.environment import worker_environment
 from core.launch.launcher import prepare_worker, start_run
 from core.launch.standby import Spare
-from core.runs.store import Run, open_run
+from core.runs.folder import Run
+from core.runs.store import open_run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 from tests.server import ROOT

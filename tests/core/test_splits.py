@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.catalogue import DataError
 from core.data.splits import Sizes, count_parts, share_out, split
+from core.data.store import DataError
 from core.spec import DataSpec
 
 counts_of_classes = st.lists(st.integers(1, 60), min_size=2, max_size=12).filter(lambda counts: max(counts) > 4)

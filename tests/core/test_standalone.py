@@ -27,13 +27,14 @@ from core.export.standalone.meanings import Settings
 from core.export.standalone.reading import StandaloneError
 from core.export.standalone.script import make_script
 from core.export.standalone.sources import Gatherer
-from core.runs.store import create_run, open_run
+from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.fields import fields_of
 from core.spec.parse import parse_spec
 from core.system import files
 from tests.archives import place_cifar
 from tests.engine.toy import make_spec, run
+from tests.made_runs import create_run
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
 

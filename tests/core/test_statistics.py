@@ -16,7 +16,6 @@ from core.stats.significance import (
     compare_paired,
     compare_seeds,
     pareto_front,
-    seeds_needed,
     seeds_to_settle,
     summarise,
     verdict,
@@ -82,7 +81,7 @@ def test_paired_comparison_gives_the_published_figures_of_agresti() -> None:
     # Agresti, Categorical Data Analysis, table 10.1 (approval of the prime minister, 1,600 people asked twice):
     # 944 against 880 approve, the difference is 0.04 with a 95 % interval of 0.02 to 0.06, standard error 0.0095.
     found = compare_paired(*sides_of(794, 150, 86, 570))
-    assert (found.accuracy_a, found.accuracy_b) == (944 / 1600, 880 / 1600)
+    assert (found.both_right + found.only_a, found.both_right + found.only_b, found.num_images) == (944, 880, 1600)
     assert found.difference == pytest.approx(0.04)
     assert found.interval == pytest.approx((0.04 - 1.96 * 0.0095, 0.04 + 1.96 * 0.0095), abs=0.001)
     assert found.p_value == pytest.approx(mcnemar([[794, 150], [86, 570]], exact=True).pvalue)
@@ -194,30 +193,30 @@ def test_seed_comparison_is_that_of_statsmodels(a: list[float], b: list[float]) 
 def test_seeds_needed_are_those_of_cohens_table(effect: float, seeds: int) -> None:
     # Cohen (1988), table 2.4.1: a side, two-sided at 5 %, power 0.80. The spread here is 1, the difference the effect.
     spread = np.array([-1, 0, 1])
-    assert seeds_needed(spread + effect, spread) == seeds - 3
+    assert seeds_to_settle(compare_seeds(spread + effect, spread)) == seeds - 3
 
 
 @pytest.mark.parametrize("effect", [0.05, 0.13, 0.4, 1.1])
 def test_seeds_needed_are_those_of_statsmodels(effect: float) -> None:
     spread = np.array([-1, 0, 1])
     reference = TTestIndPower().solve_power(effect_size=effect, alpha=0.05, power=0.8)
-    assert seeds_needed(spread + effect, spread) == int(np.ceil(reference)) - 3
+    assert seeds_to_settle(compare_seeds(spread + effect, spread)) == int(np.ceil(reference)) - 3
 
 
 def test_the_seeds_asked_for_do_settle_it_in_four_of_five_studies() -> None:
     rng = np.random.default_rng(0)
     a, b = np.array([-0.5, 0, 0.5]) + 0.9, np.array([-1.5, 0, 1.5])  # spreads 0.5 and 1.5, difference 0.9
-    n = seeds_needed(a, b) + 3
+    n = seeds_to_settle(compare_seeds(a, b)) + 3
     found = stats.ttest_ind(rng.normal(0.9, 0.5, (n, 4000)), rng.normal(0, 1.5, (n, 4000)), equal_var=False)
     assert (found.pvalue < 0.05).mean() == pytest.approx(0.80, abs=0.02)
 
 
 def test_no_number_of_seeds_is_named_where_nothing_says_one() -> None:
-    assert seeds_needed([0.9, 0.92], [0.92, 0.9]) is None  # no difference
-    assert seeds_needed([0.9], [0.91, 0.92]) is None  # no spread
-    assert seeds_needed([0.9, 0.9], [0.8, 0.8]) is None
-    assert seeds_needed([0.1, 0.9], [0.1, 0.9 + 1e-6]) is None  # over a million
-    assert seeds_needed([0.90, 0.91, 0.92], [0.80, 0.81, 0.82]) == 0  # settled
+    assert seeds_to_settle(compare_seeds([0.9, 0.92], [0.92, 0.9])) is None  # no difference
+    assert seeds_to_settle(compare_seeds([0.9], [0.91, 0.92])) is None  # no spread
+    assert seeds_to_settle(compare_seeds([0.9, 0.9], [0.8, 0.8])) is None
+    assert seeds_to_settle(compare_seeds([0.1, 0.9], [0.1, 0.9 + 1e-6])) is None  # over a million
+    assert seeds_to_settle(compare_seeds([0.90, 0.91, 0.92], [0.80, 0.81, 0.82])) == 0  # settled
 
 
 # --- several runs on the same images
@@ -332,7 +331,8 @@ def test_a_close_race_says_how_many_more_seeds_would_settle_it() -> None:
     a, b = [0.900, 0.910, 0.920], [0.895, 0.903, 0.910]
     assert verdict(compare_seeds(a, b)) == (
         "Too close to call: A is ahead of B by 0.7 points (95 % interval -1.3 to 2.8): 3 seeds a side, "
-        f"Welch t test p = 0.37; about {seeds_needed(a, b)} more seeds a side would settle it, if the difference stays."
+        f"Welch t test p = 0.37; about {seeds_to_settle(compare_seeds(a, b))} more seeds a side would settle it, if "
+        "the difference stays."
     )
 
 

@@ -13,31 +13,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from core.runs.store import create_run, open_run
+from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.parse import SpecError
 from core.studies.manage import (
-    Study,
-    StudyError,
-    StudyNotFoundError,
     create_study,
     delete_study,
     enqueue,
     extend_study,
     find_compatible,
     join_runs,
-    list_studies,
-    open_study,
     set_workers,
     start_workers,
     stop_study,
 )
 from core.studies.samplers import make_distribution, suggest_values
 from core.studies.spec import STUDY_PRESETS, StudySpec, parse_study, propose
-from core.studies.storage import folder_of
+from core.studies.storage import StudyError, folder_of
+from core.studies.study import Study, StudyNotFoundError, list_studies, open_study
 from core.studies.trials import CONSTRAINT, Tally, count_trials, fail_orphans, requeue, why_over
 from core.system import processes
 from tests.core.study_workers import LEARNING_RATE, tiny_study, write_ended_run
+from tests.made_runs import create_run
 
 HOST = processes.host_name()
 

@@ -9,7 +9,8 @@ from core.launch.launcher import LauncherError, measure_test, start_run
 from core.runs.store import open_run
 from core.studies import manage as studies
 from core.studies.best import list_best, measure_best
-from core.studies.manage import StudyError, start_workers
+from core.studies.manage import start_workers
+from core.studies.storage import StudyError
 from tests.core import study_workers
 from tests.core.study_workers import logs_of, make_study, tiny_study, wait_for_end
 from tests.core.workers import wait_for_state

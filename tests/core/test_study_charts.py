@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from core.studies.charts.plots import PLOTS, StudyView, draw_study
+from core.studies.charts.axes import StudyView
+from core.studies.charts.plots import PLOTS, draw_study
 from core.studies.importance import rank_fields
 from core.studies.points import Points, find_front, gather_points, name_path
 from core.studies.samplers import make_distribution

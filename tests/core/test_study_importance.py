@@ -6,7 +6,8 @@ import optuna
 
 from core.spec.presets import PRESETS
 from core.studies.importance import rank_fields
-from core.studies.spec import Dimension, parse_study
+from core.studies.space import Dimension
+from core.studies.spec import parse_study
 
 
 def test_with_several_objectives_a_field_matters_for_the_highest_accuracy_not_the_lowest() -> None:

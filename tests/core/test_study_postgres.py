@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.studies import manage as studies
-from core.studies.manage import delete_study, list_studies, start_workers
+from core.studies.manage import delete_study, start_workers
+from core.studies.study import list_studies
 from tests.core import study_workers
 from tests.core.study_workers import LEARNING_RATE, logs_of, make_study, states_of, tiny_study, wait_for_end
 from tests.core.workers import wait_for

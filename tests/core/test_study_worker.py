@@ -16,20 +16,13 @@ from optuna.trial import TrialState
 
 from core.launch import launcher
 from core.launch.launcher import start_run
-from core.runs.store import list_runs, open_run
+from core.runs.listing import list_runs
+from core.runs.store import open_run
 from core.studies import manage as studies
-from core.studies.manage import (
-    Study,
-    delete_study,
-    enqueue,
-    extend_study,
-    open_study,
-    set_workers,
-    start_workers,
-    stop_study,
-)
+from core.studies.manage import delete_study, enqueue, extend_study, set_workers, start_workers, stop_study
 from core.studies.space import propose_values
-from core.studies.storage import storage_url
+from core.studies.storage import StudyError, storage_url
+from core.studies.study import Study, StudyNotFoundError, open_study
 from tests.core import study_workers
 from tests.core.study_workers import (
     LEARNING_RATE,
@@ -106,7 +99,7 @@ def test_workers_killed_at_random_moments_leave_the_exact_number_of_trials(lab: 
         time.sleep(dice.uniform(0.05, 0.6))  # the moment of a kill is the point
         if kills < 10:
             kills += kill_worker(study, victim)
-        with suppress(studies.StudyError):  # done meanwhile
+        with suppress(StudyError):  # done meanwhile
             start_workers("tiny", 3)
     wait_for_end(study)
 
@@ -160,7 +153,7 @@ def test_a_pause_waits_for_the_trial_and_a_resume_goes_on_counting(lab: Path) ->
     start_workers("tiny")
     wait_for_end(study)
     assert states_of(study) == {"finished": 4}
-    with pytest.raises(studies.StudyError, match="All 4 trials are done"):
+    with pytest.raises(StudyError, match="All 4 trials are done"):
         start_workers("tiny")
     extend_study("tiny", trials=5)
     start_workers("tiny")
@@ -271,7 +264,7 @@ def test_workers_come_and_go_while_a_study_runs(lab: Path) -> None:
     assert kill_worker(study, 0), "the first one is left"
     wait_for_end(study)
     delete_study("tiny")
-    with pytest.raises(studies.StudyNotFoundError):
+    with pytest.raises(StudyNotFoundError):
         open_study("tiny")
     assert len(list_runs()) >= 2, "the runs of a deleted study stay"
 
@@ -298,7 +291,7 @@ def test_a_worker_whose_images_are_gone_says_so_instead_of_failing_trials(lab: P
     spec = study.spec.model_dump(mode="json")
     spec["base"]["data"] |= {"dataset": "folder", "folder": str(lab / "nowhere")}
     study.optuna().set_user_attr("spec", spec)
-    with pytest.raises(studies.StudyError, match="nowhere"):
+    with pytest.raises(StudyError, match="nowhere"):
         start_workers("tiny")
     study_workers.start_module(["core.studies.worker", "tiny"], lab / "log.txt")
     wait_for(lambda: "nowhere" in open_study("tiny").summary().reason)

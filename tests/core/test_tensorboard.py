@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from core.export.tensorboard import find_start, write_events
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.spec.fields import flatten
 from core.system import files
 from tests.pages.sample_runs import EPOCHS, make_run

@@ -17,11 +17,13 @@ import pytest
 from core.launch.environment import worker_environment
 from core.launch.launcher import delete_run, resume_run, start_run
 from core.machine import queue
-from core.runs.store import Run, create_run, open_run
+from core.runs.folder import Run
+from core.runs.store import open_run
 from core.spec import RunSpec
 from core.system.folders import PROJECT
 from core.system.locks import FileLock
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
+from tests.made_runs import create_run
 
 FOREVER = tiny_spec(epochs=10_000)
 

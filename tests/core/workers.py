@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 

@@ -16,11 +16,11 @@ from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
 from core.data import cache, decoding
-from core.data.catalogue import DataError, count_images
+from core.data.catalogue import count_images
 from core.data.decoding import decode_image
 from core.data.folder import SUFFIXES
 from core.data.splits import Sizes
-from core.data.store import data_folder, lock_for, work_folder
+from core.data.store import DataError, data_folder, lock_for, work_folder
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
 from core.spec import DataSpec
 from tests.archives import place_cifar

@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from core.data.edits import apply_edits
+from core.data.edits import AS_IT_IS, Edits, apply_edits
 from core.engine import checkpoint, examine
 from core.engine.data import load_data
 from core.engine.gradcam import grad_cam, list_layers
 from core.engine.model import build_model
 from core.examine.predicting import Prediction
-from core.helper.questions import AS_IT_IS, Edits, Picture, QuestionError, WeightsFile
+from core.helper.questions import Picture, QuestionError, WeightsFile
 from tests.engine.toy import SIZE, make_spec, run
 
 SPEC = make_spec(epochs=1, batch_size=64)

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from core.data.catalogue import DataError
+from core.data.store import DataError
 from core.engine import checkpoint, export
 from core.engine.augment import normalize
 from core.engine.data import Data, load_data

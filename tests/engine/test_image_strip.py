@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.catalogue import DataError
+from core.data.store import DataError
 from core.engine.data import load_data
 from core.engine.preview import image_strip
 from core.spec.parse import parse_spec

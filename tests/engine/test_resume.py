@@ -190,7 +190,7 @@ def test_a_step_played_back_as_a_graph_gives_the_weights_of_plain_steps(settings
 
     monkeypatch.setattr(train_module, "make_step", remember)
     graphed, _ = run(spec, make_data())
-    assert made[0].is_used
+    assert made[0]._captured
     monkeypatch.setattr(train_module, "make_step", make_plain_step)
     plain, _ = run(spec, make_data())
     for one, other in zip(graphed, plain, strict=True):

@@ -60,7 +60,7 @@ def keep_later_lines() -> None:
 
 def never_listen() -> None:
     """SIGTERM ends the worker at once, as it ends any program."""
-    from core.worker.run import StopSignal
+    from core.worker.stop import StopSignal
 
     StopSignal.listen = lambda _: None  # type: ignore[method-assign]
 

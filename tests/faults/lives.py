@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from core.launch.launcher import reopen_run
 from core.machine import queue
-from core.runs.store import Run, create_run, open_run
+from core.runs.folder import Run
+from core.runs.store import open_run
 from core.spec import RunSpec
 from core.system import processes
 from tests.core.workers import start_worker, wait_for
+from tests.made_runs import create_run
 
 Setup = Callable[[], None]
 ENDED = ("finished", "failed", "stopped", "interrupted", "damaged")

@@ -16,7 +16,7 @@ import torch
 from core.engine import checkpoint
 from core.engine.checkpoint import CheckpointError
 from core.runs import metrics
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.system import files
 from core.worker import recorder
 from core.worker.recorder import Recorder

@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 
 from core.engine import checkpoint
-from core.runs.folder import ENDS
-from core.runs.store import Run, RunsFolderError, create_run, list_runs, open_run
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.records import ENDS
+from core.runs.store import open_run
+from core.system.locks import RunsFolderError
 from tests.core.same_result import assert_same_result
 from tests.core.workers import _started, fork, tiny_spec
 from tests.faults import breakage
 from tests.faults.injection import EXIT, KINDS, break_disk, broken_disk
 from tests.faults.lives import live, new_run
+from tests.made_runs import create_run
 
 EPOCHS = 2
 SPEC = tiny_spec(epochs=EPOCHS, batch_size=128)

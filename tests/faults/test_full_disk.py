@@ -12,7 +12,7 @@ import pytest
 
 from core.engine import checkpoint
 from core.launch.launcher import LauncherError, resume_run
-from core.runs.store import Run
+from core.runs.folder import Run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage

@@ -15,8 +15,10 @@ import pytest
 
 from core.launch.launcher import resume_run, start_run
 from core.machine import queue
-from core.runs.store import Run, open_run
-from core.spec.parse import apply_settings, parse_spec
+from core.runs.folder import Run
+from core.runs.store import open_run
+from core.spec.parse import parse_spec
+from core.spec.settings import apply_settings
 from tests.core.same_result import assert_same_result
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage

@@ -23,16 +23,20 @@ from core.launch import launcher
 from core.launch.launcher import LauncherError, delete_run, request_stop, resume_run, start_run
 from core.machine import queue
 from core.runs.ends import end_run
+from core.runs.folder import Run
 from core.runs.listing import list_runs
-from core.runs.store import Run, RunNotFound, create_run, open_run
+from core.runs.records import RunNotFoundError
+from core.runs.store import open_run
 from core.studies.manage import create_study
 from core.system import files, locks
 from core.system.locks import FileLock, RunsFolderError
-from core.worker.run import StopSignal, drive_run
+from core.worker.run import drive_run
+from core.worker.stop import StopSignal
 from tests.core.study_workers import tiny_study
 from tests.core.test_runs import KINDS, damage_run
 from tests.core.workers import tiny_spec, wait_for
 from tests.faults import interleaving
+from tests.made_runs import create_run
 from tests.pages.sample_runs import make_rows
 
 EPOCHS = 3
@@ -139,9 +143,9 @@ def interleave_many(seeds: range, remove: Callable[[str], None], tell: Any) -> N
             told.update(
                 f"{type(each).__name__}: {each}"[:300]
                 for each in wrong
-                if not isinstance(each, LauncherError | RunNotFound)
+                if not isinstance(each, LauncherError | RunNotFoundError)
             )
-            told["refused"] += sum(isinstance(each, LauncherError | RunNotFound) for each in wrong)
+            told["refused"] += sum(isinstance(each, LauncherError | RunNotFoundError) for each in wrong)
             told["turns"] += steps
         except Exception as error:  # noqa: BLE001
             told[f"afterwards, seed {seed}: {type(error).__name__}: {error}"[:300]] += 1

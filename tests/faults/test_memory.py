@@ -17,14 +17,17 @@ from core.launch.launcher import resume_run, start_run
 from core.machine import queue
 from core.runs import crashes
 from core.runs.crashes import explain_death, note_death
-from core.runs.store import Run, create_run, open_run
+from core.runs.folder import Run
+from core.runs.store import open_run
 from core.spec import RunSpec
-from core.spec.parse import apply_settings, parse_spec
+from core.spec.parse import parse_spec
+from core.spec.settings import apply_settings
 from core.system import processes
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage
 from tests.faults.lives import live, new_run, worker_of
 from tests.faults.memory_limit import limit_memory
+from tests.made_runs import create_run
 
 LARGE = ["data.image_size=32", "train.batch_size=256", "train.epochs=1000"]
 REAL_START = launcher._start_process  # before the fixture puts a quick one in its place

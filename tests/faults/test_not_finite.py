@@ -16,11 +16,13 @@ from typer.testing import CliRunner
 
 from core.cli.app import app
 from core.runs import metrics
-from core.runs.store import Run, list_runs
+from core.runs.folder import Run
+from core.runs.listing import list_runs
 from core.studies import manage as studies
 from core.studies.charts.plots import PLOTS
-from core.studies.manage import open_study, start_workers
+from core.studies.manage import start_workers
 from core.studies.samplers import make_distribution
+from core.studies.study import open_study
 from core.system import files
 from tests.core.study_workers import LEARNING_RATE, _work, logs_of, make_study, states_of, tiny_study, wait_for_end
 from tests.core.workers import fork, tiny_spec

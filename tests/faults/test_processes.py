@@ -19,13 +19,15 @@ import pytest
 from core.launch import launcher
 from core.launch.launcher import kill_run, request_stop, resume_run, start_run
 from core.machine import queue
+from core.runs.folder import Run
 from core.runs.listing import list_runs
-from core.runs.store import Run, create_run, open_run
+from core.runs.store import open_run
 from core.system import files, processes
 from core.system.locks import FileLock
 from tests.core.test_launcher import in_threads
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage
+from tests.made_runs import create_run
 
 DAY = 86_400.0
 

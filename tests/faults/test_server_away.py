@@ -13,10 +13,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.page_client import PageClient
-from core.runs.store import Run, create_run, list_runs, open_run
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.store import open_run
 from tests.browser import conftest as browser
 from tests.browser.test_journey import WAIT, expect_state, wait_for_epoch
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
+from tests.made_runs import create_run
 from tests.server import LabServer, serve_lab
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser")]

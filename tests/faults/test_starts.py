@@ -15,7 +15,8 @@ import pytest
 from core.launch import launcher
 from core.launch.launcher import start_run
 from core.machine import queue
-from core.runs.store import list_runs, open_run
+from core.runs.listing import list_runs
+from core.runs.store import open_run
 from tests.core.workers import start_worker, tiny_spec, wait_for
 from tests.faults import breakage
 

@@ -13,8 +13,9 @@ import pytest
 from optuna.trial import TrialState
 
 from core.studies import manage as studies
-from core.studies.manage import Study, start_workers
-from core.studies.storage import PatientStorage
+from core.studies.manage import start_workers
+from core.studies.storage import PatientStorage, StudyError
+from core.studies.study import Study
 from tests.core import study_workers
 from tests.core.study_workers import kill_worker, logs_of, make_study, states_of, tiny_study, wait_for_end
 from tests.core.test_study_worker import lock_database
@@ -112,7 +113,7 @@ def test_killed_workers_lose_no_result_and_the_number_is_exact(
             killed += kill_worker(study, dice.randrange(3))
         assert_kept(kept, study)
         kept = completed(study)
-        with suppress(studies.StudyError):  # done meanwhile
+        with suppress(StudyError):  # done meanwhile
             start_workers("tiny", 3)
     wait_for_end(study)
     assert killed == kills

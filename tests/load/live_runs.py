@@ -12,10 +12,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.made_runs import make_row
-from core.runs.store import create_run, open_run
+from core.runs.store import open_run
 from core.spec.presets import PRESETS
 from core.system import files
 from core.system.locks import FileLock
+from tests.made_runs import create_run
 
 PROGRESS_SECONDS, EPOCHS = 0.5, 10_000
 

@@ -16,7 +16,8 @@ import pytest
 
 from benchmarks.made_runs import make_row, make_runs
 from benchmarks.page_client import PageClient
-from core.runs.store import Run, open_run
+from core.runs.folder import Run
+from core.runs.store import open_run
 from core.system import files
 from tests.load.live_runs import make_live_run, writing
 from tests.load.sessions import Crowd, Session, run_apart

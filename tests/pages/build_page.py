@@ -5,7 +5,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from pages.parts.draft import KEY, Draft
+from pages.parts.build.draft import KEY, Draft
 from tests.pages.conftest import texts
 
 

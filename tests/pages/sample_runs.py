@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from core.runs.store import Run, create_run, open_run
-from core.spec.parse import apply_settings, parse_spec
+from core.runs.folder import Run
+from core.runs.store import open_run
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
+from core.spec.settings import apply_settings
 from core.system import files
 from core.system.locks import FileLock
+from tests.made_runs import create_run
 
 EPOCHS = 5
 

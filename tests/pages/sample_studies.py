@@ -7,9 +7,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from core.studies.manage import create_study, open_study
+from core.studies.manage import create_study
 from core.studies.samplers import make_distribution
 from core.studies.spec import STUDY_PRESETS, StudySpec, parse_study
+from core.studies.study import open_study
 from core.studies.trials import CONSTRAINT
 
 WORKER = {"host": "elsewhere", "index": 0, "token": "t"}

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.runs.store import create_run, list_runs
+from core.runs.listing import list_runs
 from core.spec import RunSpec
 from core.spec.cost import cost_of
-from core.spec.parse import apply_settings, from_link, parse_spec, to_link
+from core.spec.link import from_link, to_link
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
-from pages.parts import samples, start_panel
-from pages.parts.start_panel import read_tags
+from core.spec.settings import apply_settings
+from pages.parts.build import samples, start_panel
+from pages.parts.build.start_panel import read_tags
+from tests.made_runs import create_run
 from tests.pages.build_page import (
     choose_preset,
     draft_of,

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.charts.lines import run_colour
+from core.charts.palette import run_colour
 from core.compare.figures import FIGURES
 from core.compare.snapshot import look_at
 from core.compare.table import write_csv
 from core.compare.units import make_units
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.stats.significance import compare_paired, verdict
-from pages.parts import compare_gallery
+from pages.parts.compare import gallery
 from tests.compared_runs import make_compared, right
 from tests.pages.conftest import component_data, press, texts
 from tests.pages.sample_runs import make_run, training
@@ -207,7 +207,7 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
         future.set_result([b"image %d" % place for place in places])
         return future
 
-    monkeypatch.setattr(compare_gallery, "call", answer)
+    monkeypatch.setattr(gallery, "call", answer)
     return asked
 
 
@@ -326,8 +326,8 @@ def test_a_gallery_without_predictions_says_why(open_page, pictures) -> None:
 
 def test_images_that_cannot_be_had_leave_the_words(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     future: Future[list[bytes]] = Future()
-    future.set_exception(compare_gallery.DataError("The folder is gone."))
-    monkeypatch.setattr(compare_gallery, "call", lambda *_, **__: future)
+    future.set_exception(gallery.DataError("The folder is gone."))
+    monkeypatch.setattr(gallery, "call", lambda *_, **__: future)
     runs = [make_compared(right(15, 20), name="A"), make_compared(right(9, 20), name="B", settings=["train.epochs=4"])]
     text = texts(open_page("compare", ids=address_of(*runs), tab="Disagreements"))
     assert "The folder is gone." in text

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.catalogue import DataError
+from core.data.edits import Edits
+from core.data.store import DataError
 from core.examine.predicting import Prediction
-from core.helper.questions import Answer, Edits, Picture, Piece, QuestionError
+from core.helper.questions import Answer, Picture, Piece, QuestionError
 from tests.examined import CLASSES, EPOCHS, VAL, make_examined, make_logits
 from tests.pages.conftest import component_data, labels, texts
 from tests.pages.sample_runs import add_checkpoint, make_run, training
@@ -51,7 +52,7 @@ def helper(monkeypatch: pytest.MonkeyPatch) -> None:
     ASKED.clear()
     st.cache_data.clear()
     st.cache_resource.clear()
-    for place in ("pages.parts.examine_gallery", "pages.parts.examine_image", "pages.parts.examine_load"):
+    for place in ("pages.parts.examine.gallery", "pages.parts.examine.image", "pages.parts.examine.load"):
         monkeypatch.setattr(f"{place}.call", answer)
     monkeypatch.setattr("core.examine.predicting.call", answer)
 
@@ -208,7 +209,7 @@ def test_images_that_are_gone_leave_a_sentence_and_their_places(open_page, monke
         future.set_exception(DataError("The data set is not on this machine."))
         return future
 
-    monkeypatch.setattr("pages.parts.examine_gallery.call", gone)
+    monkeypatch.setattr("pages.parts.examine.gallery.call", gone)
     page = open_page("examine", id=make_examined().id, cell="3-3")
     assert "The images cannot be shown: The data set is not on this machine." in texts(page)
     assert np.sum(matrix_of(page)["counts"]) == VAL

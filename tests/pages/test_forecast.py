@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.launch import estimates
 from core.launch.estimates import Measurements
-from pages.parts import forecast
+from pages.parts.build import forecast
 from tests.core.workers import wait_for
 from tests.pages.build_page import draft_of, key_of, problems_shown, set_number
 from tests.pages.conftest import labels, press, texts

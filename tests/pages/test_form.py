@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core.spec import SECTIONS
 from core.spec.fields import fields_of, flatten
 from core.spec.presets import PRESETS
-from pages.parts.form import COUNTED_FIELDS, name_field, say
+from pages.parts.build.form import COUNTED_FIELDS, name_field, say
 from tests.pages.build_page import draft_of, key_of, layer_key, problems_shown, widget_keys
 
 OpenPage = Callable[..., AppTest]
@@ -16,7 +16,7 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.parts.samples.is_ready", lambda data: False)
+    monkeypatch.setattr("pages.parts.build.samples.is_ready", lambda data: False)
 
 
 @pytest.mark.parametrize("preset", ["first-look", "report", "resnet20"])

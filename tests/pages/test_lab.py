@@ -2,12 +2,13 @@
 
 import pytest
 
-from core.data.catalogue import DownloadProgress
+from core.data.downloads import DownloadProgress
 from core.launch.disk import delete_checkpoints, measure_runs
 from core.launch.launcher import LauncherError
 from core.machine import queue
 from core.machine.devices import list_devices
-from core.runs.store import open_run, runs_folder
+from core.runs.store import open_run
+from core.system.folders import runs_folder
 from core.system.locks import FileLock
 from tests.pages.conftest import labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run, training
@@ -55,7 +56,7 @@ def test_an_empty_queue_says_so(open_page) -> None:
 
 def test_a_download_shows_how_far_it_is(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     progress = DownloadProgress("running", 50_000_000, 200_000_000, "")
-    monkeypatch.setattr("core.data.catalogue.read_download", lambda name: progress if name == "cifar10" else None)
+    monkeypatch.setattr("core.data.downloads.read_download", lambda name: progress if name == "cifar10" else None)
     page = open_page("lab")
     assert "50.0 MB of 200 MB" in texts(page)
     assert "width:25.0%" in texts(page)
@@ -64,7 +65,7 @@ def test_a_download_shows_how_far_it_is(open_page, monkeypatch: pytest.MonkeyPat
 
 def test_a_failed_download_gives_its_reason_and_another_try(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     progress = DownloadProgress("failed", 0, 100, "CIFAR-10 arrived damaged: its checksum is wrong.")
-    monkeypatch.setattr("core.data.catalogue.read_download", lambda name: progress if name == "cifar10" else None)
+    monkeypatch.setattr("core.data.downloads.read_download", lambda name: progress if name == "cifar10" else None)
     page = open_page("lab")
     assert "its checksum is wrong" in texts(page)
     assert "Download 170 MB" in labels(page)

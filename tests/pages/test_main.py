@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.machine.devices import Device
-from pages.parts import style
+from pages.parts.frame import style
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def test_devices_are_told_in_a_few_words() -> None:
 
 def test_a_failure_shows_a_sentence_whose_id_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
-        from pages.parts.failure import show_failure
+        from pages.parts.frame.failure import show_failure
 
         assert show_failure(RuntimeError("the secret cause"))
 

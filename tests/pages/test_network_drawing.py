@@ -9,9 +9,9 @@ from core.spec import RunSpec, map_sizes
 from core.spec.cost import cost_of
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
-from pages.parts import network_drawing, rate_drawing
-from pages.parts.network_drawing import draw_network, stages_of
-from pages.parts.rate_drawing import draw_rate, round_up, ticks_of
+from pages.parts.build import network_drawing, rate_drawing
+from pages.parts.build.network_drawing import draw_network, stages_of
+from pages.parts.build.rate_drawing import draw_rate, round_up, ticks_of
 from tests.specs import specs as any_specs
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pages.parts import pace
+from pages.parts.frame import pace
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from core.runs.results import closest_preset, sampling_error, write_command
 from core.runs.store import open_run
 from core.spec import RunSpec
-from core.spec.parse import apply_settings, parse_spec
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
+from core.spec.settings import apply_settings
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run, training
 from tests.specs import specs

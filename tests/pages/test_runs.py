@@ -2,8 +2,10 @@
 
 import pytest
 
-from core.runs.store import Listing, RunSummary, list_runs, open_run
-from pages.parts.run_table import COLUMNS, PAGE_ROWS, sort_runs
+from core.runs.listing import Listing, list_runs
+from core.runs.records import RunSummary
+from core.runs.store import open_run
+from pages.parts.run.table import COLUMNS, PAGE_ROWS, sort_runs
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import make_run, training
 
@@ -132,6 +134,6 @@ def test_many_runs_are_paged_and_the_browser_gets_one_page(open_page, monkeypatc
     make_run(name="real")
     real = list_runs()[0]
     many = [RunSummary(**{**real.__dict__, "name": f"run {place}"}) for place in range(2 * PAGE_ROWS + 1)]
-    monkeypatch.setattr("core.runs.store.list_known", lambda: Listing(many))
+    monkeypatch.setattr("core.runs.listing.list_known", lambda: Listing(many))
     assert len(names(open_page("runs"))) == PAGE_ROWS
     assert names(open_page("runs", page="3")) == [f"run {2 * PAGE_ROWS}"]

@@ -6,12 +6,14 @@ import json
 
 import pytest
 
-from core.spec.parse import from_link, to_link
+from core.spec.link import from_link, to_link
 from core.spec.presets import PRESETS
-from core.studies.manage import StudyError, list_studies, open_study
-from core.studies.spec import STUDY_PRESETS, default_dimension, describe_space, parse_study, propose
-from pages.parts.study_draft import around, list_paths, pack, unpack
-from pages.parts.study_space import read_numbers
+from core.studies.space import default_dimension
+from core.studies.spec import STUDY_PRESETS, describe_space, parse_study, propose
+from core.studies.storage import StudyError
+from core.studies.study import list_studies, open_study
+from pages.parts.studies.draft import around, list_paths, pack, unpack
+from pages.parts.studies.space import read_numbers
 from server.dashboard import Dashboard
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import make_run
@@ -232,7 +234,8 @@ def test_making_a_study_keeps_it_as_defined_and_refuses_its_name_a_second_time(o
 
 def test_start_makes_the_study_and_asks_for_its_workers_once(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("pages.parts.study_define.start_workers", lambda name, count=None: asked.append((name, count)))
+    define = "pages.parts.studies.define"
+    monkeypatch.setattr(f"{define}.start_workers", lambda name, count=None: asked.append((name, count)))
     page = open_page("studies", new="first-look")
     widget(page.number_input, "Workers").set_value(3).run()
     press(page, "Start")
@@ -369,7 +372,7 @@ def test_a_clone_begins_with_the_same_definition(open_page) -> None:
 def test_workers_are_started_added_and_stopped_from_the_page(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple] = []
     for name in ("start_workers", "set_workers", "stop_study"):
-        monkeypatch.setattr(f"pages.parts.study_actions.{name}", lambda *args, name=name: asked.append((name, *args)))
+        monkeypatch.setattr(f"pages.parts.studies.actions.{name}", lambda *args, name=name: asked.append((name, *args)))
     make_study("open", 5, make_spec(trials=20))
     page = open_page("studies", name="open")
     page.button(key="workers.more").click().run()
@@ -381,19 +384,19 @@ def test_what_cannot_be_done_is_said_where_it_was_asked(open_page, monkeypatch: 
     def refuse(name: str, count: int) -> None:
         raise StudyError("CIFAR-10 is not on this machine yet.")
 
-    monkeypatch.setattr("pages.parts.study_actions.start_workers", refuse)
+    monkeypatch.setattr("pages.parts.studies.actions.start_workers", refuse)
     make_study("open", 5, make_spec(trials=20))
     assert "CIFAR-10 is not on this machine yet." in texts(press(open_page("studies", name="open"), "Resume"))
 
 
 def test_the_dashboard_is_offered_started_and_stopped(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     states = [Dashboard("stopped")]
-    for place in ("study_actions", "study_live"):
-        monkeypatch.setattr(f"pages.parts.{place}.find_dashboard", lambda: states[-1])
+    for place in ("actions", "live"):
+        monkeypatch.setattr(f"pages.parts.studies.{place}.find_dashboard", lambda: states[-1])
     monkeypatch.setattr(
-        "pages.parts.study_actions.start_dashboard", lambda: states.append(Dashboard("running", "http://here:1"))
+        "pages.parts.studies.actions.start_dashboard", lambda: states.append(Dashboard("running", "http://here:1"))
     )
-    monkeypatch.setattr("pages.parts.study_actions.stop_dashboard", lambda: states.append(Dashboard("stopped")))
+    monkeypatch.setattr("pages.parts.studies.actions.stop_dashboard", lambda: states.append(Dashboard("stopped")))
     make_study("done")
     page = press(open_page("studies", name="done"), "Start optuna-dashboard")
     links = [link.proto.url for link in page.get("link_button")]

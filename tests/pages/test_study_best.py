@@ -9,7 +9,7 @@ from core.compare.snapshot import look_at
 from core.compare.table import make_cells
 from core.compare.units import make_units
 from core.compare.verdicts import judge_all
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.system import files
 from tests.pages.conftest import labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run
@@ -31,7 +31,7 @@ def test_a_study_says_that_nobody_has_tested_its_best_and_does_so_on_a_click(
     open_page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("pages.parts.study_best.measure_best", asked.append)
+    monkeypatch.setattr("pages.parts.studies.best.measure_best", asked.append)
     make_study("done", run_id=make_trial_run().id)
     page = open_page("studies", name="done")
     assert "Trial 3 is the best on validation. No trial has looked at the test images." in texts(page)

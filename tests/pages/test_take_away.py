@@ -14,9 +14,11 @@ from core.export.formats import FORMATS
 from core.export.outbox import find_file
 from core.helper.questions import ExportedModel
 from core.launch.launcher import delete_run
-from core.runs.store import Run, list_runs, open_run
-from pages.parts import take_away, take_in
-from pages.parts.jobs import Job
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.store import open_run
+from pages.parts.transfer import take_away, take_in
+from pages.parts.transfer.jobs import Job
 from tests.bundles import make_whole_run, pack
 from tests.core.workers import wait_for
 from tests.pages.conftest import component_data, texts

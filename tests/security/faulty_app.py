@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import app as lab
-from pages.parts.failure import show_failure
+from pages.parts.frame.failure import show_failure
 from server.doors import Door
 from server.guard import Guard
 

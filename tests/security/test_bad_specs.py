@@ -23,11 +23,13 @@ from typer.testing import CliRunner
 
 from core.cli.app import app
 from core.spec import RunSpec
-from core.spec.parse import FieldProblem, SpecError, apply_settings, from_link, parse_spec
+from core.spec.link import from_link
+from core.spec.parse import FieldProblem, SpecError, parse_spec
 from core.spec.presets import PRESETS
+from core.spec.settings import apply_settings
 from core.studies.spec import parse_study
-from pages.parts.draft import Draft
-from pages.parts.study_draft import unpack
+from pages.parts.build.draft import Draft
+from pages.parts.studies.draft import unpack
 from tests.security.bad_specs import SLIPS, STUDIES, TEXTS, TOGETHER, VALUES, BadSpec, at, draw_bad_spec
 
 LIMIT_SECONDS = 0.05

@@ -35,14 +35,20 @@ from core.compare.units import make_units
 from core.examine.predictions import check_predicted, work_out
 from core.export.archive.pack import BundleError, pack_runs
 from core.export.archive.unpack import import_runs
-from core.runs.store import About, Run, list_runs
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.records import About
 from core.runs.tables import write_metrics
-from core.spec.parse import apply_settings, pack, parse_spec, to_link
+from core.spec.link import pack, to_link
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
-from core.studies.manage import StudyError, check_name, create_study, list_studies
+from core.spec.settings import apply_settings
+from core.studies.manage import check_name, create_study
 from core.studies.spec import STUDY_PRESETS
+from core.studies.storage import StudyError
+from core.studies.study import list_studies
 from core.system import files
-from pages.parts.examine_classes import _write_csv
+from pages.parts.examine.classes import _write_csv
 from tests.browser.conftest import (
     browser_context_args,
     browser_type_launch_args,

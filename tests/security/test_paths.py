@@ -19,19 +19,26 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from core.data.catalogue import DataError, delete_dataset, download, inspect_folder
+from core.data.catalogue import delete_dataset
 from core.data.decoding import decode_image
-from core.data.folder import ROOTS, list_images
+from core.data.downloads import download
+from core.data.folder import ROOTS, inspect_folder, list_images
+from core.data.store import DataError
 from core.data.uploads import name_upload
 from core.export.outbox import find_file
 from core.launch import launcher
-from core.runs.folder import Run, RunNotFound
-from core.runs.store import list_runs, open_run
-from core.spec.parse import SpecError, apply_settings, from_link, parse_spec, to_link
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.records import RunNotFoundError
+from core.runs.store import open_run
+from core.spec.link import from_link, to_link
+from core.spec.parse import SpecError, parse_spec
 from core.spec.presets import PRESETS
-from core.studies.manage import StudyError, create_study, delete_study, open_study
+from core.spec.settings import apply_settings
+from core.studies.manage import create_study, delete_study
 from core.studies.spec import STUDY_PRESETS
-from core.studies.storage import folder_of
+from core.studies.storage import StudyError, folder_of
+from core.studies.study import open_study
 from server import dashboard
 from tests.folders import make_folder
 from tests.pages.sample_runs import add_checkpoint, make_run
@@ -228,7 +235,7 @@ def test_what_a_runs_own_files_name_does_not_lead_outside(planted: Planted) -> N
     # A link in the runs folder is no run, wherever it leads.
     (run.path.parent / RUN_ID).symlink_to(planted.run)
     assert [summary.id for summary in list_runs()] == [run.id]
-    with pytest.raises(RunNotFound):
+    with pytest.raises(RunNotFoundError):
         open_run(RUN_ID)
     assert planted.touched() == []
 
@@ -345,7 +352,7 @@ def test_no_function_that_takes_a_name_leads_outside(planted: Planted, record_fi
     ]  # fmt: skip
     for spelling in planted.spellings():
         for act in by_id:
-            with pytest.raises((RunNotFound, launcher.LauncherError)):
+            with pytest.raises((RunNotFoundError, launcher.LauncherError)):
                 act(spelling)
         for fetch in (download, delete_dataset):
             with pytest.raises(DataError):
@@ -468,7 +475,7 @@ def test_a_path_that_is_joined_shows_what_lies_outside(planted: Planted, lab_fol
     runs = lab_folders / "runs"
     shown = 0
     for spelling in planted.spellings():
-        with suppress(OSError, ValueError, RunNotFound):
+        with suppress(OSError, ValueError, RunNotFoundError):
             shown += Run(runs / spelling).summary().name == CANARY
             shown += CANARY in (runs / spelling / "log.txt").read_text()
     assert shown >= 10

@@ -15,13 +15,13 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.secrets import Secrets
 from websockets.exceptions import ConnectionClosed
 
-from core.runs.store import About, publish_run
+from core.runs.records import About
+from core.runs.store import publish_run
 from core.spec.presets import PRESETS
 from server import start
 from server.doors import Asked
 from server.guard import OPEN_MESSAGES
-from server.sign_in import Person, SignedOut, SignIn, SignInError, is_listed, read_settings
-from server.way_back import find_path
+from server.sign_in import Person, SignedOut, SignIn, SignInError, find_path, is_listed, read_settings
 from tests.security.asking import Route, ask, each_way, list_routes
 from tests.security.visitor import Visitor, serve_with_sign_in, spell_out
 from tests.server import LabServer

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from core.spec.parse import parse_spec, to_link
+from core.spec.link import to_link
+from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from tests.browser.conftest import browser_context_args, browser_type_launch_args, require_chromium
 from tests.security.visitor import serve_with_sign_in

@@ -16,7 +16,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.export.archive.pack import BundleError
-from core.runs.folder import COLUMNS, ENDS, About, Run
+from core.runs.folder import Run
+from core.runs.records import COLUMNS, ENDS, About
 from core.spec import RunSpec
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
 from core.system import files

@@ -23,7 +23,9 @@ from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.runs.store import ENDS, CheckpointFile, Run, RunNotFound, State, open_run
+from core.runs.folder import Run
+from core.runs.records import ENDS, CheckpointFile, RunNotFoundError, State
+from core.runs.store import open_run
 from core.system import files
 from core.system.folders import ID_PATTERN, PROJECT
 from core.system.locks import hold
@@ -127,7 +129,7 @@ def pack_runs(
 ) -> list[str]:
     """Writes an archive of the runs and returns what there is to remark. `report` hears of bytes done and in all.
 
-    Raises BundleError for a damaged run, RunNotFound, OSError.
+    Raises BundleError for a damaged run, RunNotFoundError, OSError.
     """
     ids = list(dict.fromkeys(run_ids))
     if not 1 <= len(ids) <= MAX_RUNS:
@@ -178,7 +180,7 @@ def _collect(run: Run, checkpoints: bool, stack: ExitStack) -> _Parcel:
             _open_texts(parcel, stack)
             _open_predictions(parcel, stack)
     except FileNotFoundError:
-        raise RunNotFound(f"There is no run {run.id}.") from None
+        raise RunNotFoundError(f"There is no run {run.id}.") from None
     _drop_unsound(parcel)
     return parcel
 

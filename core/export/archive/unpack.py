@@ -33,7 +33,8 @@ from core.export.archive.pack import (
     PackedRun,
     Report,
 )
-from core.runs.store import Run, adopt_folder, ensure_folder, open_run
+from core.runs.folder import Run
+from core.runs.store import adopt_folder, ensure_folder, open_run
 from core.system import files
 from core.system.folders import ID_PATTERN
 from core.system.locks import hold

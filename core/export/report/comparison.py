@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.charts.lines import run_colour
+from core.charts.palette import run_colour
 from core.compare.curves import draw_curves, explain_lines
+from core.compare.differences import draw_differences
 from core.compare.fields import label_field, list_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, SHOWN
 from core.compare.lines import CURVES, CurveView
 from core.compare.parallel import draw_parallel
-from core.compare.scatter import ScatterView, draw_differences, draw_scatter, find_published
+from core.compare.scatter import ScatterView, draw_scatter, find_published
 from core.compare.table import Cell, label_figure, make_cells, tell_unit
 from core.compare.units import Unit, find_mismatches
 from core.compare.verdicts import METHODS, WEIGHTS, Verdict, judge_all, warn_of_chance

@@ -27,8 +27,10 @@ from core.data.catalogue import name_data
 from core.export.report.comparison import report_comparison
 from core.export.report.parts import RunCard, make_card, plain
 from core.export.report.run import report_run
+from core.runs.folder import Run
+from core.runs.records import DamagedRunError
 from core.runs.results import describe_origin
-from core.runs.store import DamagedRunError, Run, open_run
+from core.runs.store import open_run
 from core.text.formats import format_count
 
 _TEMPLATES = Path(__file__).parent
@@ -40,7 +42,7 @@ def make_report(run_ids: Sequence[str], *, fold: bool = True, moment: datetime |
 
     `fold` makes one of runs that differ only in their seed. The same runs give the same bytes but for `moment`, by
     default now. What is missing or damaged gets a sentence in its place; where nothing is left to tell of, this raises
-    RunNotFound or DamagedRunError.
+    RunNotFoundError or DamagedRunError.
     """
     look = look_at(run_ids)
     if not look.runs:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from core.charts.lines import run_colour
-from core.compare.curves import Drawing
+from core.charts.figure import Drawing
+from core.charts.palette import run_colour
 from core.compare.fields import label_field, list_fields, show_field
 from core.compare.snapshot import ComparedRun, SpecFacts
 from core.compare.units import Unit
+from core.runs.folder import Run
+from core.runs.records import RunSummary
 from core.runs.results import list_environment, list_figures, write_command
-from core.runs.store import Run, RunSummary
 from core.spec import RunSpec
 from core.text.formats import UNKNOWN
 

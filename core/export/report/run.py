@@ -6,27 +6,25 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from core.charts.lines import Metric, RunCurves, draw_metric
+from core.compare.run_curves import Metric, RunCurves, draw_metric
 from core.compare.snapshot import ComparedRun
 from core.examine.charts import draw_changes, draw_matrix, draw_reliability
+from core.examine.history import read_history
 from core.examine.predictions import (
     SPLITS,
-    ExamineError,
     Predicted,
     Split,
-    Weights,
     explain_temperature,
-    find_weights,
     measure_reliability,
     name_classes,
-    read_history,
     read_stored,
     work_out,
 )
+from core.examine.weights import ExamineError, Weights, find_weights
 from core.export.report.parts import Chart, RunCard, Table, make_chart, plain
-from core.runs.folder import COLUMNS
+from core.runs.folder import Run
+from core.runs.records import COLUMNS, RunSummary
 from core.runs.results import list_costs
-from core.runs.store import Run, RunSummary
 from core.stats import calibration
 from core.text.formats import UNKNOWN, format_count, format_percent
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.spec import RunSpec
 
 _FIGURES = {

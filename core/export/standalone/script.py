@@ -17,7 +17,7 @@ from core.export.standalone.meanings import NUM_CLASSES, Settings
 from core.export.standalone.reading import Import, StandaloneError
 from core.export.standalone.sources import Gathered, Gatherer
 from core.helper.questions import QuestionError
-from core.runs.store import Run
+from core.runs.folder import Run
 from core.spec import SECTIONS, LayerSpec, RunSpec
 from core.spec.fields import fields_of
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.charts.lines import as_text
+from core.charts.figure import as_text
 from core.studies.points import FloatArray, Points
 from core.studies.spec import OBJECTIVE_LABELS
 from core.studies.trials import TrialStateName

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.charts.lines import as_text
+from core.charts.figure import as_text
 from core.studies.charts.axes import (
     BEST,
     SHORT_NUMBERS,

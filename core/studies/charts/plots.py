@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from core.compare.curves import Drawing, to_json
+from core.charts.figure import Drawing, to_json
 from core.studies.charts import fields as by_field
 from core.studies.charts import trials as by_time
 from core.studies.charts.axes import LAYOUT, Drawn, StudyView

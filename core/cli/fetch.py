@@ -1,0 +1,41 @@
+"""Images that a command needs and that are not there yet: fetched with a progress bar."""
+
+from __future__ import annotations
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from core.cli.output import STOPPED, CommandError, make_console, say, scaled
+
+
+def fetch(name: str, *, quiet: bool = False) -> None:
+    """Downloads with a progress bar on the standard error; a line every tenth where that is no terminal."""
+    from core.data.downloads import download
+
+    console = make_console(stderr=True)
+    try:
+        if quiet:
+            download(name)
+        elif console.is_terminal:
+            columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            with Progress(*columns, console=console) as bar:
+                task = bar.add_task("")
+                download(name, lambda done, total: bar.update(task, completed=done, total=total))
+        else:
+            download(name, _Tenths(name))
+    except KeyboardInterrupt:
+        raise CommandError("The download was stopped; nothing was kept.", STOPPED) from None
+    if not quiet:
+        say(f"{name} is here.")
+
+
+class _Tenths:
+    """Reports a download in a log: one line for every tenth."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._told = name, 0
+
+    def __call__(self, done: int, total: int) -> None:
+        tenths = 10 * done // max(1, total)
+        if tenths > self._told:
+            self._told = tenths
+            say(f"{self._name}: {scaled(done, 'B')} of {scaled(total, 'B')}")

@@ -1,0 +1,81 @@
+"""What a network learnt and forgot: the class it predicted for each validation image after each epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from core.examine.weights import ExamineError
+from core.runs.folder import Run
+from core.stats import scores
+from core.stats.scores import IntArray
+
+
+@dataclass(frozen=True)
+class History:
+    """The class predicted for each validation image after each epoch, (epochs, images), and the labels (images,)."""
+
+    told: IntArray
+    labels: IntArray
+    num_classes: int
+
+    @property
+    def num_epochs(self) -> int:
+        return len(self.told)
+
+    def matrix(self, epoch: int) -> IntArray:
+        """The confusion matrix after an epoch, counted from 1."""
+        return scores.confusion(self.labels, self.told[epoch - 1], self.num_classes)
+
+    @cached_property
+    def right(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.told == self.labels)  # (epochs, images)
+
+    @cached_property
+    def learnt_at(self) -> IntArray:
+        return scores.learnt_at(self.told, self.labels)
+
+    @cached_property
+    def forgotten(self) -> IntArray:
+        return scores.forgotten_counts(self.told, self.labels)
+
+    @cached_property
+    def never(self) -> IntArray:
+        """Places of the images that no epoch gets right."""
+        return np.flatnonzero(scores.never_learnt(self.told, self.labels))
+
+    def most_forgotten(self) -> IntArray:
+        """Places of the images that were forgotten at least once, the most often first."""
+        places = np.flatnonzero(self.forgotten)
+        return places[np.argsort(-self.forgotten[places], kind="stable")]
+
+    def changes(self) -> tuple[IntArray, IntArray]:
+        """Images that became right, and that became wrong, after each epoch; before the first none is right."""
+        before = np.vstack([np.zeros((1, len(self.labels)), bool), self.right[:-1]])
+        return (self.right & ~before).sum(1), (~self.right & before).sum(1)
+
+    def changed_at(self, epoch: int, *, learnt: bool) -> IntArray:
+        """Places of the images that became right (or else wrong) after this epoch, counted from 1."""
+        now = self.right[epoch - 1]
+        before = self.right[epoch - 2] if epoch > 1 else np.zeros_like(now)
+        return np.flatnonzero(now & ~before if learnt else ~now & before)
+
+
+def read_history(run: Run) -> History:
+    """Raises ExamineError where it is not there (yet) or cannot be used."""
+    told, labels = run.val_classes(), run.predictions("val_labels")
+    if told is None or labels is None or not len(told):
+        live = run.state() in ("queued", "running")
+        raise ExamineError(
+            "The history begins with the first epoch."
+            if live
+            else "This run kept no predictions of its epochs, so there is no history to show."
+        )
+    classes = run.spec.data.num_classes
+    told, labels = told.astype(np.int64), labels.astype(np.int64)
+    if labels.shape != told.shape[1:] or told.max() >= classes or not 0 <= labels.min() <= labels.max() < classes:
+        raise ExamineError("The stored history is damaged: it does not fit the run's images and classes.")
+    return History(told, labels, classes)

@@ -1,0 +1,94 @@
+"""Which weights of a run there are to look at, and what the helper process needs to load them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from core.helper.questions import WeightsFile
+from core.runs.folder import Run
+from core.runs.records import CheckpointFile, DamagedRunError
+
+
+class ExamineError(Exception):
+    """Something cannot be shown; the message is a sentence for its place on the page."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One set of a run's weights: `key` names it in addresses, `file` is None where only its predictions are left.
+
+    `label` stays the same while the run goes on; `title` tells the epoch.
+    """
+
+    key: str
+    label: str
+    epoch: int | None
+    file: CheckpointFile | None
+    which: Literal["last", "best"]
+
+    @property
+    def title(self) -> str:
+        told = self.epoch is None or self.key not in ("best", "last")
+        return self.label if told else f"{self.label} (epoch {self.epoch})"
+
+
+def list_weights(run: Run) -> list[Weights]:
+    """Best on validation, last, then what other checkpoints hold. Empty before the first epoch has ended."""
+    files = run.checkpoints()
+    best = next((file for file in reversed(files) if file.kind == "best"), None)
+    last = files[-1] if files else None
+    figures = (run.end() or {}).get("metrics") or {}
+    found = []
+    if best or last or run.predictions("test_best") is not None:
+        epoch = best.epoch if best else _whole(figures.get("best/epoch"))
+        # Every checkpoint carries the best weights so far, also where the file of their own epoch was lost.
+        found.append(Weights("best", "Best on validation", epoch, best or last, "best"))
+    if last or run.predictions("test_last") is not None:
+        epoch = last.epoch if last else _whole(figures.get("last/epoch"))
+        found.append(Weights("last", "Last", epoch, last, "last"))
+    found += [
+        Weights(file.path.stem, f"Checkpoint of epoch {file.epoch}", file.epoch, file, "last")
+        for file in reversed(files)
+        if file not in (best, last)
+    ]
+    return found
+
+
+def find_weights(run: Run, key: str) -> Weights:
+    """The weights of this key, else the first. Raises ExamineError where the run has none yet."""
+    choices = list_weights(run)
+    if not choices:
+        raise ExamineError(explain_nothing(run))
+    return next((weights for weights in choices if weights.key == key), choices[0])
+
+
+def explain_nothing(run: Run) -> str:
+    """Why a run has neither weights nor predictions."""
+    match run.state():
+        case "queued" | "running":
+            return "The first weights and predictions come with the end of the first epoch."
+        case "damaged":
+            return f"The run's files cannot be read: {run.damage()}."
+        case state:
+            return f"This run has no checkpoint and no predictions: it is {state}, and no epoch of it has ended."
+
+
+def name_file(run: Run, weights: Weights) -> WeightsFile:
+    """What the helper process needs to load these weights. Raises ExamineError where no checkpoint holds them."""
+    if weights.file is None:
+        raise ExamineError("The checkpoint of these weights is gone, so nothing new can be asked of them.")
+    return WeightsFile(run.spec.model_dump_json(), str(weights.file.path), weights.file.sha256, weights.which)
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
+
+
+def require_sound(run: Run) -> None:
+    """Raises ExamineError with what is wrong with the run's own files."""
+    try:
+        _ = run.spec
+    except DamagedRunError as error:
+        raise ExamineError(f"The run's files cannot be read: {error}.") from None

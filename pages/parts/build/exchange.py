@@ -1,0 +1,66 @@
+"""A spec in and out of the Build page: as JSON to download, paste or upload, and as a link."""
+
+from __future__ import annotations
+
+import hashlib
+
+import streamlit as st
+
+from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
+from pages.parts.build.address import link_of
+from pages.parts.build.draft import Draft
+from pages.parts.build.form import say
+from pages.parts.frame.style import show_problem
+
+PASTED_KEY, UPLOAD_KEY, PROBLEMS_KEY = "build.pasted", "build.upload", "build.import_problems"
+
+
+def show_export(draft: Draft) -> None:
+    """The last good spec as a link and as a file."""
+    with st.popover("Share", icon=":material/ios_share:", key="share"), st.container(width=380):
+        st.html('<p class="lab-title">Link to this spec</p>')
+        st.code(link_of(draft.good), language=None, wrap_lines=True, height=96)
+        text = draft.good.model_dump_json(indent=2)
+        # The hash in the name keeps two specs of one size apart for Streamlit's media store.
+        digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+        st.download_button(
+            "Download JSON",
+            text,
+            file_name=f"spec-{digest}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+
+
+def show_import(draft: Draft) -> None:
+    """Takes a spec in; one that cannot be used says why and leaves the form as it is."""
+    with st.popover("Import", icon=":material/upload_file:", key="import"):
+        st.text_area("Spec as JSON", key=PASTED_KEY, height=160, placeholder='{"model": {"stem_channels": 16}}')
+        st.button("Use this spec", key="use_spec", type="primary", on_click=_take_pasted, args=(draft,))
+        st.file_uploader(
+            "or a file", type="json", key=UPLOAD_KEY, on_change=_take_upload, args=(draft,), max_upload_size=1
+        )
+        st.caption(f"At most {MAX_SPEC_BYTES // 1000} KB. Fields that are left out get their defaults.")
+        for sentence in st.session_state.get(PROBLEMS_KEY, []):
+            show_problem(sentence)
+
+
+def _take_pasted(draft: Draft) -> None:
+    _take(draft, st.session_state[PASTED_KEY])
+
+
+def _take_upload(draft: Draft) -> None:
+    if file := st.session_state[UPLOAD_KEY]:
+        _take(draft, file.getvalue())
+
+
+def _take(draft: Draft, text: str | bytes) -> None:
+    st.session_state[PROBLEMS_KEY] = []
+    try:
+        draft.replace(parse_spec(text))
+    except SpecError as error:
+        st.session_state[PROBLEMS_KEY] = [
+            say(problem.path or "The spec", problem.message) for problem in error.problems
+        ]

@@ -1,0 +1,82 @@
+"""What training the network on the Build page will take, measured on request: time, memory, largest batch."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from core.data.store import DataError
+from core.launch.estimates import MEASUREMENTS, Estimate, find_estimate, foretell, pick_device
+from core.spec import RunSpec
+from core.text.formats import format_ago, format_bytes, format_seconds
+from pages.parts.build.draft import Draft
+from pages.parts.frame.style import show_problem
+
+TICK_SECONDS = 0.5
+BUSY = 0.5  # of the device: what is measured then is of a machine that others use
+
+
+def show_forecast(draft: Draft) -> None:
+    """The forecast for the last spec that can be run, or the button that measures it."""
+    under_way = MEASUREMENTS.is_under_way(draft.good)
+    st.fragment(_show, run_every=TICK_SECONDS if under_way else None)(draft, under_way)
+
+
+def _show(draft: Draft, was_under_way: bool) -> None:
+    spec = draft.good
+    under_way = MEASUREMENTS.is_under_way(spec)
+    if under_way != was_under_way:
+        st.rerun()  # only the whole page can begin or end the fragment's ticking
+    device = pick_device(spec)
+    with st.container(key="forecast", gap="xsmall"):
+        if under_way:
+            seconds = format_seconds(MEASUREMENTS.seconds(spec))
+            st.html(
+                f'<p class="lab-small lab-muted" role="status">Measuring on {escape(device)}: torch is '
+                f"loaded, then 20 steps are trained ({seconds})</p>"
+            )
+            return
+        if problem := MEASUREMENTS.problem(spec):
+            show_problem(problem)
+        estimate = find_estimate(spec)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if estimate:
+                _show_facts(spec, estimate)
+            st.button(
+                "Measure again" if estimate else "Measure time and memory",
+                key="measure",
+                icon=":material/timer:",
+                type="tertiary" if estimate else "secondary",
+                on_click=MEASUREMENTS.start,
+                args=(spec,),
+                disabled=bool(draft.problems),
+                help=f"Trains 20 steps of this network on {device or spec.train.device}, with invented images, aside.",
+            )
+
+
+def _show_facts(spec: RunSpec, estimate: Estimate) -> None:
+    try:
+        forecast = foretell(spec, estimate)
+    except DataError:
+        return
+    steps = f"{estimate.steps} steps measured on {estimate.device_name}, {format_ago(estimate.measured)}"
+    beside = f", while {estimate.beside} other trained there" if estimate.beside else ""
+    facts = [
+        (format_seconds(forecast.epoch_seconds), "an epoch", f"{steps}{beside}."),
+        (
+            format_seconds(forecast.seconds),
+            f"for {spec.train.epochs:,} epochs" if spec.train.epochs > 1 else "for 1 epoch",
+            "Without the start, the checkpoints and the test at the end.",
+        ),
+        (format_bytes(forecast.memory_bytes), "at most", "The process's peak, with all images in memory."),
+    ]
+    if forecast.largest_batch is not None:
+        fits = f"{forecast.largest_batch:,}" if forecast.largest_batch else "less"
+        why = "By the growth of memory seen between two batch sizes, and what is free on the device now."
+        facts.append((fits, "largest batch", why))
+    cells = [f'<div title="{escape(title)}"><b>{value}</b> {words}</div>' for value, words, title in facts]
+    if estimate.busy > BUSY:
+        remark = f"measured while {estimate.device} was {estimate.busy:.0%} busy with other work"
+        cells.append(f'<div style="color:var(--lab-warn)">{escape(remark)}</div>')
+    st.html(f'<div class="lab-facts" data-testid="forecast">{"".join(cells)}</div>')

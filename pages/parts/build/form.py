@@ -1,0 +1,217 @@
+"""The form of a spec: each widget is made from its field in `core.spec.fields`, so no range is repeated here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.spec import CHOICE_LABELS
+from core.spec.fields import SpecField, field_at, fields_of
+from pages.parts.build.draft import Draft, max_layers
+from pages.parts.frame.style import show_problem
+
+# Arrow keys step from one odd size to the next.
+ODD_FIELDS = {"filter_size", "skip_kernel", "stem_filter"}
+# Counted by the draft, so there is nothing to fill in.
+COUNTED_FIELDS = {"folder_classes"}
+# A label with its unit that is longer than this keeps the unit for the help.
+LONG_LABEL = 22
+# A choice of more letters than this takes two cells of the grid.
+LONG_CHOICE = 15
+# Shares up to here are set with a slider; longer or finer ranges are typed.
+SLIDER_HIGH = 0.95
+
+
+def show_fields(
+    draft: Draft, section: str, names: Sequence[str], choices: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Widgets for fields of one section, in a grid that wraps; fields without an effect are left out.
+
+    `choices` offers values for text fields, by name: the devices of this machine.
+    """
+    fields = {field.name: field for field in fields_of(section)}
+    for name in names:
+        if fields[name].applies(draft.values[section]):
+            wide = any(len(_label_choice(choice)) > LONG_CHOICE for choice in fields[name].choices)
+            with st.container(key=f"{'wide' if wide else 'cell'}_{section}_{name}", gap="xsmall"):
+                _show_field(draft, section, fields[name], (choices or {}).get(name))
+
+
+def folded_names(section: str, basic: Sequence[str]) -> list[str]:
+    """The section's fields that are not in sight."""
+    shown_elsewhere = {*basic, *COUNTED_FIELDS}
+    return [field.name for field in fields_of(section) if field.name not in shown_elsewhere and field.kind != "layers"]
+
+
+def count_changed(draft: Draft, section: str, names: Sequence[str]) -> int:
+    """How many of these fields have an effect and differ from their defaults."""
+    fields = {field.name: field for field in fields_of(section)}
+    values = draft.values[section]
+    return sum(fields[n].applies(values) and values[n] != _as_json(fields[n].default) for n in names)
+
+
+def _as_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _show_field(draft: Draft, section: str, field: SpecField, choices: Sequence[str] | None) -> None:
+    key = draft.widget_key(f"{section}.{field.name}")
+    with_unit = f"{field.label} ({field.unit})"
+    label = with_unit if field.unit and len(with_unit) <= LONG_LABEL else field.label
+    value = draft.values[section][field.name]
+    _make_widget(field, label, value, choices, key=key, on_change=_commit, args=(draft, key, section, field))
+    for problem in draft.problems_at(f"{section}.{field.name}"):
+        show_problem(say(field.label, problem.message))
+
+
+def say(label: str, message: str) -> str:
+    """A field's problem as a sentence: Epochs must be at least 1."""
+    joint = " " if message.startswith(("must ", "is ", "makes ", "leaves ")) else ": "
+    return f"{label}{joint}{message}{'' if message.endswith('?') else '.'}"
+
+
+def name_field(path: str) -> str:
+    """A field as the form names it: `model.layers[1].filter_size` is Layer 2: filter."""
+    try:
+        label = field_at(path).label
+    except KeyError:
+        return "Block layers" if path.startswith("model.layers") else path or "The spec"
+    layer = re.match(r"model\.layers\[(\d+)\]", path)
+    return f"Layer {int(layer.group(1)) + 1}: {label.lower()}" if layer else label
+
+
+def _shown(field: SpecField, value: Any) -> Any:
+    return ", ".join(map(str, value)) if field.kind == "ints" and isinstance(value, list) else value
+
+
+def _commit(draft: Draft, key: str, section: str, field: SpecField) -> None:
+    if not draft.is_current(key):
+        return
+    value = st.session_state[key]
+    draft.set_value(section, field.name, _read_ints(value) if field.kind == "ints" else value)
+
+
+def _read_ints(text: str) -> list[Any]:
+    """`91, 136` as numbers; what is none stays text, for the check to name it."""
+    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+    # A number of thousands of digits is one that Python refuses to read.
+    return [int(part) if part.isdecimal() and len(part) < 10 else part for part in parts]
+
+
+def _make_widget(field: SpecField, label: str, value: Any, choices: Sequence[str] | None, **common: Any) -> None:
+    """The widget of a field. `value` is what it begins with; from then on the browser's value counts, by its key."""
+    common["help"] = _help(field)
+    if field.kind == "bool":
+        st.toggle(label, value, **common)
+    elif field.kind == "choice" or choices:
+        # The present value stays, also where it is no choice: cuda:1 on a machine without it.
+        options = list(dict.fromkeys([*(choices or field.choices), value]))
+        st.selectbox(label, options, index=options.index(value), format_func=_label_choice, **common)
+    elif field.kind in ("text", "ints"):
+        st.text_input(label, _shown(field, value), **common)
+    elif field.kind == "float" and field.low is not None and (field.high or 1) <= SLIDER_HIGH and not field.log:
+        st.slider(label, float(field.low), float(field.high or 1), float(value), step=0.01, format="%.2f", **common)
+    else:
+        _make_number(field, label, value, common)
+
+
+def _make_number(field: SpecField, label: str, value: Any, common: dict[str, Any]) -> None:
+    # No bounds are handed on: the browser would silently keep the old number, the check says what is wrong.
+    if field.kind == "int":
+        st.number_input(label, value=value, step=2 if field.name in ODD_FIELDS else 1, **common)
+    else:
+        st.number_input(label, value=float(value), step=1e-4 if field.log else 0.05, format="%.6g", **common)
+
+
+def _label_choice(value: str) -> str:
+    return CHOICE_LABELS.get(value, value)
+
+
+def _help(field: SpecField) -> str:
+    if field.kind not in ("int", "float"):
+        return field.help
+    low, high = (f"{bound:,}" if field.kind == "int" else f"{bound:g}" for bound in (field.low or 0, field.high or 0))
+    return f"{field.help} From {low} to {high} {field.unit}".rstrip() + "."
+
+
+# Layers ----------------------------------------------------------------------------------------------------------
+
+
+def show_layers(draft: Draft) -> None:
+    """The block layers as a table: a row a layer, with its problems below it."""
+    fields = fields_of("layers[]")
+    with st.container(key="layers", gap="xxsmall"):
+        with st.container(key="layer_head"):
+            st.html("<span></span>")
+            for field in fields:
+                # On a phone there is room for the letter only.
+                words = f'<span class="lab-word">{field.label} </span>{field.symbol}' if field.symbol else field.label
+                st.markdown(f'<span class="lab-small">{words}</span>', unsafe_allow_html=True, help=_help(field))
+        for place, row in enumerate(list(draft.rows)):
+            _show_layer(draft, place, row, fields)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Add layer",
+                key="add_layer",
+                icon=":material/add:",
+                type="tertiary",
+                on_click=draft.add_layer,
+                disabled=len(draft.rows) >= max_layers(),
+                help="Twice the channels of the last one, on half the map.",
+            )
+    for problem in draft.problems:
+        if problem.path == "model.layers":
+            show_problem(say(name_field(problem.path), problem.message))
+
+
+def _show_layer(draft: Draft, place: int, row: int, fields: Sequence[SpecField]) -> None:
+    with st.container(key=f"layer_row_{row}"):
+        st.html(f'<span class="lab-muted lab-num">{place + 1}</span>')
+        for field in fields:
+            key = draft.widget_key(f"layer{row}.{field.name}")
+            _make_number(
+                field,
+                f"Layer {place + 1} {field.label.lower()}",
+                draft.layers[place][field.name],
+                {
+                    "key": key,
+                    "label_visibility": "collapsed",
+                    "on_change": _commit_layer,
+                    "args": (draft, key, row, field.name),
+                },
+            )
+        _show_layer_actions(draft, place, row)
+        for field in fields:
+            for problem in draft.problems_at(f"model.layers[{place}].{field.name}"):
+                show_problem(say(name_field(problem.path), problem.message))
+
+
+def _show_layer_actions(draft: Draft, place: int, row: int) -> None:
+    st.button(
+        f"Duplicate layer {place + 1}",
+        key=f"duplicate_{row}",
+        icon=":material/content_copy:",
+        type="tertiary",
+        help="The same layer once more",
+        on_click=draft.duplicate_layer,
+        args=(row,),
+        disabled=len(draft.rows) >= max_layers(),
+    )
+    st.button(
+        f"Remove layer {place + 1}",
+        key=f"remove_{row}",
+        icon=":material/close:",
+        type="tertiary",
+        help="Remove this layer",
+        on_click=draft.remove_layer,
+        args=(row,),
+        disabled=len(draft.rows) == 1,
+    )
+
+
+def _commit_layer(draft: Draft, key: str, row: int, name: str) -> None:
+    if draft.is_current(key) and row in draft.rows:
+        draft.set_layer(row, name, st.session_state[key])

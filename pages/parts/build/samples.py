@@ -1,0 +1,72 @@
+"""A grid of training images as the network will see them; made by a process of its own, fetched without waiting."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from html import escape
+
+import streamlit as st
+
+from core.data.catalogue import is_ready
+from core.data.store import DataError
+from core.helper.process import call
+from core.spec import RunSpec
+
+COUNT = 16
+POLL_SECONDS = 0.3
+LAST_KEY = "build.last_samples"
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _request(data_and_augment: str, seed: int, _spec_json: str) -> Future[bytes]:
+    return call("core.engine.preview:sample_grid", spec_json=_spec_json, count=COUNT, seed=seed)
+
+
+def show_samples(spec: RunSpec) -> None:
+    """The grid for the spec's data and augmentation; looks again by itself until it is there."""
+    with st.container(key="samples_head", horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.html('<p class="lab-title">Training images, augmented <span class="lab-muted">(originals on top)</span></p>')
+        st.button(
+            "Draw again", key="redraw", icon=":material/refresh:", type="tertiary", on_click=_redraw, help="Draw again"
+        )
+    if not is_ready(spec.data):
+        st.html('<p class="lab-muted lab-small">The images can be shown once the data set is on this machine.</p>')
+        return
+    seed = st.session_state.get("build.sample_seed", 0)
+    relevant = spec.data.model_dump_json() + spec.augment.model_dump_json()
+    future = _request(relevant, seed, spec.model_dump_json())
+    poll = None if future.done() else POLL_SECONDS
+    st.fragment(_show_grid, run_every=poll)(future, relevant, seed)
+
+
+def _redraw() -> None:
+    st.session_state["build.sample_seed"] = st.session_state.get("build.sample_seed", 0) + 1
+
+
+def _show_grid(future: Future[bytes], relevant: str, seed: int) -> None:
+    was_waiting = st.session_state.get("build.samples_waiting", False)
+    st.session_state["build.samples_waiting"] = not future.done()
+    with st.container(key="samples", height="content"):
+        if not future.done():
+            _show_waiting()
+            return
+        if error := future.exception():
+            _request.clear(relevant, seed)
+            reason = str(error) if isinstance(error, DataError) else "The preview could not be made; try again."
+            st.html(f'<p class="lab-muted lab-small">{escape(reason)}</p>')
+        else:
+            st.session_state[LAST_KEY] = future.result()
+            st.image(future.result(), width="stretch")
+    if was_waiting:
+        # The whole page once more: without a timer from now on.
+        st.rerun()
+
+
+def _show_waiting() -> None:
+    """The former grid, faint, or a line of text: the page does not jump while the new one is made."""
+    last = st.session_state.get(LAST_KEY)
+    if last is None:
+        st.html('<div class="lab-waiting lab-small">Preparing sample images…</div>')
+        return
+    with st.container(key="samples_stale"):
+        st.image(last, width="stretch")

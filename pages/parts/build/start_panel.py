@@ -1,0 +1,144 @@
+"""Start on the Build page: one run a click, or one run a seed; a download first where the data set is missing."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import streamlit as st
+
+from core.data.catalogue import DatasetStatus, is_ready, list_datasets
+from core.data.downloads import read_download, start_download
+from core.launch.launcher import LauncherError, prepare_worker, start_run, start_seeds
+from core.text.formats import format_bytes
+from pages.parts.build.draft import Draft
+from pages.parts.build.form import name_field
+from pages.parts.frame.failure import tell
+from pages.parts.frame.style import show_problem
+from server.sign_in import current_address
+
+CLICK_KEY = "build.click_key"
+STARTED_KEY = "build.started"
+# The second click of a double click may arrive after the page was left, and would bring the visitor back to it.
+ECHO_SECONDS = 0.8
+MAX_SEEDS = 20
+
+
+def enter_page(*, anew: bool) -> None:
+    """A new click key when the page is entered anew: all presses of Start until it is left make the same run."""
+    prepare_worker()  # at every rerun: the one that waited may have gone to a run
+    started = st.session_state.get(STARTED_KEY)
+    if anew and started and time.monotonic() - started[1] < ECHO_SECONDS:
+        st.switch_page("run.py", query_params={"id": started[0]})
+    if anew or CLICK_KEY not in st.session_state:
+        st.session_state[CLICK_KEY] = secrets.token_hex(8)
+
+
+def show_start(draft: Draft) -> None:
+    """Name, tags and Start; or what has to happen first."""
+    dataset = next((d for d in list_datasets() if d.name == draft.good.data.dataset), None)
+    if dataset and not dataset.present:
+        _show_download(dataset)
+        return
+    with st.container(key="start_row", horizontal=True, vertical_alignment="bottom", gap="small"):
+        name = st.text_input("Name", key="build.name", placeholder="Optional", max_chars=100, persist_state="session")
+        tags = st.text_input(
+            "Tags", key="build.tags", placeholder="Optional, with commas", max_chars=200, persist_state="session"
+        )
+        blocked = bool(draft.problems) or not is_ready(draft.good.data)
+        pressed = st.button(
+            "Start",
+            # Part of its key, so that a late second click is of a button that is gone, and starts nothing.
+            key=f"start_{st.session_state[CLICK_KEY]}",
+            type="primary",
+            icon=":material/play_arrow:",
+            shortcut="Ctrl+Enter",
+            disabled=blocked,
+            on_click=_hold,
+            args=(draft,),
+        )
+        _show_seeds(draft, name, tags, blocked)
+    if draft.problems:
+        names = ", ".join(dict.fromkeys(name_field(problem.path) for problem in draft.problems))
+        show_problem(f"Mend this before it can start: {names}.")
+    if pressed and not blocked:
+        try:
+            run_id = start_run(
+                draft.good,
+                name=name.strip(),
+                tags=read_tags(tags),
+                click_key=st.session_state[CLICK_KEY],
+                started_by=current_address(),
+            )
+        except (LauncherError, OSError) as error:
+            show_problem(f"The run could not be started: {tell(error)}")
+            return
+        st.session_state[STARTED_KEY] = (run_id, time.monotonic())
+        st.switch_page("run.py", query_params={"id": run_id})
+
+
+def _hold(draft: Draft) -> None:
+    """The draft of this moment is what starts, whatever the address still says."""
+    draft.touched = True
+
+
+def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
+    with st.popover("Seeds", key="seeds", help="The same spec with several seeds", disabled=blocked):
+        first = draft.good.train.seed
+        count = st.number_input("Seeds", 2, MAX_SEEDS, 5, key="build.seeds", help="Runs, one a seed; they queue.")
+        st.caption(f"Seeds {first} to {first + count - 1}: the spread tells what is luck.")
+        pressed = st.button(
+            f"Start {count} runs",
+            key=f"seeds_{st.session_state[CLICK_KEY]}",
+            type="primary",
+            disabled=blocked,
+            on_click=_hold,
+            args=(draft,),
+        )
+    if pressed and not blocked:
+        key = st.session_state[CLICK_KEY] + "-seeds"
+        try:
+            start_seeds(
+                draft.good,
+                count,
+                name=name.strip(),
+                tags=read_tags(tags),
+                click_key=key,
+                started_by=current_address(),
+            )
+        except (LauncherError, OSError) as error:
+            show_problem(f"The runs could not be started: {tell(error)}")
+            return
+        st.switch_page("runs.py")
+
+
+def read_tags(text: str) -> tuple[str, ...]:
+    """`baseline, se` as tags, each once."""
+    return tuple(dict.fromkeys(tag.strip() for tag in text.split(",") if tag.strip()))
+
+
+def _show_download(dataset: DatasetStatus) -> None:
+    with st.container(key="download_row", gap="xsmall"):
+        running = (progress := read_download(dataset.name)) is not None and progress.state == "running"
+        st.fragment(_show_progress, run_every=1.0 if running else None)(dataset)
+
+
+def _show_progress(dataset: DatasetStatus) -> None:
+    progress = read_download(dataset.name)
+    if progress and progress.state == "done":
+        st.rerun()
+    if progress and progress.state == "running":
+        share = progress.done / progress.total if progress.total else 0.0
+        done = f"{format_bytes(progress.done)} of {format_bytes(progress.total)}"
+        st.progress(min(share, 1.0), f"Downloading {dataset.title}: {done}")
+        return
+    if progress and progress.state == "failed":
+        show_problem(progress.error)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(f'<span class="lab-small">{dataset.title} is not on this machine yet.</span>')
+        if st.button(
+            f"Download ({format_bytes(dataset.download_bytes)})", key="download", type="primary",
+            icon=":material/download:",
+        ):  # fmt: skip
+            start_download(dataset.name)
+            st.rerun()

@@ -1,0 +1,1 @@
+"""One chart in the browser, drawn by Plotly from the figure of `core.charts`."""

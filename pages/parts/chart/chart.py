@@ -1,0 +1,105 @@
+"""A live chart: Plotly redrawn in place, so that zoom and legend choices survive every update.
+
+`st.plotly_chart` builds its chart anew whenever the data change. This component hands only data to `Plotly.react`,
+whose `uirevision` keeps what a person did to the chart. Its colours follow the page's theme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.charts.assets import FIGURE_SCRIPT
+from core.compare.run_curves import Axis, Metric, RunCurves, View, draw_metric
+from core.runs.folder import Run
+from pages.parts.frame.style import PLOTLY_PATH, serve_at
+
+_HERE = Path(__file__).parent
+# What stands before the script of every component that shows a figure or saves one.
+CHART_SCRIPT = FIGURE_SCRIPT + (_HERE / "plotly.js").read_text(encoding="utf-8")
+CHART_STYLE = (_HERE / "chart.css").read_text(encoding="utf-8")
+
+_chart = st.components.v2.component(
+    "resnet_lab_chart",
+    html=(_HERE / "chart.html").read_text(encoding="utf-8"),
+    css=CHART_STYLE,
+    js=CHART_SCRIPT + (_HERE / "chart.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def show_chart(
+    figure: str,
+    *,
+    key: str,
+    title: str,
+    file_name: str,
+    height: int = 300,
+    min_width: int = 0,
+    picks: bool = False,
+    brushes: bool = False,
+) -> Any:
+    """Shows a figure, given in Plotly's JSON, under a stable `key`.
+
+    `title` stands above the figure and inside its PNG and SVG; `file_name` is what its downloads are called, without
+    an ending. Where there is less room than `min_width` pixels it scrolls sideways. With `picks`, a click on a point is
+    an event: this then returns the point's `customdata`, once. With `brushes`, a range drawn on an upright axis is one:
+    {"axis": its key, "range": [low, high] or None to clear it}.
+    """
+    shown = _chart(
+        key=key,
+        data={
+            # As Plotly writes it: arrays of numbers packed as bytes.
+            "figure": figure,
+            "key": key,
+            "title": title,
+            "file_name": file_name,
+            "height": height,
+            "min_width": min_width,
+            "plotly": serve_at(PLOTLY_PATH),
+            "picks": picks,
+            "brushes": brushes,
+        },
+        on_pick_change=_ignore,
+        on_brush_change=_ignore,
+    )
+    return shown.brush if brushes else shown.pick
+
+
+def _ignore() -> None:
+    """An event needs a callback to exist; the page reads it from the result."""
+
+
+def show_metrics(
+    metrics: Sequence[Metric], runs: Sequence[Run], view: View, *, key: str, file_name: str, height: int
+) -> None:
+    """Shows metrics of one or several runs, each in a chart of its own, side by side."""
+    stamps = tuple(_stamp(run) for run in runs)
+    for column, metric in zip(st.columns(len(metrics), gap="medium"), metrics, strict=True):
+        with column:
+            figure, title = _draw(metric, view.smoothing, view.log, view.x, stamps, runs)
+            show_chart(figure, key=f"{key}.{metric}", title=title, file_name=f"{file_name}-{metric}", height=height)
+
+
+def _stamp(run: Run) -> tuple[str, str, int, str]:
+    """What a run's curves depend on: a live page asks twice a second, and an epoch ends far more seldom."""
+    rows = run.rows()
+    return run.id, run.about.name, len(rows), str(rows[-1]) if rows else ""
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _draw(
+    metric: Metric,
+    smoothing: float,
+    log: bool,
+    x: Axis,
+    stamps: tuple[tuple[str, str, int, str], ...],
+    _runs: Sequence[Run],
+) -> tuple[str, str]:
+    """The figure as JSON, and its title."""
+    curves = [RunCurves(run.id, stamp[1], run.metrics()) for run, stamp in zip(_runs, stamps, strict=True)]
+    figure = draw_metric(metric, curves, View(smoothing, log, x))
+    return figure.to_json(), figure.layout.title.text

@@ -1,0 +1,121 @@
+"""The figures of a comparison as a table: the best of each column, and every difference to the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.charts.palette import run_colour
+from core.compare.figures import BY_KEY, FIGURES, PICKS, SHOWN, Pick, sort_units
+from core.compare.table import Cell, label_figure, make_cells, tell_unit, write_csv
+from core.compare.units import Unit
+from pages.parts.compare.choose import drop, make_first
+
+_HERE = Path(__file__).parent
+_table = st.components.v2.component(
+    "resnet_lab_compare_table",
+    html='<div class="lab-compare" role="region" aria-label="Figures" tabindex="0"><table></table></div>',
+    css=(_HERE / "table.css").read_text(encoding="utf-8"),
+    js=(_HERE / "table.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def show_table(units: Sequence[Unit]) -> None:
+    """The chosen columns, sorted by the one that was clicked; the baseline keeps its mark wherever it stands."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="compare_columns"):
+        pick = pick_control()
+        st.space("stretch")
+        with st.popover("Columns", icon=":material/view_column:"):
+            keys = st.multiselect(
+                "Columns",
+                [figure.key for figure in FIGURES],
+                list(SHOWN),
+                format_func=lambda key: label_figure(BY_KEY[key]),
+                key="columns",
+                bind="query-params",
+                placeholder="All",
+                width=420,
+            )
+        figures = [figure for figure in FIGURES if not keys or figure.key in keys]
+        st.download_button(
+            "CSV",
+            write_csv(units, figures, pick),
+            file_name="comparison.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    order = st.query_params.get("sort", "")
+    cells = make_cells(units, figures, pick)
+    event = _table(
+        key="compare.figures",
+        data={
+            "order": order,
+            "columns": [
+                {"key": "name", "label": "Run", "help": "Sorts by name", "rises": True},
+                *(
+                    {"key": f.key, "label": label_figure(f, pick), "help": f.help, "rises": f.better == "low"}
+                    for f in figures
+                ),
+            ],
+            "rows": [_to_row(unit, unit is units[0], cells[unit]) for unit in sort_units(units, order, pick)],
+        },
+        on_sort_change=_ignore,
+        on_first_change=_ignore,
+        on_drop_change=_ignore,
+        on_open_change=_ignore,
+    )
+    _follow(event, {unit.id: unit for unit in units})
+
+
+def pick_control(key: str = "pick") -> Pick:
+    """Which of its epochs a run is shown by."""
+    chosen: Pick = st.segmented_control(
+        "Of the epochs",
+        list(PICKS),
+        default="best",
+        required=True,
+        format_func=lambda name: PICKS[name],
+        key=key,
+        bind="query-params",
+        help="Best: the highest accuracy, the lowest loss of any epoch. Test figures are measured once, at the end.",
+    )
+    return chosen or "best"
+
+
+def _follow(event: Any, units: dict[str, Unit]) -> None:
+    if event.open:
+        st.switch_page("run.py", query_params={"id": event.open})
+    if event.sort:
+        if event.sort["order"]:
+            st.query_params["sort"] = event.sort["order"]
+        else:
+            st.query_params.pop("sort", None)
+        st.rerun()
+    for name, do in (("first", make_first), ("drop", drop)):
+        chosen = units.get(getattr(event, name) or "")
+        if chosen:
+            do(chosen)
+            st.rerun()
+
+
+def _ignore() -> None:
+    """An event needs a callback to exist; the page reads it from the result."""
+
+
+def _to_row(unit: Unit, is_baseline: bool, cells: Sequence[Cell]) -> dict[str, Any]:
+    return {
+        "id": unit.id,
+        "colour": run_colour(unit.id),
+        "name": unit.name,
+        "href": "" if unit.is_group else f"run?id={unit.first.id}",
+        "title": "\n".join(f"{run.name} ({run.id})" for run in unit.runs),
+        "about": tell_unit(unit),
+        "baseline": is_baseline,
+        "cells": [asdict(cell) for cell in cells],
+    }

@@ -1,0 +1,215 @@
+"""What differs, what is really better, and what it costs: the tabs of the comparison beside its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from core.charts.palette import run_colour
+from core.compare.differences import draw_differences
+from core.compare.fields import label_field, list_fields, numeric_fields, show_field
+from core.compare.figures import BY_KEY, FIGURES, find_figure
+from core.compare.parallel import Ranges, choose_units, draw_parallel, read_ranges, write_ranges
+from core.compare.scatter import ScatterView, draw_scatter, find_published
+from core.compare.units import Unit
+from core.compare.verdicts import METHODS, WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
+from core.text.formats import UNKNOWN
+from pages.parts.compare.choose import keep_ids
+from pages.parts.compare.curves import show_drawing
+from pages.parts.compare.table import pick_control
+
+MAX_AXES = 8
+AXIS_WIDTH = 110  # pixels, for the names and values beside it
+
+
+def need_two(units: Sequence[Unit]) -> bool:
+    """Says so where there is nothing to hold the baseline against."""
+    if len(units) > 1:
+        return True
+    st.html('<p class="lab-muted">Choose another run to compare this one with.</p>')
+    return False
+
+
+# What differs ---------------------------------------------------------------------------------------------------------
+
+
+def show_differences(units: Sequence[Unit]) -> None:
+    """The specs side by side, the baseline's first; what is not as in the baseline stands out."""
+    everything = st.toggle("All fields", key="all", bind="query-params", help="Also those in which all runs agree.")
+    paths = list_fields(units, only_differing=not everything)
+    if not paths:
+        same = "but for their seed" if any(unit.is_group for unit in units) else ""
+        words = f"All runs have the same spec {same}".strip() if len(units) > 1 else "One run differs from none"
+        st.html(f'<p class="lab-muted">{words}.</p>')
+        return
+    heads = "".join(f"<th>{_name_cell(unit)}{'<i>baseline</i>' if unit is units[0] else ''}</th>" for unit in units)
+    rows = "".join(_draw_row(path, units) for path in paths)
+    st.html(
+        f'<div class="compare-specs" tabindex="0" role="region" aria-label="Specs"><table><thead><tr><th></th>{heads}'
+        f"</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _draw_row(path: str, units: Sequence[Unit]) -> str:
+    shown = [show_field(unit.first, path) for unit in units]
+    other = f' class=other title="Baseline: {escape(shown[0]) or UNKNOWN}"'
+    cells = "".join(f"<td{other if value != shown[0] else ''}>{escape(value) or UNKNOWN}</td>" for value in shown)
+    return f'<tr><th title="{escape(path)}">{escape(label_field(path))}</th>{cells}</tr>'
+
+
+def _name_cell(unit: Unit) -> str:
+    return f'{_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'
+
+
+def _dot(unit: Unit) -> str:
+    return f'<span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
+
+
+# Is it better -----------------------------------------------------------------------------------------------------
+
+
+def weights_control(key: str = "weights") -> Weights:
+    """Which weights were tested."""
+    chosen: Weights = st.segmented_control(
+        "Tested with",
+        list(WEIGHTS),
+        default="last",
+        required=True,
+        format_func=lambda name: WEIGHTS[name],
+        key=key,
+        bind="query-params",
+    )
+    return chosen or "last"
+
+
+def show_verdicts(units: Sequence[Unit]) -> None:
+    """Every unit against the baseline in a sentence, with the intervals drawn."""
+    weights = weights_control()
+    if not need_two(units):
+        return
+    verdicts = judge_all(units, weights)
+    judged = [verdict for verdict in verdicts if verdict.comparison is not None]
+    left, right = st.columns([0.56, 0.44], gap="large") if judged else (st.container(), st.container())
+    with left:
+        told = "".join(_tell_verdict(verdict, units[0]) for verdict in verdicts)
+        st.html(f'<div class="compare-verdicts">{told}</div>')
+        if warning := warn_of_chance(len(judged)):
+            st.caption(warning)
+        st.caption(METHODS)
+    with right:
+        if judged:
+            drawing = draw_differences(verdicts, units[0])
+            show_drawing(drawing, key="compare.differences", height=max(180, 90 + 34 * len(judged)))
+
+
+def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
+    remarks = "".join(f'<p class="lab-muted lab-small">{escape(remark)}</p>' for remark in verdict.remarks)
+    settled = verdict.comparison is not None and verdict.comparison.is_settled
+    return (
+        f'<div class="compare-verdict{" settled" if settled else ""}">{_dot(verdict.unit)}'
+        f'<div><p class="pair">{escape(verdict.unit.name)} against {escape(baseline.name)}</p>'
+        f"<p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
+    )
+
+
+# Figures against one another ------------------------------------------------------------------------------------------
+
+
+def show_scatter(units: Sequence[Unit]) -> None:
+    """Any two figures, with the Pareto front and, where they have a place, published results."""
+    keys = [figure.key for figure in FIGURES]
+    fields = ["train.learning_rate", "train.batch_size", "train.epochs"]
+    options = list(dict.fromkeys([*keys, *fields, *numeric_fields(units)]))
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_axes"):
+        y = st.selectbox("Upright", options, 2, format_func=_name_figure, key="sy", bind="query-params", width=220)
+        x = st.selectbox("Across", options, 4, format_func=_name_figure, key="sx", bind="query-params", width=220)
+        pick = pick_control()
+        log = st.toggle("Log scale", key="slog", bind="query-params", help="Across.")
+        published = st.toggle(
+            "Published results",
+            True,
+            key="published",
+            bind="query-params",
+            help="Grey: what papers report for this data set, where test accuracy stands by parameters.",
+        )
+    view = ScatterView(x or keys[4], y or keys[2], pick, log, published)
+    show_drawing(draw_scatter(units, view), key="compare.scatter", height=520)
+    if sources := dict.fromkeys(reference.source for reference in find_published(units, view)):
+        st.caption(f"Published: {'; '.join(sources)}. Each as its authors measured it; point at one for how many runs.")
+
+
+def _name_figure(key: str) -> str:
+    label = find_figure(key).label
+    return label[:1].upper() + label[1:]
+
+
+def show_parallel(units: Sequence[Unit]) -> None:
+    """One line a run across the fields that differ, to its result."""
+    paths = list_fields(units, only_differing=True)
+    if not paths:
+        st.html('<p class="lab-muted">There is no field in which these runs differ.</p>')
+        return
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_axes"):
+        chosen = st.multiselect(
+            "Fields",
+            paths,
+            paths[:MAX_AXES],
+            format_func=label_field,
+            key="fields",
+            bind="query-params",
+            max_selections=12,
+            wrap=False,
+        )
+        result = st.selectbox(
+            "Result", list(BY_KEY), format_func=_name_figure, key="result", bind="query-params", width=220
+        )
+        pick = pick_control()
+    shown = [path for path in paths if path in chosen] or paths[:MAX_AXES]
+    ranges = read_ranges(st.query_params.get("brush", ""))
+    figure = find_figure(result)
+    drawing = draw_parallel(units, shown, figure, pick, ranges)
+    width = AXIS_WIDTH * (1 + len(shown))
+    drawn = show_drawing(drawing, key="compare.parallel", height=480, min_width=width, brushes=True)
+    if drawn:
+        ranges.pop(drawn["axis"], None)
+        if drawn["range"]:
+            ranges[drawn["axis"]] = (drawn["range"][0], drawn["range"][1])
+        _keep_ranges(ranges)
+        st.rerun()
+    if ranges:
+        _show_chosen(units, choose_units(units, shown, figure, pick, ranges))
+    else:
+        st.caption("Drag along an axis, or click a value on it, to see only the runs that pass there.")
+
+
+def _keep_ranges(ranges: Ranges) -> None:
+    if ranges:
+        st.query_params["brush"] = write_ranges(ranges)
+    else:
+        st.query_params.pop("brush", None)
+
+
+def _show_chosen(units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
+    """The units within the ranges by name, and what can be done with them."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="compare_chosen"):
+        count = f"{len(chosen)} of {len(units)}"
+        st.html(f'<span class="lab-small"><b>{count}</b> pass through the ranges</span>', width="content")
+        if chosen and len(chosen) < len(units):
+            keep = f"Keep {'this one' if len(chosen) == 1 else f'these {len(chosen)}'}"
+            st.button(keep, icon=":material/filter_alt:", on_click=_keep_chosen, args=(chosen,))
+        st.button("Show all", icon=":material/filter_alt_off:", type="tertiary", on_click=_keep_ranges, args=({},))
+    links = "".join(f"<span>{_dot(unit)}{_link(unit)}</span>" for unit in chosen)
+    st.html(f'<div class="compare-chosen">{links}</div>')
+
+
+def _keep_chosen(chosen: Sequence[Unit]) -> None:
+    keep_ids(run.id for unit in chosen for run in unit.runs)
+    _keep_ranges({})
+
+
+def _link(unit: Unit) -> str:
+    """To the run's page; a group is a name."""
+    name = escape(unit.name)
+    return name if unit.is_group else f'<a href="run?id={unit.first.id}" target="_self">{name}</a>'

@@ -1,0 +1,106 @@
+"""Galleries of a data set's images; a click opens one on the tab that asks the network about it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from core.data.store import DataError
+from core.examine.predictions import Split
+from core.helper.process import AssistantError, call
+from core.runs.folder import Run
+from core.spec.parse import SpecError
+from pages.parts.examine.address import write
+
+_HERE = Path(__file__).parent
+_gallery = st.components.v2.component(
+    "resnet_lab_gallery",
+    html='<div class="lab-gallery"></div>',
+    css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
+    js=(_HERE / "gallery.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+PAGE_IMAGES = 24
+IMAGE_TAB = "Image"
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What stands below an image; a `wrong` prediction is shown as such."""
+
+    title: str
+    line: str
+    wrong: bool = False
+
+
+def show_gallery(
+    run: Run, split: Split, places: Sequence[int], caption: Callable[[int], Caption], *, key: str, empty: str
+) -> None:
+    """The first images at `places` of the split, more on request; a sentence where there are none, or no data set."""
+    if not len(places):
+        show_note(empty)
+        return
+    shown_key = f"gallery.{key}.{run.id}.{split}"
+    shown = st.session_state.get(shown_key, PAGE_IMAGES)
+    chosen = [int(place) for place in places[:shown]]
+    sources = fetch_images(run, split, chosen)
+    if isinstance(sources, str):
+        show_note(sources)
+        show_note(f"Their places in the {'test' if split == 'test' else 'validation'} set: {_list(chosen)}.")
+        return
+    items = []
+    for place, source in zip(chosen, sources, strict=True):
+        words = caption(place)
+        items.append({"place": place, "source": source, "title": words.title, "line": words.line, "wrong": words.wrong})
+    event = _gallery(key=f"gallery.{key}", data={"items": items}, on_open_change=_ignore)
+    if event.open is not None:
+        write(image=int(event.open), tab=IMAGE_TAB)
+        st.rerun(scope="app")
+    if shown < len(places):
+        st.button(
+            f"{min(PAGE_IMAGES, len(places) - shown)} more of {len(places):,}",
+            key=f"{shown_key}.more",
+            icon=":material/expand_more:",
+            type="tertiary",
+            on_click=_show_more,
+            args=(shown_key, shown),
+        )
+
+
+def _show_more(key: str, shown: int) -> None:
+    st.session_state[key] = shown + PAGE_IMAGES
+
+
+def fetch_images(run: Run, split: Split, places: Sequence[int]) -> list[str] | str:
+    """The images as data addresses, or the sentence that says why they cannot be shown."""
+    try:
+        return _fetch(run.environment().get("data_fingerprint", ""), split, tuple(places), run.spec.model_dump_json())
+    except (DataError, AssistantError, SpecError) as error:
+        return f"The images cannot be shown: {error}"
+
+
+@st.cache_data(max_entries=60, show_spinner="Fetching images")
+def _fetch(fingerprint: str, split: Split, places: tuple[int, ...], _spec_json: str) -> list[str]:
+    pictures = call(
+        "core.engine.preview:image_strip", spec_json=_spec_json, part=split, places=places, fingerprint=fingerprint
+    ).result()
+    return [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
+
+
+def _list(places: Sequence[int]) -> str:
+    return ", ".join(map(str, places[:12])) + (", …" if len(places) > 12 else "")
+
+
+def show_note(sentence: str) -> None:
+    """A quiet sentence in the place of what cannot be shown."""
+    st.html(f'<p class="lab-muted lab-small" style="margin:0.3rem 0">{escape(sentence)}</p>')
+
+
+def _ignore() -> None:
+    """An event needs a callback to exist; the page reads it from the result."""

@@ -1,0 +1,79 @@
+"""The confusion matrix, to look at and to click: the chosen cell stands in the address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from core.examine.charts import draw_matrix
+from core.stats.scores import IntArray
+from pages.parts.chart.chart import CHART_SCRIPT, CHART_STYLE
+from pages.parts.examine.address import read_option, tie, write
+from pages.parts.frame.style import PLOTLY_PATH, serve_at
+
+_HERE = Path(__file__).parent
+_matrix = st.components.v2.component(
+    "resnet_lab_matrix",
+    html=(_HERE / "matrix.html").read_text(encoding="utf-8"),
+    css=CHART_STYLE + (_HERE / "matrix.css").read_text(encoding="utf-8"),
+    js=CHART_SCRIPT + (_HERE / "matrix.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+Cell = tuple[int, int]
+
+
+def read_cell(num_classes: int) -> Cell | None:
+    """The (true, predicted) classes that the address names; None where it names no cell of this matrix."""
+    parts = st.query_params.get("cell", "").split("-")
+    if len(parts) != 2 or not all(part.isdecimal() and len(part) < 6 for part in parts):
+        return None
+    true, predicted = int(parts[0]), int(parts[1])
+    return (true, predicted) if max(true, predicted) < num_classes else None
+
+
+def show_units() -> bool:
+    """Whether cells show counts or the share of their true class; one switch for every matrix."""
+    units = {"counts": "Images", "rates": "% of true class"}
+    value = read_option("cells", units, "counts")
+    st.segmented_control(
+        "Cells show",
+        list(units),
+        required=True,
+        format_func=units.__getitem__,
+        label_visibility="collapsed",
+        **tie("cells", value, "counts"),
+    )
+    return value == "rates"
+
+
+def show_matrix(
+    matrix: IntArray, classes: Sequence[str], *, key: str, title: str, rates: bool, file_name: str
+) -> Cell | None:
+    """Shows a matrix (true, predicted) and returns the chosen cell; it is saved as CSV, PNG and SVG."""
+    chosen = read_cell(len(classes))
+    event = _matrix(
+        key=key,
+        data={
+            "classes": list(classes),
+            "counts": matrix.tolist(),
+            "rates": rates,
+            "chosen": list(chosen) if chosen else None,
+            "title": title,
+            "file_name": file_name,
+            # What its picture is drawn from.
+            "figure": draw_matrix(matrix, classes, rates=rates, title=title).figure,
+            "plotly": serve_at(PLOTLY_PATH),
+        },
+        on_cell_change=_ignore,
+    )
+    if event.cell is not None:
+        write(cell=event.cell or None)
+        st.rerun()
+    return chosen
+
+
+def _ignore() -> None:
+    """An event needs a callback to exist; the page reads it from the result."""

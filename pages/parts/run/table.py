@@ -1,0 +1,213 @@
+"""The table of runs: one row a run, in real HTML, selected by id.
+
+Streamlit's own data frame selects by row number, which points at another run as soon as one is added; it knows no
+colour a row, and no link that a keyboard reaches. So this is a component of its own; sorting and paging happen on the
+server, and the browser gets one page of rows.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.charts.palette import run_colour
+from core.runs.records import RunSummary
+from core.text.formats import UNKNOWN, format_ago, format_count, format_percent, format_seconds
+from pages.parts.frame.style import look_of
+
+_HERE = Path(__file__).parent
+PAGE_ROWS = 50
+
+_table = st.components.v2.component(
+    "resnet_lab_run_table",
+    html='<div class="lab-runs" role="region" aria-label="Runs" tabindex="-1"><table></table></div>',
+    css=(_HERE / "table.css").read_text(encoding="utf-8"),
+    js=(_HERE / "table.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `value` is what it sorts by, `show` what a person reads; None sorts last either way."""
+
+    name: str
+    label: str
+    help: str
+    value: Callable[[Any], Any]
+    show: Callable[[Any], str] = lambda _: ""
+    kind: str = "number"
+    sorts: bool = True
+
+
+COLUMNS = (
+    Column("name", "Name", "What you called the run", lambda run: run.name.casefold(), lambda run: run.name, "name"),
+    Column("state", "State", "What the run does now", lambda run: look_of(run.state).label, kind="state"),
+    Column(
+        "best",
+        "Best val.",
+        "Highest validation accuracy of any epoch",
+        lambda run: run.best_val_accuracy,
+        lambda run: format_percent(run.best_val_accuracy),
+    ),
+    Column(
+        "last",
+        "Last val.",
+        "Validation accuracy of the last epoch",
+        lambda run: run.last_val_accuracy,
+        lambda run: format_percent(run.last_val_accuracy),
+    ),
+    Column(
+        "test",
+        "Test",
+        "Test accuracy of the last weights, measured once at the end",
+        lambda run: run.test_accuracy,
+        lambda run: format_percent(run.test_accuracy),
+    ),
+    Column(
+        "curve",
+        "Curve",
+        "Validation accuracy by epoch; one scale for all rows",
+        lambda run: None,
+        kind="curve",
+        sorts=False,
+    ),
+    Column(
+        "parameters",
+        "Parameters",
+        "Weights that are trained",
+        lambda run: run.parameters,
+        lambda run: format_count(run.parameters),
+    ),
+    Column(
+        "epoch", "Epochs", "Done of planned", lambda run: run.epoch, lambda run: f"{run.epoch}/{run.epochs}", "epochs"
+    ),
+    Column(
+        "seconds",
+        "Duration",
+        "Time spent training",
+        lambda run: run.seconds,
+        lambda run: format_seconds(run.seconds) if run.epoch else UNKNOWN,
+    ),
+    Column("dataset", "Data", "Data set", lambda run: run.dataset, lambda run: run.dataset, "text"),
+    Column("created", "Created", "When it was started", lambda run: run.created, lambda run: format_ago(run.created)),
+    Column(
+        "by", "Started by", "Who started it", lambda run: run.started_by or None, lambda run: run.started_by, "text"
+    ),
+    Column("tags", "Tags", "Your tags", lambda run: ", ".join(run.tags) or None, kind="tags"),
+)
+_BY_NAME = {column.name: column for column in COLUMNS}
+DEFAULT_SORT = "-created"
+
+
+def sort_runs(runs: Sequence[RunSummary], order: str) -> list[RunSummary]:
+    """The runs in the order of a column, `-name` for falling; an unknown column gives the newest first."""
+    column = _BY_NAME.get(order.removeprefix("-"), _BY_NAME["created"])
+    order = order if order.removeprefix("-") in _BY_NAME else DEFAULT_SORT
+    known = [run for run in runs if not _is_missing(column.value(run))]
+    missing = [run for run in runs if _is_missing(column.value(run))]
+    return sorted(known, key=column.value, reverse=order.startswith("-")) + missing
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def show_run_table(
+    runs: Sequence[RunSummary],
+    *,
+    key: str,
+    order: str,
+    selected: list[str],
+    version: int,
+    low: bool = False,
+    without: Sequence[str] = (),
+) -> Any:
+    """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
+
+    A `low` table scrolls by itself, so that what stands below it is in sight; `without` names columns to leave out.
+
+    `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
+    of the last `select` received: what the browser did since then is kept.
+    """
+    curves = [value for run in runs for value in run.curve if value is not None and math.isfinite(value)]
+    return _table(
+        key=key,
+        data={
+            "columns": [
+                {"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts}
+                for c in COLUMNS
+                if c.name not in without
+            ],
+            "rows": [_to_row(run) for run in runs],
+            "order": order,
+            "selected": selected,
+            "version": version,
+            "bottom": min(curves, default=0.0),
+            "top": max(curves, default=1.0),
+            "low": low,
+            "picks": True,
+            "label": "Runs",
+        },
+        on_select_change=_ignore,
+        on_sort_change=_ignore,
+        on_open_change=_ignore,
+        on_follow_change=_ignore,
+    )
+
+
+def show_rows(
+    columns: Sequence[Column], rows: Sequence[dict[str, Any]], *, key: str, label: str, order: str, marked: str = ""
+) -> Any:
+    """The same table of anything else: without boxes to tick, with at most one row marked.
+
+    A row has an `id`, a `name` and its `href`, `state`, `cells` and `links` by column. Events are `open` with the id,
+    `sort`, and `follow` with {"id", "column"} of a link in a cell.
+    """
+    described = [{"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts} for c in columns]
+    return _table(
+        key=key,
+        data={
+            "columns": described,
+            "rows": [{"tags": [], "curve": [], "colour": "", "archived": False, **row} for row in rows],
+            "order": order,
+            "selected": [marked] if marked else [],
+            # Nothing is ticked in the browser, so the server's word is always the newest.
+            "version": 0,
+            "bottom": 0.0,
+            "top": 1.0,
+            "low": False,
+            "picks": False,
+            "label": label,
+        },
+        on_select_change=_ignore,
+        on_sort_change=_ignore,
+        on_open_change=_ignore,
+        on_follow_change=_ignore,
+    )
+
+
+def _ignore() -> None:
+    """An event needs a callback to exist; the page reads it from the result."""
+
+
+def _to_row(run: RunSummary) -> dict[str, Any]:
+    look = look_of(run.state, run.stop_requested)
+    return {
+        "id": run.id,
+        "colour": run_colour(run.id),
+        "name": run.name,
+        "archived": run.archived,
+        "state": {"label": look.label, "colour": look.colour, "help": run.reason or look.meaning},
+        "tags": list(run.tags),
+        "curve": [None if value is None or math.isnan(value) else round(value, 4) for value in run.curve],
+        "done": run.epoch / run.epochs if run.epochs else 0,
+        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
+        "cells": {column.name: column.show(run) for column in COLUMNS},
+    }

@@ -1,0 +1,288 @@
+"""The tabs of a run's page; each is handed the run and reads what it shows afresh."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from core.compare.run_curves import View
+from core.runs.folder import Run
+from core.runs.records import RunSummary
+from core.runs.results import (
+    closest_preset,
+    list_costs,
+    list_environment,
+    list_figures,
+    list_forecast,
+    show_fact,
+    write_command,
+)
+from core.spec import CHOICE_LABELS, RunSpec
+from core.spec.fields import SpecField, field_at, fields_of, flatten, format_value
+from core.spec.presets import PRESETS
+from core.text.formats import UNKNOWN, format_bytes
+from pages.parts.chart.chart import show_metrics
+from pages.parts.frame.failure import tell
+from pages.parts.run.actions import keep_problems
+
+LOG_LINES = 500
+_SECTION_TITLES = {"model": "Model", "data": "Data", "augment": "Augmentation", "train": "Training"}
+_USE = {
+    "cpu_percent": "CPU, of one core",
+    "memory_bytes": "Memory",
+    "gpu_percent": "GPU",
+    "gpu_memory_bytes": "GPU memory",
+    "seconds": "Trained for",
+}
+# Colours and cursor movements of a terminal.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def show_view(prefix: str = "") -> View:
+    """Smoothing, scale and x axis, kept in the address."""
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key=f"{prefix}view"):
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            key=f"{prefix}smooth",
+            bind="query-params",
+            width=190,
+            help="Exponential average of loss and accuracy; the raw line stays faint behind it.",
+        )
+        x = st.segmented_control(
+            "Horizontal", ["epoch", "minutes"], default="epoch", required=True, key=f"{prefix}x", bind="query-params"
+        )
+        log = st.toggle(
+            "Log scale", key=f"{prefix}log", bind="query-params", help="Loss and learning rate on a logarithmic axis."
+        )
+    return View(smoothing, log, "minutes" if x == "minutes" else "epoch")
+
+
+def show_charts(run: Run) -> None:
+    """Loss and accuracy, learning rate and images a second, renewed at every epoch."""
+    show_notes(run)
+    view = show_view()
+    if not run.rows():
+        st.html(
+            '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first epoch.</p>'
+        )
+        return
+    key = f"chart.{run.id}"
+    show_metrics(("loss", "accuracy"), [run], view, key=key, file_name=run.id, height=320)
+    show_metrics(("learning_rate", "images_per_second"), [run], view, key=key, file_name=run.id, height=210)
+
+
+def show_summary(run: Run) -> None:
+    """The figures with their splits, what they cost, and a note of one's own."""
+    summary = run.summary()
+    left, right = st.columns([0.62, 0.38], gap="large")
+    with left:
+        _show_reason(run, summary)
+        show_notes(run)
+        rows = [[figure.label, figure.value, figure.measured_on] for figure in list_figures(run, summary)]
+        show_table(["Result", "Value", "Measured on"], rows)
+        st.caption(
+            f"One run, seed {run.spec.train.seed}. ± is one standard error of sampling the images; other seeds vary on "
+            "top of it. Everything chosen is chosen on validation; the test images are looked at once."
+        )
+    with right:
+        show_table(["Cost", ""], list_costs(run, summary))
+        if forecast := list_forecast(run):
+            show_table(["Measured beforehand", "Foretold", "Taken"], forecast)
+        st.text_area(
+            "Note",
+            run.about.note,
+            key=f"note.{run.id}",
+            max_chars=20_000,
+            height=120,
+            placeholder="What you tried and what you saw",
+            on_change=_keep_note,
+            args=(run,),
+        )
+
+
+def _keep_note(run: Run) -> None:
+    try:
+        run.update_about(note=st.session_state[f"note.{run.id}"])
+    except (ValueError, OSError) as error:
+        keep_problems([tell(error)])
+
+
+def show_notes(run: Run) -> None:
+    """What the worker had to remark when it began: a checkpoint that was damaged, a device that cannot be used."""
+    if notes := run.environment().get("notes"):
+        st.html(f'<p class="lab-callout">{escape(" ".join(map(str, notes)))}</p>')
+
+
+def _show_reason(run: Run, summary: RunSummary) -> None:
+    """Why a run ended before its time, and what to do."""
+    advice = {
+        "failed": "The log tells more. Clone the run into Build to change what the message names.",
+        "interrupted": "Resume goes on from its last checkpoint, with the same result as without the break.",
+        "stopped": "Resume goes on exactly where it stopped.",
+    }
+    if summary.state in advice:
+        reason = f"{escape(summary.reason)} " if summary.reason and summary.state == "failed" else ""
+        st.html(f'<p class="lab-callout {summary.state}">{reason}{advice[summary.state]}</p>')
+
+
+def show_config(run: Run) -> None:
+    """The spec by section, what differs from a preset marked, and how to do it again."""
+    nearest, _ = closest_preset(run.spec)
+    names = ["defaults", *PRESETS]
+    left, middle, right = st.columns([0.3, 0.4, 0.3], vertical_alignment="bottom")
+    base = left.selectbox(
+        "Compared with",
+        names,
+        index=names.index(nearest.name) if nearest else 0,
+        format_func=lambda name: "Defaults" if name == "defaults" else PRESETS[name].title,
+        key=f"base.{run.id}",
+    )
+    only = middle.toggle("Only what differs", key="differs", bind="query-params")
+    right.download_button(
+        "spec.json",
+        run.spec.model_dump_json(indent=1),
+        file_name=f"{run.id}-spec.json",
+        mime="application/json",
+        icon=":material/download:",
+        width="stretch",
+        help="Everything that decides the result.",
+    )
+    other = flatten(RunSpec() if base == "defaults" else PRESETS[base].spec)
+    here = flatten(run.spec)
+    sections = {name: [path for path in here if path.startswith(name + ".")] for name in _SECTION_TITLES}
+    for column, names_in in zip(st.columns(2, gap="large"), (("model", "data"), ("augment", "train")), strict=True):
+        with column:
+            for section in names_in:
+                if section == "model":
+                    _show_layers(here, other, only)
+                _show_section(section, sections[section], here, other, only)
+    st.markdown("**The same run from a terminal**")
+    st.code(write_command(run.spec), language="bash", wrap_lines=True)
+
+
+def _show_section(section: str, paths: list[str], here: dict[str, Any], other: dict[str, Any], only: bool) -> None:
+    siblings = {path.rpartition(".")[2]: here[path] for path in paths if "[" not in path}
+    rows, marked = [], []
+    for path in paths:
+        if "[" in path:
+            continue
+        spec_field, differs = field_at(path), other.get(path, ...) != here[path]
+        if (only and not differs) or not spec_field.applies(siblings):
+            continue
+        was = (_show_value(spec_field, other[path]) if path in other else UNKNOWN) if differs else ""
+        rows.append([spec_field.label, _show_value(spec_field, here[path]), was])
+        marked.append(differs)
+    if rows:
+        show_table([_SECTION_TITLES[section], "This run", "There"], rows, marked)
+
+
+def _show_layers(here: dict[str, Any], other: dict[str, Any], only: bool) -> None:
+    """The block layers, a row each; what is different there stands in brackets."""
+    fields = fields_of("layers[]")
+    rows, marked = [], []
+    for place in range(sum(path.endswith("].blocks") for path in here)):
+        paths = [f"model.layers[{place}].{field.name}" for field in fields]
+        cells = [str(here[path]) + _there(other.get(path), here[path]) for path in paths]
+        differs = any(other.get(path) != here[path] for path in paths)
+        if differs or not only:
+            rows.append([f"Layer {place + 1}", *cells])
+            marked.append(differs)
+    if rows:
+        show_table(["Block layers", *(field.label for field in fields)], rows, marked)
+
+
+def _there(value: Any, own: Any) -> str:
+    return "" if value == own else f" ({UNKNOWN if value is None else value})"
+
+
+def _show_value(spec_field: SpecField, value: Any) -> str:
+    if spec_field.kind == "choice":
+        return CHOICE_LABELS.get(value, str(value))
+    return f"{format_value(value)} {spec_field.unit}".strip() if value not in ("", (), []) else UNKNOWN
+
+
+def show_log(run: Run) -> None:
+    """The end of the worker's output, the newest line in sight."""
+    text = _CONTROL.sub("", run.log_tail(LOG_LINES))
+    with st.container(key="run_log"):
+        st.html(f"<pre>{escape(text) if text.strip() else 'The log is empty.'}</pre>")
+    path = run.path / "log.txt"
+    if path.is_file():
+        st.download_button(
+            "Whole log",
+            path.read_bytes,
+            file_name=f"{run.id}-log.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def show_system(run: Run) -> None:
+    """How hard the run works the machine, and what it ran on."""
+    if any(name.startswith("system/") for row in run.rows()[:1] for name in row):
+        view = View(x="minutes" if st.query_params.get("x") == "minutes" else "epoch")
+        show_metrics(("use", "memory"), [run], view, key=f"chart.{run.id}", file_name=run.id, height=210)
+    left, right = st.columns(2, gap="large")
+    with left:
+        if rows := list_environment(run):
+            show_table(["Environment", ""], rows)
+        else:
+            st.html('<p class="lab-muted">Written when the worker starts.</p>')
+    with right:
+        now = run.progress() or {}
+        rows = [[label, show_fact(key, now[key])] for key, label in _USE.items() if now.get(key) is not None]
+        if rows:
+            show_table(["At last report", ""], rows)
+
+
+def show_checkpoints(run: Run) -> None:
+    """The checkpoints with their hashes; each download's name holds its hash."""
+    files = run.checkpoints()
+    if not files:
+        st.html('<p class="lab-muted">The first checkpoint is written at the end of the first epoch.</p>')
+        return
+    best = {"best": "best on validation", "last": "to resume from"}
+    for file in reversed(files):
+        with st.container(horizontal=True, vertical_alignment="center", border=True):
+            st.html(
+                f"<div><b>{escape(file.name)}</b> <span class='lab-muted'>epoch {file.epoch} · {best[file.kind]} · "
+                f"{format_bytes(file.bytes)}</span><br><code class='lab-sha'>SHA-256 {file.sha256}</code></div>"
+            )
+            st.download_button(
+                "Download",
+                file.path.read_bytes,
+                # Streamlit tells two large files of one size apart by their names only.
+                file_name=f"{run.id}-{file.path.stem}-{file.sha256[:12]}{file.path.suffix}",
+                mime="application/octet-stream",
+                icon=":material/download:",
+                key=f"checkpoint.{file.name}.{file.sha256[:12]}",
+                on_click="ignore",
+            )
+
+
+def show_table(head: list[str], rows: list[list[str]], marked: list[bool] | None = None) -> None:
+    """A quiet table of text; marked rows stand out."""
+    marks = marked or [False] * len(rows)
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    top = f"<thead><tr>{titles}</tr></thead>" if any(head) else ""
+    lines = "".join(
+        f"<tr{' class=lab-marked' if mark else ''}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
+        for row, mark in zip(rows, marks, strict=True)
+    )
+    st.html(f'<table class="lab-table lab-plain">{top}<tbody>{lines}</tbody></table>')
+
+
+def share_done(progress: dict[str, Any], summary: RunSummary) -> float:
+    """How much of the training is done, 0 to 1; steps of validation and test do not move it."""
+    whole = summary.epoch
+    if progress.get("phase") == "train" and progress.get("steps") and (progress.get("epoch") or 0) > whole:
+        whole = progress["epoch"] - 1 + progress["step"] / progress["steps"]
+    return min(1.0, max(0.0, whole / max(summary.epochs, 1)))

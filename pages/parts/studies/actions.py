@@ -1,0 +1,334 @@
+"""What can be done to a study: start, stop, more or fewer workers, more trials, another look, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from core.launch.launcher import LauncherError
+from core.runs.listing import list_runs
+from core.runs.records import DamagedRunError, RunNotFoundError
+from core.runs.store import open_run
+from core.spec import RunSpec
+from core.spec.parse import SpecError
+from core.spec.presets import PRESETS
+from core.studies.manage import (
+    delete_study,
+    enqueue,
+    extend_study,
+    find_compatible,
+    join_runs,
+    set_workers,
+    start_workers,
+    stop_study,
+)
+from core.studies.spec import MAX_WORKERS
+from core.studies.storage import StudyError
+from core.studies.study import Study, StudySummary
+from core.system import files
+from core.system.locks import RunsFolderError
+from core.text.formats import format_percent
+from pages.parts.build.draft import open_draft
+from pages.parts.frame.failure import tell
+from pages.parts.frame.gate import note_act
+from pages.parts.run.actions import keep_problems, show_outcome
+from server import sign_in
+from server.dashboard import DashboardError, find_dashboard, start_dashboard, stop_dashboard
+
+_EXPECTED = (
+    StudyError, SpecError, RunNotFoundError, DamagedRunError, RunsFolderError, LauncherError, DashboardError, OSError,
+)  # fmt: skip
+_ASKED, _DONE, _DELETED = "studies.asked", "studies.done", "studies.deleted"
+_ANSWERED, _FITTING = "studies.answered", "studies.fitting"
+MAX_CHOICES = 50
+
+
+def act(do: Callable[..., Any], *args: Any) -> None:
+    """`attempt` as a button's callback."""
+    attempt(do, *args)
+
+
+def attempt(do: Callable[..., Any], *args: Any, done: str = "", **options: Any) -> bool:
+    """Does something to a study and says whether it worked; what went wrong is shown by the page's `show_outcome`."""
+    try:
+        do(*args, **options)
+        note_act(getattr(do, "__name__", "changed").replace("_", " "), " ".join(map(str, args)))
+    except _EXPECTED as error:
+        keep_problems([_tell(error)])
+        return False
+    keep_problems([])
+    if done:
+        st.session_state[_DONE] = done
+    return True
+
+
+def _tell(error: Exception) -> str:
+    text = "; ".join(map(str, error.problems)) if isinstance(error, SpecError) else tell(error)
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?")) else ".")
+
+
+def show_done() -> None:
+    """What was just done, once."""
+    if done := st.session_state.pop(_DONE, ""):
+        st.toast(done, icon=":material/check:")
+
+
+# Start and stop ----------------------------------------------------------------------------------------------------
+
+
+def read_wish(study: Study) -> int:
+    """How many workers were asked for last."""
+    try:
+        wish = files.find_json(study.folder / "wish.json") or {}
+    except files.DamagedFileError:
+        wish = {}
+    return int(wish.get("workers") or study.spec.workers)
+
+
+def show_controls(study: Study, summary: StudySummary) -> None:
+    """The buttons that fit what the study does now."""
+    name, wish = study.name, read_wish(study)
+    if summary.workers_alive:
+        _show_running(name, summary, wish)
+        return
+    if summary.state == "finished":
+        st.button("More trials", icon=":material/add:", key="study.more", on_click=ask, args=("limits", name))
+        return
+    key = f"study.workers.{name}"
+    st.session_state.setdefault(key, wish)
+    _show_stepper(st.session_state[key], lambda count: st.session_state.update({key: count}))
+    st.button(
+        "Start" if summary.state == "empty" else "Resume",
+        icon=":material/play_arrow:",
+        type="primary",
+        key="study.start",
+        on_click=lambda: act(start_workers, name, st.session_state[key]),
+    )
+
+
+def _show_running(name: str, summary: StudySummary, wish: int) -> None:
+    if summary.stopping:
+        st.button("Stopping", icon=":material/hourglass_bottom:", disabled=True, key="study.stopping")
+    else:
+        _show_stepper(wish, lambda count: act(set_workers, name, count), summary.workers_alive)
+        st.button(
+            "Stop after trials",
+            icon=":material/stop:",
+            key="study.stop",
+            on_click=act,
+            args=(stop_study, name),
+            help="The trials that train now go on to their end; no other begins.",
+        )
+    st.button(
+        "Stop now",
+        icon=":material/dangerous:",
+        key="study.kill",
+        type="primary" if summary.stopping else "secondary",
+        on_click=act,
+        args=(stop_study, name, True),
+        help="Trials that train now are broken off and come first when the study is resumed.",
+    )
+
+
+def _show_stepper(count: int, change: Callable[[int], None], alive: int | None = None) -> None:
+    """Fewer, how many, more."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="xxsmall", width="content", key="study_workers"
+    ):
+        st.button(
+            "Fewer workers",
+            icon=":material/remove:",
+            key="workers.less",
+            disabled=count <= 1,
+            on_click=change,
+            args=(count - 1,),
+            help="One worker leaves after its trial." if alive else "One worker fewer",
+        )
+        arriving = f" ({alive} now)" if alive is not None and alive != count else ""
+        st.html(f'<span class="lab-small lab-num">{count} worker{"" if count == 1 else "s"}{arriving}</span>')
+        st.button(
+            "More workers",
+            icon=":material/add:",
+            key="workers.more",
+            disabled=count >= MAX_WORKERS,
+            on_click=change,
+            args=(count + 1,),
+            help="One more process; it trains where a device has room.",
+        )
+
+
+# optuna-dashboard --------------------------------------------------------------------------------------------------
+
+
+def show_dashboard(study: Study, shown_state: str) -> None:
+    """The way to optuna-dashboard: started on request, and stopped from here; not offered behind a sign-in it lacks."""
+    if sign_in.in_use():
+        return
+    dashboard = find_dashboard()
+    if dashboard.state != shown_state:
+        st.rerun()
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="xxsmall", width="content", key="study_dashboard"
+    ):
+        if dashboard.state == "running":
+            url = dashboard.url_of(study.optuna()._study_id)
+            st.link_button("Open in optuna-dashboard", url, icon=":material/open_in_new:")
+            st.button(
+                "Stop optuna-dashboard",
+                icon=":material/power_settings_new:",
+                key="dashboard.stop",
+                on_click=act,
+                args=(stop_dashboard,),
+                help="Ends its process; it ends by itself ten minutes after its last page was closed.",
+            )
+            return
+        starting = dashboard.state == "starting"
+        st.button(
+            "Starting optuna-dashboard" if starting else "Start optuna-dashboard",
+            icon=":material/hourglass_top:" if starting else ":material/dashboard:",
+            key="dashboard.start",
+            disabled=starting,
+            on_click=act,
+            args=(start_dashboard,),
+            help="Optuna's own pages for these studies, on this machine alone. They only show; changes are made here.",
+        )
+    if dashboard.state == "failed":
+        st.html(f'<p class="lab-problem" role="alert">{escape(dashboard.reason)}</p>')
+
+
+# Questions ---------------------------------------------------------------------------------------------------------
+
+
+def ask(kind: str, name: str) -> None:
+    """Opens a question, from a callback; a part of the page that renews itself would lose it."""
+    st.session_state[_ASKED] = (kind, name)
+
+
+def answer(study: Study) -> None:
+    """Shows the question that was asked for; belongs into the page itself, outside any fragment."""
+    kind, name = st.session_state.pop(_ASKED, ("", ""))
+    if name == study.name:
+        st.session_state.pop(_FITTING, None)
+        {"delete": confirm_delete, "limits": change_limits, "trials": add_trials}[kind](study)
+
+
+def close_when_answered() -> None:
+    """Ends a question that was answered, before it looks at what is gone by now; else a problem is shown in it."""
+    # A flag, as a button that is gone or disabled by now does not say that it was pressed.
+    if st.session_state.pop(_ANSWERED, False):
+        st.rerun()
+    show_outcome()
+
+
+def answered(worked: bool) -> None:
+    """Called in a question's callback."""
+    st.session_state[_ANSWERED] = worked
+
+
+def was_deleted(name: str) -> bool:
+    return name in st.session_state.get(_DELETED, ())
+
+
+@st.dialog("Delete this study?")
+def confirm_delete(study: Study) -> None:
+    close_when_answered()
+    summary = study.summary()
+    trials = study.frozen_trials()
+    runs = sum(bool(trial.user_attrs.get("run_id")) and not trial.user_attrs.get("joined") for trial in trials)
+    st.html(
+        f"<p>The study <b>{escape(study.name)}</b> with its {len(trials):,} trials will be gone. "
+        f"This cannot be undone.</p><p>The {runs:,} runs that it trained stay, under the tag "
+        f"<b>study:{escape(study.name)}</b>.</p>"
+    )
+    if summary.workers_alive:
+        st.warning("It is running and will be stopped first, which can take some seconds.")
+    keep, remove = st.columns(2)
+    keep.button("Keep", width="stretch", key="keep_study", on_click=answered, args=(True,))
+    # In a callback, which nothing interrupts: a page that renews itself would cut the script off half way.
+    remove.button(
+        "Delete",
+        type="primary",
+        icon=":material/delete:",
+        width="stretch",
+        key="confirm_delete_study",
+        on_click=_delete,
+        args=(study.name,),
+    )
+
+
+def _delete(name: str) -> None:
+    worked = attempt(delete_study, name, done="The study is deleted.")
+    if worked:
+        st.session_state.setdefault(_DELETED, set()).add(name)
+    answered(worked)
+
+
+@st.dialog("Trials and time")
+def change_limits(study: Study) -> None:
+    """How many trials, and how long; a finished study goes on with more."""
+    close_when_answered()
+    trials = st.number_input(
+        "Trials in all", 0, None, study.spec.trials, key="limits.trials", help="0 leaves only the time limit."
+    )
+    minutes = st.number_input(
+        "Time limit (min)", 0.0, None, study.spec.minutes, 1.0, key="limits.minutes", help="0 is none."
+    )
+    start = st.checkbox("Go on at once", True, key="limits.start") if not study.summary().workers_alive else False
+
+    def change() -> None:
+        worked = attempt(extend_study, study.name, trials=int(trials), minutes=float(minutes))
+        answered(worked and (not start or attempt(start_workers, study.name, read_wish(study))))
+
+    st.button("Change", type="primary", key="limits.change", on_click=change)
+
+
+@st.dialog("Add trials", width="medium")
+def add_trials(study: Study) -> None:
+    """A spec as the next trial, or finished runs as trials that are done."""
+    close_when_answered()
+    st.html('<p class="lab-title">Train a network next</p>')
+    runs = [run for run in list_runs() if run.state != "damaged"][:MAX_CHOICES]
+    labels = {
+        "draft": "The network on Build",
+        **{f"run:{run.id}": f"Run: {run.name}" for run in runs},
+        **{f"preset:{name}": f"Network: {preset.title}" for name, preset in PRESETS.items()},
+    }
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        word = st.selectbox("Network", list(labels), key="queue.source", format_func=lambda each: labels[each])
+
+        def queue() -> None:
+            answered(attempt(lambda: enqueue(study.name, _find_spec(word)), done="Queued as the next trial."))
+
+        st.button("Queue", icon=":material/playlist_add:", key="queue.add", on_click=queue)
+    st.caption("It must stand in the study's space: all that is not searched as in the study.")
+    st.html('<p class="lab-title">Let finished runs join</p>')
+    if _FITTING not in st.session_state:
+        with st.spinner("Looking for runs that fit"):
+            st.session_state[_FITTING] = {run.id: run for run in find_compatible(study.name)}
+    fitting = st.session_state[_FITTING]
+    if not fitting:
+        st.html('<p class="lab-muted lab-small">No finished run fits the space that has not joined yet.</p>')
+        return
+    chosen = st.multiselect(
+        f"{len(fitting)} runs fit",
+        list(fitting),
+        key="join.runs",
+        format_func=lambda run_id: f"{fitting[run_id].name} ({format_percent(fitting[run_id].best_val_accuracy)})",
+        placeholder="All of them",
+    )
+
+    def join() -> None:
+        wanted = chosen or list(fitting)
+        answered(attempt(join_runs, study.name, wanted, done=f"{len(wanted)} runs joined."))
+
+    st.button("Join", icon=":material/merge:", key="join.add", on_click=join)
+
+
+def _find_spec(word: str) -> RunSpec:
+    kind, _, value = word.partition(":")
+    if kind == "draft":
+        return open_draft().good
+    return PRESETS[value].spec if kind == "preset" else open_run(value).spec

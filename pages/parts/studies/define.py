@@ -1,0 +1,107 @@
+"""A new study: what to search, how, and what that space holds, which changes with every field."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from core.studies.manage import check_start, create_study, start_workers
+from core.studies.storage import StudyError
+from core.studies.study import list_studies
+from pages.parts.frame.style import show_alert, show_problem
+from pages.parts.studies.actions import attempt
+from pages.parts.studies.by_build import leave_for_build
+from pages.parts.studies.draft import NOTICE, StudyDraft, open_study_draft, read_address, write_address
+from pages.parts.studies.form import (
+    describe_base,
+    name_problem_fields,
+    show_effort,
+    show_settings,
+    show_size,
+    show_source,
+)
+from pages.parts.studies.space import show_space
+from server.sign_in import current_address
+
+MADE = "studies.made"
+
+
+def show_definition() -> None:
+    """The whole form: the space on the left, how it is searched and Start on the right."""
+    draft = open_study_draft()
+    read_address(draft)
+    draft.check()
+    if notice := st.session_state.get(NOTICE):
+        show_alert(notice)
+    left, right = st.columns([7, 4], gap="large")
+    with left, st.container(gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            show_source(draft)
+            if st.button(
+                "Edit the network", icon=":material/tune:", help="Opens Build with it, its data and training."
+            ):
+                leave_for_build(draft)
+        base = draft.good.base if draft.good else draft.base
+        st.html(f'<p class="lab-muted lab-small study-line">{escape(describe_base(base))}</p>')
+        if draft.problems_at("base"):
+            show_problem("The network: " + "; ".join(problem.message for problem in draft.problems_at("base")))
+        show_effort(draft)
+        st.html('<h3 class="lab-heading">Search space</h3>')
+        show_space(draft)
+    with right, st.container(key="study_side", gap="xsmall"):
+        show_start(draft)
+        show_settings(draft)
+        st.html('<h3 class="lab-heading">What it holds</h3>')
+        show_size(draft)
+    write_address(draft)
+
+
+def show_start(draft: StudyDraft) -> None:
+    """The study's name, and Start."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="study_start"):
+        first, away = suggest_name(draft)
+        name_key = f"studies.name.{st.session_state.get(MADE, 0)}"
+        name = st.text_input("Name", key=name_key, placeholder=first, max_chars=50, persist_state="session")
+        ready, missing = draft.good is not None, find_missing(draft)
+        can_start = ready and not missing
+        start = st.button("Start", icon=":material/play_arrow:", type="primary", disabled=not can_start, key="study_go")
+        keep = st.button("Only make it", disabled=not ready, key="study_make", help="Makes the study without a worker.")
+    if draft.problems:
+        show_problem(f"Mend this before it can start: {', '.join(name_problem_fields(draft))}.")
+    elif away or missing:
+        show_problem(away or missing)
+    if (start or keep) and draft.good:
+        make(name.strip() or first, draft, start)
+
+
+def find_missing(draft: StudyDraft) -> str:
+    """What every trial would fail for, as a sentence: images that are not here, a device that is not there."""
+    try:
+        if draft.good:
+            check_start(draft.good)
+    except StudyError as error:
+        return str(error)
+    return ""
+
+
+def suggest_name(draft: StudyDraft) -> tuple[str, str]:
+    """A name that no study has yet, and why the storage does not answer: what is defined stays meanwhile."""
+    try:
+        taken, away = {study.name for study in list_studies()}, ""
+    except StudyError as error:
+        taken, away = set(), str(error)
+    return next(name for number in range(1, 10_000) if (name := f"{draft.stem} {number}") not in taken), away
+
+
+def make(name: str, draft: StudyDraft, start: bool) -> None:
+    assert draft.good
+    try:
+        create_study(name, draft.good, started_by=current_address())
+    except StudyError as error:
+        show_problem(str(error).replace("name: ", "Name: ") + ".")
+        return
+    if start:
+        attempt(start_workers, name, draft.good.workers)
+    st.session_state[MADE] = st.session_state.get(MADE, 0) + 1  # the next study gets a box without this name
+    st.switch_page("studies.py", query_params={"name": name})

@@ -1,0 +1,256 @@
+"""Where a study begins, how it searches, and what its space holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from core.runs.listing import list_runs
+from core.runs.records import DamagedRunError, RunNotFoundError
+from core.spec import CHOICE_LABELS, RunSpec
+from core.spec.cost import cost_of
+from core.spec.parse import SpecError
+from core.spec.presets import PRESETS
+from core.studies.points import name_path
+from core.studies.space import find_field
+from core.studies.spec import (
+    OBJECTIVE_LABELS,
+    PRUNER_LABELS,
+    SAMPLER_LABELS,
+    STUDY_PRESETS,
+    SpaceSize,
+    StudySpec,
+    describe_space,
+)
+from core.text.formats import format_count, format_percent
+from pages.parts.build.form import say
+from pages.parts.frame.style import show_problem
+from pages.parts.studies.draft import PRESET_TITLES, StudyDraft, around, read_base, resolve
+from pages.parts.studies.space import show_problems
+
+MAX_RUNS = 30
+SAMPLER_HELP = (
+    "TPE learns from every trial and takes any space; Gaussian process for few, costly trials; CMA-ES for ranges; "
+    "NSGA-II for several objectives; random, grid and quasi-Monte Carlo do not learn."
+)
+PRUNER_HELP = "Ends trials early that do worse than others did at the same epoch."
+
+
+# Where it begins ---------------------------------------------------------------------------------------------------
+
+
+def show_source(draft: StudyDraft) -> None:
+    """What to start from: a study that is ready, or a spec to search around."""
+    runs = {f"run:{run.id}": run.name for run in list_runs()[:MAX_RUNS] if run.state != "damaged"}
+    labels = {
+        **{f"study:{name}": f"Study: {PRESET_TITLES.get(name, name)}" for name in STUDY_PRESETS},
+        "draft": "Build: the network there",
+        **{f"preset:{name}": f"Network: {preset.title}" for name, preset in PRESETS.items()},
+        **{word: f"Run: {name}" for word, name in runs.items()},
+    }
+    options = list(labels)
+    key = draft.widget_key("source")
+    st.selectbox(
+        "Start from",
+        options,
+        index=options.index(draft.source) if draft.source in options else None,
+        key=key,
+        format_func=lambda word: labels[word],
+        placeholder="A study, a network or a run",
+        on_change=_take_source,
+        args=(draft, key),
+        help="A study replaces everything here; a network or run is searched around, with the same fields.",
+    )
+
+
+def _take_source(draft: StudyDraft, key: str) -> None:
+    word = st.session_state[key] if draft.is_current(key) else None
+    if not word:
+        return
+    try:
+        study, _ = resolve(word.removeprefix("study:"))
+    except (RunNotFoundError, DamagedRunError):
+        return  # Deleted meanwhile; the list no longer has it.
+    if word.startswith("study:"):
+        draft.replace(study, word)
+    else:
+        draft.rebase(study.base, word)
+        if not draft.rows:
+            draft.replace(around(study.base), word)
+
+
+def describe_base(base: RunSpec) -> str:
+    """What is searched around, in a line."""
+    data = CHOICE_LABELS[base.data.dataset]
+    images = f", {base.data.max_train_images:,} images" if base.data.max_train_images else ""
+    layers = len(base.model.layers)
+    return (
+        f"{data}{images} · {base.train.epochs} epochs · {layers} layer{'' if layers == 1 else 's'} · "
+        f"{format_count(cost_of(base).parameters)} parameters"
+    )
+
+
+def show_effort(draft: StudyDraft) -> None:
+    """What decides how long a trial takes."""
+    with st.container(key="grid_study_effort"):
+        for path, label in (("train.epochs", "Epochs a trial"), ("data.max_train_images", "Training images at most")):
+            with st.container(key=f"cell_effort_{path.rpartition('.')[2]}", gap="xsmall"):
+                _show_override(draft, path, label)
+
+
+def _show_override(draft: StudyDraft, path: str, label: str) -> None:
+    key = draft.widget_key(f"override.{path}")
+
+    def keep() -> None:
+        if draft.is_current(key) and st.session_state[key] is not None:
+            draft.overrides[path], draft.touched = st.session_state[key], True
+
+    value = draft.overrides.get(path, read_base(draft.base, path))
+    st.number_input(label, value=int(value), step=1, key=key, help=find_field(path).help, on_change=keep)
+    show_problems(draft, f"override.{path}", label)
+
+
+# How it is searched ------------------------------------------------------------------------------------------------
+
+
+def show_settings(draft: StudyDraft) -> None:
+    """Objectives, sampler, pruner and how long."""
+    _show_objectives(draft)
+    with st.container(key="grid_study_how"):
+        _choose(draft, "sampler", "Sampler", SAMPLER_LABELS, SAMPLER_HELP)
+        _choose(draft, "pruner", "Pruner", PRUNER_LABELS, PRUNER_HELP)
+        if draft.settings["pruner"] != "none":
+            _count(
+                draft, "pruner_warmup_epochs", "Pruner waits (epochs)", "In so many first epochs no trial is pruned.", 0
+            )
+        _count(draft, "trials", "Trials", "Networks to train; 0 leaves only the time limit.", 0)
+        _count(draft, "minutes", "Time limit (min)", "0 is none. Trials that train by then go on to their end.", 0.0)
+        _count(draft, "workers", "Workers", "Processes that train side by side, where devices have room for them.", 1)
+        _count(draft, "budget", "Parameters at most", "Larger networks are never trained; 0 allows any.", 0)
+        _count(draft, "seed", "Seed", "The same seed and one worker propose the same trials again.", 0)
+
+
+def _show_objectives(draft: StudyDraft) -> None:
+    key = draft.widget_key("objectives")
+
+    def keep() -> None:
+        if draft.is_current(key):
+            chosen = list(st.session_state[key])
+            draft.settings["objectives"], draft.touched = chosen, True
+            if len(chosen) > 1 and draft.settings["pruner"] != "none":
+                # Several objectives cannot be pruned; the widget follows by its new key.
+                draft.settings["pruner"] = "none"
+                draft.generation += 1
+
+    st.multiselect(
+        "Objectives",
+        list(OBJECTIVE_LABELS),
+        draft.settings["objectives"],
+        key=key,
+        format_func=lambda name: OBJECTIVE_LABELS[name],
+        placeholder="What shall be best",
+        on_change=keep,
+        help="Accuracy is raised, all others are lowered. Several at once are weighed as a Pareto front.",
+    )
+    show_problems(draft, "objectives", "Objectives")
+
+
+def _commit(draft: StudyDraft, name: str, key: str) -> None:
+    if draft.is_current(key):
+        draft.settings[name], draft.touched = st.session_state[key], True
+
+
+def _choose(draft: StudyDraft, name: str, label: str, options: dict[str, str], text: str) -> None:
+    key, words = draft.widget_key(name), list(options)
+    with st.container(key=f"cell_study_{name}", gap="xsmall"):
+        st.selectbox(
+            label,
+            words,
+            index=words.index(draft.settings[name]),
+            key=key,
+            format_func=lambda word: options[word],
+            help=text,
+            on_change=_commit,
+            args=(draft, name, key),
+        )
+        show_problems(draft, name, label)
+
+
+def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float) -> None:
+    """A number; `lowest` tells whether it is whole, and what an emptied box means."""
+    key = draft.widget_key(name)
+
+    def commit() -> None:
+        if draft.is_current(key):
+            value = st.session_state[key]
+            draft.settings[name], draft.touched = lowest if value is None else value, True
+
+    with st.container(key=f"cell_study_{name}", gap="xsmall"):
+        value = type(lowest)(draft.settings[name])
+        st.number_input(label, value=value, step=type(lowest)(1), key=key, help=text, on_change=commit)
+        show_problems(draft, name, label)
+
+
+# What the space holds ----------------------------------------------------------------------------------------------
+
+
+def measure_space(study: StudySpec) -> SpaceSize:
+    """The size of a study's space; how it is searched makes no difference, and is not asked for again."""
+    plain = {"sampler": "random", "pruner": "none", "trials": 1, "minutes": 0.0, "workers": 1, "seed": 0}
+    return describe_space(study.model_copy(update=plain))
+
+
+def show_size(draft: StudyDraft) -> None:
+    """How many networks the space holds, the smallest and the largest, and how much of it is over budget."""
+    if draft.good is None:
+        st.html('<p class="lab-muted lab-small">The size of the space shows when all its fields are right.</p>')
+        return
+    try:
+        size = measure_space(draft.good)
+    except SpecError as error:
+        for problem in error.problems:
+            show_problem(say("The search space", problem.message))
+        return
+    st.html(f'<div class="space-size">{_tell_size(draft.good, size)}</div>')
+
+
+def _tell_size(study: StudySpec, size: SpaceSize) -> str:
+    count = f"{size.count:,}" if size.count is not None and size.count < 10**9 else ""
+    told = f"{size.count:.1e}" if size.count is not None and not count else count or "Continuous"
+    facts = [
+        ("Fields searched", str(len(study.space))),
+        ("Combinations", told),
+        ("Smallest network", f"{size.smallest_parameters:,}"),
+        ("Largest network", f"{size.largest_parameters:,}"),
+    ]
+    lines = "".join(f"<div><span>{name}</span><b>{value}</b></div>" for name, value in facts)
+    notes = []
+    if size.share_over_budget:
+        share = format_percent(size.share_over_budget, 0)
+        notes.append(f"About {share} of the space is over the budget and will be passed over untrained.")
+    if size.share_impossible:
+        notes.append(f"About {format_percent(size.share_impossible, 0)} cannot be built and will be passed over.")
+    if size.count is not None and study.trials > size.count:
+        notes.append(f"{study.trials} trials are more than the {size.count:,} combinations.")
+    return lines + "".join(f'<p class="lab-small lab-muted">{escape(note)}</p>' for note in notes)
+
+
+def name_problem_fields(draft: StudyDraft) -> Sequence[str]:
+    """The fields that have to be mended, by the names that the form gives them."""
+    names = {
+        "objectives": "Objectives",
+        "sampler": "Sampler",
+        "pruner": "Pruner",
+        "trials": "Trials",
+        "space": "Fields",
+        "base": "The network",
+    }
+    found = []
+    for problem in draft.problems:
+        head = problem.path.split(".")[0].split("[")[0]
+        row = draft.row(int(problem.path.split(".")[1])) if head == "row" else None
+        path = row.path if row else problem.path.partition(".")[2] if head == "override" else ""
+        found.append(name_path(path) if path else names.get(head, head.replace("_", " ").capitalize()))
+    return list(dict.fromkeys(found))

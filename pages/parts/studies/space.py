@@ -1,0 +1,187 @@
+"""The table of a search space: a row for each field, over a range, choices, or fixed at another value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from core.spec import RunSpec
+from core.spec.fields import SpecField, format_value
+from core.studies.points import name_path, show_value
+from core.studies.space import ODD
+from pages.parts.build.form import say
+from pages.parts.frame.style import show_problem
+from pages.parts.studies.draft import Mode, Row, StudyDraft, read_base
+
+MODES: dict[Mode, str] = {"range": "Range", "choices": "Choices", "fixed": "Fixed"}
+PARTS = {"low": " (from)", "high": " (to)", "step": " (step)", "choices": " (choices)"}
+
+
+def show_problems(draft: StudyDraft, name: str, label: str) -> None:
+    for problem in draft.problems_at(name):
+        show_problem(say(label, problem.message))
+
+
+def show_space(draft: StudyDraft) -> None:
+    """The fields that are searched, or fixed at another value than the base's; a row a field."""
+    with st.container(key="space", gap="xxsmall"):
+        if draft.rows:
+            heads = ("Field", "Search", "From", "To", "Step", "Log")
+            st.html(f'<div class="space-head">{"".join(f"<span>{head}</span>" for head in heads)}</div>')
+        for row in list(draft.rows):
+            _show_row(draft, row)
+    show_problems(draft, "space", "The search space")
+    _show_adder(draft)
+
+
+def _show_adder(draft: StudyDraft) -> None:
+    # Part of the key, so that the box is empty again after each choice.
+    key = draft.widget_key(f"add.{draft.last_id}")
+
+    def add() -> None:
+        if draft.is_current(key) and st.session_state[key]:
+            draft.add(st.session_state[key])
+
+    st.selectbox(
+        "Search another field",
+        draft.addable(),
+        index=None,
+        key=key,
+        format_func=lambda path: _name_option(draft.base, path),
+        placeholder="Type to find a field",
+        on_change=add,
+        width=340,
+    )
+
+
+def _name_option(base: RunSpec, path: str) -> str:
+    return f"{name_path(path)} (now {show_value(read_base(base, path))})"
+
+
+def _show_row(draft: StudyDraft, row: Row) -> None:
+    with st.container(key=f"space_row_{row.id}"):
+        now = show_value(read_base(draft.base, row.path))
+        st.html(
+            f'<div class="space-name" title="{escape(row.spec_field.help)}">{escape(name_path(row.path))}'
+            f'<span class="lab-faint">now {escape(now)}</span></div>'
+        )
+        _show_mode(draft, row)
+        with st.container(key=f"space_values_{row.id}"):
+            {"range": _show_range, "choices": _show_choices, "fixed": _show_fixed}[row.mode](draft, row)
+        st.button(
+            f"Remove {name_path(row.path)}",
+            key=draft.widget_key(f"remove.{row.id}"),
+            icon=":material/close:",
+            type="tertiary",
+            help="Searches it no more",
+            on_click=draft.remove,
+            args=(row.id,),
+        )
+        for problem in draft.problems_of(row):
+            part = re.match(r"row\.\d+\.([a-z]+)", problem.path)
+            show_problem(say(name_path(row.path) + (PARTS.get(part[1], "") if part else ""), problem.message))
+
+
+def _show_mode(draft: StudyDraft, row: Row) -> None:
+    key = draft.widget_key(f"mode.{row.id}")
+    modes: list[Mode] = ["choices", "fixed"] if row.spec_field.kind in ("bool", "choice") else [*MODES]
+
+    def switch() -> None:
+        found = draft.row(row.id)
+        if draft.is_current(key) and found:
+            draft.switch(found, st.session_state[key])
+
+    st.selectbox(
+        f"How to search {name_path(row.path)}",
+        modes,
+        index=modes.index(row.mode),
+        key=key,
+        format_func=lambda mode: MODES[mode],
+        label_visibility="collapsed",
+        on_change=switch,
+    )
+
+
+def _keep(
+    draft: StudyDraft, row_id: int, name: str, key: str, read: Callable[[Any], Any] = lambda value: value
+) -> None:
+    """Takes a widget's news into its row."""
+    row = draft.row(row_id)
+    if draft.is_current(key) and row:
+        setattr(row, name, read(st.session_state[key]))
+        draft.touched = True
+
+
+def _common(draft: StudyDraft, row: Row, name: str, read: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+    key = draft.widget_key(f"{row.mode}.{name}.{row.id}")
+    return {
+        "key": key,
+        "label_visibility": "collapsed",
+        "on_change": _keep,
+        "args": (draft, row.id, name, key, read),
+    }
+
+
+def _show_range(draft: StudyDraft, row: Row) -> None:
+    field, label = row.spec_field, name_path(row.path)
+    for name, word in (("low", "from"), ("high", "to")):
+        _show_number(field, f"{label} {word}", getattr(row, name), _common(draft, row, name))
+    if row.log:
+        st.html("<span></span>")
+    else:
+        _show_number(
+            field, f"{label} step", row.step, {**_common(draft, row, "step"), "placeholder": "any"}, is_step=True
+        )
+    st.checkbox(f"{label} logarithmic", row.log, **_common(draft, row, "log"))
+
+
+def _show_number(
+    field: SpecField, label: str, value: float | None, common: dict[str, Any], *, is_step: bool = False
+) -> None:
+    """A bound or a step. No limits are handed on: the browser would silently keep the old number."""
+    if field.kind == "int" and (value is None or value == int(value)):
+        whole = None if value is None else int(value)
+        st.number_input(label, value=whole, step=2 if field.name in ODD and not is_step else 1, **common)
+    else:
+        st.number_input(label, value=value, step=1e-4 if field.log else 0.05, format="%.6g", **common)
+
+
+def _show_choices(draft: StudyDraft, row: Row) -> None:
+    field, label = row.spec_field, f"Choices of {name_path(row.path)}"
+    common = _common(draft, row, "choices", list)
+    if field.kind == "bool":
+        st.multiselect(label, [True, False], row.choices, format_func=show_value, placeholder="Choose", **common)
+    elif field.kind == "choice":
+        st.multiselect(label, list(field.choices), row.choices, format_func=show_value, placeholder="Choose", **common)
+    else:
+        text = ", ".join(format_value(value) for value in row.choices)
+        st.text_input(label, text, placeholder="16, 32, 64", **_common(draft, row, "choices", read_numbers))
+
+
+def read_numbers(text: str) -> list[Any]:
+    """`16, 32` as numbers; what is none stays text, for the check to name it."""
+    return [_read_number(part.strip()) for part in text.replace(";", ",").split(",") if part.strip()]
+
+
+def _read_number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _show_fixed(draft: StudyDraft, row: Row) -> None:
+    field, label, common = row.spec_field, f"Value of {name_path(row.path)}", _common(draft, row, "value")
+    if field.kind == "bool":
+        st.toggle(label, bool(row.value), **common)
+    elif field.kind == "choice":
+        options = list(field.choices)
+        st.selectbox(label, options, index=options.index(row.value), format_func=show_value, **common)
+    else:
+        _show_number(field, label, row.value, common)

@@ -1,0 +1,1 @@
+"""Taking runs away and bringing them in."""

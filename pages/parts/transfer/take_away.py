@@ -1,0 +1,180 @@
+"""Taking runs away: every format with what it is for; nothing is made before it is asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from core.export.formats import FORMATS, Checkpoint, Exported, ExportError, Format
+from core.export.outbox import address_of
+from core.runs.folder import Run
+from core.text.formats import format_bytes
+from pages.parts.frame.style import serve_at
+from pages.parts.transfer.jobs import Job, Report, show_live
+
+# A file that was ready longer ago than this is not fetched by itself any more: the page was opened again.
+FRESH_SECONDS = 10.0
+WEIGHTS: dict[Checkpoint, str] = {"best": "Best on validation", "last": "Last"}
+_JOBS = "take_away.jobs"
+_HERE = Path(__file__).parent
+
+_STYLE = """<style>
+[class*="st-key-take_row"] { padding: 0.3rem 0; border-bottom: 1px solid var(--lab-line-soft); }
+[class*="st-key-take_row"] p { margin: 0; overflow-wrap: anywhere; }
+/* The button stays beside its sentence, however narrow. */
+[class*="st-key-take_line"] { flex-wrap: nowrap; }
+[class*="st-key-take_line"] > :first-child { flex: 1; min-width: 0; }
+.take-head { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr); align-items: baseline; }
+.st-key-take_several .take-head { display: block; }
+.st-key-take_several .take-head b { display: block; }
+@media (max-width: 760px) { .take-head, .take-head b { display: block; } }
+</style>"""
+
+_link = st.components.v2.component(
+    "resnet_lab_fetch",
+    html='<a class="lab-fetch"></a>',
+    css="""
+.lab-fetch { color: var(--st-link-color); font-size: 0.9rem; white-space: nowrap; }
+.lab-fetch:hover { text-decoration: underline; }
+""",
+    js=(_HERE / "fetch.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """One file that somebody asked for; the key of its job."""
+
+    ids: tuple[str, ...]
+    format: str
+    checkpoint: Checkpoint = "best"
+    checkpoints: bool = True
+
+    def fulfil(self, report: Report) -> tuple[Exported, float]:
+        # What makes the files brings scipy and TensorBoard along: not into every page's process.
+        from core.export.make import export_runs
+
+        made = export_runs(self.ids, self.format, self.checkpoint, checkpoints=self.checkpoints, report=report)
+        return made, time.time()
+
+
+def _jobs() -> dict[_Wish, Job[tuple[Exported, float]]]:
+    """The session's own, kept until it ends; the files themselves lie on the disk."""
+    jobs: dict[_Wish, Job[tuple[Exported, float]]] = st.session_state.setdefault(_JOBS, {})
+    return jobs
+
+
+def _start(wish: _Wish) -> None:
+    _jobs()[wish] = Job(wish.fulfil, (ExportError,))
+
+
+def show_take_away(run: Run) -> None:
+    """All formats of one run, with what each is for."""
+    st.html(_STYLE)
+    show_live(lambda: _is_busy((run.id,)), lambda: _show_one(run))
+
+
+def _show_one(run: Run) -> None:
+    size = sum(file.bytes for file in run.checkpoints())
+    checkpoint: Checkpoint = "best"
+    with st.container(horizontal=True, gap="large", vertical_alignment="center", key="take_choices"):
+        if size:
+            checkpoint = (
+                st.segmented_control(
+                    "Weights of a model",
+                    list(WEIGHTS),
+                    default="best",
+                    required=True,
+                    format_func=lambda name: WEIGHTS[name],
+                    key=f"take.weights.{run.id}",
+                )
+                or "best"
+            )
+        with_checkpoints = bool(size) and st.toggle(
+            f"Checkpoints in the run folder ({format_bytes(size)})",
+            True,
+            key=f"take.checkpoints.{run.id}",
+            help="Without them the run keeps its curves and predictions, but cannot be resumed or asked anew.",
+        )
+    for format in FORMATS.values():
+        _show_format(
+            format,
+            _Wish(
+                (run.id,),
+                format.key,
+                checkpoint if format.of_weights else "best",
+                with_checkpoints or format.key != "zip",
+            ),
+        )
+
+
+def show_several(run_ids: Sequence[str]) -> None:
+    """The formats that take several runs, in a popover."""
+    ids = tuple(run_ids)
+
+    def show() -> None:
+        for format in FORMATS.values():
+            if format.several:
+                _show_format(format, _Wish(ids, format.key))
+
+    with st.popover("Take away", icon=":material/download:", key="take"), st.container(width=380, key="take_several"):
+        st.html(_STYLE)
+        show_live(lambda: _is_busy(ids), show)
+
+
+def _is_busy(ids: tuple[str, ...]) -> bool:
+    return any(wish.ids == ids and not job.is_over() for wish, job in _jobs().items())
+
+
+def _show_format(format: Format, wish: _Wish) -> None:
+    """A row: the title, a sentence, a button; below it how far the file is, or what came of it."""
+    job = _jobs().get(wish)
+    name = f"{format.key}.{abs(hash(wish))}"
+    with st.container(gap="xsmall", key=f"take_row.{name}"):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"take_line.{name}"):
+            st.html(
+                f'<div class="take-head"><b>{escape(format.title)}</b> '
+                f'<span class="lab-muted lab-small">{escape(format.purpose)}</span></div>'
+            )
+            working = job is not None and not job.is_over()
+            st.button(
+                f"Preparing, {job.describe()}" if job and working else "Download",
+                icon=":material/hourglass_top:" if working else ":material/download:",
+                key=f"take_get.{name}",
+                disabled=working,
+                on_click=_start,
+                args=(wish,),
+            )
+        if job and job.is_over():
+            _show_outcome(wish, job, name)
+
+
+def _show_outcome(wish: _Wish, job: Job[tuple[Exported, float]], name: str) -> None:
+    try:
+        made, problem = job.answer()
+    except BaseException:
+        del _jobs()[wish]  # told once; the button tries again
+        raise
+    if made is None:
+        st.html(f'<p class="lab-problem" role="alert">{escape(problem)}</p>')
+        return
+    exported, ready = made
+    if not exported.path.exists():
+        return  # kept for an hour; then the button makes it again
+    _link(
+        key=f"take_link.{name}",
+        data={
+            "address": serve_at(address_of(exported.path)),
+            "name": exported.name,
+            "label": f"{exported.name} ({format_bytes(exported.bytes)})",
+            "fresh": time.time() - ready < FRESH_SECONDS,
+        },
+    )
+    if exported.note:
+        st.html(f'<p class="lab-muted lab-small">{escape(exported.note)}</p>')

@@ -1,0 +1,91 @@
+"""Taking runs in: an archive is dropped, looked through beside the page, and its runs are in the table at once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from core.export.archive.pack import BundleError
+from core.export.archive.unpack import Imported, import_runs
+from core.system.locks import RunsFolderError
+from pages.parts.transfer.jobs import Job, show_live
+from server.sign_in import current_address
+
+# Streamlit holds an upload in memory; the command line reads from the disk, whatever the size.
+MAX_MEGABYTES = 200
+_JOB, _COUNT, _OUTCOME = "take_in.job", "take_in.count", "take_in.outcome"
+
+
+def show_import() -> None:
+    """The door for archives, in a popover."""
+    with st.popover("Import", icon=":material/upload_file:", key="take_in"), st.container(width=380):
+        show_live(_is_busy, _show_door)
+
+
+def _is_busy() -> bool:
+    job: Job[list[Imported]] | None = st.session_state.get(_JOB)
+    return job is not None and not job.is_over()
+
+
+def _upload_key() -> str:
+    """A new one after every archive, so that the last lets go of its memory."""
+    return f"take_in.upload.{st.session_state.get(_COUNT, 0)}"
+
+
+def _begin() -> None:
+    file = st.session_state[_upload_key()]
+    if file is None:
+        return
+    content: io.BytesIO = file
+    person = current_address()  # the job's thread knows of no visitor
+    st.session_state[_OUTCOME] = ("", [])
+    st.session_state[_JOB] = Job(
+        lambda report: import_runs(content, report, started_by=person), (BundleError, RunsFolderError)
+    )
+
+
+def _show_door() -> None:
+    job: Job[list[Imported]] | None = st.session_state.get(_JOB)
+    if job is not None and job.is_over():
+        del st.session_state[_JOB]
+        st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
+        taken, problem = job.answer()
+        st.session_state[_OUTCOME] = (problem, taken or [])
+        st.rerun()
+    st.file_uploader(
+        "Run folders as a zip",
+        "zip",
+        key=_upload_key(),
+        on_change=_begin,
+        max_upload_size=MAX_MEGABYTES,
+        disabled=bool(job),
+    )
+    st.caption(
+        f"Archives that Take away made, here or on another machine. At most {MAX_MEGABYTES} MB; larger ones with "
+        "`python -m core import FILE`."
+    )
+    if job:
+        share = job.done / job.total if job.total else 0.0
+        st.progress(share, f"Looking through it and unpacking, {job.describe()}")
+    problem, taken = st.session_state.get(_OUTCOME, ("", []))
+    if problem:
+        st.html(f'<p class="lab-problem" role="alert">Nothing was imported. {escape(problem)}</p>')
+    _show_taken(taken)
+
+
+def _show_taken(taken: Sequence[Imported]) -> None:
+    lines = "".join(f'<li><a href="run?id={run.id}">{escape(run.name)}</a> {_tell(run)}</li>' for run in taken)
+    if lines:
+        st.html(f'<ul class="lab-small" style="margin:0;padding-left:1.1rem">{lines}</ul>')
+
+
+def _tell(run: Imported) -> str:
+    match run.outcome:
+        case "here":
+            return "is already here"
+        case "copy":
+            return f"got a new id, because another run has its own; {run.state}"
+    return f"is imported; {run.state}"

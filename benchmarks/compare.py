@@ -21,7 +21,7 @@ from benchmarks.page_client import PageClient
 from core.runs.store import open_run
 from core.system import files
 from core.system.locks import FileLock
-from tests.server import LabServer, serve_lab
+from tests.lab_server import LabServer, serve_lab
 
 RUNS, EPOCHS, LISTED, UPDATES = 50, 500, 1000, 20
 LIMITS_MS = {"server_one_grew": 150, "server_all_grew": 150, "browser": 500, "list": 300}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page_client import PageClient
-from tests.server import LabServer, serve_lab
+from tests.lab_server import LabServer, serve_lab
 
 STARTS, NEXT = 3, 20
 LIMITS_MS = {"first_answer": 5000, "next_answer": 300}

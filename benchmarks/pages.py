@@ -22,7 +22,7 @@ from benchmarks.page_client import PageClient
 from core.spec import RunSpec
 from core.spec.presets import PRESETS
 from tests.charts import COUNT_POINTS
-from tests.server import LabServer, serve_lab
+from tests.lab_server import LabServer, serve_lab
 
 PAGES = ("build", "runs", "run", "lab")
 COUNTS = (10, 1000)

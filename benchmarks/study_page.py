@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from benchmarks.page_client import PageClient
 from core.studies.charts.plots import PLOTS
+from tests.lab_server import LabServer, serve_lab
 from tests.pages.sample_studies import add_trial, make_spec, make_study
-from tests.server import LabServer, serve_lab
 
 TRIALS, RERUNS, NEWS = 1000, 15, 6
 NAME = "thousand"

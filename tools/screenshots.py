@@ -14,7 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from core.system.folders import PROJECT
 from tests.browser.conftest import CHROMIUM, FLAGS
-from tests.server import LabServer, serve_lab
+from tests.lab_server import LabServer, serve_lab
 
 PICTURES = PROJECT / "docs" / "screenshots"
 SIZE = {"width": 1440, "height": 900}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.server import LabServer, serve_lab
+from tests.lab_server import LabServer, serve_lab
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [

@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 
 from core.runs.folder import Run
 from core.system import files
+from tests.lab_server import LabServer
 from tests.pages.sample_runs import make_rows, make_run, training
-from tests.server import LabServer
 
 WAIT_MS = 60_000
 # Of the first chart: each trace's points and visibility, and the range across.

@@ -17,7 +17,7 @@ from scipy import stats
 from core.machine.devices import set_slots
 from core.runs.folder import Run
 from core.runs.store import open_run
-from tests.server import LabServer, serve_lab
+from tests.lab_server import LabServer, serve_lab
 
 WAIT_MS = 90_000
 TRAIN, TEST = 150, 60  # images a class

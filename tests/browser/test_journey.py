@@ -15,7 +15,7 @@ from core.spec.link import to_link
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from tests.charts import COUNT_POINTS
-from tests.server import LabServer, serve_lab
+from tests.lab_server import LabServer, serve_lab
 
 # Two cores, shared with other tests: patient, but every wait is for a condition.
 WAIT = 90_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_journey import START, WAIT
-from tests.server import LabServer
+from tests.lab_server import LabServer
 
 # What the server says reaches the page `window.late` milliseconds later, as over a slow line.
 SLOW_LINE = """

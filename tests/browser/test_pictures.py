@@ -18,8 +18,8 @@ from core.examine.history import read_history
 from core.text.formats import format_percent
 from tests.compared_runs import make_compared, right
 from tests.examined import make_examined
+from tests.lab_server import LabServer, serve_lab
 from tests.pages.sample_studies import make_spec, make_study
-from tests.server import LabServer, serve_lab
 
 WAIT_MS = 90_000
 DARK_TEXT = "rgb(228, 232, 238)"  # the dark theme's, which nobody could read on white

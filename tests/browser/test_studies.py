@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from core.studies.study import open_study
-from tests.server import LabServer
+from tests.lab_server import LabServer
 
 # Two cores, shared with other tests: patient, but every wait is for a condition.
 WAIT = 120_000

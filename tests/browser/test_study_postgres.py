@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from core.studies.study import open_study
 from tests.browser.test_studies import WAIT, start_study, wait_for_finished
+from tests.lab_server import LabServer, serve_lab
 from tests.postgres import Server, serve_postgres
-from tests.server import LabServer, serve_lab
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from core.studies.charts.plots import PLOTS
 from core.studies.spec import STUDY_PRESETS
 from core.studies.study import open_study
 from tests.browser.test_studies import WAIT, own_runs, set_number, wait_for_finished
-from tests.server import LabServer
+from tests.lab_server import LabServer
 
 pytestmark = pytest.mark.slow
 END = 600_000

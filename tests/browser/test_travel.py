@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_journey import WAIT, expect_state, read_runs
-from tests.server import LabServer
+from tests.lab_server import LabServer
 
 
 def test_a_run_is_taken_away_deleted_imported_and_goes_on(page: Page, lab: LabServer, tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ from core.system import files, locks
 from core.system.locks import FileLock, RunsFolderError
 from core.worker.run import drive_run
 from core.worker.stop import StopSignal
+from tests.core.runs.test_store import KINDS, damage_run
 from tests.core.study_workers import tiny_study
-from tests.core.test_runs import KINDS, damage_run
 from tests.core.workers import tiny_spec, wait_for
 from tests.faults import interleaving
 from tests.made_runs import create_run

@@ -24,7 +24,7 @@ from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.system import files, processes
 from core.system.locks import FileLock
-from tests.core.test_launcher import in_threads
+from tests.core.launch.test_launcher import in_threads
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage
 from tests.made_runs import create_run

@@ -19,8 +19,8 @@ from core.runs.store import open_run
 from tests.browser import conftest as browser
 from tests.browser.test_journey import WAIT, expect_state, wait_for_epoch
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
+from tests.lab_server import LabServer, serve_lab
 from tests.made_runs import create_run
-from tests.server import LabServer, serve_lab
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser")]
 LISTED_SECONDS = 5.0

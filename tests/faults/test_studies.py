@@ -17,8 +17,8 @@ from core.studies.manage import start_workers
 from core.studies.storage import PatientStorage, StudyError
 from core.studies.study import Study
 from tests.core import study_workers
+from tests.core.studies.test_worker import lock_database
 from tests.core.study_workers import kill_worker, logs_of, make_study, states_of, tiny_study, wait_for_end
-from tests.core.test_study_worker import lock_database
 from tests.core.workers import wait_for
 from tests.postgres import serve_postgres
 
@@ -138,14 +138,14 @@ def assert_impatience_raises(study: Study, monkeypatch: pytest.MonkeyPatch) -> N
     14,
     "A PostgreSQL server that goes away loses no completed result, and the number of trials is exact.",
     how="Debian's server is cut off without a word, ten times for 10 s, while four workers search 80 trials. (The "
-    "short form, one cut, stands in `tests/core/test_study_postgres.py`.)",
+    "short form, one cut, stands in `tests/core/studies/test_postgres.py`.)",
     control="Optuna's storage without the patience raises at the first question to a server that is away",
 )
 def test_a_postgresql_server_cut_off_loses_no_result(
     lab: Path, monkeypatch: pytest.MonkeyPatch, full: bool, record_figure: Callable[[str], None]
 ) -> None:
     if not full:
-        pytest.skip("the short form, one cut, stands in tests/core/test_study_postgres.py")
+        pytest.skip("the short form, one cut, stands in tests/core/studies/test_postgres.py")
     trials, cuts = 80, 10
     with serve_postgres() as server:
         monkeypatch.setenv("RESNET_LAB_STORAGE", server.url)

@@ -19,10 +19,10 @@ from benchmarks.page_client import PageClient
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.system import files
+from tests.lab_server import ROOT, LabServer, serve_lab
 from tests.load.live_runs import make_live_run, writing
 from tests.load.sessions import Crowd, Session, run_apart
 from tests.load.test_watchers import memory_of
-from tests.server import ROOT, LabServer, serve_lab
 
 pytestmark = pytest.mark.slow
 LIST_LIMIT, PAINT_LIMIT = 1.0, 2.0  # seconds

@@ -20,9 +20,9 @@ import pytest
 from core.runs.store import open_run
 from core.system.folders import runs_folder
 from tests.core.workers import wait_for
+from tests.lab_server import LabServer, serve_lab
 from tests.load.live_runs import make_live_run, writing
 from tests.load.sessions import Crowd, run_apart
-from tests.server import LabServer, serve_lab
 
 pytestmark = pytest.mark.slow
 LIMIT = 1.0  # seconds, of 95 in 100 reruns

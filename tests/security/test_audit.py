@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.server import ROOT
+from tests.lab_server import ROOT
 
 CODE = ("core", "pages", "server", "app.py")
 LOCK = ROOT / "requirements.lock"

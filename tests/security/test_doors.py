@@ -19,8 +19,8 @@ from websockets.sync.client import connect
 from server import dashboard
 from server.doors import FOREIGN_PAGE, NO_ORIGIN, NOT_MY_ADDRESS, Asked, Door, is_loopback, read_host
 from server.guard import Guard
+from tests.lab_server import LabServer, find_free_port, serve_lab
 from tests.security.asking import ROOT, SOCKET_HEADERS, Answer, Fields, Route, ask, each_way, list_routes
-from tests.server import LabServer, find_free_port, serve_lab
 
 pytestmark = pytest.mark.xdist_group("security-doors")
 Record = Callable[[str], None]

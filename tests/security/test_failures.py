@@ -16,10 +16,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from core.studies.manage import create_study
 from core.studies.spec import STUDY_PRESETS
+from tests.lab_server import LabServer, serve_lab
 from tests.pages.sample_runs import make_run
 from tests.security.asking import ROOT, ask
 from tests.security.visitor import SECONDS, Tab, Visitor, spell_out
-from tests.server import LabServer, serve_lab
 
 pytestmark = pytest.mark.xdist_group("security-failures")
 Record = Callable[[str], None]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.lab_server import ROOT
 from tests.security.hostile_files import BOMB_BYTES, OUTSIDE, PWNED, Hostile, write_all
-from tests.server import ROOT
 
 LIMIT_SECONDS = 5.0
 LIMIT_GROWTH = 64_000_000

@@ -56,10 +56,10 @@ from tests.browser.conftest import (
 )
 from tests.examined import CLASSES, make_examined
 from tests.folders import make_folder
+from tests.lab_server import ROOT, LabServer, find_free_port, serve_lab
 from tests.pages.sample_runs import make_run
 from tests.pages.sample_studies import make_study
 from tests.security.hostile_text import ALL, BEACON, FORMULAS, HALVES, MARKDOWN, as_file_name
-from tests.server import ROOT, LabServer, find_free_port, serve_lab
 
 __all__ = ["browser_context_args", "browser_type_launch_args", "require_chromium"]
 

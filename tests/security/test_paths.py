@@ -41,9 +41,9 @@ from core.studies.storage import StudyError, folder_of
 from core.studies.study import open_study
 from server import dashboard
 from tests.folders import make_folder
+from tests.lab_server import LabServer, serve_lab
 from tests.pages.sample_runs import add_checkpoint, make_run
 from tests.security.asking import ask
-from tests.server import LabServer, serve_lab
 
 CANARY = "canary-5d41402abc4b"
 RUN_ID = "20200101-000000-000-facade"

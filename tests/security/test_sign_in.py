@@ -22,9 +22,9 @@ from server import start
 from server.doors import Asked
 from server.guard import OPEN_MESSAGES
 from server.sign_in import Person, SignedOut, SignIn, SignInError, find_path, is_listed, read_settings
+from tests.lab_server import LabServer
 from tests.security.asking import Route, ask, each_way, list_routes
 from tests.security.visitor import Visitor, serve_with_sign_in, spell_out
-from tests.server import LabServer
 
 pytestmark = pytest.mark.xdist_group("security-sign-in")
 Record = Callable[[str], None]

@@ -15,8 +15,8 @@ from core.spec.link import to_link
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from tests.browser.conftest import browser_context_args, browser_type_launch_args, require_chromium
+from tests.lab_server import LabServer
 from tests.security.visitor import serve_with_sign_in
-from tests.server import LabServer
 
 __all__ = ["browser_context_args", "browser_type_launch_args", "require_chromium"]
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -15,7 +15,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.server import LabServer, serve_lab
+from tests.lab_server import LabServer, serve_lab
 
 SECONDS = 60
 PEOPLE = {

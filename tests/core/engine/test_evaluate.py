@@ -1,0 +1,87 @@
+"""Scores are those of a plain pass over all images at once."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from core.engine.evaluate import Evaluation, evaluate, predict_views
+from core.engine.model import build_model
+from tests.core.engine.toy import NUM_CLASSES, SIZE, make_data, make_spec
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return build_model(make_spec(model={"dropout": 0.5}).model, NUM_CLASSES, SIZE)
+
+
+def test_scores_equal_those_of_one_plain_pass(model):
+    data = make_data()
+    scores = evaluate(model, data.val, data, batch_size=7, dtype=torch.float32)
+    model.eval()
+    with torch.no_grad():
+        logits = model((data.val.images / 255 - 0.5) / 0.25)
+    assert scores.loss == pytest.approx(F.cross_entropy(logits, data.val.labels).item(), rel=1e-5)
+    np.testing.assert_allclose(scores.logits, logits.numpy(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 30, 1000])
+def test_the_batch_size_does_not_matter(model, batch_size):
+    data = make_data()
+    one = evaluate(model, data.val, data, batch_size=30, dtype=torch.float32)
+    other = evaluate(model, data.val, data, batch_size=batch_size, dtype=torch.float32)
+    assert other.loss == pytest.approx(one.loss, rel=1e-5)
+    assert other.accuracy == one.accuracy
+
+
+def test_accuracy_is_that_of_the_stored_logits(model):
+    data = make_data(num_test=333)
+    scores = evaluate(model, data.test, data, batch_size=64, dtype=torch.bfloat16)
+    assert scores.logits.dtype == np.float16
+    assert scores.logits.shape == (333, NUM_CLASSES)
+    assert scores.accuracy == (scores.logits.argmax(1) == data.test.labels.numpy()).mean()
+
+
+def test_logits_beyond_float16_are_stored_at_its_end_and_never_as_infinity():
+    class Shouting(nn.Module):
+        def forward(self, x):
+            return x.flatten(1)[:, :NUM_CLASSES] * 1e30
+
+    data = make_data()
+    scores = evaluate(Shouting(), data.val, data, batch_size=8, dtype=torch.float32)
+    assert np.isfinite(scores.logits).all()
+
+
+def test_progress_counts_images_and_batches(model):
+    data = make_data(num_val=30)
+    evaluation = Evaluation(model, data.val, data, batch_size=8, dtype=torch.float32)
+    assert list(evaluation) == [8, 16, 24, 30]
+    assert len(evaluation) == 4
+
+
+def test_evaluation_changes_neither_weights_nor_statistics(model):
+    data = make_data()
+    model.train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    evaluate(model, data.val, data, batch_size=8, dtype=torch.float32)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_views_are_the_mean_over_mirrored_and_shifted_copies_of_each_image(model):
+    model.eval()
+    x = torch.randn(5, 3, SIZE, SIZE)
+    # Reflected at the border: the second row and column come again before the first, the last but one after the last.
+    places = [1, *range(SIZE), SIZE - 2]
+    wide = x[:, :, places][:, :, :, places]
+
+    def sides(images):
+        return (model(images) + model(images.flip(-1))) / 2
+
+    with torch.no_grad():
+        shifted = (sides(wide[..., :SIZE, :SIZE]) + sides(wide[..., 2:, 2:])) / 2
+        torch.testing.assert_close(predict_views(model, x, "none"), model(x))
+        torch.testing.assert_close(predict_views(model, x, "mirror"), sides(x))
+        torch.testing.assert_close(predict_views(model, x, "mirror_shift"), (sides(x) + shifted) / 2)

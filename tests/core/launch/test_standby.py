@@ -1,0 +1,208 @@
+"""A worker that waits with torch loaded: the run it takes is an ordinary one, and no process is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.launch import launcher
+from core.launch.environment import worker_environment
+from core.launch.launcher import prepare_worker, start_run
+from core.launch.standby import Spare
+from core.runs.folder import Run
+from core.runs.store import open_run
+from tests.core.same_result import assert_same_result
+from tests.core.workers import tiny_spec, wait_for, wait_for_state
+from tests.lab_server import ROOT
+from tests.specs import change
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lab_folders")]
+
+
+@pytest.fixture
+def spare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spare]:
+    """The launcher's own, enabled, and nothing of it left at the end."""
+    ours = Spare()
+    ours.enable()
+    monkeypatch.setattr(launcher, "SPARE", ours)
+    yield ours
+    ours.disable()
+    for thread in threading.enumerate():
+        if thread.name.startswith("reaper of "):
+            thread.join(30)  # or it would have the next test's spare renewed
+
+
+def prepare(spare: Spare) -> int:
+    """The process id of one that waits."""
+    spare.prepare(worker_environment(), delay=0)
+    wait_for(lambda: spare._process)
+    assert spare._process
+    return spare._process.pid
+
+
+def worker_of(run: Run) -> int:
+    return int(run.worker()["process"]["pid"])  # type: ignore[index]
+
+
+def test_the_run_it_takes_ends_as_any_other(spare: Spare) -> None:
+    spec = tiny_spec(epochs=2)
+    usual = open_run(start_run(spec))
+    wait_for_state(usual, "finished", "failed")
+    waiting = prepare(spare)
+    run = open_run(start_run(spec))
+    assert wait_for_state(run, "finished", "failed") == "finished"
+    assert worker_of(run) == waiting
+    assert worker_of(usual) != waiting
+    assert_same_result(run, usual)
+    wait_for(lambda: not psutil.pid_exists(waiting))
+
+
+def test_what_goes_wrong_stands_in_the_runs_log(spare: Spare) -> None:
+    prepare(spare)
+    spec = change(tiny_spec(), "data.dataset=folder", "data.folder=/nowhere", "data.folder_classes=2")
+    run = open_run(start_run(spec))
+    assert wait_for_state(run, "finished", "failed") == "failed"
+    assert "/nowhere" in run.log_tail()
+
+
+def test_a_run_that_has_to_wait_gets_a_small_worker(spare: Spare) -> None:
+    waiting = prepare(spare)
+    first = open_run(start_run(tiny_spec(epochs=10_000)))
+    wait_for_state(first, "running")
+    spare._rests_until = 0.0
+    again = prepare(spare)
+    second = open_run(start_run(tiny_spec()))
+    wait_for(second.worker)
+    assert worker_of(first) == waiting
+    assert worker_of(second) != again
+    for run in (first, second):
+        launcher.request_stop(run.id)
+        wait_for_state(run, "stopped")
+
+
+def test_none_loads_beside_a_run_that_starts(spare: Spare) -> None:
+    spare.prepare(worker_environment(), delay=60)
+    pending = spare._timer
+    run = open_run(start_run(tiny_spec(epochs=1)))
+    assert pending
+    assert pending.finished.is_set()  # taken back
+    spare.prepare(worker_environment(), delay=0)
+    assert spare._timer
+    assert spare._timer.interval > 5
+    wait_for_state(run, "finished")
+
+
+def test_the_next_one_loads_when_a_run_has_ended_and_no_other_starts_instead(spare: Spare) -> None:
+    prepare(spare)
+    first, second = (open_run(start_run(tiny_spec(epochs=10_000))) for _ in range(2))
+    wait_for_state(first, "running")
+    launcher.request_stop(first.id)
+    wait_for(lambda: not is_reaped_by_a_thread(worker_of(first)))
+    wait_for_state(second, "running")
+    assert spare._process is None
+    assert spare._timer is None
+    spare._rests_until = time.monotonic() + 1000  # as if it had only just started
+    launcher.request_stop(second.id)
+    wait_for(lambda: spare._process)
+
+
+def test_the_rest_for_a_run_that_starts_outlasts_the_end_of_another(spare: Spare) -> None:
+    run = open_run(start_run(tiny_spec(epochs=1)))
+    spare.rest("20260101-000000-000-abcdef")
+    wait_for_state(run, "finished")
+    wait_for(lambda: not is_reaped_by_a_thread(worker_of(run)))
+    assert spare._process is None
+    assert spare._rests_until > time.monotonic()
+
+
+def test_a_ticket_that_a_killed_worker_left_keeps_none_from_loading_or_being_asked(spare: Spare) -> None:
+    waiting = prepare(spare)
+    first, second = (open_run(start_run(tiny_spec(epochs=10_000))) for _ in range(2))
+    wait_for_state(first, "running")
+    wait_for(second.worker)
+    os.kill(worker_of(second), signal.SIGKILL)
+    wait_for_state(second, "interrupted")
+    wait_for(lambda: not is_reaped_by_a_thread(worker_of(second)))
+    assert spare._process is None  # the first still trains
+    launcher.request_stop(first.id)
+    wait_for(lambda: spare._process)
+    assert spare._process
+    loaded = spare._process.pid
+    assert loaded != waiting
+    third = open_run(start_run(tiny_spec(epochs=1)))
+    wait_for_state(third, "finished")
+    assert worker_of(third) == loaded
+
+
+def is_reaped_by_a_thread(pid: int) -> bool:
+    return any(thread.name == f"reaper of {pid}" for thread in threading.enumerate())
+
+
+def test_one_that_has_died_is_not_asked(spare: Spare) -> None:
+    waiting = prepare(spare)
+    os.kill(waiting, signal.SIGKILL)
+    run = open_run(start_run(tiny_spec(epochs=1)))
+    assert wait_for_state(run, "finished", "failed") == "finished"
+    assert worker_of(run) != waiting
+
+
+def test_one_of_another_runs_folder_is_ended_and_not_asked(
+    spare: Spare, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    waiting = prepare(spare)
+    monkeypatch.setenv("RESNET_LAB_RUNS", str(tmp_path / "other"))
+    run = open_run(start_run(tiny_spec(epochs=1)))
+    assert wait_for_state(run, "finished", "failed") == "finished"
+    assert worker_of(run) != waiting
+    wait_for(lambda: not psutil.pid_exists(waiting))
+
+
+def test_a_killed_one_is_told_as_any_killed_worker(spare: Spare) -> None:
+    prepare(spare)
+    run = open_run(start_run(tiny_spec(epochs=10_000)))
+    wait_for_state(run, "running")
+    os.kill(worker_of(run), signal.SIGKILL)
+    wait_for_state(run, "interrupted")
+    wait_for(run.death)
+    assert "killed" in run.summary().reason
+
+
+def test_it_ends_with_the_process_that_keeps_it(lab_folders: Path) -> None:
+    code = """
+        import os, time
+        from core.launch.launcher import SPARE
+        from core.launch.environment import worker_environment
+        SPARE.enable()
+        SPARE.prepare(worker_environment(), delay=0)
+        while SPARE._process is None:
+            time.sleep(0.01)
+        print(SPARE._process.pid, flush=True)
+        time.sleep(1000)
+    """
+    keeper = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, stdout=subprocess.PIPE)
+    assert keeper.stdout
+    waiting = int(keeper.stdout.readline())
+    assert psutil.pid_exists(waiting)
+    keeper.kill()
+    keeper.wait()
+    keeper.stdout.close()
+    wait_for(lambda: not psutil.pid_exists(waiting) or psutil.Process(waiting).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_nobody_who_does_not_ask_for_one_keeps_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Spare()
+    monkeypatch.setattr(launcher, "SPARE", ours)
+    prepare_worker()
+    ours.prepare(worker_environment(), delay=0)
+    assert ours._timer is None
+    assert ours._process is None

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import psutil
 from filelock import Timeout
 
-from core.data.store import DataError, data_folder, folder_bytes, lock_for, read_json, work_folder, write_json
 from core.data.decoding import DECODER_VERSION, Pixels, decode_files, decode_image
 from core.data.folder import FolderListing, ImageFile
+from core.data.store import DataError, data_folder, folder_bytes, lock_for, read_json, work_folder, write_json
 
 logger = logging.getLogger(__name__)
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.data.store import DataError, data_folder, folder_bytes
-from core.data.downloads import CATALOGUE, DownloadProgress, delete_download, download, folder_of, read_download, start_download
 from core.data.cache import delete_caches
+from core.data.downloads import (
+    CATALOGUE,
+    DownloadProgress,
+    delete_download,
+    download,
+    folder_of,
+    read_download,
+    start_download,
+)
 from core.data.folder import FolderStatus, inspect_folder
-from core.spec import CHOICE_LABELS, DataSpec
 from core.data.splits import Sizes, count_parts
+from core.data.store import DataError, data_folder, folder_bytes
+from core.spec import CHOICE_LABELS, DataSpec
 
 __all__ = [
     "DataError",

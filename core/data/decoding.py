@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from core.system.folders import PROJECT
 from core.data.store import DataError
+from core.system.folders import PROJECT
 
 # Raise it when the same files would give other pixels: decoded copies are then made again.
 DECODER_VERSION = 1

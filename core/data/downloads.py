@@ -20,8 +20,8 @@ from urllib.parse import urljoin, urlsplit
 import psutil
 from filelock import Timeout
 
-from core.system.folders import PROJECT
 from core.data.store import DataError, data_folder, lock_for, read_json, work_folder, write_json
+from core.system.folders import PROJECT
 
 Report = Callable[[int, int], None]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from core.data.decoding import Pixels
-
-from dataclasses import dataclass
 
 _NOISE_SEED = 0  # the same noise at every look, so that only the slider changes the answer
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from core.system.gc_pause import Paused
 from core.data.store import DataError
+from core.system.gc_pause import Paused
 
 SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"])
 # Folders below which images may be read, with the system's separator; without it all that this process can read.

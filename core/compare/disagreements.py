@@ -16,12 +16,12 @@ from core.stats.scores import FloatArray, IntArray
 class Side:
     """What the seeds of a run or group say of the test images, (images,) each.
 
-    `told` is a class, `voters` how many seeds say it and `sure` their mean confidence; `right` of the seeds are right.
+    `predicted` is a class, `voters` how many seeds say it, `confidence` their mean; `right` of the seeds are right.
     """
 
-    told: IntArray
+    predicted: IntArray
     voters: IntArray
-    sure: FloatArray
+    confidence: FloatArray
     right: IntArray
     num_seeds: int
 
@@ -52,21 +52,21 @@ def find_disagreement(right: Unit, wrong: Unit, weights: Weights) -> Disagreemen
     ours, theirs = _sum_up(list(a.values()), mistaken=False), _sum_up(list(b.values()), mistaken=True)
     agreed, failed = ours.right / ours.num_seeds, 1 - theirs.right / theirs.num_seeds
     places = np.flatnonzero((agreed > 0.5) & (failed > 0.5))
-    apart, sure = np.minimum(agreed, failed)[places], np.minimum(ours.sure, theirs.sure)[places]
-    return Disagreement(places[np.lexsort((-sure, -apart))], labels, ours, theirs, (*missing_a, *missing_b))
+    apart, confidence = np.minimum(agreed, failed)[places], np.minimum(ours.confidence, theirs.confidence)[places]
+    return Disagreement(places[np.lexsort((-confidence, -apart))], labels, ours, theirs, (*missing_a, *missing_b))
 
 
 def _sum_up(seeds: Sequence[Predictions], *, mistaken: bool) -> Side:
     """The right answer of a side, or else the wrong one that most of its seeds give, of equals the surer one."""
-    labels, told = seeds[0].labels, np.stack([each.told for each in seeds])  # (images,), (seeds, images)
-    sure, hits = np.stack([each.sure for each in seeds]), told == labels
+    labels, predicted = seeds[0].labels, np.stack([each.predicted for each in seeds])  # (images,), (seeds, images)
+    confidence, hits = np.stack([each.confidence for each in seeds]), predicted == labels
     right = hits.sum(0)
     if not mistaken:
-        return Side(labels, right, np.where(hits, sure, 0).sum(0) / np.maximum(right, 1), right, len(seeds))
+        return Side(labels, right, np.where(hits, confidence, 0).sum(0) / np.maximum(right, 1), right, len(seeds))
     # What each seed says, by how many and how surely: (seeds, images).
-    voters = np.array([(told == own).sum(0) for own in told])
-    mean = np.array([np.where(told == own, sure, 0).sum(0) for own in told]) / voters
+    voters = np.array([(predicted == own).sum(0) for own in predicted])
+    mean = np.array([np.where(predicted == own, confidence, 0).sum(0) for own in predicted]) / voters
     # A confidence is at most 1: one voter more outweighs it.
     chosen = np.where(hits, -1.0, voters + mean / 2).argmax(0)[None]  # (1, images)
-    wrong, count, confidence = (np.take_along_axis(each, chosen, 0)[0] for each in (told, voters, mean))
-    return Side(wrong, count, confidence, right, len(seeds))
+    wrong, count, mean_confidence = (np.take_along_axis(each, chosen, 0)[0] for each in (predicted, voters, mean))
+    return Side(wrong, count, mean_confidence, right, len(seeds))

@@ -47,12 +47,12 @@ class Predictions:
     """What one run says to the test images: class and its probability, (images,) each, and the true classes."""
 
     labels: npt.NDArray[np.int64]
-    told: npt.NDArray[np.int64]
-    sure: npt.NDArray[np.float64]
+    predicted: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
-        return np.asarray(self.told == self.labels)
+        return np.asarray(self.predicted == self.labels)
 
 
 class NoPredictionsError(Exception):

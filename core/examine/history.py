@@ -18,34 +18,34 @@ from core.stats.scores import IntArray
 class History:
     """The class predicted for each validation image after each epoch, (epochs, images), and the labels (images,)."""
 
-    told: IntArray
+    predicted: IntArray
     labels: IntArray
     num_classes: int
 
     @property
     def num_epochs(self) -> int:
-        return len(self.told)
+        return len(self.predicted)
 
     def matrix(self, epoch: int) -> IntArray:
         """The confusion matrix after an epoch, counted from 1."""
-        return scores.confusion(self.labels, self.told[epoch - 1], self.num_classes)
+        return scores.confusion(self.labels, self.predicted[epoch - 1], self.num_classes)
 
     @cached_property
     def right(self) -> npt.NDArray[np.bool_]:
-        return np.asarray(self.told == self.labels)  # (epochs, images)
+        return np.asarray(self.predicted == self.labels)  # (epochs, images)
 
     @cached_property
     def learnt_at(self) -> IntArray:
-        return scores.learnt_at(self.told, self.labels)
+        return scores.learnt_at(self.predicted, self.labels)
 
     @cached_property
     def forgotten(self) -> IntArray:
-        return scores.forgotten_counts(self.told, self.labels)
+        return scores.forgotten_counts(self.predicted, self.labels)
 
     @cached_property
     def never(self) -> IntArray:
         """Places of the images that no epoch gets right."""
-        return np.flatnonzero(scores.never_learnt(self.told, self.labels))
+        return np.flatnonzero(scores.never_learnt(self.predicted, self.labels))
 
     def most_forgotten(self) -> IntArray:
         """Places of the images that were forgotten at least once, the most often first."""
@@ -66,8 +66,8 @@ class History:
 
 def read_history(run: Run) -> History:
     """Raises ExamineError where it is not there (yet) or cannot be used."""
-    told, labels = run.val_classes(), run.predictions("val_labels")
-    if told is None or labels is None or not len(told):
+    predicted, labels = run.val_classes(), run.predictions("val_labels")
+    if predicted is None or labels is None or not len(predicted):
         live = run.state() in ("queued", "running")
         raise ExamineError(
             "The history begins with the first epoch."
@@ -75,7 +75,7 @@ def read_history(run: Run) -> History:
             else "This run kept no predictions of its epochs, so there is no history to show."
         )
     classes = run.spec.data.num_classes
-    told, labels = told.astype(np.int64), labels.astype(np.int64)
-    if labels.shape != told.shape[1:] or told.max() >= classes or not 0 <= labels.min() <= labels.max() < classes:
+    predicted, labels = predicted.astype(np.int64), labels.astype(np.int64)
+    if labels.shape != predicted.shape[1:] or labels.min() < 0 or max(labels.max(), predicted.max()) >= classes:
         raise ExamineError("The stored history is damaged: it does not fit the run's images and classes.")
-    return History(told, labels, classes)
+    return History(predicted, labels, classes)

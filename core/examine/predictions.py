@@ -42,18 +42,18 @@ class Predicted:
         return scores.softmax(self.logits)  # (images, classes)
 
     @cached_property
-    def told(self) -> IntArray:
+    def predicted(self) -> IntArray:
         """The predicted class of each image, (images,); equal logits go to the lower class."""
         return np.asarray(self.logits.argmax(1), np.int64)
 
     @cached_property
-    def sure(self) -> FloatArray:
+    def confidence(self) -> FloatArray:
         """Confidence: the largest of each image's probabilities, (images,)."""
         return np.asarray(self.probabilities.max(1))
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
-        return np.asarray(self.told == self.labels)
+        return np.asarray(self.predicted == self.labels)
 
 
 def check_predicted(logits: npt.ArrayLike | None, labels: npt.ArrayLike | None, classes: int) -> Predicted:
@@ -142,10 +142,10 @@ class Figures:
 def work_out(predicted: Predicted) -> Figures:
     """Accuracy with its interval, loss, top-k, confusion matrix and figures of each class."""
     count = predicted.logits.shape[1]
-    matrix = scores.confusion(predicted.labels, predicted.told, count)
+    matrix = scores.confusion(predicted.labels, predicted.predicted, count)
     top = scores.top_k(predicted.logits, predicted.labels, [k for k in TOP_KS if k < count])
     return Figures(
-        scores.accuracy(predicted.labels, predicted.told),
+        scores.accuracy(predicted.labels, predicted.predicted),
         calibration.nll(predicted.logits, predicted.labels),
         top,
         matrix,
@@ -165,10 +165,10 @@ class Reliability:
 def measure_reliability(predicted: Predicted, temperature: float = 1.0) -> Reliability:
     """Reliability of the predictions at a temperature (Guo et al. 2017)."""
     scaled = calibration.apply_temperature(predicted.logits, temperature)
-    sure = np.clip(scores.softmax(scaled).max(1), 0, 1)
+    confidence = np.clip(scores.softmax(scaled).max(1), 0, 1)
     return Reliability(
-        calibration.reliability_bins(sure, predicted.correct),
-        calibration.expected_calibration_error(sure, predicted.correct),
+        calibration.reliability_bins(confidence, predicted.correct),
+        calibration.expected_calibration_error(confidence, predicted.correct),
         calibration.nll(scaled, predicted.labels),
     )
 
@@ -191,13 +191,16 @@ def explain_temperature(split: Split, temperature: float) -> str:
 def find_mistakes(predicted: Predicted) -> IntArray:
     """Places of the wrong images, those of the highest confidence first."""
     wrong = np.flatnonzero(~predicted.correct)
-    return wrong[np.argsort(-predicted.sure[wrong], kind="stable")]
+    return wrong[np.argsort(-predicted.confidence[wrong], kind="stable")]
 
 
-def find_cell(labels: IntArray, told: IntArray, true: int, predicted: int, sure: FloatArray | None = None) -> IntArray:
-    """Places of the images of one cell of the confusion matrix; the most confident first, where that is known."""
-    places = np.flatnonzero((labels == true) & (told == predicted))
-    return places if sure is None else places[np.argsort(-sure[places], kind="stable")]
+def find_cell(
+    labels: IntArray, predicted: IntArray, cell: tuple[int, int], confidence: FloatArray | None = None
+) -> IntArray:
+    """Indices of the images in a cell (true, predicted) of the confusion matrix; most confident first, if known."""
+    true_class, predicted_class = cell
+    indices = np.flatnonzero((labels == true_class) & (predicted == predicted_class))
+    return indices if confidence is None else indices[np.argsort(-confidence[indices], kind="stable")]
 
 
 # History ----------------------------------------------------------------------------------------------------------

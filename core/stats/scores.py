@@ -56,20 +56,20 @@ def accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> Accuracy:
 def confusion(labels: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int) -> IntArray:
     """Counts of images, (true class, predicted class). ValueError names a class outside 0 to num_classes - 1."""
     # Predictions are kept as bytes: a byte times the number of classes would overflow.
-    given, told = np.asarray(labels).astype(np.int64), np.asarray(predictions).astype(np.int64)
-    _check_pair(given, told)
-    for what, classes in (("labels", given), ("predictions", told)):
+    given, predicted = np.asarray(labels).astype(np.int64), np.asarray(predictions).astype(np.int64)
+    _check_pair(given, predicted)
+    for what, classes in (("labels", given), ("predictions", predicted)):
         _check_classes(what, classes, num_classes)
-    cells = np.bincount(given * num_classes + told, minlength=num_classes**2)
+    cells = np.bincount(given * num_classes + predicted, minlength=num_classes**2)
     return cells.reshape(num_classes, num_classes)  # (true, predicted)
 
 
 def per_class(matrix: npt.ArrayLike) -> PerClass:
     """Precision, recall, F1 and support of every class from a matrix of `confusion`."""
     counts = np.asarray(matrix, np.int64)  # (true, predicted)
-    hits, support, told = np.diag(counts), counts.sum(1), counts.sum(0)
+    hits, support, predicted = np.diag(counts), counts.sum(1), counts.sum(0)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: not defined, and shown as such
-        return PerClass(hits / told, hits / support, 2 * hits / (told + support), support)
+        return PerClass(hits / predicted, hits / support, 2 * hits / (predicted + support), support)
 
 
 def softmax(logits: npt.ArrayLike) -> FloatArray:

@@ -140,7 +140,7 @@ def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures:
     for number, place in enumerate(found.places[shown]):
         told = "".join(
             f'<span><span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
-            f"{name(int(side.told[place]))}</span><span>{_tell_sureness(side, int(place))}</span>"
+            f"{name(int(side.predicted[place]))}</span><span>{_tell_sureness(side, int(place))}</span>"
             for unit, side in ((right, found.right), (wrong, found.wrong))
         )
         picture = f'<img alt="" src="{_as_address(pictures[number])}">' if pictures else '<span class="empty"></span>'
@@ -153,11 +153,11 @@ def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures:
 
 def _tell_sureness(side: Side, place: int) -> str:
     """The confidence; of a group its mean over the seeds that say so, and how many they are."""
-    sure = f"{100 * side.sure[place]:.0f} %"
+    confidence = f"{100 * side.confidence[place]:.0f} %"
     if side.num_seeds == 1:
-        return sure
+        return confidence
     told = f"{side.voters[place]} of {side.num_seeds} seeds say so, with this mean confidence"
-    return f'<span title="{told}">{side.voters[place]}/{side.num_seeds} · {sure}</span>'
+    return f'<span title="{told}">{side.voters[place]}/{side.num_seeds} · {confidence}</span>'
 
 
 def _as_address(png: bytes) -> str:

@@ -53,9 +53,8 @@ def show_history(run: Run, classes: list[str]) -> None:
         )
         show_note("Images that became right, and that became wrong, from one epoch to the next.")
     if cell is not None:
-        told = history.told[epoch - 1]
         st.subheader(f"Images of the chosen cell, after epoch {epoch}", anchor=False)
-        places = find_cell(history.labels, told, *cell).tolist()
+        places = find_cell(history.labels, history.predicted[epoch - 1], cell).tolist()
         _gallery(run, history, classes, places, epoch, "cell", "No image falls into this cell after this epoch.")
     _show_lists(run, history, classes, epoch)
 
@@ -119,13 +118,13 @@ def _gallery(
     run: Run, history: History, classes: list[str], places: list[int], epoch: int, key: str, empty: str
 ) -> None:
     def words(place: int) -> Caption:
-        told, true = history.told[epoch - 1, place], history.labels[place]
+        predicted, true = history.predicted[epoch - 1, place], history.labels[place]
         lost = int(history.forgotten[place])
         often = f"forgotten {lost} ×" if lost else ""
         return Caption(
-            f"{classes[true]}" if told == true else f"{classes[told]}, not {classes[true]}",
+            f"{classes[true]}" if predicted == true else f"{classes[predicted]}, not {classes[true]}",
             often or _when(history, place),
-            bool(told != true),
+            bool(predicted != true),
         )
 
     show_gallery(run, "val", places, words, key=f"history.{key}", empty=empty)
@@ -144,8 +143,8 @@ def show_strip(run: Run, place: int, classes: list[str]) -> None:
         return
     if place >= len(history.labels):
         return
-    told, right = history.told[:, place], history.right[:, place]
-    names = [classes[number] for number in told]
+    predicted, right = history.predicted[:, place], history.right[:, place]
+    names = [classes[number] for number in predicted]
     cells = "".join(
         f'<i class="{"right" if fine else "wrong"}" title="epoch {epoch}: {_attribute(name)}"></i>'
         for epoch, (name, fine) in enumerate(zip(names, right, strict=True), 1)

@@ -95,7 +95,7 @@ def test_disagreements_are_just_the_images_one_gets_right_and_the_other_wrong() 
     assert set(found.places.tolist()) == set(np.flatnonzero(a & ~b).tolist())
     # The surest first: the logits rise with the place.
     assert found.places.tolist() == sorted(found.places.tolist(), reverse=True)
-    assert found.right.sure[found.places[-1]] == pytest.approx(np.exp(4) / (np.exp(4) + 9), rel=2e-2)
+    assert found.right.confidence[found.places[-1]] == pytest.approx(np.exp(4) / (np.exp(4) + 9), rel=2e-2)
 
 
 def test_groups_disagree_where_the_majority_of_one_is_right_and_of_the_other_wrong() -> None:
@@ -116,8 +116,8 @@ def test_groups_disagree_where_the_majority_of_one_is_right_and_of_the_other_wro
     clear = [min(np.sum(a, 0)[place] / 3, 1 - np.sum(b, 0)[place] / 4) for place in found.places]
     assert clear == sorted(clear, reverse=True)
     place = found.places[0]
-    assert found.right.told[place] == found.labels[place]
-    assert found.wrong.told[place] == (found.labels[place] + 1) % 10
+    assert found.right.predicted[place] == found.labels[place]
+    assert found.wrong.predicted[place] == (found.labels[place] + 1) % 10
     assert found.wrong.voters[place] == 4 - found.wrong.right[place]
 
 
@@ -126,16 +126,16 @@ def test_a_side_is_told_by_the_wrong_answer_that_most_of_its_seeds_give() -> Non
     ours = make_compared([True], name="A")
     store_predictions(ours, np.array([True]), labels)
     group = []
-    for seed, (told, logit) in enumerate([(0, 6), (3, 6), (2, 2), (2, 2), (5, 1)]):
+    for seed, (predicted, logit) in enumerate([(0, 6), (3, 6), (2, 2), (2, 2), (5, 1)]):
         run = make_compared([False], seed=seed, name="B", settings=["train.epochs=4"])
         logits = np.zeros((1, 10), np.float16)
-        logits[0, told] = logit
+        logits[0, predicted] = logit
         np.save(run.path / "predictions" / "test_last.npy", logits)
         np.save(run.path / "predictions" / "test_labels.npy", labels)
         group.append(run)
     found = find_disagreement(*units_of(ours, *group), "last")
-    assert (found.wrong.told[0], found.wrong.voters[0], found.wrong.right[0]) == (2, 2, 1)
-    assert found.wrong.sure[0] == pytest.approx(np.exp(2) / (np.exp(2) + 9), rel=1e-3)
+    assert (found.wrong.predicted[0], found.wrong.voters[0], found.wrong.right[0]) == (2, 2, 1)
+    assert found.wrong.confidence[0] == pytest.approx(np.exp(2) / (np.exp(2) + 9), rel=1e-3)
 
 
 def test_a_group_disagrees_by_the_seeds_that_have_predictions_and_says_which_have_none() -> None:

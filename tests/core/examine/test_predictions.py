@@ -71,19 +71,21 @@ def test_figures_are_those_of_scikit_learn() -> None:
     run = make_examined()
     predicted = predictions.read_stored(run, weights_of(run), "val")
     figures = work_out(predicted)
-    labels, told = predicted.labels, predicted.told
-    assert figures.accuracy.value == metrics.accuracy_score(labels, told)
+    labels, classes = predicted.labels, predicted.predicted
+    assert figures.accuracy.value == metrics.accuracy_score(labels, classes)
     assert figures.loss == pytest.approx(metrics.log_loss(labels, predicted.probabilities))
-    np.testing.assert_array_equal(figures.matrix, metrics.confusion_matrix(labels, told))
-    np.testing.assert_allclose(figures.classes.f1, metrics.f1_score(labels, told, average=None, zero_division=np.nan))
+    np.testing.assert_array_equal(figures.matrix, metrics.confusion_matrix(labels, classes))
+    np.testing.assert_allclose(
+        figures.classes.f1, metrics.f1_score(labels, classes, average=None, zero_division=np.nan)
+    )
     assert figures.top[5] == metrics.top_k_accuracy_score(labels, predicted.probabilities, k=5)
 
 
 def test_mistakes_come_most_confident_first_and_none_is_missing() -> None:
     predicted = Predicted(*make_logits(200, 3))
     places = find_mistakes(predicted)
-    assert set(places) == set(np.flatnonzero(predicted.told != predicted.labels))
-    assert (np.diff(predicted.sure[places]) <= 0).all()
+    assert set(places) == set(np.flatnonzero(predicted.predicted != predicted.labels))
+    assert (np.diff(predicted.confidence[places]) <= 0).all()
 
 
 def test_test_images_are_looked_at_only_as_they_were_at_the_end() -> None:
@@ -141,12 +143,12 @@ def test_temperature_scaling_changes_no_answer_and_lowers_the_loss() -> None:
 
 
 @given(
-    told=arrays.arrays(np.int64, st.tuples(st.integers(1, 8), st.integers(1, 12)), elements=st.integers(0, 3)),
+    predicted=arrays.arrays(np.int64, st.tuples(st.integers(1, 8), st.integers(1, 12)), elements=st.integers(0, 3)),
     seed=st.integers(0, 99),
 )
-def test_what_was_learnt_less_what_was_forgotten_is_what_is_right(told, seed: int) -> None:
-    labels = np.random.default_rng(seed).integers(0, 4, told.shape[1])
-    history = History(told, labels, 4)
+def test_what_was_learnt_less_what_was_forgotten_is_what_is_right(predicted, seed: int) -> None:
+    labels = np.random.default_rng(seed).integers(0, 4, predicted.shape[1])
+    history = History(predicted, labels, 4)
     learnt, lost = history.changes()
     np.testing.assert_array_equal(np.cumsum(learnt - lost), history.right.sum(1))
     assert lost.sum() == history.forgotten.sum()
@@ -159,8 +161,8 @@ def test_what_was_learnt_less_what_was_forgotten_is_what_is_right(told, seed: in
 
 def test_history_is_read_back_as_it_was_stored() -> None:
     history = read_history(make_examined("stopped"))
-    assert history.told.shape == (EPOCHS, VAL)
-    np.testing.assert_array_equal(history.told[2], make_logits(VAL, 2, skill=2)[0].argmax(1))
+    assert history.predicted.shape == (EPOCHS, VAL)
+    np.testing.assert_array_equal(history.predicted[2], make_logits(VAL, 2, skill=2)[0].argmax(1))
 
 
 def test_a_history_that_does_not_fit_or_is_not_there_ends_as_a_sentence() -> None:

@@ -1,0 +1,22 @@
+"""The layout that the README describes is the one that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.system.folders import PROJECT
+
+PACKAGES = sorted(path.parent for path in (PROJECT / "core").glob("*/__init__.py"))
+
+
+def test_core_holds_packages_only() -> None:
+    assert sorted(path.name for path in (PROJECT / "core").glob("*.py")) == ["__init__.py", "__main__.py"]
+    parts = PROJECT / "pages" / "parts"
+    assert [path.name for path in parts.glob("*.py")] == ["__init__.py"]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_the_readme_has_a_phrase_for_each_package(package: Path) -> None:
+    assert f"| `core/{package.name}/` |" in (PROJECT / "README.md").read_text(encoding="utf-8")

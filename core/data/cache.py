@@ -8,18 +8,26 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import psutil
-from filelock import Timeout
 
 from core.data.decoding import DECODER_VERSION, Pixels, decode_files, decode_image
 from core.data.folder import FolderListing, ImageFile
-from core.data.store import DataError, data_folder, folder_bytes, lock_for, read_json, work_folder, write_json
+from core.data.store import (
+    DataError,
+    data_folder,
+    find_note,
+    folder_bytes,
+    lock_for,
+    temporary_folder,
+    try_lock,
+    work_folder,
+)
+from core.system.files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +74,7 @@ def _cache_key(listing: FolderListing, size: int) -> str:
 
 
 def _read_cache(folder: Path) -> tuple[Pixels, str] | None:
-    about = read_json(folder / "about.json")
+    about = find_note(folder / "about.json")
     if about is None:
         return None
     try:
@@ -82,31 +90,27 @@ def _read_cache(folder: Path) -> tuple[Pixels, str] | None:
 
 
 def _write_cache(listing: FolderListing, size: int, folder: Path) -> None:
-    aside = work_folder() / f"{folder.name}.part"
-    shutil.rmtree(aside, ignore_errors=True)
+    _clear_abandoned()
     try:
-        _clear_abandoned()
-        aside.mkdir(parents=True)
-        _check_room(len(listing.files) * size * size * 3, aside)
-        logger.info("Decoding %s images of %s once.", f"{len(listing.files):,}", listing.root)
-        decode_files([str(listing.root / file.path) for file in listing.files], size, aside / "images.npy")
-        digest = digest_of(np.load(aside / "images.npy", mmap_mode="r"))
-        write_json(aside / "about.json", {"sha256": digest, "root": str(listing.root), "image_size": size})
-        _delete_older(folder.parent, str(listing.root), size)
-        folder.parent.mkdir(exist_ok=True)
-        aside.rename(folder)
+        with temporary_folder(folder.name) as temporary:
+            _check_room(len(listing.files) * size * size * 3, temporary)
+            logger.info("Decoding %s images of %s once.", f"{len(listing.files):,}", listing.root)
+            decode_files([str(listing.root / file.path) for file in listing.files], size, temporary / "images.npy")
+            digest = digest_of(np.load(temporary / "images.npy", mmap_mode="r"))
+            write_json(temporary / "about.json", {"sha256": digest, "root": str(listing.root), "image_size": size})
+            _delete_older(folder.parent, str(listing.root), size)
+            folder.parent.mkdir(exist_ok=True)
+            temporary.rename(folder)
     except OSError as error:
         raise DataError(f"The decoded images cannot be kept in {data_folder()}: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _clear_abandoned() -> None:
-    """Half-made copies of processes that were killed: their lock is free."""
+    """Removes half-made copies of processes that were killed: their lock is free."""
     for folder in work_folder().glob("*.part"):
-        lock = work_folder() / f"cache-{folder.stem}.lock"
-        if lock.exists():
-            with suppress(Timeout), lock_for(f"cache-{folder.stem}").acquire(timeout=0):
+        name = f"cache-{folder.stem}"
+        if (work_folder() / f"{name}.lock").exists() and (lock := try_lock(name)):
+            with lock:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -133,7 +137,7 @@ def _check_room(needed: int, folder: Path) -> None:
 def _delete_older(caches: Path, root: str, size: int) -> None:
     """A folder that changed leaves a copy behind that nobody will ask for again."""
     for folder in caches.iterdir() if caches.is_dir() else ():
-        about = read_json(folder / "about.json")
+        about = find_note(folder / "about.json")
         if about is None or (about.get("root"), about.get("image_size")) == (root, size):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -11,13 +11,12 @@ from core.data.downloads import (
     DownloadProgress,
     delete_download,
     download,
-    folder_of,
     read_download,
     start_download,
 )
 from core.data.folder import FolderStatus, inspect_folder
 from core.data.splits import Sizes, count_parts
-from core.data.store import DataError, data_folder, folder_bytes
+from core.data.store import DataError, data_folder, folder_bytes, folder_of
 from core.spec import CHOICE_LABELS, DataSpec
 
 __all__ = [

@@ -5,22 +5,32 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 import psutil
-from filelock import Timeout
 
-from core.data.store import DataError, data_folder, lock_for, read_json, work_folder, write_json
+from core.data.store import (
+    DataError,
+    data_folder,
+    find_note,
+    folder_of,
+    is_held,
+    lock_for,
+    temporary_folder,
+    try_lock,
+    work_folder,
+)
+from core.system.files import write_json
 from core.system.folders import PROJECT
 
 Report = Callable[[int, int], None]
@@ -77,11 +87,6 @@ class DownloadProgress:
     error: str
 
 
-def folder_of(name: str) -> Path:
-    """Where a downloaded data set lives; it is there as a whole or not at all."""
-    return data_folder() / name
-
-
 def find_download(name: str) -> Download:
     if name not in CATALOGUE:
         raise DataError(f"There is no data set {name!r} to download; there are {', '.join(CATALOGUE)}.")
@@ -96,17 +101,16 @@ def download(name: str, report: Report = lambda done, total: None) -> Path:
     """
     wanted = find_download(name)
     _refuse_insecure(wanted.url)
-    folder, aside = folder_of(name), work_folder() / f"{name}.part"
+    folder = folder_of(name)
     with lock_for(name):
         if folder.is_dir():
             report(wanted.archive_bytes, wanted.archive_bytes)
             return folder
         progress = _Progress(wanted, report)
         try:
-            shutil.rmtree(aside, ignore_errors=True)  # left by one that was killed
-            aside.mkdir()
-            _unpack(wanted, _fetch(wanted, aside, progress), aside / "unpacked")
-            (aside / "unpacked").rename(folder)
+            with temporary_folder(name) as temporary:
+                _unpack(wanted, _fetch(wanted, temporary, progress), temporary / "unpacked")
+                (temporary / "unpacked").rename(folder)
         except OSError as error:
             sentence = f"{wanted.title} cannot be kept in {data_folder()}: {error.strerror or error}."
             progress.write("failed", sentence)
@@ -114,8 +118,6 @@ def download(name: str, report: Report = lambda done, total: None) -> Path:
         except BaseException as error:
             progress.write("failed", str(error) if isinstance(error, DataError) else "The download was stopped.")
             raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
         progress.write("done")
     return folder
 
@@ -138,13 +140,13 @@ def start_download(name: str) -> None:
         )
     # Only until the new process holds the lock and writes the file itself.
     note = {"state": "starting", "pid": process.pid, "done": 0, "total": wanted.archive_bytes, "error": ""}
-    if not _is_held(name):
-        write_json(_progress_file(name), note)
+    if not is_held(name):
+        write_json(_progress_file(name), note, sync=False)
 
 
 def read_download(name: str) -> DownloadProgress | None:
     """How the latest download goes or went; nothing where there was none."""
-    note = read_json(_progress_file(name)) if name in CATALOGUE else None
+    note = find_note(_progress_file(name)) if name in CATALOGUE else None
     if note is None:
         return None
     total = CATALOGUE[name].archive_bytes
@@ -156,7 +158,7 @@ def read_download(name: str) -> DownloadProgress | None:
         return None  # deleted since
     if state == "failed":
         return DownloadProgress("failed", done, total, str(note.get("error")))
-    if _is_held(name) or (state == "starting" and _is_alive(note.get("pid"))):
+    if is_held(name) or (state == "starting" and _is_alive(note.get("pid"))):
         return DownloadProgress("running", done, total, "")
     return DownloadProgress("failed", done, total, "The download ended before it was complete; start it again.")
 
@@ -164,16 +166,13 @@ def read_download(name: str) -> DownloadProgress | None:
 def delete_download(name: str) -> None:
     """Removes a downloaded data set. Raises `DataError` while it is being downloaded."""
     find_download(name)
-    try:
-        with lock_for(name).acquire(timeout=0):
-            aside = work_folder() / f"{name}.deleted"
-            shutil.rmtree(aside, ignore_errors=True)
-            if folder_of(name).is_dir():
-                folder_of(name).rename(aside)  # gone at once, however long the removal takes
-            shutil.rmtree(aside, ignore_errors=True)
-            _progress_file(name).unlink(missing_ok=True)
-    except Timeout as error:
-        raise DataError(f"{CATALOGUE[name].title} is being downloaded; wait until that has ended.") from error
+    lock = try_lock(name)
+    if lock is None:
+        raise DataError(f"{CATALOGUE[name].title} is being downloaded; wait until that has ended.")
+    with lock, temporary_folder(name) as temporary:
+        if folder_of(name).is_dir():
+            folder_of(name).rename(temporary / "deleted")  # gone at once, however long the removal takes
+        _progress_file(name).unlink(missing_ok=True)
 
 
 def _download_command(name: str) -> list[str]:
@@ -182,14 +181,6 @@ def _download_command(name: str) -> list[str]:
 
 def _progress_file(name: str) -> Path:
     return work_folder() / f"{name}.json"
-
-
-def _is_held(name: str) -> bool:
-    try:
-        with lock_for(name).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
 
 
 def _is_alive(pid: int | None) -> bool:
@@ -224,7 +215,8 @@ class _Progress:
         self._told = time.monotonic()
         done, total = min(self.done, self.wanted.archive_bytes), self.wanted.archive_bytes
         note = {"state": state, "pid": os.getpid(), "done": done, "total": total, "error": error}
-        write_json(_progress_file(self.wanted.name), note)
+        with suppress(OSError):  # a full disk; the download itself says so
+            write_json(_progress_file(self.wanted.name), note, sync=False)
         self.report(done, total)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from core.system.files import DamagedFileError, find_json
 from core.system.folders import PROJECT
+from core.system.locks import FileLock, RunsFolderError, is_locked
+
+_MOMENT_SECONDS = 0.1  # for which `is_held` may have the lock
 
 
 class DataError(Exception):
@@ -21,38 +26,79 @@ def data_folder() -> Path:
     return Path(os.environ.get("RESNET_LAB_DATA") or PROJECT / "data").expanduser().absolute()
 
 
+def folder_of(name: str) -> Path:
+    """Where a downloaded data set lives; it is there as a whole or not at all."""
+    return data_folder() / name
+
+
 def work_folder() -> Path:
     """The hidden folder for locks, progress and half-made files; on the data folder's disk, so a rename is atomic."""
     folder = data_folder() / ".work"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"The data folder {data_folder()} cannot be written: {error.strerror}.") from error
+        raise _cannot_write(error) from error
     return folder
 
 
-def lock_for(name: str) -> FileLock:
-    """The lock under which `name` is made or deleted; the system frees it when its holder dies."""
-    # A soft lock would outlive a killed holder, so a file system without flock is refused.
-    return FileLock(work_folder() / f"{name}.lock", fallback_to_soft=False)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes to the side and renames, so that a reader never sees half a file."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(content), encoding="utf-8")
-    aside.replace(path)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The content, or nothing where the file is missing or is not a JSON object."""
+@contextmanager
+def temporary_folder(name: str) -> Iterator[Path]:
+    """An empty folder in the work folder, removed at the end; what a killed process left in it goes first."""
+    folder = work_folder() / f"{name}.part"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def lock_for(name: str) -> FileLock:
+    """The lock under which `name` is made or deleted, held; waits for it. The system frees it when its holder dies."""
+    lock = _acquire(name, math.inf)
+    assert lock is not None
+    return lock
+
+
+def try_lock(name: str) -> FileLock | None:
+    """The lock, held, or None while another makes or deletes `name`."""
+    return _acquire(name, _MOMENT_SECONDS)
+
+
+def is_held(name: str) -> bool:
+    """Whether somebody makes or deletes `name` right now."""
+    return is_locked(_lock_file(name))
+
+
+def _acquire(name: str, seconds: float) -> FileLock | None:
+    lock = FileLock(_lock_file(name))
+    try:
+        return lock if lock.acquire(seconds) else None
+    except RunsFolderError as error:
+        raise DataError(
+            f"{data_folder()} is on a file system without working file locks; set RESNET_LAB_DATA to a folder on a "
+            "local disk."
+        ) from error
+    except OSError as error:
+        raise _cannot_write(error) from error
+
+
+def _lock_file(name: str) -> Path:
+    return work_folder() / f"{name}.lock"
+
+
+def _cannot_write(error: OSError) -> DataError:
+    return DataError(f"The data folder {data_folder()} cannot be written: {error.strerror}.")
+
+
+def find_note(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file, or None if the file is missing or damaged."""
+    try:
+        return find_json(path)
+    except DamagedFileError:
         return None
-    return content if isinstance(content, dict) else None
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder; 0 where there is none."""
+    """Bytes of all files below a folder; 0 if there is none."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0

@@ -18,10 +18,10 @@ from core.data.cache import cached_images, digest_of, sample_images
 from core.data.catalogue import check_classes, check_ready
 from core.data.decoding import Pixels
 from core.data.digits import read_digits
-from core.data.downloads import CATALOGUE, folder_of
+from core.data.downloads import CATALOGUE
 from core.data.folder import FolderListing, ImageFile, list_images
 from core.data.splits import Split, split
-from core.data.store import DataError
+from core.data.store import DataError, folder_of
 from core.spec import DataSpec
 
 Triple = tuple[float, float, float]

@@ -13,6 +13,7 @@ import streamlit as st
 from core.runs.listing import Listing, list_known
 from core.runs.records import RunNotFoundError, RunSummary
 from core.runs.store import open_run
+from core.text.words import count_of
 from pages.parts.chart.chart import show_metrics
 from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
@@ -100,7 +101,7 @@ def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runs_bar"):
         if not chosen:
             active = sum(is_active(run) for run in shown)
-            count = f"{len(shown):,} run{'' if len(shown) == 1 else 's'}"
+            count = count_of(len(shown), "run")
             st.html(f'<span class="lab-muted lab-small">{count}{f" · {active} active" if active else ""}</span>')
             return
         st.html(f'<span class="lab-small"><b>{len(chosen)}</b> selected</span>')

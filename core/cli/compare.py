@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli.output import CommandError, percent, plain, print_json, print_table, say, scaled
+from core.cli.output import CommandError, print_json, print_table, say
 from core.cli.source import AsJson, RunIds
+from core.text.formats import UNKNOWN, format_count, format_percent
+from core.text.safe import plain
 
 if TYPE_CHECKING:
     from core.compare.figures import Figure, Pick
@@ -94,7 +96,7 @@ def _show_cell(unit: Unit, baseline: Unit, figure: Figure, pick: Pick) -> str:
 
     own, base = summary_of(unit, figure, pick), summary_of(baseline, figure, pick)
     if own is None:
-        return "-"
+        return UNKNOWN
     shown = _show_value(figure, own.mean)
     if own.standard_deviation:
         shown += (
@@ -108,9 +110,9 @@ def _show_cell(unit: Unit, baseline: Unit, figure: Figure, pick: Pick) -> str:
 
 def _show_value(figure: Figure, value: float) -> str:
     if figure.kind == "share":
-        return percent(value)
+        return format_percent(value)
     if figure.kind == "count":
-        return scaled(value)
+        return format_count(value)
     return f"{value:.4f}" if figure.kind == "loss" else f"{value:,.3g}"
 
 
@@ -121,7 +123,7 @@ def _print_differences(units: Sequence[Unit]) -> None:
     if paths:
         print()
         columns = ["what differs", *(unit.name for unit in units)]
-        print_table(columns, [[path, *(show_field(unit.first, path) or "-" for unit in units)] for path in paths])
+        print_table(columns, [[path, *(show_field(unit.first, path) or UNKNOWN for unit in units)] for path in paths])
 
 
 def _describe(

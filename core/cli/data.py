@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.fetch import fetch
-from core.cli.output import FAILED, CommandError, confirm, print_json, print_table, say, scaled
+from core.cli.output import FAILED, CommandError, confirm, print_json, print_table, say
 from core.cli.source import AsJson
 from core.data.store import DataError
+from core.text.formats import UNKNOWN, format_bytes
 
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="cifar10 or cifar100.")]
 
@@ -41,11 +42,11 @@ def list_data(as_json: AsJson = False) -> None:
             status.name,
             status.title,
             f"{status.num_train:,}",
-            f"{status.num_test:,}" if status.num_test else "-",
+            f"{status.num_test:,}" if status.num_test else UNKNOWN,
             status.num_classes,
             _presence(status, progress),
-            scaled(status.bytes_on_disk or status.download_bytes, "B") if status.download_bytes else "-",
-            status.path or "-",
+            format_bytes(status.bytes_on_disk or status.download_bytes) if status.download_bytes else UNKNOWN,
+            status.path or UNKNOWN,
         )
         for status, progress in found
     ]
@@ -120,10 +121,10 @@ def list_devices(
         (
             device.id,
             device.name,
-            f"{scaled(device.memory_used, 'B')} of {scaled(device.memory_total, 'B')}"
+            f"{format_bytes(device.memory_used)} of {format_bytes(device.memory_total)}"
             if device.memory_total is not None and device.memory_used is not None
-            else "-",
-            f"{device.utilisation:.0f} %" if device.utilisation is not None else "-",
+            else UNKNOWN,
+            f"{device.utilisation:.0f} %" if device.utilisation is not None else UNKNOWN,
             f"{len(device.busy_by)} of {device.slots}",
             ", ".join(device.busy_by),
         )

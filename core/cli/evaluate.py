@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli.find import find_run
-from core.cli.output import CommandError, number, percent, print_facts, print_json, print_table, say
+from core.cli.output import CommandError, print_facts, print_json, print_table, say
+from core.text.formats import format_number, format_percent
 
 if TYPE_CHECKING:
     from core.examine.predictions import Predicted
@@ -120,16 +121,19 @@ def _print(run_id: str, label: str, classes: list[str], found: dict[str, Any]) -
     splits = {name: found[name] for name in ("validation", "test") if found[name]}
     rows = [
         ("images", *[f"{one['images']:,}" for one in splits.values()]),
-        ("accuracy", *[percent(one["accuracy"]) for one in splits.values()]),
+        ("accuracy", *[format_percent(one["accuracy"]) for one in splits.values()]),
         ("95 % interval", *[_interval(one["accuracy_interval"]) for one in splits.values()]),
         *[
-            (f"top-{k}", *[percent(one["top"][k]) for one in splits.values()])
+            (f"top-{k}", *[format_percent(one["top"][k]) for one in splits.values()])
             for k in found["validation"]["top"]
             if k != "1"
         ],
-        ("loss", *[number(one["loss"]) for one in splits.values()]),
-        ("calibration error", *[percent(one["ece"]) for one in splits.values()]),
-        (f"... at temperature {found['temperature']:.3f}", *[percent(one["ece_scaled"]) for one in splits.values()]),
+        ("loss", *[format_number(one["loss"]) for one in splits.values()]),
+        ("calibration error", *[format_percent(one["ece"]) for one in splits.values()]),
+        (
+            f"... at temperature {found['temperature']:.3f}",
+            *[format_percent(one["ece_scaled"]) for one in splits.values()],
+        ),
     ]
     print_facts([("run", run_id), ("weights", label)])
     print()
@@ -144,7 +148,7 @@ def _print(run_id: str, label: str, classes: list[str], found: dict[str, Any]) -
 
 def _share(value: float) -> str:
     """What nothing defines is NaN: a class that was never predicted has no precision."""
-    return "-" if value != value else percent(value)
+    return format_percent(value)
 
 
 def _interval(bounds: list[float]) -> str:

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from core.cli.evaluate import Checkpoint
-from core.cli.output import BAD_INPUT, FAILED, CommandError, print_json, say, scaled
+from core.cli.output import BAD_INPUT, FAILED, CommandError, print_json, say
 from core.cli.source import AsJson, RunIds
+from core.text.formats import format_bytes
 
 
 class FormatName(StrEnum):
@@ -71,7 +72,7 @@ def export_runs(
         )
         return
     print(target)
-    say(f"{scaled(target.stat().st_size, 'B')}. {made.note}".rstrip())
+    say(f"{format_bytes(target.stat().st_size)}. {made.note}".rstrip())
 
 
 def _find_target(output: Path | None, name: str) -> Path:

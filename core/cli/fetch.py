@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from core.cli.output import STOPPED, CommandError, make_console, say, scaled
+from core.cli.output import STOPPED, CommandError, make_console, say
+from core.text.formats import format_bytes
 
 
 def fetch(name: str, *, quiet: bool = False) -> None:
@@ -38,4 +39,4 @@ class _Tenths:
         tenths = 10 * done // max(1, total)
         if tenths > self._told:
             self._told = tenths
-            say(f"{self._name}: {scaled(done, 'B')} of {scaled(total, 'B')}")
+            say(f"{self._name}: {format_bytes(done)} of {format_bytes(total)}")

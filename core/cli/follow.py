@@ -11,8 +11,10 @@ from typing import Any, Protocol, Self
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from core.cli.output import duration, make_console, number, percent, plain, say
+from core.cli.output import make_console, say
 from core.runs.folder import Run
+from core.text.formats import format_number, format_percent, format_seconds
+from core.text.safe import plain
 
 POLL_SECONDS = 0.2
 LIVE_STATES = ("queued", "running")
@@ -152,9 +154,9 @@ def _facts_of(state: str, epoch: int, epochs: int, row: dict[str, Any], progress
     if live.get("loss") is not None:
         facts.append(f"loss {live['loss']:.3f}")
     if row.get("val/accuracy") is not None:
-        facts.append(f"val {percent(row['val/accuracy'])}")
+        facts.append(f"val {format_percent(row['val/accuracy'])}")
     if live.get("seconds_left") is not None:
-        facts.append(f"{duration(live['seconds_left'])} left")
+        facts.append(f"{format_seconds(live['seconds_left'])} left")
     return facts
 
 
@@ -167,12 +169,12 @@ class Lines:
     def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
         parts = [
             f"epoch {row.get('epoch')}/{run.spec.train.epochs}",
-            f"train loss {number(row.get('train/loss'))}",
-            f"val loss {number(row.get('val/loss'))}",
-            f"val accuracy {percent(row.get('val/accuracy'))}",
+            f"train loss {format_number(row.get('train/loss'))}",
+            f"val loss {format_number(row.get('val/loss'))}",
+            f"val accuracy {format_percent(row.get('val/accuracy'))}",
             f"learning rate {row.get('learning_rate') or 0:.3g}",
             f"{row.get('images_per_second') or 0:.0f} images/s",
-            duration(row.get("seconds") or 0.0),
+            format_seconds(row.get("seconds") or 0.0),
         ]
         print("  ".join([run.id, *parts] if self._named else parts), flush=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.system.files import to_strict
+from core.text.safe import plain
 
 FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
 # So wide that a piped table has one line a row, as grep wants it.
@@ -52,11 +52,6 @@ def make_console(*, stderr: bool = False) -> Console:
 def say(sentence: str) -> None:
     """A line on the standard error, beside the facts on the standard output."""
     print(plain(sentence, keep="\n"), file=sys.stderr, flush=True)
-
-
-def plain(text: object, keep: str = "") -> str:
-    """Text without control characters: a name from a file must not steer the terminal."""
-    return "".join(c if c.isprintable() or c in keep else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def print_json(value: Any) -> None:
@@ -96,39 +91,8 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 
 def _cell(value: object) -> Text:
-    text = plain(value, keep="\n")
+    text = plain(str(value), keep="\n")
     return Text(text, style=STATE_STYLES.get(text, ""))
-
-
-def percent(value: float | None) -> str:
-    """An accuracy, kept as 0 to 1, as people read it."""
-    return "-" if value is None else f"{100 * value:.2f} %"
-
-
-def number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
-def duration(seconds: float) -> str:
-    """`7.3 s`, `12 min 04 s`, `3 h 20 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def moment(seconds: float) -> str:
-    """A Unix time as local date and time."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else "-"
-
-
-def scaled(value: float, unit: str = "") -> str:
-    """`41.3 M`, `1.2 GB`: three digits that count."""
-    for prefix in ("", "k", "M", "G", "T"):
-        if abs(value) < 999.5 or prefix == "T":
-            break
-        value /= 1000
-    return f"{value:.3g} {prefix}{unit}".rstrip()
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -6,19 +6,10 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from core.cli.output import (
-    FAILED,
-    FINISHED,
-    STOPPED,
-    duration,
-    number,
-    percent,
-    print_facts,
-    print_table,
-    say,
-)
+from core.cli.output import FAILED, FINISHED, STOPPED, print_facts, print_table, say
 from core.runs.folder import Run
 from core.runs.records import RunSummary
+from core.text.formats import UNKNOWN, format_number, format_percent, format_seconds
 
 
 def print_results(runs: Sequence[Run], states: Mapping[str, str]) -> None:
@@ -45,13 +36,17 @@ def _print_one(run: Run) -> None:
     summary, found = run.summary(), _figures(run)
     best = f"best on validation (epoch {found['best/epoch']:.0f})" if found.get("best/epoch") else "best on validation"
     rows = [
-        ("validation accuracy", percent(found.get("last/val_accuracy")), percent(found.get("best/val_accuracy"))),
-        ("validation loss", number(found.get("last/val_loss")), number(found.get("best/val_loss"))),
-        ("test accuracy", percent(found.get("test/accuracy")), percent(found.get("test/accuracy_best"))),
-        ("test loss", number(found.get("test/loss")), number(found.get("test/loss_best"))),
+        (
+            "validation accuracy",
+            format_percent(found.get("last/val_accuracy")),
+            format_percent(found.get("best/val_accuracy")),
+        ),
+        ("validation loss", format_number(found.get("last/val_loss")), format_number(found.get("best/val_loss"))),
+        ("test accuracy", format_percent(found.get("test/accuracy")), format_percent(found.get("test/accuracy_best"))),
+        ("test loss", format_number(found.get("test/loss")), format_number(found.get("test/loss_best"))),
     ]
     if found.get("test/accuracy_views") is not None:
-        views = percent(found.get("test/accuracy_views")), percent(found.get("test/accuracy_best_views"))
+        views = format_percent(found.get("test/accuracy_views")), format_percent(found.get("test/accuracy_best_views"))
         rows.append(("test accuracy, with views", *views))
     columns = (summary.state, "last weights", best)
     print_table(columns, rows, right=columns[1:])
@@ -60,7 +55,7 @@ def _print_one(run: Run) -> None:
         [
             ("epochs", f"{summary.epoch} of {summary.epochs}"),
             ("parameters", f"{summary.parameters:,}"),
-            ("time", duration(summary.seconds)),
+            ("time", format_seconds(summary.seconds)),
             ("device", summary.device),
         ]
     )
@@ -88,7 +83,7 @@ def _print_many(runs: Sequence[Run]) -> None:
     found = [(run.summary(), _figures(run)) for run in runs]
     keys = ("best/val_accuracy", "last/val_accuracy", "test/accuracy", "test/accuracy_best")
     columns = ("run", "state", "seed", "best val", "last val", "test, last", "test, best", "time")
-    rows = [_row(summary, [percent(figures.get(key)) for key in keys]) for summary, figures in found]
+    rows = [_row(summary, [format_percent(figures.get(key)) for key in keys]) for summary, figures in found]
     if sum(summary.state == "finished" for summary, _ in found) > 1:
         done = [figures for summary, figures in found if summary.state == "finished"]
         means = [_spread([figures[key] for figures in done if figures.get(key) is not None]) for key in keys]
@@ -97,12 +92,12 @@ def _print_many(runs: Sequence[Run]) -> None:
 
 
 def _row(summary: RunSummary, figures: list[str]) -> tuple[str, ...]:
-    return (summary.id, summary.state, str(summary.seed), *figures, duration(summary.seconds))
+    return (summary.id, summary.state, str(summary.seed), *figures, format_seconds(summary.seconds))
 
 
 def _spread(values: Sequence[float]) -> str:
     """Mean and sample standard deviation, in percent."""
-    return f"{100 * mean(values):.2f} ± {100 * stdev(values):.2f} %" if len(values) > 1 else "-"
+    return f"{100 * mean(values):.2f} ± {100 * stdev(values):.2f} %" if len(values) > 1 else UNKNOWN
 
 
 def _way_on(run: Run, state: str) -> str:

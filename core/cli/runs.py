@@ -7,21 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.output import (
-    FAILED,
-    CommandError,
-    confirm,
-    duration,
-    moment,
-    percent,
-    plain,
-    print_facts,
-    print_json,
-    print_table,
-    say,
-    scaled,
-)
+from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, RunIds
+from core.text.formats import format_bytes, format_moment, format_percent, format_seconds
+from core.text.safe import plain
 
 STATES = ("queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged")
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The id of a run, or how it begins.")]
@@ -60,10 +49,10 @@ def list_all(
             run.name if run.name != run.id else "",
             run.dataset,
             f"{run.epoch}/{run.epochs}",
-            percent(run.best_val_accuracy),
-            percent(run.test_accuracy),
+            format_percent(run.best_val_accuracy),
+            format_percent(run.test_accuracy),
             f"{run.parameters:,}",
-            duration(run.seconds),
+            format_seconds(run.seconds),
             ", ".join(run.tags),
         )
         for run in runs
@@ -117,13 +106,15 @@ def show_run(
 def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
     about, end = run.about, (run.end() or {}).get("metrics") or {}
     checkpoints = run.checkpoints()
+    last, best = format_percent(summary.last_val_accuracy), format_percent(summary.best_val_accuracy)
+    test, test_best = format_percent(end.get("test/accuracy")), format_percent(end.get("test/accuracy_best"))
     return [
         ("id", run.id),
         ("name", summary.name),
         ("state", summary.state),
         ("reason", summary.reason),
         ("stop requested", "yes" if summary.stop_requested else ""),
-        ("created", moment(summary.created)),
+        ("created", format_moment(summary.created)),
         ("started by", summary.started_by),
         ("tags", ", ".join(summary.tags)),
         ("note", about.note),
@@ -132,15 +123,10 @@ def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
         ("device", summary.device),
         ("parameters", f"{summary.parameters:,}"),
         ("epoch", f"{summary.epoch} of {summary.epochs}"),
-        ("validation accuracy", f"{percent(summary.last_val_accuracy)}, best {percent(summary.best_val_accuracy)}"),
-        (
-            "test accuracy",
-            f"last weights {percent(end['test/accuracy'])}, best on validation {percent(end.get('test/accuracy_best'))}"
-            if end.get("test/accuracy") is not None
-            else "",
-        ),
-        ("time", duration(summary.seconds)),
-        ("checkpoints", ", ".join(f"{entry.name} ({scaled(entry.bytes, 'B')})" for entry in checkpoints)),
+        ("validation accuracy", f"{last}, best {best}"),
+        ("test accuracy", f"last weights {test}, best on validation {test_best}" if "test/accuracy" in end else ""),
+        ("time", format_seconds(summary.seconds)),
+        ("checkpoints", ", ".join(f"{entry.name} ({format_bytes(entry.bytes)})" for entry in checkpoints)),
         ("folder", run.path),
     ]
 

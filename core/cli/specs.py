@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.output import FAILED, CommandError, print_json, print_table, say, scaled
+from core.cli.output import FAILED, CommandError, print_json, print_table, say
 from core.cli.source import AsJson, PresetName, Settings, SpecFile, read_spec
 from core.spec import RunSpec
+from core.text.formats import format_bytes, format_count
 
 Batch = Annotated[
     int | None, typer.Option("--batch", metavar="IMAGES", help="Batch size for the memory, in place of the spec's.")
@@ -66,14 +67,14 @@ def show_cost(
             row["channels"],
             f"{row['map_size']}x{row['map_size']}" if row["map_size"] else "",
             f"{row['parameters']:,}",
-            scaled(row["multiply_adds"]),
-            scaled(row["activation_elements"]),
+            format_count(row["multiply_adds"]),
+            format_count(row["activation_elements"]),
         )
         for row in [*facts["layers"], {**whole, **{key: facts[key] for key in _TOTALS}}]
     ]
     print_table(columns, rows, right=columns[1:])
     print(
-        f"\nTraining with batches of {facts['batch_size']} images takes about {scaled(facts['memory_bytes'], 'B')} of "
+        f"\nTraining with batches of {facts['batch_size']} images takes about {format_bytes(facts['memory_bytes'])} of "
         f"memory with activations in {facts['memory_precision']}."
     )
 

@@ -12,24 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
-from core.cli.output import (
-    FAILED,
-    STOPPED,
-    CommandError,
-    duration,
-    make_console,
-    moment,
-    plain,
-    print_facts,
-    print_json,
-    print_table,
-    say,
-)
+from core.cli.output import FAILED, STOPPED, CommandError, make_console, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, name_file, read_file
 from core.cli.train import follow_runs
 from core.spec.fields import format_value
 from core.spec.parse import SpecError
 from core.spec.settings import apply_settings
+from core.text.formats import UNKNOWN, format_moment, format_seconds
+from core.text.safe import plain
 
 if TYPE_CHECKING:
     from core.cli.follow import Interrupts
@@ -108,9 +98,9 @@ def list_all(as_json: AsJson = False) -> None:
             study.pruned,
             study.failed,
             study.infeasible,
-            "-" if study.best_value is None else f"{study.objectives[0]} {study.best_value:.4f}",
+            UNKNOWN if study.best_value is None else f"{study.objectives[0]} {study.best_value:.4f}",
             study.workers_alive,
-            moment(study.created),
+            format_moment(study.created),
             study.reason,
         )
         for study in found
@@ -289,7 +279,7 @@ def _facts(summary: StudySummary, begun: float) -> str:
     facts += [f"{count} {word}" for word in ("pruned", "failed", "infeasible") if (count := getattr(summary, word))]
     if summary.best_value is not None:
         facts.append(f"best {summary.objectives[0]} {summary.best_value:.4f}")
-    return "  ".join([*facts, duration(time.monotonic() - begun)])
+    return "  ".join([*facts, format_seconds(time.monotonic() - begun)])
 
 
 def _new_lines(study: Study, shown: set[int]) -> Iterator[str]:

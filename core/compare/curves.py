@@ -18,6 +18,7 @@ from core.charts.lines import thin
 from core.charts.palette import pick_symbols, run_colour
 from core.compare.lines import CURVES, SPREADS, Curve, CurveMetric, CurveView, FloatArray, Line, find_fences, make_line
 from core.compare.units import Unit
+from core.text.words import count_of, list_first
 
 # All lines of a chart share these; fewer than the least tell too little, more than the most are not seen.
 ALL_POINTS, LEAST_POINTS, MOST_POINTS = 18_000, 120, 1_000
@@ -217,7 +218,7 @@ def _tell_notes(lines: Sequence[Line], points: int, low_high: tuple[float, float
     if low_high:
         hidden = sum(int(((line.y < low_high[0]) | (line.y > low_high[1])).sum()) for line in lines)
         if hidden:
-            notes.append(f"{hidden:,} point{'' if hidden == 1 else 's'} hidden")
+            notes.append(f"{count_of(hidden, 'point')} hidden")
     if any(len(line.y) > points for line in lines):
         notes.append(f"thinned to {points:,} points a line")
     return tuple(notes)
@@ -230,9 +231,8 @@ def explain_lines(units: Sequence[Unit], view: CurveView) -> str:
     if not groups:
         return training
     begun = {unit: sum(bool(run.rows) for run in unit.seeds) for unit in groups}
-    counts = ", ".join(f"{unit.name} n = {n}" for unit, n in list(begun.items())[:8])
-    more = f" and {len(groups) - 8} more" if len(groups) > 8 else ""
-    return f"{training} Lines of groups are means over seeds, bands ± one {SPREADS[view.spread]}: {counts}{more}."
+    counts = list_first([f"{unit.name} n = {n}" for unit, n in begun.items()], 8)
+    return f"{training} Lines of groups are means over seeds, bands ± one {SPREADS[view.spread]}: {counts}."
 
 
 # What all figures of a comparison share -------------------------------------------------------------------------------

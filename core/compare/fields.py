@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from core.compare.snapshot import SEED, ComparedRun
 from core.compare.units import Unit
-from core.spec import CHOICE_LABELS
-from core.spec.fields import field_at, format_value
+from core.spec.fields import field_at, show_value
 
 
 def list_fields(units: Sequence[Unit], *, only_differing: bool) -> list[str]:
@@ -40,17 +38,7 @@ def show_field(run: ComparedRun, path: str) -> str:
     """The value as people read it; empty where the field is not there or has no effect."""
     if not _applies(run, path):
         return ""
-    value, spec_field = run.fields[path], field_at(path)
-    if spec_field.kind == "choice":
-        return CHOICE_LABELS.get(value, str(value))
-    return f"{format_value(value)} {spec_field.unit}".rstrip()
-
-
-def label_field(path: str) -> str:
-    """`Channels of layer 2` for `model.layers[1].channels`."""
-    label = field_at(path).label
-    layer = re.match(r"^model\.layers\[([0-9]+)\]\.", path)
-    return f"{label} of layer {int(layer[1]) + 1}" if layer else label
+    return show_value(field_at(path), run.fields[path])
 
 
 def numeric_fields(units: Sequence[Unit]) -> list[str]:

@@ -8,10 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from core.compare.fields import label_field
 from core.compare.snapshot import ComparedRun, finite
 from core.compare.units import Unit
-from core.spec.fields import field_at
+from core.spec.fields import field_at, label_path
 from core.stats.significance import Summary, summarise
 
 Pick = Literal["best", "last", "min", "max"]
@@ -79,7 +78,7 @@ SHOWN = tuple(figure.key for figure in FIGURES[:8])
 def field_figure(path: str) -> Figure:
     """A number of the spec as a figure, as `train.learning_rate`. Raises KeyError where there is no such field."""
     spec_field = field_at(path)
-    return Figure(path, label_field(path), spec_field.help, "number")
+    return Figure(path, label_path(path), spec_field.help, "number")
 
 
 def find_figure(key: str) -> Figure:

@@ -9,11 +9,11 @@ from typing import Any
 
 from core.charts.figure import Drawing, as_text, lay_out, shorten, to_json
 from core.charts.palette import GREY, SYMBOLS, pick_symbols, run_colour
-from core.compare.fields import label_field, show_field
+from core.compare.fields import show_field
 from core.compare.figures import Figure, Pick, summary_of
 from core.compare.table import format_figure, label_figure
 from core.compare.units import Unit
-from core.spec.fields import field_at
+from core.spec.fields import field_at, label_path
 
 # By the key of an axis, the path of a field or the key of a figure: from where to where, 0 to 1 of its height.
 Ranges = Mapping[str, tuple[float, float]]
@@ -85,7 +85,7 @@ def draw_parallel(
 def _tabulate(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[dict[str, Any]]:
     """For the CSV: a row a unit, as all of its fields and its result read."""
     means = [summary.mean if (summary := summary_of(unit, figure, pick)) else None for unit in units]
-    fields = [{"name": label_field(path), "values": [show_field(unit.first, path) for unit in units]} for path in paths]
+    fields = [{"name": label_path(path), "values": [show_field(unit.first, path) for unit in units]} for path in paths]
     result = {"name": label_figure(figure, pick), "values": means}
     return [{"name": "run", "values": [unit.name for unit in units]}, *fields, result]
 
@@ -160,7 +160,7 @@ def _lay_out_scales(scales: Sequence[_Scale], title: str, count: int) -> dict[st
 
 def _tell(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
     if at < len(paths):
-        return as_text(f"{label_field(paths[at])}: {show_field(unit.first, paths[at])}")
+        return as_text(f"{label_path(paths[at])}: {show_field(unit.first, paths[at])}")
     summary = summary_of(unit, figure, pick)
     return f"{label_figure(figure, pick)}: {format_figure(figure, summary.mean) if summary else ''}"
 
@@ -179,7 +179,7 @@ def _scale_field(units: Sequence[Unit], path: str) -> _Scale:
         steps = max(1, len(order) - 1)
         heights = [None if value is None else order.index(value) / steps for value in values]
     shown = {height: show_field(unit.first, path) for unit, height in zip(units, heights, strict=True)}
-    return _Scale(path, label_field(path), heights, _space_ticks(shown))
+    return _Scale(path, label_path(path), heights, _space_ticks(shown))
 
 
 def _scaled(value: float, log: bool) -> float:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from core.compare.figures import Better, Figure, Pick, difference, summary_of
 from core.compare.units import Unit
-from core.runs.tables import plain_cell
 from core.stats.significance import Summary
 from core.text.formats import UNKNOWN, format_count
+from core.text.safe import plain_cell
 
 
 @dataclass(frozen=True)

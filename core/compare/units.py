@@ -9,6 +9,7 @@ from typing import Any
 
 from core.compare.snapshot import ComparedRun
 from core.data.catalogue import name_data
+from core.text.words import list_first
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _name_group(runs: Sequence[ComparedRun]) -> str:
     stems = [re.sub(r"[\s,;:_·–-]*\bseed\W*\d+\s*$", "", run.name, flags=re.IGNORECASE).strip() for run in runs]
     if stems[0] and len(set(stems)) == 1:
         return stems[0]
-    return f"{runs[0].name} and {len(runs) - 1} more"
+    return list_first([run.name for run in runs], 1)
 
 
 def put_first(run_ids: Sequence[str], chosen: Iterable[str]) -> list[str]:
@@ -93,7 +94,7 @@ def find_mismatches(units: Sequence[Unit]) -> list[str]:
         sentence = _find_mismatch(unit.first, baseline)
         if sentence:
             found.setdefault(sentence, []).append(unit.name)
-    return [f"{_join(names)}: {sentence}" for sentence, names in found.items()]
+    return [f"{list_first(names, 3)}: {sentence}" for sentence, names in found.items()]
 
 
 def _find_mismatch(run: ComparedRun, baseline: ComparedRun) -> str:
@@ -108,11 +109,6 @@ def _find_mismatch(run: ComparedRun, baseline: ComparedRun) -> str:
     if not same_validation_images(run, baseline):
         return "other validation images than the baseline's; test figures compare, validation figures only roughly."
     return ""
-
-
-def _join(names: Sequence[str], most: int = 3) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def same_data(a: ComparedRun, b: ComparedRun) -> bool:

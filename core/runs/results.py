@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shlex
 import statistics
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,15 @@ from core.spec.parse import SpecError, parse_spec
 from core.spec.presets import PRESETS, Preset
 from core.spec.settings import apply_settings
 from core.system import files
-from core.text.formats import UNKNOWN, format_bytes, format_count, format_percent, format_seconds
+from core.text.formats import (
+    UNKNOWN,
+    format_bytes,
+    format_count,
+    format_moment,
+    format_number,
+    format_percent,
+    format_seconds,
+)
 
 # What may differ without making it another recipe.
 _FREE = frozenset({"train.seed", "train.device"})
@@ -76,7 +83,7 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
             show_share(summary.last_val_accuracy, val),
             on_val,
         ),
-        Figure("Lowest validation loss", _number(summary.best_val_loss), on_val),
+        Figure("Lowest validation loss", format_number(summary.best_val_loss), on_val),
     ]
     end = (run.end() or {}).get("metrics") or {}
     chosen = end.get("best/epoch") or best
@@ -87,7 +94,7 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
             show_share(end.get("test/accuracy_best"), test),
             on_test,
         ),
-        Figure("Test loss, last weights", _number(end.get("test/loss")), on_test),
+        Figure("Test loss, last weights", format_number(end.get("test/loss")), on_test),
     ]
     return figures + _list_views(run, end, test)
 
@@ -104,10 +111,6 @@ def _list_views(run: Run, end: dict[str, Any], test: int | None) -> list[Figure]
         for weights, key in (("last", "test/accuracy_views"), ("best-on-validation", "test/accuracy_best_views"))
         if end.get(key) is not None
     ]
-
-
-def _number(value: float | None) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else UNKNOWN
 
 
 def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
@@ -170,7 +173,7 @@ def show_fact(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return format_value(value)
     if key in ("started", "time"):
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+        return format_moment(value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {inner}" for name, inner in value.items())
     if isinstance(value, list):

@@ -7,14 +7,7 @@ import io
 from collections.abc import Sequence
 
 from core.runs.folder import Run
-
-# The wide forms too, which Japanese and Chinese spreadsheets read alike.
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-
-
-def plain_cell(text: str) -> str:
-    """Text as a cell: with an apostrophe before what a spreadsheet would take for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+from core.text.safe import plain_cell
 
 
 def write_metrics(runs: Sequence[Run]) -> str:

@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo as PydanticField
 
-from core.spec import SECTIONS, LayerSpec, RunSpec, choices_of
+from core.spec import CHOICE_LABELS, SECTIONS, LayerSpec, RunSpec, choices_of
+from core.text.formats import UNKNOWN
 
 Kind = Literal["int", "float", "bool", "choice", "text", "ints", "layers"]
 
@@ -110,12 +111,35 @@ def differing(specs: list[RunSpec], *, ignore: frozenset[str] = frozenset()) -> 
     return [path for path in paths if path not in ignore and any(v.get(path) != flat[0].get(path) for v in flat)]
 
 
-def format_value(value: Any) -> str:
-    """A value as people write it: 0.001 rather than 1.0e-3, lists with commas."""
+@cache
+def label_path(path: str) -> str:
+    """A field as people call it: `Layer 2 channels` for `model.layers[1].channels`. An unknown path stays as it is."""
+    try:
+        label = field_at(path).label
+    except KeyError:
+        return path
+    layer = re.match(r"model\.layers\[([0-9]+|\*)\]", path)
+    if not layer:
+        return label
+    whose = "All layers'" if layer[1] == "*" else f"Layer {int(layer[1]) + 1}"
+    return f"{whose} {label.lower()}"
+
+
+def format_value(value: Any, digits: int = 6) -> str:
+    """A value as people write it into a spec: 0.001 rather than 1.0e-3, lists with commas."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{digits}g}"
     if isinstance(value, tuple | list):
-        return ", ".join(format_value(inner) for inner in value) or "-"
+        return ", ".join(format_value(inner, digits) for inner in value) or UNKNOWN
     return str(value)
+
+
+def show_value(spec_field: SpecField, value: Any, *, digits: int = 6, unit: bool = True) -> str:
+    """A field's value as people read it: a choice by its label, a number with its unit."""
+    if spec_field.kind == "choice":
+        return CHOICE_LABELS.get(value, str(value))
+    if value in ("", (), []):
+        return UNKNOWN
+    return f"{format_value(value, digits)} {spec_field.unit if unit else ''}".rstrip()

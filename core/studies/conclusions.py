@@ -9,12 +9,13 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from core.spec.fields import format_value
+from core.spec.fields import label_path, show_value
 from core.spec.settings import apply_settings
 from core.studies.importance import main_objective, rank_fields
 from core.studies.space import Dimension, Value
 from core.studies.spec import MAXIMIZED, OBJECTIVE_LABELS, StudySpec, parse_study
 from core.studies.trials import iterate_feasible
+from core.text.words import join_words
 
 MIN_TRIALS = 10  # fewer say nothing about a space
 BEST_SHARE = 5  # the best fifth
@@ -56,12 +57,12 @@ def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
     sentences = []
     telling = list(find_telling(spec, study))[:3]
     if telling:
-        words = _join([_label(path) for path in telling])
+        words = join_words([label_path(path).lower() for path in telling])
         sentences.append(f"What mattered most for the {OBJECTIVE_LABELS[objective].lower()}: {words}.")
     dimensions = {dimension.path: dimension for dimension in spec.space}
     spans = [span for path in telling if (span := _span(dimensions[path], best))]
     if spans:
-        sentences.append(f"The best {len(best)} of {len(ranked)} trials have {_join(spans)}.")
+        sentences.append(f"The best {len(best)} of {len(ranked)} trials have {join_words(spans)}.")
     return sentences or [f"No searched field stands out among {len(ranked)} trials."]
 
 
@@ -69,29 +70,14 @@ def _span(dimension: Dimension, best: Sequence[FrozenTrial]) -> str:
     values = [trial.params[dimension.path] for trial in best if dimension.path in trial.params]
     if not values:
         return ""
-    label = _label(dimension.path)
+    label = label_path(dimension.path).lower()
     if dimension.choices:
         kept = [choice for choice in dimension.choices if choice in values]
         if len(kept) == len(dimension.choices):
             return ""
-        return f"{label} {_join([format_value(choice) for choice in kept], 'or')}"
-    low, high = _rounded(min(values)), _rounded(max(values))
+        return f"{label} {join_words([show_value(dimension.field, choice) for choice in kept], 'or')}"
+    low, high = (show_value(dimension.field, bound, digits=2, unit=False) for bound in (min(values), max(values)))
     return f"{label} {low}" if low == high else f"{label} {low} to {high}"
-
-
-def _rounded(value: Any) -> str:
-    return f"{value:.2g}" if isinstance(value, float) else format_value(value)
-
-
-def _label(path: str) -> str:
-    field = Dimension(path=path).field
-    place = path.partition("[")[2].partition("]")[0]
-    name = field.label.lower()
-    return f"{name} of layer {int(place) + 1}" if place.isdigit() else name
-
-
-def _join(words: Sequence[str], last: str = "and") -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def narrow(spec: StudySpec, trials: Sequence[FrozenTrial]) -> StudySpec:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from optuna.trial import FrozenTrial, TrialState
 
-from core.spec import CHOICE_LABELS
-from core.spec.fields import field_at, format_value
-from core.studies.space import LAYERS, Dimension
+from core.spec.fields import label_path, show_value
+from core.studies.space import Dimension, Value, find_field
 from core.studies.spec import MAXIMIZED, Objective, StudySpec
 from core.studies.trials import TrialStateName, name_state, retried_numbers
 
@@ -98,33 +95,16 @@ def _stack(rows: Sequence[Sequence[float]], width: int) -> FloatArray:
 
 def _describe(dimension: Dimension) -> Field:
     scale: Scale = "category" if dimension.choices else "log" if dimension.log else "linear"
-    labels = tuple(show_value(choice) for choice in dimension.choices)
+    labels = tuple(show_searched(dimension.path, choice) for choice in dimension.choices)
     values = None if dimension.choices else dimension.values()
     few = values is not None and len(values) <= MAX_TICKS
     ticks = tuple(map(float, values)) if values is not None and few else ()
-    return Field(dimension.path, name_path(dimension.path), scale, labels, ticks)
+    return Field(dimension.path, label_path(dimension.path), scale, labels, ticks)
 
 
-def show_value(value: Any) -> str:
-    """A value of a field as people read it; of a number the four digits that a search may care for."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return CHOICE_LABELS.get(value, value) if isinstance(value, str) else format_value(value)
-
-
-@functools.cache
-def name_path(path: str) -> str:
-    """A searched field as a person calls it: `model.layers[1].channels` is Layer 2: channels."""
-    if path == LAYERS:
-        return "Layers"
-    try:
-        label = field_at(path).label
-    except KeyError:
-        return path
-    found = re.match(r"model\.layers\[([0-9]+|\*)\]", path)
-    if not found:
-        return label
-    return f"All layers: {label.lower()}" if found[1] == "*" else f"Layer {int(found[1]) + 1}: {label.lower()}"
+def show_searched(path: str, value: Value) -> str:
+    """A value of a searched field as people read it; of a number the four digits that a search may care for."""
+    return show_value(find_field(path), value, digits=4, unit=False)
 
 
 def _values_of(trial: FrozenTrial, count: int) -> list[float]:

@@ -42,6 +42,11 @@ def format_percent(share: float | None, digits: int = 2) -> str:
     return f"{share * 100:.{digits}f} %"
 
 
+def format_number(value: float | None) -> str:
+    """A loss as 0.1234."""
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:.4f}"
+
+
 def format_seconds(seconds: float | None) -> str:
     """8 s, 3 min 20 s, 2 h 05 min, 3 d 4 h."""
     if seconds is None or not math.isfinite(seconds) or seconds < 0:
@@ -56,6 +61,11 @@ def format_seconds(seconds: float | None) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def format_moment(moment: float | None) -> str:
+    """A Unix time as local date and time."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment)) if moment else UNKNOWN
 
 
 def format_ago(moment: float, now: float | None = None) -> str:

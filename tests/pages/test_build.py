@@ -88,7 +88,7 @@ def test_an_even_filter_is_named_at_its_layer_and_blocks_start(open_page: OpenPa
     page = open_page("build")
     before = parameters_shown(page)
     set_number(page, layer_key(page, 1, "filter_size"), 4)
-    assert "Layer 2: filter must be odd, so that padding keeps the size." in problems_shown(page)
+    assert "Layer 2 filter must be odd, so that padding keeps the size." in problems_shown(page)
     assert next(button for button in page.button if button.label == "Start").disabled
     assert parameters_shown(page) == before, "the cost is that of the last network that can be run"
     assert "lab-stale" in texts(page)

@@ -108,7 +108,7 @@ def test_another_field_is_searched_within_its_own_range(open_page) -> None:
     dimension = defined(page).space[-1]
     assert dimension.path == "model.layers[1].channels"
     assert dimension.low < PRESETS["first-look"].spec.model.layers[1].channels < dimension.high
-    assert "Layer 2: channels" in texts(page)
+    assert "Layer 2 channels" in texts(page)
     # All layers at once would overlap with one of them.
     options = widget(page.selectbox, "Search another field").options
     assert not any(option.startswith("All layers: channels") for option in options)

@@ -39,6 +39,7 @@ from core.system import files
 from core.system.folders import ID_PATTERN
 from core.system.locks import hold
 from core.system.safe_zip import MAX_DIRECTORY_BYTES, BoundedFile
+from core.text.safe import plain
 
 MAX_MEMBERS = 100 * MAX_RUNS
 # What unpacks to more than this and so many times the archive's size is a bomb; JSON lines shrink tenfold at most.
@@ -184,8 +185,8 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int, folder: Path) -> Non
 
 def _show(name: str) -> str:
     """A name from outside in a sentence: short, and without characters that steer."""
-    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
-    return plain if len(plain) <= 80 else f"{plain[:79]}…"
+    safe = plain(name)
+    return safe if len(safe) <= 80 else f"{safe[:79]}…"
 
 
 def _read_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> Manifest:

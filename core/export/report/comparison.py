@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.charts.palette import run_colour
 from core.compare.curves import draw_curves, explain_lines
 from core.compare.differences import draw_differences
-from core.compare.fields import label_field, list_fields, show_field
+from core.compare.fields import list_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, SHOWN
 from core.compare.lines import CURVES, CurveView
 from core.compare.parallel import draw_parallel
@@ -17,6 +17,7 @@ from core.compare.table import Cell, label_figure, make_cells, tell_unit
 from core.compare.units import Unit, find_mismatches
 from core.compare.verdicts import METHODS, WEIGHTS, Verdict, judge_all, warn_of_chance
 from core.export.report.parts import Chart, Table, make_chart
+from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
 
 _MAX_AXES = 8
@@ -98,7 +99,7 @@ def _make_row(unit: Unit, baseline: Unit, cells: Sequence[Cell]) -> UnitRow:
 
 
 def _list_differences(units: Sequence[Unit], paths: Sequence[str]) -> Table:
-    rows = [[label_field(path), *(show_field(unit.first, path) or UNKNOWN for unit in units)] for path in paths]
+    rows = [[label_path(path), *(show_field(unit.first, path) or UNKNOWN for unit in units)] for path in paths]
     return Table(("Field", *(unit.name for unit in units)), rows)
 
 

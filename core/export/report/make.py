@@ -25,13 +25,14 @@ from core.compare.snapshot import ComparedRun, Look, look_at
 from core.compare.units import make_units
 from core.data.catalogue import name_data
 from core.export.report.comparison import report_comparison
-from core.export.report.parts import RunCard, make_card, plain
+from core.export.report.parts import RunCard, make_card
 from core.export.report.run import report_run
 from core.runs.folder import Run
 from core.runs.records import DamagedRunError
 from core.runs.results import describe_origin
 from core.runs.store import open_run
 from core.text.formats import format_count
+from core.text.safe import plain
 
 _TEMPLATES = Path(__file__).parent
 _LIBRARY = "<!--plotly.js-->"  # no text of a user can write this: theirs is escaped
@@ -105,7 +106,7 @@ def _assemble(words: dict[str, Any]) -> bytes:
         )
     )
     # Once more over all of it: notes, tags, class names and sentences that name runs.
-    return plain(html).replace(_LIBRARY, _read_plotly(), 1).encode()
+    return plain(html, keep="\n\t").replace(_LIBRARY, _read_plotly(), 1).encode()
 
 
 @lru_cache(maxsize=1)

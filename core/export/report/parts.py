@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from core.charts.figure import Drawing
 from core.charts.palette import run_colour
-from core.compare.fields import label_field, list_fields, show_field
+from core.compare.fields import list_fields, show_field
 from core.compare.snapshot import ComparedRun, SpecFacts
 from core.compare.units import Unit
 from core.runs.folder import Run
 from core.runs.records import RunSummary
 from core.runs.results import list_environment, list_figures, write_command
 from core.spec import RunSpec
+from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
 
 
@@ -62,25 +62,6 @@ def make_chart(drawing: Drawing, file_name: str, height: int = 320) -> Chart:
     return Chart(drawing.figure, drawing.title, file_name, height, drawing.notes)
 
 
-def plain(text: str) -> str:
-    """Text that can neither turn the words beside it around nor hide: such characters show as a question mark.
-
-    Those are control, format and surrogate characters, the bidirectional ones among them; joiners within a word stay.
-    """
-    return text.translate(_replaced())
-
-
-_KEPT = "\n\t\u200c\u200d\u00ad"  # lines, and what scripts and emoji are joined by
-
-
-@lru_cache(maxsize=1)
-def _replaced() -> dict[int, str]:
-    marks = ("Cc", "Cf", "Cs")
-    # Beyond the tags of plane 14 no character is of these kinds.
-    found = {code: "\N{REPLACEMENT CHARACTER}" for code in range(0xE0080) if unicodedata.category(chr(code)) in marks}
-    return {code: mark for code, mark in found.items() if chr(code) not in _KEPT}
-
-
 def make_card(run: Run, compared: ComparedRun, summary: RunSummary, facts: tuple[str, ...]) -> RunCard:
     """Reads the run as it stands."""
     about = run.about
@@ -109,9 +90,9 @@ def _list_configuration(run: ComparedRun, *, only_differing: bool) -> Table:
     rows = []
     for path in list_fields([Unit((run,), run.name)], only_differing=False):
         if not only_differing:
-            rows.append([label_field(path), show_field(run, path) or UNKNOWN, path])
+            rows.append([label_path(path), show_field(run, path) or UNKNOWN, path])
         elif run.fields[path] != default.fields.get(path, ...):
-            rows.append([label_field(path), show_field(run, path) or UNKNOWN, show_field(default, path) or UNKNOWN])
+            rows.append([label_path(path), show_field(run, path) or UNKNOWN, show_field(default, path) or UNKNOWN])
     return Table(("Field", "This run", "Default" if only_differing else "In spec.json"), rows)
 
 

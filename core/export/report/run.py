@@ -21,12 +21,13 @@ from core.examine.predictions import (
     work_out,
 )
 from core.examine.weights import ExamineError, Weights, find_weights
-from core.export.report.parts import Chart, RunCard, Table, make_chart, plain
+from core.export.report.parts import Chart, RunCard, Table, make_chart
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, RunSummary
 from core.runs.results import list_costs
 from core.stats import calibration
 from core.text.formats import UNKNOWN, format_count, format_percent
+from core.text.safe import plain
 
 _METRICS: tuple[Metric, ...] = ("loss", "accuracy", "learning_rate", "images_per_second")
 _SYSTEM: tuple[Metric, ...] = ("use", "memory")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from core.spec import CHOICE_LABELS
-from core.spec.fields import SpecField, field_at, fields_of
+from core.spec.fields import SpecField, fields_of, label_path
 from pages.parts.build.draft import Draft, max_layers
 from pages.parts.frame.style import show_problem
 
@@ -74,13 +73,8 @@ def say(label: str, message: str) -> str:
 
 
 def name_field(path: str) -> str:
-    """A field as the form names it: `model.layers[1].filter_size` is Layer 2: filter."""
-    try:
-        label = field_at(path).label
-    except KeyError:
-        return "Block layers" if path.startswith("model.layers") else path or "The spec"
-    layer = re.match(r"model\.layers\[(\d+)\]", path)
-    return f"Layer {int(layer.group(1)) + 1}: {label.lower()}" if layer else label
+    """What a problem is about: a field, or the spec as a whole."""
+    return label_path(path) or "The spec"
 
 
 def _shown(field: SpecField, value: Any) -> Any:
@@ -174,7 +168,7 @@ def _show_layer(draft: Draft, place: int, row: int, fields: Sequence[SpecField])
             key = draft.widget_key(f"layer{row}.{field.name}")
             _make_number(
                 field,
-                f"Layer {place + 1} {field.label.lower()}",
+                label_path(f"model.layers[{place}].{field.name}"),
                 draft.layers[place][field.name],
                 {
                     "key": key,

@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.examine.predictions import Figures, Predicted, Split, find_cell
 from core.runs.folder import Run
-from core.runs.tables import plain_cell
 from core.text.formats import format_percent
+from core.text.safe import plain_cell
 from pages.parts.examine.gallery import Caption, show_gallery, show_note
 from pages.parts.examine.matrix import Cell, show_matrix, show_units
 

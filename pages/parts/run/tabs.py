@@ -20,8 +20,8 @@ from core.runs.results import (
     show_fact,
     write_command,
 )
-from core.spec import CHOICE_LABELS, RunSpec
-from core.spec.fields import SpecField, field_at, fields_of, flatten, format_value
+from core.spec import RunSpec
+from core.spec.fields import field_at, fields_of, flatten, show_value
 from core.spec.presets import PRESETS
 from core.text.formats import UNKNOWN, format_bytes
 from pages.parts.chart.chart import show_metrics
@@ -176,8 +176,8 @@ def _show_section(section: str, paths: list[str], here: dict[str, Any], other: d
         spec_field, differs = field_at(path), other.get(path, ...) != here[path]
         if (only and not differs) or not spec_field.applies(siblings):
             continue
-        was = (_show_value(spec_field, other[path]) if path in other else UNKNOWN) if differs else ""
-        rows.append([spec_field.label, _show_value(spec_field, here[path]), was])
+        was = (show_value(spec_field, other[path]) if path in other else UNKNOWN) if differs else ""
+        rows.append([spec_field.label, show_value(spec_field, here[path]), was])
         marked.append(differs)
     if rows:
         show_table([_SECTION_TITLES[section], "This run", "There"], rows, marked)
@@ -200,12 +200,6 @@ def _show_layers(here: dict[str, Any], other: dict[str, Any], only: bool) -> Non
 
 def _there(value: Any, own: Any) -> str:
     return "" if value == own else f" ({UNKNOWN if value is None else value})"
-
-
-def _show_value(spec_field: SpecField, value: Any) -> str:
-    if spec_field.kind == "choice":
-        return CHOICE_LABELS.get(value, str(value))
-    return f"{format_value(value)} {spec_field.unit}".strip() if value not in ("", (), []) else UNKNOWN
 
 
 def show_log(run: Run) -> None:

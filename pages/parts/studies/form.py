@@ -11,9 +11,9 @@ from core.runs.listing import list_runs
 from core.runs.records import DamagedRunError, RunNotFoundError
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.cost import cost_of
+from core.spec.fields import label_path
 from core.spec.parse import SpecError
 from core.spec.presets import PRESETS
-from core.studies.points import name_path
 from core.studies.space import find_field
 from core.studies.spec import (
     OBJECTIVE_LABELS,
@@ -252,5 +252,5 @@ def name_problem_fields(draft: StudyDraft) -> Sequence[str]:
         head = problem.path.split(".")[0].split("[")[0]
         row = draft.row(int(problem.path.split(".")[1])) if head == "row" else None
         path = row.path if row else problem.path.partition(".")[2] if head == "override" else ""
-        found.append(name_path(path) if path else names.get(head, head.replace("_", " ").capitalize()))
+        found.append(label_path(path) if path else names.get(head, head.replace("_", " ").capitalize()))
     return list(dict.fromkeys(found))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any
 
 import streamlit as st
 
 from core.spec import RunSpec
-from core.spec.fields import SpecField, format_value
-from core.studies.points import name_path, show_value
+from core.spec.fields import SpecField, format_value, label_path
+from core.studies.points import show_searched
 from core.studies.space import ODD
 from pages.parts.build.form import say
 from pages.parts.frame.style import show_problem
@@ -59,21 +60,21 @@ def _show_adder(draft: StudyDraft) -> None:
 
 
 def _name_option(base: RunSpec, path: str) -> str:
-    return f"{name_path(path)} (now {show_value(read_base(base, path))})"
+    return f"{label_path(path)} (now {show_searched(path, read_base(base, path))})"
 
 
 def _show_row(draft: StudyDraft, row: Row) -> None:
     with st.container(key=f"space_row_{row.id}"):
-        now = show_value(read_base(draft.base, row.path))
+        now = show_searched(row.path, read_base(draft.base, row.path))
         st.html(
-            f'<div class="space-name" title="{escape(row.spec_field.help)}">{escape(name_path(row.path))}'
+            f'<div class="space-name" title="{escape(row.spec_field.help)}">{escape(label_path(row.path))}'
             f'<span class="lab-faint">now {escape(now)}</span></div>'
         )
         _show_mode(draft, row)
         with st.container(key=f"space_values_{row.id}"):
             {"range": _show_range, "choices": _show_choices, "fixed": _show_fixed}[row.mode](draft, row)
         st.button(
-            f"Remove {name_path(row.path)}",
+            f"Remove {label_path(row.path)}",
             key=draft.widget_key(f"remove.{row.id}"),
             icon=":material/close:",
             type="tertiary",
@@ -83,7 +84,7 @@ def _show_row(draft: StudyDraft, row: Row) -> None:
         )
         for problem in draft.problems_of(row):
             part = re.match(r"row\.\d+\.([a-z]+)", problem.path)
-            show_problem(say(name_path(row.path) + (PARTS.get(part[1], "") if part else ""), problem.message))
+            show_problem(say(label_path(row.path) + (PARTS.get(part[1], "") if part else ""), problem.message))
 
 
 def _show_mode(draft: StudyDraft, row: Row) -> None:
@@ -96,7 +97,7 @@ def _show_mode(draft: StudyDraft, row: Row) -> None:
             draft.switch(found, st.session_state[key])
 
     st.selectbox(
-        f"How to search {name_path(row.path)}",
+        f"How to search {label_path(row.path)}",
         modes,
         index=modes.index(row.mode),
         key=key,
@@ -127,7 +128,7 @@ def _common(draft: StudyDraft, row: Row, name: str, read: Callable[[Any], Any] =
 
 
 def _show_range(draft: StudyDraft, row: Row) -> None:
-    field, label = row.spec_field, name_path(row.path)
+    field, label = row.spec_field, label_path(row.path)
     for name, word in (("low", "from"), ("high", "to")):
         _show_number(field, f"{label} {word}", getattr(row, name), _common(draft, row, name))
     if row.log:
@@ -151,12 +152,13 @@ def _show_number(
 
 
 def _show_choices(draft: StudyDraft, row: Row) -> None:
-    field, label = row.spec_field, f"Choices of {name_path(row.path)}"
+    field, label = row.spec_field, f"Choices of {label_path(row.path)}"
+    shown = partial(show_searched, row.path)
     common = _common(draft, row, "choices", list)
     if field.kind == "bool":
-        st.multiselect(label, [True, False], row.choices, format_func=show_value, placeholder="Choose", **common)
+        st.multiselect(label, [True, False], row.choices, format_func=shown, placeholder="Choose", **common)
     elif field.kind == "choice":
-        st.multiselect(label, list(field.choices), row.choices, format_func=show_value, placeholder="Choose", **common)
+        st.multiselect(label, list(field.choices), row.choices, format_func=shown, placeholder="Choose", **common)
     else:
         text = ", ".join(format_value(value) for value in row.choices)
         st.text_input(label, text, placeholder="16, 32, 64", **_common(draft, row, "choices", read_numbers))
@@ -177,11 +179,12 @@ def _read_number(text: str) -> Any:
 
 
 def _show_fixed(draft: StudyDraft, row: Row) -> None:
-    field, label, common = row.spec_field, f"Value of {name_path(row.path)}", _common(draft, row, "value")
+    field, label, common = row.spec_field, f"Value of {label_path(row.path)}", _common(draft, row, "value")
     if field.kind == "bool":
         st.toggle(label, bool(row.value), **common)
     elif field.kind == "choice":
         options = list(field.choices)
-        st.selectbox(label, options, index=options.index(row.value), format_func=show_value, **common)
+        shown = partial(show_searched, row.path)
+        st.selectbox(label, options, index=options.index(row.value), format_func=shown, **common)
     else:
         _show_number(field, label, row.value, common)

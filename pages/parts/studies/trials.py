@@ -15,9 +15,10 @@ from optuna.trial import FrozenTrial
 from core.runs.records import DamagedRunError, RunNotFoundError
 from core.runs.store import open_run
 from core.spec import RunSpec
+from core.spec.fields import label_path
 from core.spec.link import to_link
 from core.spec.parse import SpecError
-from core.studies.points import Field, name_path, show_value
+from core.studies.points import Field, show_searched
 from core.studies.space import find_field
 from core.studies.spec import OBJECTIVE_LABELS, Objective, propose
 from core.text.formats import UNKNOWN, format_count, format_seconds
@@ -131,7 +132,7 @@ def _searched_column(field: Field) -> Column:
         field.name,
         path,
         lambda row: row.params.get(path),
-        lambda row: show_value(row.params[path]) if path in row.params else UNKNOWN,
+        lambda row: show_searched(path, row.params[path]) if path in row.params else UNKNOWN,
         "text" if find_field(path).kind in ("choice", "bool") else "number",
     )
 
@@ -203,7 +204,7 @@ def show_trial(look: Look, number: int) -> None:
         if row.reason:
             st.html(f'<p class="lab-muted lab-small study-line">{escape(row.reason)}</p>')
         fields = "".join(
-            f"<div>{escape(name_path(path))} <b>{escape(show_value(value))}</b></div>"
+            f"<div>{escape(label_path(path))} <b>{escape(show_searched(path, value))}</b></div>"
             for path, value in row.params.items()
         )
         st.html(f'<div class="lab-facts">{fields}</div>')

@@ -263,7 +263,7 @@ def test_following_a_finished_run_shows_its_results_at_once(core: Callable[..., 
     assert shown.exit_code == 0
     lines = shown.stdout.splitlines()
     assert lines[0].startswith("epoch 1/2  train loss 2.0000  val loss 2.1000  val accuracy 50.00 %")
-    assert lines[1].startswith("epoch 2/2  train loss -")
+    assert lines[1].startswith("epoch 2/2  train loss –")
     assert "best on validation (epoch 1)" in shown.stdout
     assert "25.00 %" in shown.stdout
     assert "75.00 %" in shown.stdout
@@ -328,7 +328,7 @@ def test_a_download_tells_its_progress_unless_it_shall_be_quiet(
     assert (told.exit_code, told.stdout) == (0, "")
     lines = told.stderr.splitlines()
     assert len(lines) == 11
-    assert lines[0] == "cifar10: 10 MB of 100 MB"
+    assert lines[0] == "cifar10: 10.0 MB of 100 MB"
     assert lines[-1] == "cifar10 is here."
     assert core("data", "download", "cifar10", "--quiet").output == ""
 

@@ -21,7 +21,6 @@ from core.export.outbox import address_of, find_file, make_place
 from core.helper.questions import ExportedModel
 from core.runs.listing import list_runs
 from core.runs.store import open_run
-from core.runs.tables import plain_cell
 from tests.bundles import make_whole_run
 from tests.core.cli.test_app import core, strict  # noqa: F401 - a fixture
 from tests.pages.sample_runs import make_run
@@ -53,12 +52,6 @@ def test_metrics_of_several_runs_say_whose_they_are_and_no_name_is_a_formula(run
         (made[1].id, '\'=HYPERLINK("http://x")'),
         (made[2].id, 'with, "commas"'),
     }
-
-
-@pytest.mark.parametrize("begin", "=+-@\t\r\n")
-def test_what_a_spreadsheet_would_run_is_text(begin: str) -> None:
-    assert plain_cell(f"{begin}1+1") == f"'{begin}1+1"
-    assert plain_cell(f"a{begin}1") == f"a{begin}1"
 
 
 def test_every_format_says_what_it_is_for() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from core.spec import SECTIONS, RunSpec
-from core.spec.fields import differing, field_at, fields_of, flatten, format_value
+from core.spec.fields import differing, field_at, fields_of, flatten, format_value, label_path, show_value
 from core.spec.presets import PRESETS
 from tests.specs import specs
 
@@ -81,10 +81,45 @@ def test_differing_names_what_differs_and_missing_layers() -> None:
         (3, "3"),
         (True, "yes"),
         (False, "no"),
-        ((), "-"),
+        ((), "–"),
         ((91, 136), "91, 136"),
         ("adam", "adam"),
     ],
 )
 def test_values_are_written_as_people_write_them(value: object, text: str) -> None:
     assert format_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("train.optimizer", "sgd", "SGD with momentum"),
+        ("data.folder", "digits", "digits"),
+        ("data.folder", "", "–"),
+        ("train.milestones", (), "–"),
+        ("model.pool_size", 4, "4 px"),
+        ("train.learning_rate", 0.00123456, "0.00123456"),
+        ("train.nesterov", True, "yes"),
+    ],
+)
+def test_values_are_shown_with_labels_and_units(path: str, value: object, text: str) -> None:
+    assert show_value(field_at(path), value) == text
+
+
+def test_a_search_shows_fewer_digits_and_no_unit() -> None:
+    assert show_value(field_at("train.learning_rate"), 0.00123456, digits=4, unit=False) == "0.001235"
+    assert show_value(field_at("model.pool_size"), 4, unit=False) == "4"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("model.layers", "Block layers"),
+        ("model.layers[*].filter_size", "All layers' filter"),
+        ("model.layers[1].channels", "Layer 2 channels"),
+        ("train.learning_rate", "Learning rate"),
+        ("train.nothing", "train.nothing"),
+    ],
+)
+def test_fields_have_one_name_everywhere(path: str, name: str) -> None:
+    assert label_path(path) == name

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from core.studies.charts.axes import StudyView
 from core.studies.charts.plots import PLOTS, draw_study
 from core.studies.importance import rank_fields
-from core.studies.points import Points, find_front, gather_points, name_path
+from core.studies.points import Points, find_front, gather_points
 from core.studies.samplers import make_distribution
 from core.studies.spec import StudySpec, parse_study
 
@@ -246,16 +246,3 @@ def test_figures_of_a_thousand_trials_stay_small() -> None:
     for plot in PLOTS:
         drawing = draw_study(plot, points, StudyView(True, True, FIELDS), dict.fromkeys(FIELDS, 0.25))
         assert len(drawing.figure) < 500_000, plot
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("model.layers", "Layers"),
-        ("model.layers[*].filter_size", "All layers: filter"),
-        ("model.layers[1].channels", "Layer 2: channels"),
-        ("train.learning_rate", "Learning rate"),
-    ],
-)
-def test_fields_are_called_as_the_form_calls_them(path: str, name: str) -> None:
-    assert name_path(path) == name

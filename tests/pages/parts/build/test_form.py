@@ -97,7 +97,7 @@ def test_a_device_that_this_machine_lacks_stays_as_it_is(open_page: OpenPage) ->
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        ("model.layers[1].filter_size", "Layer 2: filter"),
+        ("model.layers[1].filter_size", "Layer 2 filter"),
         ("train.epochs", "Epochs"),
         ("model.layers", "Block layers"),
         ("", "The spec"),

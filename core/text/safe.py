@@ -1,0 +1,38 @@
+"""Text from outside, made safe to show: names, notes and logs may hold anything."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+# The wide forms too, which Japanese and Chinese spreadsheets read alike.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_JOINERS = "\u200c\u200d\u00ad"  # what scripts and emoji are joined by
+
+
+def plain_cell(text: str) -> str:
+    """Text as a cell: with an apostrophe before what a spreadsheet would take for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def plain(text: str, keep: str = "") -> str:
+    """Text that steers no terminal, and neither hides nor turns the words beside it around.
+
+    Control, format and surrogate characters, the bidirectional ones among them, show as a question mark; joiners within
+    a word stay, and so does what is in `keep`.
+    """
+    return text.translate(_marks(keep))
+
+
+@cache
+def _marks(keep: str) -> _Marks:
+    return _Marks((code, code) for code in map(ord, keep + _JOINERS))
+
+
+class _Marks(dict[int, int]):
+    """What each character becomes, looked up when it first occurs: a full table would take a tenth of a second."""
+
+    def __missing__(self, code: int) -> int:
+        hidden = unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        self[code] = ord("\N{REPLACEMENT CHARACTER}") if hidden else code
+        return self[code]

@@ -1,0 +1,28 @@
+"""Text from outside that is made safe to show."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.text.safe import plain, plain_cell
+
+
+@pytest.mark.parametrize("begin", "=+-@\t\r\n")
+def test_what_a_spreadsheet_would_run_is_text(begin: str) -> None:
+    assert plain_cell(f"{begin}1+1") == f"'{begin}1+1"
+    assert plain_cell(f"a{begin}1") == f"a{begin}1"
+
+
+@pytest.mark.parametrize("sign", "\x00\x1b\n\x7f\x9b\u061c\u200b\u200e\u2028\u202e\u2066\ufeff\ud800\U000e0041")
+def test_what_steers_or_hides_shows_as_a_question_mark(sign: str) -> None:
+    assert plain(f"a{sign}b{sign}") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("text", ["résumé 1,5 %", "模型", "👩\u200d🔬", "می\u200cخواهم", "no\u00a0break"])
+def test_words_of_any_script_stay(text: str) -> None:
+    assert plain(text) == text
+
+
+def test_lines_stay_where_they_are_wanted() -> None:
+    assert plain("a\nb\x1b", keep="\n\t") == "a\nb\N{REPLACEMENT CHARACTER}"
+    assert plain("a\nb") == "a\N{REPLACEMENT CHARACTER}b"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import streamlit as st
 
+from core.compare.snapshot import read_runs
 from core.runs.listing import Listing, list_known
 from core.runs.records import RunNotFoundError, RunSummary
 from core.runs.store import open_run
@@ -209,12 +209,7 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
     if count > len(chosen):
         st.caption(f"The first {len(chosen)} of {count} selected runs are drawn.")
     view = show_view()
-    drawn = []
-    for summary in chosen:
-        with suppress(RunNotFoundError):
-            run = open_run(summary.id)
-            if run.rows():
-                drawn.append(run)
+    drawn = [run for run in read_runs(run.id for run in chosen) if run.rows]
     if not drawn:
         st.html('<p class="lab-muted">The curves begin with the first epoch.</p>')
         return

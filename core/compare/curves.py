@@ -1,27 +1,35 @@
-"""The curves of a comparison: one colour a run, validation solid and training dashed, seeds folded into mean and band.
-
-Written straight as Plotly's JSON: its own figure objects check every value, which for 50 runs takes ten times as long
-as everything else together. `core.charts.lines` says what colours, symbols and smoothing are.
-"""
+"""The curves of runs, one or many: one colour a run, validation solid and training dashed, seeds as mean and band."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.charts.figure import LEGEND_MOST, Drawing, as_text, lay_out, shorten, to_json, trace_id
-from core.charts.lines import thin
+from core.charts.lines import MAX_POINTS, thin
 from core.charts.palette import pick_symbols, run_colour
-from core.compare.lines import CURVES, SPREADS, Curve, CurveMetric, CurveView, FloatArray, Line, find_fences, make_line
+from core.compare.lines import (
+    CURVES,
+    SPREADS,
+    Curve,
+    CurveMetric,
+    CurveView,
+    FloatArray,
+    Line,
+    find_fences,
+    make_line,
+)
 from core.compare.units import Unit
+from core.runs.metrics import find_best
 from core.text.words import count_of, list_first
 
 # All lines of a chart share these; fewer than the least tell too little, more than the most are not seen.
-ALL_POINTS, LEAST_POINTS, MOST_POINTS = 18_000, 120, 1_000
+ALL_POINTS, LEAST_POINTS = 18_000, 120
 _FEW_POINTS = 25
 _RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
 
@@ -31,31 +39,45 @@ def draw_curves(metric: CurveMetric, units: Sequence[Unit], view: CurveView) -> 
     return _draw_curves(metric, tuple(units), view)
 
 
-@lru_cache(maxsize=16)  # each holds on to its runs as they stood
+@dataclass(frozen=True)
+class _Chart:
+    """What the lines of a chart have to know of it."""
+
+    curve: Curve
+    view: CurveView
+    units: tuple[Unit, ...]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is of one run, whose lines then have the legend and the pointer to themselves."""
+        return len(self.units) == 1 and not self.units[0].is_group
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether lines are told apart at the pointer: symbols and names of all of them would hide each other."""
+        return len(self.units) > LEGEND_MOST
+
+
+@lru_cache(maxsize=48)  # each holds on to its runs as they stood
 def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) -> Drawing:
-    curve = CURVES[metric]
-    columns = [curve.train, curve.val] if view.training and curve.train else [curve.val]
-    lines = [line for unit in units for column in columns if (line := make_line(unit, column, curve, view))]
+    chart = _Chart(CURVES[metric], view, units)
+    parts = [part for part in chart.curve.parts if view.training or not part.is_training]
+    lines = [line for unit in units for part in parts if (line := make_line(unit, part, chart.curve, view))]
     if len(units) > _RAW_BEHIND:
         lines = [replace(line, raw=None) for line in lines]
-    points = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(lines))))
-    # Many lines are told apart at the pointer: symbols on all of them would hide each other.
-    symbols = pick_symbols([unit.id for unit in units]) if len(units) <= LEGEND_MOST else {}
+    points = max(LEAST_POINTS, min(MAX_POINTS, ALL_POINTS // max(1, len(lines))))
+    symbols = {} if chart.is_crowded else pick_symbols([unit.id for unit in units])
     # Bands first, so that no line lies under another's band.
-    traces = [trace for line in lines for trace in _draw_band(line, curve, points)]
-    drawn = [trace for line in lines for trace in _draw_line(line, points, symbols.get(line.unit.id, ""), len(units))]
-    traces += _join(drawn) if len(units) > LEGEND_MOST else drawn
+    traces = [trace for line in lines for trace in _draw_band(line, points)]
+    drawn = [trace for line in lines for trace in _draw_line(chart, line, points, symbols.get(line.unit.id, ""))]
+    traces += _join(drawn) if chart.is_crowded else drawn
+    traces += [ring for line in lines for ring in _mark_best(chart, line)]
     low_high = find_fences([line.y for line in lines]) if view.clip else None
-    layout = lay_out(curve.title, view.x, len(units))
-    # Names lines by its own means (core/charts/browser/nearest.js).
-    layout |= {"hovermode": False, "meta": {"nearest": curve.number}}
-    layout["xaxis"] |= _x_axis(view, lines)
-    layout["yaxis"] |= _y_axis(curve, view, lines, low_high)
-    notes = _tell_notes(lines, points, low_high)
-    return Drawing(to_json(traces, layout), curve.title, notes)
+    notes = _tell_notes(chart, lines, points, low_high)
+    return Drawing(to_json(traces, _lay_out(chart, lines, low_high)), chart.curve.title, notes)
 
 
-def _draw_band(line: Line, curve: Curve, points: int) -> list[dict[str, Any]]:
+def _draw_band(line: Line, points: int) -> list[dict[str, Any]]:
     """Two lines without a stroke, filled in between."""
     if line.low is None or line.high is None or np.isnan(line.low).all():
         return []
@@ -73,17 +95,17 @@ def _draw_band(line: Line, curve: Curve, points: int) -> list[dict[str, Any]]:
     return [
         {
             **edge,
-            "uid": trace_id(line.unit.id, line.column, "low"),
+            "uid": trace_id(line.unit.id, line.part.column, "low"),
             "y": line.low[places],
-            "meta": {**meta, "series": f"{line.column} mean - spread"},
+            "meta": {**meta, "series": f"{line.part.column} mean - spread"},
         },
         {
             **edge,
-            "uid": trace_id(line.unit.id, line.column, "high"),
+            "uid": trace_id(line.unit.id, line.part.column, "high"),
             "y": line.high[places],
             "fill": "tonexty",
             "fillcolor": _see_through(run_colour(line.unit.id)),
-            "meta": {**meta, "series": f"{line.column} mean + spread"},
+            "meta": {**meta, "series": f"{line.part.column} mean + spread"},
         },
     ]
 
@@ -93,46 +115,87 @@ def _see_through(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
-def _draw_line(line: Line, points: int, symbol: str, count: int) -> list[dict[str, Any]]:
-    """One of the lines of `count` units, and faint behind it the raw values where it is smoothed."""
-    places = thin(line.y.astype(np.float32), points)
+def _draw_line(chart: _Chart, line: Line, points: int, symbol: str) -> list[dict[str, Any]]:
+    """The line, and faint behind it the raw values where it is smoothed."""
+    indices = _pick_points(line, line.y, points)
+    part, series = line.part, line.part.column
     shared: dict[str, Any] = {
         "type": "scatter",
-        "legendgroup": line.unit.id,
-        "x": line.x[places],
-        "name": as_text(shorten(line.unit.name)),
-        "line": {
-            "color": run_colour(line.unit.id),
-            "width": 1.4 if line.is_training else 2,
-            "dash": "dash" if line.is_training else "solid",
-        },
+        "legendgroup": _group_of(chart, line),
+        "x": line.x[indices],
+        "name": part.label if chart.is_single else as_text(shorten(line.unit.name)),
+        "line": {"color": run_colour(line.unit.id), "width": 1.4 if part.is_training else 2, "dash": part.dash},
     }
-    few = len(line.y) <= _FEW_POINTS and not line.is_training and count <= LEGEND_MOST
+    few = len(line.y) <= _FEW_POINTS and not part.is_training and not chart.is_crowded
     drawn = {
         **shared,
-        "uid": trace_id(line.unit.id, line.column),
-        "y": line.y[places],
+        "uid": trace_id(line.unit.id, series),
+        "y": line.y[indices],
         "mode": "lines+markers" if symbol or few or len(line.y) == 1 else "lines",
-        "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **_space_out(symbol, len(places))},
-        "meta": {"run": line.unit.name, "series": f"{line.column} mean" if line.count is not None else line.column},
-        "showlegend": count > 1 and not line.is_training,
+        "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **_space_out(symbol, len(indices))},
+        # Plain text: for the CSV that a chart writes, and for the label at the pointer.
+        "meta": {
+            "run": line.unit.name,
+            "series": series if line.count is None else f"{series} mean",
+            "part": part.label if len(chart.curve.parts) > 1 else "",
+        },
+        "showlegend": chart.is_single or part is chart.curve.main,
+        "hovertemplate": f"{part.label}: %{{y:{chart.curve.number}}}{chart.curve.unit}<extra></extra>",
     }
     if line.count is not None:
-        drawn |= {"customdata": line.count[places], "meta": drawn["meta"] | {"custom": "seeds"}}
+        drawn |= {"customdata": line.count[indices], "meta": drawn["meta"] | {"custom": "seeds"}}
     if line.raw is None:
         return [drawn]
-    raw_places = thin(line.raw.astype(np.float32), points)
+    raw_indices = _pick_points(line, line.raw, points)
     raw = {
         **shared,
-        "uid": trace_id(line.unit.id, line.column, "raw"),
-        "x": line.x[raw_places],
-        "y": line.raw[raw_places],
+        "uid": trace_id(line.unit.id, series, "raw"),
+        "x": line.x[raw_indices],
+        "y": line.raw[raw_indices],
         "mode": "lines",
         "line": {**shared["line"], "width": 1},
         "opacity": 0.25,
         "showlegend": False,
+        "hoverinfo": "skip",
     }
     return [raw, drawn]
+
+
+def _pick_points(line: Line, values: FloatArray, points: int) -> npt.NDArray[np.intp]:
+    """Where to draw the values: thinned, and without rows that do not say their epoch."""
+    indices = thin(values.astype(np.float32), points)
+    return indices[~np.isnan(line.x[indices])]
+
+
+def _group_of(chart: _Chart, line: Line) -> str:
+    """What a click in the legend hides together: all of a run, or of a single run the line alone."""
+    return line.part.column if chart.is_single else line.unit.id
+
+
+def _mark_best(chart: _Chart, line: Line) -> list[dict[str, Any]]:
+    """A ring around the best epoch of a run, chosen on validation accuracy, in the chart of loss and of accuracy."""
+    wanted = chart.view.best and chart.curve.improves and not chart.is_crowded
+    if not wanted or line.part is not chart.curve.main or line.unit.is_group:
+        return []
+    run = line.unit.first
+    index = find_best(run.column("val/accuracy"), run.column("val/loss"))
+    if index is None or np.isnan(line.y[index]):
+        return []
+    epoch = f"{run.column('epoch')[index]:.0f}"
+    return [
+        {
+            "type": "scatter",
+            "uid": trace_id(line.unit.id, "best"),
+            "x": [line.x[index]],
+            "y": [line.y[index]],
+            "mode": "markers",
+            "name": f"best epoch {epoch}",
+            "legendgroup": _group_of(chart, line),
+            "showlegend": False,
+            "marker": {"size": 11, "symbol": "circle-open", "color": run_colour(line.unit.id), "line": {"width": 2}},
+            "hovertemplate": f"best epoch: {epoch}<extra></extra>",
+        }
+    ]
 
 
 def _join(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -179,8 +242,25 @@ def _space_out(symbol: str, count: int) -> dict[str, int]:
     return {"maxdisplayed": 12} if symbol and count > _FEW_POINTS else {}
 
 
+def _lay_out(chart: _Chart, lines: Sequence[Line], low_high: tuple[float, float] | None) -> dict[str, Any]:
+    """Of a single run both lines stand at the pointer; of several the nearest (core/charts/browser/nearest.js)."""
+    curve = chart.curve
+    layout = lay_out(curve.title, chart.view.x, len(chart.units))
+    layout["xaxis"] |= _x_axis(chart.view, lines)
+    layout["yaxis"] |= _y_axis(curve, chart.view, lines, low_high)
+    if chart.is_single:
+        legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
+        return layout | {"hovermode": "x unified", "showlegend": len(curve.parts) > 1, "legend": legend}
+    return layout | {"hovermode": False, "meta": {"nearest": curve.number, "unit": curve.unit}}
+
+
 def _x_axis(view: CurveView, lines: Sequence[Line]) -> dict[str, Any]:
-    axis: dict[str, Any] = {"title": {"text": view.x, "standoff": 6, "font": {"size": 12}}, "uirevision": view.x}
+    axis: dict[str, Any] = {
+        "title": {"text": view.x, "standoff": 6, "font": {"size": 12}},
+        "uirevision": view.x,
+        "hoverformat": ".3~f",
+        "unifiedhovertitle": {"text": f"{view.x} %{{x}}"},
+    }
     if view.x == "minutes":
         return axis
     last = max((float(np.nanmax(line.x)) for line in lines if not np.isnan(line.x).all()), default=0)
@@ -196,11 +276,15 @@ def _y_axis(
         "type": "log" if log else "linear",
         "uirevision": f"{log} {view.clip}",
         "exponentformat": "power" if log else "e",
+        "hoverformat": curve.number,
+        "ticksuffix": curve.unit,
     }
-    if curve.val == "val/accuracy":
+    if curve.ticks:
+        axis["tickformat"] = curve.ticks
+    if curve.number.endswith("%"):
         known = np.concatenate([line.y for line in lines]) if lines else np.zeros(1)
-        spread = float(np.nanmax(known) - np.nanmin(known))
-        axis["tickformat"] = ".0%" if spread > 0.05 else ".1%"
+        # Close ones want a decimal.
+        axis["tickformat"] = ".0%" if np.nanmax(known) - np.nanmin(known) > 0.05 else ".1%"
     if low_high:
         low, high = low_high
         room = 0.04 * (high - low)
@@ -208,13 +292,21 @@ def _y_axis(
             [float(np.log10(max(low, 1e-12))), float(np.log10(high))] if log and low > 0 else [low - room, high + room]
         )
         axis["autorange"] = False
+    elif not curve.improves and not log:
+        axis["rangemode"] = "tozero"
     return axis
 
 
-def _tell_notes(lines: Sequence[Line], points: int, low_high: tuple[float, float] | None) -> tuple[str, ...]:
+def _tell_notes(
+    chart: _Chart, lines: Sequence[Line], points: int, low_high: tuple[float, float] | None
+) -> tuple[str, ...]:
     notes = []
-    if len({line.unit for line in lines}) > LEGEND_MOST:
+    if not lines:
+        notes.append("not measured")
+    if chart.is_crowded:
         notes.append("point at a line for its name")
+    if not chart.is_single and any(line.part.dash == "dot" for line in lines):
+        notes.append("dotted: GPU")
     if low_high:
         hidden = sum(int(((line.y < low_high[0]) | (line.y > low_high[1])).sum()) for line in lines)
         if hidden:
@@ -233,6 +325,3 @@ def explain_lines(units: Sequence[Unit], view: CurveView) -> str:
     begun = {unit: sum(bool(run.rows) for run in unit.seeds) for unit in groups}
     counts = list_first([f"{unit.name} n = {n}" for unit, n in begun.items()], 8)
     return f"{training} Lines of groups are means over seeds, bands ± one {SPREADS[view.spread]}: {counts}."
-
-
-# What all figures of a comparison share -------------------------------------------------------------------------------

@@ -16,35 +16,78 @@ from core.compare.units import Unit
 
 Axis = Literal["epoch", "step", "minutes"]
 Spread = Literal["sd", "se"]
-CurveMetric = Literal["accuracy", "loss", "learning_rate", "images_per_second"]
+CurveMetric = Literal["accuracy", "loss", "learning_rate", "images_per_second", "use", "memory"]
 FloatArray = npt.NDArray[np.float64]
 
 SPREADS: dict[Spread, str] = {"sd": "standard deviation", "se": "standard error"}
 
 
 @dataclass(frozen=True)
+class Part:
+    """One line of a run's chart: a column of its metrics, and what it is called."""
+
+    column: str
+    label: str
+    dash: Literal["solid", "dash", "dot"] = "solid"
+
+    @property
+    def is_training(self) -> bool:
+        return self.label == "training"
+
+
+@dataclass(frozen=True)
 class Curve:
-    """How one metric is drawn: the columns of its two splits, its title and number format."""
+    """How one metric is drawn: its lines, and its numbers in d3's formats (the axis has its own with `ticks`).
+
+    What training `improves` is smoothed, need not be drawn from zero, and has a best epoch.
+    """
 
     title: str
-    val: str
-    train: str
+    parts: tuple[Part, ...]
     number: str
+    unit: str = ""
+    ticks: str = ""
     can_log: bool = False
-    smooths: bool = True
+    improves: bool = False
+
+    @property
+    def main(self) -> Part:
+        """The line that stands for a run in the legend of several."""
+        return next(part for part in self.parts if not part.is_training)
+
+
+def _splits(metric: str) -> tuple[Part, Part]:
+    return Part(f"train/{metric}", "training", "dash"), Part(f"val/{metric}", "validation")
 
 
 CURVES: dict[CurveMetric, Curve] = {
-    "accuracy": Curve("Accuracy", "val/accuracy", "train/accuracy", ".2%"),
-    "loss": Curve("Loss", "val/loss", "train/loss", ".4f", can_log=True),
-    "learning_rate": Curve("Learning rate", "learning_rate", "", ".3g", can_log=True, smooths=False),
-    "images_per_second": Curve("Images per second", "images_per_second", "", ",.0f", smooths=False),
+    "accuracy": Curve("Accuracy", _splits("accuracy"), ".2%", improves=True),
+    "loss": Curve("Loss", _splits("loss"), ".4f", can_log=True, improves=True),
+    "learning_rate": Curve("Learning rate", (Part("learning_rate", "learning rate"),), ".3g", can_log=True),
+    "images_per_second": Curve("Images per second", (Part("images_per_second", "images/s"),), ",.0f"),
+    "use": Curve(
+        "Device use",
+        (Part("system/cpu_percent", "CPU, of one core"), Part("system/gpu_percent", "GPU", "dot")),
+        ".0f",
+        unit=" %",
+        ticks="d",
+    ),
+    "memory": Curve(
+        "Memory",
+        (Part("system/memory_bytes", "process"), Part("system/gpu_memory_bytes", "GPU", "dot")),
+        ".3s",
+        unit="B",
+        ticks="~s",
+    ),
 }
 
 
 @dataclass(frozen=True)
 class CurveView:
-    """How curves are looked at; `training` draws the dashed lines too, `clip` leaves outliers out of the frame."""
+    """How curves are looked at.
+
+    `training` draws the dashed lines too, `clip` leaves outliers out of the frame, `best` rings each run's best epoch.
+    """
 
     x: Axis = "epoch"
     smoothing: float = 0.0
@@ -52,6 +95,7 @@ class CurveView:
     training: bool = True
     clip: bool = False
     spread: Spread = "sd"
+    best: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +103,7 @@ class Line:
     """One line to draw, (points,) each; `low` and `high` bound the band of a group where its spread is known."""
 
     unit: Unit
-    column: str
+    part: Part
     x: FloatArray
     y: FloatArray
     raw: FloatArray | None = None
@@ -67,21 +111,28 @@ class Line:
     high: FloatArray | None = None
     count: FloatArray | None = None  # seeds behind each point
 
-    @property
-    def is_training(self) -> bool:
-        return self.column.startswith("train/")
+
+def find_measured(units: Sequence[Unit]) -> list[CurveMetric]:
+    """The metrics of which any of the runs has a number."""
+    return [
+        metric for metric, curve in CURVES.items() if any(_has(unit, part) for unit in units for part in curve.parts)
+    ]
 
 
-def make_line(unit: Unit, column: str, curve: Curve, view: CurveView) -> Line | None:
+def _has(unit: Unit, part: Part) -> bool:
+    return any(not np.isnan(run.column(part.column)).all() for run in unit.seeds)
+
+
+def make_line(unit: Unit, part: Part, curve: Curve, view: CurveView) -> Line | None:
     """A run's line as it is; of a group the mean at every epoch, with the spread of its seeds."""
-    weight = view.smoothing if curve.smooths else 0.0
-    runs = [run for run in unit.seeds if len(run.rows)]
-    if not runs or all(np.isnan(run.column(column)).all() for run in runs):
+    if not _has(unit, part):
         return None
+    weight = view.smoothing if curve.improves else 0.0
+    column, runs = part.column, [run for run in unit.seeds if run.rows]
     if len(runs) == 1:
         raw = runs[0].column(column)
         y = _smooth(raw, weight)
-        return Line(unit, column, _x_of(runs[0], view.x), y, raw if weight else None)
+        return Line(unit, part, _x_of(runs[0], view.x), y, raw if weight else None)
     epochs = np.unique(np.concatenate([run.column("epoch") for run in runs]))
     epochs = epochs[~np.isnan(epochs)]
     # Smoothed first, so that the band is the spread of the lines as they would be drawn.
@@ -90,10 +141,10 @@ def make_line(unit: Unit, column: str, curve: Curve, view: CurveView) -> Line | 
     count = (~np.isnan(values)).sum(0).astype(float)
     mean, x = _mean(values), _mean(places)
     low = high = None
-    if not column.startswith("train/"):
+    if not part.is_training:
         reach = _spread(values, mean, count, view.spread)
         low, high = mean - reach, mean + reach
-    return Line(unit, column, x, mean, None, low, high, count)
+    return Line(unit, part, x, mean, None, low, high, count)
 
 
 def _smooth(values: FloatArray, weight: float) -> FloatArray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -35,10 +35,17 @@ _NO_VALUES: npt.NDArray[np.float64] = np.empty(0)
 
 
 class SpecFacts:
-    """What follows from a run's spec alone: worked out once, however long the run goes on."""
+    """What follows from a run's spec alone: worked out once, however long the run goes on.
 
-    def __init__(self, spec: RunSpec) -> None:
-        self.spec = spec
+    Of a damaged run, everything here may raise DamagedRunError.
+    """
+
+    def __init__(self, read_spec: Callable[[], RunSpec]) -> None:
+        self._read_spec = read_spec
+
+    @cached_property
+    def spec(self) -> RunSpec:
+        return self._read_spec()
 
     @cached_property
     def cost(self) -> Cost:
@@ -66,6 +73,7 @@ class ComparedRun:
     rows: list[dict[str, Any]]  # one dict an epoch
     environment: dict[str, Any]
     results: dict[str, Any]  # the figures of its end
+    damage: str = ""
     _columns: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     @property
@@ -149,7 +157,10 @@ def look_at(run_ids: Iterable[str]) -> Look:
     runs, problems = [], []
     for run_id in wanted[:MAX_RUNS]:
         try:
-            runs.append(read_run(run_id))
+            run = read_run(run_id)
+            if run.damage:
+                raise DamagedRunError(run.damage)
+            runs.append(run)
         except RunNotFoundError:
             problems.append(f"There is no run {run_id[:60]}: it may have been deleted.")
         except (DamagedRunError, OSError) as error:
@@ -159,8 +170,17 @@ def look_at(run_ids: Iterable[str]) -> Look:
     return Look(tuple(runs), tuple(problems))
 
 
+def read_runs(run_ids: Iterable[str]) -> list[ComparedRun]:
+    """The runs that are there, damaged ones among them: their curves may be whole."""
+    runs = []
+    for run_id in run_ids:
+        with suppress(RunNotFoundError, OSError):
+            runs.append(read_run(run_id))
+    return runs
+
+
 def read_run(run_id: str) -> ComparedRun:
-    """The run now; the same object until it changes. Raises RunNotFoundError, DamagedRunError, OSError."""
+    """The run now, damaged or not; the same object until it changes. Raises RunNotFoundError, OSError."""
     key = str(runs_folder() / run_id)
     with _lock:
         known = _known.pop(key, None)
@@ -199,19 +219,18 @@ def _stamp(folder: Path) -> tuple[tuple[int, int], ...]:
 
 
 def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
-    if damage := run.damage():
-        raise DamagedRunError(damage)
+    damage = run.damage()
     # The state first: what is read after it can only be newer.
-    state = run.read_state()
+    state = "damaged" if damage else run.read_state()
     name, rows, environment = run.about.name, run.rows(), run.environment()
     results = (run.end() or {}).get("metrics") or {}
-    facts, columns = (before.facts, before.columns_for(rows)) if before else (SpecFacts(run.spec), {})
-    return ComparedRun(run.id, name, state, facts, rows, environment, results, columns)
+    facts, columns = (before.facts, before.columns_for(rows)) if before else (SpecFacts(lambda: run.spec), {})
+    return ComparedRun(run.id, name, state, facts, rows, environment, results, damage, columns)
 
 
 def _read_on(run: Run, before: ComparedRun) -> ComparedRun:
     """Of a run whose other files stand still, the epochs; and its state, as its process may have died or begun."""
-    state, rows = run.read_state(), run.rows()
+    state, rows = before.state if before.damage else run.read_state(), run.rows()
     if before.rows is rows and before.state == state:
         return before
     return replace(before, state=state, rows=rows, _columns=before.columns_for(rows))

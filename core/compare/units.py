@@ -22,7 +22,7 @@ class Unit:
     @property
     def id(self) -> str:
         """The run whose colour and place it has: the one with the smallest seed."""
-        return min(self.runs, key=lambda run: (run.seed, run.id)).id
+        return min(self.runs, key=lambda run: (run.seed, run.id)).id if self.is_group else self.first.id
 
     @property
     def first(self) -> ComparedRun:
@@ -35,6 +35,8 @@ class Unit:
     @property
     def seeds(self) -> tuple[ComparedRun, ...]:
         """One run of every seed, the one that came furthest: a seed that is repeated tells nothing new."""
+        if not self.is_group:
+            return self.runs
         furthest: dict[int, ComparedRun] = {}
         for run in self.runs:
             known = furthest.get(run.seed)

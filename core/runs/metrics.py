@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.system.files import read_constant
 
@@ -119,10 +120,14 @@ def thin_out(values: list[float | None], count: int) -> list[float]:
 
 def best_epoch(metrics: pd.DataFrame) -> int | None:
     """The epoch of the highest validation accuracy, of equals the one with the lower validation loss."""
-    accuracy = metrics["val/accuracy"].to_numpy(dtype=float)
+    index = find_best(metrics["val/accuracy"].to_numpy(dtype=float), metrics["val/loss"].to_numpy(dtype=float))
+    return None if index is None else int(metrics["epoch"].iloc[index])
+
+
+def find_best(accuracy: npt.NDArray[np.float64], loss: npt.NDArray[np.float64]) -> int | None:
+    """The index of the best epoch by these figures on validation, (epochs,) each."""
     if not len(accuracy) or np.isnan(accuracy).all():
         return None
     highest = np.flatnonzero(accuracy == np.nanmax(accuracy))
-    losses = metrics["val/loss"].to_numpy(dtype=float)[highest]
-    first = highest[np.nanargmin(losses)] if not np.isnan(losses).all() else highest[0]
-    return int(metrics["epoch"].iloc[first])
+    losses = loss[highest]
+    return int(highest[np.nanargmin(losses)] if not np.isnan(losses).all() else highest[0])

@@ -89,6 +89,13 @@ def test_selected_runs_are_drawn_together_in_their_own_colours(open_page) -> Non
     assert all(colour in charts[0]["figure"] for colour in colours.values())
 
 
+def test_the_curves_of_a_damaged_run_are_still_drawn(open_page) -> None:
+    whole, damaged = (make_run(name=name) for name in ("whole", "damaged"))
+    (damaged.path / "spec.json").write_text("{")
+    charts = component_data(open_page("runs", select=f"{whole.id},{damaged.id}"), "resnet_lab_chart")
+    assert all(f"{damaged.id}-val-" in chart["figure"] for chart in charts)
+
+
 def test_the_selection_holds_ids_so_a_new_run_does_not_move_it(open_page) -> None:
     first = make_run(name="first")
     page = open_page("runs", select=first.id)

@@ -4,7 +4,6 @@ const MOST_NAMED = 10;
 const REACH = 30; // pixels beyond a line's end at which it still counts
 const TOUCHED_MS = 4000;
 const MARKS = { diamond: "◆", square: "■", "triangle-up": "▲", x: "✖", cross: "✚", star: "★" };
-const SPLITS = { val: "validation", train: "training" };
 
 // The lines shown. One trace may hold several that look alike: `meta.lines` then tells whose stands where.
 function* linesOf(plot) {
@@ -20,6 +19,10 @@ function formatNumber(value, format) {
   const digits = Number(/\.(\d+)/.exec(format)?.[1] ?? 0);
   if (format.endsWith("%")) return `${(100 * value).toFixed(digits)} %`;
   if (format.endsWith("g")) return String(Number(value.toPrecision(digits)));
+  if (format.endsWith("s")) {
+    const power = value ? Math.min(4, Math.max(0, Math.floor(Math.log10(Math.abs(value)) / 3))) : 0;
+    return `${Number((value / 1000 ** power).toPrecision(digits))} ${["", "k", "M", "G", "T"][power]}`;
+  }
   const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: format.includes(",") };
   return value.toLocaleString("en", fixed);
 }
@@ -84,17 +87,18 @@ function makeNode(tag, text = "", style = "") {
 // Names go in as text.
 function fillLabel(label, runs, plot) {
   const layout = plot._fullLayout;
+  const { nearest, unit = "" } = layout.meta;
   const across = layout.xaxis.title.text;
   const x = runs[0].x;
   const tell = (value) => (across === "minutes" ? formatNumber(value, ".3g") : formatNumber(value, ",.0f"));
-  const splits = [...new Set(runs.flatMap((run) => run.said.map(({ line }) => line.series.split("/")[0])))];
-  splits.sort((a, b) => (a === "val" ? -1 : b === "val" ? 1 : 0));
+  const parts = [...new Set(runs.flatMap((run) => run.said.map(({ line }) => line.part)))];
+  parts.sort((a, b) => (a === "training") - (b === "training"));
   const faint = "color:var(--lab-muted);font-weight:400;";
   const cell = "padding:0 0 0 0.8rem;text-align:right;white-space:nowrap;";
   const table = makeNode("table", "", "border-collapse:collapse;width:100%;");
   const head = table.insertRow();
   head.append(makeNode("th", `${across} ${tell(x)}`, "text-align:left;font-weight:500;"));
-  for (const split of splits) head.append(makeNode("th", SPLITS[split] ?? "", cell + faint));
+  for (const part of parts) head.append(makeNode("th", part ?? "", cell + faint));
   for (const run of runs.slice(0, MOST_NAMED)) {
     const row = table.insertRow();
     const name = makeNode("td", "", "overflow:hidden;text-overflow:ellipsis;white-space:nowrap;max-width:15rem;");
@@ -103,9 +107,9 @@ function fillLabel(label, runs, plot) {
     const seeds = run.said.map(({ line, place }) => line.customdata?.[place]).find(Number.isFinite);
     if (seeds) name.append(makeNode("span", ` mean of ${seeds}`, faint));
     row.append(name);
-    for (const split of splits) {
-      const found = run.said.find(({ line }) => line.series.split("/")[0] === split);
-      const value = makeNode("td", found ? formatNumber(found.line.y[found.place], layout.meta.nearest) : "", cell);
+    for (const part of parts) {
+      const found = run.said.find(({ line }) => line.part === part);
+      const value = makeNode("td", found ? formatNumber(found.line.y[found.place], nearest) + unit : "", cell);
       // Thinned lines have their points at different places.
       if (found && found.line.x[found.place] !== x) value.append(makeNode("span", ` at ${tell(found.line.x[found.place])}`, faint));
       row.append(value);
@@ -174,11 +178,11 @@ function watchNearest(plot) {
   const show = () => {
     asked = undefined;
     const layout = plot._fullLayout;
-    if (!pointer || !layout?.meta?.nearest) return;
+    if (!pointer || !layout) return;
     const box = plot.getBoundingClientRect();
     const at = { x: pointer.x - box.x - layout.xaxis._offset, y: pointer.y - box.y - layout.yaxis._offset };
     const inside = at.x >= 0 && at.x <= layout.xaxis._length && at.y >= 0 && at.y <= layout.yaxis._length;
-    const runs = inside ? findNearest(plot, at) : [];
+    const runs = inside && layout.meta?.nearest ? findNearest(plot, at) : [];
     if (!runs.length) {
       label.style.display = mark.style.display = "none";
       return;

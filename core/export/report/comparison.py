@@ -10,7 +10,7 @@ from core.compare.curves import draw_curves, explain_lines
 from core.compare.differences import draw_differences
 from core.compare.fields import list_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, SHOWN
-from core.compare.lines import CURVES, CurveView
+from core.compare.lines import CurveView, find_measured
 from core.compare.parallel import draw_parallel
 from core.compare.scatter import ScatterView, draw_scatter, find_published
 from core.compare.table import Cell, label_figure, make_cells, tell_unit
@@ -78,9 +78,9 @@ def report_comparison(units: Sequence[Unit]) -> ComparisonReport:
     return ComparisonReport(
         baseline=units[0].name,
         mismatches=find_mismatches(units),
-        curves=[make_chart(draw_curves(metric, started, view), f"compare-{metric}") for metric in CURVES]
-        if started
-        else [],
+        curves=[
+            make_chart(draw_curves(metric, started, view), f"compare-{metric}") for metric in find_measured(started)
+        ],
         curves_told=explain_lines(started, view),
         heads=[label_figure(figure, "best") for figure in figures],
         rows=[_make_row(unit, units[0], cells[unit]) for unit in units],

@@ -98,4 +98,4 @@ def _list_configuration(run: ComparedRun, *, only_differing: bool) -> Table:
 
 @lru_cache(maxsize=1)
 def _default_run() -> ComparedRun:
-    return ComparedRun("", "defaults", "finished", SpecFacts(RunSpec()), [], {}, {})
+    return ComparedRun("", "defaults", "finished", SpecFacts(RunSpec), [], {}, {})

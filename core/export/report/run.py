@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
-from core.compare.run_curves import Metric, RunCurves, draw_metric
+from core.compare.curves import draw_curves
+from core.compare.lines import CurveMetric, CurveView, find_measured
 from core.compare.snapshot import ComparedRun
+from core.compare.units import Unit
 from core.examine.charts import draw_changes, draw_matrix, draw_reliability
 from core.examine.history import read_history
 from core.examine.predictions import (
@@ -23,14 +23,13 @@ from core.examine.predictions import (
 from core.examine.weights import ExamineError, Weights, find_weights
 from core.export.report.parts import Chart, RunCard, Table, make_chart
 from core.runs.folder import Run
-from core.runs.records import COLUMNS, RunSummary
+from core.runs.records import RunSummary
 from core.runs.results import list_costs
 from core.stats import calibration
 from core.text.formats import UNKNOWN, format_count, format_percent
 from core.text.safe import plain
 
-_METRICS: tuple[Metric, ...] = ("loss", "accuracy", "learning_rate", "images_per_second")
-_SYSTEM: tuple[Metric, ...] = ("use", "memory")
+_METRICS: tuple[CurveMetric, ...] = ("loss", "accuracy", "learning_rate", "images_per_second", "use", "memory")
 
 
 @dataclass(frozen=True)
@@ -78,23 +77,17 @@ def report_run(run: Run, compared: ComparedRun, summary: RunSummary, card: RunCa
 
 
 def _draw_curves(compared: ComparedRun) -> tuple[Chart, ...]:
-    frame = _read_frame(compared)
-    if frame.empty:
-        return ()
-    metrics = (*_METRICS, *(_SYSTEM if any(str(name).startswith("system/") for name in frame) else ()))
-    charts = []
-    for metric in metrics:
-        figure = draw_metric(metric, [RunCurves(compared.id, compared.name, frame)])
-        height = 300 if metric in ("loss", "accuracy") else 220
-        charts.append(Chart(figure.to_json(), figure.layout.title.text, f"{compared.id}-{metric}", height))
-    return tuple(charts)
-
-
-def _read_frame(compared: ComparedRun) -> pd.DataFrame:
-    """One row an epoch; what a line of the metrics lacks or has no number for is NaN."""
-    names = dict.fromkeys([*COLUMNS, *(name for row in compared.rows for name in row if name != "not_finite")])
-    frame = pd.DataFrame({name: compared.column(name) for name in names})
-    return frame[frame["epoch"].notna()]
+    units = [Unit((compared,), compared.name)]
+    measured = find_measured(units)
+    return tuple(
+        make_chart(
+            draw_curves(metric, units, CurveView(best=True)),
+            f"{compared.id}-{metric}",
+            300 if metric in ("loss", "accuracy") else 220,
+        )
+        for metric in _METRICS
+        if metric in measured
+    )
 
 
 def _list_layers(compared: ComparedRun) -> Table:

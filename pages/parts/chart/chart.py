@@ -13,8 +13,10 @@ from typing import Any
 import streamlit as st
 
 from core.charts.assets import FIGURE_SCRIPT
-from core.compare.run_curves import Axis, Metric, RunCurves, View, draw_metric
-from core.runs.folder import Run
+from core.compare.curves import draw_curves
+from core.compare.lines import CurveMetric, CurveView
+from core.compare.snapshot import ComparedRun
+from core.compare.units import make_units
 from pages.parts.frame.style import PLOTLY_PATH, serve_at
 
 _HERE = Path(__file__).parent
@@ -74,32 +76,18 @@ def _ignore() -> None:
 
 
 def show_metrics(
-    metrics: Sequence[Metric], runs: Sequence[Run], view: View, *, key: str, file_name: str, height: int
+    metrics: Sequence[CurveMetric],
+    runs: Sequence[ComparedRun],
+    view: CurveView,
+    *,
+    key: str,
+    file_name: str,
+    height: int,
 ) -> None:
     """Shows metrics of one or several runs, each in a chart of its own, side by side."""
-    stamps = tuple(_stamp(run) for run in runs)
+    units = make_units(runs, fold=False)
     for column, metric in zip(st.columns(len(metrics), gap="medium"), metrics, strict=True):
         with column:
-            figure, title = _draw(metric, view.smoothing, view.log, view.x, stamps, runs)
-            show_chart(figure, key=f"{key}.{metric}", title=title, file_name=f"{file_name}-{metric}", height=height)
-
-
-def _stamp(run: Run) -> tuple[str, str, int, str]:
-    """What a run's curves depend on: a live page asks twice a second, and an epoch ends far more seldom."""
-    rows = run.rows()
-    return run.id, run.about.name, len(rows), str(rows[-1]) if rows else ""
-
-
-@st.cache_data(max_entries=200, show_spinner=False)
-def _draw(
-    metric: Metric,
-    smoothing: float,
-    log: bool,
-    x: Axis,
-    stamps: tuple[tuple[str, str, int, str], ...],
-    _runs: Sequence[Run],
-) -> tuple[str, str]:
-    """The figure as JSON, and its title."""
-    curves = [RunCurves(run.id, stamp[1], run.metrics()) for run, stamp in zip(_runs, stamps, strict=True)]
-    figure = draw_metric(metric, curves, View(smoothing, log, x))
-    return figure.to_json(), figure.layout.title.text
+            chart = draw_curves(metric, units, view)
+            name = f"{file_name}-{metric}"
+            show_chart(chart.figure, key=f"{key}.{metric}", title=chart.title, file_name=name, height=height)

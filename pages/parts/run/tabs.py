@@ -8,7 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.compare.run_curves import View
+from core.compare.lines import CurveView
+from core.compare.snapshot import read_runs
 from core.runs.folder import Run
 from core.runs.records import RunSummary
 from core.runs.results import (
@@ -41,7 +42,7 @@ _USE = {
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def show_view(prefix: str = "") -> View:
+def show_view(prefix: str = "") -> CurveView:
     """Smoothing, scale and x axis, kept in the address."""
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key=f"{prefix}view"):
         smoothing = st.slider(
@@ -61,21 +62,22 @@ def show_view(prefix: str = "") -> View:
         log = st.toggle(
             "Log scale", key=f"{prefix}log", bind="query-params", help="Loss and learning rate on a logarithmic axis."
         )
-    return View(smoothing, log, "minutes" if x == "minutes" else "epoch")
+    return CurveView("minutes" if x == "minutes" else "epoch", smoothing, log, best=True)
 
 
 def show_charts(run: Run) -> None:
     """Loss and accuracy, learning rate and images a second, renewed at every epoch."""
     show_notes(run)
     view = show_view()
-    if not run.rows():
+    runs = read_runs([run.id])
+    if not any(each.rows for each in runs):
         st.html(
             '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first epoch.</p>'
         )
         return
     key = f"chart.{run.id}"
-    show_metrics(("loss", "accuracy"), [run], view, key=key, file_name=run.id, height=320)
-    show_metrics(("learning_rate", "images_per_second"), [run], view, key=key, file_name=run.id, height=210)
+    show_metrics(("loss", "accuracy"), runs, view, key=key, file_name=run.id, height=320)
+    show_metrics(("learning_rate", "images_per_second"), runs, view, key=key, file_name=run.id, height=210)
 
 
 def show_summary(run: Run) -> None:
@@ -222,8 +224,9 @@ def show_log(run: Run) -> None:
 def show_system(run: Run) -> None:
     """How hard the run works the machine, and what it ran on."""
     if any(name.startswith("system/") for row in run.rows()[:1] for name in row):
-        view = View(x="minutes" if st.query_params.get("x") == "minutes" else "epoch")
-        show_metrics(("use", "memory"), [run], view, key=f"chart.{run.id}", file_name=run.id, height=210)
+        view = CurveView("minutes" if st.query_params.get("x") == "minutes" else "epoch")
+        runs = read_runs([run.id])
+        show_metrics(("use", "memory"), runs, view, key=f"chart.{run.id}", file_name=run.id, height=210)
     left, right = st.columns(2, gap="large")
     with left:
         if rows := list_environment(run):

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.charts.figure import shorten
+from core.charts.lines import MAX_POINTS
 from core.charts.palette import run_colour
 from core.compare.curves import draw_curves
 from core.compare.differences import draw_differences
 from core.compare.fields import list_fields
 from core.compare.figures import BY_KEY
-from core.compare.lines import CURVES, CurveView
+from core.compare.lines import CURVES, CurveMetric, CurveView, find_measured
 from core.compare.parallel import choose_units, draw_parallel, read_ranges, write_ranges
 from core.compare.references import REFERENCES, references_for
 from core.compare.scatter import ScatterView, draw_scatter
@@ -60,6 +60,133 @@ def test_colour_is_the_run_and_training_is_dashed() -> None:
         assert val["showlegend"]
         assert not train["showlegend"]
     assert len(traces_of(draw_curves("loss", units_of(*runs), CurveView(training=False)).figure)) == 2
+
+
+ONE_RUN = CurveView(best=True)
+
+
+def draw_one(
+    metric: CurveMetric, view: CurveView = ONE_RUN, *, epochs: int = 12, name: str = "a run"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The traces and the layout of a single run's chart; the traces without its id in front."""
+    run = make_run(name=name)
+    (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, make_rows(epochs))))
+    figure = draw_curves(metric, units_of(run), view).figure
+    traces = {uid.removeprefix(f"{run.id}-"): trace for uid, trace in traces_of(figure).items()}
+    return traces, json.loads(figure)["layout"]
+
+
+LOSSES = pytest.approx([2.2 / epoch for epoch in range(1, 13)])
+
+
+def test_a_single_run_names_both_splits_and_shows_them_together_at_the_pointer() -> None:
+    traces, layout = draw_one("loss")
+    training, validation = traces["train-loss"], traces["val-loss"]
+    assert (training["line"]["dash"], validation["line"]["dash"]) == ("dash", "solid")
+    assert training["line"]["color"] == validation["line"]["color"]
+    assert unpack(validation["y"]).tolist() == LOSSES
+    assert (training["name"], validation["name"]) == ("training", "validation")
+    assert all(each["showlegend"] for each in (training, validation, layout))
+    assert training["legendgroup"] != validation["legendgroup"]  # each goes by itself
+    assert layout["hovermode"] == "x unified"
+    assert validation["hovertemplate"] == "validation: %{y:.4f}<extra></extra>"
+    assert not draw_one("learning_rate")[1]["showlegend"]
+
+
+def test_smoothing_draws_the_raw_line_faint_behind() -> None:
+    traces, _ = draw_one("loss", CurveView(smoothing=0.6))
+    names = list(traces)
+    assert names.index("val-loss-raw") < names.index("val-loss")
+    raw = traces["val-loss-raw"]
+    assert raw["opacity"] < 0.5
+    assert raw["hoverinfo"] == "skip"
+    assert unpack(raw["y"]).tolist() == LOSSES
+    # Speeds and rates are told as they were.
+    assert len(draw_one("learning_rate", CurveView(smoothing=0.6))[0]) == 1
+
+
+def test_the_ring_stands_at_the_best_epoch() -> None:
+    ring = draw_one("accuracy")[0]["best"]
+    assert ring["x"] == [11]
+    assert ring["y"][0] == pytest.approx(0.9)
+    assert ring["name"] == "best epoch 11"
+    runs = [make_run(name=name, settings=(f"train.epochs={5 + len(name)}",)) for name in ("a", "bc")]
+    rings = {f"{run.id}-best" for run in runs}
+    assert rings <= set(traces_of(draw_curves("loss", units_of(*runs), ONE_RUN).figure))
+    assert rings.isdisjoint(traces_of(draw_curves("learning_rate", units_of(*runs), ONE_RUN).figure))
+    # The mean of several seeds has no best epoch.
+    group = [make_compared(None, seed=seed) for seed in (0, 1)]
+    assert not any("best" in uid for uid in traces_of(draw_curves("loss", units_of(*group), ONE_RUN).figure))
+
+
+def test_minutes_on_x_are_seconds_of_training() -> None:
+    traces, layout = draw_one("accuracy", CurveView(x="minutes"))
+    assert unpack(traces["val-accuracy"]["x"]).tolist() == pytest.approx([3 * epoch / 60 for epoch in range(1, 13)])
+    assert layout["xaxis"]["unifiedhovertitle"] == {"text": "minutes %{x}"}
+
+
+def test_zoom_is_kept_until_the_meaning_of_an_axis_changes() -> None:
+    (_, plain), (_, longer) = draw_one("loss"), draw_one("loss", epochs=13)
+    assert plain["uirevision"] == longer["uirevision"]
+    assert plain["xaxis"]["uirevision"] == longer["xaxis"]["uirevision"]
+    assert plain["xaxis"]["uirevision"] != draw_one("loss", CurveView(x="minutes"))[1]["xaxis"]["uirevision"]
+    assert plain["yaxis"]["uirevision"] != draw_one("loss", CurveView(log=True))[1]["yaxis"]["uirevision"]
+
+
+def test_log_scale_is_for_loss_and_rate_alone() -> None:
+    types = {metric: draw_one(metric, CurveView(log=True))[1]["yaxis"]["type"] for metric in CURVES}
+    assert types == dict.fromkeys(CURVES, "linear") | {"loss": "log", "learning_rate": "log"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "number", "ticks", "unit"),
+    [
+        ("accuracy", ".2%", ".0%", ""),
+        ("loss", ".4f", None, ""),
+        ("learning_rate", ".3g", None, ""),
+        ("images_per_second", ",.0f", None, ""),
+        ("use", ".0f", "d", " %"),
+        ("memory", ".3s", "~s", "B"),
+    ],
+)
+def test_numbers_have_their_format_and_unit_and_what_is_no_result_begins_at_zero(
+    metric: CurveMetric, number: str, ticks: str | None, unit: str
+) -> None:
+    traces, layout = draw_one(metric)
+    axis = layout["yaxis"]
+    assert (axis["hoverformat"], axis.get("tickformat"), axis["ticksuffix"]) == (number, ticks, unit)
+    assert (axis.get("rangemode") == "tozero") == (metric not in ("accuracy", "loss"))
+    assert all(f"%{{y:{number}}}{unit}<" in t["hovertemplate"] for uid, t in traces.items() if uid != "best")
+    several = draw_curves(metric, units_of(make_run(), make_run(settings=("train.epochs=7",))), CurveView())
+    assert json.loads(several.figure)["layout"]["meta"] == {"nearest": number, "unit": unit}
+
+
+def test_a_long_run_is_thinned_and_travels_as_bytes() -> None:
+    run = make_run()
+    (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, make_rows(6000))))
+    figure = draw_curves("loss", units_of(run), ONE_RUN).figure
+    assert len(unpack(traces_of(figure)[f"{run.id}-val-loss"]["x"])) <= MAX_POINTS
+    assert len(figure) < 40_000
+
+
+def test_a_run_without_an_epoch_or_a_column_makes_an_empty_chart() -> None:
+    for metric in CURVES:
+        assert draw_one(metric, epochs=0)[0] == {}
+    old = make_run()
+    (old.path / "metrics.jsonl").write_bytes(files.to_line({"epoch": 1}))
+    drawing = draw_curves("use", units_of(old), ONE_RUN)
+    assert traces_of(drawing.figure) == {}
+    assert drawing.notes == ("not measured",)
+    assert find_measured(units_of(old)) == []
+    assert find_measured(units_of(make_run())) == list(CURVES)
+
+
+def test_a_name_is_text_in_a_figure() -> None:
+    runs = [make_run(name="<b>%{y}</b>"), make_run(name="other", settings=("train.epochs=7",))]
+    shown = traces_of(draw_curves("loss", units_of(*runs), CurveView()).figure)[f"{runs[0].id}-val-loss"]
+    assert shown["name"] == "&lt;b&gt;%&#123;y}&lt;/b&gt;"
+    assert "<b>" not in shown["hovertemplate"]
+    assert shown["hovertemplate"].count("%{") == 1
 
 
 @pytest.mark.parametrize("spread", ["sd", "se"])
@@ -184,14 +311,6 @@ def test_a_name_is_text_in_every_figure() -> None:
             shown = json.dumps({key: value for key, value in trace.items() if key != "meta"})
             assert "<b>x" not in shown
             assert "x</b> %{y}" not in shown
-
-
-@given(st.text(max_size=200))
-def test_a_shortened_name_keeps_its_two_ends(name: str) -> None:
-    short = shorten(name)
-    assert len(short) <= 34
-    assert short[0:1] == name[0:1]
-    assert short[-1:] == name[-1:]
 
 
 def test_the_scatter_draws_the_front_and_published_results_where_they_belong() -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.engine.policies import RandomOperations
+from core.engine.policies import POLICIES
 from core.engine.random import draw, draw_integers
 from core.spec import AugmentSpec
 from core.stats.betas import quantile_table
@@ -51,7 +51,7 @@ class Augment:
         self.mean, self.std = tuple(mean), tuple(std)
         self._mixup = beta_quantiles(augment.mixup) if augment.mixup else None
         self._cutmix = beta_quantiles(augment.cutmix) if augment.cutmix else None
-        self._policy = RandomOperations(augment) if augment.policy != "none" else None
+        self._policy = POLICIES[augment.policy](augment)
 
     def __call__(
         self, images: Tensor, labels: Tensor, generator: torch.Generator, mirrored: Tensor | None = None

@@ -11,6 +11,7 @@ import torch
 from core.engine.device import name_device
 from core.engine.events import TrainingError
 from core.spec import RunSpec
+from core.spec.schedule import BRING_OWN_RISE
 
 # What torch, its allocators and oneDNN say where memory runs out on a CPU.
 _MEMORY_WORDS = (
@@ -59,7 +60,7 @@ def check_finite(loss: float, spec: RunSpec, *, epoch: int, step: int, learning_
     if math.isfinite(loss):
         return
     tries = [f"a learning rate below {learning_rate:.3g}"]
-    if spec.train.warmup_epochs == 0 and spec.train.schedule != "onecycle":
+    if spec.train.warmup_epochs == 0 and spec.train.schedule not in BRING_OWN_RISE:
         tries.append("a warm-up")
     if spec.train.clip_norm == 0:
         tries.append("gradient clipping")

@@ -6,6 +6,8 @@ looks at values in Python, so that the network can be compiled and captured as a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -92,17 +94,37 @@ class GeneralizedMeanPool(nn.Module):
         return F.avg_pool2d(powers, self.size).pow(1 / exponent).to(x.dtype)
 
 
+# By the name in a spec: an entry makes the attention of a block of so many channels.
+ATTENTION: dict[str, Callable[[ModelSpec, int], nn.Module]] = {
+    "none": lambda model, channels: nn.Identity(),
+    "se": lambda model, channels: SqueezeExcitation(channels, model.attention_reduction),
+    "eca": lambda model, channels: EfficientChannelAttention(channels),
+    "cbam": lambda model, channels: CBAM(channels, model.attention_reduction),
+}
+# The pooling between the last block and the linear layer, of windows of a size.
+POOLS: dict[str, Callable[[int], nn.Module]] = {
+    "average": nn.AvgPool2d,
+    "max": nn.MaxPool2d,
+    "gem": GeneralizedMeanPool,
+}
+# In place where the gradient needs only the output: that keeps one map less in memory.
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: nn.ReLU(inplace=True),
+    "leaky_relu": lambda: nn.LeakyReLU(0.01, inplace=True),
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "mish": nn.Mish,
+}
+
+
 def make_attention(model: ModelSpec, channels: int) -> nn.Module:
     """The attention of one block of `channels`, as the spec names it."""
-    match model.attention:
-        case "se":
-            return SqueezeExcitation(channels, model.attention_reduction)
-        case "eca":
-            return EfficientChannelAttention(channels)
-        case "cbam":
-            return CBAM(channels, model.attention_reduction)
-        case "none":
-            return nn.Identity()
+    return ATTENTION[model.attention](model, channels)
+
+
+def make_activation(model: ModelSpec) -> nn.Module:
+    """The non-linearity after each normalisation."""
+    return ACTIVATIONS[model.activation]()
 
 
 def make_skip(chance: float) -> nn.Module:
@@ -113,29 +135,3 @@ def make_skip(chance: float) -> nn.Module:
 
     skip: nn.Module = StochasticDepth(chance, "row")
     return skip
-
-
-def make_pool(model: ModelSpec) -> nn.Module:
-    """The pooling between the last block and the linear layer."""
-    match model.pool_kind:
-        case "average":
-            return nn.AvgPool2d(model.pool_size)
-        case "max":
-            return nn.MaxPool2d(model.pool_size)
-        case "gem":
-            return GeneralizedMeanPool(model.pool_size)
-
-
-def make_activation(model: ModelSpec) -> nn.Module:
-    """The non-linearity. In place where its gradient needs only the output: that keeps one map less in memory."""
-    match model.activation:
-        case "relu":
-            return nn.ReLU(inplace=True)
-        case "leaky_relu":
-            return nn.LeakyReLU(0.01, inplace=True)
-        case "silu":
-            return nn.SiLU()
-        case "gelu":
-            return nn.GELU()
-        case "mish":
-            return nn.Mish()

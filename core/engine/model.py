@@ -5,18 +5,31 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
-from core.engine.layers import make_activation, make_attention, make_pool, make_skip
+from core.engine.layers import POOLS, make_activation, make_attention, make_skip
 from core.spec import LayerSpec, ModelSpec, map_sizes
 
 
-class BasicBlock(nn.Module):
-    """He et al. 2015: act(S(x) + A(BN(conv(act(BN(conv(x))))))), with attention A and skip connection S."""
+class ResidualBlock(nn.Module):
+    """(N, channels, H, W) -> (N, layer.channels, H / stride, W / stride)."""
+
+    leaves_sum_bare: ClassVar[bool]  # one normalisation and activation then close the network, and the stem has none
 
     def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
         super().__init__()
+
+
+class BasicBlock(ResidualBlock):
+    """He et al. 2015: act(S(x) + A(BN(conv(act(BN(conv(x))))))), with attention A and skip connection S."""
+
+    leaves_sum_bare = False
+
+    def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
+        super().__init__(model, layer, channels, stride, skip_chance)
         self.body = nn.Sequential(
             _conv(channels, layer.channels, layer.filter_size, stride),
             nn.BatchNorm2d(layer.channels),
@@ -37,14 +50,16 @@ class BasicBlock(nn.Module):
         return out
 
 
-class PreActivationBlock(nn.Module):
+class PreActivationBlock(ResidualBlock):
     """He et al. 2016: S(x) + A(conv(act(BN(conv(act(BN(x))))))).
 
     Where the shape changes, S is a plain convolution of act(BN(x)), as in the authors' code; else it is x itself.
     """
 
+    leaves_sum_bare = True
+
     def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
-        super().__init__()
+        super().__init__(model, layer, channels, stride, skip_chance)
         self.enter = nn.Sequential(nn.BatchNorm2d(channels), make_activation(model))
         self.body = nn.Sequential(
             _conv(channels, layer.channels, layer.filter_size, stride),
@@ -65,6 +80,10 @@ class PreActivationBlock(nn.Module):
         return out
 
 
+# By the name in a spec.
+BLOCKS: dict[str, type[ResidualBlock]] = {"basic": BasicBlock, "preactivation": PreActivationBlock}
+
+
 class ResNet(nn.Module):
     """Images (N, 3, size, size), normalised, to logits (N, num_classes)."""
 
@@ -72,15 +91,14 @@ class ResNet(nn.Module):
         super().__init__()
         last_channels, last_size = model.layers[-1].channels, map_sizes(model, image_size)[-1]
         pooled_size = last_size // model.pool_size
-        early = model.block == "basic"
+        bare = BLOCKS[model.block].leaves_sum_bare
         self.stem = nn.Sequential(
             _conv(3, model.stem_channels, model.stem_filter),
-            *(_norm_and_act(model, model.stem_channels) if early else []),
+            *([] if bare else _norm_and_act(model, model.stem_channels)),
         )
         self.layers = _make_layers(model)
-        # Pre-activation blocks leave their sum bare: one normalisation and activation close the network instead.
-        self.close = nn.Sequential(*([] if early else _norm_and_act(model, last_channels)))
-        self.pool = make_pool(model)
+        self.close = nn.Sequential(*(_norm_and_act(model, last_channels) if bare else []))
+        self.pool = POOLS[model.pool_kind](model.pool_size)
         self.dropout = nn.Dropout(model.dropout)
         self.linear = nn.Linear(last_channels * pooled_size**2, num_classes)
         _init_convolutions(self)
@@ -116,7 +134,7 @@ def count_parameters(module: nn.Module) -> int:
 
 def _make_layers(model: ModelSpec) -> nn.Sequential:
     """One `Sequential` of blocks a layer; the chance to skip a block rises linearly to the last (Huang et al. 2016)."""
-    make_block = BasicBlock if model.block == "basic" else PreActivationBlock
+    make_block = BLOCKS[model.block]
     total, place, channels = sum(layer.blocks for layer in model.layers), 0, model.stem_channels
     layers = []
     for layer in model.layers:

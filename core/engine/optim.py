@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,34 @@ from core.spec import TrainSpec
 
 _LOOKAHEAD_SHARE = 0.5  # alpha of the paper's experiments
 
+Groups = list[dict[str, Any]]
+
+
+def _build_muon(train: TrainSpec, groups: Groups, graphs: bool, common: dict[str, Any]) -> Optimizer:
+    """Convolutions' weights to Muon, everything else in its group to AdamW."""
+    filters = [p for group in groups for p in group["params"] if p.ndim == 4]
+    others = [{**group, "params": [p for p in group["params"] if p.ndim != 4]} for group in groups]
+    return Muon(
+        filters,
+        [group for group in others if group["params"]],
+        momentum=train.momentum,
+        nesterov=train.nesterov,
+        weight_decay=train.weight_decay,
+        capturable=graphs,
+        **common,
+    )
+
+
+# By the name in a spec. `graphs`: whether the step must be fit for CUDA graphs; `common`: its rate, and `fused`.
+OPTIMIZERS: dict[str, Callable[[TrainSpec, Groups, bool, dict[str, Any]], Optimizer]] = {
+    "sgd": lambda train, groups, graphs, common: SGD(
+        groups, momentum=train.momentum, nesterov=train.nesterov, **common
+    ),
+    "adam": lambda train, groups, graphs, common: Adam(groups, capturable=graphs, **common),
+    "adamw": lambda train, groups, graphs, common: AdamW(groups, capturable=graphs, **common),
+    "muon": _build_muon,
+}
+
 
 def build_optimizer(train: TrainSpec, model: nn.Module) -> Optimizer:
     """The spec's optimizer over all weights of `model`, which already sits on its device.
@@ -24,36 +53,15 @@ def build_optimizer(train: TrainSpec, model: nn.Module) -> Optimizer:
     on_cuda = device.type == "cuda"
     rate = torch.tensor(train.learning_rate, device=device) if on_cuda else train.learning_rate
     common: dict[str, Any] = {"lr": rate, "fused": device.type in ("cpu", "cuda", "mps")}
-    groups = group_parameters(train, model)
-    if train.optimizer == "muon":
-        return _build_muon(train, groups, capturable=on_cuda, **common)
-    if train.optimizer == "sgd":
-        return SGD(groups, momentum=train.momentum, nesterov=train.nesterov, **common)
-    if train.optimizer == "adam":
-        return Adam(groups, capturable=on_cuda, **common)
-    return AdamW(groups, capturable=on_cuda, **common)
+    return OPTIMIZERS[train.optimizer](train, group_parameters(train, model), on_cuda, common)
 
 
-def group_parameters(train: TrainSpec, model: nn.Module) -> list[dict[str, Any]]:
+def group_parameters(train: TrainSpec, model: nn.Module) -> Groups:
     """Parameter groups: decayed, and spared. Norms and biases have one dimension, filters and matrices more."""
     spared = [p for p in model.parameters() if p.ndim <= 1 and not train.decay_norms_biases]
     decayed = [p for p in model.parameters() if p.ndim > 1 or train.decay_norms_biases]
     groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": spared, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
-
-
-def _build_muon(train: TrainSpec, groups: list[dict[str, Any]], **common: Any) -> Muon:
-    """Convolutions' weights to Muon, everything else in its group to AdamW."""
-    filters = [p for group in groups for p in group["params"] if p.ndim == 4]
-    others = [{**group, "params": [p for p in group["params"] if p.ndim != 4]} for group in groups]
-    return Muon(
-        filters,
-        [group for group in others if group["params"]],
-        momentum=train.momentum,
-        nesterov=train.nesterov,
-        weight_decay=train.weight_decay,
-        **common,
-    )
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:

@@ -6,6 +6,8 @@ image did not draw is applied to it with the strength that changes nothing, so n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -35,6 +37,8 @@ _BINS = 31
 # ITU-R BT.601, to the digits that torchvision takes.
 _LUMA = (0.2989, 0.587, 0.114)
 
+Change = Callable[[Tensor, torch.Generator], Tensor]  # (b, 3, s, s) bytes -> same
+
 
 class RandomOperations:
     """The policy of an `AugmentSpec`: (b, 3, s, s) bytes -> same, channels_last."""
@@ -58,6 +62,14 @@ class RandomOperations:
             strength = self._table[operation, place] * torch.where(signed, sign, 1)
             images = apply_operations(images, operation, strength)
         return images
+
+
+# By the name in a spec.
+POLICIES: dict[str, Callable[[AugmentSpec], Change | None]] = {
+    "none": lambda spec: None,
+    "randaugment": RandomOperations,
+    "trivialaugment": RandomOperations,
+}
 
 
 def strengths(policy: str, size: int) -> Tensor:

@@ -12,7 +12,7 @@ import csv
 import json
 import lzma
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TypeVar
 
@@ -131,10 +131,11 @@ def describe_epoch(metrics: Metrics) -> str:
 
 def read_source(arguments: argparse.Namespace) -> Source:
     """All images of the run, decoded. Raises DataError."""
-    if SPEC.data.dataset == "digits":
-        return read_digits()
-    if SPEC.data.dataset == "folder":
-        return read_folder(arguments.data)
+    return SOURCES[SPEC.data.dataset](arguments)
+
+
+def read_download(arguments: argparse.Namespace) -> Source:
+    """A data set that torchvision keeps."""
     try:
         return read_cifar(SPEC.data.dataset, arguments.data, download=arguments.download)
     except RuntimeError as error:
@@ -144,22 +145,33 @@ def read_source(arguments: argparse.Namespace) -> Source:
         raise DataError(sentence) from error
 
 
-def read_folder(folder: str) -> Source:
+def read_folder(arguments: argparse.Namespace) -> Source:
     """The classes' folders, directly or inside train/ and test/."""
-    listing = list_images(folder)
+    listing = list_images(arguments.data)
     print(f"Decoding {len(listing.files):,} images of {listing.root}.", flush=True)
     images = sample_images(listing.files, listing.root, SPEC.data.image_size)  # (n, size, size, 3)
     return make_folder(listing, images, digest_of(images))
 
 
-def read_digits() -> Source:
+def read_digits(arguments: argparse.Namespace) -> Source:
     content = np.frombuffer(unpack(DIGITS), np.uint8)
     count = len(content) // 65  # a label and 8 x 8 pixels each
     return make_digits(content[count:].reshape(count, 8, 8), content[:count])
 
 
+# By the name of the data set in a spec.
+SOURCES: dict[str, Callable[[argparse.Namespace], Source]] = {
+    "digits": read_digits,
+    "folder": read_folder,
+    "cifar10": read_download,
+    "cifar100": read_download,
+}
+
+
 def beta_quantiles(alpha: float) -> Tensor:
     """Beta(alpha, alpha) as a table, made with scipy in the lab: a uniform place in it draws from the distribution."""
+    if alpha not in QUANTILES:
+        raise ValueError(f"This file holds no quantiles for an alpha of {alpha}: export the run once more with it.")
     # Packed are the bits of the rising values as whole numbers, each as its distance from the one before.
     steps: npt.NDArray[np.int32] = np.frombuffer(unpack(QUANTILES[alpha]), "<i4")
     return torch.from_numpy(np.cumsum(steps, dtype=np.int32).view(np.float32))

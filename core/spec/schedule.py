@@ -7,6 +7,7 @@ tests compare them value by value.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,39 +39,13 @@ class LearningRate:
         self.warmup = round(train.warmup_epochs * steps_per_epoch)
         falling = max(1, self.total - self.warmup)
         self.period = max(1.0, train.period_epochs * steps_per_epoch) if train.period_epochs > 0 else float(falling)
-        self._falling = falling
+        self.falling = falling  # updates after the warm-up
 
     def at(self, step: int, reductions: int = 0) -> float:
         """The rate for update number `step`, from 0; `reductions`: decays so far, as `Plateau` counts them."""
-        if self.train.schedule == "onecycle":
-            return self.train.learning_rate * self._onecycle_share(step)
         # At the first update 1 / (warmup + 1), at update number `warmup` exactly 1.
-        rise = min(1.0, (step + 1) / (self.warmup + 1))
-        return self.train.learning_rate * rise * self._share(step, reductions)
-
-    def _share(self, step: int, reductions: int) -> float:
-        """The rate as a share of the highest, without warm-up."""
-        train, fallen = self.train, max(0, step - self.warmup)
-        match train.schedule:
-            case "cosine":
-                # SGDR (Loshchilov & Hutter 2017), with a warm start at the top after each period.
-                return _anneal(1.0, train.final_rate, math.fmod(fallen, self.period) / self.period)
-            case "linear":
-                return 1.0 + (train.final_rate - 1.0) * min(1.0, fallen / self._falling)
-            case "step":
-                return train.decay_factor ** sum(step >= milestone for milestone in self.milestone_steps())
-            case "plateau":
-                return max(train.final_rate, train.decay_factor**reductions)
-            case _:
-                return 1.0
-
-    def _onecycle_share(self, step: int) -> float:
-        """One cycle (Smith & Topin 2018): from 1/25 up to the top, then down to the end, both along a cosine."""
-        end = self.train.final_rate or ONECYCLE_START * ONECYCLE_END
-        rise, last = (self.warmup or ONECYCLE_RISE * self.total) - 1, self.total - 1
-        if rise > 0 and step <= rise:
-            return _anneal(ONECYCLE_START, 1.0, step / rise)
-        return _anneal(1.0, end, (step - rise) / (last - rise)) if last > rise else 1.0
+        rise = 1.0 if self.train.schedule in BRING_OWN_RISE else min(1.0, (step + 1) / (self.warmup + 1))
+        return self.train.learning_rate * rise * SCHEDULES[self.train.schedule](self, step, reductions)
 
     def milestone_steps(self) -> list[float]:
         """The updates at which the rate of a step decay falls."""
@@ -80,14 +55,72 @@ class LearningRate:
 
     def corners(self, at_most: int) -> list[int]:
         """Updates beside which the curve bends or jumps, so that a drawing can place points there."""
-        places: list[float] = [self.warmup]
-        if self.train.schedule == "step":
-            places += self.milestone_steps()
-        if self.train.schedule == "cosine":
-            periods = min(at_most, int((self.total - self.warmup) / self.period))
-            places += [self.warmup + self.period * count for count in range(1, periods + 1)]
-        steps = {step for place in places for step in (math.ceil(place) - 1, math.ceil(place))}
+        bends = [
+            float(self.warmup),
+            *(CORNERS[self.train.schedule](self, at_most) if self.train.schedule in CORNERS else ()),
+        ]
+        steps = {step for bend in bends for step in (math.ceil(bend) - 1, math.ceil(bend))}
         return sorted(step for step in steps if 0 <= step < self.total)
+
+
+def _cosine(rate: LearningRate, step: int, reductions: int) -> float:
+    """SGDR (Loshchilov & Hutter 2017), with a warm start at the top after each period."""
+    fallen = max(0, step - rate.warmup)
+    return _anneal(1.0, rate.train.final_rate, math.fmod(fallen, rate.period) / rate.period)
+
+
+def _linear(rate: LearningRate, step: int, reductions: int) -> float:
+    return 1.0 + (rate.train.final_rate - 1.0) * min(1.0, max(0, step - rate.warmup) / rate.falling)
+
+
+def _step(rate: LearningRate, step: int, reductions: int) -> float:
+    return rate.train.decay_factor ** sum(step >= milestone for milestone in rate.milestone_steps())
+
+
+def _plateau(rate: LearningRate, step: int, reductions: int) -> float:
+    return max(rate.train.final_rate, rate.train.decay_factor**reductions)
+
+
+def _constant(rate: LearningRate, step: int, reductions: int) -> float:
+    return 1.0
+
+
+def _onecycle(rate: LearningRate, step: int, reductions: int) -> float:
+    """One cycle (Smith & Topin 2018): from 1/25 up to the top, then down to the end, both along a cosine."""
+    end = rate.train.final_rate or ONECYCLE_START * ONECYCLE_END
+    rise, last = (rate.warmup or ONECYCLE_RISE * rate.total) - 1, rate.total - 1
+    if rise > 0 and step <= rise:
+        return _anneal(ONECYCLE_START, 1.0, step / rise)
+    return _anneal(1.0, end, (step - rise) / (last - rise)) if last > rise else 1.0
+
+
+def _anneal(start: float, end: float, share: float) -> float:
+    """From `start` to `end` along half a cosine, `share` of the way."""
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+# By the name in a spec: the rate of an update, after so many decays on plateaus, as a share of the highest.
+SCHEDULES: dict[str, Callable[[LearningRate, int, int], float]] = {
+    "cosine": _cosine,
+    "onecycle": _onecycle,
+    "step": _step,
+    "plateau": _plateau,
+    "linear": _linear,
+    "constant": _constant,
+}
+BRING_OWN_RISE = {"onecycle"}  # the others are multiplied by a linear warm-up
+
+
+def _restarts(rate: LearningRate, at_most: int) -> list[float]:
+    periods = min(at_most, int((rate.total - rate.warmup) / rate.period))
+    return [rate.warmup + rate.period * count for count in range(1, periods + 1)]
+
+
+# Where the curve bends or jumps other than at the end of the warm-up: at most so many updates.
+CORNERS: dict[str, Callable[[LearningRate, int], list[float]]] = {
+    "cosine": _restarts,
+    "step": lambda rate, at_most: rate.milestone_steps(),
+}
 
 
 class Plateau:
@@ -130,8 +163,3 @@ def preview(train: TrainSpec, num_images: int, points: int = 400) -> tuple[NDArr
     even = np.linspace(0, rate.total - 1, min(points, rate.total)).round().astype(np.int64)
     steps = np.unique(np.concatenate([even, np.array(rate.corners(points), dtype=np.int64)]))
     return steps / rate.steps_per_epoch, np.array([rate.at(int(step)) for step in steps])
-
-
-def _anneal(start: float, end: float, share: float) -> float:
-    """From `start` to `end` along half a cosine, `share` of the way."""
-    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

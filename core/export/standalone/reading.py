@@ -1,21 +1,21 @@
 """Reads a module's source: what it imports, what it defines, and which names a definition asks for."""
 
-# ruff: noqa: N802 - libcst calls a visitor by the name of the node
+# ruff: noqa: N815 - ast calls a visitor by the name of the node
 from __future__ import annotations
 
+import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-import libcst as cst
-
-from core.export.standalone.meanings import Stores, params_of
 from core.system.folders import PROJECT
 
 ALLOWED = frozenset({"torch", "torchvision", "numpy", "PIL", *sys.stdlib_module_names})
 _OURS = "core."
+_WIDTH = 120
+_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class StandaloneError(Exception):
@@ -45,134 +45,129 @@ class Source:
 
     name: str
     purpose: str
+    text: str
     imports: dict[str, Import]
-    definitions: dict[str, cst.CSTNode]
+    definitions: dict[str, ast.stmt]
+
+    def text_of(self, node: ast.stmt, without: Iterable[ast.stmt] = ()) -> str:
+        """A definition with the comments above it; of a class `without` some of its methods."""
+        lines = self.text.splitlines()
+        first, last = self._span(lines, node)
+        dropped = {line for inner in without for line in range(*self._span(lines, inner))}
+        text = "\n".join(line for number, line in enumerate(lines[first:last], first) if number not in dropped)
+        return _BLANK_LINES.sub("\n\n", text).strip("\n") if dropped else text
+
+    def text_of_entry(self, node: ast.stmt, entry: tuple[ast.expr, ast.expr]) -> str:
+        """A registry with a single one of its entries."""
+        key, value = (ast.get_source_segment(self.text, part) for part in entry)
+        head = self.text_of(node).partition("{")[0]
+        short = f"{head}{{{key}: {value}}}"
+        is_short = "\n" not in f"{value}" and len(short.rpartition("\n")[2]) <= _WIDTH
+        return short if is_short else f"{head}{{\n    {key}: {value},\n}}"
+
+    def _span(self, lines: list[str], node: ast.stmt) -> tuple[int, int]:
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        first = min([node.lineno, *(part.lineno for part in decorators)]) - 1
+        while first and lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        return first, node.end_lineno or node.lineno
 
 
 @lru_cache(maxsize=64)
 def read_source(name: str) -> Source:
     """Raises OSError where there is no such module."""
     path = PROJECT / name.replace(".", "/")
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    tree = cst.parse_module(file.read_text(encoding="utf-8"))
+    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+    tree = ast.parse(text)
     imports: dict[str, Import] = {}
-    definitions: dict[str, cst.CSTNode] = {}
+    definitions: dict[str, ast.stmt] = {}
     for statement in tree.body:
         match statement:
-            case cst.FunctionDef(name=cst.Name(value=given)) | cst.ClassDef(name=cst.Name(value=given)):
-                definitions[given] = statement
-            case cst.SimpleStatementLine(body=[cst.Import() | cst.ImportFrom() as line]):
-                imports.update({found.alias: found for found in list_imports(line)})
-            case cst.SimpleStatementLine():
-                definitions.update(dict.fromkeys(Stores.of(statement).counts, statement))
-    purpose = (tree.get_docstring() or "").partition("\n\n")[0].replace("\n", " ")
-    return Source(name, purpose, imports, definitions)
+            case ast.FunctionDef() | ast.ClassDef():
+                definitions[statement.name] = statement
+            case ast.Import() | ast.ImportFrom():
+                imports.update({found.alias: found for found in list_imports(statement)})
+            case ast.Assign() | ast.AnnAssign():
+                definitions.update(dict.fromkeys(stored_names([statement]), statement))
+    purpose = (ast.get_docstring(tree) or "").partition("\n\n")[0].replace("\n", " ")
+    return Source(name, purpose, text, imports, definitions)
 
 
-def list_imports(line: cst.Import | cst.ImportFrom) -> Iterator[Import]:
-    module = _dotted(line.module) if isinstance(line, cst.ImportFrom) and line.module else ""
-    for item in line.names if not isinstance(line.names, cst.ImportStar) else ():
-        name = _dotted(item.name)
-        alias = _dotted(item.asname.name) if item.asname else name
-        yield Import(module, name, alias) if module else Import(name, "", alias)
+def list_imports(line: ast.Import | ast.ImportFrom) -> Iterator[Import]:
+    for item in line.names:
+        alias = item.asname or item.name
+        yield (
+            Import(line.module or "", item.name, alias)
+            if isinstance(line, ast.ImportFrom)
+            else Import(item.name, "", alias)
+        )
 
 
-def _dotted(node: Any) -> str:
-    return f"{_dotted(node.value)}.{node.attr.value}" if isinstance(node, cst.Attribute) else str(node.value)
+def stored_names(body: Iterable[ast.AST]) -> set[str]:
+    """Names that statements assign or define, without those inside inner functions."""
+    names = set[str]()
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.ClassDef():
+                names.add(node.name)
+                continue
+            case ast.Lambda():
+                continue
+            case ast.Name(ctx=ast.Store()):
+                names.add(node.id)
+            case ast.Import() | ast.ImportFrom():
+                names |= {found.alias for found in list_imports(node)}
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                names.add(name)
+        names |= stored_names(ast.iter_child_nodes(node))
+    return names
 
 
-class Names(cst.CSTVisitor):
-    """Names that a definition asks of its module: in code, and in annotations; and its attributes with their owners."""
+class Names(ast.NodeVisitor):
+    """Names that some code asks of its module, and its attributes with their owners ("" where that is no such name)."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, nodes: Iterable[ast.AST]) -> None:
         self.asked: set[str] = set()
-        self.annotations: set[str] = set()
         self.attributes: set[tuple[str, str]] = set()
         self._locals: list[set[str]] = []
-        self._annotating = 0
+        for node in nodes:
+            self.visit(node)
 
-    @staticmethod
-    @lru_cache(maxsize=2000)
-    def of(node: cst.CSTNode) -> Names:
-        names = Names()
-        node.visit(names)
-        return names
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        for part in (*node.decorators, node.params, node.returns):
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        for part in (*node.decorator_list, node.args, node.returns):
             if part:
-                part.visit(self)
-        params = {param.name.value for param in params_of(node.params)}
-        self._locals.append(params | set(Stores.of(node.body).counts))
-        node.body.visit(self)
-        self._locals.pop()
-        return False
+                self.visit(part)
+        self._visit_inside(node.args, node.body)
 
-    def visit_Lambda(self, node: cst.Lambda) -> None:
-        self._locals.append({param.name.value for param in params_of(node.params)})
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self._visit_inside(node.args, [node.body])
 
-    def leave_Lambda(self, original_node: cst.Lambda) -> None:
+    def _visit_inside(self, arguments: ast.arguments, body: Iterable[ast.AST]) -> None:
+        names = {part.arg for part in ast.walk(arguments) if isinstance(part, ast.arg)}
+        self._locals.append(names | stored_names(body))
+        for statement in body:
+            self.visit(statement)
         self._locals.pop()
 
-    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
-        for part in (*node.decorators, *node.bases, node.body):
-            part.visit(self)
-        return False
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for found in list_imports(node):
+            if found.is_ours:
+                raise StandaloneError(f"{found} stands inside a function, where it cannot be followed.")
+            check_allowed(found)
 
-    def visit_Annotation(self, node: cst.Annotation) -> None:
-        self._annotating += 1
+    visit_ImportFrom = visit_Import
 
-    def leave_Annotation(self, original_node: cst.Annotation) -> None:
-        self._annotating -= 1
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        owner = node.value.id if isinstance(node.value, ast.Name) else ""
+        self.attributes.add(("" if self._is_local(owner) else owner, node.attr))
+        self.visit(node.value)
 
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> bool:
-        node.annotation.visit(self)
-        if node.value:
-            node.value.visit(self)
-        return False
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load) and not self._is_local(node.id):
+            self.asked.add(node.id)
 
-    def visit_Param(self, node: cst.Param) -> bool:
-        for part in (node.annotation, node.default):
-            if part:
-                part.visit(self)
-        return False
-
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_AssignTarget(self, node: cst.AssignTarget) -> bool:
-        return not isinstance(node.target, cst.Name)
-
-    def visit_Import(self, node: cst.Import) -> bool:
-        _check_inner(node)
-        return False
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        _check_inner(node)
-        return False
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        owner = node.value.value if isinstance(node.value, cst.Name) else ""
-        if any(owner in scope for scope in self._locals):
-            owner = ""
-        self.attributes.add((owner, node.attr.value))
-        node.value.visit(self)
-        return False
-
-    def visit_Name(self, node: cst.Name) -> None:
-        if self._annotating:
-            self.annotations.add(node.value)
-        elif not any(node.value in scope for scope in self._locals):
-            self.asked.add(node.value)
-
-
-def _check_inner(line: cst.Import | cst.ImportFrom) -> None:
-    for found in list_imports(line):
-        if found.is_ours:
-            raise StandaloneError(f"{found} stands inside a function, where it cannot be followed.")
-        check_allowed(found)
+    def _is_local(self, name: str) -> bool:
+        return any(name in names for names in self._locals)
 
 
 def check_allowed(found: Import) -> None:

@@ -8,26 +8,38 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.export.standalone.header import describe_run
-from core.export.standalone.meanings import NUM_CLASSES, Settings
 from core.export.standalone.reading import Import, StandaloneError
 from core.export.standalone.sources import Gathered, Gatherer
 from core.helper.questions import QuestionError
 from core.runs.folder import Run
-from core.spec import SECTIONS, LayerSpec, RunSpec
+from core.spec import SECTIONS, DataSpec, LayerSpec, RunSpec, Strict
 from core.spec.fields import fields_of
 
 ROOT = "core.engine.script"
-_GIVEN = frozenset({"SPEC", "FINGERPRINT", "THREADS", "DIGITS", "QUANTILES"})
+_KINDS: tuple[type[Strict], ...] = (RunSpec, LayerSpec, *SECTIONS.values())
+_GIVEN = frozenset(
+    [(ROOT, name) for name in ("SPEC", "FINGERPRINT", "THREADS", "DIGITS", "QUANTILES")]
+    + [(kind.__module__, kind.__name__) for kind in _KINDS]
+)
 _REPLACED = {("core.engine.augment", "beta_quantiles"): (ROOT, "beta_quantiles")}
-# Another value would need another table, which scipy makes; and the number of classes follows from the images.
-_FIXED = ("augment.mixup", "augment.cutmix", NUM_CLASSES)
+# The registries of which a script keeps the one entry that this field of the spec names.
+REGISTRIES = {
+    "BLOCKS": "model.block",
+    "ATTENTION": "model.attention",
+    "ACTIVATIONS": "model.activation",
+    "POOLS": "model.pool_kind",
+    "SOURCES": "data.dataset",
+    "POLICIES": "augment.policy",
+    "OPTIMIZERS": "train.optimizer",
+    "SCHEDULES": "train.schedule",
+}
 _WIDTH = 120
-_HELD = "\u00a0"  # a blank at which no line is broken
 
 # Where the purpose of a module says more than what is left of it, or nothing to whoever reads a single file.
 _HEADINGS = {
@@ -36,6 +48,7 @@ _HEADINGS = {
     "core.data.decoding": "Image files become RGB bytes of one size",
     "core.data.cache": "",
     "core.spec.choices": "",
+    "core.spec.model": "The side of the map after each block layer",
     "core.spec.schedule": "The learning rate as a function of the update's number",
     "core.engine.checkpoint": "",
     "core.engine.data": "The images as bytes in memory, split into training, validation and test",
@@ -48,14 +61,14 @@ _HEADINGS = {
 
 def make_script(run: Run, spec: RunSpec) -> str:
     """The text of `train.py` for a run; `spec` is the run's, as it may leave this machine. Raises StandaloneError."""
-    settings = Settings(spec, _FIXED)
-    gathered = Gatherer(settings, _GIVEN, _REPLACED).gather(ROOT, "main")
+    entries = {name: value_at(spec, path) for name, path in REGISTRIES.items()}
+    gathered = Gatherer(_GIVEN, _REPLACED, entries).gather(ROOT, "main")
     environment = run.environment()
     threads = environment.get("threads") if environment.get("device") == "cpu" else 0
     fingerprint = str(environment.get("data_fingerprint") or "")
     parts = [
         f'"""{_quote(describe_run(run, spec))}\n"""\n\n' + "\n".join(_write_imports(gathered.imports)),
-        *_write_spec(settings, gathered),
+        *_write_spec(spec, gathered),
         "\n".join(
             [
                 "SPEC = RunSpec()",
@@ -64,7 +77,7 @@ def make_script(run: Run, spec: RunSpec) -> str:
             ]
         ),
         *_write_sections(gathered),
-        *_write_data(spec, gathered.given),
+        *_write_data(spec, {name for _, name in gathered.given}),
         'if __name__ == "__main__":\n    sys.exit(main())',
     ]
     return "\n\n\n".join(parts) + "\n"
@@ -113,32 +126,38 @@ def _write_sections(gathered: Gathered) -> Iterator[str]:
 
 
 def _is_line(definition: str) -> bool:
-    return "\n" not in definition
+    """Whether it is one line, but for comments above it."""
+    return all(line.startswith("#") for line in definition.splitlines()[:-1])
 
 
 def _comment(text: str) -> str:
-    return "\n".join(f"# {line}" for line in textwrap.wrap(text, _WIDTH - 2)).replace(_HELD, " ")
+    return "\n".join(f"# {line}" for line in textwrap.wrap(text, _WIDTH - 2))
 
 
 # The spec ---------------------------------------------------------------------------------------------------------
 
 
-def _write_spec(settings: Settings, gathered: Gathered) -> Iterator[str]:
-    """The settings as dataclasses whose defaults are the run's; only those that something still asks for."""
-    decided = sorted(path for path in gathered.fixed if path != NUM_CLASSES)
-    # No line ends within one of them.
-    listed = ", ".join(f"{path} = {_plain(settings.value(path))}".replace(" ", _HELD) for path in decided)
-    told = (
-        "The settings of the run: change them here. Those that decide what code is needed are not among them, as only "
+def _write_spec(spec: RunSpec, gathered: Gathered) -> Iterator[str]:
+    """The settings as dataclasses whose defaults are the run's; only those that something asks for."""
+    chosen = ", ".join(path for name, path in REGISTRIES.items() if name in gathered.registries)
+    yield _comment(
+        f"The settings of the run: change them here. Of {chosen} only the choice that is set has its code in this "
+        "file, and of augment.mixup and augment.cutmix only the value that is set, or 0."
     )
-    yield "\n".join([_comment(f"{told}the code for their values is in this file:"), _comment(f"{listed}.")])
     yield _write_class("LayerSpec", LayerSpec.__doc__ or "", [_field("layers[]", name) for name in _layer_names()])
     for name, kind in SECTIONS.items():
-        live = [field.name for field in fields_of(name) if field.path in gathered.live]
-        lines = [_field(name, field, settings.value(f"{name}.{field}")) for field in live]
+        live = [field.name for field in fields_of(name) if field.name in gathered.attributes]
+        lines = [_field(name, field, value_at(spec, f"{name}.{field}")) for field in live]
+        if kind is DataSpec:
+            lines.append(f"num_classes: int = {spec.data.num_classes}  # Follows from the images.")
         yield _write_class(kind.__name__, kind.__doc__ or "", lines)
     whole = [f"{name}: {kind.__name__} = {kind.__name__}()" for name, kind in SECTIONS.items()]
     yield _write_class("RunSpec", "Everything that decides the run's result.", whole)
+
+
+def value_at(spec: RunSpec, path: str) -> Any:
+    section, _, name = path.partition(".")
+    return getattr(getattr(spec, section), name)
 
 
 def _layer_names() -> list[str]:
@@ -173,11 +192,11 @@ def _plain(value: object) -> str:
 # What the script brings along -------------------------------------------------------------------------------------
 
 
-def _write_data(spec: RunSpec, given: frozenset[str]) -> Iterator[str]:
+def _write_data(spec: RunSpec, given: set[str]) -> Iterator[str]:
     if "QUANTILES" in given:
         alphas = sorted({alpha for alpha in (spec.augment.mixup, spec.augment.cutmix) if alpha})
         tables = "\n".join(f'    {alpha!r}: """\n{_pack(_quantile_steps(alpha))}\n""",' for alpha in alphas)
-        yield f"# Quantiles of Beta(alpha, alpha), by alpha.\nQUANTILES = {{\n{tables}\n}}"
+        yield f"# Quantiles of Beta(alpha, alpha), by alpha.\nQUANTILES: dict[float, str] = {{\n{tables}\n}}"
     if "DIGITS" in given:
         remark = "# scikit-learn's digits, packed: the labels (1797,), then the images (1797, 8, 8), from 0 to 16."
         yield f'{remark}\nDIGITS = """\n{_pack(_digits())}\n"""'

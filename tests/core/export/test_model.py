@@ -114,7 +114,7 @@ def test_where_somebodys_images_lie_stays_at_home() -> None:
 
 
 def test_the_pages_process_loads_nothing_heavy_for_it() -> None:
-    heavy = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "libcst", "sklearn")
+    heavy = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn")
     code = f"import sys, json, core.export.model; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []

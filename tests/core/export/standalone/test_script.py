@@ -20,16 +20,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
+from core.engine import augment, layers, model, optim, script
 from core.engine.checkpoint import weights_of
 from core.engine.data import load_data
 from core.export.model import without_path
-from core.export.standalone.meanings import Settings
 from core.export.standalone.reading import StandaloneError
-from core.export.standalone.script import make_script
+from core.export.standalone.script import REGISTRIES, make_script
 from core.export.standalone.sources import Gatherer
 from core.runs.store import open_run
-from core.spec import RunSpec
-from core.spec.fields import fields_of
+from core.spec import RunSpec, schedule
+from core.spec.fields import field_at, fields_of
 from core.spec.parse import parse_spec
 from core.system import files
 from tests.archives import place_cifar
@@ -173,7 +173,7 @@ def run_alone(script: str, folder: Path, *arguments: str) -> subprocess.Complete
 
 def test_alone_the_script_trains_the_same_digits_run_bit_for_bit(tmp_path: Path) -> None:
     hidden = packages_beside_torch()
-    assert {"pydantic", "sklearn", "scipy", "pandas", "psutil", "libcst", "core"} <= hidden
+    assert {"pydantic", "sklearn", "scipy", "pandas", "psutil", "core"} <= hidden
     assert not {"torch", "torchvision", "numpy", "PIL"} & hidden
     script = write_script(MUCH, fingerprint=load_data(MUCH.data).fingerprint)
     done = run_alone(script, tmp_path / "alone", "--out", "out")
@@ -291,14 +291,32 @@ def test_a_setting_changed_in_the_script_is_the_setting_changed_in_the_lab(loade
     check_alike(tmp_path, changed)
 
 
-def test_a_choice_that_decided_what_code_is_there_is_no_setting_any_more() -> None:
+def test_of_a_registry_only_the_entry_that_the_spec_names_is_there(loaded: Any, tmp_path: Path) -> None:
     script = write_script(make_spec())
-    settings = script[script.index("class LayerSpec") : script.index("SPEC = RunSpec()")]
-    for name in ("attention:", "optimizer:", "schedule:", "mixup:", "clip_norm:"):
-        assert name not in settings
-    for absent in ("SqueezeExcitation", "Muon", "RandomOperations", "grid_sample", "pydantic", "core."):
+    for absent in ("SqueezeExcitation", "Muon", "RandomOperations", "grid_sample", "SGD(", "pydantic", "core."):
         assert absent not in script
-    assert 'model.attention = "none"' in script
+    assert 'ATTENTION: dict[str, Callable[[ModelSpec, int], nn.Module]] = {"none": ' in script
+    changed = script.replace('attention: str = "none"', 'attention: str = "se"')
+    assert changed != script
+    with pytest.raises(KeyError, match="se"):
+        train_here(loaded(changed), tmp_path)
+
+
+def test_every_registry_has_an_entry_for_every_choice_of_its_field() -> None:
+    for name, path in REGISTRIES.items():
+        registry = next(
+            getattr(module, name)
+            for module in (augment, layers, model, optim, schedule, script)
+            if hasattr(module, name)
+        )
+        assert set(registry) == set(field_at(path).choices), name
+
+
+def test_an_alpha_whose_quantiles_are_not_there_is_refused(loaded: Any, tmp_path: Path) -> None:
+    script = write_script(make_spec(augment={"mixup": 0.3}))
+    changed = script.replace("mixup: float = 0.3", "mixup: float = 0.4")
+    with pytest.raises(ValueError, match=r"no quantiles for an alpha of 0\.4: export the run once more"):
+        train_here(loaded(changed), tmp_path)
 
 
 def test_what_people_called_a_run_is_only_text_in_the_script(loaded: Any) -> None:
@@ -320,6 +338,6 @@ def test_images_of_another_split_are_told_apart(
 
 
 def test_a_package_that_a_script_cannot_count_on_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    gatherer = Gatherer(Settings(make_spec()), frozenset(), {})
+    gatherer = Gatherer(frozenset(), {}, {})
     with pytest.raises(StandaloneError, match=r"from scipy\.special import betaincinv is needed"):
         gatherer.gather("core.stats.betas", "quantile_table")

@@ -107,9 +107,9 @@ def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | N
     if picture.content:
         return read_own(picture.content, spec), None
     part: ImageSet = getattr(data, picture.part)
-    if not 0 <= picture.place < len(part):
-        raise QuestionError(f"There is no image {picture.place}: this part has {len(part):,}, counted from 0.")
-    image, label = part.take(torch.tensor([picture.place]))
+    if not 0 <= picture.index < len(part):
+        raise QuestionError(f"There is no image {picture.index}: this part has {len(part):,}, counted from 0.")
+    image, label = part.take(torch.tensor([picture.index]))
     return image, int(label)
 
 

@@ -134,7 +134,7 @@ def draw_matrix(matrix: IntArray, classes: Sequence[str], *, rates: bool = False
 
 def _tabulate(matrix: IntArray, classes: Sequence[str]) -> list[dict[str, Any]]:
     """For the CSV: one row a true class, one column a predicted one."""
-    columns = [{"name": f"predicted {name}", "values": matrix[:, place].tolist()} for place, name in enumerate(classes)]
+    columns = [{"name": f"predicted {name}", "values": matrix[:, index].tolist()} for index, name in enumerate(classes)]
     return [{"name": "true class", "values": list(classes)}, *columns]
 
 
@@ -181,13 +181,13 @@ def _write_cells(matrix: IntArray, share: npt.NDArray[np.float64], rates: bool) 
 def _write_texts(
     shown: npt.NDArray[np.str_], mask: npt.NDArray[np.bool_], names: list[str], colour: str | None
 ) -> dict[str, Any]:
-    places = np.argwhere(mask & (shown != ""))
+    cells = np.argwhere(mask & (shown != ""))
     return {
         "type": "scatter",
         "mode": "text",
-        "x": [names[predicted] for _, predicted in places],
-        "y": [names[true] for true, _ in places],
-        "text": [shown[true, predicted] for true, predicted in places],
+        "x": [names[predicted] for _, predicted in cells],
+        "y": [names[true] for true, _ in cells],
+        "text": [shown[true, predicted] for true, predicted in cells],
         "textfont": {"size": 11, **({"color": colour} if colour else {})},
         "hoverinfo": "skip",
         "showlegend": False,

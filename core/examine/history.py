@@ -44,13 +44,13 @@ class History:
 
     @cached_property
     def never(self) -> IntArray:
-        """Places of the images that no epoch gets right."""
+        """Indices of the images that no epoch gets right."""
         return np.flatnonzero(scores.never_learnt(self.predicted, self.labels))
 
     def most_forgotten(self) -> IntArray:
-        """Places of the images that were forgotten at least once, the most often first."""
-        places = np.flatnonzero(self.forgotten)
-        return places[np.argsort(-self.forgotten[places], kind="stable")]
+        """Indices of the images that were forgotten at least once, the most often first."""
+        indices = np.flatnonzero(self.forgotten)
+        return indices[np.argsort(-self.forgotten[indices], kind="stable")]
 
     def changes(self) -> tuple[IntArray, IntArray]:
         """Images that became right, and that became wrong, after each epoch; before the first none is right."""
@@ -58,14 +58,14 @@ class History:
         return (self.right & ~before).sum(1), (~self.right & before).sum(1)
 
     def changed_at(self, epoch: int, *, learnt: bool) -> IntArray:
-        """Places of the images that became right (or else wrong) after this epoch, counted from 1."""
+        """Indices of the images that became right (or else wrong) after this epoch, counted from 1."""
         now = self.right[epoch - 1]
         before = self.right[epoch - 2] if epoch > 1 else np.zeros_like(now)
         return np.flatnonzero(now & ~before if learnt else ~now & before)
 
 
 def read_history(run: Run) -> History:
-    """Raises ExamineError where it is not there (yet) or cannot be used."""
+    """Raises ExamineError if there is none (yet), or if it cannot be used."""
     predicted, labels = run.val_classes(), run.predictions("val_labels")
     if predicted is None or labels is None or not len(predicted):
         live = run.state() in ("queued", "running")

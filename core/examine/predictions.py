@@ -189,7 +189,7 @@ def explain_temperature(split: Split, temperature: float) -> str:
 
 
 def find_mistakes(predicted: Predicted) -> IntArray:
-    """Places of the wrong images, those of the highest confidence first."""
+    """Indices of the wrong images, those of the highest confidence first."""
     wrong = np.flatnonzero(~predicted.correct)
     return wrong[np.argsort(-predicted.confidence[wrong], kind="stable")]
 

@@ -30,8 +30,8 @@ class Weights:
 
     @property
     def title(self) -> str:
-        told = self.epoch is None or self.key not in ("best", "last")
-        return self.label if told else f"{self.label} (epoch {self.epoch})"
+        says_epoch = self.epoch is None or self.key not in ("best", "last")
+        return self.label if says_epoch else f"{self.label} (epoch {self.epoch})"
 
 
 def list_weights(run: Run) -> list[Weights]:

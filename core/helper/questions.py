@@ -38,10 +38,10 @@ class ExportedModel:
 
 @dataclass(frozen=True)
 class Picture:
-    """One image: the one at `place` of a part of the data set, or, where there are `content` bytes, one's own file."""
+    """One image: the one at `index` of a part of the data set, or, if there are `content` bytes, one's own file."""
 
     part: Part = "val"
-    place: int = 0
+    index: int = 0
     content: bytes = b""
 
 

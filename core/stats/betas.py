@@ -11,7 +11,7 @@ _QUANTILES = 4096
 
 def quantile_table(alpha: float) -> npt.NDArray[np.float32]:
     """Quantiles of Beta(alpha, alpha), (4096,), evenly spaced in probability and rising."""
-    places = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
     # Below a thousandth all but some shares in ten thousand are 0 or 1, and the function overflows in the end.
     alpha = max(alpha, 1e-3)
-    return np.asarray(betaincinv(alpha, alpha, places), np.float32)
+    return np.asarray(betaincinv(alpha, alpha, levels), np.float32)

@@ -41,11 +41,11 @@ def reliability_bins(confidences: npt.ArrayLike, correct: npt.ArrayLike, bins: i
     if bins < 1:
         raise ValueError(f"bins = {bins}: must be at least 1")
     edges = np.linspace(0, 1, bins + 1)
-    places = np.searchsorted(edges[1:-1], shares, side="left")  # (images,), equal to an edge: the bin below
-    counts = np.bincount(places, minlength=bins)
+    indices = np.searchsorted(edges[1:-1], shares, side="left")  # (images,), equal to an edge: the bin below
+    counts = np.bincount(indices, minlength=bins)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: an empty bin has no mean
-        confidence = np.bincount(places, shares, bins) / counts
-        accuracy = np.bincount(places, right, bins) / counts
+        confidence = np.bincount(indices, shares, bins) / counts
+        accuracy = np.bincount(indices, right, bins) / counts
     return ReliabilityBins(edges, counts, confidence, accuracy)
 
 

@@ -47,7 +47,7 @@ class Comparison:
 
     @property
     def is_settled(self) -> bool:
-        """Interval and test both exclude no difference: with few images one of the two may be too bold."""
+        """True if interval and test both rule out "no difference": with few images either can be overconfident."""
         if self.interval is None or self.p_value is None:
             return False
         return self.p_value < 2 * _TAIL and not self.interval.low <= 0 <= self.interval.high

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
 
 from core.spec.fields import label_path, show_value
-from core.spec.settings import apply_settings
 from core.studies.importance import main_objective, rank_fields
-from core.studies.space import Dimension, Value
-from core.studies.spec import MAXIMIZED, OBJECTIVE_LABELS, StudySpec, parse_study
+from core.studies.objectives import OBJECTIVES
+from core.studies.space import Dimension, Value, propose_values
+from core.studies.spec import StudySpec, parse_study
 from core.studies.trials import iterate_feasible
 from core.text.words import join_words
 
@@ -25,9 +24,9 @@ TELLING = 0.1  # an importance that is worth a word
 
 def rank_trials(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Finished trials within the budget, the best first by the first objective that is validated."""
-    place = main_objective(spec)
-    worst_first = spec.objectives[place] in MAXIMIZED
-    return sorted(iterate_feasible(trials), key=lambda trial: trial.values[place], reverse=worst_first)
+    index = main_objective(spec)
+    worst_first = OBJECTIVES[spec.objectives[index]].is_maximized
+    return sorted(iterate_feasible(trials), key=lambda trial: trial.values[index], reverse=worst_first)
 
 
 def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -58,7 +57,7 @@ def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
     telling = list(find_telling(spec, study))[:3]
     if telling:
         words = join_words([label_path(path).lower() for path in telling])
-        sentences.append(f"What mattered most for the {OBJECTIVE_LABELS[objective].lower()}: {words}.")
+        sentences.append(f"What mattered most for the {OBJECTIVES[objective].label.lower()}: {words}.")
     dimensions = {dimension.path: dimension for dimension in spec.space}
     spans = [span for path in telling if (span := _span(dimensions[path], best))]
     if spans:
@@ -91,23 +90,10 @@ def narrow(spec: StudySpec, trials: Sequence[FrozenTrial]) -> StudySpec:
     narrowed = [(dimension, _narrow(dimension, best)) for dimension in spec.space]
     kept = [after for _, after in narrowed if after is not None]
     fixed = [before.path for before, after in narrowed if after is None] if kept else []
-    settings = [f"{path}={_write(best[0].params[path])}" for path in fixed if path != "model.layers"]
-    base = apply_settings(_with_layers(spec, best[0], fixed), settings)
+    base = propose_values(spec.base, {path: best[0].params[path] for path in fixed}).model_dump(mode="json")
     data = spec.model_dump(mode="json")
     space = [dimension.model_dump(mode="json") for dimension in (kept or spec.space)]
     return parse_study({**data, "base": base, "space": space, "seed": (spec.seed + 1) % 2**31})
-
-
-def _with_layers(spec: StudySpec, best: FrozenTrial, fixed: Sequence[str]) -> dict[str, Any]:
-    base = spec.base.model_dump(mode="json")
-    if "model.layers" in fixed:
-        layers, count = base["model"]["layers"], int(best.params["model.layers"])
-        base["model"]["layers"] = [layers[min(place, len(layers) - 1)] for place in range(count)]
-    return base
-
-
-def _write(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _narrow(dimension: Dimension, best: Sequence[FrozenTrial]) -> Dimension | None:

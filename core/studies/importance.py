@@ -10,14 +10,15 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from core.studies.objectives import OBJECTIVES
 from core.studies.spec import StudySpec
 
 MIN_TRIALS = 4  # fewer tell nothing
 
 
 def main_objective(spec: StudySpec) -> int:
-    """The place of the first objective that is validated."""
-    return next(place for place, name in enumerate(spec.objectives) if name.startswith("val/"))
+    """The index of the first objective that is validated."""
+    return next(index for index, name in enumerate(spec.objectives) if OBJECTIVES[name].is_validated)
 
 
 def rank_fields(
@@ -30,12 +31,12 @@ def rank_fields(
     """
     if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < MIN_TRIALS:
         return {}
-    place = main_objective(spec) if objective is None else objective
+    index = main_objective(spec) if objective is None else objective
     # With a target of one's own the lowest values are the good ones, whichever way the objective goes.
-    sign = -1 if study.directions[place] == StudyDirection.MAXIMIZE else 1
+    sign = -1 if study.directions[index] == StudyDirection.MAXIMIZE else 1
 
     def target(trial: FrozenTrial) -> float:
-        return sign * float(trial.values[place])
+        return sign * float(trial.values[index])
 
     try:
         with warnings.catch_warnings():

@@ -20,8 +20,9 @@ from core.runs.records import DamagedRunError, RunNotFoundError, RunSummary
 from core.runs.store import ensure_folder, open_run
 from core.spec import RunSpec
 from core.spec.parse import SpecError
+from core.studies.objectives import OBJECTIVES
 from core.studies.runs import make_joined_trial, place_spec
-from core.studies.spec import MAX_WORKERS, OBJECTIVE_LABELS, StudySpec, parse_study
+from core.studies.spec import MAX_WORKERS, StudySpec, parse_study
 from core.studies.storage import StudyError, folder_of, open_storage, shown_url, storage_url
 from core.studies.study import Study, StudyNotFoundError, StudySummary, list_studies, open_study, telling
 from core.system import files, processes
@@ -79,7 +80,7 @@ def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> N
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # called experimental
             # What optuna-dashboard and a notebook call them.
-            made.set_metric_names([OBJECTIVE_LABELS[objective] for objective in study_spec.objectives])
+            made.set_metric_names([OBJECTIVES[objective].label for objective in study_spec.objectives])
         made.set_user_attr("created", time.time())
         if started_by:
             made.set_user_attr("started_by", started_by)

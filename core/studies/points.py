@@ -11,8 +11,9 @@ import numpy.typing as npt
 from optuna.trial import FrozenTrial, TrialState
 
 from core.spec.fields import label_path, show_value
+from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.space import Dimension, Value, find_field
-from core.studies.spec import MAXIMIZED, Objective, StudySpec
+from core.studies.spec import StudySpec
 from core.studies.trials import TrialStateName, name_state, retried_numbers
 
 Scale = Literal["linear", "log", "category"]
@@ -38,7 +39,7 @@ class Field:
 class Points:
     """All trials of a study, one row each.
 
-    `values` is (trials, objectives) and `places` (trials, fields): a field's value, or the place of its choice; NaN
+    `values` is (trials, objectives) and `positions` (trials, fields): a field's value, or the index of its choice; NaN
     where a trial has none. `curves` holds a trial's epochs and what it reported at each. Times are Unix seconds.
     """
 
@@ -48,7 +49,7 @@ class Points:
     numbers: npt.NDArray[np.int64]
     states: npt.NDArray[np.str_]
     values: FloatArray
-    places: FloatArray
+    positions: FloatArray
     curves: tuple[tuple[FloatArray, FloatArray], ...]
     started: FloatArray
     ended: FloatArray
@@ -64,10 +65,10 @@ class Points:
 
     def sign(self, objective: int) -> int:
         """What an objective is multiplied with so that less is better."""
-        return -1 if self.objectives[objective] in MAXIMIZED else 1
+        return -1 if OBJECTIVES[self.objectives[objective]].is_maximized else 1
 
     def field(self, path: str) -> int:
-        return next(place for place, field in enumerate(self.fields) if field.path == path)
+        return next(index for index, field in enumerate(self.fields) if field.path == path)
 
 
 def gather_points(name: str, spec: StudySpec, trials: Sequence[FrozenTrial]) -> Points:
@@ -82,7 +83,7 @@ def gather_points(name: str, spec: StudySpec, trials: Sequence[FrozenTrial]) -> 
         numbers=np.array([trial.number for trial in trials], dtype=np.int64),
         states=np.array([name_state(name, trial, retried) for trial in trials], dtype=np.str_),
         values=_stack([_values_of(trial, count) for trial in trials], count),
-        places=_stack([_places_of(trial, spec.space) for trial in trials], len(fields)),
+        positions=_stack([_positions_of(trial, spec.space) for trial in trials], len(fields)),
         curves=tuple(_curve_of(trial) for trial in trials),
         started=np.array([_moment(trial.datetime_start) for trial in trials], dtype=float),
         ended=np.array([_moment(trial.datetime_complete) for trial in trials], dtype=float),
@@ -114,17 +115,17 @@ def _values_of(trial: FrozenTrial, count: int) -> list[float]:
     return [float("nan") if value is None else float(value) for value in values or [None] * count]
 
 
-def _places_of(trial: FrozenTrial, space: Sequence[Dimension]) -> list[float]:
-    return [_place(dimension, trial.params.get(dimension.path)) for dimension in space]
+def _positions_of(trial: FrozenTrial, space: Sequence[Dimension]) -> list[float]:
+    return [_position(dimension, trial.params.get(dimension.path)) for dimension in space]
 
 
-def _place(dimension: Dimension, value: Any) -> float:
+def _position(dimension: Dimension, value: Any) -> float:
     if value is None:
         return float("nan")
     if not dimension.choices:
         return float(value)
     # True is 1 in Python, but another choice.
-    known = [place for place, choice in enumerate(dimension.choices) if (choice, type(choice)) == (value, type(value))]
+    known = [index for index, choice in enumerate(dimension.choices) if (choice, type(choice)) == (value, type(value))]
     return float(known[0]) if known else float("nan")
 
 
@@ -141,7 +142,7 @@ def _moment(when: Any) -> float:
 def find_front(points: Points) -> npt.NDArray[np.bool_]:
     """Which finished trials no other one beats in every objective (the Pareto front); a trial of equal values stays."""
     known = points.where("finished") & np.isfinite(points.values).all(1)
-    costs = points.values * [points.sign(place) for place in range(len(points.objectives))]  # (trials, objectives)
+    costs = points.values * [points.sign(index) for index in range(len(points.objectives))]  # (trials, objectives)
     front = known.copy()
     for row in np.flatnonzero(known):
         others = costs[known]

@@ -13,9 +13,10 @@ from core.runs.folder import Run
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import FieldProblem, SpecError
+from core.studies.objectives import OBJECTIVES
 from core.studies.samplers import make_distribution
 from core.studies.space import Value, read_values
-from core.studies.spec import MAXIMIZED, StudySpec
+from core.studies.spec import StudySpec
 from core.studies.trials import CONSTRAINT
 
 # Two runs that differ only here stand at the same point of a space.
@@ -28,8 +29,8 @@ def measure_network(study: StudySpec, parameters: int) -> float:
 
 
 def worst_values(study: StudySpec) -> list[float]:
-    """What Optuna is told of a network that was never trained."""
-    return [-math.inf if objective in MAXIMIZED else math.inf for objective in study.objectives]
+    """The values that Optuna gets for a network that was never trained."""
+    return [-math.inf if OBJECTIVES[objective].is_maximized else math.inf for objective in study.objectives]
 
 
 def intermediate_value(study: StudySpec, metrics: Mapping[str, Any]) -> float | None:
@@ -41,21 +42,7 @@ def intermediate_value(study: StudySpec, metrics: Mapping[str, Any]) -> float | 
 def objective_values(study: StudySpec, run: Run) -> list[float]:
     """A run's values; of loss and accuracy those of its best epoch. Raises ValueError where it has none."""
     rows, cost = run.rows(), cost_of(run.spec)
-    return [_objective(name, rows, cost.parameters, cost.multiply_adds) for name in study.objectives]
-
-
-def _objective(name: str, rows: list[dict[str, Any]], parameters: int, multiply_adds: int) -> float:
-    match name:
-        case "parameters":
-            return float(parameters)
-        case "multiply_adds":
-            return float(multiply_adds)
-        case "minutes":
-            return float(rows[-1]["seconds"]) / 60 if rows else math.inf
-    values = [row[name] for row in rows if isinstance(row.get(name), int | float)]
-    if not values:
-        raise ValueError(f"The run has no epoch with a {name}.")
-    return float(max(values) if name in MAXIMIZED else min(values))
+    return [OBJECTIVES[name].read(rows, cost) for name in study.objectives]
 
 
 def place_spec(study: StudySpec, spec: RunSpec) -> dict[str, Value]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -16,10 +18,9 @@ from optuna.distributions import (
 )
 
 from core.studies.space import Dimension, Value, count_values
-from core.studies.spec import StudySpec
+from core.studies.spec import Pruner, Sampler, StudySpec
 
 MIN_TRIALS = 5  # trials with a value at the same epoch, before the median of them prunes another
-SHARED_SEED = {"grid", "qmc"}  # all workers walk through the same sequence
 
 
 def make_distribution(dimension: Dimension) -> BaseDistribution:
@@ -58,31 +59,11 @@ def make_sampler(study: StudySpec, worker: int = 0, trials: int = 0) -> samplers
     """The study's sampler for one worker. The same seed, worker and number of trials so far give the same proposals;
     a worker that is started again must not repeat those it made before."""
     seed = study.seed
-    if study.sampler not in SHARED_SEED:
+    if not SAMPLERS[study.sampler].shares_seed:
         seed = int(np.random.SeedSequence([study.seed, worker, trials]).generate_state(1)[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental and, for HyperOpt's parameters, deprecated arguments
-        return _make_sampler(study, seed)
-
-
-def _make_sampler(study: StudySpec, seed: int) -> samplers.BaseSampler:
-    match study.sampler:
-        case "tpe":
-            return samplers.TPESampler(seed=seed)
-        case "hyperopt":
-            return samplers.TPESampler(seed=seed, **_hyperopt_parameters())
-        case "gp":
-            return samplers.GPSampler(seed=seed, warn_independent_sampling=False)
-        case "cmaes":
-            return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-        case "random":
-            return samplers.RandomSampler(seed=seed)
-        case "grid":
-            return samplers.GridSampler(grid_of(study), seed=seed)
-        case "qmc":
-            return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
-        case "nsga2":
-            return samplers.NSGAIISampler(seed=seed, population_size=population_size(study))
+        return SAMPLERS[study.sampler].make(study, seed)
 
 
 def _hyperopt_parameters() -> dict[str, Any]:
@@ -107,26 +88,71 @@ def count_grid(study: StudySpec) -> int | None:
 
 def make_pruner(study: StudySpec) -> pruners.BasePruner:
     """The study's pruner; it compares trials epoch by epoch, counted from 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the patient one is called experimental
+        return PRUNERS[study.pruner].make(study)
+
+
+def _make_hyperband(study: StudySpec) -> pruners.BasePruner:
     warmup, epochs = study.pruner_warmup_epochs, most_epochs(study)
-    match study.pruner:
-        case "median":
-            return pruners.MedianPruner(n_startup_trials=MIN_TRIALS, n_warmup_steps=warmup + 1, n_min_trials=MIN_TRIALS)
-        case "hyperband":
-            return pruners.HyperbandPruner(min_resource=max(1, warmup), max_resource=max(epochs, warmup + 1))
-        case "halving":
-            return pruners.SuccessiveHalvingPruner(min_resource=max(1, warmup))
-        case "patient":
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # called experimental
-                return pruners.PatientPruner(None, patience=max(1, warmup))
-        case "none":
-            return pruners.NopPruner()
+    return pruners.HyperbandPruner(min_resource=max(1, warmup), max_resource=max(epochs, warmup + 1))
 
 
 def most_epochs(study: StudySpec) -> int:
     """Epochs of the longest training in the space."""
-    for dimension in study.space:
-        if dimension.path == "train.epochs":
-            counts = [value for value in (*dimension.choices, dimension.high) if isinstance(value, int | float)]
-            return int(max(counts))
-    return study.base.train.epochs
+    found = [dimension.highest for dimension in study.space if dimension.path == "train.epochs"]
+    return int(found[0]) if found else study.base.train.epochs
+
+
+@dataclass(frozen=True)
+class SamplerEntry:
+    """`make` takes a study and a seed."""
+
+    label: str
+    make: Callable[[StudySpec, int], samplers.BaseSampler]
+    shares_seed: bool = False  # all workers walk through the same sequence
+
+
+@dataclass(frozen=True)
+class PrunerEntry:
+    label: str
+    make: Callable[[StudySpec], pruners.BasePruner]
+
+
+SAMPLERS: Mapping[Sampler, SamplerEntry] = {
+    "tpe": SamplerEntry("TPE", lambda _, seed: samplers.TPESampler(seed=seed)),
+    "hyperopt": SamplerEntry(
+        "TPE as in HyperOpt", lambda _, seed: samplers.TPESampler(seed=seed, **_hyperopt_parameters())
+    ),
+    "gp": SamplerEntry(
+        "Gaussian process", lambda _, seed: samplers.GPSampler(seed=seed, warn_independent_sampling=False)
+    ),
+    "cmaes": SamplerEntry("CMA-ES", lambda _, seed: samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)),
+    "random": SamplerEntry("Random", lambda _, seed: samplers.RandomSampler(seed=seed)),
+    "grid": SamplerEntry("Grid", lambda study, seed: samplers.GridSampler(grid_of(study), seed=seed), shares_seed=True),
+    "qmc": SamplerEntry(
+        "Quasi-Monte Carlo",
+        lambda _, seed: samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False),
+        shares_seed=True,
+    ),
+    "nsga2": SamplerEntry(
+        "NSGA-II", lambda study, seed: samplers.NSGAIISampler(seed=seed, population_size=population_size(study))
+    ),
+}
+PRUNERS: Mapping[Pruner, PrunerEntry] = {
+    "median": PrunerEntry(
+        "Median",
+        lambda study: pruners.MedianPruner(
+            n_startup_trials=MIN_TRIALS, n_warmup_steps=study.pruner_warmup_epochs + 1, n_min_trials=MIN_TRIALS
+        ),
+    ),
+    "hyperband": PrunerEntry("Hyperband", _make_hyperband),
+    "halving": PrunerEntry(
+        "Successive halving",
+        lambda study: pruners.SuccessiveHalvingPruner(min_resource=max(1, study.pruner_warmup_epochs)),
+    ),
+    "patient": PrunerEntry(
+        "Patient", lambda study: pruners.PatientPruner(None, patience=max(1, study.pruner_warmup_epochs))
+    ),
+    "none": PrunerEntry("None", lambda _: pruners.NopPruner()),
+}

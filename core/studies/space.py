@@ -64,7 +64,12 @@ class Dimension(Strict):
         if self.step is None:
             return None
         count = int((self.high - self.low) / self.step + 1e-9) + 1
-        return [float(f"{self.low + place * self.step:.12g}") for place in range(count)]
+        return [float(f"{self.low + index * self.step:.12g}") for index in range(count)]
+
+    @property
+    def highest(self) -> float:
+        """The largest of its numbers; 0 if it has none."""
+        return max((value for value in (*self.choices, self.high) if isinstance(value, int | float)), default=0)
 
     @property
     def int_step(self) -> int:
@@ -87,10 +92,10 @@ def check_space(base: RunSpec, space: Sequence[Dimension]) -> list[FieldProblem]
         return [FieldProblem("space", "is empty: choose at least one field to search", missing=True)]
     problems: list[FieldProblem] = []
     taken: dict[str, int] = {}
-    for place, dimension in enumerate(space):
+    for index, dimension in enumerate(space):
         found = _check_path(base, space, dimension) or _check_overlap(dimension, taken) or _check_values(dimension)
-        problems += [replace(problem, path=f"space[{place}].{problem.path}") for problem in found]
-        taken[dimension.path] = place
+        problems += [replace(problem, path=f"space[{index}].{problem.path}") for problem in found]
+        taken[dimension.path] = index
     return problems
 
 
@@ -117,16 +122,15 @@ def max_layers(base: RunSpec, space: Iterable[Dimension]) -> int:
     """Layers of the deepest network in the space."""
     for dimension in space:
         if dimension.path == LAYERS:
-            counts = [value for value in (*dimension.choices, dimension.high) if isinstance(value, int | float)]
-            return int(max([len(base.model.layers), *counts]))
+            return max(len(base.model.layers), int(dimension.highest))
     return len(base.model.layers)
 
 
 def _check_overlap(dimension: Dimension, taken: Mapping[str, int]) -> list[FieldProblem]:
-    for other, place in taken.items():
+    for other, index in taken.items():
         each = re.sub(r"\[([0-9]+|\*)\]", "[]", other) == re.sub(r"\[([0-9]+|\*)\]", "[]", dimension.path)
         if other == dimension.path or (each and "[*]" in other + dimension.path):
-            return [FieldProblem("path", f"is searched already, by space[{place}]", dimension.path)]
+            return [FieldProblem("path", f"is searched already, by space[{index}]", dimension.path)]
     return []
 
 
@@ -143,12 +147,12 @@ def _check_values(dimension: Dimension) -> list[FieldProblem]:
 
 def _check_choices(dimension: Dimension) -> list[FieldProblem]:
     problems: list[FieldProblem] = []
-    for place, choice in enumerate(dimension.choices):
+    for index, choice in enumerate(dimension.choices):
         message = check_value(dimension.field, choice)
-        if not message and any(_same(choice, other) for other in dimension.choices[:place]):
+        if not message and any(_same(choice, other) for other in dimension.choices[:index]):
             message = "is there twice"
         if message:
-            problems.append(FieldProblem(f"choices[{place}]", message, choice))
+            problems.append(FieldProblem(f"choices[{index}]", message, choice))
     for name in ("log", "step"):
         if getattr(dimension, name):
             problems.append(FieldProblem(name, "goes with a range, not with choices", getattr(dimension, name)))
@@ -238,7 +242,7 @@ def propose_values(base: RunSpec, values: Mapping[str, Any]) -> RunSpec:
     data = base.model_dump(mode="json")
     count = int(values.get(LAYERS, len(base.model.layers)))
     layers = data["model"]["layers"]
-    data["model"]["layers"] = [layers[min(place, len(layers) - 1)] for place in range(count)]
+    data["model"]["layers"] = [layers[min(index, len(layers) - 1)] for index in range(count)]
     settings = [f"{path}={_write(value)}" for path, value in values.items() if _is_active(path, count)]
     return parse_spec(apply_settings(data, settings))
 
@@ -286,9 +290,9 @@ def _read(dimension: Dimension, spec: RunSpec, flat: Mapping[str, Any]) -> Value
     if not found:
         value: Value = flat[dimension.path]
     else:
-        place = "0" if found[1] == "*" else found[1]
+        index = "0" if found[1] == "*" else found[1]
         first = (dimension.values() or [dimension.low or 0.0])[0]
-        value = flat.get(f"model.layers[{place}].{found[2]}", first)
+        value = flat.get(f"model.layers[{index}].{found[2]}", first)
     return float(value) if dimension.kind == "float" and not isinstance(value, str) else value
 
 
@@ -307,7 +311,7 @@ def _snap(dimension: Dimension, value: Value) -> Value | None:
 
 
 def default_dimension(base: RunSpec, path: str) -> Dimension:
-    """A first guess for a field that shall be searched: around the base's value, within the field's own range.
+    """A first guess for a field to search: around the base's value, within the field's own range.
 
     Raises KeyError where there is no such field.
     """

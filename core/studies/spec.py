@@ -1,4 +1,4 @@
-"""What a study is: a base spec, the space around it, and how Optuna shall search it; checked once, then frozen."""
+"""What a study is: a base spec, the space around it, and how Optuna searches it; checked once, then frozen."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from core.spec import RunSpec, Strict, TrainSpec
 from core.spec.cost import DEFAULT_BUDGET, cost_of
 from core.spec.parse import MAX_PROBLEMS, FieldProblem, SpecError, explain, parse_model
 from core.spec.presets import PRESETS
+from core.studies.objectives import OBJECTIVES, VALIDATED, Objective
 from core.studies.space import Dimension, Value, check_space, count_values, default_dimension, propose_values
 
 __all__ = [
@@ -33,34 +34,7 @@ __all__ = [
 
 Sampler = Literal["tpe", "hyperopt", "gp", "cmaes", "random", "grid", "qmc", "nsga2"]
 Pruner = Literal["median", "hyperband", "halving", "patient", "none"]
-Objective = Literal["val/loss", "val/accuracy", "parameters", "multiply_adds", "minutes"]
 
-# What a person reads for each choice; the key is what is stored.
-SAMPLER_LABELS = {
-    "tpe": "TPE",
-    "hyperopt": "TPE as in HyperOpt",
-    "gp": "Gaussian process",
-    "cmaes": "CMA-ES",
-    "random": "Random",
-    "grid": "Grid",
-    "qmc": "Quasi-Monte Carlo",
-    "nsga2": "NSGA-II",
-}
-PRUNER_LABELS = {
-    "median": "Median",
-    "hyperband": "Hyperband",
-    "halving": "Successive halving",
-    "patient": "Patient",
-    "none": "None",
-}
-OBJECTIVE_LABELS = {
-    "val/loss": "Validation loss",
-    "val/accuracy": "Validation accuracy",
-    "parameters": "Parameters",
-    "multiply_adds": "Multiply-adds",
-    "minutes": "Minutes",
-}
-MAXIMIZED = frozenset({"val/accuracy"})
 MAX_GRID = 100_000
 MAX_TRIALS = 100_000
 MAX_WORKERS = 64
@@ -100,7 +74,7 @@ class StudySpec(Strict):
         if "pruner_warmup_epochs" not in data:
             base = data.get("base", {})
             train = base.get("train", {}) if isinstance(base, dict) else getattr(base, "train", {})
-            with suppress(ValidationError):  # which is told at the base's own fields
+            with suppress(ValidationError):  # reported at the base's own fields
                 data["pruner_warmup_epochs"] = fitting_warmup(TrainSpec.model_validate(train))
         return data
 
@@ -117,7 +91,7 @@ class StudySpec(Strict):
 
     @property
     def directions(self) -> list[Literal["minimize", "maximize"]]:
-        return ["maximize" if objective in MAXIMIZED else "minimize" for objective in self.objectives]
+        return ["maximize" if OBJECTIVES[objective].is_maximized else "minimize" for objective in self.objectives]
 
     @property
     def can_be_infeasible(self) -> bool:
@@ -126,16 +100,16 @@ class StudySpec(Strict):
 
 
 def _can_prune(objectives: Sequence[Any]) -> bool:
-    return len(objectives) == 1 and objectives[0] in ("val/loss", "val/accuracy")
+    return len(objectives) == 1 and objectives[0] in VALIDATED
 
 
 def _check_sampler(study: StudySpec) -> list[FieldProblem]:
     count, ranges = count_values(study.space), [dimension for dimension in study.space if not dimension.choices]
     if study.sampler == "grid":
-        endless = [place for place, dimension in enumerate(study.space) if dimension.values() is None]
+        endless = [index for index, dimension in enumerate(study.space) if dimension.values() is None]
         if endless:
             message = "a grid needs a step here, or choices: the range is continuous"
-            return [FieldProblem(f"space[{place}].step", message, missing=True) for place in endless]
+            return [FieldProblem(f"space[{index}].step", message, missing=True) for index in endless]
         if count is not None and count > MAX_GRID:
             return [FieldProblem("space", f"makes a grid of {count:,} points; at most {MAX_GRID:,}", missing=True)]
     if study.sampler == "cmaes":
@@ -151,11 +125,11 @@ def _check_sampler(study: StudySpec) -> list[FieldProblem]:
 
 def _check_objectives(study: StudySpec) -> list[FieldProblem]:
     problems = []
-    for place, objective in enumerate(study.objectives):
-        if objective in study.objectives[:place]:
-            problems.append(FieldProblem(f"objectives[{place}]", "is there twice", objective))
-    if not {"val/loss", "val/accuracy"} & set(study.objectives):
-        message = "must hold val/loss or val/accuracy; the others alone need no training"
+    for index, objective in enumerate(study.objectives):
+        if objective in study.objectives[:index]:
+            problems.append(FieldProblem(f"objectives[{index}]", "is there twice", objective))
+    if not set(VALIDATED) & set(study.objectives):
+        message = f"must hold {' or '.join(VALIDATED)}; the others alone need no training"
         problems.append(FieldProblem("objectives", message, list(study.objectives)))
     elif study.pruner != "none" and not _can_prune(study.objectives):
         problems.append(FieldProblem("pruner", "must be none with several objectives", study.pruner))
@@ -163,10 +137,10 @@ def _check_objectives(study: StudySpec) -> list[FieldProblem]:
 
 
 def fitting_warmup(train: TrainSpec) -> int:
-    """Epochs in which no trial shall be pruned.
+    """Epochs in which no trial is pruned.
 
-    Under a falling learning rate early epochs tell little of the last ones, so a third of the training is waited for;
-    a quarter under a constant one; in any case the warm-up of the learning rate and an epoch more.
+    Under a falling learning rate early epochs tell little of the last ones, so a trial has a third of the training,
+    a quarter under a constant one, and always the warm-up of the learning rate and an epoch more.
     """
     share = 4 if train.schedule in ("constant", "plateau") else 3
     return min(train.epochs, max(-(-train.epochs // share), int(train.warmup_epochs + 0.999) + 1))
@@ -238,15 +212,15 @@ def describe_space(study: StudySpec) -> SpaceSize:
     exact = shapes is not None and shapes <= SAMPLES
     points = list(_enumerate(shaping) if exact else _sample(shaping))
     sizes = [_count_parameters(study, point) for point in points]
-    working = [(size, place) for place, size in enumerate(sizes) if size is not None]
+    working = [(size, index) for index, size in enumerate(sizes) if size is not None]
     if not working:
         raise SpecError(
             [FieldProblem("space", "no network of this space can work: see pooling, strides and layers", missing=True)]
         )
     extremes = [min(working), max(working)]
     found = [
-        size if exact else _improve(study, shaping, points[place], size, sign)
-        for (size, place), sign in zip(extremes, (-1, 1), strict=True)
+        size if exact else _improve(study, shaping, points[index], size, sign)
+        for (size, index), sign in zip(extremes, (-1, 1), strict=True)
     ]
     over = sum(size > study.budget for size, _ in working) if study.budget else None
     return SpaceSize(

@@ -44,9 +44,8 @@ class StudyError(Exception):
 
 def storage_url() -> str:
     """The URL of the storage, with its password."""
-    told = os.environ.get("RESNET_LAB_STORAGE", "").strip()
-    if told:
-        return told
+    if chosen := os.environ.get("RESNET_LAB_STORAGE", "").strip():
+        return chosen
     url = sqlalchemy.URL.create("sqlite", database=str(runs_folder() / "studies.db"))
     return url.render_as_string(hide_password=False)
 

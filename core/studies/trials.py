@@ -1,4 +1,4 @@
-"""What the trials of a study say: which state each is in, what counts, and whether another shall begin.
+"""What the trials of a study say: which state each is in, what counts, and whether the search is over.
 
 Nothing is counted that is not in the storage, so any number of workers, killed and started anew, agree on it.
 """
@@ -27,7 +27,7 @@ CONSTRAINT = "network"  # above 0: over budget, or a network that cannot work
 RETRIES = 1
 # Proposals that cost no training, before a study gives up on its space: so many, and so many a trial.
 SPARE_PROPOSALS, PROPOSALS_PER_TRIAL = 100, 50
-# What Optuna or a worker notes of one attempt, and no other attempt shall inherit.
+# What Optuna or a worker notes of one attempt, and no other attempt may inherit.
 _OF_ONE_ATTEMPT = ("worker", "run_id", "resumes", "reason", "ended")
 
 
@@ -124,7 +124,7 @@ def _span_of(trial: FrozenTrial) -> tuple[float, float] | None:
 
 
 def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None, seen: int = 0) -> str:
-    """Why no further trial shall begin, as a sentence; empty where one shall. A trial in the queue always begins."""
+    """The reason the search is over, or "" if it is not: a trial in the queue always begins."""
     if tally.states["waiting"]:
         return ""
     if trials and tally.taken >= trials:

@@ -1,4 +1,4 @@
-"""A worker of a study: stays warm, asks Optuna, trains each trial as an ordinary run, and tells what came of it.
+"""A worker of a study: stays warm, asks Optuna, trains each trial as an ordinary run, and reports the result.
 
 `python -m core.studies.worker NAME [INDEX]`. Any number of workers share a study through its storage. Whoever counts
 the trials and begins the next holds the study's lock, so no number is given twice and none too many.
@@ -32,8 +32,8 @@ from core.spec import DataSpec, RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError
 from core.studies.runs import intermediate_value, measure_network, objective_values, worst_values
-from core.studies.samplers import count_grid, make_pruner, make_sampler, suggest_values
-from core.studies.spec import PRUNER_LABELS, propose
+from core.studies.samplers import PRUNERS, count_grid, make_pruner, make_sampler, suggest_values
+from core.studies.spec import propose
 from core.studies.storage import WORKER_PATIENCE, AskLock, StudyError, describe_trouble, open_storage
 from core.studies.study import Study, open_study
 from core.studies.trials import (
@@ -61,7 +61,7 @@ POLL_SECONDS = 0.05
 IDLE_SECONDS = 0.5
 KEPT_DATA = 2  # sets of images, where the space searches among some
 FAILURES = 3  # in a row, after which a worker gives up: the next would fail as well
-# What a trial's own values are to blame for: the sampler learns to keep away from them.
+# Failures caused by a trial's own values: the sampler learns to avoid them.
 BLAMED = ("nan", "batch_norm", "out_of_memory")
 
 
@@ -144,9 +144,8 @@ class Worker:
 
     def warm_up(self) -> None:
         """Loads what every trial needs. Raises DataError."""
-
         self.data.load(self.spec.base.data)
-        # What is loaded now stays: collecting garbage shall not walk through it again and again.
+        # What is loaded now stays: garbage collection need not walk through it again and again.
         gc.collect()
         gc.freeze()
 
@@ -180,7 +179,7 @@ class Worker:
             return False
 
     def _is_over(self) -> tuple[str, bool]:
-        """Why no trial is left to begin, and whether some are still in training."""
+        """The reason no trial is left to begin, or "", and whether some are still in training."""
         self.spec = open_study(self.study.name, self.study._storage).spec  # its limits may have changed
         fail_orphans(self.optuna, self.study.name)
         trials = self.optuna.get_trials(deepcopy=False)
@@ -200,8 +199,8 @@ class Worker:
         try:
             self.optuna.optimize(self._objective, n_trials=1, catch=(Exception,))
         except (ValueError, RuntimeError) as error:
-            # Another machine took this one for dead and has failed the trial.
-            log(f"The trial's result could not be told: {error}")
+            # Another machine took this worker for dead and has failed the trial.
+            log(f"The trial's result could not be stored: {error}")
 
     def _objective(self, trial: optuna.Trial) -> float | list[float]:
         trial.set_user_attr("worker", self.owner)
@@ -285,7 +284,7 @@ class Worker:
         )
 
     def _report(self, trial: optuna.Trial, folder: Path, event: EpochEnd) -> str:
-        """Tells Optuna of an epoch; a sentence where the trial shall be pruned."""
+        """Reports an epoch to Optuna; returns a sentence if the trial is to be pruned."""
         value = intermediate_value(self.spec, event.metrics)
         if value is None:
             return ""
@@ -294,7 +293,7 @@ class Worker:
         # After the last epoch there is nothing left to save.
         if self.spec.pruner == "none" or event.epoch >= epochs or not trial.should_prune():
             return ""
-        pruner, objective = PRUNER_LABELS[self.spec.pruner].lower(), self.spec.objectives[0]
+        pruner, objective = PRUNERS[self.spec.pruner].label.lower(), self.spec.objectives[0]
         return f"Pruned after epoch {event.epoch} of {epochs} by the {pruner} pruner, at a {objective} of {value:.4g}."
 
     def _conclude(self, trial: optuna.Trial, run: Run) -> float | list[float]:
@@ -346,14 +345,14 @@ def main(arguments: list[str]) -> int:
     warnings.filterwarnings("ignore", module="optuna")
     try:
         study = open_study(name, open_storage(WORKER_PATIENCE, requeue_killed))
-        index = int(arguments[1]) if len(arguments) > 1 else _find_place(study)
+        index = int(arguments[1]) if len(arguments) > 1 else _find_index(study)
         return _hold(study, index)
     except StudyError as error:
         log(str(error))
         return 1
 
 
-def _find_place(study: Study) -> int:
+def _find_index(study: Study) -> int:
     """The lowest number that no worker of the study has."""
     from core.machine.queue import is_waiting
 
@@ -361,7 +360,7 @@ def _find_place(study: Study) -> int:
 
 
 def _hold(study: Study, index: int) -> int:
-    """The life of a worker that holds its place's lock."""
+    """Runs a worker, which holds its lock until it ends."""
     folder = study.workers_folder / str(index)
     folder.mkdir(parents=True, exist_ok=True)
     owner = new_owner(index)
@@ -385,12 +384,12 @@ def _work(study: Study, index: int, owner: dict[str, Any]) -> int:
     except (StorageInternalError, DBAPIError) as error:
         return _note_end(study, index, describe_trouble(error))
     except Exception as error:
-        # Whatever it is, the page tells it.
+        # Whatever it is, the page shows it.
         raise SystemExit(_note_end(study, index, describe_failure(error)[0])) from error
     if worker.failures >= FAILURES:
         return _note_end(study, index, reason)
     if worker.stops:
-        _note_end(study, index, "Its worker was told to end, by hand or as the machine went down. It can be resumed.")
+        _note_end(study, index, "Its worker was asked to end, by hand or as the machine went down. It can be resumed.")
         return 0
     log(reason)
     return 0

@@ -192,8 +192,8 @@ def test_a_cell_in_the_address_shows_its_images_the_most_confident_first(open_pa
     logits, given = make_logits(VAL, 0)
     page = open_page("examine", id=make_examined().id, cell="3-3")
     (gallery,) = component_data(page, "resnet_lab_gallery")
-    places = [item["place"] for item in gallery["items"]]
-    assert set(places) == set(np.flatnonzero((given == 3) & (logits.argmax(1) == 3)))
+    indices = [item["index"] for item in gallery["items"]]
+    assert set(indices) == set(np.flatnonzero((given == 3) & (logits.argmax(1) == 3)))
     assert all(item["title"] == "kind 3" for item in gallery["items"])
 
 
@@ -284,7 +284,7 @@ def test_numbers_out_of_range_in_the_address_are_moved_into_it(open_page) -> Non
     address = {"image": "99999", "layer": "77", "bright": "-4", "blur": "nan", "noise": "x", "class": "99"}
     open_page("examine", id=run.id, tab="Image", **address)
     (question,) = asked("ask")
-    assert question["picture"].place == VAL - 1
+    assert question["picture"].index == VAL - 1
     assert question["edits"] == Edits(brightness=0.2)
     assert question["for_class"] is None
 

@@ -10,22 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from core.charts.figure import as_text
+from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points
-from core.studies.spec import OBJECTIVE_LABELS
 from core.studies.trials import TrialStateName
 
 Layout = dict[str, Any]
 Trace = dict[str, Any]
 
-NUMBERS = {"val/loss": ".4f", "val/accuracy": ".2%", "parameters": ".4s", "multiply_adds": ".4s", "minutes": ".2f"}
-# Where there is little room.
-SHORT_NUMBERS = {
-    "val/loss": ".3~f",
-    "val/accuracy": ".1%",
-    "parameters": ".3~s",
-    "multiply_adds": ".3~s",
-    "minutes": "~g",
-}
 # Told apart by people with deuteranopia, protanopia and tritanopia, and on a white and a near-black page.
 STATE_COLOURS: dict[TrialStateName, str] = {
     "finished": "#5490fc",
@@ -89,15 +80,15 @@ def make_title(text: str) -> Layout:
 def make_value_axis(points: Points, objective: int, log: bool) -> Layout:
     name = points.objectives[objective]
     axis: Layout = {
-        "title": make_title(OBJECTIVE_LABELS[name]),
+        "title": make_title(OBJECTIVES[name].label),
         "automargin": True,
         "nticks": 7,
-        "hoverformat": NUMBERS[name],
+        "hoverformat": OBJECTIVES[name].number,
         "type": "log" if log else "linear",
         "uirevision": f"{name} {log}",
         "exponentformat": "power" if log else "SI",
     }
-    if name == "val/accuracy":
+    if OBJECTIVES[name].is_share:
         axis["tickformat"] = ".1%" if log or _spread(points.values[:, objective]) < 0.1 else ".0%"
     return axis
 
@@ -114,19 +105,19 @@ def make_field_axis(points: Points, path: str) -> Layout:
         return {**axis, "type": "log", "exponentformat": "power", "hoverformat": ".3g"}
     if field.scale == "linear":
         return {**axis, "hoverformat": ".4~g", **({"tickvals": list(field.ticks)} if field.ticks else {})}
-    places = list(range(len(field.labels)))
+    positions = list(range(len(field.labels)))
     labels = [as_text(label) for label in field.labels]
-    return {**axis, "tickvals": places, "ticktext": labels, "range": [-0.5, len(places) - 0.5], "zeroline": False}
+    return {**axis, "tickvals": positions, "ticktext": labels, "range": [-0.5, len(positions) - 0.5], "zeroline": False}
 
 
 def spread_out(points: Points, path: str, rows: Rows) -> FloatArray:
     """A field's values; choices beside each other where trials would hide each other, the same way every time."""
     column = points.field(path)
-    places: FloatArray = points.places[rows, column]
+    positions: FloatArray = points.positions[rows, column]
     if points.fields[column].scale != "category":
-        return places
+        return positions
     beside = np.mod(points.numbers[rows] * 0.618034, 1.0) - 0.5
-    return np.asarray(places + 0.4 * beside, dtype=np.float64)
+    return np.asarray(positions + 0.4 * beside, dtype=np.float64)
 
 
 def mark_trials(points: Points, rows: Rows, **trace: Any) -> Trace:
@@ -142,7 +133,7 @@ def mark_trials(points: Points, rows: Rows, **trace: Any) -> Trace:
 
 
 def tabulate_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> Layout:
-    """The layout's part that a figure's CSV is written from: a row a trial. A column of `labels` holds their places."""
+    """What a figure's CSV is written from, a row a trial. A column with `labels` holds their indices."""
     states, own = np.unique(points.states[rows], return_inverse=True)
     columns: list[dict[str, Any]] = [
         {"name": "Trial", "values": points.numbers[rows]},
@@ -152,22 +143,22 @@ def tabulate_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> La
         column = points.field(path)
         field = points.fields[column]
         labels = {"labels": field.labels} if field.labels else {}
-        columns.append({"name": field.name, "values": points.places[rows, column], **labels})
+        columns.append({"name": field.name, "values": points.positions[rows, column], **labels})
     columns += [
-        {"name": OBJECTIVE_LABELS[name], "values": points.values[rows, place]}
-        for place, name in enumerate(points.objectives)
+        {"name": OBJECTIVES[name].label, "values": points.values[rows, objective]}
+        for objective, name in enumerate(points.objectives)
     ]
     return {"meta": {"table": columns}}
 
 
 def describe_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> list[str]:
-    """What a trial's point says; all of it stands here, as a field's value on an axis may be a place."""
+    """What a trial's point says; all of it stands here, as a field's value on an axis may be an index."""
     return [
         "<br>".join(
             [f"<b>Trial {points.numbers[row]}</b> · {points.states[row]}"]
             + [
-                f"{OBJECTIVE_LABELS[name]} {_number(points, row, place)}"
-                for place, name in enumerate(points.objectives)
+                f"{OBJECTIVES[name].label} {_number(points, row, objective)}"
+                for objective, name in enumerate(points.objectives)
             ]
             + [f"{as_text(points.fields[points.field(path)].name)} {_shown(points, row, path)}" for path in paths]
         )
@@ -179,15 +170,15 @@ def _number(points: Points, row: int, objective: int) -> str:
     value, name = float(points.values[row, objective]), points.objectives[objective]
     if not np.isfinite(value):
         return "unknown"
-    return f"{value:,.0f}" if name in ("parameters", "multiply_adds") else format(value, NUMBERS[name])
+    return OBJECTIVES[name].show(value)
 
 
 def _shown(points: Points, row: int, path: str) -> str:
     column = points.field(path)
-    place, field = float(points.places[row, column]), points.fields[column]
-    if np.isnan(place):
+    position, field = float(points.positions[row, column]), points.fields[column]
+    if np.isnan(position):
         return "none"
-    return as_text(field.labels[int(place)]) if field.scale == "category" else f"{place:.4g}"
+    return as_text(field.labels[int(position)]) if field.scale == "category" else f"{position:.4g}"
 
 
 def find_best(points: Points, objective: int) -> int | None:
@@ -198,7 +189,7 @@ def find_best(points: Points, objective: int) -> int | None:
 def rows_with(points: Points, view: StudyView, paths: Sequence[str]) -> Rows:
     """Rows with a value and all of these fields; the best are drawn last and so lie on top."""
     columns = [points.field(path) for path in paths]
-    mask = points.with_value(view.objective, view.pruned) & np.isfinite(points.places[:, columns]).all(1)
+    mask = points.with_value(view.objective, view.pruned) & np.isfinite(points.positions[:, columns]).all(1)
     rows = np.flatnonzero(mask)
     return rows[np.argsort(-points.sign(view.objective) * points.values[rows, view.objective], kind="stable")]
 

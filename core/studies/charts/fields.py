@@ -9,7 +9,6 @@ import numpy as np
 from core.charts.figure import as_text
 from core.studies.charts.axes import (
     BEST,
-    SHORT_NUMBERS,
     STATE_COLOURS,
     TIME_SCALE,
     VALUE_SCALE,
@@ -30,8 +29,8 @@ from core.studies.charts.axes import (
     spread_out,
     tabulate_trials,
 )
+from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points, find_front
-from core.studies.spec import OBJECTIVE_LABELS
 
 GRID_CELLS = 40  # a side of the contour's grid
 NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one place
@@ -52,7 +51,7 @@ def draw_importance(points: Points, view: StudyView, importance: dict[str, float
         "text": [f"{share:.0%}" if share >= 0.005 else "<1%" for share in shares],
     }
     bars |= {"textposition": "outside", "cliponaxis": False, "hovertemplate": "%{y}: %{x:.1%}<extra></extra>"}
-    objective = OBJECTIVE_LABELS[points.objectives[view.objective]].lower()
+    objective = OBJECTIVES[points.objectives[view.objective]].label.lower()
     x_axis: Layout = {"title": make_title(f"Importance for {objective}")}
     layout: Layout = {"xaxis": {**x_axis, "tickformat": ".0%", "range": [0, min(1.08, max(shares) * 1.18)]}}
     layout |= {"yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": " "}, "bargap": 0.35}
@@ -74,13 +73,13 @@ def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     lines = -(-len(view.fields) // columns)
     traces: list[Trace] = []
     layout: Layout = {"grid": {"rows": lines, "columns": columns, "pattern": "independent", "xgap": 0.08, "ygap": 0.3}}
-    for place, path in enumerate(view.fields):
+    for index, path in enumerate(view.fields):
         rows = np.sort(rows_with(points, view, [path]))
-        suffix = str(place + 1) if place else ""
+        suffix = str(index + 1) if index else ""
         marker = {"color": points.numbers[rows], "colorscale": TIME_SCALE, "size": 6, "line": {"width": 0}}
         marker |= {"cmin": 0, "cmax": int(max(points.numbers[-1], 1)), "symbol": pick_symbols(points, rows)}
         trace = mark_trials(
-            points, rows, name=points.fields[points.field(path)].name, uid=f"slice{place}", marker=marker
+            points, rows, name=points.fields[points.field(path)].name, uid=f"slice{index}", marker=marker
         )
         trace |= {"x": spread_out(points, path, rows), "y": points.values[rows, view.objective]}
         trace |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "hovertext": describe_trials(points, rows, [path])}
@@ -88,9 +87,9 @@ def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
         layout[f"xaxis{suffix}"] = make_field_axis(points, path)
         # All rows of a figure are read against one scale.
         layout[f"yaxis{suffix}"] = make_value_axis(points, view.objective, view.log) | (
-            {"matches": "y"} if place else {}
+            {"matches": "y"} if index else {}
         )
-        if place % columns:
+        if index % columns:
             layout[f"yaxis{suffix}"] |= {"title": {"text": ""}, "showticklabels": False}
     shown = np.flatnonzero(points.with_value(view.objective, view.pruned))
     return traces, layout | tabulate_trials(points, shown, view.fields), ()
@@ -128,25 +127,25 @@ def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
 def _colour_bar(points: Points, objective: int) -> Layout:
     name = points.objectives[objective]
     return {
-        "title": {"text": OBJECTIVE_LABELS[name], "side": "right", "font": {"size": 12}},
+        "title": {"text": OBJECTIVES[name].label, "side": "right", "font": {"size": 12}},
         "thickness": 12,
         "outlinewidth": 0,
-        "tickformat": SHORT_NUMBERS[name],
+        "tickformat": OBJECTIVES[name].short_number,
     }
 
 
 def _make_grid(points: Points, path: str, rows: Rows) -> FloatArray:
     """Where a field is looked at between its trials: at each of few values, else evenly."""
     column = points.field(path)
-    field, places = points.fields[column], points.places[rows, column]
-    low, high = float(places.min()), float(places.max())
+    field, positions = points.fields[column], points.positions[rows, column]
+    low, high = float(positions.min()), float(positions.max())
     if low == high:
         return np.array([low])
     if field.scale == "category":
         # A band for each choice, as wide as its trials are spread.
-        return np.array([place + side for place in range(len(field.labels)) for side in (-BAND, BAND)])
+        return np.array([index + side for index in range(len(field.labels)) for side in (-BAND, BAND)])
     if field.ticks:
-        return np.unique(places)
+        return np.unique(positions)
     return np.geomspace(low, high, GRID_CELLS) if field.scale == "log" else np.linspace(low, high, GRID_CELLS)
 
 
@@ -156,21 +155,21 @@ def _interpolate(
     """The objective at each point of the grid: the mean of all trials, weighted by their inverse squared distance
     (Shepard 1968) -> (y, x)."""
     grids = [_scale(points, path, rows, grid) for path, grid in zip(paths, (x, y), strict=True)]
-    at_x, at_y = (_scale(points, path, rows, points.places[rows, points.field(path)]) for path in paths)
+    at_x, at_y = (_scale(points, path, rows, points.positions[rows, points.field(path)]) for path in paths)
     distances = (grids[0][None, :, None] - at_x) ** 2 + (grids[1][:, None, None] - at_y) ** 2  # (y, x, trials)
     weights = 1 / (distances + NEAR)
     return np.asarray((weights * values).sum(2) / weights.sum(2))
 
 
-def _scale(points: Points, path: str, rows: Rows, places: FloatArray) -> FloatArray:
+def _scale(points: Points, path: str, rows: Rows, positions: FloatArray) -> FloatArray:
     """A field's values from 0 to 1, as its axis shows them."""
     column = points.field(path)
-    own = points.places[rows, column]
+    own = points.positions[rows, column]
     if points.fields[column].scale == "category":
-        places = np.round(places)
+        positions = np.round(positions)
     if points.fields[column].scale == "log":
-        own, places = np.log(own), np.log(places)
-    return np.asarray((places - own.min()) / (own.max() - own.min()), dtype=np.float64)
+        own, positions = np.log(own), np.log(positions)
+    return np.asarray((positions - own.min()) / (own.max() - own.min()), dtype=np.float64)
 
 
 def _crossing(points: Points, view: StudyView, rows: Rows, marker: Layout) -> Trace:
@@ -228,30 +227,36 @@ def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
 
 def _mirrored_bar(points: Points, objective: int, ticks: FloatArray) -> Layout:
     """A colour bar whose values were turned round, beside the name of the last axis, which is centred on that."""
-    share = points.objectives[objective] == "val/accuracy"
+    share = OBJECTIVES[points.objectives[objective]].is_share
     shown = [f"{tick:.1%}" if share else f"{tick:,.3g}" if tick < 1000 else f"{tick:,.0f}" for tick in ticks]
-    places = [float(-points.sign(objective) * tick) for tick in ticks]
-    return {**_colour_bar(points, objective), "x": 1.07, "tickvals": places, "ticktext": shown}
+    positions = [float(-points.sign(objective) * tick) for tick in ticks]
+    return {**_colour_bar(points, objective), "x": 1.07, "tickvals": positions, "ticktext": shown}
 
 
 def _parallel_value(points: Points, objective: int, rows: Rows, view: StudyView) -> Layout:
     name, values = points.objectives[objective], points.values[rows, objective]
     if view.log and objective == view.objective and (values > 0).all():
-        return {"label": OBJECTIVE_LABELS[name], **_log_ticks(values)}
-    return {"label": OBJECTIVE_LABELS[name], "values": values, "tickformat": SHORT_NUMBERS[name]}
+        return {"label": OBJECTIVES[name].label, **_log_ticks(values)}
+    return {"label": OBJECTIVES[name].label, "values": values, "tickformat": OBJECTIVES[name].short_number}
 
 
 def _parallel_field(points: Points, path: str, rows: Rows) -> Layout:
     column = points.field(path)
-    field, places = points.fields[column], spread_out(points, path, rows)
+    field, positions = points.fields[column], spread_out(points, path, rows)
     label = field.name if len(field.name) <= 18 else field.name[:17] + "…"
     if field.scale == "log":
-        return {"label": label, **_log_ticks(places)}
+        return {"label": label, **_log_ticks(positions)}
     if field.scale == "linear":
-        return {"label": label, "values": places, **({"tickvals": list(field.ticks)} if field.ticks else {})}
+        return {"label": label, "values": positions, **({"tickvals": list(field.ticks)} if field.ticks else {})}
     ticks = list(range(len(field.labels)))
     texts = [text if len(text) <= 14 else text[:13] + "…" for text in field.labels]
-    return {"label": label, "values": places, "tickvals": ticks, "ticktext": texts, "range": [-0.3, len(ticks) - 0.7]}
+    return {
+        "label": label,
+        "values": positions,
+        "tickvals": ticks,
+        "ticktext": texts,
+        "range": [-0.3, len(ticks) - 0.7],
+    }
 
 
 def _log_ticks(values: FloatArray) -> Layout:

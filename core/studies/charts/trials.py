@@ -11,7 +11,6 @@ import numpy as np
 from core.charts.lines import thin
 from core.studies.charts.axes import (
     BEST,
-    NUMBERS,
     STATE_COLOURS,
     Drawn,
     Layout,
@@ -27,6 +26,7 @@ from core.studies.charts.axes import (
     mark_trials,
     tabulate_trials,
 )
+from core.studies.objectives import OBJECTIVES, VALIDATED
 from core.studies.points import FloatArray, Points
 from core.studies.trials import TrialStateName
 
@@ -127,9 +127,9 @@ def _tell_times(points: Points, rows: Rows, lasted: FloatArray) -> list[str]:
 
 def draw_intermediate(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """What every trial reported, epoch by epoch; the best one stands out."""
-    shown = [place for place, (epochs, _) in enumerate(points.curves) if len(epochs)]
+    shown = [index for index, (epochs, _) in enumerate(points.curves) if len(epochs)]
     if not view.pruned:
-        shown = [place for place in shown if points.states[place] != "pruned"]
+        shown = [index for index in shown if points.states[index] != "pruned"]
     if not shown:
         return draw_nothing("The curves begin with the first epoch of the first trial.")
     best = find_best(points, 0)
@@ -164,7 +164,7 @@ def _join_curves(points: Points, rows: Sequence[int], most: int, **trace: Any) -
         y += [values[kept], np.full(1, np.nan)]
         numbers += [int(points.numbers[row])] * (len(kept) + 1)
     single = all(len(points.curves[row][0]) == 1 for row in rows)
-    form = NUMBERS[points.objectives[0]] if points.objectives[0] in ("val/loss", "val/accuracy") else ".4f"
+    form = OBJECTIVES[points.objectives[0]].number if points.objectives[0] in VALIDATED else ".4f"
     return {
         "type": "scatter",
         "mode": "markers" if single else "lines",

@@ -34,25 +34,25 @@ def show_classes(run: Run, split: Split, predicted: Predicted, figures: Figures,
 def show_cell(run: Run, split: Split, predicted: Predicted, cell: Cell, classes: list[str]) -> None:
     """The images of one cell, the most confident first."""
     true, answer = cell
-    places = find_cell(predicted.labels, predicted.predicted, cell, predicted.confidence)
-    count = f"{len(places):,} {'image' if len(places) == 1 else 'images'}"
+    indices = find_cell(predicted.labels, predicted.predicted, cell, predicted.confidence)
+    count = f"{len(indices):,} {'image' if len(indices) == 1 else 'images'}"
     how = "rightly taken for" if true == answer else "taken for"
     st.html(f'<h3 class="lab-text">{escape(f"{count} of {classes[true]} {how} {classes[answer]}")}</h3>')
     show_gallery(
         run,
         split,
-        places.tolist(),
-        lambda place: caption(predicted, place, classes),
+        indices.tolist(),
+        lambda index: caption(predicted, index, classes),
         key=f"cell.{true}.{answer}",
         empty="No image of this split falls into this cell.",
     )
 
 
-def caption(predicted: Predicted, place: int, classes: list[str]) -> Caption:
+def caption(predicted: Predicted, index: int, classes: list[str]) -> Caption:
     """What the network says of an image, how sure it is, and what it truly is."""
-    answer, true = classes[predicted.predicted[place]], classes[predicted.labels[place]]
-    wrong = bool(predicted.predicted[place] != predicted.labels[place])
-    confidence = format_percent(float(predicted.confidence[place]), 1)
+    answer, true = classes[predicted.predicted[index]], classes[predicted.labels[index]]
+    wrong = bool(predicted.predicted[index] != predicted.labels[index])
+    confidence = format_percent(float(predicted.confidence[index]), 1)
     return Caption(answer, f"{confidence}, true: {true}" if wrong else f"{confidence}, right", wrong)
 
 

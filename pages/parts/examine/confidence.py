@@ -47,7 +47,7 @@ def show_confidence(
         run,
         split,
         find_mistakes(predicted).tolist(),
-        lambda place: caption(predicted, place, classes),
+        lambda index: caption(predicted, index, classes),
         key="mistakes",
         empty="There is no mistake: every image of this split is recognised.",
     )

@@ -15,10 +15,10 @@ function draw(root, items, send) {
       button.title = `${item.title}; ${item.line}. Click to see where the network looks.`;
       const image = make("img");
       image.src = item.source;
-      image.alt = `Image ${item.place}`;
+      image.alt = `Image ${item.index}`;
       image.loading = "lazy";
       button.append(image, make("span", item.wrong ? "wrong" : "", item.title), make("span", "", item.line));
-      button.addEventListener("click", () => send("open", item.place));
+      button.addEventListener("click", () => send("open", item.index));
       return button;
     }),
   );

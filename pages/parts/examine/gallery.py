@@ -40,31 +40,31 @@ class Caption:
 
 
 def show_gallery(
-    run: Run, split: Split, places: Sequence[int], caption: Callable[[int], Caption], *, key: str, empty: str
+    run: Run, split: Split, indices: Sequence[int], caption: Callable[[int], Caption], *, key: str, empty: str
 ) -> None:
-    """The first images at `places` of the split, more on request; a sentence where there are none, or no data set."""
-    if not len(places):
+    """The first images at `indices` of the split, more on request; a sentence where there are none, or no data set."""
+    if not len(indices):
         show_note(empty)
         return
     shown_key = f"gallery.{key}.{run.id}.{split}"
     shown = st.session_state.get(shown_key, PAGE_IMAGES)
-    chosen = [int(place) for place in places[:shown]]
+    chosen = [int(index) for index in indices[:shown]]
     sources = fetch_images(run, split, chosen)
     if isinstance(sources, str):
         show_note(sources)
         show_note(f"Their places in the {'test' if split == 'test' else 'validation'} set: {_list(chosen)}.")
         return
     items = []
-    for place, source in zip(chosen, sources, strict=True):
-        words = caption(place)
-        items.append({"place": place, "source": source, "title": words.title, "line": words.line, "wrong": words.wrong})
+    for index, source in zip(chosen, sources, strict=True):
+        words = caption(index)
+        items.append({"index": index, "source": source, "title": words.title, "line": words.line, "wrong": words.wrong})
     event = _gallery(key=f"gallery.{key}", data={"items": items}, on_open_change=_ignore)
     if event.open is not None:
         write(image=int(event.open), tab=IMAGE_TAB)
         st.rerun(scope="app")
-    if shown < len(places):
+    if shown < len(indices):
         st.button(
-            f"{min(PAGE_IMAGES, len(places) - shown)} more of {len(places):,}",
+            f"{min(PAGE_IMAGES, len(indices) - shown)} more of {len(indices):,}",
             key=f"{shown_key}.more",
             icon=":material/expand_more:",
             type="tertiary",
@@ -77,24 +77,24 @@ def _show_more(key: str, shown: int) -> None:
     st.session_state[key] = shown + PAGE_IMAGES
 
 
-def fetch_images(run: Run, split: Split, places: Sequence[int]) -> list[str] | str:
+def fetch_images(run: Run, split: Split, indices: Sequence[int]) -> list[str] | str:
     """The images as data addresses, or the sentence that says why they cannot be shown."""
     try:
-        return _fetch(run.environment().get("data_fingerprint", ""), split, tuple(places), run.spec.model_dump_json())
+        return _fetch(run.environment().get("data_fingerprint", ""), split, tuple(indices), run.spec.model_dump_json())
     except (DataError, AssistantError, SpecError) as error:
         return f"The images cannot be shown: {error}"
 
 
 @st.cache_data(max_entries=60, show_spinner="Fetching images")
-def _fetch(fingerprint: str, split: Split, places: tuple[int, ...], _spec_json: str) -> list[str]:
+def _fetch(fingerprint: str, split: Split, indices: tuple[int, ...], _spec_json: str) -> list[str]:
     pictures = call(
-        "core.engine.preview:image_strip", spec_json=_spec_json, part=split, places=places, fingerprint=fingerprint
+        "core.engine.preview:image_strip", spec_json=_spec_json, part=split, places=indices, fingerprint=fingerprint
     ).result()
     return [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
 
 
-def _list(places: Sequence[int]) -> str:
-    return ", ".join(map(str, places[:12])) + (", …" if len(places) > 12 else "")
+def _list(indices: Sequence[int]) -> str:
+    return ", ".join(map(str, indices[:12])) + (", …" if len(indices) > 12 else "")
 
 
 def show_note(sentence: str) -> None:

@@ -54,8 +54,8 @@ def show_history(run: Run, classes: list[str]) -> None:
         show_note("Images that became right, and that became wrong, from one epoch to the next.")
     if cell is not None:
         st.subheader(f"Images of the chosen cell, after epoch {epoch}", anchor=False)
-        places = find_cell(history.labels, history.predicted[epoch - 1], cell).tolist()
-        _gallery(run, history, classes, places, epoch, "cell", "No image falls into this cell after this epoch.")
+        indices = find_cell(history.labels, history.predicted[epoch - 1], cell).tolist()
+        _gallery(run, history, classes, indices, epoch, "cell", "No image falls into this cell after this epoch.")
     _show_lists(run, history, classes, epoch)
 
 
@@ -115,43 +115,43 @@ def _show_lists(run: Run, history: History, classes: list[str], epoch: int) -> N
 
 
 def _gallery(
-    run: Run, history: History, classes: list[str], places: list[int], epoch: int, key: str, empty: str
+    run: Run, history: History, classes: list[str], indices: list[int], epoch: int, key: str, empty: str
 ) -> None:
-    def words(place: int) -> Caption:
-        predicted, true = history.predicted[epoch - 1, place], history.labels[place]
-        lost = int(history.forgotten[place])
+    def words(index: int) -> Caption:
+        predicted, true = history.predicted[epoch - 1, index], history.labels[index]
+        lost = int(history.forgotten[index])
         often = f"forgotten {lost} ×" if lost else ""
         return Caption(
             f"{classes[true]}" if predicted == true else f"{classes[predicted]}, not {classes[true]}",
-            often or _when(history, place),
+            often or _when(history, index),
             bool(predicted != true),
         )
 
-    show_gallery(run, "val", places, words, key=f"history.{key}", empty=empty)
+    show_gallery(run, "val", indices, words, key=f"history.{key}", empty=empty)
 
 
-def _when(history: History, place: int) -> str:
-    at = int(history.learnt_at[place])
+def _when(history: History, index: int) -> str:
+    at = int(history.learnt_at[index])
     return f"learnt at epoch {at}" if at else "never right"
 
 
-def show_strip(run: Run, place: int, classes: list[str]) -> None:
+def show_strip(run: Run, index: int, classes: list[str]) -> None:
     """The answers to one validation image over the epochs, as a row of cells."""
     try:
         history = read_history(run)
     except ExamineError:
         return
-    if place >= len(history.labels):
+    if index >= len(history.labels):
         return
-    predicted, right = history.predicted[:, place], history.right[:, place]
+    predicted, right = history.predicted[:, index], history.right[:, index]
     names = [classes[number] for number in predicted]
     cells = "".join(
         f'<i class="{"right" if fine else "wrong"}" title="epoch {epoch}: {_attribute(name)}"></i>'
         for epoch, (name, fine) in enumerate(zip(names, right, strict=True), 1)
     )
-    first = int(history.learnt_at[place])
+    first = int(history.learnt_at[index])
     story = f"right first at epoch {first}" if first else "never right"
-    lost = int(history.forgotten[place])
+    lost = int(history.forgotten[index])
     story += f", forgotten {lost} ×" if lost else ""
     ends = f"right after {int(np.sum(right)):,} of {history.num_epochs:,} epochs; {story}"
     st.html(f'<p class="lab-title">Over the epochs</p><div class="lab-strip">{cells}</div>')

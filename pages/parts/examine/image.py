@@ -61,7 +61,7 @@ def show_image(run: Run, split: Split, weights: Weights, classes: list[str]) -> 
             with columns[1]:
                 _show_other(run, other, look, split, classes)
         if not picture.content and split == "val":
-            show_strip(run, picture.place, classes)
+            show_strip(run, picture.index, classes)
 
 
 # What is looked at ------------------------------------------------------------------------------------------------
@@ -85,15 +85,15 @@ def _choose_picture(run: Run, weights: Weights, split: Split) -> Picture | None:
     except ExamineError as error:
         show_note(str(error))
         return None
-    place = read_whole("image", 0, count - 1, 0)
+    index = read_whole("image", 0, count - 1, 0)
     st.number_input(
         f"Place in the {SPLITS[split].lower()} set, 0 to {count - 1:,}",
         0,
         count - 1,
         help="In the order of the data set. Click an image on another tab to come here with it.",
-        **tie("image", place, 0),
+        **tie("image", index, 0),
     )
-    return Picture(split, place)
+    return Picture(split, index)
 
 
 def _take_upload() -> Picture | None:
@@ -150,13 +150,13 @@ def _choose_look(run: Run, picture: Picture | None, edits: Edits, classes: list[
             targets,
             format_func=lambda key: "the predicted class" if key == PREDICTED else classes[int(key)],
             width=210,
-            help="Grad-CAM (Selvaraju et al. 2017): which places of the layer's map speak for this class.",
+            help="Grad-CAM (Selvaraju et al. 2017): which parts of the layer's map speak for this class.",
             **tie("class", target, PREDICTED),
         )
         st.selectbox(
             "Layer",
             list(range(1, count + 1)),
-            format_func=lambda place: f"{place}: {sizes[place - 1]}×{sizes[place - 1]}",
+            format_func=lambda number: f"{number}: {sizes[number - 1]}×{sizes[number - 1]}",
             width=130,
             help="The last layer says most about the class; earlier ones are finer and less specific.",
             **tie("layer", layer, count),
@@ -180,7 +180,7 @@ def _show_answer(run: Run, weights: Weights, look: Look, classes: list[str], *, 
     except WaitedTooLong:
         show_note("The helper process is busy with other questions; try again in a while.")
         return
-    pictures, told = (st.container(), st.container()) if compact else st.columns([0.62, 0.38], gap="medium")
+    pictures, answers = (st.container(), st.container()) if compact else st.columns([0.62, 0.38], gap="medium")
     with pictures:
         with st.container(key=f"examine_pictures_{run.id}"):
             shown, heat = st.columns(2, gap="small")
@@ -191,7 +191,7 @@ def _show_answer(run: Run, weights: Weights, look: Look, classes: list[str], *, 
             show_note(f"As the network sees it, and the places that speak for “{whose}”.")
         else:
             show_note(f"As the network sees it. No place of this layer speaks for “{whose}”.")
-    with told:
+    with answers:
         _show_classes(answer, classes)
 
 
@@ -216,7 +216,7 @@ def _show_classes(answer: Answer, classes: list[str]) -> None:
     order = np.argsort(-answer.probabilities, kind="stable")[:TOP_CLASSES].tolist()
     if answer.label is not None and answer.label not in order:
         order[-1] = answer.label
-    rows = "".join(_bar(answer, place, classes[place]) for place in order)
+    rows = "".join(_bar(answer, index, classes[index]) for index in order)
     st.html(f'<div class="lab-chances">{rows}</div>')
     if answer.label is not None:
         right = int(answer.probabilities.argmax()) == answer.label
@@ -224,9 +224,9 @@ def _show_classes(answer: Answer, classes: list[str]) -> None:
         st.html(f'<p class="lab-small" style="margin:0">{verdict}: it is {escape(classes[answer.label])}.</p>')
 
 
-def _bar(answer: Answer, place: int, name: str) -> str:
-    chance = float(answer.probabilities[place])
-    true = " true" if place == answer.label else ""
+def _bar(answer: Answer, index: int, name: str) -> str:
+    chance = float(answer.probabilities[index])
+    true = " true" if index == answer.label else ""
     return (
         f'<div class="row{true}"><span>{escape(name)}</span>'
         f'<span class="track"><i style="width:{chance:.1%}"></i></span>'

@@ -107,9 +107,9 @@ def wait_for(prediction: Prediction) -> None:
     if prediction.is_over():
         st.rerun()
     share = prediction.done / prediction.total if prediction.total else 0.0
-    told = f"{prediction.done:,} of {prediction.total:,} images" if prediction.total else "loading the network"
+    progress = f"{prediction.done:,} of {prediction.total:,} images" if prediction.total else "loading the network"
     st.html(
         f'<div class="lab-bar" role="progressbar" aria-valuenow="{share * 100:.0f}" aria-label="Predicting">'
         f'<span style="width:{share:.2%}"></span></div>'
-        f'<p class="lab-small lab-muted lab-num" style="margin:0.25rem 0">Predicting with these weights: {told}</p>'
+        f'<p class="lab-small lab-muted lab-num" style="margin:0.25rem 0">Predicting with these weights: {progress}</p>'
     )

@@ -82,7 +82,7 @@ class StudyDraft:
     fitting: int = 0
 
     def check(self) -> None:
-        """Brings `good` and `problems` up to date; a row's problems are told at its field's path."""
+        """Brings `good` and `problems` up to date; a row's problems are reported at its field's path."""
         self.problems = []
         base = self._apply_fixed()
         self._follow_schedule(base)
@@ -108,7 +108,7 @@ class StudyDraft:
             self.generation += 1
 
     def _apply_fixed(self) -> RunSpec:
-        """The base with its changed values and those of the fixed rows, each told at its place where it is wrong."""
+        """The base with its changed values and those of the fixed rows, each reported at its field if wrong."""
         base = self.base
         for path, value in self.overrides.items():
             try:
@@ -318,8 +318,8 @@ def read_address(draft: StudyDraft) -> None:
     try:
         draft.replace(*resolve(word))
     except (SpecError, RunNotFoundError, DamagedRunError, KeyError) as error:
-        told = error.problems[0].message if isinstance(error, SpecError) else "there is no such run or preset"
-        st.session_state[NOTICE] = f"The link could not be used: {told}."
+        reason = error.problems[0].message if isinstance(error, SpecError) else "there is no such run or preset"
+        st.session_state[NOTICE] = f"The link could not be used: {reason}."
 
 
 def write_address(draft: StudyDraft) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -14,11 +15,10 @@ from core.spec.cost import cost_of
 from core.spec.fields import label_path
 from core.spec.parse import SpecError
 from core.spec.presets import PRESETS
+from core.studies.objectives import OBJECTIVES
+from core.studies.samplers import PRUNERS, SAMPLERS, PrunerEntry, SamplerEntry
 from core.studies.space import find_field
 from core.studies.spec import (
-    OBJECTIVE_LABELS,
-    PRUNER_LABELS,
-    SAMPLER_LABELS,
     STUDY_PRESETS,
     SpaceSize,
     StudySpec,
@@ -119,8 +119,8 @@ def show_settings(draft: StudyDraft) -> None:
     """Objectives, sampler, pruner and how long."""
     _show_objectives(draft)
     with st.container(key="grid_study_how"):
-        _choose(draft, "sampler", "Sampler", SAMPLER_LABELS, SAMPLER_HELP)
-        _choose(draft, "pruner", "Pruner", PRUNER_LABELS, PRUNER_HELP)
+        _choose(draft, "sampler", "Sampler", SAMPLERS, SAMPLER_HELP)
+        _choose(draft, "pruner", "Pruner", PRUNERS, PRUNER_HELP)
         if draft.settings["pruner"] != "none":
             _count(
                 draft, "pruner_warmup_epochs", "Pruner waits (epochs)", "In so many first epochs no trial is pruned.", 0
@@ -146,11 +146,11 @@ def _show_objectives(draft: StudyDraft) -> None:
 
     st.multiselect(
         "Objectives",
-        list(OBJECTIVE_LABELS),
+        list(OBJECTIVES),
         draft.settings["objectives"],
         key=key,
-        format_func=lambda name: OBJECTIVE_LABELS[name],
-        placeholder="What shall be best",
+        format_func=lambda name: OBJECTIVES[name].label,
+        placeholder="What to optimize",
         on_change=keep,
         help="Accuracy is raised, all others are lowered. Several at once are weighed as a Pareto front.",
     )
@@ -162,7 +162,9 @@ def _commit(draft: StudyDraft, name: str, key: str) -> None:
         draft.settings[name], draft.touched = st.session_state[key], True
 
 
-def _choose(draft: StudyDraft, name: str, label: str, options: dict[str, str], text: str) -> None:
+def _choose(
+    draft: StudyDraft, name: str, label: str, options: Mapping[Any, SamplerEntry | PrunerEntry], text: str
+) -> None:
     key, words = draft.widget_key(name), list(options)
     with st.container(key=f"cell_study_{name}", gap="xsmall"):
         st.selectbox(
@@ -170,7 +172,7 @@ def _choose(draft: StudyDraft, name: str, label: str, options: dict[str, str], t
             words,
             index=words.index(draft.settings[name]),
             key=key,
-            format_func=lambda word: options[word],
+            format_func=lambda word: options[word].label,
             help=text,
             on_change=_commit,
             args=(draft, name, key),
@@ -218,10 +220,10 @@ def show_size(draft: StudyDraft) -> None:
 
 def _tell_size(study: StudySpec, size: SpaceSize) -> str:
     count = f"{size.count:,}" if size.count is not None and size.count < 10**9 else ""
-    told = f"{size.count:.1e}" if size.count is not None and not count else count or "Continuous"
+    combinations = f"{size.count:.1e}" if size.count is not None and not count else count or "Continuous"
     facts = [
         ("Fields searched", str(len(study.space))),
-        ("Combinations", told),
+        ("Combinations", combinations),
         ("Smallest network", f"{size.smallest_parameters:,}"),
         ("Largest network", f"{size.largest_parameters:,}"),
     ]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from core.studies.spec import OBJECTIVE_LABELS
+from core.studies.objectives import OBJECTIVES
 from core.studies.study import StudySummary, list_studies
 from core.text.formats import UNKNOWN, format_ago
 from pages.parts.frame.pace import live_fragment
@@ -47,7 +47,7 @@ COLUMNS = (
         "Objectives",
         "",
         lambda row: row.objectives,
-        lambda row: ", ".join(OBJECTIVE_LABELS[name] for name in row.objectives),
+        lambda row: ", ".join(OBJECTIVES[name].label for name in row.objectives),
         "text",
     ),
     Column("workers", "Workers", "", lambda row: row.workers_alive, lambda row: str(row.workers_alive or UNKNOWN)),

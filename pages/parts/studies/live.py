@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
-from core.studies.spec import OBJECTIVE_LABELS, PRUNER_LABELS, SAMPLER_LABELS
+from core.studies.objectives import OBJECTIVES
+from core.studies.samplers import PRUNERS, SAMPLERS
 from core.studies.storage import StudyError
 from core.studies.study import Study, StudyNotFoundError, StudySummary, open_study
 from core.text.formats import format_ago
@@ -78,10 +79,10 @@ def show_title(study: Study) -> None:
             st.switch_page("studies.py", query_params={"new": pack(study.spec)})
         st.button("Delete", icon=":material/delete:", on_click=actions.ask, args=("delete", study.name))
     spec = study.spec
-    pruner = "no pruner" if spec.pruner == "none" else f"{PRUNER_LABELS[spec.pruner].lower()} pruner"
+    pruner = "no pruner" if spec.pruner == "none" else f"{PRUNERS[spec.pruner].label.lower()} pruner"
     facts = [
-        ", ".join(OBJECTIVE_LABELS[name].lower() for name in spec.objectives),
-        SAMPLER_LABELS[spec.sampler],
+        ", ".join(OBJECTIVES[name].label.lower() for name in spec.objectives),
+        SAMPLERS[spec.sampler].label,
         pruner,
         f"{len(spec.space)} fields",
         f"at most {spec.budget:,} parameters" if spec.budget else "any number of parameters",

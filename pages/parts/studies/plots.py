@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from core.studies.charts.axes import NUMBERS, StudyView
+from core.studies.charts.axes import StudyView
 from core.studies.charts.plots import PLOTS, PlotName
+from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.points import Points
-from core.studies.spec import OBJECTIVE_LABELS, Objective, StudySpec
+from core.studies.spec import StudySpec
 from pages.parts.chart.chart import show_chart
 from pages.parts.studies.look import Look, draw, find_importance
 
@@ -115,7 +116,7 @@ def _choose(label: str, names: Sequence[Objective], key: str, first: Objective) 
         list(names),
         index=list(names).index(first),
         key=key,
-        format_func=lambda name: OBJECTIVE_LABELS[name],
+        format_func=lambda name: OBJECTIVES[name].label,
         bind="query-params",
         width=210,
     )
@@ -163,4 +164,4 @@ def _choose_field(label: str, names: dict[str, str], key: str, first: str) -> st
 
 def show_number(objective: str, value: float) -> str:
     """An objective's value as people read it."""
-    return f"{value:,.0f}" if objective in ("parameters", "multiply_adds") else format(value, NUMBERS[objective])
+    return OBJECTIVES[objective].show(value)

@@ -18,9 +18,10 @@ from core.spec import RunSpec
 from core.spec.fields import label_path
 from core.spec.link import to_link
 from core.spec.parse import SpecError
+from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.points import Field, show_searched
 from core.studies.space import find_field
-from core.studies.spec import OBJECTIVE_LABELS, Objective, propose
+from core.studies.spec import propose
 from core.text.formats import UNKNOWN, format_count, format_seconds
 from pages.parts.frame.style import StateLook
 from pages.parts.run.table import Column, show_rows
@@ -60,16 +61,16 @@ class TrialRow:
 
 def list_rows(look: Look) -> list[TrialRow]:
     """All trials, as the table needs them."""
-    return recall(look, ("all", "rows"), lambda: [_to_row(look, place) for place in range(len(look.trials))])
+    return recall(look, ("all", "rows"), lambda: [_to_row(look, index) for index in range(len(look.trials))])
 
 
-def _to_row(look: Look, place: int) -> TrialRow:
-    trial, state = look.trials[place], str(look.points.states[place])
-    seconds = float(look.points.ended[place] - look.points.started[place])
+def _to_row(look: Look, index: int) -> TrialRow:
+    trial, state = look.trials[index], str(look.points.states[index])
+    seconds = float(look.points.ended[index] - look.points.started[index])
     return TrialRow(
         number=trial.number,
         state=state,
-        values=tuple(float(value) for value in look.points.values[place]),
+        values=tuple(float(value) for value in look.points.values[index]),
         params=read_params(trial),
         parameters=trial.user_attrs.get("parameters"),
         seconds=seconds if math.isfinite(seconds) and state not in ("infeasible", "void") else None,
@@ -107,7 +108,7 @@ def _columns(look: Look) -> list[Column]:
     return [
         Column("number", "Trial", "Shows it above", lambda row: row.number, kind="name"),
         Column("state", "State", "", lambda row: row.state, kind="state"),
-        *(_objective_column(place, name) for place, name in enumerate(look.study.spec.objectives)),
+        *(_objective_column(index, name) for index, name in enumerate(look.study.spec.objectives)),
         Column("run", "Run", "Its curves, log and checkpoints", lambda row: row.run_id, kind="link", sorts=False),
         *(_searched_column(field) for field in look.points.fields),
         Column("parameters", "Parameters", "", lambda row: row.parameters, lambda row: format_count(row.parameters)),
@@ -115,13 +116,13 @@ def _columns(look: Look) -> list[Column]:
     ]
 
 
-def _objective_column(place: int, name: Objective) -> Column:
+def _objective_column(index: int, name: Objective) -> Column:
     return Column(
-        f"value{place}",
-        OBJECTIVE_LABELS[name],
+        f"value{index}",
+        OBJECTIVES[name].label,
         "Of its best epoch" if name.startswith("val/") else "",
-        lambda row: row.values[place],
-        lambda row: show_number(name, row.values[place]) if math.isfinite(row.values[place]) else UNKNOWN,
+        lambda row: row.values[index],
+        lambda row: show_number(name, row.values[index]) if math.isfinite(row.values[index]) else UNKNOWN,
     )
 
 
@@ -190,7 +191,7 @@ def show_trial(look: Look, number: int) -> None:
     with st.container(key="study_trial", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             values = " · ".join(
-                f"{OBJECTIVE_LABELS[name]} {show_number(name, value)}"
+                f"{OBJECTIVES[name].label} {show_number(name, value)}"
                 for name, value in zip(look.study.spec.objectives, row.values, strict=True)
                 if math.isfinite(value)
             )

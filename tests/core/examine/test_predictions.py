@@ -83,9 +83,9 @@ def test_figures_are_those_of_scikit_learn() -> None:
 
 def test_mistakes_come_most_confident_first_and_none_is_missing() -> None:
     predicted = Predicted(*make_logits(200, 3))
-    places = find_mistakes(predicted)
-    assert set(places) == set(np.flatnonzero(predicted.predicted != predicted.labels))
-    assert (np.diff(predicted.confidence[places]) <= 0).all()
+    indices = find_mistakes(predicted)
+    assert set(indices) == set(np.flatnonzero(predicted.predicted != predicted.labels))
+    assert (np.diff(predicted.confidence[indices]) <= 0).all()
 
 
 def test_test_images_are_looked_at_only_as_they_were_at_the_end() -> None:

@@ -96,7 +96,7 @@ def show_figures(run: Run, weights: Weights, split: Split, loaded: Loaded) -> No
 
 
 def load(run: Run, weights: Weights, split: Split) -> Loaded | None:
-    """The predictions; a sentence, or how far they are, in their place."""
+    """The predictions; otherwise shows a sentence, or how far they are."""
     try:
         return load_predictions(run, weights, split)
     except ExamineError as error:

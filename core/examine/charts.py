@@ -29,7 +29,7 @@ _FIGURED_CLASSES = 24  # more leave no room for figures in their cells
 
 
 def draw_reliability(run_id: str, before: Reliability, after: Reliability | None, temperature: float) -> go.Figure:
-    """Accuracy by confidence in 15 bins: as trained, and at the temperature; on the diagonal it is as right as sure."""
+    """Accuracy by confidence in 15 bins, as trained and at the temperature; on the diagonal the two are equal."""
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",

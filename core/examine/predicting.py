@@ -17,7 +17,7 @@ PIECE_IMAGES = 512
 
 
 class Prediction:
-    """Logits of one set of weights on one part, under way or done; made at once, waits for nothing.
+    """Logits of one set of weights on one part, under way or done; creating it does not wait.
 
     `done` and `total` count images, `total` is 0 until the first piece is there; `error` is a sentence, or empty.
     """
@@ -34,7 +34,7 @@ class Prediction:
         return self._over.is_set()
 
     def wait(self) -> None:
-        """Until all is predicted. Raises QuestionError where it could not be."""
+        """Waits until all is predicted. Raises QuestionError if that failed."""
         self._over.wait()
         if self.error:
             raise QuestionError(self.error)
@@ -56,7 +56,7 @@ class Prediction:
         except (QuestionError, AssistantError) as error:
             self._end(str(error))
             return
-        except Exception as error:  # noqa: BLE001 - it would be lost in a callback, and the page would wait for ever
+        except Exception as error:  # noqa: BLE001 - it would be lost in a callback, and the page would wait forever
             self._end(f"The predictions could not be made: {type(error).__name__}.")
             return
         self._pieces.append(piece)

@@ -1,4 +1,4 @@
-"""The best trials of a study on the test images: chosen on validation, and looked at when the choosing is over."""
+"""The best trials of a study on the test images: chosen on validation, tested once the search is over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_TESTED = 20  # trials of a Pareto front
 
 @dataclass(frozen=True)
 class BestTrial:
-    """A trial that was chosen; `run` is None where it is gone, `reason` then says so."""
+    """A chosen trial; `run` is None if it is gone, and `reason` says why."""
 
     number: int
     run: Run | None

@@ -49,7 +49,7 @@ __all__ = [
     "storage_url",
 ]
 
-MAX_NAME = 50  # the tag `study:NAME` of its runs has room for so much
+MAX_NAME = 50  # the tag `study:NAME` of its runs has room for no more
 STOP_SECONDS = 20.0
 
 
@@ -97,7 +97,7 @@ def _adopt(name: str, storage: BaseStorage, study_spec: StudySpec) -> optuna.Stu
 
 
 def start_workers(name: str, count: int | None = None) -> None:
-    """Lets so many workers search, by default as many as the spec says; those that work already stay.
+    """Starts workers up to `count`, by default the spec's number; those already running stay.
 
     Resumes a study that was stopped. Raises StudyError where nothing is left to do, or no trial could train.
     """
@@ -156,7 +156,7 @@ def _start_missing(study: Study, count: int) -> None:
 
 
 def set_workers(name: str, count: int) -> None:
-    """Adds workers to a running study, or lets some leave after their trial; 0 pauses it."""
+    """Adds workers to a running study, or ends some after their trial; 0 pauses it."""
     study = open_study(name)
     if count == 0:
         return stop_study(name)

@@ -28,7 +28,7 @@ from core.system.folders import runs_folder
 from core.system.locks import FileLock, RunsFolderError, hold
 
 HEARTBEAT_SECONDS = 15
-# So long that a locked database or a suspended machine is no death; on this machine a worker's lock tells at once.
+# Long enough for a locked database or a suspended machine; on this machine a worker's lock shows at once that it died.
 GRACE_SECONDS = 180
 SQLITE_SECONDS = 60.0
 WORKER_PATIENCE = 600.0
@@ -112,7 +112,7 @@ class PatientStorage(RDBStorage):
         return bool(self.get_trial(trial_id).state == state)
 
     def record_heartbeat(self, trial_id: int) -> None:
-        """Notes that a trial's worker lives. A beat that is lost is no harm; its thread must go on to the next."""
+        """Notes that a trial's worker lives. A lost heartbeat does no harm; its thread must go on."""
         try:
             super().record_heartbeat(trial_id)
         except (StorageInternalError, OperationalError, InterfaceError):
@@ -124,7 +124,7 @@ class PatientStorage(RDBStorage):
         return [trial_id for trial_id in stale if not is_local(self.get_trial(trial_id))]
 
 
-# Those that Optuna's cache calls, in front of the database.
+# The methods that Optuna's cache calls on the database.
 for _name in (
     "create_new_study",
     "delete_study",

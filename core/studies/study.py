@@ -193,7 +193,7 @@ class Study:
         return "paused" if trials else "empty"
 
     def why_over(self) -> str:
-        """Why nothing is left to do, as a sentence; empty while a trial is to begin, trains, or was interrupted."""
+        """The reason nothing is left to do, or "" while a trial is to begin, trains, or was interrupted."""
         trials = self.frozen_trials()
         tally = count_trials(self.name, trials)
         return "" if tally.live else self._why_over(trials, tally)
@@ -235,7 +235,7 @@ class Study:
         """One row a trial: number, state, value, values, params.*, and what stands in `MORE_COLUMNS`.
 
         Times are seconds since 1970. The state is waiting, running, interrupted, finished, pruned, failed, infeasible,
-        retried (another trial took its place) or void (it never began).
+        retried (another trial replaced it) or void (it never began).
         """
         import pandas as pd
 

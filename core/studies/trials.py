@@ -57,7 +57,7 @@ def is_orphan(name: str, trial: FrozenTrial) -> bool:
 
 
 def retried_numbers(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Numbers of the trials that another one took the place of."""
+    """Numbers of the trials that another one replaced."""
     return {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
 
 
@@ -185,7 +185,7 @@ def requeue_killed(study: optuna.Study, trial: FrozenTrial) -> None:
 
 
 def requeue(study: optuna.Study, trial: FrozenTrial, *, resumes: bool = False, **noted: Any) -> None:
-    """Queues a trial with the same values in place of this one; the same trial only once.
+    """Queues a trial with the same values to replace this one; each trial only once.
 
     With `resumes` its run goes on from where it is, instead of a new one from the start.
     """

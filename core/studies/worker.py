@@ -70,8 +70,8 @@ class TrialFailedError(Exception):
 
 
 class TrialStop(StopSignal):
-    """A request to stop this trial: its run's, or the whole study's. One that waits for a device has not begun, so it
-    also stops where the study only waits for its current trials."""
+    """A request to stop this trial: its run's, or the whole study's. A trial that waits for a device has not begun,
+    so it also stops if the study only waits for its current trials."""
 
     def __init__(self, run_folder: Path, study_folder: Path) -> None:
         super().__init__(run_folder)

@@ -14,13 +14,13 @@ PREFIX = "examine."
 
 
 def read_option(name: str, options: Iterable[str], default: str) -> str:
-    """The address's choice where it is one of the options, else the default."""
+    """The address's choice if it is one of the options, else the default."""
     value = st.query_params.get(name, default)
     return value if value in set(options) else default
 
 
 def read_number(name: str, low: float, high: float, default: float) -> float:
-    """The address's number, moved into its range; the default where it is no number."""
+    """The address's number, moved into its range; the default if it is no number."""
     try:
         value = float(st.query_params.get(name, default))
     except ValueError:
@@ -33,7 +33,7 @@ def read_whole(name: str, low: int, high: int, default: int) -> int:
 
 
 def tie(name: str, value: Any, default: Any) -> dict[str, Any]:
-    """Arguments that tie a widget to the address, where `value` stands now; the default needs no place there."""
+    """Arguments that tie a widget to the address, which now holds `value`; the default is left out of it."""
     key = PREFIX + name
     # Only where it differs: what is set here would undo a slider that is still being moved.
     if key not in st.session_state or st.session_state[key] != value:

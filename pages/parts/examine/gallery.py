@@ -42,7 +42,7 @@ class Caption:
 def show_gallery(
     run: Run, split: Split, indices: Sequence[int], caption: Callable[[int], Caption], *, key: str, empty: str
 ) -> None:
-    """The first images at `indices` of the split, more on request; a sentence where there are none, or no data set."""
+    """The first images at `indices` of the split, more on request; a sentence if there are none, or no data set."""
     if not len(indices):
         show_note(empty)
         return
@@ -98,7 +98,7 @@ def _list(indices: Sequence[int]) -> str:
 
 
 def show_note(sentence: str) -> None:
-    """A quiet sentence in the place of what cannot be shown."""
+    """A quiet sentence instead of what cannot be shown."""
     st.html(f'<p class="lab-muted lab-small" style="margin:0.3rem 0">{escape(sentence)}</p>')
 
 

@@ -43,7 +43,7 @@ class Look:
 
 @st.fragment
 def show_image(run: Run, split: Split, weights: Weights, classes: list[str]) -> None:
-    """Choose, change, ask; renewed by itself at every slider."""
+    """Choose, change, ask; runs again at every slider."""
     with st.container(key="examine_image"):
         left, right = st.columns([0.3, 0.7], gap="large")
     with left:
@@ -169,7 +169,7 @@ def _choose_look(run: Run, picture: Picture | None, edits: Edits, classes: list[
 
 
 def _show_answer(run: Run, weights: Weights, look: Look, classes: list[str], *, compact: bool) -> None:
-    """The picture, its heat, and the likeliest classes; a sentence in their place where there is no answer."""
+    """The picture, its heat, and the likeliest classes; a sentence instead if there is no answer."""
     name = escape(run.about.name)
     st.html(f'<p class="lab-title">{name} <span class="lab-muted">{escape(weights.title.lower())}</span></p>')
     try:

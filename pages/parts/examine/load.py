@@ -51,7 +51,7 @@ def load_predictions(run: Run, weights: Weights, split: Split) -> Loaded:
 
 
 def _stamp(run: Run, weights: Weights, split: Split) -> str:
-    """Differs by what is asked for, also where there is no file: test images are not read as validation is."""
+    """Differs by what is asked for even without a file: test images are not read as validation is."""
     try:
         stat = (run.path / "predictions" / f"{split}_{weights.key}.npy").stat()
         version = f"{stat.st_mtime_ns}.{stat.st_size}"
@@ -76,7 +76,7 @@ def _start(sha256: str, which: str, split: Split, _weights: WeightsFile) -> Pred
 
 
 def warm_up(run: Run, weights: Weights) -> None:
-    """Has the helper process load network and images while the page is looked at; nothing waits for it."""
+    """Has the helper process load network and images in the background."""
     try:
         file = name_file(run, weights)
     except ExamineError:
@@ -103,7 +103,7 @@ def get_temperature(key: str, _predicted: Predicted) -> float:
 
 @st.fragment(run_every=POLL_SECONDS)
 def wait_for(prediction: Prediction) -> None:
-    """How far the prediction is; the whole page again when it is over."""
+    """How far the prediction is; reruns the whole page when it is over."""
     if prediction.is_over():
         st.rerun()
     share = prediction.done / prediction.total if prediction.total else 0.0

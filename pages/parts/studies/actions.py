@@ -120,7 +120,7 @@ def _show_running(name: str, summary: StudySummary, wish: int) -> None:
             key="study.stop",
             on_click=act,
             args=(stop_study, name),
-            help="The trials that train now go on to their end; no other begins.",
+            help="Running trials finish; no other begins.",
         )
     st.button(
         "Stop now",
@@ -129,7 +129,7 @@ def _show_running(name: str, summary: StudySummary, wish: int) -> None:
         type="primary" if summary.stopping else "secondary",
         on_click=act,
         args=(stop_study, name, True),
-        help="Trials that train now are broken off and come first when the study is resumed.",
+        help="Running trials are interrupted and come first when the study is resumed.",
     )
 
 
@@ -303,7 +303,7 @@ def add_trials(study: Study) -> None:
             answered(attempt(lambda: enqueue(study.name, _find_spec(word)), done="Queued as the next trial."))
 
         st.button("Queue", icon=":material/playlist_add:", key="queue.add", on_click=queue)
-    st.caption("It must stand in the study's space: all that is not searched as in the study.")
+    st.caption("It must lie in the study's space: every field that is not searched must match the study.")
     st.html('<p class="lab-title">Let finished runs join</p>')
     if _FITTING not in st.session_state:
         with st.spinner("Looking for runs that fit"):

@@ -68,7 +68,7 @@ def show_start(draft: StudyDraft) -> None:
         start = st.button("Start", icon=":material/play_arrow:", type="primary", disabled=not can_start, key="study_go")
         keep = st.button("Only make it", disabled=not ready, key="study_make", help="Makes the study without a worker.")
     if draft.problems:
-        show_problem(f"Mend this before it can start: {', '.join(name_problem_fields(draft))}.")
+        show_problem(f"Fix these first: {', '.join(name_problem_fields(draft))}.")
     elif away or missing:
         show_problem(away or missing)
     if (start or keep) and draft.good:

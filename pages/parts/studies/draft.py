@@ -68,7 +68,7 @@ class StudyDraft:
     base: RunSpec
     rows: list[Row]
     settings: dict[str, Any]
-    # Of the base, by path; checked with everything else, so that a wrong one stays to be mended.
+    # Of the base, by path; checked with everything else, so that a wrong one stays until it is fixed.
     overrides: dict[str, Any] = field(default_factory=dict)
     good: StudySpec | None = None
     source: str = ""
@@ -168,7 +168,7 @@ class StudyDraft:
         return next((row for row in self.rows if row.id == row_id), None)
 
     def switch(self, row: Row, mode: Mode) -> None:
-        """Searches a field another way, or no more; what the new way needs is filled in from its range."""
+        """Searches a field another way, or fixes it; what the new way needs is filled in from its range."""
         row.mode, self.touched = mode, True
         first = default_dimension(self.base, row.path)
         if mode == "fixed" and row.value is None:
@@ -182,7 +182,7 @@ class StudyDraft:
         return f"{WIDGETS}.{self.generation}.{name}"
 
     def is_current(self, key: str) -> bool:
-        """Whether a widget's news are of this draft, and not of one that was replaced."""
+        """Whether a widget's value belongs to this draft, not to one that was replaced."""
         return key.startswith(f"{WIDGETS}.{self.generation}.") and key in st.session_state
 
     def addable(self) -> list[str]:
@@ -215,8 +215,8 @@ def list_paths(base: RunSpec) -> tuple[str, ...]:
 
 def _iterate_paths(base: RunSpec) -> Iterator[str]:
     yield LAYERS
-    for place in ("*", *range(max_layers(base, ()))):
-        yield from (f"model.layers[{place}].{entry.name}" for entry in fields_of("layers[]"))
+    for index in ("*", *range(max_layers(base, ()))):
+        yield from (f"model.layers[{index}].{entry.name}" for entry in fields_of("layers[]"))
     for section in SECTIONS:
         yield from (entry.path for entry in fields_of(section) if entry.kind in ("int", "float", "bool", "choice"))
 
@@ -232,8 +232,8 @@ def read_base(base: RunSpec, path: str) -> Any:
         return len(base.model.layers)
     found = re.fullmatch(r"model\.layers\[(\d+|\*)\]\.(\w+)", path)
     if found:
-        place = 0 if found[1] == "*" else min(int(found[1]), len(base.model.layers) - 1)
-        return getattr(base.model.layers[place], found[2])
+        index = 0 if found[1] == "*" else min(int(found[1]), len(base.model.layers) - 1)
+        return getattr(base.model.layers[index], found[2])
     section, _, name = path.partition(".")
     return getattr(getattr(base, section), name)
 

@@ -82,7 +82,7 @@ def _take_source(draft: StudyDraft, key: str) -> None:
 
 
 def describe_base(base: RunSpec) -> str:
-    """What is searched around, in a line."""
+    """The network to search around, in a line."""
     data = CHOICE_LABELS[base.data.dataset]
     images = f", {base.data.max_train_images:,} images" if base.data.max_train_images else ""
     layers = len(base.model.layers)
@@ -123,13 +123,17 @@ def show_settings(draft: StudyDraft) -> None:
         _choose(draft, "pruner", "Pruner", PRUNERS, PRUNER_HELP)
         if draft.settings["pruner"] != "none":
             _count(
-                draft, "pruner_warmup_epochs", "Pruner waits (epochs)", "In so many first epochs no trial is pruned.", 0
+                draft,
+                "pruner_warmup_epochs",
+                "Pruner waits (epochs)",
+                "No trial is pruned in this many first epochs.",
+                0,
             )
         _count(draft, "trials", "Trials", "Networks to train; 0 leaves only the time limit.", 0)
         _count(draft, "minutes", "Time limit (min)", "0 is none. Trials that train by then go on to their end.", 0.0)
         _count(draft, "workers", "Workers", "Processes that train side by side, where devices have room for them.", 1)
         _count(draft, "budget", "Parameters at most", "Larger networks are never trained; 0 allows any.", 0)
-        _count(draft, "seed", "Seed", "The same seed and one worker propose the same trials again.", 0)
+        _count(draft, "seed", "Seed", "With one worker, the same seed proposes the same trials again.", 0)
 
 
 def _show_objectives(draft: StudyDraft) -> None:
@@ -240,7 +244,7 @@ def _tell_size(study: StudySpec, size: SpaceSize) -> str:
 
 
 def name_problem_fields(draft: StudyDraft) -> Sequence[str]:
-    """The fields that have to be mended, by the names that the form gives them."""
+    """The fields with problems, by their names in the form."""
     names = {
         "objectives": "Objectives",
         "sampler": "Sampler",

@@ -60,7 +60,7 @@ def show_study(name: str) -> None:
 
 
 def tell_pulse(summary: StudySummary, testing: bool) -> str:
-    """What decides how often the page is renewed: whether the study searches, or its best is under test."""
+    """What decides how often the page updates: whether the study searches, or its best is under test."""
     return "testing" if testing and summary.state != "running" else summary.state
 
 
@@ -93,7 +93,7 @@ def show_title(study: Study) -> None:
 
 
 def show_live(name: str, shown_pulse: str) -> None:
-    """State, controls, figures and trials, renewed by themselves; a change of state renews the whole page."""
+    """State, controls, figures and trials, updated regularly; a change of state reruns the whole page."""
     try:
         study = open_study(name)
         summary, look = study.summary(), look_at(study)
@@ -102,7 +102,7 @@ def show_live(name: str, shown_pulse: str) -> None:
     except StudyError as error:
         show_alert(str(error))
         return
-    # The best is looked for once a look: the page itself goes by what its live part has found.
+    # The best is found once per look; the page itself uses what its live part found.
     testing = summary.state != "running" and is_testing(look)
     st.session_state[_TESTING] = name if testing else ""
     if tell_pulse(summary, testing) != shown_pulse:

@@ -104,8 +104,8 @@ def _choose_objectives(spec: StudySpec, plot: PlotName) -> tuple[int, int]:
     if len(names) == 1:
         return 0, 0
     if plot == "Pareto Front":
-        x = _choose("Horizontal", names, "pareto_x", names[1])
-        y = _choose("Vertical", names, "pareto_y", names[0])
+        x = _choose("X axis", names, "pareto_x", names[1])
+        y = _choose("Y axis", names, "pareto_y", names[0])
         return names.index(x), names.index(y)
     return names.index(_choose("Objective", names, "objective", names[0])), 0
 
@@ -130,8 +130,8 @@ def _choose_fields(look: Look, plot: PlotName, objective: int) -> tuple[str, ...
     ranked = sorted(names, key=lambda path: -find_importance(look, objective).get(path, 0.0))
     if plot in ("Contour", "Rank"):
         return (
-            _choose_field("Horizontal", names, "x_field", ranked[0]),
-            _choose_field("Vertical", names, "y_field", ranked[1]),
+            _choose_field("X axis", names, "x_field", ranked[0]),
+            _choose_field("Y axis", names, "y_field", ranked[1]),
         )
     first = ranked[: DEFAULT_SLICES if plot == "Slice" else DEFAULT_LINES]
     chosen = st.multiselect(

@@ -78,7 +78,7 @@ def _show_row(draft: StudyDraft, row: Row) -> None:
             key=draft.widget_key(f"remove.{row.id}"),
             icon=":material/close:",
             type="tertiary",
-            help="Searches it no more",
+            help="Stops searching it",
             on_click=draft.remove,
             args=(row.id,),
         )
@@ -110,7 +110,7 @@ def _show_mode(draft: StudyDraft, row: Row) -> None:
 def _keep(
     draft: StudyDraft, row_id: int, name: str, key: str, read: Callable[[Any], Any] = lambda value: value
 ) -> None:
-    """Takes a widget's news into its row."""
+    """Stores a widget's value in its row."""
     row = draft.row(row_id)
     if draft.is_current(key) and row:
         setattr(row, name, read(st.session_state[key]))
@@ -165,7 +165,7 @@ def _show_choices(draft: StudyDraft, row: Row) -> None:
 
 
 def read_numbers(text: str) -> list[Any]:
-    """`16, 32` as numbers; what is none stays text, for the check to name it."""
+    """`16, 32` as numbers; anything else stays text, for the check to report."""
     return [_read_number(part.strip()) for part in text.replace(";", ",").split(",") if part.strip()]
 
 

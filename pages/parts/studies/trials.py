@@ -39,7 +39,7 @@ TRIAL_STATES: dict[str, StateLook] = {
     "failed": StateLook("Failed", "", "red", "Ended with an error."),
     "infeasible": StateLook("Infeasible", "", "gray", "Over the budget, or a network that cannot work; never trained."),
     "retried": StateLook(
-        "Retried", "", "orange", "Broken off, by Stop now or with its worker; another trial took its place."
+        "Retried", "", "orange", "Interrupted by Stop now or with its worker; another trial replaced it."
     ),
     "void": StateLook("Void", "", "gray", "Never began."),
 }

@@ -1,5 +1,6 @@
 """Which searched fields matter."""
 
+import math
 import random
 
 import optuna
@@ -8,6 +9,7 @@ from core.spec.presets import PRESETS
 from core.studies.importance import rank_fields
 from core.studies.space import Dimension
 from core.studies.spec import parse_study
+from tests.core.studies.charts.drawn import fill, make_spec, make_trial
 
 
 def test_with_several_objectives_a_field_matters_for_the_highest_accuracy_not_the_lowest() -> None:
@@ -36,3 +38,14 @@ def test_with_several_objectives_a_field_matters_for_the_highest_accuracy_not_th
         values = {"train.learning_rate": rate, "model.dropout": dropout}
         study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, values=[accuracy, 1.0]))
     assert next(iter(rank_fields(spec, study))) == "train.learning_rate"
+
+
+def test_importance_is_optunas_own_also_where_accuracy_is_raised() -> None:
+    trials = [make_trial(i, [1 / (1 + abs(math.log10(3e-3 / (1e-4 * 10 ** (3 * (i * 0.37 % 1))))))]) for i in range(40)]
+    spec = make_spec("val/accuracy")
+    study = fill(spec, trials)
+    assert rank_fields(spec, study) == optuna.importance.get_param_importances(study)
+    both = make_spec("val/accuracy", "parameters")
+    pairs = [make_trial(i, [trial.value or 0, 1e6]) for i, trial in enumerate(trials)]
+    several = rank_fields(both, fill(both, pairs), 0)
+    assert max(several, key=lambda path: several[path]) == "train.learning_rate"

@@ -1,0 +1,30 @@
+"""The command shows the stored figures of a run, or says why it cannot."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from core.cli.app import app
+from tests.examined import TEST, VAL, make_examined, make_logits
+
+pytestmark = pytest.mark.usefixtures("lab_folders")
+
+
+def test_evaluate_shows_stored_figures_where_the_checkpoint_is_gone() -> None:
+    run = make_examined()
+    result = CliRunner().invoke(app, ["evaluate", run.id, "--json"])
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["validation"]["source"] == "stored"
+    assert found["validation"]["images"] == VAL
+    assert found["test"]["accuracy"] == float((make_logits(TEST, 2)[0].argmax(1) == make_logits(TEST, 2)[1]).mean())
+    assert "checkpoint of these weights is gone" in result.stderr
+    shown = CliRunner().invoke(app, ["evaluate", run.id])
+    assert "kind 3" in shown.stdout
+
+
+def test_evaluate_of_a_run_without_weights_is_a_sentence() -> None:
+    result = CliRunner().invoke(app, ["evaluate", make_examined("stopped").id])
+    assert result.exit_code == 2
+    assert "no epoch of it has ended" in result.stderr

@@ -1,0 +1,64 @@
+"""A study is made and started as it was defined, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.spec.link import from_link
+from core.studies.spec import STUDY_PRESETS
+from core.studies.study import list_studies, open_study
+from tests.pages.conftest import press, texts
+from tests.pages.studies_page import defined, widget
+
+
+def test_a_storage_that_goes_away_leaves_the_definition_as_it_is(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = open_page("studies", new="first-look")
+    widget(page.number_input, "Trials").set_value(7).run()
+    monkeypatch.setenv("RESNET_LAB_STORAGE", "postgresql+psycopg://lab:secret@127.0.0.1:1/lab")
+    page.run()
+    assert "postgresql+psycopg://lab:***@127.0.0.1:1/lab cannot be used" in texts(page)
+    assert defined(page).trials == widget(page.number_input, "Trials").value == 7
+    press(page, "Only make it")
+    assert "cannot be used" in texts(page)
+    assert defined(page).trials == 7
+
+
+def test_a_study_whose_images_are_not_here_says_so_before_it_is_made(open_page) -> None:
+    page = open_page("studies", new="report")
+    assert "CIFAR-10 is not on this machine yet" in texts(page)
+    assert widget(page.button, "Start").disabled
+    assert not widget(page.button, "Only make it").disabled
+    assert list_studies() == []
+
+
+def test_the_network_is_edited_on_build_and_comes_back_into_the_same_study(open_page, switched: list) -> None:
+    page = open_page("studies", new="report")
+    widget(page.number_input, "Trials").set_value(7).run()
+    press(page, "Edit the network")
+    (built,) = switched
+    assert built[0] == "build.py"
+    assert from_link(built[1]["spec"]) == STUDY_PRESETS["report"].base
+
+
+def test_making_a_study_keeps_it_as_defined_and_refuses_its_name_a_second_time(open_page) -> None:
+    page = open_page("studies", new="first-look")
+    widget(page.text_input, "Name").set_value("mine").run()
+    press(page, "Only make it")
+    assert [study.name for study in list_studies()] == ["mine"]
+    assert open_study("mine").spec == STUDY_PRESETS["first-look"]
+    page = open_page("studies", new="first-look")
+    widget(page.text_input, "Name").set_value("mine").run()
+    press(page, "Only make it")
+    assert "there is a study named mine already" in texts(page)
+
+
+def test_start_makes_the_study_and_asks_for_its_workers_once(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    define = "pages.parts.studies.define"
+    monkeypatch.setattr(f"{define}.start_workers", lambda name, count=None: asked.append((name, count)))
+    page = open_page("studies", new="first-look")
+    widget(page.number_input, "Workers").set_value(3).run()
+    press(page, "Start")
+    assert asked == [("first-look 1", 3)]
+    # A name that is free is suggested for the next.
+    assert widget(open_page("studies", new="first-look").text_input, "Name").placeholder == "first-look 2"

@@ -15,13 +15,14 @@ from core.charts.palette import run_colour
 from core.data.cache import delete_caches
 from core.data.catalogue import DatasetStatus, cache_bytes, delete_dataset, list_datasets
 from core.data.downloads import read_download, start_download
-from core.data.store import DataError, data_folder
+from core.data.store import data_folder
 from core.launch.disk import RunUse, delete_checkpoints, measure_runs
-from core.launch.launcher import LauncherError, delete_run
+from core.launch.launcher import delete_run
 from core.machine.devices import MAX_SLOTS, Device, list_devices, set_slots
 from core.machine.queue import read_queue
 from core.runs.listing import list_runs
-from core.runs.records import RunNotFoundError, RunSummary
+from core.runs.records import RunSummary
+from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.text.formats import UNKNOWN, format_ago, format_bytes, format_percent
 from pages.parts.frame.failure import tell
@@ -178,7 +179,7 @@ def _show_dataset(dataset: DatasetStatus) -> None:
 def _get(name: str) -> None:
     try:
         start_download(name)
-    except (DataError, OSError) as error:
+    except (LabError, OSError) as error:
         st.session_state["lab.data_problem"] = tell(error)
 
 
@@ -191,7 +192,7 @@ def confirm_data(dataset: DatasetStatus) -> None:
     if st.button("Delete", type="primary", icon=":material/delete:", key="confirm_data"):
         try:
             delete_dataset(dataset.name)
-        except DataError as error:
+        except LabError as error:
             st.session_state["lab.data_problem"] = tell(error)
         st.rerun()
 
@@ -255,7 +256,7 @@ def _clean_up(uses: list[RunUse], remove: Callable[[str], object]) -> None:
         try:
             remove(use.run_id)
             note_act("freed the disk of run", use.run_id)
-        except (RunNotFoundError, LauncherError, OSError) as error:
+        except (LabError, OSError) as error:
             problems.append(f"{use.name}: {tell(error)}")
     keep_problems(problems)
     measure_disk.clear()

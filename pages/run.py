@@ -14,6 +14,7 @@ from core.runs.records import RunNotFoundError, RunSummary
 from core.runs.results import describe_origin
 from core.runs.store import open_run
 from core.spec.link import to_link
+from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
 from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
@@ -127,7 +128,7 @@ def keep_about(run: Run, field: str) -> None:
         st.session_state[f"name.{run.id}"] = value
     try:
         run.update_about(**{field: value})
-    except (ValueError, OSError) as error:
+    except (LabError, OSError) as error:
         keep_problems([tell(error)])
 
 

@@ -11,8 +11,9 @@ import streamlit as st
 
 from core.compare.snapshot import read_runs
 from core.runs.listing import Listing, list_known
-from core.runs.records import RunNotFoundError, RunSummary
+from core.runs.records import RunSummary
 from core.runs.store import open_run
+from core.system.errors import LabError
 from core.text.words import count_of
 from pages.parts.chart.chart import show_metrics
 from pages.parts.frame.failure import tell
@@ -135,7 +136,7 @@ def show_tagging(chosen: Sequence[RunSummary]) -> None:
             tags = [each for each in summary.tags if each != tag] + ([tag] if add and tag else [])
             try:
                 open_run(summary.id).update_about(tags=tags)
-            except (RunNotFoundError, ValueError, OSError) as error:
+            except (LabError, OSError) as error:
                 problems.append(f"{summary.name}: {tell(error)}")
         keep_problems(problems)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from core.system import files, processes
+from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.system.locks import FileLock, RunsFolderError, is_locked
 from server.doors import HEADERS, NO_FRAME, SAFE_METHODS, Asked, Door
@@ -33,8 +34,8 @@ STOP_SECONDS = 5.0
 _STATUS = {403: "403 Forbidden", 421: "421 Misdirected Request"}
 
 
-class DashboardError(Exception):
-    """The dashboard cannot be started or stopped; the message is a sentence for a person."""
+class DashboardError(LabError):
+    """The dashboard cannot be started or stopped."""
 
 
 @dataclass(frozen=True)

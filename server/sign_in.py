@@ -26,6 +26,7 @@ from streamlit.web.server.starlette.starlette_app_utils import decode_signed_val
 from streamlit.web.server.starlette.starlette_server_config import TOKENS_COOKIE_NAME, USER_COOKIE_NAME
 
 from core.system import files
+from core.system.errors import LabError
 from core.system.folders import runs_folder
 from server.doors import is_loopback
 
@@ -35,8 +36,8 @@ CALLBACK = "/oauth2callback"
 COOKIES = (USER_COOKIE_NAME, TOKENS_COOKIE_NAME)
 
 
-class SignInError(Exception):
-    """The section [auth] cannot be used; the message is a sentence for a person."""
+class SignInError(LabError):
+    """The section [auth] cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from core.data.folder import ROOTS
 from core.data.store import data_folder
-from server.dashboard import DashboardError, stop_dashboard
+from core.system.errors import LabError
+from server.dashboard import stop_dashboard
 from server.doors import OWN_NAMES, Door, is_loopback
 from server.sign_in import SignIn, SignInError, read_settings
 
@@ -88,7 +89,7 @@ def list_hosts() -> list[str]:
 
 def end_dashboard() -> None:
     """optuna-dashboard knows no sign-in, so one that was left open does not stay."""
-    with suppress(DashboardError, OSError):
+    with suppress(LabError, OSError):
         stop_dashboard()
 
 

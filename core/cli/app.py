@@ -11,9 +11,8 @@ from typer.core import TyperGroup
 
 from core.cli import compare, data, evaluate, export, runs, specs, studies, train
 from core.cli.output import BAD_INPUT, FAILED, CommandError, say
-from core.data.store import DataError
-from core.spec.parse import SpecError
-from core.system.locks import RunsFolderError
+from core.runs.records import DamagedRunError
+from core.system.errors import LabError
 
 
 class SentenceGroup(TyperGroup):
@@ -25,9 +24,9 @@ class SentenceGroup(TyperGroup):
         except CommandError as error:
             say(str(error))
             raise typer.Exit(error.exit_code) from None
-        except (SpecError, DataError, RunsFolderError) as error:
+        except LabError as error:
             say(str(error))
-            raise typer.Exit(BAD_INPUT) from None
+            raise typer.Exit(FAILED if isinstance(error, DamagedRunError) else BAD_INPUT) from None
         except (typer.Abort, BrokenPipeError, EOFError):
             raise
         except Exception as error:

@@ -9,6 +9,7 @@ import typer
 
 from core.cli.find import find_run
 from core.cli.output import CommandError, print_facts, print_json, print_table, say
+from core.system.errors import LabError
 from core.text.formats import format_number, format_percent
 
 if TYPE_CHECKING:
@@ -37,17 +38,14 @@ def evaluate_run(
     figures come from the predictions that the training stored at its end, and are left out where there are none.
     """
     from core.examine.predictions import name_classes
-    from core.examine.weights import ExamineError, find_weights, require_sound
+    from core.examine.weights import find_weights, require_sound
 
     run = find_run(run_id)
-    try:
-        require_sound(run)
-        weights = find_weights(run, checkpoint.value)
-        if weights.key != checkpoint.value:
-            raise ExamineError(f"The run has no {checkpoint.value} weights.")
-        found = _measure_splits(run, weights)
-    except ExamineError as error:
-        raise CommandError(str(error)) from None
+    require_sound(run)
+    weights = find_weights(run, checkpoint.value)
+    if weights.key != checkpoint.value:
+        raise CommandError(f"The run has no {checkpoint.value} weights.")
+    found = _measure_splits(run, weights)
     classes = name_classes(run)
     if as_json:
         print_json({"id": run.id, "checkpoint": checkpoint.value, "epoch": weights.epoch, "classes": classes, **found})
@@ -58,7 +56,6 @@ def evaluate_run(
 def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
     """The figures of each split; `test` is None where the run has not stored its predictions."""
     from core.examine.predictions import read_stored
-    from core.examine.weights import ExamineError
     from core.stats.calibration import fit_temperature
 
     val, source = _predict(run, weights)
@@ -66,7 +63,7 @@ def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
     found: dict[str, Any] = {"temperature": temperature, "validation": _measure(val, temperature, source), "test": None}
     try:
         test = read_stored(run, weights, "test")
-    except ExamineError as error:
+    except LabError as error:
         say(str(error))
         test = None
     if test is not None:
@@ -78,16 +75,15 @@ def _predict(run: Run, weights: Weights) -> tuple[Predicted, str]:
     """Validation predictions of the checkpoint; the stored ones where it, or the data set, is gone, and says so."""
     from core.examine.predicting import Prediction
     from core.examine.predictions import check_predicted, read_stored
-    from core.examine.weights import ExamineError, name_file
-    from core.helper.questions import QuestionError
+    from core.examine.weights import name_file
 
     try:
         prediction = Prediction(name_file(run, weights), "val")
         prediction.wait()
-    except (ExamineError, QuestionError) as error:
+    except LabError as error:
         stored = read_stored(run, weights, "val")
         if stored is None:
-            raise ExamineError(str(error)) from None
+            raise
         say(f"{error} These are the figures of the predictions that were stored.")
         return stored, "stored"
     return check_predicted(*prediction.result(), run.spec.data.num_classes), "checkpoint"

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from core.cli.evaluate import Checkpoint
-from core.cli.output import BAD_INPUT, FAILED, CommandError, print_json, say
+from core.cli.output import FAILED, CommandError, print_json, say
 from core.cli.source import AsJson, RunIds
+from core.system.errors import LabError
 from core.text.formats import format_bytes
 
 
@@ -50,7 +51,7 @@ def export_runs(
     A zip of a run that still trains holds it as it stands: its whole epochs and sound checkpoints.
     """
     from core.cli.find import find_runs
-    from core.export.formats import FORMATS, ExportError
+    from core.export.formats import FORMATS
     from core.export.make import export_runs, name_file
 
     ids = [run.id for run in find_runs(run_ids)]
@@ -62,8 +63,6 @@ def export_runs(
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:
             made = export_runs(ids, format.value, checkpoint.value, checkpoints=checkpoints, folder=Path(folder))
             shutil.move(made.path, target)
-    except ExportError as error:
-        raise CommandError(str(error), BAD_INPUT) from None
     except OSError as error:
         raise CommandError(f"{target} could not be written: {error.strerror}.", FAILED) from None
     if as_json:
@@ -93,7 +92,6 @@ def import_files(
     A run that is here already stays as it is. A run whose id is taken by another gets a new one. Exit status 2 where an
     archive is refused; those before it are in.
     """
-    from core.export.archive.pack import BundleError
     from core.export.archive.unpack import Imported, import_runs
 
     taken: list[Imported] = []
@@ -101,7 +99,7 @@ def import_files(
     for path in paths:
         try:
             taken += import_runs(path)
-        except BundleError as error:
+        except LabError as error:
             problem = f"{path}: {error}"
             break
     if as_json:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from core.system.errors import LabError
 from core.system.files import to_strict
 from core.text.safe import plain
 
@@ -34,7 +35,7 @@ STATE_STYLES = {
 }
 
 
-class CommandError(Exception):
+class CommandError(LabError):
     """A command cannot do what it was asked to; the message is what the user reads."""
 
     def __init__(self, sentence: str, exit_code: int = BAD_INPUT) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, RunIds
+from core.system.errors import LabError
 from core.text.formats import format_bytes, format_moment, format_percent, format_seconds
 from core.text.safe import plain
 
@@ -70,13 +71,12 @@ def show_run(
 ) -> None:
     """Shows one run: state, figures, what differs from the defaults, checkpoints."""
     from core.cli.find import find_run
-    from core.runs.records import DamagedRunError
 
     run = find_run(run_id)
     summary = run.summary()
     try:
         spec: dict[str, Any] | None = run.spec.model_dump(mode="json")
-    except DamagedRunError:
+    except LabError:
         spec = None
     if as_json:
         print_json(
@@ -193,10 +193,7 @@ def edit_run(
     changes = {field: value for field, value in wanted.items() if value is not None}
     if not changes:
         raise CommandError("Name what to change: --name, --tag, --note or --archive.")
-    try:
-        find_run(run_id).update_about(**changes)
-    except ValueError as error:
-        raise CommandError(str(error)) from None
+    find_run(run_id).update_about(**changes)
 
 
 def delete_runs(
@@ -204,13 +201,13 @@ def delete_runs(
 ) -> None:
     """Deletes runs with all their files; one that trains is stopped first."""
     from core.cli.find import find_runs
-    from core.launch.launcher import LauncherError, delete_run
+    from core.launch.launcher import delete_run
 
     runs = find_runs(run_ids)
     confirm(f"Delete {', '.join(run.id for run in runs)} with all files?", yes)
     for run in runs:
         try:
             delete_run(run.id)
-        except LauncherError as error:
+        except LabError as error:
             raise CommandError(f"{run.id}: {error}", FAILED) from None
         say(f"{run.id} is deleted.")

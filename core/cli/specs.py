@@ -9,6 +9,7 @@ import typer
 from core.cli.output import FAILED, CommandError, print_json, print_table, say
 from core.cli.source import AsJson, PresetName, Settings, SpecFile, read_spec
 from core.spec import RunSpec
+from core.system.errors import LabError
 from core.text.formats import format_bytes, format_count
 
 Batch = Annotated[
@@ -123,13 +124,13 @@ def measure_spec(
     """Trains 20 steps on this machine to tell an epoch's time, the peak of memory and the largest batch."""
     from dataclasses import asdict
 
-    from core.launch.estimates import EstimateError, foretell, measure_now
+    from core.launch.estimates import foretell, measure_now
     from core.text.formats import format_bytes, format_seconds
 
     spec = read_spec(file, preset, settings)
     try:
         estimate = measure_now(spec)
-    except EstimateError as error:
+    except LabError as error:
         raise CommandError(str(error), FAILED) from None
     forecast = foretell(spec, estimate)
     if as_json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,28 +63,26 @@ def search(
     The exit code is 0 where the study finished, 1 where its workers gave up, 2 for bad input, 3 where it was paused.
     Ctrl+C pauses it after the trials that train, a second one at once; closing the terminal lets it go on.
     """
-    spec = _read_study(file, preset, [*(settings or []), *([f"workers={workers}"] if workers else [])])
-    with _sentences():
-        from core.cli.follow import Interrupts
-        from core.studies.manage import check_start, create_study, start_workers
+    from core.cli.follow import Interrupts
+    from core.studies.manage import check_start, create_study, start_workers
 
-        if download:
-            _fetch(spec)
-        check_start(spec)
-        name = name or _free_name(preset or (file.stem if file and str(file) != "-" else "study"))
-        create_study(name, spec)
-        with Interrupts() as interrupts:
-            start_workers(name, spec.workers)
-            print(plain(name), flush=True)
-            _watch(name, interrupts, detach=detach)
+    spec = _read_study(file, preset, [*(settings or []), *([f"workers={workers}"] if workers else [])])
+    if download:
+        _fetch(spec)
+    check_start(spec)
+    name = name or _free_name(preset or (file.stem if file and str(file) != "-" else "study"))
+    create_study(name, spec)
+    with Interrupts() as interrupts:
+        start_workers(name, spec.workers)
+        print(plain(name), flush=True)
+        _watch(name, interrupts, detach=detach)
 
 
 def list_all(as_json: AsJson = False) -> None:
     """Lists the studies, the newest first."""
-    with _sentences():
-        from core.studies.study import list_studies
+    from core.studies.study import list_studies
 
-        found = list_studies()
+    found = list_studies()
     if as_json:
         print_json(found)
         return
@@ -113,14 +110,13 @@ def stop(
     now: Annotated[bool, typer.Option("--now", help="At once; the trials that train go on after a resume.")] = False,
 ) -> None:
     """Pauses a study after the trials that train, or at once."""
-    with _sentences():
-        from core.studies.manage import stop_study
-        from core.studies.study import open_study
+    from core.studies.manage import stop_study
+    from core.studies.study import open_study
 
-        if not open_study(name).summary().workers_alive:
-            say("No worker searches; the study is paused or done.")
-            return
-        stop_study(name, now=now)
+    if not open_study(name).summary().workers_alive:
+        say("No worker searches; the study is paused or done.")
+        return
+    stop_study(name, now=now)
     say("The study stops." if now else "The study pauses after the trials that train.")
 
 
@@ -136,16 +132,15 @@ def resume(
     detach: Annotated[bool, typer.Option("--detach/--follow", "-d/-f", help="Return at once, or follow.")] = True,
 ) -> None:
     """Goes on with a paused study, or with a finished one that may now take more trials or time."""
-    with _sentences():
-        from core.cli.follow import Interrupts
-        from core.studies.manage import extend_study, start_workers
+    from core.cli.follow import Interrupts
+    from core.studies.manage import extend_study, start_workers
 
-        if trials is not None or minutes is not None:
-            extend_study(name, trials=trials, minutes=minutes)
-        with Interrupts() as interrupts:
-            start_workers(name, workers)
-            print(plain(name), flush=True)
-            _watch(name, interrupts, detach=detach)
+    if trials is not None or minutes is not None:
+        extend_study(name, trials=trials, minutes=minutes)
+    with Interrupts() as interrupts:
+        start_workers(name, workers)
+        print(plain(name), flush=True)
+        _watch(name, interrupts, detach=detach)
 
 
 def measure(name: StudyName) -> None:
@@ -154,22 +149,9 @@ def measure(name: StudyName) -> None:
     No trial looks at the test images while the study searches: validation chooses, and only what it chose is tested,
     once. Run it again to see the figures again.
     """
-    with _sentences():
-        from core.studies.best import measure_best
+    from core.studies.best import measure_best
 
-        follow_runs([trial.run.id for trial in measure_best(name) if trial.run])
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Turns the errors of studies into what the user reads. Imported late: Optuna takes half a second."""
-    from core.launch.launcher import LauncherError
-    from core.studies.storage import StudyError
-
-    try:
-        yield
-    except (StudyError, LauncherError) as error:
-        raise CommandError(str(error)) from None
+    follow_runs([trial.run.id for trial in measure_best(name) if trial.run])
 
 
 def _read_study(file: Path | None, preset: str | None, settings: list[str]) -> StudySpec:

@@ -11,6 +11,7 @@ from core.cli.output import FINISHED, CommandError, say
 from core.cli.source import PresetName, RunIds, Settings, SpecFile, read_spec
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
+from core.system.errors import LabError
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the training goes on.")]
 
@@ -40,16 +41,13 @@ def train_run(
     _check_start(spec, seeds, download=download)
 
     from core.cli.follow import Interrupts
-    from core.launch.launcher import LauncherError, start_run, start_seeds
+    from core.launch.launcher import start_run, start_seeds
 
     with Interrupts() as interrupts:
-        try:
-            if seeds > 1:
-                ids = start_seeds(spec, seeds, name=name, tags=tags or ())
-            else:
-                ids = [start_run(spec, name=name, tags=tags or ())]
-        except (LauncherError, ValueError) as error:
-            raise CommandError(str(error)) from None
+        if seeds > 1:
+            ids = start_seeds(spec, seeds, name=name, tags=tags or ())
+        else:
+            ids = [start_run(spec, name=name, tags=tags or ())]
         for run_id in ids:
             print(run_id, flush=True)
         if detach:
@@ -84,14 +82,14 @@ def resume_runs(
     """Goes on with stopped, failed or interrupted runs, exactly where they were."""
     from core.cli.find import find_runs
     from core.cli.follow import Interrupts
-    from core.launch.launcher import LauncherError, resume_run
+    from core.launch.launcher import resume_run
 
     runs = find_runs(run_ids)
     with Interrupts() as interrupts:
         for run in runs:
             try:
                 resume_run(run.id)
-            except LauncherError as error:
+            except LabError as error:
                 raise CommandError(f"{run.id}: {error}", 1) from None
             print(run.id, flush=True)
         if detach:

@@ -25,6 +25,7 @@ from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.cost import Cost, cost_of
 from core.spec.fields import flatten
+from core.system.errors import LabError
 from core.system.folders import runs_folder
 
 MAX_RUNS = 50
@@ -163,7 +164,7 @@ def look_at(run_ids: Iterable[str]) -> Look:
             runs.append(run)
         except RunNotFoundError:
             problems.append(f"There is no run {run_id[:60]}: it may have been deleted.")
-        except (DamagedRunError, OSError) as error:
+        except (LabError, OSError) as error:
             problems.append(f"The run {run_id} is left out, because it cannot be read: {error}.")
     if len(wanted) > MAX_RUNS:
         problems.append(f"Only the first {MAX_RUNS} of {len(wanted)} runs are compared.")

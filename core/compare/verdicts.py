@@ -20,6 +20,7 @@ from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.stats.scores import check_labels, softmax
 from core.stats.significance import Comparison, compare_groups, compare_paired, compare_seeds, verdict
+from core.system.errors import LabError
 
 Weights = Literal["last", "best"]
 WEIGHTS: dict[Weights, str] = {"last": "Last weights", "best": "Best-on-validation weights"}
@@ -55,8 +56,8 @@ class Predictions:
         return np.asarray(self.predicted == self.labels)
 
 
-class NoPredictionsError(Exception):
-    """A run has no usable predictions; the message is a sentence."""
+class NoPredictionsError(LabError):
+    """A run has no usable predictions."""
 
 
 def read_predictions(run: ComparedRun, weights: Weights) -> Predictions:

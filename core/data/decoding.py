@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.data.store import DataError
+from core.system.errors import LabError
 from core.system.folders import PROJECT
 
 # Raise it when the same files would give other pixels: decoded copies are then made again.
@@ -35,7 +36,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000
 
 
-class TooManyPixelsError(ValueError):
+class TooManyPixelsError(LabError, ValueError):
     """An image that would fill the memory; a few kilobytes can claim gigabytes."""
 
 

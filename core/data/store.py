@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from core.system.errors import LabError
 from core.system.files import DamagedFileError, find_json
 from core.system.folders import PROJECT
 from core.system.locks import FileLock, RunsFolderError, is_locked
@@ -17,8 +18,10 @@ from core.system.locks import FileLock, RunsFolderError, is_locked
 _MOMENT_SECONDS = 0.1  # for which `is_held` may have the lock
 
 
-class DataError(Exception):
-    """Something is wrong with a data set; the message is a sentence for a page."""
+class DataError(LabError):
+    """Something is wrong with a data set."""
+
+    kind = "data"
 
 
 def data_folder() -> Path:

@@ -14,13 +14,16 @@ from typing import IO, Any
 
 import torch
 
+from core.system.errors import LabError
 from core.system.safe_zip import CheckpointFileError, read_pickle
 
 FORMAT = 1  # of the training state; rises when an older one can no longer be read
 
 
-class CheckpointError(Exception):
-    """A checkpoint cannot be written, read or used; the message is a sentence for a page."""
+class CheckpointError(LabError):
+    """A checkpoint cannot be written, read or used."""
+
+    kind = "checkpoint"
 
 
 class _HashingWriter:

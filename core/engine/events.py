@@ -8,16 +8,18 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.system.errors import LabError
+
 Phase = Literal["train", "validate", "test"]
 Metrics = dict[str, float | int]
 
 
-class TrainingError(Exception):
-    """Why a training cannot go on; the message is a sentence for a page that says what to try."""
+class TrainingError(LabError):
+    """Why a training cannot go on; the message says what to try."""
 
-    def __init__(self, reason_kind: Literal["nan", "out_of_memory", "batch_norm"], message: str) -> None:
+    def __init__(self, kind: Literal["nan", "out_of_memory", "batch_norm"], message: str) -> None:
         super().__init__(message)
-        self.reason_kind = reason_kind
+        self.kind = kind
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,9 @@ import torch
 from torch import Tensor
 
 from core.data.edits import AS_IT_IS, Edits, apply_edits, make_grey
-from core.data.store import DataError
 from core.data.uploads import decode_upload
 from core.engine.augment import normalize
-from core.engine.checkpoint import CheckpointError, load, weights_of
+from core.engine.checkpoint import load, weights_of
 from core.engine.data import Data, ImageSet, resize
 from core.engine.device import pick_precision
 from core.engine.evaluate import evaluate
@@ -29,8 +28,9 @@ from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
 from core.helper.questions import Answer, Part, Picture, Piece, QuestionError, WeightsFile
 from core.spec import DataSpec, RunSpec
-from core.spec.parse import SpecError, parse_spec
+from core.spec.parse import parse_spec
 from core.stats.scores import softmax
+from core.system.errors import LabError
 
 # The side of the images as they are published; those of a folder are resized straight to the spec's size.
 NATIVE_SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32}
@@ -151,7 +151,7 @@ def in_sentences() -> Iterator[None]:
     """The engine's errors as ones that need no torch to be received."""
     try:
         yield
-    except (CheckpointError, DataError, SpecError) as error:
+    except LabError as error:
         raise QuestionError(str(error)) from None
     except (RuntimeError, KeyError) as error:  # torch: weights of another shape, or memory that is not there
         raise QuestionError(f"The network could not be asked: {str(error).splitlines()[0]}") from None

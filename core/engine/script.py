@@ -26,11 +26,12 @@ from core.data.folder import list_images
 from core.data.store import DataError
 from core.engine.data import Data, Source, arrange, make_digits, make_folder, read_cifar
 from core.engine.device import pick_device
-from core.engine.events import Metrics, Progress, TrainingError
+from core.engine.events import Metrics, Progress
 from core.engine.failures import explain_failures
 from core.engine.state import to_cpu
 from core.engine.train import TrainingRun
 from core.spec import RunSpec
+from core.system.errors import LabError
 
 SPEC = RunSpec()
 FINGERPRINT = ""  # of the run's images and their split
@@ -55,7 +56,7 @@ def main() -> int:
             print("These images, or their split, are not those of the run: the figures will differ.", file=sys.stderr)
         with explain_failures(SPEC, device):
             train(data, device, Path(arguments.out))
-    except (DataError, TrainingError, OSError, ValueError) as error:
+    except (LabError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

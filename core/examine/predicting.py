@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.helper.process import AssistantError, call
+from core.helper.process import call
 from core.helper.questions import Part, Piece, QuestionError, WeightsFile
+from core.system.errors import LabError
 
 # A second or so of a small network on one core.
 PIECE_IMAGES = 512
@@ -53,7 +54,7 @@ class Prediction:
     def _take(self, future: Future[Any]) -> None:
         try:
             piece: Piece = future.result()
-        except (QuestionError, AssistantError) as error:
+        except LabError as error:
             self._end(str(error))
             return
         except Exception as error:  # noqa: BLE001 - it would be lost in a callback, and the page would wait forever

@@ -9,10 +9,11 @@ from typing import Any, Literal
 from core.helper.questions import WeightsFile
 from core.runs.folder import Run
 from core.runs.records import CheckpointFile, DamagedRunError
+from core.system.errors import LabError
 
 
-class ExamineError(Exception):
-    """Something cannot be shown; the message is a sentence for its place on the page."""
+class ExamineError(LabError):
+    """Something cannot be shown."""
 
 
 @dataclass(frozen=True)

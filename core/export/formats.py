@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.system.errors import LabError
+
 Checkpoint = Literal["best", "last"]
 # Hears of bytes done and in all, where that is known.
 Report = Callable[[int, int], None]
 
 
-class ExportError(Exception):
-    """Something cannot be taken away; the message is a sentence for its place on the page."""
+class ExportError(LabError):
+    """Something cannot be taken away."""
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,17 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.export.archive.pack import BundleError, name_archive, pack_runs
+from core.export.archive.pack import name_archive, pack_runs
 from core.export.formats import FORMATS, Checkpoint, Exported, ExportError, Format, Report
-from core.export.model import ExportModelError, export_onnx, export_safetensors, export_script
+from core.export.model import export_onnx, export_safetensors, export_script
 from core.export.outbox import make_place
 from core.export.report.make import make_report
 from core.export.tensorboard import write_events
 from core.helper.questions import ExportedModel
 from core.runs.folder import Run
-from core.runs.records import DamagedRunError, RunNotFoundError
 from core.runs.store import open_run
 from core.runs.tables import write_metrics
-from core.system.locks import RunsFolderError
-
-FAILURES = (RunNotFoundError, BundleError, ExportModelError, DamagedRunError, RunsFolderError)
+from core.system.errors import LabError
 
 
 def make_file(
@@ -32,7 +29,7 @@ def make_file(
 ) -> str:
     """Writes the file aside and renames it, so that nobody fetches half of one; returns the note.
 
-    Raises ExportError, and what FAILURES names, with a sentence.
+    Raises LabError.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -101,7 +98,7 @@ def export_runs(
         place = folder or make_place()
         path = place / name_file(ids, wanted, checkpoint)
         return Exported(path, wanted, make_file(ids, wanted, checkpoint, checkpoints, path, report))
-    except FAILURES as error:
+    except LabError as error:
         raise ExportError(str(error)) from error
     except OSError as error:
         raise ExportError(f"The file could not be written: {error.strerror or error}.") from error

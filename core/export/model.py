@@ -9,20 +9,20 @@ from typing import Any, Literal
 
 from core.examine.predictions import name_classes
 from core.examine.weights import ExamineError, find_weights, name_file, require_sound
-from core.helper.process import AssistantError, call
-from core.helper.questions import ExportedModel, QuestionError, WeightsFile
+from core.helper.process import call
+from core.helper.questions import ExportedModel, WeightsFile
 from core.runs.folder import Run
-from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.spec import RunSpec
+from core.system.errors import LabError
 
 __all__ = ["ExportModelError", "ExportedModel", "export_onnx", "export_safetensors", "export_script"]
 
 Checkpoint = Literal["best", "last"]
 
 
-class ExportModelError(Exception):
-    """Why a run's model cannot be taken away; the message is a sentence for a page."""
+class ExportModelError(LabError):
+    """Why a run's model cannot be taken away."""
 
 
 def export_onnx(run_id: str, checkpoint: Checkpoint = "best") -> ExportedModel:
@@ -77,7 +77,7 @@ def _wait(future: Future[Any]) -> Any:
     """What the helper process answers. Raises ExportModelError."""
     try:
         return future.result()
-    except (QuestionError, AssistantError) as error:
+    except LabError as error:
         raise ExportModelError(str(error)) from None
 
 
@@ -85,7 +85,7 @@ def _open(run_id: str) -> Run:
     try:
         run = open_run(run_id)
         require_sound(run)
-    except (RunNotFoundError, ExamineError) as error:
+    except LabError as error:
         raise ExportModelError(str(error)) from None
     return run
 

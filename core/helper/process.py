@@ -21,14 +21,15 @@ from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from typing import Any
 
+from core.system.errors import LabError
 from core.system.folders import PROJECT
 from core.system.gc_pause import LoadingTorch
 
 _TIMEOUT_SECONDS = 120
 
 
-class AssistantError(Exception):
-    """The helper process gave no answer; the message is a sentence for a page."""
+class AssistantError(LabError):
+    """The helper process gave no answer."""
 
 
 def call(target: str, **kwargs: Any) -> Future[Any]:

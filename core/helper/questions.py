@@ -8,11 +8,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from core.system.errors import LabError
+
 Part = Literal["train", "val", "test"]
 
 
-class QuestionError(Exception):
-    """A question that cannot be answered; the message is a sentence for a page.
+class QuestionError(LabError):
+    """A question that cannot be answered.
 
     Errors of the engine end as this one: they belong to modules that import torch, and so would whoever received them.
     """

@@ -28,6 +28,7 @@ from core.machine import queue
 from core.machine.devices import list_device_ids, name_device, read_use
 from core.spec import RunSpec
 from core.system import files
+from core.system.errors import LabError
 from core.system.folders import PROJECT, runs_folder
 
 COMMAND = [sys.executable, "-m", "core.worker.estimate"]
@@ -42,8 +43,8 @@ _TRAIN_FIELDS = ("batch_size", "accumulation", "optimizer", "precision", "lookah
 _TRAIN_SWITCHES = ("momentum", "weight_decay", "label_smoothing", "clip_norm", "ema_decay")
 
 
-class EstimateError(Exception):
-    """Nothing could be measured; the message is a sentence for a page."""
+class EstimateError(LabError):
+    """Nothing could be measured."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.spec.settings import apply_settings
 from core.system import files, processes
+from core.system.errors import LabError
 from core.system.folders import PROJECT, runs_folder
 from core.system.locks import FileLock, RunsFolderError, hold
 
@@ -32,8 +33,8 @@ MAX_SEEDS = 100
 STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
 
 
-class LauncherError(Exception):
-    """What was asked cannot be done to this run; the message is a sentence for a person."""
+class LauncherError(LabError):
+    """What was asked cannot be done to this run."""
 
 
 def start_run(
@@ -274,7 +275,7 @@ def _renew_spare(folder: Path) -> None:
     """A run has ended: the next worker to wait loads now, unless another run starts in its place."""
     if not SPARE.enabled:
         return
-    with suppress(OSError, RuntimeError, RunsFolderError, files.DamagedFileError):  # nobody waits for it
+    with suppress(OSError, RuntimeError, LabError):  # nobody waits for it
         runs, trained = folder.parent, files.find_json(folder / "environment.json")
         if trained and not _find_waiting(runs) and None in queue.read_slots(runs, str(trained.get("device"))):
             SPARE.wake(folder.name)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.system import files
+from core.system.errors import LabError
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 RESERVE = ".reserve"
 RESERVE_BYTES = 64 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_KINDS = {"DataError": "data", "CheckpointError": "checkpoint", "DeviceError": "device"}
 
 
 def log(text: str) -> None:
@@ -65,9 +65,8 @@ def describe_failure(error: Exception) -> tuple[str, str]:
     """A sentence for the page and the kind of failure; whatever was not foreseen has its traceback in the log."""
     if is_disk_full(error):
         return "The run could not be written: disk full. Free some space, then resume.", "disk_full"
-    if type(error).__module__.startswith("core."):
-        # This project's own errors are sentences.
-        return str(error), str(getattr(error, "reason_kind", "") or _KINDS.get(type(error).__name__, "error"))
+    if isinstance(error, LabError):
+        return str(error), error.kind
     log("".join(traceback.format_exception(error)))
     if isinstance(error, MemoryError):
         return "The machine's memory ran out. Try smaller or fewer images, or stop other programs.", "out_of_memory"

@@ -21,7 +21,17 @@ import numpy as np
 from core.machine import queue
 from core.runs import metrics
 from core.runs.crashes import DEATH, explain_death
-from core.runs.records import COLUMNS, ENDS, About, CheckpointFile, DamagedRunError, RunNotFoundError, RunSummary, State
+from core.runs.records import (
+    COLUMNS,
+    ENDS,
+    About,
+    AboutError,
+    CheckpointFile,
+    DamagedRunError,
+    RunNotFoundError,
+    RunSummary,
+    State,
+)
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError, parse_spec
@@ -69,11 +79,11 @@ class Run:
             return About(name=self.id)
 
     def update_about(self, **changes: Any) -> None:
-        """Changes name, tags, note, archived or priority. Raises ValueError with a sentence."""
+        """Changes name, tags, note, archived or priority. Raises AboutError."""
         with locks.hold(self.path / "control.lock"):
             before = asdict(self.about)
             if unknown := set(changes) - set(before):
-                raise ValueError(f"a run has no {', '.join(sorted(unknown))}")
+                raise AboutError(f"a run has no {', '.join(sorted(unknown))}")
             if "tags" in changes:
                 changes["tags"] = tuple(dict.fromkeys(tag.strip() for tag in changes["tags"] if tag.strip()))
             About(**{**before, **changes}).write(self.path / "about.json")

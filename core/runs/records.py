@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.system import files
+from core.system.errors import LabError
 
 State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
 
@@ -34,12 +35,16 @@ COLUMNS = (
 )
 
 
-class RunNotFoundError(LookupError):
+class RunNotFoundError(LabError):
     """There is no run of this id."""
 
 
-class DamagedRunError(Exception):
+class DamagedRunError(LabError):
     """A run's own files cannot be read; the message says which and why."""
+
+
+class AboutError(LabError, ValueError):
+    """What people say about a run is too long, or no text."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +60,18 @@ class About:
     started_by: str = ""
 
     def __post_init__(self) -> None:
-        """Raises ValueError with a sentence for a text that is too long or no text."""
+        """Raises AboutError."""
         for field, longest in MAX_TEXT.items():
             text = getattr(self, field)
             if not isinstance(text, str) or len(text) > longest:
-                raise ValueError(f"{field}: must be text of at most {longest:,} characters")
+                raise AboutError(f"{field}: must be text of at most {longest:,} characters")
         if len(self.tags) > MAX_TAGS:
-            raise ValueError(f"tags: at most {MAX_TAGS}")
+            raise AboutError(f"tags: at most {MAX_TAGS}")
         if any(not isinstance(tag, str) or not 1 <= len(tag) <= MAX_TAG for tag in self.tags):
-            raise ValueError(f"tags: each must be text of 1 to {MAX_TAG} characters")
+            raise AboutError(f"tags: each must be text of 1 to {MAX_TAG} characters")
         for field, text in [*((field, getattr(self, field)) for field in MAX_TEXT), ("tags", "".join(self.tags))]:
             if not files.is_storable(text):
-                raise ValueError(f"{field}: holds half a character (a lone surrogate)")
+                raise AboutError(f"{field}: holds half a character (a lone surrogate)")
 
     @classmethod
     def read(cls, path: Path) -> About:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.spec import SECTIONS, RunSpec
 from core.spec.fields import fields_of
+from core.system.errors import LabError
 
 MAX_SPEC_BYTES = 64_000
 MAX_PROBLEMS = 20
@@ -33,7 +34,7 @@ class FieldProblem:
         return f"{self.path}{shown}: {self.message}" if self.path else self.message
 
 
-class SpecError(ValueError):
+class SpecError(LabError, ValueError):
     """A spec that cannot be run; `problems` holds one entry a field."""
 
     def __init__(self, problems: list[FieldProblem]) -> None:

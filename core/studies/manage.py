@@ -16,16 +16,16 @@ from core.data.store import DataError
 from core.launch.launcher import start_process
 from core.machine import queue
 from core.runs.listing import list_runs
-from core.runs.records import DamagedRunError, RunNotFoundError, RunSummary
+from core.runs.records import RunSummary
 from core.runs.store import ensure_folder, open_run
 from core.spec import RunSpec
-from core.spec.parse import SpecError
 from core.studies.objectives import OBJECTIVES
 from core.studies.runs import make_joined_trial, place_spec
 from core.studies.spec import MAX_WORKERS, StudySpec, parse_study
 from core.studies.storage import StudyError, folder_of, open_storage, shown_url, storage_url
 from core.studies.study import Study, StudyNotFoundError, StudySummary, list_studies, open_study, telling
 from core.system import files, processes
+from core.system.errors import LabError
 from core.system.locks import hold
 
 __all__ = [
@@ -242,7 +242,7 @@ def join_runs(name: str, run_ids: Sequence[str]) -> int:
             try:
                 inner.add_trial(make_joined_trial(study.spec, open_run(run_id)))
                 joined += 1
-            except (SpecError, ValueError, DamagedRunError):
+            except (LabError, ValueError):
                 if len(run_ids) == 1:
                     raise
         return joined
@@ -255,7 +255,7 @@ def find_compatible(name: str) -> list[RunSummary]:
     found = []
     for summary in list_runs():
         if summary.state == "finished" and summary.id not in known:
-            with suppress(SpecError, ValueError, DamagedRunError, RunNotFoundError):
+            with suppress(LabError, ValueError):
                 make_joined_trial(study.spec, open_run(summary.id))
                 found.append(summary)
     return found

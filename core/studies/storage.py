@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
 
 from core.system import processes
+from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.system.locks import FileLock, RunsFolderError, hold
 
@@ -38,8 +39,8 @@ Answer = TypeVar("Answer")
 StaleCallback = Callable[[optuna.Study, FrozenTrial], None]
 
 
-class StudyError(Exception):
-    """What was asked of a study cannot be done; the message is a sentence for a person."""
+class StudyError(LabError):
+    """What was asked of a study cannot be done."""
 
 
 def storage_url() -> str:

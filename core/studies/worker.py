@@ -47,6 +47,7 @@ from core.studies.trials import (
     why_over,
 )
 from core.system import files, processes
+from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.system.gc_pause import LoadingTorch
 from core.system.locks import FileLock
@@ -65,7 +66,7 @@ FAILURES = 3  # in a row, after which a worker gives up: the next would fail as 
 BLAMED = ("nan", "batch_norm", "out_of_memory")
 
 
-class TrialFailedError(Exception):
+class TrialFailedError(LabError):
     """A trial's run failed for a reason that is not the trial's; the message is the run's."""
 
 

@@ -8,12 +8,14 @@ import os
 import threading
 from pathlib import Path
 
+from core.system.errors import LabError
+
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
 if TYPE_CHECKING:
     from typing import Any
 
 
-class DamagedFileError(Exception):
+class DamagedFileError(LabError):
     """A file that does not hold what it should; the message is a sentence that names it."""
 
 

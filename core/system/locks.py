@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from core.system.errors import LabError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -21,8 +23,8 @@ _BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK}
 _checked: set[str] = set()
 
 
-class RunsFolderError(Exception):
-    """The runs folder cannot be used; the message is a sentence for a person."""
+class RunsFolderError(LabError):
+    """The runs folder cannot be used."""
 
 
 class FileLock:

@@ -11,11 +11,13 @@ import zipfile
 from collections.abc import Callable
 from typing import IO, Any
 
+from core.system.errors import LabError
+
 MAX_PICKLE_BYTES = 32_000_000
 MAX_DIRECTORY_BYTES = 4_000_000  # of an archive's list of members
 
 
-class CheckpointFileError(ValueError):
+class CheckpointFileError(LabError):
     """A file that is no checkpoint; the message goes on after its name."""
 
 

@@ -8,9 +8,10 @@ import sys
 from dataclasses import asdict
 
 from core.spec.parse import parse_spec
+from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.system.gc_pause import LoadingTorch
-from core.worker.run import DeviceError, set_up_torch
+from core.worker.run import set_up_torch
 
 
 def main() -> int:
@@ -22,12 +23,11 @@ def main() -> int:
 
     with LoadingTorch():
         from core.engine.estimate import measure
-        from core.engine.events import TrainingError
 
     try:
         device, _ = set_up_torch(spec, task["device"], runs_folder())
         told = asdict(measure(spec, device))
-    except (TrainingError, DeviceError) as error:
+    except LabError as error:
         told = {"error": str(error)}
     json.dump(told, sys.stdout)
     return 0

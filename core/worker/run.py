@@ -12,6 +12,7 @@ from pathlib import Path
 from core.machine import queue
 from core.runs.ends import describe_failure, end_run, log, reserve_space
 from core.system import files, processes
+from core.system.errors import LabError
 from core.system.folders import ID_PATTERN, runs_folder
 from core.system.gc_pause import LoadingTorch
 from core.system.locks import FileLock
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     Train = Callable[[Path, str, "StopSignal"], int]
 
 
-class DeviceError(Exception):
-    """The device that a spec names cannot be used; the message is a sentence for a page."""
+class DeviceError(LabError):
+    """The device that a spec names cannot be used."""
+
+    kind = "device"
 
 
 def main(run_id: str) -> int:

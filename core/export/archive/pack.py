@@ -27,6 +27,7 @@ from core.runs.folder import Run
 from core.runs.records import ENDS, CheckpointFile, RunNotFoundError, State
 from core.runs.store import open_run
 from core.system import files
+from core.system.errors import LabError
 from core.system.folders import ID_PATTERN, PROJECT
 from core.system.locks import hold
 
@@ -49,8 +50,8 @@ TRIES = 5
 Report = Callable[[int, int], None]
 
 
-class BundleError(Exception):
-    """A run cannot be packed, or an archive not be taken in; the message is a sentence for a person."""
+class BundleError(LabError):
+    """A run cannot be packed, or an archive not be taken in."""
 
 
 class Member(BaseModel):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from core.system.errors import LabError
 from core.system.folders import PROJECT
 
 ALLOWED = frozenset({"torch", "torchvision", "numpy", "PIL", *sys.stdlib_module_names})
@@ -18,7 +19,7 @@ _WIDTH = 120
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-class StandaloneError(Exception):
+class StandaloneError(LabError):
     """The sources cannot be put together as one file; the message names the place."""
 
 

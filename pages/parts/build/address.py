@@ -7,12 +7,12 @@ from functools import lru_cache
 
 import streamlit as st
 
-from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.link import from_link, to_link
 from core.spec.parse import SpecError
 from core.spec.presets import PRESETS
+from core.system.errors import LabError
 from pages.parts.build.draft import FIRST_PRESET, Draft
 
 SOURCES = ("spec", "preset", "clone")
@@ -34,7 +34,7 @@ def read_address(draft: Draft) -> None:
     st.session_state.pop(NOTICE_KEY, None)
     try:
         spec, preset = _resolve(*wanted)
-    except (SpecError, RunNotFoundError, KeyError) as error:
+    except (LabError, KeyError) as error:
         st.session_state[NOTICE_KEY] = _explain(*wanted, error)
         return
     draft.replace(spec, preset)

@@ -8,9 +8,9 @@ from html import escape
 import streamlit as st
 
 from core.data.catalogue import is_ready
-from core.data.store import DataError
 from core.helper.process import call
 from core.spec import RunSpec
+from core.system.errors import LabError
 
 COUNT = 16
 POLL_SECONDS = 0.3
@@ -52,7 +52,7 @@ def _show_grid(future: Future[bytes], relevant: str, seed: int) -> None:
             return
         if error := future.exception():
             _request.clear(relevant, seed)
-            reason = str(error) if isinstance(error, DataError) else "The preview could not be made; try again."
+            reason = str(error) if isinstance(error, LabError) else "The preview could not be made; try again."
             st.html(f'<p class="lab-muted lab-small">{escape(reason)}</p>')
         else:
             st.session_state[LAST_KEY] = future.result()

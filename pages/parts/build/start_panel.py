@@ -9,7 +9,8 @@ import streamlit as st
 
 from core.data.catalogue import DatasetStatus, is_ready, list_datasets
 from core.data.downloads import read_download, start_download
-from core.launch.launcher import LauncherError, prepare_worker, start_run, start_seeds
+from core.launch.launcher import prepare_worker, start_run, start_seeds
+from core.system.errors import LabError
 from core.text.formats import format_bytes
 from pages.parts.build.draft import Draft
 from pages.parts.build.form import name_field
@@ -70,7 +71,7 @@ def show_start(draft: Draft) -> None:
                 click_key=st.session_state[CLICK_KEY],
                 started_by=current_address(),
             )
-        except (LauncherError, OSError) as error:
+        except (LabError, OSError) as error:
             show_problem(f"The run could not be started: {tell(error)}")
             return
         st.session_state[STARTED_KEY] = (run_id, time.monotonic())
@@ -106,7 +107,7 @@ def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
                 click_key=key,
                 started_by=current_address(),
             )
-        except (LauncherError, OSError) as error:
+        except (LabError, OSError) as error:
             show_problem(f"The runs could not be started: {tell(error)}")
             return
         st.switch_page("runs.py")

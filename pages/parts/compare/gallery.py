@@ -14,8 +14,8 @@ from core.compare.disagreements import Disagreement, Side, find_disagreement
 from core.compare.units import Unit
 from core.compare.verdicts import NoPredictionsError, Weights
 from core.data.catalogue import is_ready
-from core.data.store import DataError
-from core.helper.process import AssistantError, call
+from core.helper.process import call
+from core.system.errors import LabError
 from pages.parts.compare.tabs import weights_control
 
 PAGE_IMAGES = 24
@@ -122,7 +122,7 @@ def _show_when_there(
     _draw(right, wrong, found, shown, future.result() if future.done() and not error else None)
     if error:
         _request.clear(*asked)
-        reason = str(error) if isinstance(error, DataError | AssistantError) else "The images could not be read."
+        reason = str(error) if isinstance(error, LabError) else "The images could not be read."
         st.html(f'<p class="lab-problem">{escape(reason)}</p>')
     if waited and future.done():
         # The whole page once more: without a timer from now on.

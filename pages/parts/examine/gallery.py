@@ -10,11 +10,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.data.store import DataError
 from core.examine.predictions import Split
-from core.helper.process import AssistantError, call
+from core.helper.process import call
 from core.runs.folder import Run
-from core.spec.parse import SpecError
 from pages.parts.examine.address import write
 
 _HERE = Path(__file__).parent

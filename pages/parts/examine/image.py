@@ -14,12 +14,12 @@ from core.data.uploads import MAX_BYTES, SUFFIXES, check_upload, name_upload
 from core.examine.charts import draw_heat, draw_picture
 from core.examine.predictions import SPLITS, Split, check_split, count_images, name_classes
 from core.examine.weights import ExamineError, Weights, find_weights, name_file
-from core.helper.process import AssistantError, call
+from core.helper.process import call
 from core.helper.questions import Answer, Picture, QuestionError
 from core.runs.folder import Run
-from core.runs.records import DamagedRunError, RunNotFoundError
 from core.runs.store import open_run
 from core.spec import map_sizes
+from core.system.errors import LabError
 from core.text.formats import format_percent
 from pages.parts.examine.address import read_number, read_option, read_whole, tie
 from pages.parts.examine.gallery import show_note
@@ -174,7 +174,7 @@ def _show_answer(run: Run, weights: Weights, look: Look, classes: list[str], *, 
     st.html(f'<p class="lab-title">{name} <span class="lab-muted">{escape(weights.title.lower())}</span></p>')
     try:
         answer = _ask(run, weights, look)
-    except (ExamineError, QuestionError, AssistantError) as error:
+    except LabError as error:
         show_note(str(error))
         return
     except WaitedTooLong:
@@ -242,7 +242,7 @@ def _show_other(run: Run, other_id: str, look: Look, split: Split, classes: list
         names = name_classes(other)
         if not look.picture.content:
             check_split(other, weights, split)
-    except (RunNotFoundError, DamagedRunError, ExamineError) as error:
+    except LabError as error:
         show_note(f"The other run cannot be asked. {error}")
         return
     same = other.environment().get("data_fingerprint") == run.environment().get("data_fingerprint")

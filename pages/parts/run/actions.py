@@ -8,16 +8,15 @@ from html import escape
 
 import streamlit as st
 
-from core.launch.launcher import LauncherError, delete_run, kill_run, measure_test, request_stop, resume_run, run_next
-from core.runs.records import DamagedRunError, RunNotFoundError, RunSummary
+from core.launch.launcher import delete_run, kill_run, measure_test, request_stop, resume_run, run_next
+from core.runs.records import RunSummary
 from core.runs.store import open_run
-from core.system.locks import RunsFolderError
+from core.system.errors import LabError
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
 
 _PROBLEMS, _DONE = "run_actions.problems", "run_actions.done"
 _ASKED, _DELETED = "run_actions.asked", "run_actions.deleted"
-_EXPECTED = (LauncherError, RunNotFoundError, RunsFolderError, DamagedRunError, ValueError, OSError)
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def act_on(name: str, runs: Sequence[RunSummary]) -> list[str]:
             action.do(run.id)
             done.append(run.id)
             note_act(action.done, run.id)
-        except _EXPECTED as error:
+        except (LabError, OSError) as error:
             problems.append(f"{action.label} did not work for {run.name}: {tell(error)}")
     if done:
         # Only our own words: a toast reads Markdown. Shown later, as this runs in a callback.

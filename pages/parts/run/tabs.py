@@ -24,6 +24,7 @@ from core.runs.results import (
 from core.spec import RunSpec
 from core.spec.fields import field_at, fields_of, flatten, show_value
 from core.spec.presets import PRESETS
+from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_bytes
 from pages.parts.chart.chart import show_metrics
 from pages.parts.frame.failure import tell
@@ -112,7 +113,7 @@ def show_summary(run: Run) -> None:
 def _keep_note(run: Run) -> None:
     try:
         run.update_about(note=st.session_state[f"note.{run.id}"])
-    except (ValueError, OSError) as error:
+    except (LabError, OSError) as error:
         keep_problems([tell(error)])
 
 

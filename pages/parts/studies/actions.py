@@ -8,9 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.launch.launcher import LauncherError
 from core.runs.listing import list_runs
-from core.runs.records import DamagedRunError, RunNotFoundError
 from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.parse import SpecError
@@ -26,21 +24,17 @@ from core.studies.manage import (
     stop_study,
 )
 from core.studies.spec import MAX_WORKERS
-from core.studies.storage import StudyError
 from core.studies.study import Study, StudySummary
 from core.system import files
-from core.system.locks import RunsFolderError
+from core.system.errors import LabError
 from core.text.formats import format_percent
 from pages.parts.build.draft import open_draft
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
 from pages.parts.run.actions import keep_problems, show_outcome
 from server import sign_in
-from server.dashboard import DashboardError, find_dashboard, start_dashboard, stop_dashboard
+from server.dashboard import find_dashboard, start_dashboard, stop_dashboard
 
-_EXPECTED = (
-    StudyError, SpecError, RunNotFoundError, DamagedRunError, RunsFolderError, LauncherError, DashboardError, OSError,
-)  # fmt: skip
 _ASKED, _DONE, _DELETED = "studies.asked", "studies.done", "studies.deleted"
 _ANSWERED, _FITTING = "studies.answered", "studies.fitting"
 MAX_CHOICES = 50
@@ -56,7 +50,7 @@ def attempt(do: Callable[..., Any], *args: Any, done: str = "", **options: Any) 
     try:
         do(*args, **options)
         note_act(getattr(do, "__name__", "changed").replace("_", " "), " ".join(map(str, args)))
-    except _EXPECTED as error:
+    except (LabError, OSError) as error:
         keep_problems([_tell(error)])
         return False
     keep_problems([])

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core.runs.records import DamagedRunError, RunNotFoundError
 from core.runs.store import open_run
 from core.spec import SECTIONS, RunSpec, link
 from core.spec.fields import SpecField, fields_of

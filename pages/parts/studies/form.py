@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from core.runs.listing import list_runs
-from core.runs.records import DamagedRunError, RunNotFoundError
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.cost import cost_of
 from core.spec.fields import label_path
@@ -24,6 +23,7 @@ from core.studies.spec import (
     StudySpec,
     describe_space,
 )
+from core.system.errors import LabError
 from core.text.formats import format_count, format_percent
 from pages.parts.build.form import say
 from pages.parts.frame.style import show_problem
@@ -71,7 +71,7 @@ def _take_source(draft: StudyDraft, key: str) -> None:
         return
     try:
         study, _ = resolve(word.removeprefix("study:"))
-    except (RunNotFoundError, DamagedRunError):
+    except LabError:
         return  # Deleted meanwhile; the list no longer has it.
     if word.startswith("study:"):
         draft.replace(study, word)

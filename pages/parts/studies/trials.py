@@ -12,7 +12,6 @@ from urllib.parse import quote
 import streamlit as st
 from optuna.trial import FrozenTrial
 
-from core.runs.records import DamagedRunError, RunNotFoundError
 from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.fields import label_path
@@ -22,6 +21,7 @@ from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.points import Field, show_searched
 from core.studies.space import find_field
 from core.studies.spec import propose
+from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_count, format_seconds
 from pages.parts.frame.style import StateLook
 from pages.parts.run.table import Column, show_rows
@@ -179,7 +179,7 @@ def spec_of(look: Look, trial: FrozenTrial) -> RunSpec:
     if run_id:
         try:
             return open_run(run_id).spec
-        except (RunNotFoundError, DamagedRunError):
+        except LabError:
             pass  # Deleted meanwhile: its values make the same.
     return propose(look.study.spec, read_params(trial))
 

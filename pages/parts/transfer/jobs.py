@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 import streamlit as st
 
+from core.system.errors import LabError
+
 Result = TypeVar("Result")
 Report = Callable[[int, int], None]
 TICK_SECONDS = 0.5
@@ -19,10 +21,9 @@ _executor = ThreadPoolExecutor(2, thread_name_prefix="job")
 class Job(Generic[Result]):
     """Work under way or done. `done` of `total` bytes, 0 where that is not known; `error` is a sentence, or empty."""
 
-    def __init__(self, work: Callable[[Report], Result], expected: tuple[type[Exception], ...]) -> None:
+    def __init__(self, work: Callable[[Report], Result]) -> None:
         self.done = self.total = 0
         self.began = time.monotonic()
-        self._expected = expected
         self._future: Future[Result] = _executor.submit(work, self._report)
 
     def _report(self, done: int, total: int) -> None:
@@ -39,7 +40,7 @@ class Job(Generic[Result]):
         """The result, or why there is none; what nobody expected is raised, for the page to log."""
         try:
             return self._future.result(), ""
-        except self._expected as error:
+        except LabError as error:
             return None, str(error)
 
     def describe(self) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.export.formats import FORMATS, Checkpoint, Exported, ExportError, Format
+from core.export.formats import FORMATS, Checkpoint, Exported, Format
 from core.export.outbox import address_of
 from core.runs.folder import Run
 from core.text.formats import format_bytes
@@ -71,7 +71,7 @@ def _jobs() -> dict[_Wish, Job[tuple[Exported, float]]]:
 
 
 def _start(wish: _Wish) -> None:
-    _jobs()[wish] = Job(wish.fulfil, (ExportError,))
+    _jobs()[wish] = Job(wish.fulfil)
 
 
 def show_take_away(run: Run) -> None:

@@ -8,9 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from core.export.archive.pack import BundleError
 from core.export.archive.unpack import Imported, import_runs
-from core.system.locks import RunsFolderError
 from pages.parts.transfer.jobs import Job, show_live
 from server.sign_in import current_address
 
@@ -42,9 +40,7 @@ def _begin() -> None:
     content: io.BytesIO = file
     person = current_address()  # the job's thread knows of no visitor
     st.session_state[_OUTCOME] = ("", [])
-    st.session_state[_JOB] = Job(
-        lambda report: import_runs(content, report, started_by=person), (BundleError, RunsFolderError)
-    )
+    st.session_state[_JOB] = Job(lambda report: import_runs(content, report, started_by=person))
 
 
 def _show_door() -> None:

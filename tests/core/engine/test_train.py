@@ -262,7 +262,7 @@ def test_a_loss_that_is_not_a_number_ends_the_training_and_says_what_to_try():
     spec = make_spec(optimizer="sgd", learning_rate=100.0, momentum=0.999, weight_decay=1.0, epochs=200)
     with pytest.raises(TrainingError) as caught:
         run(spec, make_data())
-    assert caught.value.reason_kind == "nan"
+    assert caught.value.kind == "nan"
     sentence = str(caught.value)
     assert " in epoch " in sentence
     assert "at a learning rate of " in sentence
@@ -306,7 +306,7 @@ def test_running_out_of_memory_is_a_sentence_that_names_batch_size_and_device(st
     monkeypatch.setattr(train_module, "make_step", lambda *args: step)
     with pytest.raises(TrainingError, match=r"batch size of 1,024") as caught:
         run(make_spec(batch_size=1024), make_data())
-    assert caught.value.reason_kind == "out_of_memory"
+    assert caught.value.kind == "out_of_memory"
     assert "cpu" in str(caught.value)
 
 

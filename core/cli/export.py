@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,25 +13,18 @@ import typer
 from core.cli.evaluate import Checkpoint
 from core.cli.output import FAILED, CommandError, print_json, say
 from core.cli.source import AsJson, RunIds
+from core.export.formats import FORMATS
 from core.system.errors import LabError
 from core.text.formats import format_bytes
 
-
-class FormatName(StrEnum):
-    """What a run can leave as."""
-
-    onnx = "onnx"
-    safetensors = "safetensors"
-    script = "script"
-    html = "html"
-    csv = "csv"
-    tensorboard = "tensorboard"
-    zip = "zip"
+_SEVERAL = ", ".join(key for key, format in FORMATS.items() if format.several)
 
 
 def export_runs(
     run_ids: RunIds,
-    format: Annotated[FormatName, typer.Option("--format", "-f", help="html, csv, tensorboard and zip take several.")],
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar=" | ".join(FORMATS), help=f"Several runs fit into {_SEVERAL}.")
+    ],
     checkpoint: Annotated[
         Checkpoint, typer.Option("--checkpoint", "-c", help="Of a model: best on validation, or the last.")
     ] = Checkpoint.best,
@@ -51,24 +43,23 @@ def export_runs(
     A zip of a run that still trains holds it as it stands: its whole epochs and sound checkpoints.
     """
     from core.cli.find import find_runs
-    from core.export.formats import FORMATS
-    from core.export.make import export_runs, name_file
+    from core.export.make import export_runs
 
+    if format not in FORMATS:
+        raise CommandError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
     ids = [run.id for run in find_runs(run_ids)]
-    target = _find_target(output, name_file(ids, FORMATS[format.value], checkpoint.value))
+    target = _find_target(output, FORMATS[format].name_file(ids, checkpoint.value))
     if target.exists() and not force:
         raise CommandError(f"{target} is there already; --force writes over it.")
     try:
         # Beside its place, so that one rename puts it there whole.
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:
-            made = export_runs(ids, format.value, checkpoint.value, checkpoints=checkpoints, folder=Path(folder))
+            made = export_runs(ids, format, checkpoint.value, checkpoints=checkpoints, folder=Path(folder))
             shutil.move(made.path, target)
     except OSError as error:
         raise CommandError(f"{target} could not be written: {error.strerror}.", FAILED) from None
     if as_json:
-        print_json(
-            {"path": target, "format": format.value, "runs": ids, "bytes": target.stat().st_size, "note": made.note}
-        )
+        print_json({"path": target, "format": format, "runs": ids, "bytes": target.stat().st_size, "note": made.note})
         return
     print(target)
     say(f"{format_bytes(target.stat().st_size)}. {made.note}".rstrip())

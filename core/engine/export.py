@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from core.engine.data import Data, ImageSet, Triple
 from core.engine.examine import Network, in_sentences, load_network
 from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
-from core.helper.questions import ExportedModel, QuestionError, WeightsFile
+from core.helper.questions import QuestionError, WeightsFile
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.stats.scores import softmax
@@ -38,9 +39,10 @@ _LARGEST_DIFFERENCE = 0.01
 Scale = tuple[Triple, Triple]
 
 
-def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale | None) -> ExportedModel:
-    """The network as ONNX: `images` (batch, 3, size, size) float32 RGB from 0 to 1 -> `logits` (batch, classes).
+def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale | None, path: str) -> str:
+    """Writes the network as ONNX and returns a note.
 
+    `images` (batch, 3, size, size) float32 RGB from 0 to 1 -> `logits` (batch, classes).
     Mean and standard deviation are part of the graph. Checked with onnxruntime on validation images; where these are
     gone, with the `recorded` mean and standard deviation on noise, and the note says so. Raises QuestionError, also
     where onnxruntime computes something else than torch.
@@ -57,7 +59,8 @@ def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale 
         _describe(proto, {**metadata, **_scale_texts(scale)})
         content = proto.SerializeToString()
         difference = compare(content, network, _pick_images(network.spec, data), scale)
-    return ExportedModel(content, _tell(difference, trouble))
+    Path(path).write_bytes(content)
+    return _tell(difference, trouble)
 
 
 @dataclass(frozen=True)
@@ -207,8 +210,11 @@ def _scale_texts(scale: Scale | None) -> dict[str, str]:
 # safetensors ------------------------------------------------------------------------------------------------------
 
 
-def export_safetensors(weights: WeightsFile, metadata: dict[str, str], recorded: Scale | None) -> ExportedModel:
-    """Weights and buffers; what is needed to build and feed the network again is metadata. Raises QuestionError."""
+def export_safetensors(weights: WeightsFile, metadata: dict[str, str], recorded: Scale | None, path: str) -> str:
+    """Writes weights and buffers and returns a note; metadata says how to build and feed the network again.
+
+    Raises QuestionError.
+    """
     from safetensors.torch import save
 
     with in_sentences():
@@ -223,7 +229,8 @@ def export_safetensors(weights: WeightsFile, metadata: dict[str, str], recorded:
             raise QuestionError("The safetensors file was not kept: read back, its weights are not the same.")
     note = f"Read back and compared: all {len(tensors):,} tensors are the same."
     missing = f" Without mean and spread of the training images: {trouble}" if scale is None else ""
-    return ExportedModel(content, note + missing)
+    Path(path).write_bytes(content)
+    return note + missing
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -19,28 +20,71 @@ class ExportError(LabError):
 
 
 @dataclass(frozen=True)
+class Order:
+    """What is to be written: which runs, a model with which weights, a run folder with or without its checkpoints."""
+
+    ids: tuple[str, ...]
+    checkpoint: Checkpoint = "best"
+    checkpoints: bool = True
+    report: Report | None = None
+
+
+@dataclass(frozen=True)
 class Format:
-    """One way out: `purpose` is a sentence that says what it is good for; `several`: it takes more than one run."""
+    """One way out: `purpose` is a sentence that says what it is good for; `several`: it takes more than one run.
+
+    `writer` is the `module:function` that writes an Order to a path and returns a note. It is imported when first used:
+    the report brings scipy along, which not every process needs.
+    """
 
     key: str
     title: str
     suffix: str
     mime: str
     purpose: str
+    writer: str
     several: bool = False
     of_weights: bool = False
 
+    def write(self, order: Order, path: Path) -> str:
+        """The note, in sentences. Raises LabError, OSError."""
+        module, _, function = self.writer.partition(":")
+        note: str = getattr(import_module(module), function)(order, path)
+        return note
+
+    def name_file(self, ids: Sequence[str], checkpoint: Checkpoint) -> str:
+        """What the file is called; no text of a user is part of it."""
+        stem = ids[0] if len(ids) == 1 else f"{len(ids)}-runs-{ids[0]}"
+        return f"{stem}{f'-{checkpoint}' if self.of_weights else ''}{self.suffix}"
+
 
 _FORMATS = (
-    Format("html", "Report", ".html", "text/html", "One file that opens offline; its charts can be zoomed.", True),
-    Format("csv", "Metrics as a table", ".csv", "text/csv", "One row an epoch, for a spreadsheet or pandas.", True),
+    Format(
+        "html",
+        "Report",
+        ".html",
+        "text/html",
+        "One file that opens offline; its charts can be zoomed.",
+        "core.export.report.make:write_report",
+        several=True,
+    ),
+    Format(
+        "csv",
+        "Metrics as a table",
+        ".csv",
+        "text/csv",
+        "One row an epoch, for a spreadsheet or pandas.",
+        "core.export.table:write_table",
+        several=True,
+    ),
     Format(
         "tensorboard",
         "TensorBoard",
         ".tensorboard.zip",
         "application/zip",
         "Event files with the spec as hyperparameters: unpack them where tensorboard --logdir looks.",
-        True,
+        "core.export.tensorboard:write_logs",
+        several=True,
     ),
     Format(
         "onnx",
@@ -48,6 +92,7 @@ _FORMATS = (
         ".onnx",
         "application/octet-stream",
         "The network for any runtime, with its normalisation inside; held against torch before it leaves.",
+        "core.export.model:write_onnx",
         of_weights=True,
     ),
     Format(
@@ -56,6 +101,7 @@ _FORMATS = (
         ".safetensors",
         "application/octet-stream",
         "The weights by name, with the spec and the class names beside them; can hold no code.",
+        "core.export.model:write_safetensors",
         of_weights=True,
     ),
     Format(
@@ -64,6 +110,7 @@ _FORMATS = (
         ".py",
         "text/x-python",
         "One file that trains this very run, with torch and torchvision and nothing of this lab.",
+        "core.export.model:write_script",
     ),
     Format(
         "zip",
@@ -71,7 +118,8 @@ _FORMATS = (
         ".zip",
         "application/zip",
         "All of it, to import into a lab on another machine or to keep.",
-        True,
+        "core.export.archive.pack:write_archive",
+        several=True,
     ),
 )
 FORMATS = {format.key: format for format in _FORMATS}

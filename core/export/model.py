@@ -1,58 +1,46 @@
-"""A run's model, to take away: as ONNX, as safetensors, or as the script that trains it. No torch on this side."""
+"""A run's model, to take away. The helper process writes it: there is no torch on this side."""
 
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future
-from pathlib import PurePath
-from typing import Any, Literal
+from pathlib import Path, PurePath
+from typing import Any
 
 from core.examine.predictions import name_classes
-from core.examine.weights import ExamineError, find_weights, name_file, require_sound
+from core.examine.weights import find_weights, name_file, require_sound
+from core.export.formats import Checkpoint, ExportError, Order
 from core.helper.process import call
-from core.helper.questions import ExportedModel, WeightsFile
+from core.helper.questions import WeightsFile
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import RunSpec
-from core.system.errors import LabError
-
-__all__ = ["ExportModelError", "ExportedModel", "export_onnx", "export_safetensors", "export_script"]
-
-Checkpoint = Literal["best", "last"]
 
 
-class ExportModelError(LabError):
-    """Why a run's model cannot be taken away."""
-
-
-def export_onnx(run_id: str, checkpoint: Checkpoint = "best") -> ExportedModel:
+def write_onnx(order: Order, path: Path) -> str:
     """The network as an ONNX file that holds its own normalisation; the note tells how far it is from torch.
 
-    Where the images are gone it is checked on noise instead, and the note says so. Takes some seconds, in the helper
-    process. Raises ExportModelError.
+    Where the images are gone it is checked on noise instead, and the note says so. Takes some seconds.
     """
-    return _ask("export_onnx", run_id, checkpoint)
+    return _ask("export_onnx", order, path)
 
 
-def export_safetensors(run_id: str, checkpoint: Checkpoint = "best") -> ExportedModel:
-    """The weights with the spec, class names, mean and std as metadata. Raises ExportModelError.
+def write_safetensors(order: Order, path: Path) -> str:
+    """The weights with the spec, class names, mean and std as metadata.
 
     `core.engine.export.load_safetensors` is the way back.
     """
-    return _ask("export_safetensors", run_id, checkpoint)
+    return _ask("export_safetensors", order, path)
 
 
-def export_script(run_id: str) -> ExportedModel:
-    """The text of a `train.py` that needs only torch and torchvision and trains the very same run.
+def write_script(order: Order, path: Path) -> str:
+    """A `train.py` that needs only torch and torchvision and trains the very same run.
 
-    Works for runs in any state, as it needs no weights. Raises ExportModelError.
+    Works for runs in any state, as it needs no weights.
     """
-    run = _open(run_id)
-    text: str = _wait(
-        call("core.export.standalone.script:write_script", path=str(run.path), spec=without_path(run.spec))
-    )
-    note = "It trains the run again with torch and torchvision alone; how to start it stands at its head."
-    return ExportedModel(text.encode(), note)
+    run = _open(order)
+    asked = call("core.export.standalone.script:write_script", path=str(run.path), spec=without_path(run.spec))
+    path.write_text(asked.result(), encoding="utf-8", newline="")
+    return "It trains the run again with torch and torchvision alone; how to start it stands at its head."
 
 
 def without_path(spec: RunSpec) -> RunSpec:
@@ -63,42 +51,29 @@ def without_path(spec: RunSpec) -> RunSpec:
     return spec.model_copy(update={"data": spec.data.model_copy(update={"folder": name})})
 
 
-def _ask(function: str, run_id: str, checkpoint: Checkpoint) -> ExportedModel:
-    run = _open(run_id)
-    weights, metadata = _find(run, checkpoint)
+def _ask(function: str, order: Order, path: Path) -> str:
+    """Lets the helper process write the file, so that this one never holds a model; returns its note."""
+    run = _open(order)
+    weights, metadata = _find(run, order.checkpoint)
     scale = _read_scale(run.environment())
-    exported: ExportedModel = _wait(
-        call(f"core.engine.export:{function}", weights=weights, metadata=metadata, recorded=scale)
-    )
-    return exported
+    note: str = call(
+        f"core.engine.export:{function}", weights=weights, metadata=metadata, recorded=scale, path=str(path)
+    ).result()
+    return note
 
 
-def _wait(future: Future[Any]) -> Any:
-    """What the helper process answers. Raises ExportModelError."""
-    try:
-        return future.result()
-    except LabError as error:
-        raise ExportModelError(str(error)) from None
-
-
-def _open(run_id: str) -> Run:
-    try:
-        run = open_run(run_id)
-        require_sound(run)
-    except LabError as error:
-        raise ExportModelError(str(error)) from None
+def _open(order: Order) -> Run:
+    run = open_run(order.ids[0])
+    require_sound(run)
     return run
 
 
 def _find(run: Run, checkpoint: Checkpoint) -> tuple[WeightsFile, dict[str, str]]:
-    """The weights, and what shall be noted beside them."""
-    try:
-        weights = find_weights(run, checkpoint)
-        if weights.key != checkpoint:
-            raise ExamineError(f"The run has no {checkpoint} weights.")
-        file = name_file(run, weights)
-    except ExamineError as error:
-        raise ExportModelError(str(error)) from None
+    """The weights, and what is noted beside them."""
+    weights = find_weights(run, checkpoint)
+    if weights.key != checkpoint:
+        raise ExportError(f"The run has no {checkpoint} weights.")
+    file = name_file(run, weights)
     metadata = {
         "made_by": "ResNet Lab",
         "run": run.id,

@@ -9,6 +9,7 @@ import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
 from tensorboard.compat.proto.event_pb2 import Event, SourceMetadata
@@ -17,6 +18,8 @@ from tensorboard.plugins.hparams import summary_v2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from core.compare.snapshot import finite
+from core.export.formats import Order
+from core.export.table import open_with_epochs
 from core.runs.folder import Run
 from core.spec.fields import flatten
 from core.system import files
@@ -24,6 +27,13 @@ from core.system import files
 # Columns that are an axis, and no curve.
 _AXES = ("step", "seconds", "not_finite")
 _SHOWN = ("val/accuracy", "val/loss", "test/accuracy", "test/loss", "test/accuracy_best", "test/loss_best")
+
+
+def write_logs(order: Order, path: Path) -> str:
+    runs = open_with_epochs(order.ids)
+    with open(path, "wb") as file:
+        write_events(runs, file)
+    return "" if len(runs) == len(order.ids) else f"{len(order.ids) - len(runs)} without an epoch are left out."
 
 
 def write_events(runs: Sequence[Run], target: IO[bytes]) -> None:

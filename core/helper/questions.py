@@ -31,14 +31,6 @@ class WeightsFile:
 
 
 @dataclass(frozen=True)
-class ExportedModel:
-    """A trained model, or how to train it, as the bytes of one file; `note` says in sentences what was checked."""
-
-    content: bytes
-    note: str
-
-
-@dataclass(frozen=True)
 class Picture:
     """One image: the one at `index` of a part of the data set, or, if there are `content` bytes, one's own file."""
 

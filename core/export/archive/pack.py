@@ -14,7 +14,7 @@ import re
 import time
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -23,6 +23,7 @@ from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.export.formats import Order, Report
 from core.runs.folder import Run
 from core.runs.records import ENDS, CheckpointFile, RunNotFoundError, State
 from core.runs.store import open_run
@@ -46,8 +47,6 @@ MEMBERS = re.compile(
 # Deflated; what is binary hardly shrinks, and stored it cannot be taken for a bomb.
 TEXTS = (".json", ".jsonl", ".txt")
 TRIES = 5
-
-Report = Callable[[int, int], None]
 
 
 class BundleError(LabError):
@@ -120,9 +119,9 @@ def lab_version() -> str:
     return str(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"])
 
 
-def name_archive(run_ids: Sequence[str]) -> str:
-    """What the file is called."""
-    return f"{run_ids[0]}.zip" if len(run_ids) == 1 else f"{len(run_ids)}-runs-{time.strftime('%Y%m%d-%H%M%S')}.zip"
+def write_archive(order: Order, path: Path) -> str:
+    with open(path, "wb") as file:
+        return " ".join(pack_runs(order.ids, file, checkpoints=order.checkpoints, report=order.report))
 
 
 def pack_runs(

@@ -31,8 +31,8 @@ from core.export.archive.pack import (
     BundleError,
     Manifest,
     PackedRun,
-    Report,
 )
+from core.export.formats import Report
 from core.runs.folder import Run
 from core.runs.store import adopt_folder, ensure_folder, open_run
 from core.system import files

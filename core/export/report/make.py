@@ -24,6 +24,7 @@ from core.charts.assets import COLOURS, FIGURE_SCRIPT
 from core.compare.snapshot import ComparedRun, Look, look_at
 from core.compare.units import make_units
 from core.data.catalogue import name_data
+from core.export.formats import Order
 from core.export.report.comparison import report_comparison
 from core.export.report.parts import RunCard, make_card
 from core.export.report.run import report_run
@@ -36,6 +37,11 @@ from core.text.safe import plain
 
 _TEMPLATES = Path(__file__).parent
 _LIBRARY = "<!--plotly.js-->"  # no text of a user can write this: theirs is escaped
+
+
+def write_report(order: Order, path: Path) -> str:
+    path.write_bytes(make_report(order.ids))
+    return ""
 
 
 def make_report(run_ids: Sequence[str], *, fold: bool = True, moment: datetime | None = None) -> bytes:

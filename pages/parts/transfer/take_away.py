@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.export.formats import FORMATS, Checkpoint, Exported, Format
+from core.export.make import export_runs
 from core.export.outbox import address_of
 from core.runs.folder import Run
 from core.text.formats import format_bytes
@@ -57,9 +58,6 @@ class _Wish:
     checkpoints: bool = True
 
     def fulfil(self, report: Report) -> tuple[Exported, float]:
-        # What makes the files brings scipy and TensorBoard along: not into every page's process.
-        from core.export.make import export_runs
-
         made = export_runs(self.ids, self.format, self.checkpoint, checkpoints=self.checkpoints, report=report)
         return made, time.time()
 

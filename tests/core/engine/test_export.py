@@ -1,8 +1,11 @@
 """A network that leaves the lab answers as it did in it, whatever it is made of."""
 
 import json
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -75,9 +78,24 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     return save_network(make_spec(), tmp_path_factory.mktemp("saved"))
 
 
+class Written(NamedTuple):
+    """An exported file's bytes and what is said of it."""
+
+    content: bytes
+    note: str
+
+
+def write(
+    export: Callable[..., str], weights: WeightsFile, metadata: dict[str, str], recorded: export.Scale | None
+) -> Written:
+    with tempfile.TemporaryDirectory() as folder:
+        note = export(weights, metadata, recorded, f"{folder}/model")
+        return Written((Path(folder) / "model").read_bytes(), note)
+
+
 @pytest.fixture(scope="module")
 def exported(saved: Saved) -> bytes:
-    return export.export_onnx(saved.weights, METADATA, None).content
+    return write(export.export_onnx, saved.weights, METADATA, None).content
 
 
 def run_onnx(content: bytes, images: torch.Tensor) -> np.ndarray:
@@ -99,7 +117,7 @@ def test_the_networks_tried_show_every_choice_that_a_spec_has() -> None:
 @pytest.mark.parametrize("model", NETWORKS, ids=lambda model: f"{model['activation']}-{model['attention']}")
 def test_every_kind_of_network_leaves_as_onnx_and_answers_alike(model: dict, tmp_path: Path) -> None:
     saved = save_network(make_spec(model=model), tmp_path)
-    exported = export.export_onnx(saved.weights, METADATA, None)
+    exported = write(export.export_onnx, saved.weights, METADATA, None)
     for count in (1, 5):  # no number of images is built in
         images = saved.data.test.images[:count]
         np.testing.assert_allclose(run_onnx(exported.content, images), saved.ask(images), atol=2e-5)
@@ -142,18 +160,18 @@ def test_without_its_images_a_network_is_checked_on_noise_and_says_so(saved: Sav
         raise DataError("The folder is gone.")
 
     monkeypatch.setattr(export, "load_kept", refuse)
-    exported = export.export_onnx(saved.weights, METADATA, saved.scale)
+    exported = write(export.export_onnx, saved.weights, METADATA, saved.scale)
     assert "on 256 images of noise" in exported.note
     assert exported.note.endswith("The folder is gone.")
     images = saved.data.test.images[:5]
     np.testing.assert_allclose(run_onnx(exported.content, images), saved.ask(images), atol=2e-5)
     with pytest.raises(QuestionError, match=r"mean and spread .* are not known: The folder is gone\."):
-        export.export_onnx(saved.weights, METADATA, None)
+        write(export.export_onnx, saved.weights, METADATA, None)
 
 
 def test_images_that_have_changed_are_not_taken_for_those_of_the_run(saved: Saved, monkeypatch) -> None:
     monkeypatch.setattr(export, "load_kept", lambda spec: replace(saved.data, fingerprint="other"))
-    note = export.export_onnx(saved.weights, METADATA, saved.scale).note
+    note = write(export.export_onnx, saved.weights, METADATA, saved.scale).note
     assert "images of noise" in note
     assert "no longer those of this run" in note
 
@@ -161,7 +179,7 @@ def test_images_that_have_changed_are_not_taken_for_those_of_the_run(saved: Save
 def test_weights_that_no_onnx_file_can_hold_are_refused_before_anything_is_made(saved: Saved, monkeypatch) -> None:
     monkeypatch.setattr(export, "_MAX_ONNX_BYTES", 1000)
     with pytest.raises(QuestionError, match="ONNX holds at most 2 GB in one file"):
-        export.export_onnx(saved.weights, METADATA, saved.scale)
+        write(export.export_onnx, saved.weights, METADATA, saved.scale)
 
 
 # safetensors
@@ -169,7 +187,7 @@ def test_weights_that_no_onnx_file_can_hold_are_refused_before_anything_is_made(
 
 def test_safetensors_come_back_as_the_same_network(saved: Saved, tmp_path: Path) -> None:
     metadata = {**METADATA, "spec": saved.spec.model_dump_json()}
-    exported = export.export_safetensors(saved.weights, metadata, None)
+    exported = write(export.export_safetensors, saved.weights, metadata, None)
     path = tmp_path / "model.safetensors"
     path.write_bytes(exported.content)
     with safe_open(path, "pt") as file:  # as others read it
@@ -185,7 +203,7 @@ def test_safetensors_come_back_as_the_same_network(saved: Saved, tmp_path: Path)
 
 def test_safetensors_of_a_run_without_images_lack_only_what_they_told(saved: Saved, monkeypatch) -> None:
     monkeypatch.setattr(export, "load_kept", lambda spec: replace(saved.data, fingerprint="other"))
-    exported = export.export_safetensors(saved.weights, {"spec": saved.spec.model_dump_json()}, None)
+    exported = write(export.export_safetensors, saved.weights, {"spec": saved.spec.model_dump_json()}, None)
     assert "Without mean and spread" in exported.note
     assert export.load_safetensors(exported.content).mean is None
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from core.export import make as exporting
-from core.export.formats import FORMATS, ExportError
+from core.export import model, table
+from core.export.formats import FORMATS, ExportError, Format, Order
 from core.export.make import export_runs
 from core.export.outbox import address_of, find_file, make_place
-from core.helper.questions import ExportedModel
 from core.runs.listing import list_runs
 from core.runs.store import open_run
+from core.system.errors import LabError
 from tests.bundles import make_whole_run
 from tests.core.cli.test_app import core, strict  # noqa: F401 - a fixture
 from tests.pages.sample_runs import make_run
@@ -66,13 +66,14 @@ def test_a_model_leaves_with_the_weights_that_were_asked_for(runs: Path, monkeyp
     run = make_whole_run()
     asked = []
 
-    def export(run_id: str, checkpoint: str) -> ExportedModel:
-        asked.append((run_id, checkpoint))
-        return ExportedModel(b"weights", "Differs by at most 1e-7.")
+    def write(order: Order, path: Path) -> str:
+        asked.append((order.ids, order.checkpoint))
+        path.write_bytes(b"weights")
+        return "Differs by at most 1e-7."
 
-    monkeypatch.setattr(exporting, "export_onnx", export)
+    monkeypatch.setattr(model, "write_onnx", write)
     made = export_runs([run.id], "onnx", "last")
-    assert asked == [(run.id, "last")]
+    assert asked == [((run.id,), "last")]
     assert (made.name, made.path.read_bytes(), made.note) == (
         f"{run.id}-last.onnx", b"weights", "Differs by at most 1e-7.",
     )  # fmt: skip
@@ -84,7 +85,7 @@ def test_a_run_without_anything_to_take_away_gets_a_sentence(runs: Path, format:
     if format in ("html", "script", "zip"):
         assert export_runs([run.id], format).bytes > 0
         return
-    with pytest.raises(ExportError) as told:
+    with pytest.raises(LabError) as told:
         export_runs([run.id], format)
     assert str(told.value).endswith(".")
 
@@ -99,7 +100,7 @@ def test_a_run_that_is_gone_or_damaged_gets_a_sentence_and_leaves_no_file(
     for run_id in (damaged.id, "20250101-000000-000-abcdef"):
         if format == "csv" and run_id == damaged.id:
             continue
-        with pytest.raises(ExportError):
+        with pytest.raises(LabError):
             export_runs([run_id], format, folder=tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
@@ -110,9 +111,28 @@ def test_a_full_disk_is_a_sentence(runs: Path, monkeypatch: pytest.MonkeyPatch) 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exporting, "write_metrics", fail)
+    monkeypatch.setattr(table, "write_metrics", fail)
     with pytest.raises(ExportError, match="could not be written: No space left on device"):
         export_runs([run.id], "csv")
+
+
+def write_names(order: Order, path: Path) -> str:
+    path.write_text("".join(f"{open_run(run_id).about.name}\n" for run_id in order.ids))
+    return f"{len(order.ids)} names."
+
+
+def test_a_format_added_from_outside_is_written(
+    core: Callable[..., Result],  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = Format("names", "Names", ".txt", "text/plain", "One name a line.", f"{__name__}:write_names", several=True)
+    monkeypatch.setitem(FORMATS, "names", own)
+    ids = [make_run(name=name).id for name in ("one", "two")]
+    made = export_runs(ids, "names", folder=tmp_path)
+    assert (made.name, made.note, made.path.read_text()) == (f"2-runs-{ids[0]}.txt", "2 names.", "one\ntwo\n")
+    assert core("export", ids[0], "-f", "names", "-o", str(tmp_path)).exit_code == 0
+    assert (tmp_path / f"{ids[0]}.txt").read_text() == "one\n"
 
 
 # Where a browser fetches it

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import Future
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ import pytest
 from core.engine.data import load_data
 from core.engine.export import load_safetensors
 from core.export import model
-from core.export.model import ExportModelError, export_onnx, export_safetensors, export_script, without_path
+from core.export.formats import Order
+from core.export.model import without_path, write_onnx, write_safetensors, write_script
 from core.helper import process
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import DataSpec, RunSpec
+from core.system.errors import LabError
 from core.worker.recorder import Recorder
 from tests.core.workers import tiny_spec
 from tests.made_runs import create_run
@@ -59,10 +62,11 @@ def train_run(spec: RunSpec) -> Run:
     return run
 
 
-def test_a_runs_best_and_last_weights_leave_with_what_they_are() -> None:
-    run = train_run(tiny_spec(epochs=2))
+def test_a_runs_best_and_last_weights_leave_with_what_they_are(tmp_path: Path) -> None:
+    run, path = train_run(tiny_spec(epochs=2)), tmp_path / "model"
     for which in ("best", "last"):
-        loaded = load_safetensors(export_safetensors(run.id, which).content)
+        write_safetensors(Order((run.id,), which), path)
+        loaded = load_safetensors(path.read_bytes())
         assert loaded.spec == run.spec
         assert loaded.class_names == tuple("0123456789")
         told = {key: loaded.metadata[key] for key in ("run", "name", "checkpoint")}
@@ -71,37 +75,38 @@ def test_a_runs_best_and_last_weights_leave_with_what_they_are() -> None:
     assert [loaded.mean, loaded.std] == [tuple(run.environment()[name]) for name in ("mean", "std")]
 
 
-def test_a_damaged_checkpoint_is_a_sentence_in_every_format() -> None:
+def test_a_damaged_checkpoint_is_a_sentence_in_every_format(tmp_path: Path) -> None:
     run = train_run(tiny_spec(epochs=1))
     path = run.checkpoints()[-1].path
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    for export in (export_onnx, export_safetensors):
-        with pytest.raises(ExportModelError, match=r"The checkpoint epoch-00001\.pt is damaged"):
-            export(run.id)
+    for write in (write_onnx, write_safetensors):
+        with pytest.raises(LabError, match=r"The checkpoint epoch-00001\.pt is damaged"):
+            write(Order((run.id,)), tmp_path / "model")
     path.unlink()
-    with pytest.raises(ExportModelError, match="come with the end of the first epoch"):
-        export_onnx(run.id)
+    with pytest.raises(LabError, match="come with the end of the first epoch"):
+        write_onnx(Order((run.id,)), tmp_path / "model")
 
 
-def test_a_run_without_weights_says_why_and_its_script_leaves_nonetheless() -> None:
+def test_a_run_without_weights_says_why_and_its_script_leaves_nonetheless(tmp_path: Path) -> None:
     run = open_run(create_run(tiny_spec()))
-    with pytest.raises(ExportModelError, match="come with the end of the first epoch"):
-        export_onnx(run.id)
-    script = export_script(run.id).content.decode()
+    with pytest.raises(LabError, match="come with the end of the first epoch"):
+        write_onnx(Order((run.id,)), tmp_path / "model")
+    write_script(Order((run.id,)), tmp_path / "train.py")
+    script = (tmp_path / "train.py").read_text()
     compile(script, "train.py", "exec")
     assert "after 0 of 5 epochs; this script trains all of them" in script
 
 
-@pytest.mark.parametrize("export", [export_onnx, export_safetensors, export_script])
-def test_a_run_that_is_not_there_or_damaged_is_a_sentence(export: Any) -> None:
-    with pytest.raises(ExportModelError, match="There is no"):
-        export("20260101-000000-000-abcdef")
+@pytest.mark.parametrize("write", [write_onnx, write_safetensors, write_script])
+def test_a_run_that_is_not_there_or_damaged_is_a_sentence(write: Any, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="There is no"):
+        write(Order(("20260101-000000-000-abcdef",)), tmp_path / "model")
     run = open_run(create_run(tiny_spec()))
     (run.path / "spec.json").write_text("{")
-    with pytest.raises(ExportModelError, match=r"spec\.json"):
-        export(run.id)
+    with pytest.raises(LabError, match=r"spec\.json"):
+        write(Order((run.id,)), tmp_path / "model")
     shutil.rmtree(run.path)
 
 
@@ -120,7 +125,8 @@ def test_the_pages_process_loads_nothing_heavy_for_it() -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_the_helper_process_itself_writes_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_helper_process_itself_writes_the_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(model, "call", process.call)
     run = open_run(create_run(tiny_spec()))
-    assert b"def main() -> int:" in export_script(run.id).content
+    write_script(Order((run.id,)), tmp_path / "train.py")
+    assert "def main() -> int:" in (tmp_path / "train.py").read_text()

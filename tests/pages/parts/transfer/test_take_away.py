@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.export import make as exporting
-from core.export.formats import FORMATS
+from core.export import model
+from core.export.formats import FORMATS, Order
 from core.export.outbox import find_file
-from core.helper.questions import ExportedModel
 from core.launch.launcher import delete_run
 from core.runs.folder import Run
 from core.runs.listing import list_runs
@@ -86,11 +85,12 @@ def test_a_model_leaves_with_the_weights_chosen_and_its_note_stands_beside_it(
 ) -> None:
     go_on = threading.Event()
 
-    def export(run_id: str, checkpoint: str) -> ExportedModel:
+    def write(order: Order, path: Path) -> str:
         assert go_on.wait(30)
-        return ExportedModel(checkpoint.encode(), "Logits differ by at most 1e-7.")
+        path.write_text(order.checkpoint)
+        return "Logits differ by at most 1e-7."
 
-    monkeypatch.setattr(exporting, "export_onnx", export)
+    monkeypatch.setattr(model, "write_onnx", write)
     page = open_page("run", id=run.id, tab="Take away")
     page.segmented_control(key=f"take.weights.{run.id}").set_value("last").run()
     download(page, "onnx")

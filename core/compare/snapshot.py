@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import ENDS, DamagedRunError, RunNotFoundError, State
 from core.runs.store import open_run
@@ -31,7 +32,7 @@ from core.system.folders import runs_folder
 MAX_RUNS = 50
 SEED = "train.seed"
 # The metrics last: all others seldom change.
-_WATCHED = ("spec.json", "about.json", "environment.json", "end.json", "metrics.jsonl")
+_WATCHED = (layout.SPEC, layout.ABOUT, layout.ENVIRONMENT, layout.END, layout.METRICS)
 _NO_VALUES: npt.NDArray[np.float64] = np.empty(0)
 
 

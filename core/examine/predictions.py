@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.examine.weights import ExamineError, Weights
+from core.runs import layout
 from core.runs.folder import Run
 from core.stats import calibration, scores
 from core.stats.calibration import ReliabilityBins
@@ -79,7 +80,7 @@ def read_stored(run: Run, weights: Weights, split: Split) -> Predicted | None:
     if name not in STORED:
         return None
     logits = run.predictions(name)
-    if logits is None and (run.path / "predictions" / f"{name}.npy").exists():
+    if logits is None and (run.path / layout.PREDICTIONS / f"{name}.npy").exists():
         raise ExamineError(f"The stored predictions {name}.npy are damaged and cannot be read.")
     if logits is None:
         return None
@@ -92,7 +93,7 @@ def check_split(run: Run, weights: Weights, split: Split) -> None:
         return
     if weights.key not in ("best", "last"):
         raise ExamineError("On test only the best and the last weights are measured, once, at the end.")
-    if not (run.path / "predictions" / f"test_{weights.key}.npy").exists():
+    if not (run.path / layout.PREDICTIONS / f"test_{weights.key}.npy").exists():
         raise ExamineError(_explain_no_test(run))
 
 

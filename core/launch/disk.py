@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.launch.launcher import LauncherError
+from core.runs import layout
 from core.runs.listing import list_runs
 from core.runs.records import ENDS
 from core.runs.store import open_run
@@ -49,7 +50,7 @@ def _measure(folder: Path, *, ended: bool) -> tuple[int, int]:
     known = _measured.get(str(folder))
     if known and known[0] == changed_ns:
         return known[1:]
-    sizes = _folder_bytes(folder), _folder_bytes(folder / "checkpoints")
+    sizes = _folder_bytes(folder), _folder_bytes(folder / layout.CHECKPOINTS)
     if ended:
         _measured[str(folder)] = (changed_ns, *sizes)
     return sizes
@@ -76,10 +77,10 @@ def delete_checkpoints(run_id: str) -> int:
     Raises RunNotFoundError, LauncherError for a run that is not over.
     """
     run = open_run(run_id)
-    with hold(run.path / "control.lock"):
+    with hold(run.path / layout.CONTROL):
         if run.state() in ("queued", "running"):
             raise LauncherError("This run is not over yet; its checkpoints are needed.")
-        folder = run.path / "checkpoints"
+        folder = run.path / layout.CHECKPOINTS
         freed = _folder_bytes(folder)
         if folder.is_dir():
             # Renamed first, so that nobody reads a half deleted folder.

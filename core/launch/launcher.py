@@ -17,6 +17,7 @@ from core.launch.estimates import keep_forecast
 from core.launch.standby import SETTLE_SECONDS, SPARE
 from core.machine import queue
 from core.machine.devices import list_device_ids
+from core.runs import layout, presence
 from core.runs.crashes import note_death
 from core.runs.folder import Run
 from core.runs.records import About, RunNotFoundError
@@ -141,10 +142,10 @@ def _restart(run: Run) -> None:
 def reopen_run(run: Run) -> None:
     """Makes the folder of a run that nobody trains ready to go on from its newest checkpoint."""
     # In this order the folder says at every moment what is true: ended or interrupted, then queued.
-    _set_aside(run.path / "environment.json")
-    (run.path / "stop").unlink(missing_ok=True)
-    queue.mark_launch(run.path)
-    (run.path / "end.json").unlink(missing_ok=True)
+    _set_aside(run.path / layout.ENVIRONMENT)
+    (run.path / layout.STOP).unlink(missing_ok=True)
+    presence.mark_launch(run.path)
+    (run.path / layout.END).unlink(missing_ok=True)
     files.sync_folder(run.path)
 
 
@@ -163,7 +164,7 @@ def request_stop(run_id: str) -> bool:
     with _control(run):
         if run.state() not in ("queued", "running"):
             return False
-        (run.path / "stop").touch()
+        (run.path / layout.STOP).touch()
         return True
 
 
@@ -176,7 +177,7 @@ def kill_run(run_id: str) -> bool:
     with _control(run):
         if not run.is_alive():
             return False
-        (run.path / "stop").touch()
+        (run.path / layout.STOP).touch()
         return run.kill() and _wait_until_free(run, 5)
 
 
@@ -197,9 +198,9 @@ def delete_run(run_id: str) -> None:
     """
     run = open_run(run_id)
     trash = runs_folder() / ".trash"
-    with _control(run), FileLock(run.path / "run.lock") as lock:
-        if run.is_alive() or queue.is_starting(run.path):
-            (run.path / "stop").touch()
+    with _control(run), FileLock(run.path / layout.LOCK) as lock:
+        if run.is_alive() or presence.is_starting(run.path):
+            (run.path / layout.STOP).touch()
         # Held, so that no worker that was just launched can start on a folder that is going away.
         if not lock.acquire(STOP_SECONDS) and not (run.kill() and lock.acquire(5)):
             raise LauncherError("This run's process does not end, so the run was kept. Try again in a moment.")
@@ -213,7 +214,7 @@ def delete_run(run_id: str) -> None:
 def _control(run: Run) -> Iterator[None]:
     """One start, stop, resume or delete of a run at a time. Raises RunNotFoundError where it was deleted meanwhile."""
     try:
-        with hold(run.path / "control.lock"):
+        with hold(run.path / layout.CONTROL):
             yield
     except FileNotFoundError:
         raise RunNotFoundError(f"There is no run {run.id}.") from None
@@ -237,13 +238,13 @@ def _launch(run: Run) -> None:
         pid = _start_process(run)
     except OSError as error:
         queue.leave_queue(runs_folder(), run.id)
-        (run.path / "launched").unlink(missing_ok=True)
+        (run.path / layout.LAUNCHED).unlink(missing_ok=True)
         raise LauncherError(f"The run was made, but its process could not start: {error.strerror}.") from error
-    queue.mark_launch(run.path, pid)
+    presence.mark_launch(run.path, pid)
 
 
 def _start_process(run: Run) -> int:
-    log_path = run.path / "log.txt"
+    log_path = run.path / layout.LOG
     if _starts_at_once(run) and (process := SPARE.take(run.id, log_path, worker_environment())):
         _reap(process, run.path)
         return process.pid
@@ -268,7 +269,7 @@ def prepare_worker(delay: float = SETTLE_SECONDS) -> None:
 
 def _find_waiting(runs: Path) -> set[str]:
     """Runs in the queue; tickets of workers that were killed are left out."""
-    return {ticket.run_id for ticket in queue.read_queue(runs) if queue.is_waiting(runs, ticket.run_id)}
+    return {ticket.run_id for ticket in queue.read_queue(runs) if presence.is_waiting(runs / ticket.run_id)}
 
 
 def _renew_spare(folder: Path) -> None:
@@ -276,7 +277,7 @@ def _renew_spare(folder: Path) -> None:
     if not SPARE.enabled:
         return
     with suppress(OSError, RuntimeError, LabError):  # nobody waits for it
-        runs, trained = folder.parent, files.find_json(folder / "environment.json")
+        runs, trained = folder.parent, files.find_json(folder / layout.ENVIRONMENT)
         if trained and not _find_waiting(runs) and None in queue.read_slots(runs, str(trained.get("device"))):
             SPARE.wake(folder.name)
             prepare_worker(0.0)

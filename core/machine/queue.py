@@ -13,10 +13,9 @@ import os
 import time
 from pathlib import Path
 
-from core.system import processes
+from core.runs.presence import is_waiting
 from core.system.locks import FileLock, hold, is_locked
 
-LAUNCH_SECONDS = 10.0  # as long as this a worker may take from its launch to holding its lock
 DEFAULT_SLOTS = 1
 
 
@@ -102,39 +101,6 @@ def _queue_lock(runs: Path) -> FileLock:
     return hold(queue_folder(runs) / ".lock")
 
 
-def mark_launch(folder: Path, pid: int | None = None) -> None:
-    """Notes that a worker is on its way, then which process it is; the worker removes the note once it is there."""
-    path = folder / "launched"
-    if pid is None:
-        path.write_bytes(b"")
-        return
-    try:
-        # Not made anew: a quick worker has removed it already.
-        fd = os.open(path, os.O_WRONLY)
-    except FileNotFoundError:
-        return
-    with open(fd, "wb") as file:
-        file.write(json.dumps(processes.identify(pid)).encode())
-
-
-def is_starting(folder: Path) -> bool:
-    """Whether the run's worker is on its way to its lock."""
-    path = folder / "launched"
-    try:
-        launched, noted = os.stat(path).st_mtime, path.read_bytes()
-    except OSError:
-        return False
-    if noted.endswith(b"}"):
-        return processes.is_same(json.loads(noted))
-    # A clock that was set back must not make a launch last for hours, hence the distance either way.
-    return abs(time.time() - launched) < LAUNCH_SECONDS
-
-
-def is_waiting(runs: Path, run_id: str) -> bool:
-    """Whether a ticket's run has a worker, or one that is just starting."""
-    return is_locked(runs / run_id / "run.lock") or is_starting(runs / run_id)
-
-
 def count_slots(runs: Path, device: str) -> int:
     """How many runs a device takes at once, from `runs/settings.json`; at least one."""
     try:
@@ -195,7 +161,7 @@ def take_slot(runs: Path, run_id: str, devices: list[str]) -> Slot | None:
     with guard:
         for ticket in read_queue(runs):
             mine = ticket.run_id == run_id
-            if not mine and not is_waiting(runs, ticket.run_id):
+            if not mine and not is_waiting(runs / ticket.run_id):
                 (queue_folder(runs) / ticket.name).unlink(missing_ok=True)
                 continue
             slot = next((slot for slot in free if suits(ticket.device, slot[0], devices)), None)

@@ -12,16 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from core.runs import layout
 from core.system import files, processes
 
-DEATH = "death.json"
 RESUME = "It can be resumed."
 _OUT_OF_MEMORY = "Stop other programs or runs, then resume it; or clone it with smaller batches or images."
 
 
 def note_death(folder: Path, process: dict[str, Any] | None, status: int) -> None:
     """Keeps how a worker's process ended, for its run's page; one that wrote its own end needs none."""
-    if process is None or status == 0 or (folder / "end.json").exists():
+    if process is None or status == 0 or (folder / layout.END).exists():
         return
     death = {
         "process": process,
@@ -30,7 +30,7 @@ def note_death(folder: Path, process: dict[str, Any] | None, status: int) -> Non
         "time": time.time(),
     }
     with suppress(OSError):  # the run was deleted, or its disk is full
-        files.write_json(folder / DEATH, death)
+        files.write_json(folder / layout.DEATH, death)
 
 
 def explain_death(worker: dict[str, Any] | None, progress: dict[str, Any] | None, death: dict[str, Any] | None) -> str:

@@ -9,6 +9,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from core.runs import layout
 from core.system import files
 from core.system.errors import LabError
 
@@ -16,7 +17,6 @@ TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost
 if TYPE_CHECKING:
     from typing import Any
 
-RESERVE = ".reserve"
 RESERVE_BYTES = 64 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -29,7 +29,7 @@ def log(text: str) -> None:
 
 def reserve_space(folder: Path) -> None:
     """Puts a few blocks aside, so that even a full disk takes the end that says it is full."""
-    with open(folder / RESERVE, "wb") as file:
+    with open(folder / layout.RESERVE, "wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
         else:
@@ -49,10 +49,10 @@ def end_run(
         "ended": time.time(),
         "metrics": metrics or {},
     }
-    (folder / RESERVE).unlink(missing_ok=True)
+    (folder / layout.RESERVE).unlink(missing_ok=True)
     for _ in range(2):  # a disk that failed once may take it the second time
         try:
-            files.write_json(folder / "end.json", end)
+            files.write_json(folder / layout.END, end)
         except OSError as error:
             log(f"The end could not be written: {error}")
         else:

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.machine import queue
-from core.runs import metrics
-from core.runs.crashes import DEATH, explain_death
+from core.runs import layout, metrics, presence
+from core.runs.crashes import explain_death
 from core.runs.records import (
     COLUMNS,
     ENDS,
@@ -62,7 +61,7 @@ class Run:
     def spec(self) -> RunSpec:
         """Raises DamagedRunError."""
         try:
-            return parse_spec((self.path / "spec.json").read_bytes())
+            return parse_spec((self.path / layout.SPEC).read_bytes())
         except FileNotFoundError:
             raise DamagedRunError("spec.json is missing") from None
         except OSError as error:
@@ -74,27 +73,27 @@ class Run:
     def about(self) -> About:
         """What people say about the run; only the id as its name where that cannot be read."""
         try:
-            return About.read(self.path / "about.json")
+            return About.read(self.path / layout.ABOUT)
         except files.DamagedFileError:
             return About(name=self.id)
 
     def update_about(self, **changes: Any) -> None:
         """Changes name, tags, note, archived or priority. Raises AboutError."""
-        with locks.hold(self.path / "control.lock"):
+        with locks.hold(self.path / layout.CONTROL):
             before = asdict(self.about)
             if unknown := set(changes) - set(before):
                 raise AboutError(f"a run has no {', '.join(sorted(unknown))}")
             if "tags" in changes:
                 changes["tags"] = tuple(dict.fromkeys(tag.strip() for tag in changes["tags"] if tag.strip()))
-            About(**{**before, **changes}).write(self.path / "about.json")
+            About(**{**before, **changes}).write(self.path / layout.ABOUT)
 
     def damage(self) -> str:
         """What is wrong with the run's own files, or nothing. Raises RunNotFoundError where it was deleted."""
         try:
             _ = self.spec
-            About.read(self.path / "about.json")
-            end = files.find_json(self.path / "end.json")
-            files.find_json(self.path / "environment.json")
+            About.read(self.path / layout.ABOUT)
+            end = files.find_json(self.path / layout.END)
+            files.find_json(self.path / layout.ENVIRONMENT)
         except (DamagedRunError, files.DamagedFileError) as error:
             self._require_folder()
             return str(error)
@@ -108,12 +107,12 @@ class Run:
         """The state of a run that is known not to be damaged."""
         if ended := self._read_end():
             return ended
-        if locks.is_locked(self.path / "run.lock"):
-            return "running" if (self.path / "environment.json").exists() else "queued"
+        if locks.is_locked(self.path / layout.LOCK):
+            return "running" if (self.path / layout.ENVIRONMENT).exists() else "queued"
         # The worker may have written its end and gone between the two looks.
         if ended := self._read_end():
             return ended
-        if queue.is_starting(self.path):
+        if presence.is_starting(self.path):
             return "queued"
         self._require_folder()
         return "interrupted"
@@ -128,29 +127,29 @@ class Run:
 
     def is_alive(self) -> bool:
         """Whether a process trains this run or waits to."""
-        return locks.is_locked(self.path / "run.lock")
+        return locks.is_locked(self.path / layout.LOCK)
 
     @property
     def stop_requested(self) -> bool:
-        return (self.path / "stop").exists()
+        return (self.path / layout.STOP).exists()
 
     def environment(self) -> dict[str, Any]:
         """Versions, device, commit, data fingerprint; empty until the worker has started."""
-        return self._find("environment.json") or {}
+        return self._find(layout.ENVIRONMENT) or {}
 
     def progress(self) -> dict[str, Any] | None:
-        return self._find("progress.json")
+        return self._find(layout.PROGRESS)
 
     def end(self) -> dict[str, Any] | None:
-        return self._find("end.json")
+        return self._find(layout.END)
 
     def worker(self) -> dict[str, Any] | None:
         """Which process holds, or last held, the run."""
-        return self._find("worker.json")
+        return self._find(layout.WORKER)
 
     def death(self) -> dict[str, Any] | None:
         """How that process ended, where its parent saw it end without a word."""
-        return self._find(DEATH)
+        return self._find(layout.DEATH)
 
     def _find(self, name: str) -> dict[str, Any] | None:
         try:
@@ -160,7 +159,7 @@ class Run:
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict an epoch, as the worker wrote them; null for what was not finite."""
-        return metrics.read_rows(self.path / "metrics.jsonl")
+        return metrics.read_rows(self.path / layout.METRICS)
 
     def metrics(self) -> pd.DataFrame:
         """One row an epoch, the columns of `EpochEnd.metrics`; NaN where a figure was not finite."""
@@ -182,7 +181,7 @@ class Run:
     def log_tail(self, lines: int = 200) -> str:
         """The end of the worker's output; reads no more than it needs of a long log."""
         try:
-            with open(self.path / "log.txt", "rb") as file:
+            with open(self.path / layout.LOG, "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - 500 * lines))
                 return "\n".join(deque(file.read().decode(errors="replace").splitlines(), maxlen=lines))
         except OSError:
@@ -190,9 +189,9 @@ class Run:
 
     def checkpoints(self) -> list[CheckpointFile]:
         """The checkpoints the manifest names and the folder holds, the newest last."""
-        folder = self.path / "checkpoints"
+        folder = self.path / layout.CHECKPOINTS
         try:
-            manifest = files.find_json(folder / "manifest.json") or {}
+            manifest = files.find_json(folder / layout.MANIFEST) or {}
             named = [
                 CheckpointFile(path=folder / Path(entry["name"]).name, **entry) for entry in manifest["checkpoints"]
             ]
@@ -206,7 +205,7 @@ class Run:
         None where they are not there (yet).
         """
         try:
-            array: np.ndarray[Any, Any] = np.load(self.path / "predictions" / f"{name}.npy", allow_pickle=False)
+            array: np.ndarray[Any, Any] = np.load(self.path / layout.PREDICTIONS / f"{name}.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError, SyntaxError, MemoryError, TokenError):
             # The last three: what a header that is no header, or claims terabytes, makes numpy raise.
             return None
@@ -219,7 +218,7 @@ class Run:
         if not images or kind not in ("uint8", "uint16"):
             return None
         try:
-            flat = np.fromfile(self.path / "predictions" / "val_classes.bin", dtype=f"<{np.dtype(kind).str[1:]}")
+            flat = np.fromfile(self.path / layout.PREDICTIONS / layout.VAL_CLASSES, dtype=f"<{np.dtype(kind).str[1:]}")
         except OSError:
             return None
         epochs = min(len(flat) // images, len(self.rows()))

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from core.runs import metrics
+from core.runs import layout, metrics
 from core.runs.folder import Run, summarize
 from core.runs.records import ENDS, RunNotFoundError, RunSummary
 from core.system import files
@@ -181,7 +181,7 @@ def _summarize_cached(path: Path) -> RunSummary | None:
         _known[key] = _Entry(changed_ns, summary)
         if summary.state in ENDS:
             # Its curves are read again if somebody opens it.
-            metrics.forget(path / "metrics.jsonl")
+            metrics.forget(path / layout.METRICS)
     return summary
 
 

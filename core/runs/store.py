@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.machine import queue
+from core.runs import layout, presence
 from core.runs.folder import Run
 from core.runs.records import (
     About,
@@ -70,9 +70,9 @@ def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
     named = About(**{**about.__dict__, "name": about.name.strip() or run_id, "created": created})
     try:
         aside.mkdir(parents=True)
-        files.write_bytes(aside / "spec.json", spec.model_dump_json(indent=1).encode() + b"\n")
-        named.write(aside / "about.json")
-        queue.mark_launch(aside)
+        files.write_bytes(aside / layout.SPEC, spec.model_dump_json(indent=1).encode() + b"\n")
+        named.write(aside / layout.ABOUT)
+        presence.mark_launch(aside)
         os.rename(aside, folder / run_id)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)

@@ -15,6 +15,7 @@ from optuna.storages import BaseStorage
 from core.data.store import DataError
 from core.launch.launcher import start_process
 from core.machine import queue
+from core.runs import layout, presence
 from core.runs.listing import list_runs
 from core.runs.records import RunSummary
 from core.runs.store import ensure_folder, open_run
@@ -108,7 +109,7 @@ def start_workers(name: str, count: int | None = None) -> None:
         raise StudyError(f"{over} Allow more trials or time to go on.")
     check_start(study.spec)
     with _control(study):
-        for flag in ("stop", "stop-now", "end.json"):
+        for flag in (layout.STOP, "stop-now", layout.END):
             (study.folder / flag).unlink(missing_ok=True)
         _start_missing(study, count)
 
@@ -137,7 +138,7 @@ def _control(study: Study) -> Iterator[None]:
     """One start, stop or change of workers at a time."""
     try:
         study.folder.mkdir(parents=True, exist_ok=True)
-        with hold(study.folder / "control.lock"):
+        with hold(study.folder / layout.CONTROL):
             yield
     except OSError as error:
         raise StudyError(f"The study's folder cannot be written: {error.strerror}.") from error
@@ -147,12 +148,12 @@ def _start_missing(study: Study, count: int) -> None:
     files.write_json(study.folder / "wish.json", {"workers": count})
     for index in range(count):
         folder = study.workers_folder / str(index)
-        if queue.is_waiting(study.workers_folder, str(index)):
+        if presence.is_waiting(study.workers_folder / str(index)):
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        queue.mark_launch(folder)
-        pid = start_process(["core.studies.worker", study.name, str(index)], folder / "log.txt")
-        queue.mark_launch(folder, pid)
+        presence.mark_launch(folder)
+        pid = start_process(["core.studies.worker", study.name, str(index)], folder / layout.LOG)
+        presence.mark_launch(folder, pid)
 
 
 def set_workers(name: str, count: int) -> None:
@@ -162,7 +163,7 @@ def set_workers(name: str, count: int) -> None:
         return stop_study(name)
     _check_count(count)
     with _control(study):
-        if study.summary().workers_alive and not (study.folder / "stop").exists():
+        if study.summary().workers_alive and not (study.folder / layout.STOP).exists():
             _start_missing(study, count)
         else:
             files.write_json(study.folder / "wish.json", {"workers": count})
@@ -173,7 +174,7 @@ def stop_study(name: str, now: bool = False) -> None:
     """Pauses a study: after the trials that train, or at once; then they go back into the queue."""
     study = open_study(name)
     with _control(study):
-        (study.folder / "stop").touch()
+        (study.folder / layout.STOP).touch()
         if now:
             (study.folder / "stop-now").touch()
 
@@ -204,8 +205,8 @@ def delete_study(name: str) -> None:
 def _kill_workers(study: Study) -> None:
     for index in study.worker_indices():
         with suppress(files.DamagedFileError):
-            recorded = files.find_json(study.workers_folder / str(index) / "worker.json")
-            if recorded and queue.is_waiting(study.workers_folder, str(index)):
+            recorded = files.find_json(study.workers_folder / str(index) / layout.WORKER)
+            if recorded and presence.is_waiting(study.workers_folder / str(index)):
                 processes.kill(recorded["process"])
 
 

@@ -16,7 +16,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import DBAPIError
 
-from core.machine import queue
+from core.runs import layout, presence
 from core.spec.parse import SpecError
 from core.studies.conclusions import describe, narrow
 from core.studies.samplers import count_grid
@@ -164,7 +164,7 @@ class Study:
     def summary(self) -> StudySummary:
         trials = self.frozen_trials()
         tally = count_trials(self.name, trials)
-        alive = sum(queue.is_waiting(self.workers_folder, str(index)) for index in self.worker_indices())
+        alive = sum(presence.is_waiting(self.workers_folder / str(index)) for index in self.worker_indices())
         return StudySummary(
             name=self.name,
             state=self._state(trials, tally, alive),
@@ -179,7 +179,7 @@ class Study:
             objectives=self.spec.objectives,
             workers_alive=alive,
             created=self.created,
-            stopping=alive > 0 and (self.folder / "stop").exists(),
+            stopping=alive > 0 and (self.folder / layout.STOP).exists(),
             # Its last trials may still train: then nothing is done yet.
             reason=("" if tally.live else self._why_over(trials, tally)) or self._last_words(alive),
         )
@@ -207,9 +207,9 @@ class Study:
         if alive:
             return ""
         with suppress(files.DamagedFileError):
-            if end := files.find_json(self.folder / "end.json"):
+            if end := files.find_json(self.folder / layout.END):
                 return str(end.get("reason") or "")
-        if self.worker_indices() and not (self.folder / "stop").exists():
+        if self.worker_indices() and not (self.folder / layout.STOP).exists():
             return (
                 "Its workers ended without a word: killed, out of memory, or the machine went down. It can be resumed."
             )

@@ -16,6 +16,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from core.runs import layout
 from core.studies.storage import folder_of, is_local
 from core.system import processes
 from core.system.locks import is_locked
@@ -41,7 +42,7 @@ def worker_folder(name: str, index: int) -> Path:
 
 def is_worker_alive(name: str, worker: dict[str, Any]) -> bool:
     """Whether this very worker, not a later one of its number, holds its lock. Only for workers of this machine."""
-    lock = worker_folder(name, int(worker["index"])) / "run.lock"
+    lock = worker_folder(name, int(worker["index"])) / layout.LOCK
     try:
         return is_locked(lock) and lock.read_text() == worker["token"]
     except OSError:
@@ -170,7 +171,7 @@ def _last_sign_of_life(trial: FrozenTrial) -> float:
 
     begun = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
     try:
-        return max(begun, (runs_folder() / str(trial.user_attrs["run_id"]) / "progress.json").stat().st_mtime)
+        return max(begun, (runs_folder() / str(trial.user_attrs["run_id"]) / layout.PROGRESS).stat().st_mtime)
     except (KeyError, OSError):
         return begun
 

@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import DBAPIError
 
 from core.launch.launcher import reopen_run
+from core.runs import layout
 from core.runs.ends import describe_failure, log
 from core.runs.folder import Run
 from core.runs.records import About, RunNotFoundError
@@ -81,7 +82,7 @@ class TrialStop(StopSignal):
         self.by_study = False
 
     def is_set(self) -> bool:
-        names = ("stop-now",) if self.begun else ("stop", "stop-now")
+        names = ("stop-now",) if self.begun else (layout.STOP, "stop-now")
         if any((self.study_folder / name).exists() for name in names):
             self.asked = self.by_study = True
         return super().is_set()
@@ -134,7 +135,7 @@ class Worker:
             self.trial_stop.hear()
 
     def is_stopping(self) -> bool:
-        return self.stops or (self.folder / "stop").exists() or not self.folder.is_dir()
+        return self.stops or (self.folder / layout.STOP).exists() or not self.folder.is_dir()
 
     def is_wanted(self) -> bool:
         """Whether the study still wants as many workers."""
@@ -256,12 +257,12 @@ class Worker:
         """Trains a trial's run in this process, as `core.worker` would in one of its own."""
         log(f"Trial {trial.number} is run {run.id}.")
         stop = TrialStop(run.path, self.folder)
-        with FileLock(run.path / "run.lock") as lock:
+        with FileLock(run.path / layout.LOCK) as lock:
             if not lock.acquire(2):
                 raise TrialFailedError("Another process holds the trial's run.")
             self.trial_stop = stop
             try:
-                with log_into(run.path / "log.txt"):
+                with log_into(run.path / layout.LOG):
                     drive_run(run.path.parent, run.path, stop, partial(self._train_on, trial))
             except FileNotFoundError:
                 if run.path.is_dir():
@@ -306,7 +307,7 @@ class Worker:
             return self._plain(objective_values(self.spec, run))
         trial.set_user_attr("reason", reason)
         log(f"Trial {trial.number}: {state or 'deleted'}. {reason}")
-        if state == "stopped" and (self.stops or (self.folder / "stop").exists()):
+        if state == "stopped" and (self.stops or (self.folder / layout.STOP).exists()):
             self.failures = 0
             requeue(self.optuna, self._frozen(trial), resumes=True)
             raise TrialFailedError(reason)
@@ -355,9 +356,9 @@ def main(arguments: list[str]) -> int:
 
 def _find_index(study: Study) -> int:
     """The lowest number that no worker of the study has."""
-    from core.machine.queue import is_waiting
+    from core.runs.presence import is_waiting
 
-    return next(index for index in range(10_000) if not is_waiting(study.workers_folder, str(index)))
+    return next(index for index in range(10_000) if not is_waiting(study.workers_folder / str(index)))
 
 
 def _hold(study: Study, index: int) -> int:
@@ -365,13 +366,13 @@ def _hold(study: Study, index: int) -> int:
     folder = study.workers_folder / str(index)
     folder.mkdir(parents=True, exist_ok=True)
     owner = new_owner(index)
-    with FileLock(folder / "run.lock") as lock:
+    with FileLock(folder / layout.LOCK) as lock:
         if not lock.acquire(2):
             log("Another process is this worker.")
             return 1
         lock.write(str(owner["token"]))
-        files.write_json(folder / "worker.json", {"process": processes.identify(os.getpid())})
-        (folder / "launched").unlink(missing_ok=True)
+        files.write_json(folder / layout.WORKER, {"process": processes.identify(os.getpid())})
+        (folder / layout.LAUNCHED).unlink(missing_ok=True)
         return _work(study, index, owner)
 
 
@@ -399,7 +400,7 @@ def _work(study: Study, index: int, owner: dict[str, Any]) -> int:
 def _note_end(study: Study, index: int, reason: str) -> int:
     log(reason)
     if study.folder.is_dir():
-        files.write_json(study.folder / "end.json", {"reason": reason, "worker": index, "ended": time.time()})
+        files.write_json(study.folder / layout.END, {"reason": reason, "worker": index, "ended": time.time()})
     return 1
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from core.engine.events import EpochEnd, Event, Finished, Progress, Started, Stopped
-from core.runs.ends import RESERVE
+from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, CheckpointFile
 from core.system import files, processes
@@ -36,14 +36,14 @@ class Recorder:
 
     def __init__(self, run: Run, device: str, save: Save) -> None:
         self.run, self.device, self.save = run, device, save
-        self.metrics = run.path / "metrics.jsonl"
-        self.classes = run.path / "predictions" / "val_classes.bin"
+        self.metrics = run.path / layout.METRICS
+        self.classes = run.path / layout.PREDICTIONS / layout.VAL_CLASSES
         self.checkpoints = run.checkpoints()
         self.use = UseMeter(device)
         self.clock = Clock(run.spec.train.epochs)
         self.last_progress = 0.0
         self.epoch = 0
-        for folder in ("checkpoints", "predictions"):
+        for folder in (layout.CHECKPOINTS, layout.PREDICTIONS):
             (run.path / folder).mkdir(exist_ok=True)
 
     def restore(self, load: Load, unusable: type[Exception]) -> tuple[dict[str, Any] | None, list[str]]:
@@ -52,7 +52,7 @@ class Recorder:
         Metrics go back to where that state was; the half line of a crash goes with them. Raises DamagedFileError where
         the manifest cannot be read: training again from the start would throw good checkpoints away.
         """
-        files.find_json(self.run.path / "checkpoints" / "manifest.json")
+        files.find_json(self.run.path / layout.CHECKPOINTS / layout.MANIFEST)
         notes: list[str] = []
         whole = _count_lines(self.metrics)
         newest_first = self.checkpoints[::-1]
@@ -85,7 +85,7 @@ class Recorder:
         for epoch in range(_count_lines(self.metrics) + 1, self.epoch + 1):
             _append(self.metrics, files.to_line({**dict.fromkeys(COLUMNS), "epoch": epoch}))
         _truncate(self.classes, checkpoint.classes_bytes if checkpoint else 0)
-        for folder in (self.run.path, self.run.path / "checkpoints", self.run.path / "predictions"):
+        for folder in (self.run.path, self.run.path / layout.CHECKPOINTS, self.run.path / layout.PREDICTIONS):
             _sweep(folder)
 
     def record(self, event: Event) -> None:
@@ -118,7 +118,7 @@ class Recorder:
         """Adds a checkpoint. A file that the manifest names is never written over."""
         taken = {entry.name for entry in self.checkpoints}
         names = (f"{name}{f'-{number}' if number else ''}.pt" for number in range(len(taken) + 1))
-        path = self.run.path / "checkpoints" / next(free for free in names if free not in taken)
+        path = self.run.path / layout.CHECKPOINTS / next(free for free in names if free not in taken)
         sha256 = self.save(state, path)
         entry = CheckpointFile(
             name=path.name,
@@ -134,13 +134,13 @@ class Recorder:
         older = [old for old in before[: 1 - KEPT] if old.kind == "best"]
         self.checkpoints = [*older, *before[1 - KEPT :], entry]
         listed = [{key: value for key, value in asdict(old).items() if key != "path"} for old in self.checkpoints]
-        files.write_json(self.run.path / "checkpoints" / "manifest.json", {"checkpoints": listed})
+        files.write_json(self.run.path / layout.CHECKPOINTS / layout.MANIFEST, {"checkpoints": listed})
         self._prune()
 
     def _prune(self) -> None:
         """Removes the checkpoints that the manifest no longer names."""
-        named = {"manifest.json", *(entry.name for entry in self.checkpoints)}
-        for path in (self.run.path / "checkpoints").iterdir():
+        named = {layout.MANIFEST, *(entry.name for entry in self.checkpoints)}
+        for path in (self.run.path / layout.CHECKPOINTS).iterdir():
             if path.name not in named:
                 path.unlink(missing_ok=True)
 
@@ -151,7 +151,7 @@ class Recorder:
     def write_predictions(self, name: str, array: np.ndarray[Any, Any]) -> None:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
-        files.write_bytes(self.run.path / "predictions" / f"{name}.npy", buffer.getvalue())
+        files.write_bytes(self.run.path / layout.PREDICTIONS / f"{name}.npy", buffer.getvalue())
 
     def _show(self, event: Progress) -> None:
         self.write_progress(
@@ -183,7 +183,7 @@ class Recorder:
             **self.use.read(),
         }
         with suppress(OSError):
-            files.write_json(self.run.path / "progress.json", progress, sync=False)
+            files.write_json(self.run.path / layout.PROGRESS, progress, sync=False)
 
 
 def _size(path: Path) -> int:
@@ -231,5 +231,5 @@ def _truncate(path: Path, size: int) -> None:
 def _sweep(folder: Path) -> None:
     """Removes what a crash left half written aside; the reserve for the run's end stays."""
     for path in folder.glob(".*"):
-        if path.is_file() and path.name != RESERVE:
+        if path.is_file() and path.name != layout.RESERVE:
             path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from core.machine import queue
+from core.runs import layout
 from core.runs.ends import describe_failure, end_run, log, reserve_space
 from core.system import files, processes
 from core.system.errors import LabError
@@ -48,7 +49,7 @@ def main(run_id: str) -> int:
     # Before the lock: a run that shows as queued or running hears every request to stop.
     stop = StopSignal(folder)
     stop.listen()
-    lock = FileLock(folder / "run.lock")
+    lock = FileLock(folder / layout.LOCK)
     try:
         # Whoever asks for the run's state shares the lock for a moment, hence the second.
         if not lock.acquire(2):
@@ -69,7 +70,7 @@ def _say(sentence: str) -> int:
 
 def _hold(runs: Path, folder: Path, stop: StopSignal) -> int:
     """The life of a worker that holds its run's lock."""
-    if (folder / "end.json").exists():
+    if (folder / layout.END).exists():
         return _say("This run has ended already.")
     return drive_run(runs, folder, stop, train_on)
 
@@ -83,8 +84,8 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
     try:
         reserve_space(folder)
         who = {"process": processes.identify(os.getpid()), "oom_kills": processes.count_oom_kills()}
-        files.write_json(folder / "worker.json", who)
-        (folder / "launched").unlink(missing_ok=True)
+        files.write_json(folder / layout.WORKER, who)
+        (folder / layout.LAUNCHED).unlink(missing_ok=True)
         slot = _wait_for_slot(runs, folder, stop)
         if slot is None:
             return end_run(folder, "stopped", "Stopped while it waited in the queue.")
@@ -104,11 +105,11 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
 
 def _wait_for_slot(runs: Path, folder: Path, stop: StopSignal) -> queue.Slot | None:
     """A slot on a device that suits the run; None where it was stopped before. Raises DeviceError."""
-    wanted = str(files.read_json(folder / "spec.json").get("train", {}).get("device", "auto"))
+    wanted = str(files.read_json(folder / layout.SPEC).get("train", {}).get("device", "auto"))
     devices = _find_devices()
     if not any(queue.suits(wanted, device, devices) for device in devices):
         raise DeviceError(f"train.device = {wanted}: this machine has only {', '.join(devices)}.")
-    about = files.find_json(folder / "about.json") or {}
+    about = files.find_json(folder / layout.ABOUT) or {}
     queue.enqueue(runs, folder.name, wanted, int(about.get("priority") or 0))
     log(f"Waiting for a slot on {wanted}.")
     while not stop.is_set():
@@ -141,7 +142,7 @@ def train_on(
 ) -> int:
     """Says that the run is running, then loads everything large and trains."""
     started = {"started": time.time(), "device": device, "pid": os.getpid(), "hostname": processes.host_name()}
-    files.write_json(folder / "environment.json", started)
+    files.write_json(folder / layout.ENVIRONMENT, started)
     stop.breaks_in = True
     stop.watch()
 
@@ -193,7 +194,7 @@ def train_run(
         recorder.record(event)
         match event:
             case Started():
-                files.write_json(run.path / "environment.json", started | describe_start(event, data, notes))
+                files.write_json(run.path / layout.ENVIRONMENT, started | describe_start(event, data, notes))
             case EpochEnd() if after_epoch and (reason := after_epoch(event)):
                 return end_run(run.path, "pruned", reason, epoch=recorder.epoch)
             case Stopped():

@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from core.runs import layout
+
 POLL_SECONDS = 0.3
 
 
@@ -18,7 +20,7 @@ class StopSignal:
     """A request to stop, by the run's `stop` file or by SIGTERM."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "stop"
+        self.path = folder / layout.STOP
         self.asked = False
         self.over = False
         self.breaks_in = False

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.launch import launcher
-from core.machine import queue
+from core.runs import presence
 from core.runs.listing import list_runs
 from tests.core import workers
 
@@ -25,7 +25,7 @@ def quick_workers(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     yield runs
     for summary in list_runs():
         folder = runs / summary.id
-        if queue.is_waiting(runs, summary.id):
+        if presence.is_waiting(runs / summary.id):
             (folder / "stop").touch()
     for process in workers._started:
         process.join(20)

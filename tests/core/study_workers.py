@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.machine import queue
+from core.runs import presence
 from core.studies.manage import create_study
 from core.studies.spec import StudySpec, parse_study
 from core.studies.study import Study, open_study
@@ -78,7 +78,7 @@ def states_of(study: Study) -> dict[str, int]:
 
 def kill_worker(study: Study, index: int) -> bool:
     """Kills a worker at once, as the system would that runs out of memory; False where there is none."""
-    if not queue.is_waiting(study.workers_folder, str(index)):
+    if not presence.is_waiting(study.workers_folder / str(index)):
         return False
     try:
         recorded = json.loads((study.workers_folder / str(index) / "worker.json").read_text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.launch.launcher import reopen_run
-from core.machine import queue
+from core.runs import presence
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import RunSpec
@@ -21,7 +21,7 @@ def live(run: Run, setup: Setup | None = None) -> str:
     """Trains a run in a worker of its own until that ends, however it ends; its state then."""
     if run.state() in ENDED:
         reopen_run(run)
-    queue.mark_launch(run.path, start_worker(run, setup))
+    presence.mark_launch(run.path, start_worker(run, setup))
     return str(wait_for(lambda: (state := run.state()) in ENDED and state))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.launch.launcher import resume_run, start_run
-from core.machine import queue
+from core.runs import presence
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec.parse import parse_spec
@@ -163,6 +163,6 @@ def test_control_the_same_kill_without_anything_left_out_ends_identically(quick_
 
 def test_control_a_worker_that_does_not_listen_is_interrupted_by_sigterm(quick_workers: Path) -> None:
     run = new_run(tiny_spec(epochs=10_000))
-    queue.mark_launch(run.path, start_worker(run, breakage.never_listen))
+    presence.mark_launch(run.path, start_worker(run, breakage.never_listen))
     os.kill(int(wait_for(lambda: run.rows() and worker_of(run))), signal.SIGTERM)
     assert wait_for_state(run, "stopped", "interrupted") == "interrupted"

@@ -14,8 +14,7 @@ import pytest
 
 from core.launch import launcher
 from core.launch.launcher import resume_run, start_run
-from core.machine import queue
-from core.runs import crashes
+from core.runs import layout, presence
 from core.runs.crashes import explain_death, note_death
 from core.runs.folder import Run
 from core.runs.store import open_run
@@ -66,7 +65,7 @@ def test_memory_that_runs_out_in_training_is_told_and_the_next_run_starts(
     quick_workers: Path, record_figure: Callable[[str], None], spec: RunSpec, setup: Any, request: pytest.FixtureRequest
 ) -> None:
     run = new_run(spec)
-    queue.mark_launch(run.path, start_worker(run, setup))
+    presence.mark_launch(run.path, start_worker(run, setup))
     wait_for(lambda: run.state() == "running")
     following = open_run(start_run(tiny_spec(epochs=10_000)))
     wait_for(lambda: (quick_workers / breakage.MARK).exists() or run.end())
@@ -98,7 +97,7 @@ def test_a_run_that_the_system_kills_for_want_of_memory_is_told_so(
 ) -> None:
     with limit_memory(32 * 2**20) as group:
         run = open_run(create_run(large_spec()))
-        queue.mark_launch(run.path, REAL_START(run))
+        presence.mark_launch(run.path, REAL_START(run))
         wait_for(lambda: (run.progress() or {}).get("step") or run.end())
         following = open_run(start_run(tiny_spec(epochs=10_000)))
         wait_for(following.is_alive)
@@ -169,10 +168,10 @@ def test_a_death_that_nobody_saw_is_told_as_far_as_it_is_known(
 
 def test_control_a_worker_that_somebody_kills_is_not_said_to_have_run_out_of_memory(quick_workers: Path) -> None:
     run = new_run(tiny_spec(epochs=10_000))
-    queue.mark_launch(run.path, REAL_START(run))
+    presence.mark_launch(run.path, REAL_START(run))
     os.kill(int(wait_for(lambda: worker_of(run))), signal.SIGKILL)
     assert wait_for_state(run, "interrupted") == "interrupted"
-    wait_for((run.path / crashes.DEATH).exists)
+    wait_for((run.path / layout.DEATH).exists)
     assert run.summary().reason == "Its process was killed from outside. It can be resumed."
     resume_run(run.id)
     wait_for(run.rows)

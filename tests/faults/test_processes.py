@@ -19,6 +19,7 @@ import pytest
 from core.launch import launcher
 from core.launch.launcher import kill_run, request_stop, resume_run, start_run
 from core.machine import queue
+from core.runs import presence
 from core.runs.folder import Run
 from core.runs.listing import list_runs
 from core.runs.store import open_run
@@ -120,7 +121,7 @@ def test_a_zombie_is_no_worker(quick_workers: Path, record_figure: Callable[[str
             signal.pause()
         try:
             if name == "launched":
-                queue.mark_launch(run.path, pid)
+                presence.mark_launch(run.path, pid)
                 assert run.state() == "queued"
             else:
                 wait_for(lambda run=run: run.state() == "running" and not (run.path / "launched").exists())

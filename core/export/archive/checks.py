@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.export.archive.pack import BundleError
+from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, ENDS, About
 from core.spec import RunSpec
@@ -28,6 +29,7 @@ MAX_LINE_BYTES = 64_000
 MAX_DEPTH = 20
 MAX_NUMBER = 2**63
 YEAR_5000 = 1e11  # seconds since 1970
+_MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 
 Number = float | None
 
@@ -118,14 +120,14 @@ def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
 
     Raises BundleError with a sentence that names the file.
     """
-    spec = _check_spec(folder / "spec.json")
-    _check_about(folder / "about.json", started_by)
+    spec = _check_spec(folder / layout.SPEC)
+    _check_about(folder / layout.ABOUT, started_by)
     for path in folder.glob("environment*.json"):
         _check_json(path, EnvironmentFile)
-    _check_json(folder / "progress.json", ProgressFile)
-    _check_json(folder / "end.json", EndFile)
-    _check_metrics(folder / "metrics.jsonl", spec.train.epochs)
-    for path in folder.glob("predictions/*.npy"):
+    _check_json(folder / layout.PROGRESS, ProgressFile)
+    _check_json(folder / layout.END, EndFile)
+    _check_metrics(folder / layout.METRICS, spec.train.epochs)
+    for path in (folder / layout.PREDICTIONS).glob("*.npy"):
         _check_array(path, spec.data.num_classes)
     _check_checkpoints(folder, sha256)
     if damage := Run(folder).damage():
@@ -265,20 +267,20 @@ def _check_array(path: Path, classes: int) -> None:
 
 def _check_checkpoints(folder: Path, sha256: dict[str, str]) -> None:
     """Every checkpoint is listed with the hash it has, and holds a training state's pickle and nothing else."""
-    there = {name for name in sha256 if name.startswith("checkpoints/") and name.endswith(".pt")}
-    path = folder / "checkpoints" / "manifest.json"
+    there = {name for name in sha256 if name.startswith(f"{layout.CHECKPOINTS}/") and name.endswith(".pt")}
+    path = folder / layout.CHECKPOINTS / layout.MANIFEST
     if not path.exists():
         if there:
-            raise BundleError("checkpoints/manifest.json is missing.")
+            raise BundleError(f"{_MANIFEST} is missing.")
         return
-    value = _read_file(path, "checkpoints/manifest.json")
-    listed = check_shape(ManifestFile, value, "checkpoints/manifest.json")
+    value = _read_file(path, _MANIFEST)
+    listed = check_shape(ManifestFile, value, _MANIFEST)
     assert isinstance(listed, ManifestFile)
-    if sorted(f"checkpoints/{entry.name}" for entry in listed.checkpoints) != sorted(there):
-        raise BundleError("checkpoints/manifest.json names other checkpoints than there are.")
+    if sorted(f"{layout.CHECKPOINTS}/{entry.name}" for entry in listed.checkpoints) != sorted(there):
+        raise BundleError(f"{_MANIFEST} names other checkpoints than there are.")
     for entry in listed.checkpoints:
-        file = folder / "checkpoints" / entry.name
-        if sha256[f"checkpoints/{entry.name}"] != entry.sha256 or file.stat().st_size != entry.bytes:
+        file = folder / layout.CHECKPOINTS / entry.name
+        if sha256[f"{layout.CHECKPOINTS}/{entry.name}"] != entry.sha256 or file.stat().st_size != entry.bytes:
             raise BundleError(f"{entry.name} is not the checkpoint that was written: its SHA-256 differs.")
         check_checkpoint(file)
 

@@ -24,6 +24,7 @@ from typing import IO, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.export.formats import Order, Report
+from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import ENDS, CheckpointFile, RunNotFoundError, State
 from core.runs.store import open_run
@@ -33,11 +34,11 @@ from core.system.folders import ID_PATTERN, PROJECT
 from core.system.locks import hold
 
 FORMAT: Literal[1] = 1  # of the archive; rises when an older lab could no longer read it
-MANIFEST = "manifest.json"
+MANIFEST = layout.MANIFEST  # of the archive, beside the folders of the runs
 CHUNK = 1 << 20
 MAX_RUNS = 100
 MAX_LOG_BYTES = 4_000_000
-CHECKPOINT_NAME = r"checkpoints/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.pt"
+CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.pt"
 # What a run folder holds and another machine can use. Nothing else leaves, and nothing else is let in.
 MEMBERS = re.compile(
     r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end)\.json|metrics\.jsonl|log\.txt"
@@ -170,7 +171,7 @@ def _collect(run: Run, checkpoints: bool, stack: ExitStack) -> _Parcel:
     """Opens all that is packed of a run, at one moment: an open file stays what it was when its name is replaced."""
     try:
         # Held, so that nobody resumes or deletes the run in between; a worker that trains it has no need of it.
-        with hold(run.path / "control.lock"):
+        with hold(run.path / layout.CONTROL):
             if damage := run.damage():
                 raise BundleError(f"{run.about.name} is damaged and cannot be exported: {damage}.")
             parcel = _Parcel(run, run.read_state())
@@ -192,7 +193,9 @@ def _open_checkpoints(parcel: _Parcel, stack: ExitStack) -> None:
         with ExitStack() as opened:
             try:
                 pieces = [
-                    _Piece(f"checkpoints/{entry.name}", opened.enter_context(open(entry.path, "rb")), entry.bytes)
+                    _Piece(
+                        f"{layout.CHECKPOINTS}/{entry.name}", opened.enter_context(open(entry.path, "rb")), entry.bytes
+                    )
                     for entry in entries
                 ]
             except FileNotFoundError:
@@ -206,23 +209,23 @@ def _open_checkpoints(parcel: _Parcel, stack: ExitStack) -> None:
 def _open_texts(parcel: _Parcel, stack: ExitStack) -> None:
     run = parcel.run
     for path in sorted(run.path.iterdir()):
-        if path.name in ("metrics.jsonl", "log.txt", "end.json") or not MEMBERS.fullmatch(path.name):
+        if path.name in (layout.METRICS, layout.LOG, layout.END) or not MEMBERS.fullmatch(path.name):
             continue
         parcel.add(path.name, path.read_bytes())
-    metrics = _open(parcel, "metrics.jsonl", stack)
+    metrics = _open(parcel, layout.METRICS, stack)
     if metrics:
         # The last line may be half written: the worker is still appending.
         metrics.size = _end_of_lines(metrics)
-    log = _open(parcel, "log.txt", stack)
+    log = _open(parcel, layout.LOG, stack)
     if log and log.size > MAX_LOG_BYTES:
         log.file.seek(-MAX_LOG_BYTES, os.SEEK_END)
         parcel.pieces.remove(log)
-        parcel.add("log.txt", log.file.read(MAX_LOG_BYTES))
+        parcel.add(layout.LOG, log.file.read(MAX_LOG_BYTES))
         parcel.notes.append(f"Only the last {MAX_LOG_BYTES // 1_000_000} MB of its log are packed.")
     if parcel.state in ENDS:
-        _open(parcel, "end.json", stack)
+        _open(parcel, layout.END, stack)
     elif parcel.state in ("queued", "running"):
-        parcel.add("end.json", _write_end(run, parcel.state))
+        parcel.add(layout.END, _write_end(run, parcel.state))
         parcel.notes.append("It was not done yet: it is packed as it stood, and arrives as stopped.")
 
 
@@ -235,9 +238,9 @@ def _write_end(run: Run, state: State) -> bytes:
 
 
 def _open_predictions(parcel: _Parcel, stack: ExitStack) -> None:
-    for path in sorted((parcel.run.path / "predictions").glob("*")):
-        if MEMBERS.fullmatch(f"predictions/{path.name}"):
-            _open(parcel, f"predictions/{path.name}", stack)
+    for path in sorted((parcel.run.path / layout.PREDICTIONS).glob("*")):
+        if MEMBERS.fullmatch(f"{layout.PREDICTIONS}/{path.name}"):
+            _open(parcel, f"{layout.PREDICTIONS}/{path.name}", stack)
 
 
 def _open(parcel: _Parcel, name: str, stack: ExitStack) -> _Piece | None:
@@ -271,7 +274,7 @@ def _drop_unsound(parcel: _Parcel) -> None:
     by_name = {piece.name: piece for piece in parcel.pieces}
     sound = []
     for entry in parcel.checkpoints:
-        piece = by_name[f"checkpoints/{entry.name}"]
+        piece = by_name[f"{layout.CHECKPOINTS}/{entry.name}"]
         if hashlib.file_digest(piece.file, "sha256").hexdigest() == entry.sha256:
             sound.append(entry)
         else:
@@ -279,7 +282,7 @@ def _drop_unsound(parcel: _Parcel) -> None:
             parcel.notes.append(f"{entry.name} is damaged and was left out.")
     listed = [{key: value for key, value in asdict(entry).items() if key != "path"} for entry in sound]
     if listed:
-        parcel.pieces.append(_in_memory({"checkpoints": listed}, "checkpoints/manifest.json"))
+        parcel.pieces.append(_in_memory({"checkpoints": listed}, f"{layout.CHECKPOINTS}/{layout.MANIFEST}"))
 
 
 def _in_memory(value: dict[str, Any], name: str = "") -> _Piece:

@@ -33,6 +33,7 @@ from core.export.archive.pack import (
     PackedRun,
 )
 from core.export.formats import Report
+from core.runs import layout
 from core.runs.folder import Run
 from core.runs.store import adopt_folder, ensure_folder, open_run
 from core.system import files
@@ -46,7 +47,6 @@ MAX_MEMBERS = 100 * MAX_RUNS
 FREE_BYTES, MAX_RATIO = 64_000_000, 20
 SPARE_BYTES = 100_000_000  # of the disk, left alone
 LEFTOVER_SECONDS = 86_400
-ORIGIN = "imported.json"
 _ASIDE, _LOCK = ".import-", ".import.lock"
 # What tells two runs of one id apart; names, notes and logs do not.
 _RESULTS = re.compile(r"spec\.json|metrics\.jsonl|end\.json|predictions/.*|checkpoints/.*\.pt")
@@ -162,7 +162,7 @@ def _belongs(name: str) -> bool:
     run_id, _, inner = name.partition("/")
     if name == MANIFEST:
         return True
-    is_folder = inner in ("", "checkpoints/", "predictions/") and name.endswith("/")
+    is_folder = inner in ("", f"{layout.CHECKPOINTS}/", f"{layout.PREDICTIONS}/") and name.endswith("/")
     return bool(ID_PATTERN.fullmatch(run_id) and (is_folder or MEMBERS.fullmatch(inner)))
 
 
@@ -240,7 +240,7 @@ def _unpack(
     total, done = sum(member.file_size for member in members.values()), 0
     for packed in manifest.runs:
         folder = aside / packed.id
-        for part in ("", "checkpoints", "predictions"):
+        for part in ("", layout.CHECKPOINTS, layout.PREDICTIONS):
             (folder / part).mkdir(exist_ok=True)
         for name, wanted in packed.files.items():
             member = members[f"{packed.id}/{name}"]
@@ -275,7 +275,7 @@ def _publish(folder: Path, packed: PackedRun) -> Imported:
     name = Run(folder).about.name
     if here := _find_same(packed, results):
         return Imported(here.id, packed.id, here.about.name, here.state(), "here")
-    files.write_json(folder / ORIGIN, {"id": packed.id, "results": results, "imported": time.time()})
+    files.write_json(folder / layout.ORIGIN, {"id": packed.id, "results": results, "imported": time.time()})
     _sync(folder)
     run_id = adopt_folder(folder, packed.id)
     run = open_run(run_id)
@@ -286,7 +286,7 @@ def _publish(folder: Path, packed: PackedRun) -> Imported:
 
 def _sync(folder: Path) -> None:
     """Puts all of a run on the disk before its name is there; folders that hold nothing go."""
-    for part in ("checkpoints", "predictions", ""):
+    for part in (layout.CHECKPOINTS, layout.PREDICTIONS, ""):
         inner = folder / part
         if part and not any(inner.iterdir()):
             inner.rmdir()
@@ -316,7 +316,7 @@ def _find_same(packed: PackedRun, results: str) -> Run | None:
         return Run(path)
     if not path.is_dir():
         return None
-    for known in sorted(folder.glob(f"[0-9]*/{ORIGIN}")):
+    for known in sorted(folder.glob(f"[0-9]*/{layout.ORIGIN}")):
         with suppress(files.DamagedFileError, OSError):
             if files.read_json(known).get("results") == results and ID_PATTERN.fullmatch(known.parent.name):
                 return Run(known.parent)

@@ -11,6 +11,7 @@ from core.examine.predictions import Figures, Predicted, Split, check_predicted,
 from core.examine.weights import ExamineError, Weights, name_file
 from core.helper.process import call
 from core.helper.questions import WeightsFile
+from core.runs import layout
 from core.runs.folder import Run
 from core.stats import calibration
 
@@ -53,7 +54,7 @@ def load_predictions(run: Run, weights: Weights, split: Split) -> Loaded:
 def _stamp(run: Run, weights: Weights, split: Split) -> str:
     """Differs by what is asked for even without a file: test images are not read as validation is."""
     try:
-        stat = (run.path / "predictions" / f"{split}_{weights.key}.npy").stat()
+        stat = (run.path / layout.PREDICTIONS / f"{split}_{weights.key}.npy").stat()
         version = f"{stat.st_mtime_ns}.{stat.st_size}"
     except OSError:
         version = "none"

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.compare.lines import CurveView
 from core.compare.snapshot import read_runs
+from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import RunSummary
 from core.runs.results import (
@@ -149,7 +150,7 @@ def show_config(run: Run) -> None:
     )
     only = middle.toggle("Only what differs", key="differs", bind="query-params")
     right.download_button(
-        "spec.json",
+        layout.SPEC,
         run.spec.model_dump_json(indent=1),
         file_name=f"{run.id}-spec.json",
         mime="application/json",
@@ -210,7 +211,7 @@ def show_log(run: Run) -> None:
     text = _CONTROL.sub("", run.log_tail(LOG_LINES))
     with st.container(key="run_log"):
         st.html(f"<pre>{escape(text) if text.strip() else 'The log is empty.'}</pre>")
-    path = run.path / "log.txt"
+    path = run.path / layout.LOG
     if path.is_file():
         st.download_button(
             "Whole log",

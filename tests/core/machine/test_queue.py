@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from core.machine import queue
 from core.machine.queue import Ticket, enqueue, move_to_head, read_queue, read_slots, take_slot
+from core.runs import presence
 from core.system.locks import FileLock
 
 CPU = ["cpu"]
@@ -105,7 +106,7 @@ def test_nobody_waits_behind_a_run_whose_worker_died(runs: Path) -> None:
 
 def test_a_run_that_was_just_launched_keeps_its_place(runs: Path) -> None:
     (runs / "a").mkdir()
-    queue.mark_launch(runs / "a")
+    presence.mark_launch(runs / "a")
     enqueue(runs, "a", "auto")
     second = Waiter(runs, "b")
     assert second.take(CPU) is None
@@ -177,7 +178,7 @@ def test_fifty_runs_on_four_slots_with_ten_dying_never_share_a_slot_and_all_get_
     dying = set(random.Random(0).sample(ids, 10))
     for run_id in ids:
         (runs / run_id).mkdir()
-        queue.mark_launch(runs / run_id)
+        presence.mark_launch(runs / run_id)
         enqueue(runs, run_id, "auto")
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=_wait_and_work, args=(runs, run_id, run_id in dying)) for run_id in ids]

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.runs import listing
+from core.runs import listing, presence
 from core.runs.folder import Run
 from core.runs.listing import WORTH_KEEPING, list_known, list_runs
 from core.runs.metrics import read_rows, thin_out
@@ -152,10 +152,9 @@ def test_a_launch_that_nobody_follows_is_queued_for_ten_seconds(run: Run) -> Non
 
 
 def test_a_worker_that_died_on_its_way_leaves_the_run_interrupted_at_once(run: Run) -> None:
-    from core.machine import queue
 
     with subprocess.Popen(["sleep", "60"]) as child:
-        queue.mark_launch(run.path, child.pid)
+        presence.mark_launch(run.path, child.pid)
         assert run.state() == "queued"
         child.kill()
         # Not waited for yet: a zombie is no worker either.

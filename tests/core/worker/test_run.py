@@ -17,6 +17,7 @@ import pytest
 from core.launch.environment import worker_environment
 from core.launch.launcher import delete_run, resume_run, start_run
 from core.machine import queue
+from core.runs import layout, presence
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import RunSpec
@@ -31,7 +32,7 @@ FOREVER = tiny_spec(epochs=10_000)
 def train(spec: RunSpec, setup: partial | None = None) -> Run:
     """The run, at its end."""
     run = open_run(create_run(spec))
-    queue.mark_launch(run.path, start_worker(run, setup))
+    presence.mark_launch(run.path, start_worker(run, setup))
     wait_for(lambda: run.end() or (not run.is_alive() and run.state() == "interrupted"))
     return run
 
@@ -158,13 +159,12 @@ def test_a_device_that_this_machine_lacks_ends_the_run_with_a_sentence(quick_wor
 def _fill_disk_after(writes: int) -> None:
     """From the n-th new file in checkpoints/ on, the disk takes nothing but what was reserved."""
     from core.engine import checkpoint
-    from core.runs import ends
     from core.system import files
 
     save, write_bytes, left = checkpoint.save, files.write_bytes, [writes]
 
     def full(path: Path) -> bool:
-        return left[0] <= 0 and (path.parent / ends.RESERVE).exists()
+        return left[0] <= 0 and (path.parent / layout.RESERVE).exists()
 
     def save_or_fail(state: dict, path: Path) -> str:
         left[0] -= 1

@@ -1,0 +1,25 @@
+"""What the files of a run folder are called; a study's folder and those of its workers use the same names."""
+
+from __future__ import annotations
+
+SPEC = "spec.json"
+ABOUT = "about.json"
+ENVIRONMENT = "environment.json"
+PROGRESS = "progress.json"
+METRICS = "metrics.jsonl"
+LOG = "log.txt"
+END = "end.json"
+ORIGIN = "imported.json"  # of a run that came from another lab
+
+CHECKPOINTS = "checkpoints"
+MANIFEST = "manifest.json"  # in it, names those that are whole
+PREDICTIONS = "predictions"
+VAL_CLASSES = "val_classes.bin"  # in it, a row for each epoch
+
+LOCK = "run.lock"  # held by the worker for life
+CONTROL = "control.lock"  # held while somebody starts, stops or changes the run
+LAUNCHED = "launched"  # there until the worker is
+STOP = "stop"  # there once somebody asked the run to stop
+WORKER = "worker.json"
+DEATH = "death.json"
+RESERVE = ".reserve"  # space for the end of a run whose disk is full

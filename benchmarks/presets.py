@@ -70,7 +70,7 @@ def _command(*words: str, given: RunSpec | None = None) -> str:
 
 def summarize(runs: list[Run]) -> dict[str, Any]:
     """Accuracies of the last weights on the test images, seconds of training, and on what."""
-    ends = [(run.end() or {})["metrics"] for run in runs]
+    ends = [run.results() for run in runs]
     places = [run.environment() for run in runs]
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from core.cli.output import make_console, say
 from core.runs.folder import Run
+from core.runs.records import ProgressRecord
 from core.text.formats import format_number, format_percent, format_seconds
 from core.text.safe import plain
 
@@ -42,7 +43,7 @@ class Display(Protocol):
 
     def show_epoch(self, run: Run, row: dict[str, Any]) -> None: ...
 
-    def show_state(self, run: Run, state: str, progress: dict[str, Any]) -> None: ...
+    def show_state(self, run: Run, state: str, progress: ProgressRecord) -> None: ...
 
     def note(self, sentence: str) -> None: ...
 
@@ -132,7 +133,7 @@ class Bars:
     def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
         self._rows[run.id] = row
 
-    def show_state(self, run: Run, state: str, progress: dict[str, Any]) -> None:
+    def show_state(self, run: Run, state: str, progress: ProgressRecord) -> None:
         row = self._rows.get(run.id, {})
         epochs = run.spec.train.epochs
         done = float(row.get("epoch") or 0)
@@ -145,7 +146,7 @@ class Bars:
         self._progress.console.print(sentence)
 
 
-def _facts_of(state: str, epoch: int, epochs: int, row: dict[str, Any], progress: dict[str, Any]) -> list[str]:
+def _facts_of(state: str, epoch: int, epochs: int, row: dict[str, Any], progress: ProgressRecord) -> list[str]:
     """What stands beside a run's bar."""
     if state == "running" and not progress:
         return ["starting"]
@@ -178,7 +179,7 @@ class Lines:
         ]
         print("  ".join([run.id, *parts] if self._named else parts), flush=True)
 
-    def show_state(self, run: Run, state: str, progress: dict[str, Any]) -> None:
+    def show_state(self, run: Run, state: str, progress: ProgressRecord) -> None:
         pass
 
     def note(self, sentence: str) -> None:

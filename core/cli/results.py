@@ -63,7 +63,7 @@ def _print_one(run: Run) -> None:
 
 def _figures(run: Run) -> dict[str, Any]:
     """The figures of the end; for a run that did not reach it, what its epochs tell."""
-    ended = (run.end() or {}).get("metrics") or {}
+    ended = run.results()
     rows = [row for row in run.rows() if row.get("val/accuracy") is not None]
     if not rows:
         return dict(ended)

@@ -104,7 +104,7 @@ def show_run(
 
 
 def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
-    about, end = run.about, (run.end() or {}).get("metrics") or {}
+    about, end = run.about, run.results()
     checkpoints = run.checkpoints()
     last, best = format_percent(summary.last_val_accuracy), format_percent(summary.best_val_accuracy)
     test, test_best = format_percent(end.get("test/accuracy")), format_percent(end.get("test/accuracy_best"))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from core.runs import layout
 from core.runs.folder import Run
-from core.runs.records import ENDS, DamagedRunError, RunNotFoundError, State
+from core.runs.records import ENDS, DamagedRunError, Environment, RunNotFoundError, State
 from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.cost import Cost, cost_of
@@ -73,7 +73,7 @@ class ComparedRun:
     state: State
     facts: SpecFacts
     rows: list[dict[str, Any]]  # one dict an epoch
-    environment: dict[str, Any]
+    environment: Environment
     results: dict[str, Any]  # the figures of its end
     damage: str = ""
     _columns: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
@@ -225,7 +225,7 @@ def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
     # The state first: what is read after it can only be newer.
     state = "damaged" if damage else run.read_state()
     name, rows, environment = run.about.name, run.rows(), run.environment()
-    results = (run.end() or {}).get("metrics") or {}
+    results = run.results()
     facts, columns = (before.facts, before.columns_for(rows)) if before else (SpecFacts(lambda: run.spec), {})
     return ComparedRun(run.id, name, state, facts, rows, environment, results, damage, columns)
 

@@ -40,7 +40,7 @@ def list_weights(run: Run) -> list[Weights]:
     files = run.checkpoints()
     best = next((file for file in reversed(files) if file.kind == "best"), None)
     last = files[-1] if files else None
-    figures = (run.end() or {}).get("metrics") or {}
+    figures = run.results()
     found = []
     if best or last or run.predictions("test_best") is not None:
         epoch = best.epoch if best else _whole(figures.get("best/epoch"))

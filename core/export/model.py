@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePath
-from typing import Any
 
 from core.examine.predictions import name_classes
 from core.examine.weights import find_weights, name_file, require_sound
@@ -12,6 +11,7 @@ from core.export.formats import Checkpoint, ExportError, Order
 from core.helper.process import call
 from core.helper.questions import WeightsFile
 from core.runs.folder import Run
+from core.runs.records import Environment
 from core.runs.store import open_run
 from core.spec import RunSpec
 
@@ -86,7 +86,7 @@ def _find(run: Run, checkpoint: Checkpoint) -> tuple[WeightsFile, dict[str, str]
     return file, metadata
 
 
-def _read_scale(environment: dict[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def _read_scale(environment: Environment) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Mean and standard deviation of the training images as the worker noted them; older runs have none noted."""
     mean, std = environment.get("mean"), environment.get("std")
     if not (isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) == 3):

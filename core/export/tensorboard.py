@@ -60,8 +60,8 @@ def find_start(run: Run) -> float:
 def make_events(run: Run, start: float) -> Iterator[Any]:
     """The file's head, the spec, an event for each epoch, and the figures of the run's end."""
     yield Event(wall_time=start, file_version="brain.Event:2", source_metadata=SourceMetadata(writer="resnet-lab"))
-    rows, end = run.rows(), run.end() or {}
-    figures = {key: value for key, value in (end.get("metrics") or {}).items() if key.startswith("test/")}
+    rows = run.rows()
+    figures = {key: value for key, value in run.results().items() if key.startswith("test/")}
     tags = [tag for tag in _SHOWN if tag in figures or any(tag in row for row in rows)]
     for summary in _describe_spec(run, tags, start):
         yield Event(wall_time=start, step=0, summary=summary)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.runs import layout
+from core.runs.records import Death, ProgressRecord, WorkerRecord
 from core.system import files, processes
 
 RESUME = "It can be resumed."
@@ -33,7 +34,7 @@ def note_death(folder: Path, process: dict[str, Any] | None, status: int) -> Non
         files.write_json(folder / layout.DEATH, death)
 
 
-def explain_death(worker: dict[str, Any] | None, progress: dict[str, Any] | None, death: dict[str, Any] | None) -> str:
+def explain_death(worker: WorkerRecord | None, progress: ProgressRecord | None, death: Death | None) -> str:
     """Why a run was interrupted, as a sentence: from what its worker and the worker's parent wrote last."""
     process = (worker or {}).get("process") or {}
     if death and process and death.get("process") == process:
@@ -71,7 +72,7 @@ def _name(number: int) -> str:
     return f"{known.name} ({(signal.strsignal(known) or 'unknown').lower()})"
 
 
-def _new_kills(worker: dict[str, Any] | None, progress: dict[str, Any] | None, now: object) -> int:
+def _new_kills(worker: WorkerRecord | None, progress: ProgressRecord | None, now: object) -> int:
     """Processes killed for want of memory since the worker last said anything; 0 where that is not known."""
     told = [noted.get("oom_kills") for noted in (worker, progress) if noted]
     known = [count for count in told if isinstance(count, int)]

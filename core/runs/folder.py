@@ -14,7 +14,7 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -27,9 +27,14 @@ from core.runs.records import (
     AboutError,
     CheckpointFile,
     DamagedRunError,
+    Death,
+    End,
+    Environment,
+    ProgressRecord,
     RunNotFoundError,
     RunSummary,
     State,
+    WorkerRecord,
 )
 from core.spec import RunSpec
 from core.spec.cost import cost_of
@@ -133,23 +138,25 @@ class Run:
     def stop_requested(self) -> bool:
         return (self.path / layout.STOP).exists()
 
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> Environment:
         """Versions, device, commit, data fingerprint; empty until the worker has started."""
-        return self._find(layout.ENVIRONMENT) or {}
+        return cast(Environment, self._find(layout.ENVIRONMENT) or {})
 
-    def progress(self) -> dict[str, Any] | None:
-        return self._find(layout.PROGRESS)
+    def progress(self) -> ProgressRecord | None:
+        return cast(ProgressRecord | None, self._find(layout.PROGRESS))
 
-    def end(self) -> dict[str, Any] | None:
-        return self._find(layout.END)
+    def end(self) -> End | None:
+        return cast(End | None, self._find(layout.END))
 
-    def worker(self) -> dict[str, Any] | None:
-        """Which process holds, or last held, the run."""
-        return self._find(layout.WORKER)
+    def results(self) -> dict[str, Any]:
+        """The figures that the run ended with; empty before its end."""
+        return (self.end() or {}).get("metrics") or {}
 
-    def death(self) -> dict[str, Any] | None:
-        """How that process ended, where its parent saw it end without a word."""
-        return self._find(layout.DEATH)
+    def worker(self) -> WorkerRecord | None:
+        return cast(WorkerRecord | None, self._find(layout.WORKER))
+
+    def death(self) -> Death | None:
+        return cast(Death | None, self._find(layout.DEATH))
 
     def _find(self, name: str) -> dict[str, Any] | None:
         try:
@@ -242,7 +249,7 @@ def summarize(run: Run) -> RunSummary:
         )
     # The state first: what is read after it can only be newer.
     state, spec = run.read_state(), run.spec
-    end, progress, rows = run.end() or {}, run.progress() or {}, run.rows()
+    results, progress, rows = run.results(), run.progress() or {}, run.rows()
     accuracies = _finite(rows, "val/accuracy")
     return RunSummary(
         id=run.id,
@@ -259,7 +266,7 @@ def summarize(run: Run) -> RunSummary:
         best_val_accuracy=max(accuracies, default=None),
         last_val_accuracy=accuracies[-1] if accuracies else None,
         best_val_loss=min(_finite(rows, "val/loss"), default=None),
-        test_accuracy=_number((end.get("metrics") or {}).get("test/accuracy")),
+        test_accuracy=_number(results.get("test/accuracy")),
         seconds=max([*_finite(rows[-1:], "seconds"), _number(progress.get("seconds")) or 0.0]),
         learning_rate=spec.train.learning_rate,
         batch_size=spec.train.batch_size,
@@ -267,16 +274,16 @@ def summarize(run: Run) -> RunSummary:
         seed=spec.train.seed,
         device=str(run.environment().get("device") or spec.train.device),
         curve=tuple(metrics.thin_out(list(accuracies), CURVE_POINTS)),
-        reason=_reason(run, state, end),
+        reason=_reason(run, state),
         priority=about.priority,
         note=about.note,
         started_by=about.started_by,
     )
 
 
-def _reason(run: Run, state: State, end: dict[str, Any]) -> str:
+def _reason(run: Run, state: State) -> str:
     if state != "interrupted":
-        return str(end.get("reason") or "")
+        return str((run.end() or {}).get("reason") or "")
     if run.stop_requested:
         return "Stopped at once on request. It can be resumed from its last checkpoint."
     return explain_death(run.worker(), run.progress(), run.death())

@@ -1,10 +1,16 @@
-"""What the files of a run folder hold, as values; and what is wrong with one that cannot be read."""
+"""What the files of a run folder hold, as values; and what is wrong with one that cannot be read.
+
+The records are dicts as they were written: any key may be missing, and those of another version are passed over. Only
+where a run comes from elsewhere are they held against their types, by `core.export.archive.checks`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, TypedDict, get_args
+
+from pydantic import Field
 
 from core.system import files
 from core.system.errors import LabError
@@ -12,7 +18,107 @@ from core.system.errors import LabError
 State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
 
 
-ENDS = ("finished", "failed", "stopped", "pruned")
+Ended = Literal["finished", "failed", "stopped", "pruned"]
+ENDS = get_args(Ended)
+
+Number = float | None  # None where it was not finite
+YEAR_5000 = 1e11  # seconds since 1970
+Moment = Annotated[float, Field(ge=0, le=YEAR_5000)]
+Count = Annotated[int, Field(ge=0)]
+Scale = Annotated[list[float], Field(min_length=3, max_length=3)]  # red, green, blue
+
+
+class Environment(TypedDict, total=False):
+    """What a run is made with; the first four are known before torch has loaded."""
+
+    started: Moment
+    device: str
+    pid: int
+    hostname: str
+    platform: str
+    python: str
+    versions: dict[str, str | None]
+    cpus: int
+    threads: int
+    commit: str | None  # where the project is no clone
+    commit_changed: bool
+    device_name: str
+    precision: str
+    parameters: int
+    updates_per_epoch: int
+    epochs_done: int
+    data_fingerprint: str
+    class_names: list[str]
+    mean: Scale
+    std: Scale
+    train_images: Count
+    val_images: Count
+    test_images: Count
+    val_classes_dtype: Literal["uint8", "uint16"]
+    notes: list[str]
+    time: Moment
+    not_finite: list[str]  # keys of what was not finite
+
+
+class ProgressRecord(TypedDict, total=False):
+    """Where the training is, and what it takes of the machine."""
+
+    phase: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    seconds: Number
+    seconds_left: Number
+    time: Moment
+    loss: Number
+    images_per_second: Number
+    cpu_percent: Number
+    memory_bytes: Number
+    gpu_percent: Number
+    gpu_memory_bytes: Number
+    oom_kills: int | None  # of the whole machine, so far
+    not_finite: list[str]  # keys of what was not finite
+
+
+class End(TypedDict, total=False):
+    """How a run ended, with its results."""
+
+    state: Ended
+    reason: str
+    kind: str
+    epoch: int
+    ended: Moment
+    metrics: dict[str, Number]
+    not_finite: list[str]  # keys of what was not finite
+
+
+class WorkerRecord(TypedDict, total=False):
+    """Which process holds, or last held, the run."""
+
+    process: dict[str, Any]  # as `core.system.processes` tells it from all others
+    oom_kills: int | None
+
+
+class Death(TypedDict, total=False):
+    """How that process ended, if its parent saw it end without a word."""
+
+    process: dict[str, Any]
+    status: int
+    oom_kills: int | None
+    time: Moment
+
+
+class CheckpointEntry(TypedDict, total=False):
+    """What the manifest says of a checkpoint; the two sizes are those of the files that grow beside it."""
+
+    name: str
+    epoch: Count
+    bytes: Count
+    sha256: str
+    kind: Literal["last", "best"]
+    metrics_bytes: Count
+    classes_bytes: Count
 
 
 MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}

@@ -85,7 +85,7 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
         ),
         Figure("Lowest validation loss", format_number(summary.best_val_loss), on_val),
     ]
-    end = (run.end() or {}).get("metrics") or {}
+    end = run.results()
     chosen = end.get("best/epoch") or best
     figures += [
         Figure("Test accuracy, last weights", show_share(end.get("test/accuracy"), test), on_test),

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import math
 import pickletools
+from collections.abc import Container
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from core.export.archive.pack import BundleError
 from core.runs import layout
 from core.runs.folder import Run
-from core.runs.records import COLUMNS, ENDS, About
+from core.runs.records import COLUMNS, YEAR_5000, About, CheckpointEntry, End, Environment, ProgressRecord
 from core.spec import RunSpec
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
 from core.system import files
@@ -28,91 +29,26 @@ MAX_JSON_BYTES = 4_000_000
 MAX_LINE_BYTES = 64_000
 MAX_DEPTH = 20
 MAX_NUMBER = 2**63
-YEAR_5000 = 1e11  # seconds since 1970
 _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 
-Number = float | None
+
+def _model_of(
+    record: type, required: Container[str] = (), *, nullable: bool = True, extra: Literal["ignore", "forbid"] = "ignore"
+) -> type[BaseModel]:
+    """A record of `core.runs.records` as a model that a file from elsewhere is held against, strictly."""
+    fields: dict[str, Any] = {
+        key: (hint | None if nullable else hint, ... if key in required else None)
+        for key, hint in get_type_hints(record, include_extras=True).items()
+    }
+    return create_model(record.__name__, __config__=ConfigDict(strict=True, allow_inf_nan=False, extra=extra), **fields)
 
 
-class _File(BaseModel):
-    """A JSON file of a run; keys that no page reads may hold any JSON, as a newer lab may have written them."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    not_finite: list[str] | None = None
-
-
-class EnvironmentFile(_File):
-    started: float | None = Field(None, ge=0, le=YEAR_5000)
-    device: str | None = None
-    pid: int | None = None
-    hostname: str | None = None
-    platform: str | None = None
-    python: str | None = None
-    versions: dict[str, str | None] | None = None
-    cpus: int | None = None
-    commit: str | None = None
-    commit_changed: bool | None = None
-    device_name: str | None = None
-    precision: str | None = None
-    parameters: int | None = None
-    updates_per_epoch: int | None = None
-    epochs_done: int | None = None
-    data_fingerprint: str | None = None
-    class_names: list[str] | None = None
-    mean: list[float] | None = Field(None, min_length=3, max_length=3)
-    std: list[float] | None = Field(None, min_length=3, max_length=3)
-    train_images: int | None = Field(None, ge=0)
-    val_images: int | None = Field(None, ge=0)
-    test_images: int | None = Field(None, ge=0)
-    val_classes_dtype: Literal["uint8", "uint16"] | None = None
-    notes: list[str] | None = None
-    time: float | None = Field(None, ge=0, le=YEAR_5000)
-
-
-class ProgressFile(_File):
-    phase: str | None = None
-    epoch: int | None = None
-    epochs: int | None = None
-    step: int | None = None
-    steps: int | None = None
-    seconds: Number = None
-    seconds_left: Number = None
-    time: float | None = Field(None, ge=0, le=YEAR_5000)
-    loss: Number = None
-    images_per_second: Number = None
-    cpu_percent: Number = None
-    memory_bytes: Number = None
-    gpu_percent: Number = None
-    gpu_memory_bytes: Number = None
-
-
-class EndFile(_File):
-    state: Literal["finished", "failed", "stopped", "pruned"]
-    reason: str = ""
-    kind: str = ""
-    epoch: int = 0
-    ended: float = Field(0.0, ge=0, le=YEAR_5000)
-    metrics: dict[str, Number] = Field(default_factory=dict)
-
-
-class CheckpointEntry(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    name: str
-    epoch: int = Field(ge=0)
-    bytes: int = Field(ge=0)
-    sha256: str
-    kind: Literal["last", "best"]
-    metrics_bytes: int = Field(0, ge=0)
-    classes_bytes: int = Field(0, ge=0)
-
-
-class ManifestFile(_File):
-    checkpoints: list[CheckpointEntry] = Field(max_length=20)
-
-
-assert set(EndFile.model_fields["state"].annotation.__args__) == set(ENDS)  # type: ignore[union-attr]
+# Keys that no page reads may hold any JSON, as a newer lab may have written them.
+_ENVIRONMENT, _PROGRESS = _model_of(Environment), _model_of(ProgressRecord)
+_END = _model_of(End, {"state"}, nullable=False)
+_NEEDED = {"name", "epoch", "bytes", "sha256", "kind"}
+_ENTRY: Any = _model_of(CheckpointEntry, _NEEDED, nullable=False, extra="forbid")
+_CHECKPOINTS = create_model("CheckpointList", checkpoints=(Annotated[list[_ENTRY], Field(max_length=20)], ...))
 
 
 def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
@@ -123,9 +59,9 @@ def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
     spec = _check_spec(folder / layout.SPEC)
     _check_about(folder / layout.ABOUT, started_by)
     for path in folder.glob("environment*.json"):
-        _check_json(path, EnvironmentFile)
-    _check_json(folder / layout.PROGRESS, ProgressFile)
-    _check_json(folder / layout.END, EndFile)
+        _check_json(path, _ENVIRONMENT)
+    _check_json(folder / layout.PROGRESS, _PROGRESS)
+    _check_json(folder / layout.END, _END)
     _check_metrics(folder / layout.METRICS, spec.train.epochs)
     for path in (folder / layout.PREDICTIONS).glob("*.npy"):
         _check_array(path, spec.data.num_classes)
@@ -274,8 +210,7 @@ def _check_checkpoints(folder: Path, sha256: dict[str, str]) -> None:
             raise BundleError(f"{_MANIFEST} is missing.")
         return
     value = _read_file(path, _MANIFEST)
-    listed = check_shape(ManifestFile, value, _MANIFEST)
-    assert isinstance(listed, ManifestFile)
+    listed: Any = check_shape(_CHECKPOINTS, value, _MANIFEST)
     if sorted(f"{layout.CHECKPOINTS}/{entry.name}" for entry in listed.checkpoints) != sorted(there):
         raise BundleError(f"{_MANIFEST} names other checkpoints than there are.")
     for entry in listed.checkpoints:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from core.runs.folder import Run
+from core.runs.records import Environment
 from core.spec import RunSpec
 
 _FIGURES = {
@@ -51,8 +51,7 @@ def _command(spec: RunSpec) -> str:
 
 
 def _tell_results(run: Run) -> Iterator[str]:
-    end = run.end() or {}
-    figures: dict[str, Any] = end.get("metrics") or {}
+    figures = run.results()
     told = [
         f"    {title:<36}{figures[key]:.2%}" for key, title in _FIGURES.items() if isinstance(figures.get(key), float)
     ]
@@ -66,7 +65,7 @@ def _tell_results(run: Run) -> Iterator[str]:
     yield ""
 
 
-def _tell_environment(environment: dict[str, Any]) -> Iterator[str]:
+def _tell_environment(environment: Environment) -> Iterator[str]:
     if not environment.get("versions"):
         yield "The run has not begun, so it is not known what it computes with."
         return

@@ -58,7 +58,7 @@ def tell_test(trial: BestTrial) -> str:
         return f"{name} looks at the test images."
     if trial.is_untested:
         return f"{name} is the best on validation. No trial has looked at the test images."
-    figures = (trial.run.end() or {}).get("metrics") or {}
+    figures = trial.run.results()
     if figures.get("test/accuracy") is None:
         return f"{name} is the best on validation. Its test has not come to its end; its run's page says why."
     images = count_images(trial.run, "test")

@@ -13,6 +13,7 @@ import streamlit as st
 from core.examine.predictions import Split
 from core.helper.process import call
 from core.runs.folder import Run
+from core.system.errors import LabError
 from pages.parts.examine.address import write
 
 _HERE = Path(__file__).parent
@@ -79,7 +80,7 @@ def fetch_images(run: Run, split: Split, indices: Sequence[int]) -> list[str] | 
     """The images as data addresses, or the sentence that says why they cannot be shown."""
     try:
         return _fetch(run.environment().get("data_fingerprint", ""), split, tuple(indices), run.spec.model_dump_json())
-    except (DataError, AssistantError, SpecError) as error:
+    except LabError as error:
         return f"The images cannot be shown: {error}"
 
 

@@ -19,6 +19,7 @@ from core.spec.parse import FieldProblem, SpecError
 from core.spec.presets import PRESETS
 from core.studies.space import LAYERS, Dimension, check_space, default_dimension, find_field, max_layers, propose_values
 from core.studies.spec import STUDY_PRESETS, StudySpec, fitting_warmup, parse_study
+from core.system.errors import LabError
 from pages.parts.build.draft import open_draft
 
 KEY, SEEN, LEFT, NOTICE = "studies.draft", "studies.seen", "studies.left", "studies.notice"
@@ -316,7 +317,7 @@ def read_address(draft: StudyDraft) -> None:
     st.session_state.pop(NOTICE, None)
     try:
         draft.replace(*resolve(word))
-    except (SpecError, RunNotFoundError, DamagedRunError, KeyError) as error:
+    except (LabError, KeyError) as error:
         reason = error.problems[0].message if isinstance(error, SpecError) else "there is no such run or preset"
         st.session_state[NOTICE] = f"The link could not be used: {reason}."
 

@@ -42,7 +42,7 @@ def test_the_words_name_what_mattered_and_where_the_best_trials_lie(lab: Path) -
         "What mattered most for the validation loss: optimizer and learning rate.",
     )
     assert second.startswith("The best 6 of 30 trials have ")
-    assert "optimizer adam" in second
+    assert "optimizer Adam" in second
     assert "learning rate 0.00" in second
 
 

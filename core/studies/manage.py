@@ -23,32 +23,11 @@ from core.spec import RunSpec
 from core.studies.objectives import OBJECTIVES
 from core.studies.runs import make_joined_trial, place_spec
 from core.studies.spec import MAX_WORKERS, StudySpec, parse_study
-from core.studies.storage import StudyError, folder_of, open_storage, shown_url, storage_url
-from core.studies.study import Study, StudyNotFoundError, StudySummary, list_studies, open_study, telling
+from core.studies.storage import StudyError, folder_of, open_storage
+from core.studies.study import Study, open_study, telling
 from core.system import files, processes
 from core.system.errors import LabError
 from core.system.locks import hold
-
-__all__ = [
-    "Study",
-    "StudyError",
-    "StudyNotFoundError",
-    "StudySummary",
-    "check_start",
-    "create_study",
-    "delete_study",
-    "enqueue",
-    "extend_study",
-    "find_compatible",
-    "join_runs",
-    "list_studies",
-    "open_study",
-    "set_workers",
-    "shown_url",
-    "start_workers",
-    "stop_study",
-    "storage_url",
-]
 
 MAX_NAME = 50  # the tag `study:NAME` of its runs has room for no more
 STOP_SECONDS = 20.0

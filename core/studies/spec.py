@@ -18,19 +18,7 @@ from core.spec.cost import DEFAULT_BUDGET, cost_of
 from core.spec.parse import MAX_PROBLEMS, FieldProblem, SpecError, explain, parse_model
 from core.spec.presets import PRESETS
 from core.studies.objectives import OBJECTIVES, VALIDATED, Objective
-from core.studies.space import Dimension, Value, check_space, count_values, default_dimension, propose_values
-
-__all__ = [
-    "STUDY_PRESETS",
-    "Dimension",
-    "SpaceSize",
-    "StudySpec",
-    "default_dimension",
-    "describe_space",
-    "fitting_warmup",
-    "parse_study",
-    "propose",
-]
+from core.studies.space import Dimension, Value, check_space, count_values, propose_values
 
 Sampler = Literal["tpe", "hyperopt", "gp", "cmaes", "random", "grid", "qmc", "nsga2"]
 Pruner = Literal["median", "hyperband", "halving", "patient", "none"]

@@ -16,8 +16,6 @@ from core.studies.charts import trials as by_time
 from core.studies.charts.axes import LAYOUT, Drawn, StudyView
 from core.studies.points import Points
 
-__all__ = ["PLOTS", "Drawing", "PlotName", "StudyView", "draw_study"]
-
 PlotName = Literal[
     "History",
     "Importance",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.spec import ModelSpec
-from core.spec.cost import CBAM_KERNEL, eca_kernel, narrowed
+from core.spec.parts import CBAM_KERNEL, eca_kernel, narrowed
 
 
 def average(x: Tensor) -> Tensor:

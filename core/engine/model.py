@@ -5,31 +5,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from core.engine.layers import POOLS, make_activation, make_attention, make_skip
 from core.spec import LayerSpec, ModelSpec, map_sizes
+from core.spec.parts import BLOCKS_WITH_BARE_SUM
 
 
-class ResidualBlock(nn.Module):
-    """(N, channels, H, W) -> (N, layer.channels, H / stride, W / stride)."""
-
-    leaves_sum_bare: ClassVar[bool]  # one normalisation and activation then close the network, and the stem has none
+class BasicBlock(nn.Module):
+    """He et al. 2015: act(S(x) + A(BN(conv(act(BN(conv(x))))))), with attention A and skip connection S."""
 
     def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
         super().__init__()
-
-
-class BasicBlock(ResidualBlock):
-    """He et al. 2015: act(S(x) + A(BN(conv(act(BN(conv(x))))))), with attention A and skip connection S."""
-
-    leaves_sum_bare = False
-
-    def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
-        super().__init__(model, layer, channels, stride, skip_chance)
         self.body = nn.Sequential(
             _conv(channels, layer.channels, layer.filter_size, stride),
             nn.BatchNorm2d(layer.channels),
@@ -50,16 +40,14 @@ class BasicBlock(ResidualBlock):
         return out
 
 
-class PreActivationBlock(ResidualBlock):
+class PreActivationBlock(nn.Module):
     """He et al. 2016: S(x) + A(conv(act(BN(conv(act(BN(x))))))).
 
     Where the shape changes, S is a plain convolution of act(BN(x)), as in the authors' code; else it is x itself.
     """
 
-    leaves_sum_bare = True
-
     def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
-        super().__init__(model, layer, channels, stride, skip_chance)
+        super().__init__()
         self.enter = nn.Sequential(nn.BatchNorm2d(channels), make_activation(model))
         self.body = nn.Sequential(
             _conv(channels, layer.channels, layer.filter_size, stride),
@@ -80,8 +68,11 @@ class PreActivationBlock(ResidualBlock):
         return out
 
 
-# By the name in a spec.
-BLOCKS: dict[str, type[ResidualBlock]] = {"basic": BasicBlock, "preactivation": PreActivationBlock}
+# By the name in a spec: from the channels that it is given, its stride and the chance to skip it.
+BLOCKS: dict[str, Callable[[ModelSpec, LayerSpec, int, int, float], nn.Module]] = {
+    "basic": BasicBlock,
+    "preactivation": PreActivationBlock,
+}
 
 
 class ResNet(nn.Module):
@@ -91,7 +82,7 @@ class ResNet(nn.Module):
         super().__init__()
         last_channels, last_size = model.layers[-1].channels, map_sizes(model, image_size)[-1]
         pooled_size = last_size // model.pool_size
-        bare = BLOCKS[model.block].leaves_sum_bare
+        bare = model.block in BLOCKS_WITH_BARE_SUM
         self.stem = nn.Sequential(
             _conv(3, model.stem_channels, model.stem_filter),
             *([] if bare else _norm_and_act(model, model.stem_channels)),

@@ -12,9 +12,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from core.spec.base import Problem, Strict
-from core.spec.choices import CHOICE_LABELS, Activation, Attention, Block, Dataset, Precision, TestViews, choices_of
+from core.spec.choices import CHOICE_LABELS, Dataset, Precision, TestViews, choices_of
 from core.spec.data import AugmentSpec, DataSpec
 from core.spec.model import MAX_LAYERS, LayerSpec, ModelSpec, map_sizes
+from core.spec.parts import ATTENTION_COSTS, Activation, Attention, Block
 from core.spec.train import TrainSpec
 
 __all__ = [
@@ -77,8 +78,8 @@ class RunSpec(Strict):
             total += layer.filter_size**2 * layer.channels * (before + (2 * layer.blocks - 1) * layer.channels)
             if layer.stride > 1 or before != layer.channels:
                 total += layer.skip_kernel**2 * before * layer.channels
-            if self.model.attention in ("se", "cbam"):
-                total += layer.blocks * 2 * layer.channels * max(1, layer.channels // self.model.attention_reduction)
+            attention = ATTENTION_COSTS[self.model.attention](layer.channels, self.model.attention_reduction, 1)
+            total += layer.blocks * attention.parameters
             before = layer.channels
             if total > MAX_PARAMETERS:
                 path = f"model.layers[{place}].channels"

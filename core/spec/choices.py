@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-Attention = Literal["none", "se", "eca", "cbam"]
-Block = Literal["basic", "preactivation"]
-Activation = Literal["relu", "silu", "gelu", "leaky_relu", "mish"]
-PoolKind = Literal["average", "max", "gem"]
+from core.spec.parts import PART_LABELS
+
 Dataset = Literal["digits", "cifar10", "cifar100", "folder"]
 Policy = Literal["none", "randaugment", "trivialaugment"]
 Optimizer = Literal["sgd", "adam", "adamw", "muon"]
@@ -16,22 +15,21 @@ TestViews = Literal["none", "mirror", "mirror_shift"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["off", "auto", "on"]
 
+# Numbers that an optimizer keeps for every weight, given its momentum: Adam two moments.
+OPTIMIZER_COPIES: dict[str, Callable[[float], int]] = {
+    "sgd": lambda momentum: int(momentum > 0),
+    "adam": lambda momentum: 2,
+    "adamw": lambda momentum: 2,
+    "muon": lambda momentum: 1,
+}
+# The choices under which a field beside them has an effect.
+WITH_MOMENTUM = ["sgd", "muon"]
+WITH_FINAL_RATE = ["cosine", "linear", "onecycle", "plateau"]
+WITH_DECAY_FACTOR = ["step", "plateau"]
+
 # What a person reads for each choice; the key is what is stored.
 CHOICE_LABELS = {
-    "none": "None",
-    "se": "Squeeze-and-excitation",
-    "eca": "Efficient channel attention",
-    "cbam": "CBAM",
-    "basic": "Basic",
-    "preactivation": "Pre-activation",
-    "relu": "ReLU",
-    "silu": "SiLU",
-    "gelu": "GELU",
-    "leaky_relu": "Leaky ReLU",
-    "mish": "Mish",
-    "average": "Average",
-    "max": "Max",
-    "gem": "Generalised mean",
+    **PART_LABELS,
     "digits": "Digits (built in)",
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",

@@ -8,19 +8,17 @@ Not counted: normalisation, activation, pooling and elementwise products, which 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core.spec import MAX_PARAMETERS, LayerSpec, ModelSpec, RunSpec, TrainSpec, map_sizes
+from core.spec import MAX_PARAMETERS, LayerSpec, ModelSpec, RunSpec, map_sizes
+from core.spec.choices import OPTIMIZER_COPIES
 from core.spec.parse import FieldProblem, SpecError
+from core.spec.parts import BLOCK_COSTS, BLOCKS_WITH_BARE_SUM, POOL_COSTS, BlockShape, Part, conv, norm_and_act
 
 DEFAULT_BUDGET = 5_000_000
 MAX_CHANNELS = 4096
-CBAM_KERNEL = 7
 BYTES_PER_WEIGHT = 4  # weights, gradients and optimizer state stay in float32 whatever the activations are in
-# Activations whose gradient needs the input, while the next convolution needs the output: both maps are kept.
-KEEPS_INPUT = {"silu", "gelu", "mish"}
 
 
 @dataclass(frozen=True)
@@ -59,34 +57,6 @@ class Cost:
         return sum(layer.activation_elements for layer in self.layers)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Parameters, multiply-adds and kept activations of something; parts add up and repeat."""
-
-    parameters: int = 0
-    multiply_adds: int = 0
-    kept: int = 0
-
-    def __add__(self, other: _Part) -> _Part:
-        return _Part(
-            self.parameters + other.parameters, self.multiply_adds + other.multiply_adds, self.kept + other.kept
-        )
-
-    def __mul__(self, times: int) -> _Part:
-        return _Part(self.parameters * times, self.multiply_adds * times, self.kept * times)
-
-
-def narrowed(channels: int, reduction: int) -> int:
-    """Channels in the middle of squeeze-and-excitation and CBAM."""
-    return max(1, channels // reduction)
-
-
-def eca_kernel(channels: int) -> int:
-    """Filter size of efficient channel attention: the odd number near (log2(C) + 1) / 2 (Wang et al. 2020)."""
-    size = int((math.log2(channels) + 1) / 2)
-    return size if size % 2 else size + 1
-
-
 def cost_of(spec: RunSpec) -> Cost:
     """Parameters, multiply-adds and activations of the spec's network, per layer. Takes well under a millisecond."""
     model = spec.model
@@ -102,98 +72,45 @@ def cost_of(spec: RunSpec) -> Cost:
     return Cost(tuple(rows))
 
 
-def _row(name: str, part: _Part, channels: int, size: int) -> LayerCost:
+def _row(name: str, part: Part, channels: int, size: int) -> LayerCost:
     return LayerCost(name, part.parameters, part.multiply_adds, part.kept, channels, size)
 
 
-def _stem(model: ModelSpec, size: int) -> _Part:
+def _stem(model: ModelSpec, size: int) -> Part:
     channels = model.stem_channels
-    image = _Part(kept=3 * size**2)
-    convolution = image + _conv(3, channels, model.stem_filter, size, keeps_output=True)
-    return convolution if model.block == "preactivation" else convolution + _norm_and_act(model, channels, size)
-
-
-def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int) -> _Part:
-    """B blocks: the first changes channels and map size, the others repeat."""
-    block = _basic_block if model.block == "basic" else _preactivation_block
-    first = block(model, layer, channels, before, after, layer.stride)
-    return first + block(model, layer, layer.channels, after, after, 1) * (layer.blocks - 1)
-
-
-def _basic_block(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int, stride: int) -> _Part:
-    out = layer.channels
-    part = _conv(channels, out, layer.filter_size, after, keeps_output=True)
-    part += _norm_and_act(model, out, after)
-    part += _conv(out, out, layer.filter_size, after, keeps_output=True) + _norm(out)
-    part += _attention(model, out, after)
-    if stride != 1 or channels != out:
-        part += _conv(channels, out, layer.skip_kernel, after, keeps_output=True) + _norm(out)
-    return part + _activation(model, out, after)
-
-
-def _preactivation_block(
-    model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int, stride: int
-) -> _Part:
-    out = layer.channels
-    part = _norm_and_act(model, channels, before)
-    part += _conv(channels, out, layer.filter_size, after, keeps_output=True)
-    part += _norm_and_act(model, out, after)
-    part += _conv(out, out, layer.filter_size, after, keeps_output=False)
-    part += _attention(model, out, after)
-    if stride != 1 or channels != out:
-        part += _conv(channels, out, layer.skip_kernel, after, keeps_output=False)
-    return part + _Part(kept=out * after**2)  # the sum, which the next normalisation keeps
-
-
-def _head(model: ModelSpec, size: int, num_classes: int) -> _Part:
-    channels, pooled = model.layers[-1].channels, size // model.pool_size
-    features = channels * pooled**2
-    part = _Part((features + 1) * num_classes, features * num_classes, features)
-    if model.block == "preactivation":
-        part += _norm_and_act(model, channels, size)
-    if model.pool_kind == "max":
-        part += _Part(kept=2 * features)  # where each maximum stood, in 8 bytes
-    if model.pool_kind == "gem":
-        # The exponent; the map after its lower bound and after the power; the means before the root.
-        part += _Part(1, 0, 2 * channels * size**2 + features)
+    image = Part(kept=3 * size**2)
+    part = image + conv(3, channels, model.stem_filter, size, keeps_output=True)
+    if model.block not in BLOCKS_WITH_BARE_SUM:
+        part += norm_and_act(model.activation, channels, size)
     return part
 
 
-def _conv(channels: int, out: int, kernel: int, size: int, *, keeps_output: bool) -> _Part:
-    """A convolution with an output of side `size`. A normalisation that follows keeps that output for its gradient."""
-    weights = kernel**2 * channels * out
-    return _Part(weights, weights * size**2, out * size**2 if keeps_output else 0)
+def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int) -> Part:
+    """B blocks: the first changes channels and map size, the others repeat."""
+    first = BlockShape(
+        channels=channels,
+        out=layer.channels,
+        before=before,
+        after=after,
+        stride=layer.stride,
+        filter_size=layer.filter_size,
+        skip_kernel=layer.skip_kernel,
+        activation=model.activation,
+        attention=model.attention,
+        attention_reduction=model.attention_reduction,
+    )
+    later = replace(first, channels=layer.channels, before=after, stride=1)
+    cost = BLOCK_COSTS[model.block]
+    return cost(first) + cost(later) * (layer.blocks - 1)
 
 
-def _norm(channels: int) -> _Part:
-    return _Part(2 * channels)
-
-
-def _activation(model: ModelSpec, channels: int, size: int) -> _Part:
-    maps = 2 if model.activation in KEEPS_INPUT else 1
-    return _Part(kept=maps * channels * size**2)
-
-
-def _norm_and_act(model: ModelSpec, channels: int, size: int) -> _Part:
-    return _norm(channels) + _activation(model, channels, size)
-
-
-def _attention(model: ModelSpec, channels: int, size: int) -> _Part:
-    area = size**2
-    middle = narrowed(channels, model.attention_reduction)
-    match model.attention:
-        case "none":
-            return _Part()
-        case "se":
-            weights = 2 * channels * middle
-            return _Part(weights, weights, channels * area + 2 * channels + middle)
-        case "eca":
-            kernel = eca_kernel(channels)
-            return _Part(kernel, kernel * channels, channels * area + 2 * channels)
-        case "cbam":
-            mlp, spatial = 2 * channels * middle, 2 * CBAM_KERNEL**2
-            kept = 2 * channels * area + 4 * area + 4 * channels + 2 * middle
-            return _Part(mlp + spatial, 2 * mlp + spatial * area, kept)
+def _head(model: ModelSpec, size: int, num_classes: int) -> Part:
+    channels, pooled = model.layers[-1].channels, size // model.pool_size
+    features = channels * pooled**2
+    part = Part((features + 1) * num_classes, features * num_classes, features)
+    if model.block in BLOCKS_WITH_BARE_SUM:
+        part += norm_and_act(model.activation, channels, size)
+    return part + POOL_COSTS[model.pool_kind](channels, size, pooled)
 
 
 def training_memory(spec: RunSpec, cost: Cost, bytes_per_value: int = 4) -> int:
@@ -202,18 +119,14 @@ def training_memory(spec: RunSpec, cost: Cost, bytes_per_value: int = 4) -> int:
     `bytes_per_value` is that of the activations: 4 in float32, 2 in bfloat16 (where the weights also have a copy of 2
     bytes each). What a convolution needs as workspace, and the images themselves, come on top.
     """
-    copies = 2 + _optimizer_copies(spec.train) + (spec.train.ema_decay > 0) + (spec.train.lookahead_steps > 0)
+    copies = (
+        2
+        + OPTIMIZER_COPIES[spec.train.optimizer](spec.train.momentum)
+        + (spec.train.ema_decay > 0)
+        + (spec.train.lookahead_steps > 0)
+    )
     weight_bytes = copies * BYTES_PER_WEIGHT + (bytes_per_value if bytes_per_value < BYTES_PER_WEIGHT else 0)
     return cost.parameters * weight_bytes + cost.activation_elements * spec.train.batch_size * bytes_per_value
-
-
-def _optimizer_copies(train: TrainSpec) -> int:
-    """Numbers that the optimizer keeps for every weight: Adam two moments, SGD and Muon their momentum."""
-    if train.optimizer == "muon":
-        return 1
-    if train.optimizer == "sgd":
-        return 1 if train.momentum > 0 else 0
-    return 2
 
 
 def marginal_parameters(spec: RunSpec) -> list[tuple[int, int]]:

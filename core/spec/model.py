@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from core.spec.base import Problem, Strict, about, require_odd
-from core.spec.choices import Activation, Attention, Block, PoolKind
+from core.spec.parts import NARROWING_ATTENTION, Activation, Attention, Block, PoolKind
 
 MAX_LAYERS = 12
 
@@ -81,7 +81,7 @@ class ModelSpec(Strict):
         **about(
             "Attention reduction",
             "Squeeze-and-excitation and CBAM narrow the channels by this factor in between.",
-            when={"attention": ["se", "cbam"]},
+            when={"attention": NARROWING_ATTENTION},
         ),
     )
     pool_kind: PoolKind = Field("average", **about("Pooling", "How the last map is reduced before the classifier."))

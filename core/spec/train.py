@@ -7,7 +7,16 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from core.spec.base import Problem, Strict, about, require_rising
-from core.spec.choices import Compile, Optimizer, Precision, Schedule, TestViews
+from core.spec.choices import (
+    WITH_DECAY_FACTOR,
+    WITH_FINAL_RATE,
+    WITH_MOMENTUM,
+    Compile,
+    Optimizer,
+    Precision,
+    Schedule,
+    TestViews,
+)
 
 
 class TrainSpec(Strict):
@@ -31,10 +40,10 @@ class TrainSpec(Strict):
         0.9,
         ge=0,
         le=0.9999,
-        **about("Momentum", "Share of the former update kept.", when={"optimizer": ["sgd", "muon"]}),
+        **about("Momentum", "Share of the former update kept.", when={"optimizer": WITH_MOMENTUM}),
     )
     nesterov: bool = Field(
-        True, **about("Nesterov", "Looks ahead along the momentum.", when={"optimizer": ["sgd", "muon"]})
+        True, **about("Nesterov", "Looks ahead along the momentum.", when={"optimizer": WITH_MOMENTUM})
     )
     weight_decay: float = Field(
         5e-4, ge=0, le=1, **about("Weight decay", "Pulls weights towards zero.", basic=True, log=True)
@@ -71,14 +80,14 @@ class TrainSpec(Strict):
         **about(
             "Lowest rate",
             "Where the schedule ends, as a share of the highest rate.",
-            when={"schedule": ["cosine", "linear", "onecycle", "plateau"]},
+            when={"schedule": WITH_FINAL_RATE},
         ),
     )
     decay_factor: float = Field(
         0.1,
         ge=1e-4,
         le=1,
-        **about("Decay factor", "The rate is multiplied by this.", when={"schedule": ["step", "plateau"]}),
+        **about("Decay factor", "The rate is multiplied by this.", when={"schedule": WITH_DECAY_FACTOR}),
     )
     milestones: Annotated[
         tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(strict=False), AfterValidator(require_rising)

@@ -43,7 +43,7 @@ _WIDTH = 120
 
 # Where the purpose of a module says more than what is left of it, or nothing to whoever reads a single file.
 _HEADINGS = {
-    "core.spec.cost": "Sizes inside attention",
+    "core.spec.parts": "What parts of the network have in common",
     "core.data.store": "What is wrong with images",
     "core.data.decoding": "Image files become RGB bytes of one size",
     "core.data.cache": "",

@@ -13,8 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core.spec import RunSpec
-from core.spec.cost import DEFAULT_BUDGET, cost_of, eca_kernel, fit_to_budget, marginal_parameters, training_memory
+from core.spec.cost import DEFAULT_BUDGET, cost_of, fit_to_budget, marginal_parameters, training_memory
 from core.spec.parse import SpecError, parse_spec
+from core.spec.parts import eca_kernel
 from core.spec.presets import PRESETS
 from tests.strategies import run_specs
 

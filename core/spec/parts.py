@@ -1,0 +1,182 @@
+"""The parts of a network that a spec names: what a person reads for each, and what each costs.
+
+Costs are arithmetic, for one image; the parts themselves are in `core/engine/layers.py` and `core/engine/model.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Attention = Literal["none", "se", "eca", "cbam"]
+Block = Literal["basic", "preactivation"]
+Activation = Literal["relu", "silu", "gelu", "leaky_relu", "mish"]
+PoolKind = Literal["average", "max", "gem"]
+
+PART_LABELS = {
+    "none": "None",
+    "se": "Squeeze-and-excitation",
+    "eca": "Efficient channel attention",
+    "cbam": "CBAM",
+    "basic": "Basic",
+    "preactivation": "Pre-activation",
+    "relu": "ReLU",
+    "silu": "SiLU",
+    "gelu": "GELU",
+    "leaky_relu": "Leaky ReLU",
+    "mish": "Mish",
+    "average": "Average",
+    "max": "Max",
+    "gem": "Generalised mean",
+}
+
+NARROWING_ATTENTION = ["se", "cbam"]  # reads `attention_reduction`
+# The stem has no normalisation and activation then; one of each closes the network instead.
+BLOCKS_WITH_BARE_SUM = {"preactivation"}
+CBAM_KERNEL = 7
+
+
+@dataclass(frozen=True)
+class Part:
+    """Parameters, multiply-adds, and the numbers that the backward pass needs; parts add up and repeat."""
+
+    parameters: int = 0
+    multiply_adds: int = 0
+    kept: int = 0
+
+    def __add__(self, other: Part) -> Part:
+        return Part(
+            self.parameters + other.parameters, self.multiply_adds + other.multiply_adds, self.kept + other.kept
+        )
+
+    def __mul__(self, times: int) -> Part:
+        return Part(self.parameters * times, self.multiply_adds * times, self.kept * times)
+
+
+def conv(channels: int, out: int, kernel: int, size: int, *, keeps_output: bool) -> Part:
+    """A convolution with an output of side `size`. A normalisation that follows keeps that output for its gradient."""
+    weights = kernel**2 * channels * out
+    return Part(weights, weights * size**2, out * size**2 if keeps_output else 0)
+
+
+def norm(channels: int) -> Part:
+    return Part(2 * channels)
+
+
+# Attention ------------------------------------------------------------------------------------------------------
+
+
+def narrowed(channels: int, reduction: int) -> int:
+    """Channels in the middle of squeeze-and-excitation and CBAM."""
+    return max(1, channels // reduction)
+
+
+def eca_kernel(channels: int) -> int:
+    """Filter size of efficient channel attention: the odd number near (log2(C) + 1) / 2 (Wang et al. 2020)."""
+    size = int((math.log2(channels) + 1) / 2)
+    return size if size % 2 else size + 1
+
+
+def _squeeze_excitation(channels: int, reduction: int, area: int) -> Part:
+    middle = narrowed(channels, reduction)
+    weights = 2 * channels * middle
+    return Part(weights, weights, channels * area + 2 * channels + middle)
+
+
+def _efficient_channel_attention(channels: int, reduction: int, area: int) -> Part:
+    kernel = eca_kernel(channels)
+    return Part(kernel, kernel * channels, channels * area + 2 * channels)
+
+
+def _cbam(channels: int, reduction: int, area: int) -> Part:
+    middle = narrowed(channels, reduction)
+    mlp, spatial = 2 * channels * middle, 2 * CBAM_KERNEL**2
+    kept = 2 * channels * area + 4 * area + 4 * channels + 2 * middle
+    return Part(mlp + spatial, 2 * mlp + spatial * area, kept)
+
+
+# On a map of `channels` and `area` pixels, for the spec's reduction.
+ATTENTION_COSTS: dict[str, Callable[[int, int, int], Part]] = {
+    "none": lambda channels, reduction, area: Part(),
+    "se": _squeeze_excitation,
+    "eca": _efficient_channel_attention,
+    "cbam": _cbam,
+}
+
+# Activations and pooling ----------------------------------------------------------------------------------------
+
+# Maps kept for the gradient: two if it needs the input, while the next convolution needs the output.
+ACTIVATION_MAPS: dict[str, int] = {"relu": 1, "leaky_relu": 1, "silu": 2, "gelu": 2, "mish": 2}
+
+
+def activate(activation: Activation, channels: int, size: int) -> Part:
+    return Part(kept=ACTIVATION_MAPS[activation] * channels * size**2)
+
+
+def norm_and_act(activation: Activation, channels: int, size: int) -> Part:
+    return norm(channels) + activate(activation, channels, size)
+
+
+# Beside its output, for a map of `channels` and `size`, pooled to the side `pooled`.
+POOL_COSTS: dict[str, Callable[[int, int, int], Part]] = {
+    "average": lambda channels, size, pooled: Part(),
+    # Where each maximum stood, in 8 bytes.
+    "max": lambda channels, size, pooled: Part(kept=2 * channels * pooled**2),
+    # The exponent; the map after its lower bound and after the power; the means before the root.
+    "gem": lambda channels, size, pooled: Part(1, 0, 2 * channels * size**2 + channels * pooled**2),
+}
+
+
+# Blocks ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BlockShape:
+    """One block: its channels and the side of its map before (`channels`, `before`) and after (`out`, `after`)."""
+
+    channels: int
+    out: int
+    before: int
+    after: int
+    stride: int
+    filter_size: int
+    skip_kernel: int
+    activation: Activation
+    attention: Attention
+    attention_reduction: int
+
+    @property
+    def changes_shape(self) -> bool:
+        return self.stride != 1 or self.channels != self.out
+
+    def norm_and_act(self, channels: int, size: int) -> Part:
+        return norm_and_act(self.activation, channels, size)
+
+    def attend(self) -> Part:
+        return ATTENTION_COSTS[self.attention](self.out, self.attention_reduction, self.after**2)
+
+
+def _basic(shape: BlockShape) -> Part:
+    out, after = shape.out, shape.after
+    part = conv(shape.channels, out, shape.filter_size, after, keeps_output=True)
+    part += shape.norm_and_act(out, after)
+    part += conv(out, out, shape.filter_size, after, keeps_output=True) + norm(out) + shape.attend()
+    if shape.changes_shape:
+        part += conv(shape.channels, out, shape.skip_kernel, after, keeps_output=True) + norm(out)
+    return part + activate(shape.activation, out, after)
+
+
+def _preactivation(shape: BlockShape) -> Part:
+    out, after = shape.out, shape.after
+    part = shape.norm_and_act(shape.channels, shape.before)
+    part += conv(shape.channels, out, shape.filter_size, after, keeps_output=True)
+    part += shape.norm_and_act(out, after)
+    part += conv(out, out, shape.filter_size, after, keeps_output=False) + shape.attend()
+    if shape.changes_shape:
+        part += conv(shape.channels, out, shape.skip_kernel, after, keeps_output=False)
+    return part + Part(kept=out * after**2)  # the sum, which the next normalisation keeps
+
+
+BLOCK_COSTS: dict[str, Callable[[BlockShape], Part]] = {"basic": _basic, "preactivation": _preactivation}

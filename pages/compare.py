@@ -9,16 +9,12 @@ import streamlit as st
 
 from core.compare.snapshot import ComparedRun, look_at
 from core.compare.units import Unit, find_mismatches, make_units
-from pages.parts.compare import tabs
 from pages.parts.compare.choose import LATEST, choose_latest, make_first, read_ids, show_chooser
-from pages.parts.compare.curves import show_curves
-from pages.parts.compare.gallery import show_gallery
-from pages.parts.compare.table import show_table
+from pages.parts.compare.tabs import TABS
 from pages.parts.frame.pace import live_fragment
 from pages.parts.transfer.take_away import show_several
 
 TICK_SECONDS = 1.0
-TABS = ("Curves", "What differs", "Is it better?", "Scatter", "Parallel", "Disagreements")
 
 
 def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, bool]:
@@ -91,26 +87,10 @@ def show_comparison(ids: Sequence[str], fold: bool, was_active: bool) -> None:
     show_notes(look.problems, units)
     if not units:
         return
-    curves, differs, better, scatter, parallel, disagreements = st.tabs(list(TABS), key="tab", bind="query-params")
-    if curves.open:
-        with curves:
-            show_curves(units)
-            show_table(units)
-    if differs.open:
-        with differs:
-            tabs.show_differences(units)
-    if better.open:
-        with better:
-            tabs.show_verdicts(units)
-    if scatter.open:
-        with scatter:
-            tabs.show_scatter(units)
-    if parallel.open:
-        with parallel:
-            tabs.show_parallel(units)
-    if disagreements.open:
-        with disagreements:
-            show_gallery(units)
+    for tab, show_tab in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS.values(), strict=True):
+        if tab.open:
+            with tab:
+                show_tab(units)
 
 
 STYLE = """<style>

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import Future
 from html import unescape
 from typing import Any
@@ -12,17 +13,23 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.charts.figure import Drawing, lay_out, to_json
 from core.charts.palette import run_colour
 from core.compare.figures import FIGURES
+from core.compare.lines import CURVES, Curve, Part
 from core.compare.snapshot import look_at
 from core.compare.table import write_csv
-from core.compare.units import make_units
+from core.compare.units import Unit, make_units
 from core.runs.folder import Run
 from core.stats.significance import compare_paired, verdict
 from pages.parts.compare import gallery
+from pages.parts.compare.curves import show_drawing
+from pages.parts.compare.tabs import TABS
 from tests.compared_runs import make_compared, right
 from tests.pages.conftest import component_data, press, texts
 from tests.pages.sample_runs import make_run, training
+
+CHART = "resnet_lab_chart"
 
 
 def address_of(*runs: Run) -> str:
@@ -118,7 +125,7 @@ def test_order_columns_and_epoch_come_from_the_address(open_page) -> None:
 def test_charts_follow_the_address_and_say_what_they_hide(open_page) -> None:
     a, b = make_run(name="a"), make_run(name="b", settings=("train.epochs=6",))
     page = open_page("compare", ids=address_of(a, b), metric="Loss", x="step", log="true", training="false")
-    (chart,) = component_data(page, "resnet_lab_chart")
+    (chart,) = component_data(page, CHART)
     figure = json.loads(chart["figure"])
     assert chart["title"] == "Loss"
     assert [trace["name"] for trace in figure["data"]] == ["a", "b"]
@@ -179,7 +186,7 @@ def test_the_verdict_is_the_sentence_of_the_statistics(open_page) -> None:
     page = open_page("compare", ids=address_of(*runs), tab="Is it better?")
     assert verdict(compare_paired(a, b), "A", "B").replace("<", "&lt;") in texts(page)
     assert "A against B" in texts(page)
-    (chart,) = component_data(page, "resnet_lab_chart")
+    (chart,) = component_data(page, CHART)
     assert json.loads(chart["figure"])["data"][0]["x"] == [15]
 
 
@@ -275,14 +282,14 @@ def test_axes_of_the_scatter_come_from_the_address_with_their_sources(open_page)
     page = open_page("compare", ids=address_of(*runs), tab="Scatter")
     assert "He et al. 2015, arXiv:1512.03385" in texts(page)
     page = open_page("compare", ids=address_of(*runs), tab="Scatter", sx="Minutes", sy="Val. accuracy")
-    (chart,) = component_data(page, "resnet_lab_chart")
+    (chart,) = component_data(page, CHART)
     assert chart["title"] == "Best val. accuracy by minutes"
     assert "He et al." not in texts(page)
 
 
 def test_parallel_coordinates_show_the_chosen_fields(open_page) -> None:
     runs = [make_run(settings=("train.epochs=5", f"train.learning_rate={rate}")) for rate in (0.01, 0.1)]
-    (chart,) = component_data(open_page("compare", ids=address_of(*runs), tab="Parallel"), "resnet_lab_chart")
+    (chart,) = component_data(open_page("compare", ids=address_of(*runs), tab="Parallel"), CHART)
     assert json.loads(chart["figure"])["layout"]["xaxis"]["ticktext"] == ["Learning rate", "Best val. accuracy"]
 
 
@@ -343,3 +350,27 @@ def test_the_csv_holds_means_deviations_and_counts() -> None:
     assert float(row["val/accuracy (best)"]) == pytest.approx(0.8)
     assert float(row["val/accuracy (best) sd"]) == pytest.approx(np.std([0.7, 0.9], ddof=1))
     assert row["val/accuracy (best) n"] == "2"
+
+
+def test_a_chart_and_a_metric_from_outside_are_shown_as_the_others_are(
+    open_page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/EXTENDING.md tells."""
+
+    def draw_epochs(units: Sequence[Unit]) -> Drawing:
+        bars = {"type": "bar", "x": [unit.name for unit in units], "y": [len(unit.first.rows) for unit in units]}
+        return Drawing(to_json([bars], lay_out("Epochs done", "", 1)), "Epochs done")
+
+    def show_epochs(units: Sequence[Unit]) -> None:
+        show_drawing(draw_epochs(units), key="compare.epochs", height=300)
+
+    monkeypatch.setitem(TABS, "Epochs", show_epochs)
+    monkeypatch.setitem(CURVES, "seconds", Curve("Seconds", (Part("seconds", "trained for"),), ",.0f", unit=" s"))
+    runs = [make_run(name=name) for name in ("a", "b")]
+    (chart,) = component_data(open_page("compare", ids=address_of(*runs), fold="false", tab="Epochs"), CHART)
+    assert chart["title"] == "Epochs done"
+    assert json.loads(chart["figure"])["data"][0]["y"] == [5, 5]
+    (chart,) = component_data(open_page("compare", ids=address_of(*runs), fold="false", metric="Seconds"), CHART)
+    figure = json.loads(chart["figure"])
+    assert [trace["name"] for trace in figure["data"]] == ["a", "b"]
+    assert figure["layout"]["meta"] == {"nearest": ",.0f", "unit": " s"}

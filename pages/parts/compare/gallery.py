@@ -16,7 +16,7 @@ from core.compare.verdicts import NoPredictionsError, Weights
 from core.data.catalogue import is_ready
 from core.helper.process import call
 from core.system.errors import LabError
-from pages.parts.compare.tabs import weights_control
+from pages.parts.compare.table import weights_control
 
 PAGE_IMAGES = 24
 POLL_SECONDS = 0.3

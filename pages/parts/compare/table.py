@@ -13,6 +13,7 @@ from core.charts.palette import run_colour
 from core.compare.figures import BY_KEY, FIGURES, PICKS, SHOWN, Pick, sort_units
 from core.compare.table import Cell, label_figure, make_cells, tell_unit, write_csv
 from core.compare.units import Unit
+from core.compare.verdicts import WEIGHTS, Weights
 from pages.parts.compare.choose import drop, make_first
 
 _HERE = Path(__file__).parent
@@ -71,6 +72,20 @@ def show_table(units: Sequence[Unit]) -> None:
         on_open_change=_ignore,
     )
     _follow(event, {unit.id: unit for unit in units})
+
+
+def weights_control(key: str = "weights") -> Weights:
+    """Which weights were tested."""
+    chosen: Weights = st.segmented_control(
+        "Tested with",
+        list(WEIGHTS),
+        default="last",
+        required=True,
+        format_func=lambda name: WEIGHTS[name],
+        key=key,
+        bind="query-params",
+    )
+    return chosen or "last"
 
 
 def pick_control(key: str = "pick") -> Pick:

@@ -1,8 +1,8 @@
-"""What differs, what is really better, and what it costs: the tabs of the comparison beside its curves."""
+"""The tabs of the comparison: how runs went, what differs, what is really better, and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 import streamlit as st
@@ -14,12 +14,13 @@ from core.compare.figures import BY_KEY, FIGURES, find_figure
 from core.compare.parallel import Ranges, choose_units, draw_parallel, read_ranges, write_ranges
 from core.compare.scatter import ScatterView, draw_scatter, find_published
 from core.compare.units import Unit
-from core.compare.verdicts import METHODS, WEIGHTS, Verdict, Weights, judge_all, warn_of_chance
+from core.compare.verdicts import METHODS, Verdict, judge_all, warn_of_chance
 from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
 from pages.parts.compare.choose import keep_ids
-from pages.parts.compare.curves import show_drawing
-from pages.parts.compare.table import pick_control
+from pages.parts.compare.curves import show_curves, show_drawing
+from pages.parts.compare.gallery import show_gallery
+from pages.parts.compare.table import pick_control, show_table, weights_control
 
 MAX_AXES = 8
 AXIS_WIDTH = 110  # pixels, for the names and values beside it
@@ -69,20 +70,6 @@ def _dot(unit: Unit) -> str:
 
 
 # Is it better -----------------------------------------------------------------------------------------------------
-
-
-def weights_control(key: str = "weights") -> Weights:
-    """Which weights were tested."""
-    chosen: Weights = st.segmented_control(
-        "Tested with",
-        list(WEIGHTS),
-        default="last",
-        required=True,
-        format_func=lambda name: WEIGHTS[name],
-        key=key,
-        bind="query-params",
-    )
-    return chosen or "last"
 
 
 def show_verdicts(units: Sequence[Unit]) -> None:
@@ -214,3 +201,21 @@ def _link(unit: Unit) -> str:
     """To the run's page; a group is a name."""
     name = escape(unit.name)
     return name if unit.is_group else f'<a href="run?id={unit.first.id}" target="_self">{name}</a>'
+
+
+# All of them ----------------------------------------------------------------------------------------------------------
+
+
+def _show_course(units: Sequence[Unit]) -> None:
+    show_curves(units)
+    show_table(units)
+
+
+TABS: dict[str, Callable[[Sequence[Unit]], None]] = {
+    "Curves": _show_course,
+    "What differs": show_differences,
+    "Is it better?": show_verdicts,
+    "Scatter": show_scatter,
+    "Parallel": show_parallel,
+    "Disagreements": show_gallery,
+}

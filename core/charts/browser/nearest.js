@@ -3,6 +3,7 @@
 const MOST_NAMED = 10;
 const REACH = 30; // pixels beyond a line's end at which it still counts
 const TOUCHED_MS = 4000;
+const DASHES = { dash: "9,9", dot: "3,3" };
 const MARKS = { diamond: "◆", square: "■", "triangle-up": "▲", x: "✖", cross: "✚", star: "★" };
 
 // The lines shown. One trace may hold several that look alike: `meta.lines` then tells whose stands where.
@@ -135,7 +136,7 @@ function fillMark(mark, run, { xaxis, yaxis }) {
       pen = known ? "L" : "M";
     }
     const look = { d: steps, fill: "none", stroke: run.colour, "stroke-width": line.line.width + 1.5 };
-    if (line.line.dash === "dash") look["stroke-dasharray"] = "9,9";
+    if (DASHES[line.line.dash]) look["stroke-dasharray"] = DASHES[line.line.dash];
     for (const [name, value] of Object.entries(look)) path.setAttribute(name, value);
     const dot = document.createElementNS(mark.namespaceURI, "circle");
     const spot = { cx: xaxis.d2p(line.x[place]), cy: yaxis.d2p(line.y[place]), r: 4.5, fill: run.colour };

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +31,6 @@ from core.system.folders import runs_folder
 
 MAX_RUNS = 50
 SEED = "train.seed"
-# The metrics last: all others seldom change.
-_WATCHED = (layout.SPEC, layout.ABOUT, layout.ENVIRONMENT, layout.END, layout.METRICS)
 _NO_VALUES: npt.NDArray[np.float64] = np.empty(0)
 
 
@@ -142,9 +140,26 @@ class Look:
     problems: tuple[str, ...] = ()
 
 
+_FileStamp = tuple[int, int] | None  # time and size; None where there is no such file
+
+
+class _Stamp(NamedTuple):
+    """Of the files that a run's figures come from."""
+
+    spec: _FileStamp
+    about: _FileStamp
+    environment: _FileStamp
+    end: _FileStamp
+    metrics: _FileStamp
+
+    def differs_beyond_metrics(self, other: _Stamp) -> bool:
+        """Whether a file has changed that seldom does."""
+        return self._replace(metrics=None) != other._replace(metrics=None)
+
+
 @dataclass(frozen=True)
 class _Known:
-    stamp: tuple[tuple[int, int], ...]
+    stamp: _Stamp
     run: Run
     compared: ComparedRun
 
@@ -188,13 +203,13 @@ def read_run(run_id: str) -> ComparedRun:
         known = _known.pop(key, None)
         run = known.run if known else open_run(run_id)
         stamp = _stamp(run.path)
-        if stamp[0] == _GONE and not run.path.is_dir():
+        if stamp.spec is None and not run.path.is_dir():
             raise RunNotFoundError(f"There is no run {run_id}.")
-        if known and known.stamp[0] != stamp[0]:
+        if known and known.stamp.spec != stamp.spec:
             run, known = open_run(run_id), None
         if not known:
             known = _Known(stamp, run, _read(run))
-        elif known.stamp[:-1] != stamp[:-1]:
+        elif known.stamp.differs_beyond_metrics(stamp):
             known = _Known(stamp, run, _read(run, known.compared))
         elif known.stamp != stamp or known.compared.state not in ENDS:
             known = _Known(stamp, run, _read_on(run, known.compared))
@@ -207,17 +222,22 @@ def read_run(run_id: str) -> ComparedRun:
         return known.compared
 
 
-_GONE = (0, -1)
+def _stamp(folder: Path) -> _Stamp:
+    return _Stamp(
+        spec=_stamp_file(folder / layout.SPEC),
+        about=_stamp_file(folder / layout.ABOUT),
+        environment=_stamp_file(folder / layout.ENVIRONMENT),
+        end=_stamp_file(folder / layout.END),
+        metrics=_stamp_file(folder / layout.METRICS),
+    )
 
 
-def _stamp(folder: Path) -> tuple[tuple[int, int], ...]:
-    """Time and size of the files that a run's figures come from."""
-    stamps = [_GONE] * len(_WATCHED)
-    for place, name in enumerate(_WATCHED):
-        with suppress(FileNotFoundError):
-            stat = os.stat(f"{folder}/{name}")
-            stamps[place] = (stat.st_mtime_ns, stat.st_size)
-    return tuple(stamps)
+def _stamp_file(path: Path) -> _FileStamp:
+    try:
+        stat = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:

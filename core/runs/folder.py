@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 from collections import deque
 from dataclasses import asdict
 from functools import cached_property
@@ -45,11 +44,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CURVE_POINTS = 40
-KEPT_FRAMES = 8
-
-
-_frames: dict[str, tuple[list[dict[str, Any]], pd.DataFrame]] = {}
-_keeping = threading.Lock()
 
 
 class Run:
@@ -173,17 +167,9 @@ class Run:
         import pandas as pd  # half a second that a worker and most commands need not wait for
 
         rows = self.rows()
-        if (known := _frames.get(str(self.path))) and known[0] is rows:
-            return known[1].copy(deep=False)
         frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS), dtype=float)
         numbers = frame.drop(columns="not_finite", errors="ignore")
-        numbers = numbers.astype({name: float for name in numbers if numbers[name].dtype == object})
-        # A page draws several charts from the same rows.
-        with _keeping:
-            _frames[str(self.path)] = (rows, numbers)
-            while len(_frames) > KEPT_FRAMES:
-                del _frames[next(iter(_frames))]
-        return numbers.copy(deep=False)
+        return numbers.astype({name: float for name in numbers if numbers[name].dtype == object})
 
     def log_tail(self, lines: int = 200) -> str:
         """The end of the worker's output; reads no more than it needs of a long log."""

@@ -86,7 +86,7 @@ def read_file(file: Path) -> dict[str, Any]:
 
 
 def name_file(error: SpecError, file: Path | None) -> CommandError:
-    """Problems of the text as a whole are told with the file's name; those of a field name the field already."""
+    """Problems with the text as a whole name the file; those of a field already name the field."""
     shown = "standard input" if str(file) == "-" else str(file)
     lines = [str(problem) if problem.path or file is None else f"{shown}: {problem}" for problem in error.problems]
     return CommandError("\n".join(lines))

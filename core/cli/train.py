@@ -57,7 +57,7 @@ def train_run(
 
 
 def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
-    """What would make every worker fail is told before a run is made."""
+    """Reports what would make every worker fail before a run is created."""
     from core.data.catalogue import check_ready, is_ready
     from core.machine.devices import list_device_ids
     from core.machine.queue import suits

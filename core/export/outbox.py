@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 def make_place() -> Path:
-    """An empty folder for one file; what lay there for an hour goes. Raises RunsFolderError, OSError."""
+    """An empty folder for one file; what has lain there for an hour is removed. Raises RunsFolderError, OSError."""
     outbox = ensure_folder() / _FOLDER
     outbox.mkdir(mode=0o700, exist_ok=True)
     for path in outbox.iterdir():

@@ -1,4 +1,4 @@
-"""Why a process ended that could not say so itself, as far as the system knows.
+"""Why a process ended without saying so itself, as far as the system knows.
 
 Its parent, where that still lives, learns by which signal it ended. Linux counts the processes that it killed for want
 of memory, but does not say which; each worker keeps the count of its last moments in its progress.

@@ -22,13 +22,13 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def log(text: str) -> None:
-    """A line of log.txt. A disk that is full must not end the run with another error than its own."""
+    """A line of log.txt. A full disk must not replace the run's own error by another."""
     with suppress(OSError, ValueError):
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", flush=True)
 
 
 def reserve_space(folder: Path) -> None:
-    """Puts a few blocks aside, so that even a full disk takes the end that says it is full."""
+    """Reserves a few blocks, so that the end can be written even to a full disk."""
     with open(folder / layout.RESERVE, "wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)

@@ -1,7 +1,7 @@
 """Takes in an archive of runs that somebody hands over, which may be anything: nothing in it is believed.
 
-The archive is looked through before a byte is unpacked, unpacked aside while every hash is checked, its files are read
-as data and never as code, and only then a run appears, whole, by one rename. A refusal leaves nothing behind.
+The archive is checked before a byte is unpacked, then unpacked into a temporary folder while every hash is checked. Its
+files are read as data, never as code. Only then does a run appear, whole, by one rename. A refusal leaves no trace.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MAX_MEMBERS = 100 * MAX_RUNS
 FREE_BYTES, MAX_RATIO = 64_000_000, 20
 SPARE_BYTES = 100_000_000  # of the disk, left alone
 LEFTOVER_SECONDS = 86_400
-_ASIDE, _LOCK = ".import-", ".import.lock"
+_TEMPORARY, _LOCK = ".import-", ".import.lock"
 # What tells two runs of one id apart; names, notes and logs do not.
 _RESULTS = re.compile(r"spec\.json|metrics\.jsonl|end\.json|predictions/.*|checkpoints/.*\.pt")
 # What Python's reader of archives raises for one that is damaged.
@@ -84,9 +84,9 @@ def import_runs(source: Path | IO[bytes], report: Report | None = None, *, start
         with _open_source(source) as file, _open_archive(file) as archive:
             members = _check_archive(archive, _measure(file), folder)
             manifest = _read_manifest(archive, members)
-            with hold(folder / _LOCK), _make_aside(folder) as aside:
-                _unpack(archive, members, manifest, aside, started_by, report)
-                return [_publish(aside / packed.id, packed) for packed in manifest.runs]
+            with hold(folder / _LOCK), _make_temporary(folder) as temporary:
+                _unpack(archive, members, manifest, temporary, started_by, report)
+                return [_publish(temporary / packed.id, packed) for packed in manifest.runs]
     except _DAMAGE as error:
         raise BundleError(f"The file is damaged or only part of an archive: {_shorten(error)}.") from error
     except OSError as error:
@@ -210,36 +210,36 @@ def _read_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
     return manifest
 
 
-# Unpacking, aside ---------------------------------------------------------------------------------------------------
+# Unpacking into a temporary folder ---------------------------------------------------------------------------------
 
 
 @contextmanager
-def _make_aside(folder: Path) -> Iterator[Path]:
+def _make_temporary(folder: Path) -> Iterator[Path]:
     """A folder beside the runs that nobody lists; gone at the end, and those that a crash left behind with it."""
-    for path in folder.glob(f"{_ASIDE}*"):
+    for path in folder.glob(f"{_TEMPORARY}*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
-    aside = folder / f"{_ASIDE}{secrets.token_hex(8)}"
-    aside.mkdir(mode=0o700)
+    temporary = folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    temporary.mkdir(mode=0o700)
     try:
-        yield aside
+        yield temporary
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _unpack(
     archive: zipfile.ZipFile,
     members: dict[str, zipfile.ZipInfo],
     manifest: Manifest,
-    aside: Path,
+    temporary: Path,
     started_by: str,
     report: Report | None,
 ) -> None:
     """Every file with its hash checked, then every run looked through."""
     total, done = sum(member.file_size for member in members.values()), 0
     for packed in manifest.runs:
-        folder = aside / packed.id
+        folder = temporary / packed.id
         for part in ("", layout.CHECKPOINTS, layout.PREDICTIONS):
             (folder / part).mkdir(exist_ok=True)
         for name, wanted in packed.files.items():

@@ -102,15 +102,15 @@ def crop_and_flip(
     elif padding:
         rows, columns = _reflect(rows - padding, size), _reflect(columns - padding, size)
     first = torch.arange(count, device=device).view(count, 1, 1) * side
-    places = (first + rows[:, :, None]) * side + columns[:, None, :]  # (b, s, s)
-    chosen = pixels.reshape(-1, 3).index_select(0, places.view(-1))
+    indices = (first + rows[:, :, None]) * side + columns[:, None, :]  # (b, s, s)
+    chosen = pixels.reshape(-1, 3).index_select(0, indices.view(-1))
     return chosen.view(count, size, size, 3).permute(0, 3, 1, 2)
 
 
-def _reflect(places: Tensor, size: int) -> Tensor:
-    """Mirrors places outside 0..size-1 at the outer pixels, which are not repeated."""
-    places = places.abs()
-    return (size - 1) - ((size - 1) - places).abs()
+def _reflect(indices: Tensor, size: int) -> Tensor:
+    """Mirrors indices outside 0..size-1 at the outer pixels, which are not repeated."""
+    indices = indices.abs()
+    return (size - 1) - ((size - 1) - indices).abs()
 
 
 def cutout(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
@@ -120,8 +120,8 @@ def cutout(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """
     size = x.shape[-1]
     starts = draw_integers(size, (2, len(x), 1), generator, x.device) - side // 2
-    places = torch.arange(size, device=x.device)
-    inside = (places >= starts) & (places < starts + side)  # (2, b, s)
+    indices = torch.arange(size, device=x.device)
+    inside = (indices >= starts) & (indices < starts + side)  # (2, b, s)
     square = inside[0, :, None, :, None] & inside[1, :, None, None, :]  # (b, 1, s, s)
     return x * ~square
 

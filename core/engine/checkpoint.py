@@ -56,15 +56,15 @@ def save(state: dict[str, Any], path: Path) -> str:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise CheckpointError(_describe(path, error)) from error
-    aside = Path(name)
+    temporary = Path(name)
     try:
         sha256 = _write(state, handle, path)
-        os.replace(aside, path)
+        os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
         raise CheckpointError(_describe(path, error)) from error
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return sha256
 
 

@@ -1,7 +1,7 @@
 """The training step as CUDA graphs: captured once, then played back with one launch instead of hundreds.
 
 At batch 16 a GPU spends most of a plain step waiting for the next launch. A graph holds addresses, not values: what
-changes from batch to batch is copied to where it reads (places of the images) or filled in where it reads (learning
+changes from batch to batch is copied to where it reads (indices of the images) or filled in where it reads (learning
 rate, seeds). See docs.pytorch.org, "CUDA semantics", section CUDA Graphs.
 """
 
@@ -29,11 +29,11 @@ _LEAVES_GENERATORS = torch.__version__ < "2.13"
 @dataclass(frozen=True)
 class _Captured:
     graph: torch.cuda.CUDAGraph
-    places: Tensor
+    indices: Tensor
     mirrored: Tensor | None
 
-    def play(self, places: Tensor, mirrored: Tensor | None) -> None:
-        self.places.copy_(places)
+    def play(self, indices: Tensor, mirrored: Tensor | None) -> None:
+        self.indices.copy_(indices)
         if self.mirrored is not None and mirrored is not None:
             self.mirrored.copy_(mirrored)
         self.graph.replay()
@@ -53,35 +53,35 @@ class GraphedStep:
         self._pool = torch.cuda.graph_pool_handle()
         self._may_capture = True
 
-    def __call__(self, places: Tensor, mirrored: Tensor | None, place: Hashable) -> None:
-        kind = (len(places), place)
+    def __call__(self, indices: Tensor, mirrored: Tensor | None, place: Hashable) -> None:
+        kind = (len(indices), place)
         if kind not in self._captured and self._is_due(kind):
-            self._capture(kind, places, mirrored)
+            self._capture(kind, indices, mirrored)
         if kind in self._captured:
-            self._captured[kind].play(places, mirrored)
+            self._captured[kind].play(indices, mirrored)
         else:
-            self._run_aside(places, mirrored, place)
+            self._run_plainly(indices, mirrored, place)
 
     def _is_due(self, kind: Hashable) -> bool:
         self._seen[kind] += 1
         return self._may_capture and self._seen[kind] > _WARM_UP and len(self._captured) < _MOST_GRAPHS
 
-    def _run_aside(self, places: Tensor, mirrored: Tensor | None, place: Any) -> None:
+    def _run_plainly(self, indices: Tensor, mirrored: Tensor | None, place: Any) -> None:
         """A plain step on the stream of the captures, so that gradients are bound to no other one."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
-            self._step(places, mirrored, place)
+            self._step(indices, mirrored, place)
         torch.cuda.current_stream().wait_stream(self._stream)
 
-    def _capture(self, kind: tuple[int, Any], places: Tensor, mirrored: Tensor | None) -> None:
+    def _capture(self, kind: tuple[int, Any], indices: Tensor, mirrored: Tensor | None) -> None:
         """Records the step without running it."""
         _, place = kind
-        fixed = _Captured(torch.cuda.CUDAGraph(), places.clone(), None if mirrored is None else mirrored.clone())
+        fixed = _Captured(torch.cuda.CUDAGraph(), indices.clone(), None if mirrored is None else mirrored.clone())
         if _TELLS_GENERATORS:
             fixed.graph.register_generator_state(self._generator)
         try:
             with torch.cuda.graph(fixed.graph, pool=self._pool, stream=self._stream):
-                self._step(fixed.places, fixed.mirrored, place)
+                self._step(fixed.indices, fixed.mirrored, place)
         except RuntimeError as error:
             self._may_capture = False
             torch.cuda.synchronize()

@@ -12,8 +12,8 @@ import torch
 from torch.optim import SGD, Adam, Optimizer
 
 
-def spare_compiler() -> None:
-    """From here on torch's optimizers, in this process, are what their wrappers wrap; their numbers are the same."""
+def skip_compiler_import() -> None:
+    """Unwraps torch's optimizers, so that using them does not import the compiler. Results are unchanged."""
     for name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
         setattr(Optimizer, name, inspect.unwrap(getattr(Optimizer, name)))
     for kind in (SGD, Adam):  # AdamW's step is Adam's

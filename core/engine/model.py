@@ -126,13 +126,13 @@ def count_parameters(module: nn.Module) -> int:
 def _make_layers(model: ModelSpec) -> nn.Sequential:
     """One `Sequential` of blocks a layer; the chance to skip a block rises linearly to the last (Huang et al. 2016)."""
     make_block = BLOCKS[model.block]
-    total, place, channels = sum(layer.blocks for layer in model.layers), 0, model.stem_channels
+    total, number, channels = sum(layer.blocks for layer in model.layers), 0, model.stem_channels
     layers = []
     for layer in model.layers:
         blocks = []
         for index in range(layer.blocks):
-            place += 1
-            chance = model.stochastic_depth * place / total
+            number += 1
+            chance = model.stochastic_depth * number / total
             blocks.append(make_block(model, layer, channels, layer.stride if index == 0 else 1, chance))
             channels = layer.channels
         layers.append(nn.Sequential(*blocks))

@@ -114,8 +114,8 @@ class Lookahead:
         self._slow = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()
-    def fall_back(self) -> None:
-        """The turn after every so many updates."""
+    def pull_back(self) -> None:
+        """Moves the weights halfway back to the slow ones; call it every k updates."""
         torch._foreach_lerp_(self._slow, self._weights, _LOOKAHEAD_SHARE)
         torch._foreach_copy_(self._weights, self._slow)
 

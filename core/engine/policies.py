@@ -54,12 +54,12 @@ class RandomOperations:
         for _ in range(self.spec.randaugment_ops if self.spec.policy == "randaugment" else 1):
             operation = draw_integers(len(OPERATIONS), (count,), generator, device)
             if self.spec.policy == "randaugment":
-                place = torch.full_like(operation, self.spec.randaugment_magnitude)
+                index = torch.full_like(operation, self.spec.randaugment_magnitude)
             else:
-                place = draw_integers(_BINS, (count,), generator, device)
+                index = draw_integers(_BINS, (count,), generator, device)
             sign = 1 - 2 * draw_integers(2, (count,), generator, device)
             signed = (operation >= OPERATIONS.index(_SIGNED[0])) & (operation <= OPERATIONS.index(_SIGNED[-1]))
-            strength = self._table[operation, place] * torch.where(signed, sign, 1)
+            strength = self._table[operation, index] * torch.where(signed, sign, 1)
             images = apply_operations(images, operation, strength)
         return images
 
@@ -95,7 +95,7 @@ def strengths(policy: str, size: int) -> Tensor:
 
 
 def apply_operations(images: Tensor, operation: Tensor, strength: Tensor) -> Tensor:
-    """One operation for each image: (b, 3, s, s) bytes, (b,) places in `OPERATIONS`, (b,) strengths -> (b, 3, s, s)."""
+    """One operation for each image: (b, 3, s, s) bytes, (b,) indices of `OPERATIONS`, (b,) strengths -> images."""
     x = images.to(torch.float32, memory_format=torch.channels_last)
     x = _move(x, operation, strength)
     x = _map_tones(x, operation, strength)

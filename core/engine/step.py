@@ -1,4 +1,4 @@
-"""One batch of training, from the places of its images to changed weights; nothing in it waits for the device."""
+"""One batch of training, from the indices of its images to changed weights; nothing in it waits for the device."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Place:
     share: float  # of the images of its update
     ends_group: bool = True  # it is the last batch of its update, and makes it
     is_first: bool = False  # no update was made yet: the weights' average starts here
-    falls_back: bool = False  # it is Lookahead's turn
+    pulls_back: bool = False  # Lookahead acts after it
 
 
 class Step(Protocol):
-    """`places` (batch,) of images in the training part; `mirrored` (batch,) bool where flips alternate, else None."""
+    """`indices` (batch,) of images in the training part; `mirrored` (batch,) bool where flips alternate, else None."""
 
-    def __call__(self, places: Tensor, mirrored: Tensor | None, place: Place) -> None: ...
+    def __call__(self, indices: Tensor, mirrored: Tensor | None, place: Place) -> None: ...
 
 
 def make_step(spec: RunSpec, state: TrainState, images: ImageSet, augment: Augment, dtype: torch.dtype) -> Step:
@@ -46,8 +46,8 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
     parameters, totals, clip_norm = list(model.parameters()), state.totals, spec.train.clip_norm
     network = compile_network(spec.train, model, state.device, len(images))
 
-    def step(places: Tensor, mirrored: Tensor | None, place: Place) -> None:
-        batch, labels = images.take(places)
+    def step(indices: Tensor, mirrored: Tensor | None, place: Place) -> None:
+        batch, labels = images.take(indices)
         inputs, targets = augment(batch, labels, state.generator, mirrored)  # (batch,) or, mixed, (batch, classes)
         # No weight is used twice in a step, so keeping its copy in the lower precision would save nothing.
         with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
@@ -66,8 +66,8 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
             optimizer.step()
             # A graph adds to gradients that stay where they are.
             optimizer.zero_grad(set_to_none=inputs.device.type != "cuda")
-            if lookahead is not None and place.falls_back:
-                lookahead.fall_back()
+            if lookahead is not None and place.pulls_back:
+                lookahead.pull_back()
             if average is not None:
                 update_average(average, model, is_first=place.is_first)
 

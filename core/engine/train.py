@@ -21,7 +21,7 @@ from core.engine.device import name_device, pick_device, pick_precision
 from core.engine.evaluate import Evaluation, Scores
 from core.engine.events import EpochEnd, Event, Finished, Metrics, Phase, Progress, Started, Stopped
 from core.engine.failures import check_finite, explain_failures
-from core.engine.light import spare_compiler
+from core.engine.light import skip_compiler_import
 from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
@@ -48,7 +48,7 @@ def train(
     `test` the end leaves the test images alone; from the last state, `train` later makes the same end with them. Raises
     TrainingError, and CheckpointError for a state of another spec or of other images.
     """
-    spare_compiler()
+    skip_compiler_import()
     device = device or pick_device(spec.train.device)
     with explain_failures(spec, device), keep_settings(device):
         run = TrainingRun(spec, data.to(device), device, should_stop)
@@ -193,7 +193,7 @@ class TrainingRun:
             share=(stop - start) / (group[-1][1] - group[0][0]),
             ends_group=ends,
             is_first=ends and state.step == 0,
-            falls_back=ends and every > 0 and (state.step + 1) % every == 0,
+            pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
         )
 
     def _progress_is_due(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from core.engine.estimate import invent_data
-from core.engine.light import spare_compiler
+from core.engine.light import skip_compiler_import
 from core.engine.train import TrainingRun, keep_settings
 from core.spec import AugmentSpec, DataSpec, LayerSpec, ModelSpec, RunSpec, TrainSpec
 
@@ -18,7 +18,7 @@ def warm_up() -> None:
         augment=AugmentSpec(crop_padding=1),
         train=TrainSpec(batch_size=4, epochs=1),
     )
-    spare_compiler()
+    skip_compiler_import()
     device = torch.device("cpu")
     with keep_settings(device):
         run = TrainingRun(spec, invent_data(spec, 4, device), device, lambda: False)

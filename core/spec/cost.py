@@ -63,10 +63,10 @@ def cost_of(spec: RunSpec) -> Cost:
     sizes = map_sizes(model, spec.data.image_size)
     rows = [_row("stem", _stem(model, sizes[0]), model.stem_channels, sizes[0])]
     channels = model.stem_channels
-    for place, layer in enumerate(model.layers):
-        part = _layer(model, layer, channels, sizes[place], sizes[place + 1])
+    for index, layer in enumerate(model.layers):
+        part = _layer(model, layer, channels, sizes[index], sizes[index + 1])
         channels = layer.channels
-        rows.append(_row(f"layer {place + 1}", part, channels, sizes[place + 1]))
+        rows.append(_row(f"layer {index + 1}", part, channels, sizes[index + 1]))
     part, pooled = _head(model, sizes[-1], spec.data.num_classes), sizes[-1] // model.pool_size
     rows.append(_row("pool + linear", part, channels, pooled))
     return Cost(tuple(rows))
@@ -134,16 +134,16 @@ def marginal_parameters(spec: RunSpec) -> list[tuple[int, int]]:
     now = cost_of(spec).parameters
     return [
         (
-            cost_of(_with_layer(spec, place, blocks=layer.blocks + 1)).parameters - now,
-            cost_of(_with_layer(spec, place, channels=layer.channels + 16)).parameters - now,
+            cost_of(_with_layer(spec, index, blocks=layer.blocks + 1)).parameters - now,
+            cost_of(_with_layer(spec, index, channels=layer.channels + 16)).parameters - now,
         )
-        for place, layer in enumerate(spec.model.layers)
+        for index, layer in enumerate(spec.model.layers)
     ]
 
 
-def _with_layer(spec: RunSpec, place: int, **changes: int) -> RunSpec:
+def _with_layer(spec: RunSpec, index: int, **changes: int) -> RunSpec:
     layers = list(spec.model.layers)
-    layers[place] = layers[place].model_copy(update=changes)
+    layers[index] = layers[index].model_copy(update=changes)
     return spec.model_copy(update={"model": spec.model.model_copy(update={"layers": tuple(layers)})})
 
 

@@ -21,7 +21,7 @@ def test_batches_before_an_update_are_of_one_kind_whatever_the_update_is():
             pass
         training.state.epoch, training.state.batch = training.state.epoch + 1, 0
     assert [place for place in seen if not place.ends_group] == [Place(0.25, ends_group=False)]
-    assert {(place.is_first, place.falls_back) for place in seen if place.ends_group} == {
+    assert {(place.is_first, place.pulls_back) for place in seen if place.ends_group} == {
         (True, False),
         (False, False),
         (False, True),

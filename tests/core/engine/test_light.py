@@ -21,7 +21,7 @@ def test_no_optimizer_imports_the_compiler() -> None:
     run_alone("""
         import sys
 
-        from tests.engine.toy import make_data, make_spec, run
+        from tests.core.engine.toy import make_data, make_spec, run
 
         for optimizer in ("sgd", "adam", "adamw", "muon"):
             run(make_spec(optimizer=optimizer, epochs=1, ema_decay=0.9, lookahead_steps=2), make_data(20, 5, 5))
@@ -34,7 +34,7 @@ def test_updates_are_those_of_torchs_optimizers_to_the_bit() -> None:
         import torch
         from torch.optim import SGD, Adam, AdamW
 
-        from core.engine.light import spare_compiler
+        from core.engine.light import skip_compiler_import
 
         def update(kind, **settings):
             torch.manual_seed(0)
@@ -51,8 +51,8 @@ def test_updates_are_those_of_torchs_optimizers_to_the_bit() -> None:
 
         kinds = [(SGD, {"momentum": 0.9, "nesterov": True}), (Adam, {}), (AdamW, {})]
         wrapped = [update(kind, **settings) for kind, settings in kinds]
-        spare_compiler()
-        spare_compiler()
+        skip_compiler_import()
+        skip_compiler_import()
         bare = [update(kind, **settings) for kind, settings in kinds]
         assert all(torch.equal(one, other) for one, other in zip(wrapped, bare, strict=True))
         assert torch.is_grad_enabled()

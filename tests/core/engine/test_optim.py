@@ -196,7 +196,7 @@ def test_lookahead_falls_half_way_back_to_where_it_last_did():
     for moved in (2.0, 4.0):
         with torch.no_grad():
             model.weight += moved
-        lookahead.fall_back()
+        lookahead.pull_back()
         found.append(round(model.weight.item() - start, 5))
     assert found == [1.0, 3.0]
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from core.export.outbox import ROUTE, find_file
 from core.launch.launcher import prepare_worker
-from core.launch.standby import SPARE
+from core.launch.standby import STANDBY
 from pages.parts.frame.failure import show_failure
 from pages.parts.frame.style import PLOTLY_PATH
 from server import failures, patches, sign_in
@@ -53,10 +53,10 @@ async def serve(_: st.App) -> AsyncIterator[None]:
     failures.set_up_log()
     failures.keep_errors_inside()
     patches.ignore_left_pages()
-    SPARE.enable()
+    STANDBY.enable()
     prepare_worker()
     yield
-    SPARE.disable()
+    STANDBY.disable()
 
 
 sign_in.use(check_start())

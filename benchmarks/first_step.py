@@ -59,9 +59,9 @@ def press_start(page: Any, server: LabServer, spec: RunSpec, waiting: str = "as 
     page.get_by_test_id("parameters").wait_for()
     page.get_by_test_id("stStatusWidget").wait_for(state="hidden")
     if waiting == "loaded":
-        _wait_for_spare(server)
+        _wait_for_standby(server)
     elif waiting == "gone":
-        for process in _find_spares(server):
+        for process in _find_standby(server):
             process.kill()
     known = _list_runs(server)
     began = time.perf_counter()
@@ -78,25 +78,25 @@ def press_start(page: Any, server: LabServer, spec: RunSpec, waiting: str = "as 
     return seconds
 
 
-def _wait_for_spare(server: LabServer) -> None:
+def _wait_for_standby(server: LabServer) -> None:
     """Until the worker that waits has loaded what it loads: it does not use the processor any more."""
     began, used = time.perf_counter(), -1.0
     while True:
         _wait(began, 1.0)
         before = used
-        for process in _find_spares(server):
+        for process in _find_standby(server):
             with suppress(psutil.Error):
                 used = sum(process.cpu_times()[:2])
         if used == before > 1:
             return
 
 
-def _find_spares(server: LabServer) -> list[psutil.Process]:
+def _find_standby(server: LabServer) -> list[psutil.Process]:
     assert server.process
     found = []
     for process in psutil.Process(server.process.pid).children(recursive=True):
         with suppress(psutil.Error):
-            if "core.worker.standby" in process.cmdline():
+            if {"core.worker", "--standby"} <= set(process.cmdline()):
                 found.append(process)
     return found
 

@@ -84,7 +84,8 @@ def find_dashboard() -> Dashboard:
 def start_dashboard() -> None:
     """Starts the dashboard where it does not run; `find_dashboard` tells when it answers. Raises DashboardError."""
     # Only whoever starts something needs what the launcher needs.
-    from core.launch.launcher import start_process
+    from core.launch.environment import worker_environment
+    from core.system.child import start_process
 
     if find_dashboard().state in ("starting", "running"):
         return
@@ -92,7 +93,7 @@ def start_dashboard() -> None:
         _folder().mkdir(parents=True, exist_ok=True)
         log = _folder() / "dashboard.log"
         log.unlink(missing_ok=True)
-        pid = start_process(["server.dashboard"], log)
+        pid = start_process(["server.dashboard"], log, worker_environment())
         # Beside the note of the process itself, which may already be there.
         if not is_locked(_lock_path()):
             files.write_json(_note_path(), {"launched": processes.identify(pid)}, sync=False)

@@ -95,7 +95,7 @@ def end_workers(runs: Path) -> None:
     """Kills what was started for this runs folder alone: known by the folder in its environment."""
     import psutil
 
-    ours = {"core.worker", "core.worker.standby", "core.studies.worker", "server.dashboard"}
+    ours = {"core.worker", "core.studies.worker", "server.dashboard"}
 
     for process in psutil.process_iter():
         try:

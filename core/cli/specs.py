@@ -124,7 +124,7 @@ def measure_spec(
     """Trains 20 steps on this machine to tell an epoch's time, the peak of memory and the largest batch."""
     from dataclasses import asdict
 
-    from core.launch.estimates import foretell, measure_now
+    from core.launch.estimates import make_forecast, measure_now
     from core.text.formats import format_bytes, format_seconds
 
     spec = read_spec(file, preset, settings)
@@ -132,7 +132,7 @@ def measure_spec(
         estimate = measure_now(spec)
     except LabError as error:
         raise CommandError(str(error), FAILED) from None
-    forecast = foretell(spec, estimate)
+    forecast = make_forecast(spec, estimate)
     if as_json:
         print_json({"measured": asdict(estimate), "forecast": asdict(forecast)})
         return

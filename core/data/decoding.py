@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import pickle
 import struct
-import subprocess
-import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -18,13 +14,14 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.data.store import DataError
+from core.system.child import Child, ChildError
 from core.system.errors import LabError
-from core.system.folders import PROJECT
 
 # Raise it when the same files would give other pixels: decoded copies are then made again.
 DECODER_VERSION = 1
 
-# A helper process takes a fifth of a second to start: it is worth that from this many images on.
+# A process takes a fifth of a second to start: it is worth that from this many images on. Two threads are slower than
+# one on small images.
 _HELPER_IMAGES = 2000
 _MAX_HELPERS = 16
 
@@ -98,23 +95,21 @@ def decode_files(paths: Sequence[str], size: int, array: Path) -> None:
         _fill(array, 0, paths, size)
         return
     share = -(-len(paths) // helpers)
-    _decode_in_processes(
-        [_Job(array, start, list(paths[start : start + share]), size) for start in range(0, len(paths), share)]
-    )
+    children = [Child("decoding process") for _ in range(0, len(paths), share)]
+    try:
+        for start, child in zip(range(0, len(paths), share), children, strict=True):
+            child.send(f"{__name__}:_fill", array=array, start=start, paths=paths[start : start + share], size=size)
+        for child in children:
+            child.receive()
+    except ChildError as error:
+        raise DataError(str(error)) from error
+    finally:
+        for child in children:
+            child.stop()
 
 
 def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Images to decode into `len(paths)` places of an array file, from `start` on."""
-
-    array: Path
-    start: int
-    paths: list[str]
-    size: int
 
 
 def _fill(array: Path, start: int, paths: Sequence[str], size: int) -> None:
@@ -122,45 +117,3 @@ def _fill(array: Path, start: int, paths: Sequence[str], size: int) -> None:
     for place, path in enumerate(paths, start):
         pixels[place] = decode_image(path, size)
     pixels.flush()
-
-
-def _decode_in_processes(jobs: Sequence[_Job]) -> None:
-    """One Python process a job: two threads are slower than one on small images.
-
-    Not multiprocessing: its children run the main script again, or inherit the threads of torch.
-    """
-    helpers = [_start_helper(job) for job in jobs]
-    try:
-        for helper in helpers:
-            assert helper.stdout is not None
-            answer = helper.stdout.read()  # until the helper ends
-            if helper.wait():
-                raise DataError(os.fsdecode(answer) or f"Decoding the images ended early: status {helper.returncode}.")
-    finally:
-        for helper in helpers:
-            helper.kill()
-            helper.wait()
-
-
-def _start_helper(job: _Job) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "core.data.decoding"]
-    helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT)
-    assert helper.stdin is not None
-    with helper.stdin:
-        pickle.dump(job, helper.stdin)
-    return helper
-
-
-def _run_job() -> int:
-    """The helper process: a job on its input, a sentence on its output where an image cannot be decoded."""
-    job: _Job = pickle.load(sys.stdin.buffer)  # nosec B301 - a pipe that only the parent process writes to
-    try:
-        _fill(job.array, job.start, job.paths, job.size)
-    except DataError as error:
-        sys.stdout.buffer.write(os.fsencode(str(error)))
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_run_job())

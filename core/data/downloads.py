@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import os
-import subprocess
-import sys
 import tarfile
 import time
 import zlib
@@ -30,8 +28,8 @@ from core.data.store import (
     try_lock,
     work_folder,
 )
+from core.system.child import start_process
 from core.system.files import write_json
-from core.system.folders import PROJECT
 
 Report = Callable[[int, int], None]
 
@@ -128,18 +126,12 @@ def start_download(name: str) -> None:
     progress = read_download(name)
     if folder_of(name).is_dir() or (progress and progress.state == "running"):
         return
-    with (work_folder() / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            _download_command(name),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=PROJECT,
-            env={**os.environ, "RESNET_LAB_DATA": str(data_folder())},
-        )
+    log_path = work_folder() / f"{name}.log"
+    log_path.unlink(missing_ok=True)
+    environment = {**os.environ, "RESNET_LAB_DATA": str(data_folder())}
+    pid = start_process(_download_command(name), log_path, environment)
     # Only until the new process holds the lock and writes the file itself.
-    note = {"state": "starting", "pid": process.pid, "done": 0, "total": wanted.archive_bytes, "error": ""}
+    note = {"state": "starting", "pid": pid, "done": 0, "total": wanted.archive_bytes, "error": ""}
     if not is_held(name):
         write_json(_progress_file(name), note, sync=False)
 
@@ -176,7 +168,7 @@ def delete_download(name: str) -> None:
 
 
 def _download_command(name: str) -> list[str]:
-    return [sys.executable, "-m", "core", "data", "download", name, "--quiet"]
+    return ["core", "data", "download", name, "--quiet"]
 
 
 def _progress_file(name: str) -> Path:

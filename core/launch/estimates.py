@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,10 +26,11 @@ from core.machine import queue
 from core.machine.devices import list_device_ids, name_device, read_use
 from core.spec import RunSpec
 from core.system import files
+from core.system.child import Child, ChildKilledError
 from core.system.errors import LabError
-from core.system.folders import PROJECT, runs_folder
+from core.system.folders import runs_folder
 
-COMMAND = [sys.executable, "-m", "core.worker.estimate"]
+MEASURE = "core.worker.estimate:measure_spec"
 TIMEOUT_SECONDS = 300
 # Of the memory that is free, the share that a training may take: what else runs takes some at times.
 USABLE_SHARE = 0.9
@@ -83,7 +82,7 @@ def pick_device(spec: RunSpec) -> str:
     return next((device for device in devices if queue.suits(spec.train.device, device, devices)), "")
 
 
-def foretell(spec: RunSpec, estimate: Estimate) -> Forecast:
+def make_forecast(spec: RunSpec, estimate: Estimate) -> Forecast:
     """The forecast for a spec of the estimate's shape. Raises `DataError` where its images cannot be counted."""
     images = count_images(spec.data)
     batches = ceil(images.train / spec.train.batch_size)
@@ -124,13 +123,13 @@ def find_forecast(spec: RunSpec) -> Forecast | None:
     """What is known beforehand about a run of this spec."""
     estimate = find_estimate(spec)
     try:
-        return foretell(spec, estimate) if estimate else None
+        return make_forecast(spec, estimate) if estimate else None
     except DataError:
         return None
 
 
 def keep_forecast(spec: RunSpec, folder: Path) -> None:
-    """Writes down what was foretold when a run was started, to be held against what it took."""
+    """Writes down the forecast made when a run was started, to be held against what it took."""
     if forecast := find_forecast(spec):
         files.write_json(folder / "forecast.json", asdict(forecast))
 
@@ -142,29 +141,18 @@ def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
         raise EstimateError(f"This machine has no device {spec.train.device}.")
     beside = sum(holder is not None for holder in queue.read_slots(runs_folder(), device))
     busy = _read_busy(device)
-    task = {"spec": spec.model_dump(mode="json"), "device": device}
-    try:
-        done = subprocess.run(
-            COMMAND,
-            input=json.dumps(task).encode(),
-            capture_output=True,
-            timeout=timeout,
-            cwd=PROJECT,
-            env=worker_environment(),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise EstimateError(f"Measuring took longer than {timeout:.0f} seconds and was ended.") from None
-    except OSError as error:
-        raise EstimateError(f"The measuring process could not start: {error.strerror}.") from error
-    try:
-        told = json.loads(done.stdout)
-    except ValueError:
-        raise EstimateError(_explain_end(done)) from None
-    if "error" in told:
-        raise EstimateError(str(told["error"]))
+    # A page asks; a training that somebody waits for goes first.
+    with Child("measuring process", worker_environment, nice=5) as child:
+        try:
+            measured = child.ask(MEASURE, timeout, spec=spec.model_dump(mode="json"), device=device)
+        except ChildKilledError as error:
+            raise EstimateError(f"{error} Try a smaller batch size.") from error
+        except LabError as error:
+            raise EstimateError(str(error)) from error
+        except Exception as error:
+            raise EstimateError(f"The measuring process failed: {type(error).__name__}: {error}") from error
     estimate = Estimate(
-        **told, device=device, device_name=name_device(device), beside=beside, busy=busy, measured=time.time()
+        **measured, device=device, device_name=name_device(device), beside=beside, busy=busy, measured=time.time()
     )
     _keep(spec, estimate)
     return estimate
@@ -174,13 +162,6 @@ def _read_busy(device: str) -> float:
     read_use(device)  # of a processor, use is counted from one look to the next
     time.sleep(_LOOK_SECONDS)
     return float(read_use(device)["utilisation"] or 0.0) / 100
-
-
-def _explain_end(done: subprocess.CompletedProcess[bytes]) -> str:
-    if done.returncode == -9:
-        return "The measuring process was killed, as the system does when memory runs out. Try a smaller batch size."
-    last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-    return f"The measuring process ended without a result: {last[:300] or f'exit status {done.returncode}'}"
 
 
 def _keep(spec: RunSpec, estimate: Estimate) -> None:

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from core.launch.environment import worker_environment
 from core.launch.estimates import keep_forecast
-from core.launch.standby import SETTLE_SECONDS, SPARE
+from core.launch.standby import SETTLE_SECONDS, STANDBY
 from core.machine import queue
 from core.machine.devices import list_device_ids
 from core.runs import layout, presence
-from core.runs.crashes import note_death
+from core.runs.crashes import note_crash
 from core.runs.folder import Run
 from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run, publish_run
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.spec.settings import apply_settings
-from core.system import files, processes
+from core.system import files
+from core.system.child import reap, start_process
 from core.system.errors import LabError
-from core.system.folders import PROJECT, runs_folder
-from core.system.locks import FileLock, RunsFolderError, hold
+from core.system.folders import runs_folder
+from core.system.locks import FileLock, hold
 
 MAX_SEEDS = 100
 STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
@@ -244,16 +244,16 @@ def _launch(run: Run) -> None:
 
 
 def _start_process(run: Run) -> int:
-    log_path = run.path / layout.LOG
-    if _starts_at_once(run) and (process := SPARE.take(run.id, log_path, worker_environment())):
-        _reap(process, run.path)
+    log_path, ended = run.path / layout.LOG, partial(_note_end, run.path)
+    if _can_start_now(run) and (process := STANDBY.take(run.id, log_path, worker_environment())):
+        reap(process, ended)
         return process.pid
-    SPARE.rest(run.id)
-    return start_process(["core.worker", run.id], log_path, folder=run.path)
+    STANDBY.rest(run.id)
+    return start_process(["core.worker", run.id], log_path, worker_environment(), ended)
 
 
-def _starts_at_once(run: Run) -> bool:
-    """Whether nobody waits before it and a slot is free: a worker that waits shall be a small one."""
+def _can_start_now(run: Run) -> bool:
+    """Whether the run can start now. If not, it gets a plain worker, because a queued one must stay small."""
     runs, devices = runs_folder(), list_device_ids()
     if _find_waiting(runs) - {run.id}:
         return False
@@ -263,8 +263,8 @@ def _starts_at_once(run: Run) -> bool:
 
 def prepare_worker(delay: float = SETTLE_SECONDS) -> None:
     """Has a worker ready soon, in a process that keeps one: somebody may be about to start a run."""
-    if SPARE.enabled:
-        SPARE.prepare(worker_environment(), delay)
+    if STANDBY.enabled:
+        STANDBY.prepare(worker_environment(), delay)
 
 
 def _find_waiting(runs: Path) -> set[str]:
@@ -272,62 +272,13 @@ def _find_waiting(runs: Path) -> set[str]:
     return {ticket.run_id for ticket in queue.read_queue(runs) if presence.is_waiting(runs / ticket.run_id)}
 
 
-def _renew_spare(folder: Path) -> None:
-    """A run has ended: the next worker to wait loads now, unless another run starts in its place."""
-    if not SPARE.enabled:
+def _note_end(folder: Path, process: dict[str, Any] | None, status: int) -> None:
+    """Records a worker's crash; its run has ended, so the next standby worker loads, unless another run starts."""
+    note_crash(folder, process, status)
+    if not STANDBY.enabled:
         return
     with suppress(OSError, RuntimeError, LabError):  # nobody waits for it
         runs, trained = folder.parent, files.find_json(folder / layout.ENVIRONMENT)
         if trained and not _find_waiting(runs) and None in queue.read_slots(runs, str(trained.get("device"))):
-            SPARE.wake(folder.name)
+            STANDBY.wake(folder.name)
             prepare_worker(0.0)
-
-
-def start_process(module: Sequence[str], log_path: Path, *, folder: Path | None = None) -> int:
-    """Runs a module with its arguments in a session of its own, which outlives this process and its terminal.
-
-    Its output is added to the log; how it ended without a word is noted in `folder`. Returns its process id; raises
-    OSError.
-    """
-    with open(log_path, "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *module],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=PROJECT,
-            env=worker_environment(),
-            start_new_session=True,
-        )
-    _reap(process, folder)
-    return process.pid
-
-
-def _reap(process: subprocess.Popen[bytes], folder: Path | None) -> None:
-    """Waits for its end, or a killed worker would stay a zombie for as long as this process lives."""
-    who = processes.identify(process.pid)
-
-    def wait() -> None:
-        status = process.wait()
-        if folder:
-            note_death(folder, who, status)
-            _renew_spare(folder)
-
-    threading.Thread(target=wait, name=f"reaper of {process.pid}", daemon=True).start()
-
-
-__all__ = [
-    "LauncherError",
-    "RunsFolderError",
-    "delete_run",
-    "kill_run",
-    "measure_test",
-    "prepare_worker",
-    "reopen_run",
-    "request_stop",
-    "resume_run",
-    "run_next",
-    "start_process",
-    "start_run",
-    "start_seeds",
-]

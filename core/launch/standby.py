@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.system.child import spawn
 from core.system.folders import PROJECT
 
+COMMAND = ["core.worker", "--standby"]
 # The page that asks for it is drawn first: both want the processor.
 SETTLE_SECONDS = 2.0
 # So does a run that starts: the next one to wait must not load what it loads at the same time.
 REST_SECONDS = 10.0
 
 
-class Spare:
+class Standby:
     """The one that this process keeps; nothing happens before `enable`."""
 
     def __init__(self) -> None:
@@ -108,14 +109,9 @@ class Spare:
             if not self.enabled or self._is_there(environment):
                 return
             try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "core.worker.standby"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    cwd=PROJECT,
-                    env=dict(environment),
-                    start_new_session=True,
+                nothing = subprocess.DEVNULL
+                self._process = spawn(
+                    COMMAND, environment, cwd=PROJECT, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing
                 )
             except OSError:
                 return  # a run's own worker will tell why no process can start
@@ -130,4 +126,4 @@ class Spare:
         self._process = None
 
 
-SPARE = Spare()
+STANDBY = Standby()

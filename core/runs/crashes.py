@@ -13,32 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from core.runs import layout
-from core.runs.records import Death, ProgressRecord, WorkerRecord
+from core.runs.records import Crash, ProgressRecord, WorkerRecord
 from core.system import files, processes
 
 RESUME = "It can be resumed."
 _OUT_OF_MEMORY = "Stop other programs or runs, then resume it; or clone it with smaller batches or images."
 
 
-def note_death(folder: Path, process: dict[str, Any] | None, status: int) -> None:
+def note_crash(folder: Path, process: dict[str, Any] | None, status: int) -> None:
     """Keeps how a worker's process ended, for its run's page; one that wrote its own end needs none."""
     if process is None or status == 0 or (folder / layout.END).exists():
         return
-    death = {
+    crash = {
         "process": process,
         "status": status,
         "oom_kills": processes.count_oom_kills(),
         "time": time.time(),
     }
     with suppress(OSError):  # the run was deleted, or its disk is full
-        files.write_json(folder / layout.DEATH, death)
+        files.write_json(folder / layout.CRASH, crash)
 
 
-def explain_death(worker: WorkerRecord | None, progress: ProgressRecord | None, death: Death | None) -> str:
+def explain_crash(worker: WorkerRecord | None, progress: ProgressRecord | None, crash: Crash | None) -> str:
     """Why a run was interrupted, as a sentence: from what its worker and the worker's parent wrote last."""
     process = (worker or {}).get("process") or {}
-    if death and process and death.get("process") == process:
-        return _explain_status(int(death.get("status") or 0), _new_kills(worker, progress, death.get("oom_kills")))
+    if crash and process and crash.get("process") == process:
+        return _explain_status(int(crash.get("status") or 0), _new_kills(worker, progress, crash.get("oom_kills")))
     here = process.get("host") == processes.host_name()
     if here and process.get("boot") and process["boot"] != processes.boot_id():
         return f"The machine went down or was restarted. {RESUME}"

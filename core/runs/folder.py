@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from core.runs import layout, metrics, presence
-from core.runs.crashes import explain_death
+from core.runs.crashes import explain_crash
 from core.runs.records import (
     COLUMNS,
     ENDS,
     About,
     AboutError,
     CheckpointFile,
+    Crash,
     DamagedRunError,
-    Death,
     End,
     Environment,
     ProgressRecord,
@@ -149,8 +149,8 @@ class Run:
     def worker(self) -> WorkerRecord | None:
         return cast(WorkerRecord | None, self._find(layout.WORKER))
 
-    def death(self) -> Death | None:
-        return cast(Death | None, self._find(layout.DEATH))
+    def crash(self) -> Crash | None:
+        return cast(Crash | None, self._find(layout.CRASH))
 
     def _find(self, name: str) -> dict[str, Any] | None:
         try:
@@ -272,7 +272,7 @@ def _reason(run: Run, state: State) -> str:
         return str((run.end() or {}).get("reason") or "")
     if run.stop_requested:
         return "Stopped at once on request. It can be resumed from its last checkpoint."
-    return explain_death(run.worker(), run.progress(), run.death())
+    return explain_crash(run.worker(), run.progress(), run.crash())
 
 
 def _number(value: Any) -> float | None:

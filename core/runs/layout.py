@@ -21,5 +21,5 @@ CONTROL = "control.lock"  # held while somebody starts, stops or changes the run
 LAUNCHED = "launched"  # there until the worker is
 STOP = "stop"  # there once somebody asked the run to stop
 WORKER = "worker.json"
-DEATH = "death.json"
+CRASH = "death.json"
 RESERVE = ".reserve"  # space for the end of a run whose disk is full

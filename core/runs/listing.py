@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -21,7 +19,8 @@ from core.runs import layout, metrics
 from core.runs.folder import Run, summarize
 from core.runs.records import ENDS, RunNotFoundError, RunSummary
 from core.system import files
-from core.system.folders import ID_PATTERN, PROJECT, runs_folder
+from core.system.child import Child
+from core.system.folders import ID_PATTERN, runs_folder
 from core.system.locks import RunsFolderError
 
 # A change within the same tick of the file system's clock would leave the same time behind.
@@ -85,11 +84,15 @@ _reading = threading.Lock()
 def _read_all(folder: Path) -> None:
     """Lets a process of its own read the folder and takes over its copy: a thread would hold the pages up."""
     try:
-        command = [sys.executable, "-m", "core.runs.listing"]
-        subprocess.run(command, cwd=PROJECT, env={**os.environ, "RESNET_LAB_RUNS": str(folder)}, check=False)
+        with Child("reader of runs", lambda: {**os.environ, "RESNET_LAB_RUNS": str(folder)}, nice=5) as child:
+            child.ask(f"{__name__}:_read_beside")
         _load(folder, REST_SECONDS)
     finally:
         _reading.release()
+
+
+def _read_beside() -> None:
+    list_runs()  # keeps the copy up to date
 
 
 def _list_names(folder: Path) -> list[str]:
@@ -188,9 +191,3 @@ def _summarize_cached(path: Path) -> RunSummary | None:
 def _still_holds(path: Path, summary: RunSummary) -> bool:
     """Every change of a run's files renames one into its folder, which changes the folder's time; a lock does not."""
     return summary.state in ENDS or Run(path).read_state() == summary.state
-
-
-if __name__ == "__main__":
-    if hasattr(os, "nice"):
-        os.nice(5)
-    list_runs()

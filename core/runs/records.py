@@ -100,7 +100,7 @@ class WorkerRecord(TypedDict, total=False):
     oom_kills: int | None
 
 
-class Death(TypedDict, total=False):
+class Crash(TypedDict, total=False):
     """How that process ended, if its parent saw it end without a word."""
 
     process: dict[str, Any]

@@ -129,13 +129,13 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
 
 
 def list_forecast(run: Run) -> list[list[str]]:
-    """What was measured beforehand against what the run took: figure, foretold, taken; empty where nothing was."""
+    """What was measured beforehand against what the run took: figure, forecast, taken; empty where nothing was."""
     try:
-        foretold = files.find_json(run.path / "forecast.json")
+        forecast = files.find_json(run.path / "forecast.json")
     except files.DamagedFileError:
         return []
     rows = run.rows()
-    if not foretold or not rows:
+    if not forecast or not rows:
         return []
     ends = [row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float)]
     epochs = [after - before for before, after in zip([0.0, *ends], ends, strict=False)]
@@ -145,7 +145,7 @@ def list_forecast(run: Run) -> list[list[str]]:
         "memory_bytes": max(peaks, default=None),
     }
     return [
-        [label, show(foretold.get(key)), f"{show(taken[key])}{_deviation(foretold.get(key), taken[key])}"]
+        [label, show(forecast.get(key)), f"{show(taken[key])}{_deviation(forecast.get(key), taken[key])}"]
         for key, label, show in (
             ("epoch_seconds", "An epoch (median)", format_seconds),
             ("memory_bytes", "Peak of memory", format_bytes),
@@ -153,8 +153,8 @@ def list_forecast(run: Run) -> list[list[str]]:
     ]
 
 
-def _deviation(foretold: float | None, taken: float | None) -> str:
-    return f" ({taken / foretold - 1:+.0%})" if foretold and taken else ""
+def _deviation(forecast: float | None, taken: float | None) -> str:
+    return f" ({taken / forecast - 1:+.0%})" if forecast and taken else ""
 
 
 def list_environment(run: Run) -> list[list[str]]:

@@ -13,7 +13,7 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
 
 from core.data.store import DataError
-from core.launch.launcher import start_process
+from core.launch.environment import worker_environment
 from core.machine import queue
 from core.runs import layout, presence
 from core.runs.listing import list_runs
@@ -26,6 +26,7 @@ from core.studies.spec import MAX_WORKERS, StudySpec, parse_study
 from core.studies.storage import StudyError, folder_of, open_storage
 from core.studies.study import Study, open_study, telling
 from core.system import files, processes
+from core.system.child import start_process
 from core.system.errors import LabError
 from core.system.locks import hold
 
@@ -131,7 +132,8 @@ def _start_missing(study: Study, count: int) -> None:
             continue
         folder.mkdir(parents=True, exist_ok=True)
         presence.mark_launch(folder)
-        pid = start_process(["core.studies.worker", study.name, str(index)], folder / layout.LOG)
+        command = ["core.studies.worker", study.name, str(index)]
+        pid = start_process(command, folder / layout.LOG, worker_environment())
         presence.mark_launch(folder, pid)
 
 

@@ -1,8 +1,8 @@
-"""`python -m core.worker RUN_ID`: one process that trains one run."""
+"""`python -m core.worker RUN_ID`: one process that trains one run; with `--standby` it is told later which."""
 
 import sys
 
-from core.worker.run import main
+from core.worker.run import main, stand_by
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) == 2 else ""))
+    sys.exit(stand_by() if sys.argv[1:] == ["--standby"] else main(sys.argv[1] if len(sys.argv) == 2 else ""))

@@ -1,37 +1,23 @@
-"""Measures what a training takes: `python -m core.worker.estimate`, a task on standard input, JSON out."""
+"""Measures what a training takes, in a process of its own that `core.launch.estimates` asks."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from dataclasses import asdict
+from typing import Any
 
+from core.engine.estimate import measure
+from core.launch.estimates import EstimateError
 from core.spec.parse import parse_spec
 from core.system.errors import LabError
 from core.system.folders import runs_folder
-from core.system.gc_pause import LoadingTorch
 from core.worker.run import set_up_torch
 
 
-def main() -> int:
-    """Reads `{"spec": ..., "device": ...}`; writes `Measured` as an object, or `{"error": ...}`."""
-    task = json.load(sys.stdin)
-    spec = parse_spec(task["spec"])
-    # A page asked; a training that somebody waits for goes first.
-    os.nice(5)
-
-    with LoadingTorch():
-        from core.engine.estimate import measure
-
+def measure_spec(spec: dict[str, Any], device: str) -> dict[str, Any]:
+    """`Measured` as an object, for a spec as JSON. Raises EstimateError."""
+    parsed = parse_spec(spec)
     try:
-        device, _ = set_up_torch(spec, task["device"], runs_folder())
-        told = asdict(measure(spec, device))
+        torch_device, _ = set_up_torch(parsed, device, runs_folder())
+        return asdict(measure(parsed, torch_device))
     except LabError as error:
-        told = {"error": str(error)}
-    json.dump(told, sys.stdout)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise EstimateError(str(error)) from None

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -61,6 +63,23 @@ def main(run_id: str) -> int:
         return _say("The run was deleted.")
     finally:
         lock.release()
+
+
+def stand_by() -> int:
+    """Loads torch, waits for a line `{"run": ..., "log": ...}`, and is that run's worker; ends if its input closes."""
+    with LoadingTorch():
+        from core.engine.warm import warm_up
+
+        warm_up()
+    line = sys.stdin.readline()
+    if not line:
+        return 0
+    task = json.loads(line)
+    with open(task["log"], "ab") as log, open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        for descriptor in (1, 2):
+            os.dup2(log.fileno(), descriptor)
+    return main(task["run"])
 
 
 def _say(sentence: str) -> int:

@@ -39,8 +39,8 @@ def tiny_study(*space: dict[str, Any], train: dict[str, Any] | None = None, **se
     return parse_study({"base": base, "space": list(space or [LEARNING_RATE]), "pruner": "none", **settings})
 
 
-def start_module(module: Sequence[str], log_path: Path) -> int:
-    """As `core.launch.launcher.start_process`, for `core.studies.worker`."""
+def start_module(module: Sequence[str], log_path: Path, *_: object) -> int:
+    """As `core.system.child.start_process`, for `core.studies.worker`."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("RESNET_LAB_", "OMP_"))}
     return workers.fork(_work, list(module[1:]), log_path, kept)
 

@@ -15,7 +15,7 @@ import pytest
 from core.launch import launcher
 from core.launch.launcher import resume_run, start_run
 from core.runs import layout, presence
-from core.runs.crashes import explain_death, note_death
+from core.runs.crashes import explain_crash, note_crash
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import RunSpec
@@ -132,14 +132,14 @@ def test_a_death_that_the_parent_saw_is_told_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, kills: int | None, sentence: str
 ) -> None:
     monkeypatch.setattr(processes, "count_oom_kills", lambda: kills)
-    note_death(tmp_path, WORKER["process"], status)
+    note_crash(tmp_path, WORKER["process"], status)
     run = Run(tmp_path)
-    assert explain_death(WORKER, None, run.death()).startswith(sentence)
-    assert explain_death(WORKER, {"oom_kills": 7}, run.death()).startswith(sentence)
+    assert explain_crash(WORKER, None, run.crash()).startswith(sentence)
+    assert explain_crash(WORKER, {"oom_kills": 7}, run.crash()).startswith(sentence)
     # Another life of the run is not spoken of.
     monkeypatch.setattr(processes, "count_oom_kills", lambda: 7)
     later = {"process": {**WORKER["process"], "pid": 1}, "oom_kills": 7}
-    assert "without a word" in explain_death(later, None, run.death())
+    assert "without a word" in explain_crash(later, None, run.crash())
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_death_that_nobody_saw_is_told_as_far_as_it_is_known(
 ) -> None:
     monkeypatch.setattr(processes, "count_oom_kills", lambda: kills)
     worker = {**WORKER, "process": {**WORKER["process"], **process}}
-    assert explain_death(worker, progress, None).startswith(sentence)
+    assert explain_crash(worker, progress, None).startswith(sentence)
 
 
 def test_control_a_worker_that_somebody_kills_is_not_said_to_have_run_out_of_memory(quick_workers: Path) -> None:
@@ -171,7 +171,7 @@ def test_control_a_worker_that_somebody_kills_is_not_said_to_have_run_out_of_mem
     presence.mark_launch(run.path, REAL_START(run))
     os.kill(int(wait_for(lambda: worker_of(run))), signal.SIGKILL)
     assert wait_for_state(run, "interrupted") == "interrupted"
-    wait_for((run.path / layout.DEATH).exists)
+    wait_for((run.path / layout.CRASH).exists)
     assert run.summary().reason == "Its process was killed from outside. It can be resumed."
     resume_run(run.id)
     wait_for(run.rows)
@@ -182,5 +182,5 @@ def test_control_a_worker_that_somebody_kills_is_not_said_to_have_run_out_of_mem
 def test_a_run_that_says_its_own_end_leaves_no_note_of_a_death(quick_workers: Path) -> None:
     run = new_run(tiny_spec(device="cuda:3"))
     assert live(run) == "failed"
-    note_death(run.path, run.worker()["process"], 1)
-    assert run.death() is None
+    note_crash(run.path, run.worker()["process"], 1)
+    assert run.crash() is None

@@ -199,7 +199,7 @@ def test_a_study_goes_on_and_its_page_shows_trials_that_are_not_finite(
     )
 
 
-def start_spoilt(module: Sequence[str], log_path: Path) -> int:
+def start_spoilt(module: Sequence[str], log_path: Path, *_: object) -> int:
     """A worker of a study whose first two runs measure only NaN."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("RESNET_LAB_", "OMP_"))}
     return fork(_work_spoilt, list(module[1:]), log_path, kept)

@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 
 from core.data.store import DataError
-from core.launch.estimates import MEASUREMENTS, Estimate, find_estimate, foretell, pick_device
+from core.launch.estimates import MEASUREMENTS, Estimate, find_estimate, make_forecast, pick_device
 from core.spec import RunSpec
 from core.text.formats import format_ago, format_bytes, format_seconds
 from pages.parts.build.draft import Draft
@@ -57,7 +57,7 @@ def _show(draft: Draft, was_under_way: bool) -> None:
 
 def _show_facts(spec: RunSpec, estimate: Estimate) -> None:
     try:
-        forecast = foretell(spec, estimate)
+        forecast = make_forecast(spec, estimate)
     except DataError:
         return
     steps = f"{estimate.steps} steps measured on {estimate.device_name}, {format_ago(estimate.measured)}"

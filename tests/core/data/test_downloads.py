@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -158,13 +157,15 @@ def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, monkeyp
 
 
 @pytest.fixture
-def detached(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+def detached(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """`start_download` in a process that knows this server's entry too."""
     code = (
         "import sys; from core.data import downloads; "
         f"downloads.CATALOGUE['cifar10'] = downloads.{server.entry!r}; downloads.download(sys.argv[1])"
     )
-    monkeypatch.setattr(downloads, "_download_command", lambda name: [sys.executable, "-c", code, name])
+    (tmp_path / "detached_download.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(downloads, "_download_command", lambda name: ["detached_download", name])
     return server
 
 
@@ -204,13 +205,13 @@ def test_a_killed_download_is_told_from_a_live_one_and_can_be_started_again(deta
 def test_a_download_that_dies_before_it_begins_shows_as_failed(
     lab_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "_download_command", lambda name: [sys.executable, "-c", "raise SystemExit(3)"])
+    monkeypatch.setattr(downloads, "_download_command", lambda name: ["core.no_such_module"])
     start_download("cifar10")
     wait_for(lambda: (read_download("cifar10") or pytest.fail("no progress")).state == "failed")
 
 
 def test_the_detached_download_is_the_command_line_of_the_lab(lab_folders: Path) -> None:
-    assert downloads._download_command("cifar100")[1:] == ["-m", "core", "data", "download", "cifar100", "--quiet"]
+    assert downloads._download_command("cifar100") == ["core", "data", "download", "cifar100", "--quiet"]
 
 
 def test_a_deleted_data_set_is_gone_and_can_be_downloaded_again(server: Server) -> None:

@@ -15,9 +15,10 @@ from PIL import Image
 
 from core.data.store import DataError
 from core.helper import process
-from core.helper.process import AssistantError, call
+from core.helper.process import call
 from core.spec import RunSpec
 from core.spec.parse import SpecError
+from core.system.child import ChildError
 from core.system.folders import PROJECT
 
 GRID = "core.engine.preview:sample_grid"
@@ -53,7 +54,7 @@ def test_questions_are_answered_by_one_other_process() -> None:
 
 def test_a_death_is_told_to_the_one_who_waits_and_the_next_question_is_answered() -> None:
     first = helper_id()
-    with pytest.raises(AssistantError, match="ended unexpectedly"):
+    with pytest.raises(ChildError, match="ended unexpectedly"):
         call("os:abort").result(60)
     second = helper_id()
     assert second != first
@@ -76,7 +77,7 @@ def test_errors_arrive_as_what_they_are(lab_folders: Path) -> None:
 def test_an_answer_or_error_that_cannot_be_sent_is_an_error_not_a_hang() -> None:
     with pytest.raises(Exception, match="pickle"):
         call("threading:Lock").result(60)
-    with pytest.raises(AssistantError, match=r"^Awkward: 2 words$"):
+    with pytest.raises(ChildError, match=r"^Awkward: 2 words$"):
         call("tests.core.helper.test_process:raise_awkward").result(60)
     assert helper_id()
 
@@ -84,7 +85,7 @@ def test_an_answer_or_error_that_cannot_be_sent_is_an_error_not_a_hang() -> None
 def test_a_question_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     helper_id()
     monkeypatch.setattr(process, "_TIMEOUT_SECONDS", 0.1)
-    with pytest.raises(AssistantError, match="took longer than"):
+    with pytest.raises(ChildError, match="took longer than"):
         call("signal:pause").result(60)
 
 

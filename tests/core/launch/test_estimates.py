@@ -1,6 +1,5 @@
 """What a training will take: measured once for a shape and a device, then told for all of that shape."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from core.launch.estimates import (
     Measurements,
     find_estimate,
     find_forecast,
-    foretell,
+    make_forecast,
     measure_now,
 )
 from core.launch.launcher import start_run
@@ -50,7 +49,7 @@ def make_estimate(**changes: Any) -> Estimate:
 
 def test_an_epoch_is_its_batches_its_validation_and_its_end() -> None:
     spec = change(RunSpec(), "data.dataset=cifar10", "train.batch_size=100", "train.epochs=7")
-    told = foretell(spec, make_estimate())
+    told = make_forecast(spec, make_estimate())
     assert told.epoch_seconds == pytest.approx(450 * 0.1 + 5000 * 0.01 + 0.5)
     assert told.seconds == pytest.approx(7 * told.epoch_seconds)
     assert told.memory_bytes == 10**9 + 60_000 * 3 * 32 * 32
@@ -59,10 +58,10 @@ def test_an_epoch_is_its_batches_its_validation_and_its_end() -> None:
 def test_the_largest_batch_is_what_fits_into_nine_tenths_of_the_room() -> None:
     spec = change(RunSpec(), "data.dataset=cifar10", "train.batch_size=100")
     # 0.9 * 4 GB - 1 GB - 184 MB of images leave room for 2,415 images of 1 MB beside the hundred.
-    assert foretell(spec, make_estimate()).largest_batch == 2048
-    assert foretell(spec, make_estimate(room_bytes=10**9)).largest_batch == 0
-    assert foretell(spec, make_estimate(image_bytes=0)).largest_batch is None
-    assert foretell(spec, make_estimate(image_bytes=1)).largest_batch == estimates.MAX_BATCH
+    assert make_forecast(spec, make_estimate()).largest_batch == 2048
+    assert make_forecast(spec, make_estimate(room_bytes=10**9)).largest_batch == 0
+    assert make_forecast(spec, make_estimate(image_bytes=0)).largest_batch is None
+    assert make_forecast(spec, make_estimate(image_bytes=1)).largest_batch == estimates.MAX_BATCH
 
 
 @given(specs(), st.integers(1, 1000), st.floats(1e-6, 10), st.integers(0, 1000))
@@ -100,7 +99,7 @@ def test_a_measurement_is_kept_and_a_run_is_held_against_it() -> None:
     assert find_forecast(change(spec, "train.seed=9")) == find_forecast(spec)
     run = open_run(start_run(spec))
     assert wait_for_state(run, "finished", "failed") == "finished"
-    assert files.read_json(run.path / "forecast.json")["epoch_seconds"] == foretell(spec, measured).epoch_seconds
+    assert files.read_json(run.path / "forecast.json")["epoch_seconds"] == make_forecast(spec, measured).epoch_seconds
     (epoch, told, taken), (peak, _, held) = list_forecast(run)
     assert (epoch, peak) == ("An epoch (median)", "Peak of memory")
     assert told.endswith(" s")
@@ -127,18 +126,18 @@ def test_a_damaged_measurement_counts_as_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "sentence"),
+    ("fake", "sentence"),
     [
-        ("import os; os.kill(os.getpid(), 9)", "was killed, as the system does when memory runs out"),
-        ("raise OSError('no such thing')", "OSError: no such thing"),
-        ("import time; time.sleep(60)", "longer than 1 seconds"),
-        ("""print('{"error": "Memory ran out."}')""", "Memory ran out."),
+        ("be_killed", "was killed, as the system does when memory runs out"),
+        ("fail", "OSError: no such thing"),
+        ("hang", "longer than 1 seconds"),
+        ("refuse", "^Memory ran out on cpu"),
     ],
 )
-def test_a_measurement_that_fails_says_why(code: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimates, "COMMAND", [sys.executable, "-c", code])
+def test_a_measurement_that_fails_says_why(fake: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimates, "MEASURE", f"tests.core.launch.measuring:{fake}")
     with pytest.raises(EstimateError, match=sentence):
-        measure_now(tiny_spec(), timeout=1 if "sleep" in code else 60)
+        measure_now(tiny_spec(), timeout=1 if fake == "hang" else 60)
     assert find_estimate(tiny_spec()) is None
 
 
@@ -149,8 +148,8 @@ def test_a_device_that_is_not_there_is_named() -> None:
 
 def test_two_who_ask_for_the_same_shape_share_one_measurement(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     count = tmp_path / "count"
-    code = f"open({str(count)!r}, 'a').write('x'); import sys, time; time.sleep(0.5); sys.exit(3)"
-    monkeypatch.setattr(estimates, "COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setenv("COUNT", str(count))
+    monkeypatch.setattr(estimates, "MEASURE", "tests.core.launch.measuring:count_and_exit")
     ours = Measurements()
     for seed in (1, 2):
         ours.start(change(tiny_spec(), f"train.seed={seed}"))

@@ -18,7 +18,7 @@ import pytest
 from core.launch import launcher
 from core.launch.environment import worker_environment
 from core.launch.launcher import prepare_worker, start_run
-from core.launch.standby import Spare
+from core.launch.standby import Standby
 from core.runs.folder import Run
 from core.runs.store import open_run
 from tests.core.same_result import assert_same_result
@@ -30,35 +30,35 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lab_folders")]
 
 
 @pytest.fixture
-def spare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spare]:
+def standby(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standby]:
     """The launcher's own, enabled, and nothing of it left at the end."""
-    ours = Spare()
+    ours = Standby()
     ours.enable()
-    monkeypatch.setattr(launcher, "SPARE", ours)
+    monkeypatch.setattr(launcher, "STANDBY", ours)
     yield ours
     ours.disable()
     for thread in threading.enumerate():
         if thread.name.startswith("reaper of "):
-            thread.join(30)  # or it would have the next test's spare renewed
+            thread.join(30)  # or it would have the next test's standby renewed
 
 
-def prepare(spare: Spare) -> int:
+def prepare(standby: Standby) -> int:
     """The process id of one that waits."""
-    spare.prepare(worker_environment(), delay=0)
-    wait_for(lambda: spare._process)
-    assert spare._process
-    return spare._process.pid
+    standby.prepare(worker_environment(), delay=0)
+    wait_for(lambda: standby._process)
+    assert standby._process
+    return standby._process.pid
 
 
 def worker_of(run: Run) -> int:
     return int(run.worker()["process"]["pid"])  # type: ignore[index]
 
 
-def test_the_run_it_takes_ends_as_any_other(spare: Spare) -> None:
+def test_the_run_it_takes_ends_as_any_other(standby: Standby) -> None:
     spec = tiny_spec(epochs=2)
     usual = open_run(start_run(spec))
     wait_for_state(usual, "finished", "failed")
-    waiting = prepare(spare)
+    waiting = prepare(standby)
     run = open_run(start_run(spec))
     assert wait_for_state(run, "finished", "failed") == "finished"
     assert worker_of(run) == waiting
@@ -67,20 +67,20 @@ def test_the_run_it_takes_ends_as_any_other(spare: Spare) -> None:
     wait_for(lambda: not psutil.pid_exists(waiting))
 
 
-def test_what_goes_wrong_stands_in_the_runs_log(spare: Spare) -> None:
-    prepare(spare)
+def test_what_goes_wrong_stands_in_the_runs_log(standby: Standby) -> None:
+    prepare(standby)
     spec = change(tiny_spec(), "data.dataset=folder", "data.folder=/nowhere", "data.folder_classes=2")
     run = open_run(start_run(spec))
     assert wait_for_state(run, "finished", "failed") == "failed"
     assert "/nowhere" in run.log_tail()
 
 
-def test_a_run_that_has_to_wait_gets_a_small_worker(spare: Spare) -> None:
-    waiting = prepare(spare)
+def test_a_run_that_has_to_wait_gets_a_small_worker(standby: Standby) -> None:
+    waiting = prepare(standby)
     first = open_run(start_run(tiny_spec(epochs=10_000)))
     wait_for_state(first, "running")
-    spare._rests_until = 0.0
-    again = prepare(spare)
+    standby._rests_until = 0.0
+    again = prepare(standby)
     second = open_run(start_run(tiny_spec()))
     wait_for(second.worker)
     assert worker_of(first) == waiting
@@ -90,54 +90,54 @@ def test_a_run_that_has_to_wait_gets_a_small_worker(spare: Spare) -> None:
         wait_for_state(run, "stopped")
 
 
-def test_none_loads_beside_a_run_that_starts(spare: Spare) -> None:
-    spare.prepare(worker_environment(), delay=60)
-    pending = spare._timer
+def test_none_loads_beside_a_run_that_starts(standby: Standby) -> None:
+    standby.prepare(worker_environment(), delay=60)
+    pending = standby._timer
     run = open_run(start_run(tiny_spec(epochs=1)))
     assert pending
     assert pending.finished.is_set()  # taken back
-    spare.prepare(worker_environment(), delay=0)
-    assert spare._timer
-    assert spare._timer.interval > 5
+    standby.prepare(worker_environment(), delay=0)
+    assert standby._timer
+    assert standby._timer.interval > 5
     wait_for_state(run, "finished")
 
 
-def test_the_next_one_loads_when_a_run_has_ended_and_no_other_starts_instead(spare: Spare) -> None:
-    prepare(spare)
+def test_the_next_one_loads_when_a_run_has_ended_and_no_other_starts_instead(standby: Standby) -> None:
+    prepare(standby)
     first, second = (open_run(start_run(tiny_spec(epochs=10_000))) for _ in range(2))
     wait_for_state(first, "running")
     launcher.request_stop(first.id)
     wait_for(lambda: not is_reaped_by_a_thread(worker_of(first)))
     wait_for_state(second, "running")
-    assert spare._process is None
-    assert spare._timer is None
-    spare._rests_until = time.monotonic() + 1000  # as if it had only just started
+    assert standby._process is None
+    assert standby._timer is None
+    standby._rests_until = time.monotonic() + 1000  # as if it had only just started
     launcher.request_stop(second.id)
-    wait_for(lambda: spare._process)
+    wait_for(lambda: standby._process)
 
 
-def test_the_rest_for_a_run_that_starts_outlasts_the_end_of_another(spare: Spare) -> None:
+def test_the_rest_for_a_run_that_starts_outlasts_the_end_of_another(standby: Standby) -> None:
     run = open_run(start_run(tiny_spec(epochs=1)))
-    spare.rest("20260101-000000-000-abcdef")
+    standby.rest("20260101-000000-000-abcdef")
     wait_for_state(run, "finished")
     wait_for(lambda: not is_reaped_by_a_thread(worker_of(run)))
-    assert spare._process is None
-    assert spare._rests_until > time.monotonic()
+    assert standby._process is None
+    assert standby._rests_until > time.monotonic()
 
 
-def test_a_ticket_that_a_killed_worker_left_keeps_none_from_loading_or_being_asked(spare: Spare) -> None:
-    waiting = prepare(spare)
+def test_a_ticket_that_a_killed_worker_left_keeps_none_from_loading_or_being_asked(standby: Standby) -> None:
+    waiting = prepare(standby)
     first, second = (open_run(start_run(tiny_spec(epochs=10_000))) for _ in range(2))
     wait_for_state(first, "running")
     wait_for(second.worker)
     os.kill(worker_of(second), signal.SIGKILL)
     wait_for_state(second, "interrupted")
     wait_for(lambda: not is_reaped_by_a_thread(worker_of(second)))
-    assert spare._process is None  # the first still trains
+    assert standby._process is None  # the first still trains
     launcher.request_stop(first.id)
-    wait_for(lambda: spare._process)
-    assert spare._process
-    loaded = spare._process.pid
+    wait_for(lambda: standby._process)
+    assert standby._process
+    loaded = standby._process.pid
     assert loaded != waiting
     third = open_run(start_run(tiny_spec(epochs=1)))
     wait_for_state(third, "finished")
@@ -148,8 +148,8 @@ def is_reaped_by_a_thread(pid: int) -> bool:
     return any(thread.name == f"reaper of {pid}" for thread in threading.enumerate())
 
 
-def test_one_that_has_died_is_not_asked(spare: Spare) -> None:
-    waiting = prepare(spare)
+def test_one_that_has_died_is_not_asked(standby: Standby) -> None:
+    waiting = prepare(standby)
     os.kill(waiting, signal.SIGKILL)
     run = open_run(start_run(tiny_spec(epochs=1)))
     assert wait_for_state(run, "finished", "failed") == "finished"
@@ -157,9 +157,9 @@ def test_one_that_has_died_is_not_asked(spare: Spare) -> None:
 
 
 def test_one_of_another_runs_folder_is_ended_and_not_asked(
-    spare: Spare, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    standby: Standby, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    waiting = prepare(spare)
+    waiting = prepare(standby)
     monkeypatch.setenv("RESNET_LAB_RUNS", str(tmp_path / "other"))
     run = open_run(start_run(tiny_spec(epochs=1)))
     assert wait_for_state(run, "finished", "failed") == "finished"
@@ -167,26 +167,26 @@ def test_one_of_another_runs_folder_is_ended_and_not_asked(
     wait_for(lambda: not psutil.pid_exists(waiting))
 
 
-def test_a_killed_one_is_told_as_any_killed_worker(spare: Spare) -> None:
-    prepare(spare)
+def test_a_killed_one_is_told_as_any_killed_worker(standby: Standby) -> None:
+    prepare(standby)
     run = open_run(start_run(tiny_spec(epochs=10_000)))
     wait_for_state(run, "running")
     os.kill(worker_of(run), signal.SIGKILL)
     wait_for_state(run, "interrupted")
-    wait_for(run.death)
+    wait_for(run.crash)
     assert "killed" in run.summary().reason
 
 
 def test_it_ends_with_the_process_that_keeps_it(lab_folders: Path) -> None:
     code = """
         import os, time
-        from core.launch.launcher import SPARE
+        from core.launch.launcher import STANDBY
         from core.launch.environment import worker_environment
-        SPARE.enable()
-        SPARE.prepare(worker_environment(), delay=0)
-        while SPARE._process is None:
+        STANDBY.enable()
+        STANDBY.prepare(worker_environment(), delay=0)
+        while STANDBY._process is None:
             time.sleep(0.01)
-        print(SPARE._process.pid, flush=True)
+        print(STANDBY._process.pid, flush=True)
         time.sleep(1000)
     """
     keeper = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, stdout=subprocess.PIPE)
@@ -200,8 +200,8 @@ def test_it_ends_with_the_process_that_keeps_it(lab_folders: Path) -> None:
 
 
 def test_nobody_who_does_not_ask_for_one_keeps_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = Spare()
-    monkeypatch.setattr(launcher, "SPARE", ours)
+    ours = Standby()
+    monkeypatch.setattr(launcher, "STANDBY", ours)
     prepare_worker()
     ours.prepare(worker_environment(), delay=0)
     assert ours._timer is None

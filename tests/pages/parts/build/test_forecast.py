@@ -1,6 +1,5 @@
 """Build's forecast: measured on request, shown at once for every spec of the same shape, with its failures in words."""
 
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,10 +13,6 @@ from tests.pages.build_page import draft_of, key_of, problems_shown, set_number
 from tests.pages.conftest import labels, press, texts
 
 MEASURE, AGAIN = "Measure time and memory", "Measure again"
-TOLD = (
-    '{"steps": 20, "step_seconds": 0.1, "score_seconds": 0.01, "closing_seconds": 0.47, "memory_bytes": 1000000000, '
-    '"image_bytes": 1000000, "room_bytes": 4000000000}'
-)
 
 
 @pytest.fixture
@@ -27,8 +22,8 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> Measurements:
     return measurements
 
 
-def say(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimates, "COMMAND", [sys.executable, "-c", code])
+def measure_by(fake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimates, "MEASURE", f"tests.core.launch.measuring:{fake}")
 
 
 def wait_and_rerun(page: AppTest, ours: Measurements) -> None:
@@ -40,7 +35,7 @@ def wait_and_rerun(page: AppTest, ours: Measurements) -> None:
 def test_it_is_measured_on_request_and_kept_for_the_shape(
     open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    say(f"import time; time.sleep(1); print('''{TOLD}''')", monkeypatch)
+    measure_by("answer_slowly", monkeypatch)
     page = open_page("build")
     assert 'data-testid="forecast"' not in texts(page)
     press(page, MEASURE)
@@ -62,7 +57,7 @@ def test_it_is_measured_on_request_and_kept_for_the_shape(
 def test_a_measurement_on_a_busy_machine_says_so(
     busy: float, open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    say(f"print('''{TOLD}''')", monkeypatch)
+    measure_by("answer", monkeypatch)
     monkeypatch.setattr(estimates, "read_use", lambda device: {"utilisation": busy})
     page = press(open_page("build"), MEASURE)
     wait_and_rerun(page, ours)
@@ -72,11 +67,11 @@ def test_a_measurement_on_a_busy_machine_says_so(
 def test_a_measurement_that_fails_says_why_and_can_be_tried_again(
     open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    say("""print('{"error": "Memory ran out on cpu."}')""", monkeypatch)
+    measure_by("refuse", monkeypatch)
     page = press(open_page("build"), MEASURE)
     wait_and_rerun(page, ours)
     assert problems_shown(page) == ["Memory ran out on cpu."]
-    say(f"print('''{TOLD}''')", monkeypatch)
+    measure_by("answer", monkeypatch)
     press(page, MEASURE)
     wait_and_rerun(page, ours)
     assert problems_shown(page) == []

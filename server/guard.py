@@ -18,7 +18,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from server.doors import HEADERS, NO_FRAME, Asked, Door, Refusal, is_loopback
 from server.failures import ADVICE, log_failure
-from server.sign_in import CALLBACK, COOKIES, SignIn, go_way_back, note_way_back
+from server.sign_in import CALLBACK, COOKIES, SignIn, remember_page, return_to_page
 
 # What the page needs to ask for a sign-in; none of these knows anything of the lab.
 LOGIN, LOGOUT = "/auth/login", "/auth/logout"
@@ -104,7 +104,9 @@ class Guard:
         path = _path_of(scope)
         if path == LOGOUT:
             self._sign_out(scope)
-        return note_way_back(scope, send) if path == LOGIN else go_way_back(scope, send) if path == CALLBACK else send
+        if path == LOGIN:
+            return remember_page(scope, send)
+        return return_to_page(scope, send) if path == CALLBACK else send
 
     def _sign_out(self, scope: Scope) -> None:
         assert self.sign_in

@@ -1,7 +1,7 @@
 """Sign-in by OpenID Connect: Streamlit's own flow and cookie, and what it leaves open.
 
-Streamlit reads its cookie when a page connects, and never again. Here the cookie is asked at every request and every
-message of an open page: whether it was signed out in another tab, has run out, and whose it is.
+Streamlit reads its cookie only when a page connects. Here it is checked at every request and every message of an open
+page: whose it is, whether it has expired, and whether it was signed out in another tab.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ DEFAULT_HOURS, MAX_HOURS = 12.0, 24.0 * 30
 MIN_SECRET = 32
 CALLBACK = "/oauth2callback"
 COOKIES = (USER_COOKIE_NAME, TOKENS_COOKIE_NAME)
+# Keeps the page that a visitor asked for while signing in.
+RETURN_COOKIE, RETURN_SECONDS, MAX_RETURN_LENGTH = "resnet_lab_way_back", 900, 3000
+# Keeps the page that a visitor asked for while signing in.
+RETURN_COOKIE, RETURN_SECONDS, MAX_RETURN_LENGTH = "resnet_lab_way_back", 900, 3000
 
 
 class SignInError(LabError):
@@ -65,7 +69,7 @@ class SignIn:
         return self.origin.startswith("https://")
 
     def read_person(self, cookies: Mapping[str, str]) -> Person | None:
-        """Who the cookies are of; None where they are missing, forged, run out or signed out."""
+        """The person whose cookies these are; None if they are missing, forged, expired or signed out."""
 
         def read(name: str) -> bytes | None:
             value = cookies.get(name)
@@ -86,11 +90,11 @@ class SignIn:
         return person if self.is_valid(person) else None
 
     def is_valid(self, person: Person) -> bool:
-        """Whether this sign-in still holds; cheap, as it is asked for every message."""
+        """Whether this sign-in is still valid; cheap, because every message asks."""
         return time.time() < person.until and person.key not in self.signed_out
 
     def why_kept_out(self, person: Person) -> str:
-        """Why somebody who is signed in is not let in, or nothing."""
+        """Why a person who is signed in is refused, or ""."""
         if not person.address:
             return "Your sign-in came without an e-mail address, so nobody can tell whether you may use this lab."
         if not (person.is_verified or self.assume_verified):
@@ -116,7 +120,7 @@ class SignedOut:
         return key in self._until
 
     def add(self, person: Person) -> None:
-        """Raises OSError where it cannot be kept on disk; until the server ends it holds all the same."""
+        """Raises OSError if it cannot be written; it is valid until the server ends all the same."""
         with self._lock:
             now = time.time()
             self._until = {key: until for key, until in self._until.items() if until > now}
@@ -188,13 +192,13 @@ _in_use: SignIn | None = None
 
 
 def use(sign_in: SignIn | None) -> None:
-    """Said once, when the server starts."""
+    """Called once, when the server starts."""
     global _in_use
     _in_use = sign_in
 
 
 def in_use() -> SignIn | None:
-    """How this server's visitors sign in; None where it serves its own machine without."""
+    """How this server's visitors sign in; None if it serves its own machine without."""
     return _in_use
 
 
@@ -212,33 +216,30 @@ def current_address() -> str:
     return person.address if person else ""
 
 
-COOKIE = "resnet_lab_way_back"
+# Back to the page ---------------------------------------------------------------------------------------------------
 
 
-SECONDS, MAX_LENGTH = 900, 3000
-
-
-def note_way_back(scope: Scope, send: Send) -> Send:
-    """On the way to the sign-in: keeps, in the visitor's browser, the page it was asked for on."""
+def remember_page(scope: Scope, send: Send) -> Send:
+    """On the way to the sign-in: keeps the page that the visitor comes from in a cookie."""
     request = HTTPConnection(scope)
     path = find_path(request.headers.get("referer", ""), request.headers.get("host", ""))
 
-    async def send_noted(message: Message) -> None:
+    async def send_with_cookie(message: Message) -> None:
         if path and message["type"] == "http.response.start":
-            MutableHeaders(scope=message).append("set-cookie", _cookie(quote(path, safe=""), SECONDS))
+            MutableHeaders(scope=message).append("set-cookie", _cookie(quote(path, safe=""), RETURN_SECONDS))
         await send(message)
 
-    return send_noted
+    return send_with_cookie
 
 
-def go_way_back(scope: Scope, send: Send) -> Send:
-    """On the way back from it: leads there instead of to the first page, if the sign-in went well."""
+def return_to_page(scope: Scope, send: Send) -> Send:
+    """On the way back: redirects to that page instead of the first one, if the sign-in succeeded."""
     host = HTTPConnection(scope).headers.get("host", "")
-    kept = unquote(HTTPConnection(scope).cookies.get(COOKIE, ""))
+    kept = unquote(HTTPConnection(scope).cookies.get(RETURN_COOKIE, ""))
     # A cookie can be forged; only a path of this host is ever followed.
     path = find_path(f"http://{host}{kept}", host) if kept.startswith("/") else ""
 
-    async def send_on(message: Message) -> None:
+    async def send_redirected(message: Message) -> None:
         if path and message["type"] == "http.response.start" and message["status"] == 302:
             headers = MutableHeaders(scope=message)
             if any(line.startswith(f"{USER_COOKIE_NAME}=") for line in headers.getlist("set-cookie")):
@@ -246,7 +247,7 @@ def go_way_back(scope: Scope, send: Send) -> Send:
             headers.append("set-cookie", _cookie("", 0))
         await send(message)
 
-    return send_on
+    return send_redirected
 
 
 def find_path(address: str, host: str) -> str:
@@ -257,8 +258,8 @@ def find_path(address: str, host: str) -> str:
         return ""
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     is_ours = parts.netloc == host and path.startswith("/") and not path.startswith(("//", "/\\"))
-    return path if is_ours and len(path) <= MAX_LENGTH and path.isprintable() else ""
+    return path if is_ours and len(path) <= MAX_RETURN_LENGTH and path.isprintable() else ""
 
 
 def _cookie(value: str, seconds: int) -> str:
-    return f"{COOKIE}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax"
+    return f"{RETURN_COOKIE}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax"

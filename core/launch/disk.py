@@ -1,4 +1,4 @@
-"""How much disk the runs take, and what can be given back without losing a result."""
+"""How much disk space the runs use, and freeing it without losing a result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RunUse:
     checkpoint_bytes: int
 
 
-# Sizes of ended runs, with the time of the folder at which they were measured: all their changes change that time.
+# Sizes of ended runs with the folder's modification time, which every change of a run's files updates.
 _measured: dict[str, tuple[int, int, int]] = {}
 
 
@@ -57,7 +57,7 @@ def _measure(folder: Path, *, ended: bool) -> tuple[int, int]:
 
 
 def _folder_bytes(folder: Path) -> int:
-    """Bytes of all files below; a file that goes away meanwhile counts nothing."""
+    """Bytes of all files below; files removed meanwhile count as 0."""
     total = 0
     try:
         with os.scandir(folder) as entries:
@@ -84,7 +84,7 @@ def delete_checkpoints(run_id: str) -> int:
         freed = _folder_bytes(folder)
         if folder.is_dir():
             # Renamed first, so that nobody reads a half deleted folder.
-            aside = run.path / f".checkpoints-{time.time_ns()}"
-            os.rename(folder, aside)
-            shutil.rmtree(aside, ignore_errors=True)
+            temporary = run.path / f".checkpoints-{time.time_ns()}"
+            os.rename(folder, temporary)
+            shutil.rmtree(temporary, ignore_errors=True)
     return freed

@@ -1,7 +1,7 @@
-"""What a training will take on this machine, measured beforehand in a process of its own and kept. No torch here.
+"""What a training will take on this machine: measured in advance in a child process, and kept. No torch here.
 
-A measurement holds for everything of one shape (network, images, batch, optimizer, augmentation) on one device; how
-many images and epochs there are is multiplied in when it is asked for.
+A measurement is valid for one shape (network, image size, batch, optimizer, augmentation) on one device; the numbers
+of images and epochs are multiplied in for the forecast.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from core.system.folders import runs_folder
 
 MEASURE = "core.worker.estimate:measure_spec"
 TIMEOUT_SECONDS = 300
-# Of the memory that is free, the share that a training may take: what else runs takes some at times.
+# Share of the free memory that a training may use; other programs need some at times.
 USABLE_SHARE = 0.9
 MAX_BATCH = 16_384  # as in the spec
 _MOST_KEPT = 64
@@ -66,7 +66,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run of a spec will take; `largest_batch` is a power of two, None where it was not seen."""
+    """What a run of a spec will take; `largest_batch` is a power of two, None if that is not known."""
 
     epoch_seconds: float
     seconds: float  # all epochs, without start and test
@@ -77,13 +77,13 @@ class Forecast:
 
 
 def pick_device(spec: RunSpec) -> str:
-    """The device that a run of this spec waits for, by the rule of the queue; empty where there is no such one."""
+    """The device that a run of this spec would wait for, by the queue's rule; empty if there is none."""
     devices = list_device_ids()
     return next((device for device in devices if queue.suits(spec.train.device, device, devices)), "")
 
 
 def make_forecast(spec: RunSpec, estimate: Estimate) -> Forecast:
-    """The forecast for a spec of the estimate's shape. Raises `DataError` where its images cannot be counted."""
+    """The forecast for a spec of the estimate's shape. Raises `DataError` if its images cannot be counted."""
     images = count_images(spec.data)
     batches = ceil(images.train / spec.train.batch_size)
     epoch = batches * estimate.step_seconds + images.val * estimate.score_seconds + estimate.closing_seconds
@@ -111,7 +111,7 @@ def _find_largest_batch(spec: RunSpec, estimate: Estimate, memory: int) -> int |
 
 
 def find_estimate(spec: RunSpec) -> Estimate | None:
-    """The measurement that was kept for this shape on the device it would train on."""
+    """The kept measurement for this shape on the device it would train on."""
     try:
         kept = files.find_json(_path_of(spec))
         return Estimate(**{field.name: kept[field.name] for field in fields(Estimate)}) if kept else None
@@ -120,7 +120,7 @@ def find_estimate(spec: RunSpec) -> Estimate | None:
 
 
 def find_forecast(spec: RunSpec) -> Forecast | None:
-    """What is known beforehand about a run of this spec."""
+    """The forecast for a run of this spec; None without a measurement."""
     estimate = find_estimate(spec)
     try:
         return make_forecast(spec, estimate) if estimate else None
@@ -129,19 +129,19 @@ def find_forecast(spec: RunSpec) -> Forecast | None:
 
 
 def keep_forecast(spec: RunSpec, folder: Path) -> None:
-    """Writes down the forecast made when a run was started, to be held against what it took."""
+    """Writes the forecast into a new run's folder, to compare it with what the run took."""
     if forecast := find_forecast(spec):
         files.write_json(folder / "forecast.json", asdict(forecast))
 
 
 def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
-    """Measures in a process of its own, waits for it, and keeps the result. Raises `EstimateError`."""
+    """Measures in a child process, waits for it, and keeps the result. Raises `EstimateError`."""
     device = pick_device(spec)
     if not device:
         raise EstimateError(f"This machine has no device {spec.train.device}.")
     beside = sum(holder is not None for holder in queue.read_slots(runs_folder(), device))
     busy = _read_busy(device)
-    # A page asks; a training that somebody waits for goes first.
+    # Niced: only a page asks, and a training goes first.
     with Child("measuring process", worker_environment, nice=5) as child:
         try:
             measured = child.ask(MEASURE, timeout, spec=spec.model_dump(mode="json"), device=device)
@@ -159,7 +159,7 @@ def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
 
 
 def _read_busy(device: str) -> float:
-    read_use(device)  # of a processor, use is counted from one look to the next
+    read_use(device)  # a processor's use is counted since the previous look
     time.sleep(_LOOK_SECONDS)
     return float(read_use(device)["utilisation"] or 0.0) / 100
 
@@ -198,7 +198,7 @@ def _torch_version() -> str:
 
 
 class Measurements:
-    """The measurements that this process has under way, one at a time; pages ask again and again."""
+    """The measurements of this process, one at a time; pages poll it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -207,7 +207,7 @@ class Measurements:
         self._begun: dict[str, float] = {}
 
     def start(self, spec: RunSpec) -> None:
-        """Begins to measure this shape, unless that is under way."""
+        """Begins to measure this shape, unless that has begun."""
         with self._lock:
             under_way = self._futures.get(shape_of(spec))
             if under_way is None or under_way.done():
@@ -215,7 +215,7 @@ class Measurements:
                 self._begun[shape_of(spec)] = time.monotonic()
 
     def seconds(self, spec: RunSpec) -> float:
-        """Since the measurement of this shape was asked for."""
+        """Time since the measurement of this shape was requested."""
         now = time.monotonic()
         return now - self._begun.get(shape_of(spec), now)
 
@@ -224,7 +224,7 @@ class Measurements:
         return future is not None and not future.done()
 
     def problem(self, spec: RunSpec) -> str:
-        """Why the latest measurement of this shape failed; empty where it did not."""
+        """Why the latest measurement of this shape failed; empty if it did not."""
         future = self._futures.get(shape_of(spec))
         error: Any = future.exception() if future is not None and future.done() else None
         if error is None:

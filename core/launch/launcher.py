@@ -47,7 +47,7 @@ def start_run(
     click_key: str = "",
     started_by: str = "",
 ) -> str:
-    """Makes a run and starts its worker; the same click starts one, however often it arrives.
+    """Creates a run and starts its worker; repeats of the same click start nothing more.
 
     Raises RunsFolderError, ValueError for a name or tag that is too long, LauncherError where no process can start.
     """
@@ -71,7 +71,7 @@ def start_seeds(
     click_key: str = "",
     started_by: str = "",
 ) -> list[str]:
-    """The same spec with n seeds, counted up from its own: n runs in the queue, named by their seed.
+    """Starts n runs of a spec that differ in their seed, counted up from the spec's own.
 
     Raises SpecError for a seed out of range, else as `start_run`.
     """
@@ -108,7 +108,7 @@ def resume_run(run_id: str) -> None:
 
 
 def measure_test(run_id: str) -> None:
-    """Lets a finished run that left its test images alone look at them now: its end is made again, with them.
+    """Evaluates a finished run on the test images that it did not use: its end is written again, with them.
 
     Raises RunNotFoundError, LauncherError.
     """
@@ -140,26 +140,26 @@ def _restart(run: Run) -> None:
 
 
 def reopen_run(run: Run) -> None:
-    """Makes the folder of a run that nobody trains ready to go on from its newest checkpoint."""
-    # In this order the folder says at every moment what is true: ended or interrupted, then queued.
-    _set_aside(run.path / layout.ENVIRONMENT)
+    """Prepares the folder of an idle run to continue from its newest checkpoint."""
+    # In this order the folder is consistent at every moment: ended or interrupted, then queued.
+    _keep_earlier(run.path / layout.ENVIRONMENT)
     (run.path / layout.STOP).unlink(missing_ok=True)
     presence.mark_launch(run.path)
     (run.path / layout.END).unlink(missing_ok=True)
     files.sync_folder(run.path)
 
 
-def _set_aside(path: Path) -> None:
-    """Keeps what an earlier process wrote, as environment-1.json and on."""
+def _keep_earlier(path: Path) -> None:
+    """Renames what an earlier process wrote: environment-1.json, environment-2.json and so on."""
     number = 1
-    while (aside := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+    while (numbered := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
         number += 1
     if path.exists():
-        os.rename(path, aside)
+        os.rename(path, numbered)
 
 
 def request_stop(run_id: str) -> bool:
-    """Asks a run to stop after its current step, with a checkpoint; False where it is over already."""
+    """Asks a run to stop after its current step, with a checkpoint; False if it is over already."""
     run = open_run(run_id)
     with _control(run):
         if run.state() not in ("queued", "running"):
@@ -169,9 +169,9 @@ def request_stop(run_id: str) -> bool:
 
 
 def kill_run(run_id: str) -> bool:
-    """Ends a run's process at once; what it trained since its last checkpoint is lost.
+    """Ends a run's process at once; what it learned since its last checkpoint is lost.
 
-    False, and no signal to anyone, where the process on record is not, or no longer, this run's worker.
+    False, and no signal is sent, if the recorded process is no longer this run's worker.
     """
     run = open_run(run_id)
     with _control(run):
@@ -182,7 +182,7 @@ def kill_run(run_id: str) -> bool:
 
 
 def run_next(run_id: str) -> bool:
-    """Moves a waiting run to the head of the queue; False where it does not wait."""
+    """Moves a queued run to the head of the queue; False if it is not queued."""
     run = open_run(run_id)
     priority = queue.move_to_head(runs_folder(), run_id)
     if priority is None:
@@ -192,16 +192,16 @@ def run_next(run_id: str) -> bool:
 
 
 def delete_run(run_id: str) -> None:
-    """Stops a run if it trains, then removes it: moved away in one step, so that nobody ever sees half of it.
+    """Stops a run if it trains, then removes it in one step: nobody ever sees half of it.
 
-    Raises RunNotFoundError, LauncherError where its process does not end.
+    Raises RunNotFoundError, LauncherError if its process does not end.
     """
     run = open_run(run_id)
     trash = runs_folder() / ".trash"
     with _control(run), FileLock(run.path / layout.LOCK) as lock:
         if run.is_alive() or presence.is_starting(run.path):
             (run.path / layout.STOP).touch()
-        # Held, so that no worker that was just launched can start on a folder that is going away.
+        # Held, so that a worker just launched cannot start in a folder that is about to go.
         if not lock.acquire(STOP_SECONDS) and not (run.kill() and lock.acquire(5)):
             raise LauncherError("This run's process does not end, so the run was kept. Try again in a moment.")
         queue.leave_queue(runs_folder(), run_id)
@@ -212,7 +212,7 @@ def delete_run(run_id: str) -> None:
 
 @contextmanager
 def _control(run: Run) -> Iterator[None]:
-    """One start, stop, resume or delete of a run at a time. Raises RunNotFoundError where it was deleted meanwhile."""
+    """One start, stop, resume or delete of a run at a time. Raises RunNotFoundError if it was deleted meanwhile."""
     try:
         with hold(run.path / layout.CONTROL):
             yield
@@ -262,13 +262,13 @@ def _can_start_now(run: Run) -> bool:
 
 
 def prepare_worker(delay: float = SETTLE_SECONDS) -> None:
-    """Has a worker ready soon, in a process that keeps one: somebody may be about to start a run."""
+    """Gets a standby worker ready, if this process keeps one: somebody may be about to start a run."""
     if STANDBY.enabled:
         STANDBY.prepare(worker_environment(), delay)
 
 
 def _find_waiting(runs: Path) -> set[str]:
-    """Runs in the queue; tickets of workers that were killed are left out."""
+    """Runs in the queue, without stale tickets of killed workers."""
     return {ticket.run_id for ticket in queue.read_queue(runs) if presence.is_waiting(runs / ticket.run_id)}
 
 

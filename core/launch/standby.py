@@ -1,8 +1,8 @@
-"""A worker that has loaded torch and waits for its run, so that a run starts as soon as its images are there.
+"""A standby worker: torch is loaded, so the next run starts as soon as its images are read.
 
-The page server keeps one from its start, while people shape networks, and again when a run has ended; everything else
-starts workers from nothing, which takes seconds of imports. It ends with the server that keeps it, whose end closes its
-standard input: no process is left behind.
+The page server keeps one, and loads the next when a run has ended; everyone else starts plain workers, which take
+seconds to import. When the server ends, the worker's standard input closes and it ends too. It is no `Child`: it is
+told one thing, its run, and then becomes that run's worker, whose output is the run's log.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from core.system.child import spawn
 from core.system.folders import PROJECT
 
 COMMAND = ["core.worker", "--standby"]
-# The page that asks for it is drawn first: both want the processor.
+# The page that asks for it is drawn first: both need the processor.
 SETTLE_SECONDS = 2.0
-# So does a run that starts: the next one to wait must not load what it loads at the same time.
+# A run that starts needs it too: the next standby worker must not load at the same time.
 REST_SECONDS = 10.0
 
 
 class Standby:
-    """The one that this process keeps; nothing happens before `enable`."""
+    """The standby worker of this process; nothing happens before `enable`."""
 
     def __init__(self) -> None:
         self.enabled = False
@@ -36,18 +36,18 @@ class Standby:
         self._rests_until, self._rests_for = 0.0, ""
 
     def enable(self) -> None:
-        """Called by a process that lives long and starts runs again and again."""
+        """For a long-lived process that starts many runs."""
         self.enabled = True
 
     def disable(self) -> None:
-        """Ends the one that waits and keeps none from now on."""
+        """Ends the waiting worker and keeps none from now on."""
         with self._lock:
             self.enabled = False
             self._put_off()
             self._end()
 
     def prepare(self, environment: Mapping[str, str], delay: float = SETTLE_SECONDS) -> None:
-        """Has one ready soon, unless there is one or it is on its way."""
+        """Starts one after `delay` seconds, unless there is one or it is on its way."""
         with self._lock:
             if not self.enabled or self._is_there(environment) or (self._timer and self._timer.is_alive()):
                 return
@@ -57,7 +57,7 @@ class Standby:
             self._timer.start()
 
     def take(self, run_id: str, log_path: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
-        """Hands the run to the one that waits; None where there is none for this environment, or it has just ended."""
+        """Hands the run to the waiting worker; None if there is none for this environment, or it has just ended."""
         with self._lock:
             if not self._is_there(environment):
                 return None
@@ -75,12 +75,12 @@ class Standby:
         return process
 
     def rest(self, run_id: str) -> None:
-        """Starts none for a while: the run's worker starts without it."""
+        """Starts none for a while: this run starts with a plain worker."""
         with self._lock:
             self._rest(run_id)
 
     def wake(self, run_id: str) -> None:
-        """This run has ended, and so has the rest that its start began; that of another start goes on."""
+        """Ends the rest that this run's start began; one that another start began goes on."""
         with self._lock:
             if self._rests_for == run_id:
                 self._rests_until = 0.0
@@ -114,7 +114,7 @@ class Standby:
                     COMMAND, environment, cwd=PROJECT, stdin=subprocess.PIPE, stdout=nothing, stderr=nothing
                 )
             except OSError:
-                return  # a run's own worker will tell why no process can start
+                return  # starting a plain worker will say why
             self._environment = environment
 
     def _end(self) -> None:

@@ -23,7 +23,7 @@ MAX_SLOTS = 64
 
 @dataclass(frozen=True)
 class Device:
-    """A device with its memory in bytes and its use in percent; None where the system does not tell."""
+    """A device with its memory in bytes and its use in percent; None if the system does not say."""
 
     id: str  # as in a spec: cpu, cuda:0, mps
     name: str
@@ -36,7 +36,7 @@ class Device:
 
 def list_device_ids() -> list[str]:
     """All devices, GPUs first."""
-    gpus = [f"cuda:{place}" for place in range(len(_gpu_handles()))]
+    gpus = [f"cuda:{index}" for index in range(len(_gpu_handles()))]
     apple = ["mps"] if sys.platform == "darwin" and platform.machine() == "arm64" else []
     return [*gpus, *apple, "cpu"]
 
@@ -80,7 +80,7 @@ def set_slots(device: str, count: int) -> None:
 
 @cache
 def name_device(device: str) -> str:
-    """What the maker calls it."""
+    """The product name."""
     if device.startswith("cuda"):
         handle = _gpu_handle(device)
         return str(_ask("nvmlDeviceGetName", handle) or device)
@@ -111,8 +111,8 @@ def read_use(device: str) -> dict[str, Any]:
 
 def _gpu_handle(device: str) -> Any:
     handles = _gpu_handles()
-    place = int(device.partition(":")[2] or 0)
-    return handles[place] if place < len(handles) else None
+    index = int(device.partition(":")[2] or 0)
+    return handles[index] if index < len(handles) else None
 
 
 @cache
@@ -126,7 +126,7 @@ def _gpu_handles() -> tuple[Any, ...]:
         pynvml.nvmlInit()
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
         if named is None:
-            return tuple(pynvml.nvmlDeviceGetHandleByIndex(place) for place in range(pynvml.nvmlDeviceGetCount()))
+            return tuple(pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount()))
     except (OSError, pynvml.NVMLError):
         return ()
     handles: list[Any] = []
@@ -136,13 +136,13 @@ def _gpu_handles() -> tuple[Any, ...]:
             find = pynvml.nvmlDeviceGetHandleByIndex if by_index else pynvml.nvmlDeviceGetHandleByUUID
             handles.append(find(int(name) if by_index else name))
         except pynvml.NVMLError:
-            # CUDA, too, sees nothing from the first name on that it does not know.
+            # CUDA, too, ignores everything from the first unknown name on.
             break
     return tuple(handles)
 
 
 def _ask(question: str, handle: Any) -> Any:
-    """NVML's answer, or None: a part of a divided GPU, for one, has no utilisation."""
+    """NVML's answer, or None: a MIG instance, for example, has no utilisation."""
     import pynvml
 
     try:

@@ -1,9 +1,9 @@
-"""The queue without a daemon: who waits for which device, and whose turn it is.
+"""The queue without a daemon: who waits for which device, and who is next.
 
-A waiting run is a ticket in `runs/.queue/`, all told by its name, so that one look at the folder shows the whole
-queue. A device has slots, each a lock in `runs/.slots/` that the worker holds while it trains; the system frees it
-however the worker ends, and the next in line takes it with nobody watching. Only small modules are imported here,
-because every waiting worker does.
+A waiting run is a ticket in `runs/.queue/` whose name says everything, so that listing the folder shows the queue. A
+device has slots, each a lock in `runs/.slots/` that a worker holds while it trains; the system frees it however the
+worker ends, and the next in line takes it. Only small modules are imported here, because every waiting worker imports
+this.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def find_ticket(runs: Path, run_id: str) -> Ticket | None:
 
 
 def enqueue(runs: Path, run_id: str, device: str, priority: int = 0) -> None:
-    """Puts a run into the queue; where it already waits it keeps its place."""
+    """Puts a run into the queue; one that is already there keeps its place."""
     with _queue_lock(runs):
         if not find_ticket(runs, run_id):
             (queue_folder(runs) / Ticket(run_id, device, priority).name).touch()
@@ -85,7 +85,7 @@ def leave_queue(runs: Path, run_id: str) -> None:
 
 
 def move_to_head(runs: Path, run_id: str) -> int | None:
-    """Gives a waiting run the highest priority; the priority, or None where it does not wait."""
+    """Gives a waiting run the highest priority; returns it, or None if the run is not queued."""
     with _queue_lock(runs):
         queue = read_queue(runs)
         ticket = next((ticket for ticket in queue if ticket.run_id == run_id), None)
@@ -115,7 +115,7 @@ def slot_path(runs: Path, device: str, number: int) -> Path:
 
 
 def read_slots(runs: Path, device: str) -> list[str | None]:
-    """Each slot of a device: the id of the run in it, or None where it is free."""
+    """Each slot of a device: the id of the run in it, or None if it is free."""
     paths = [slot_path(runs, device, number) for number in range(count_slots(runs, device))]
     return [(_read_holder(path) if is_locked(path) else None) for path in paths]
 
@@ -130,7 +130,7 @@ def _read_holder(path: Path) -> str:
 def suits(wanted: str, device: str, devices: list[str]) -> bool:
     """Whether a run that wants `auto`, `cuda` or one device may take this one of the machine's devices."""
     if wanted == "auto":
-        # The CPU only where there is nothing faster: a run on it would take all day while a GPU comes free.
+        # The CPU only if there is nothing faster: a run on it could take all day while a GPU becomes free.
         return device != "cpu" or devices == ["cpu"]
     if wanted == "cuda":
         return device.startswith("cuda")
@@ -171,13 +171,13 @@ def take_slot(runs: Path, run_id: str, devices: list[str]) -> Slot | None:
                     (queue_folder(runs) / ticket.name).unlink(missing_ok=True)
                 return taken
             if slot:
-                # Left for the one ahead, who looks for it within a moment.
+                # Left for the one ahead, who will take it within a moment.
                 free.remove(slot)
     return None
 
 
 def _free_slots(runs: Path, devices: list[str]) -> list[tuple[str, int]]:
-    """Free slots, the emptiest device first, so that runs spread over the devices."""
+    """Free slots, the least busy device first, so that runs spread over the devices."""
     slots = [(device, number) for device in devices for number in range(count_slots(runs, device))]
     free = [slot for slot in slots if not is_locked(slot_path(runs, *slot))]
     taken = {device: sum(d == device for d, _ in slots) - sum(d == device for d, _ in free) for device in devices}

@@ -39,7 +39,7 @@ def _clean(value: Any, path: str, lost: list[str]) -> Any:
     if isinstance(value, dict):
         return {str(key): _clean(inner, f"{path}.{key}" if path else str(key), lost) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(inner, f"{path}[{place}]", lost) for place, inner in enumerate(value)]
+        return [_clean(inner, f"{path}[{index}]", lost) for index, inner in enumerate(value)]
     if hasattr(value, "item"):  # a number of numpy's
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -64,25 +64,25 @@ def write_json(path: Path, value: dict[str, Any], *, sync: bool = True) -> None:
 
 
 def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Writes a file in one step: to the side, then renamed over the old one."""
+    """Writes a file in one step: a temporary file is renamed over the old one."""
     # The ids keep two writers apart; the leading dot hides a leftover of a power cut from every reader.
-    side = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
-        with open(side, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(content)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(side, path)
+        os.replace(temporary, path)
     except BaseException:
-        side.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     if sync:
         sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a rename in the folder outlive a power cut."""
+    """Makes renames in the folder survive a power cut."""
     if os.name == "nt":
         return
     fd = os.open(folder, os.O_RDONLY)
@@ -93,7 +93,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_constant(name: str) -> None:
-    """NaN and Infinity are null here, also where another program wrote them by name."""
+    """Reads NaN and Infinity, as other programs write them, as null."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def find_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or None where there is no such file. Raises DamagedFileError."""
+    """A JSON object, or None if there is no such file. Raises DamagedFileError."""
     try:
         return read_json(path)
     except FileNotFoundError:

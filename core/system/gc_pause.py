@@ -1,7 +1,7 @@
-"""Python's search for reference cycles, put off while much is made that is no garbage.
+"""Pauses the garbage collector while many objects are made and none of them is garbage.
 
-It starts anew with every few hundred objects: among the many thousands of a large import, or of a listing of files, it
-takes a fifth to a third of the time and finds nothing.
+It runs again after every few hundred new objects; during a large import, or a long listing of files, that takes a fifth
+to a third of the time and finds nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 
 
 class Paused:
-    """No search inside of a `with` block."""
+    """No garbage collection inside a `with` block."""
 
     def __enter__(self) -> None:
         self.was_on = gc.isenabled()
@@ -23,7 +23,7 @@ class Paused:
 
 
 class LoadingTorch(Paused):
-    """The block in which a process first imports torch; what is there at its end is never searched again."""
+    """The block in which a process first imports torch; objects that exist at its end are never collected."""
 
     def __enter__(self) -> None:
         super().__enter__()

@@ -1,4 +1,4 @@
-"""File locks that the operating system frees by itself, however their holder ends.
+"""File locks that the operating system frees however their holder ends.
 
 Waiting workers import this, so it stays small: `filelock` alone costs a waiter 8 MB, and is only used where the
 system has no `flock` (Windows).
@@ -40,13 +40,13 @@ class FileLock:
         self._other: object = None
 
     def try_acquire(self) -> bool:
-        """Whether the lock is now held. Raises FileNotFoundError where its folder is gone, RunsFolderError."""
+        """Whether the lock is now held. Raises FileNotFoundError if its folder is gone, RunsFolderError."""
         if fcntl is None:
             return self._try_filelock()
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             held = _flock(fd, fcntl.LOCK_EX, self.path)
-            # A file that was moved or removed in between guards no name any more.
+            # A file that was moved or removed meanwhile no longer guards this name.
             if held and os.fstat(fd).st_nlink > 0:
                 self._fd = fd
                 return True
@@ -56,7 +56,7 @@ class FileLock:
         return False
 
     def acquire(self, seconds: float) -> bool:
-        """Tries for some seconds: whoever only asks for the state of a lock holds it for a moment."""
+        """Tries for some seconds: checking whether a lock is held takes it for a moment."""
         end = time.monotonic() + seconds
         while not self.try_acquire():
             if time.monotonic() >= end:
@@ -73,7 +73,7 @@ class FileLock:
             self._other = None
 
     def write(self, text: str) -> None:
-        """Notes in the locked file who holds it; only meaningful while it is held."""
+        """Writes into the locked file who holds it; only meaningful while it is held."""
         if self._fd is not None:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, text.encode(), 0)
@@ -97,7 +97,7 @@ class FileLock:
 
 
 def hold(path: Path, seconds: float = 30.0) -> FileLock:
-    """The lock, held; for a `with` statement. Raises RunsFolderError where it stays taken."""
+    """The lock, held; for a `with` statement. Raises RunsFolderError if it stays taken."""
     lock = FileLock(path)
     if not lock.acquire(seconds):
         raise RunsFolderError(f"{path} has been locked by another process for {seconds:.0f} s. Try again.")
@@ -105,7 +105,7 @@ def hold(path: Path, seconds: float = 30.0) -> FileLock:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock. Readers share it while they ask, so two never mistake each other for one."""
+    """Whether some process holds the lock. Checks share it, so two of them never take each other for a holder."""
     if fcntl is None:
         lock = FileLock(path)
         held = path.exists() and not lock.try_acquire()
@@ -139,7 +139,7 @@ def no_locks(folder: Path, detail: str) -> RunsFolderError:
 
 
 def require_locks(folder: Path) -> None:
-    """Tries the folder's locks once a process. Raises RunsFolderError where they do not exclude a second holder."""
+    """Tries the folder's locks once per process. Raises RunsFolderError if they do not exclude a second holder."""
     if str(folder) in _checked:
         return
     path = folder / f".lock-check-{os.getpid()}-{threading.get_ident()}"

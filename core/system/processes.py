@@ -1,4 +1,4 @@
-"""Which process a recorded one is: a process id alone may by now belong to somebody else."""
+"""Identifies recorded processes: a process id alone may belong to another process by now."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def identify(pid: int) -> dict[str, Any] | None:
-    """What tells this process from every other: its id, when it started, and since which start of which machine.
+    """What distinguishes this process from every other: id, start time, boot and host.
 
-    The start is counted in ticks since boot where the system tells them, so that setting the clock changes nothing.
-    None where there is no such process, or only its zombie.
+    The start is in ticks since boot if the system reports them, so that setting the clock changes nothing. None if
+    there is no such process, or only its zombie.
     """
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").exists():
@@ -48,7 +48,7 @@ def host_name() -> str:
 
 
 def boot_id() -> str:
-    """Changes with every start of the machine; empty where the system does not tell."""
+    """Changes with every boot; empty if the system does not report it."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -56,7 +56,7 @@ def boot_id() -> str:
 
 
 def count_oom_kills() -> int | None:
-    """Processes that Linux killed for want of memory since it started; None where the system does not tell."""
+    """Processes that Linux killed for lack of memory since boot; None if the system does not report it."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:
@@ -72,7 +72,7 @@ def is_same(recorded: dict[str, Any] | None) -> bool:
 
 
 def kill(recorded: dict[str, Any]) -> bool:
-    """Kills the recorded process at once; False, and no signal to anyone, where it is no longer that process."""
+    """Kills the recorded process at once; False, and no signal is sent, if it is gone."""
     if not hasattr(os, "pidfd_open"):
         if is_same(recorded):
             os.kill(recorded["pid"], getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -83,7 +83,7 @@ def kill(recorded: dict[str, Any]) -> bool:
     except (KeyError, TypeError, OSError):
         return False
     try:
-        # Checked after opening: the descriptor means this very process, even if its id is given away meanwhile.
+        # Checked after opening: the descriptor keeps meaning this process, even if its id is reused.
         if not is_same(recorded):
             return False
         signal.pidfd_send_signal(fd, signal.SIGKILL)

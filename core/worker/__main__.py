@@ -1,4 +1,4 @@
-"""`python -m core.worker RUN_ID`: one process that trains one run; with `--standby` it is told later which."""
+"""`python -m core.worker RUN_ID`: one process that trains one run; with `--standby` it learns later which one."""
 
 import sys
 

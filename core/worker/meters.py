@@ -1,4 +1,4 @@
-"""How long a training still takes, and what it uses of the device and of memory."""
+"""Time left of a training, and its use of device and memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.machine.devices import read_use
 
 
 class Clock:
-    """How long a run has trained, in all its processes, and how long it still takes at this one's pace."""
+    """How long a run has trained, over all its processes, and how long it will take at the current pace."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
@@ -27,7 +27,7 @@ class Clock:
         return self.before + (time.monotonic() - self.begun if self.begun is not None else 0.0)
 
     def seconds_left(self, phase: str, epoch: int, step: int, steps: int) -> float | None:
-        """None before there is anything to judge by. Step 0 means that `epoch` is done, else it is under way."""
+        """None before there is anything to go by. Step 0 means that `epoch` is done, otherwise it is under way."""
         if phase == "test":
             return 0.0
         if self.begun is None or phase not in ("train", "validate"):
@@ -41,7 +41,7 @@ class Clock:
 
 
 class UseMeter:
-    """What this process takes of the machine: CPU in percent of one core, memory in bytes, and its GPU's."""
+    """This process's use of the machine: CPU in percent of one core, memory in bytes, and its GPU's."""
 
     def __init__(self, device: str) -> None:
         self.device = device

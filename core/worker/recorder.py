@@ -1,4 +1,4 @@
-"""Writes what a training yields into its run folder, in an order that a crash at any moment leaves resumable.
+"""Records what a training yields in its run folder, in an order that stays resumable after a crash at any moment.
 
 An epoch's line is on the disk before its checkpoint, and the checkpoint notes where the line ended: whoever resumes
 cuts the later lines off and trains those epochs again.
@@ -47,7 +47,7 @@ class Recorder:
             (run.path / folder).mkdir(exist_ok=True)
 
     def restore(self, load: Load, unusable: type[Exception]) -> tuple[dict[str, Any] | None, list[str]]:
-        """The newest state that can be trusted, or None, with a sentence for each checkpoint that cannot.
+        """The newest state that can be trusted, or None, with a sentence for each checkpoint that cannot be.
 
         Metrics go back to where that state was; the half line of a crash goes with them. Raises DamagedFileError where
         the manifest cannot be read: training again from the start would throw good checkpoints away.
@@ -229,7 +229,7 @@ def _truncate(path: Path, size: int) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what a crash left half written aside; the reserve for the run's end stays."""
+    """Removes half-written temporary files of a crash; the reserve for the run's end stays."""
     for path in folder.glob(".*"):
         if path.is_file() and path.name != layout.RESERVE:
             path.unlink(missing_ok=True)

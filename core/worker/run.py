@@ -1,6 +1,6 @@
-"""One process, one run: waits for a device slot, drives the engine, writes what it yields.
+"""One process, one run: waits for a device slot, trains, and records what the engine yields.
 
-`python -m core.worker RUN_ID`. While it waits it has imported next to nothing, so that a hundred runs may wait.
+`python -m core.worker RUN_ID`. While it waits it has imported next to nothing, so that a hundred can wait.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class DeviceError(LabError):
 
 
 def main(run_id: str) -> int:
-    """Trains one run to its end; 0 where it finished or was stopped."""
+    """Trains one run to its end; 0 if it finished or was stopped."""
     runs = runs_folder()
     folder = runs / run_id
     if not ID_PATTERN.fullmatch(run_id) or not folder.is_dir():
         return _say("There is no such run.")
-    # Before the lock: a run that shows as queued or running hears every request to stop.
+    # Before the lock: a run shown as queued or running must heed every request to stop.
     stop = StopSignal(folder)
     stop.listen()
     lock = FileLock(folder / layout.LOCK)
     try:
-        # Whoever asks for the run's state shares the lock for a moment, hence the second.
+        # Readers of the run's state share the lock for a moment, hence the two seconds.
         if not lock.acquire(2):
             return _say("Another process already holds this run.")
         return _hold(runs, folder, stop)
@@ -97,7 +97,7 @@ def _hold(runs: Path, folder: Path, stop: StopSignal) -> int:
 def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
     """Takes a run whose lock this process holds from the queue to its end; `train` is called with a slot held.
 
-    Raises FileNotFoundError where the run was deleted.
+    Raises FileNotFoundError if the run was deleted.
     """
     slot = None
     try:
@@ -111,7 +111,7 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
         return train(folder, slot.device, stop)
     except StopRequestedError:
         return end_run(folder, "stopped", "Stopped before the training began.")
-    except Exception as error:  # whatever it is, the page tells it
+    except Exception as error:  # whatever it is, the page shows it
         if not folder.is_dir():
             raise FileNotFoundError from error
         return end_run(folder, "failed", *describe_failure(error))
@@ -123,7 +123,7 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
 
 
 def _wait_for_slot(runs: Path, folder: Path, stop: StopSignal) -> queue.Slot | None:
-    """A slot on a device that suits the run; None where it was stopped before. Raises DeviceError."""
+    """A slot on a device that suits the run; None if the run was stopped first. Raises DeviceError."""
     wanted = str(files.read_json(folder / layout.SPEC).get("train", {}).get("device", "auto"))
     devices = _find_devices()
     if not any(queue.suits(wanted, device, devices) for device in devices):
@@ -142,9 +142,9 @@ def _wait_for_slot(runs: Path, folder: Path, stop: StopSignal) -> queue.Slot | N
 
 
 def _find_devices() -> list[str]:
-    told = os.environ.get("RESNET_LAB_DEVICES")
-    if told:
-        return told.split(",")
+    listed = os.environ.get("RESNET_LAB_DEVICES")
+    if listed:
+        return listed.split(",")
     from core.machine.devices import list_device_ids
 
     return list_device_ids()
@@ -159,7 +159,7 @@ def train_on(
     after_epoch: Callable[[EpochEnd], str] | None = None,
     untested: str = "",
 ) -> int:
-    """Says that the run is running, then loads everything large and trains."""
+    """Marks the run as running, then imports everything large and trains."""
     started = {"started": time.time(), "device": device, "pid": os.getpid(), "hostname": processes.host_name()}
     files.write_json(folder / layout.ENVIRONMENT, started)
     stop.breaks_in = True
@@ -182,8 +182,8 @@ def train_run(
 ) -> int:
     """Trains a run on a device that this process holds a slot of, from its newest checkpoint on.
 
-    `load` gives the images, for a process that keeps them; `after_epoch` a sentence where the run shall be pruned;
-    `untested` says why its test images are left alone, where they shall be.
+    `load` replaces the loading of images, for a process that keeps them; `after_epoch` returns why the run is pruned,
+    or ""; `untested` says why the run is not tested, or "".
     """
     from functools import partial
 
@@ -227,7 +227,7 @@ def train_run(
 
 
 def set_up_torch(spec: RunSpec, device: str, runs: Path) -> tuple[torch.device, list[str]]:
-    """The device for torch, with its threads set, and what there is to remark. Raises DeviceError."""
+    """Torch's device, with its threads set, and remarks for the log. Raises DeviceError."""
     import torch
 
     from core.engine.device import set_threads

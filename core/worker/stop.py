@@ -1,4 +1,4 @@
-"""A request to stop, by the run's `stop` file or by a signal, heard at any moment."""
+"""A request to stop, by the run's `stop` file or by a signal, noticed at any moment."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class StopSignal:
         return self.asked
 
     def watch(self) -> None:
-        """Looks for the file from a thread: reading images or loading torch may take longer than a stop should."""
+        """Watches for the file in a thread: reading images or loading torch may take longer than a stop should."""
         threading.Thread(target=self._watch, name="stop", daemon=True).start()
 
     def _watch(self) -> None:
         while not self.is_set():
-            if self.over:  # a process that trains one run after the other has a watch for each
+            if self.over:  # a process that trains several runs has a watch for each
                 return
             time.sleep(POLL_SECONDS)
         if self.breaks_in and not self.over:

@@ -1,15 +1,13 @@
-"""The helper process answers, passes errors on, is replaced when it dies, and goes when its owner goes."""
+"""The helper process answers, passes errors on, is replaced when it dies, and keeps torch out of its owner."""
 
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from PIL import Image
 
@@ -32,17 +30,6 @@ def _fresh_helper() -> Iterator[None]:
     process._executor.submit(process._helper.stop).result()
 
 
-class Awkward(Exception):
-    """Can be packed, but not unpacked: the message alone does not make one."""
-
-    def __init__(self, words: int, text: str) -> None:
-        super().__init__(f"{words} {text}")
-
-
-def raise_awkward() -> None:
-    raise Awkward(2, "words")
-
-
 def helper_id() -> int:
     return int(call("os:getpid").result(60))
 
@@ -52,15 +39,11 @@ def test_questions_are_answered_by_one_other_process() -> None:
     assert call("json:dumps", obj={"a": 1}).result(60) == '{"a": 1}'
 
 
-def test_a_death_is_told_to_the_one_who_waits_and_the_next_question_is_answered() -> None:
+def test_a_crash_is_reported_to_the_one_who_waits_and_the_next_question_is_answered() -> None:
     first = helper_id()
-    with pytest.raises(ChildError, match="ended unexpectedly"):
+    with pytest.raises(ChildError, match="The helper process ended unexpectedly"):
         call("os:abort").result(60)
-    second = helper_id()
-    assert second != first
-    os.kill(second, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(second)] if psutil.pid_exists(second) else [], timeout=5)
-    assert helper_id() not in (first, second)
+    assert helper_id() != first
 
 
 def test_errors_arrive_as_what_they_are(lab_folders: Path) -> None:
@@ -70,16 +53,6 @@ def test_errors_arrive_as_what_they_are(lab_folders: Path) -> None:
     with pytest.raises(SpecError) as caught:
         call(GRID, spec_json='{"train": {"epochs": 0}}', count=4, seed=0).result(60)
     assert [problem.path for problem in caught.value.problems] == ["train.epochs"]
-    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
-        call("core.no_such_module:f").result(60)
-
-
-def test_an_answer_or_error_that_cannot_be_sent_is_an_error_not_a_hang() -> None:
-    with pytest.raises(Exception, match="pickle"):
-        call("threading:Lock").result(60)
-    with pytest.raises(ChildError, match=r"^Awkward: 2 words$"):
-        call("tests.core.helper.test_process:raise_awkward").result(60)
-    assert helper_id()
 
 
 def test_a_question_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,20 +60,6 @@ def test_a_question_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(process, "_TIMEOUT_SECONDS", 0.1)
     with pytest.raises(ChildError, match="took longer than"):
         call("signal:pause").result(60)
-
-
-def test_the_helper_goes_when_its_owner_is_killed_even_in_the_middle_of_an_answer() -> None:
-    code = (
-        "import sys; from core.helper.process import call; print(call('os:getpid').result(), flush=True); "
-        "call('signal:pause').result()"
-    )
-    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert owner.stdout
-    helper = psutil.Process(int(owner.stdout.readline()))
-    owner.kill()
-    owner.wait()
-    gone, _ = psutil.wait_procs([helper], timeout=10)
-    assert gone
 
 
 def test_asking_imports_neither_torch_nor_the_main_script_again(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -63,12 +64,15 @@ def _note_path() -> Path:
     return _folder() / "dashboard.json"
 
 
+def _read_note() -> dict[str, Any]:
+    with suppress(files.DamagedFileError):
+        return files.find_json(_note_path()) or {}
+    return {}
+
+
 def find_dashboard() -> Dashboard:
     """Whether the dashboard of this storage runs, and where."""
-    try:
-        note = files.find_json(_note_path()) or {}
-    except files.DamagedFileError:
-        note = {}
+    note = _read_note()
     if is_locked(_lock_path()):
         served = processes.is_same(note.get("process")) and isinstance(note.get("port"), int)
         return Dashboard("running", f"http://{ADDRESS}:{note['port']}") if served else Dashboard("starting")
@@ -103,10 +107,7 @@ def start_dashboard() -> None:
 
 def stop_dashboard() -> bool:
     """Ends the dashboard's process; False where none runs. Raises DashboardError where it does not end."""
-    try:
-        note = files.find_json(_note_path()) or {}
-    except files.DamagedFileError:
-        note = {}
+    note = _read_note()
     recorded = note.get("process") or note.get("launched")
     # It only shows what is stored, so it may end at any moment.
     stopped = processes.kill(recorded) if recorded else False

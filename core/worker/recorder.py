@@ -154,14 +154,8 @@ class Recorder:
         files.write_bytes(self.run.path / layout.PREDICTIONS / f"{name}.npy", buffer.getvalue())
 
     def _show(self, event: Progress) -> None:
-        self.write_progress(
-            event.phase,
-            event.epoch,
-            event.step,
-            event.steps,
-            loss=event.loss,
-            images_per_second=event.images_per_second,
-        )
+        figures = {"loss": event.loss, "images_per_second": event.images_per_second}
+        self.write_progress(event.phase, event.epoch, event.step, event.steps, **figures)
 
     def write_progress(self, phase: str, epoch: int, step: int, steps: int, **figures: Any) -> None:
         """Where the training is, with the device's use; not synced, as half a second later it is old.

@@ -36,8 +36,6 @@ CALLBACK = "/oauth2callback"
 COOKIES = (USER_COOKIE_NAME, TOKENS_COOKIE_NAME)
 # Keeps the page that a visitor asked for while signing in.
 RETURN_COOKIE, RETURN_SECONDS, MAX_RETURN_LENGTH = "resnet_lab_way_back", 900, 3000
-# Keeps the page that a visitor asked for while signing in.
-RETURN_COOKIE, RETURN_SECONDS, MAX_RETURN_LENGTH = "resnet_lab_way_back", 900, 3000
 
 
 class SignInError(LabError):

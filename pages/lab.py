@@ -12,9 +12,9 @@ from pathlib import Path
 import streamlit as st
 
 from core.charts.palette import run_colour
-from core.data.cache import delete_caches
-from core.data.catalogue import DatasetStatus, cache_bytes, delete_dataset, list_datasets
-from core.data.downloads import read_download, start_download
+from core.data.cache import cache_bytes, delete_caches
+from core.data.catalogue import DatasetStatus, list_datasets
+from core.data.downloads import delete_dataset, read_download, start_download
 from core.data.store import data_folder
 from core.launch.disk import RunUse, delete_checkpoints, measure_runs
 from core.launch.launcher import delete_run

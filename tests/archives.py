@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data.downloads import CATALOGUE, Download
+from core.data.catalogue import DATASETS, Dataset, Download
 
 TRAIN_BATCHES, IMAGES_A_BATCH = 5, 40
 
@@ -50,6 +50,11 @@ def place_cifar(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
 
 
+def leading_to(download: Download) -> Dataset:
+    """The data set's entry of the catalogue, with another archive to fetch."""
+    return replace(DATASETS[download.name], download=download)
+
+
 def pack(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -74,10 +79,12 @@ class Server:
 
     @property
     def entry(self) -> Download:
-        """CIFAR-10's entry of the catalogue, with this server's archive in its place."""
+        """CIFAR-10's download, with this server's archive in its place."""
         digest = hashlib.sha256(self.content).hexdigest()
         url = f"http://127.0.0.1:{self.port}/archive.tar.gz"
-        return replace(CATALOGUE["cifar10"], url=url, archive_hash=f"sha256:{digest}", archive_bytes=len(self.content))
+        own = DATASETS["cifar10"].download
+        assert own
+        return replace(own, url=url, archive_hash=f"sha256:{digest}", archive_bytes=len(self.content))
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.requests += 1

@@ -15,7 +15,7 @@ from core.cli.source import AsJson
 from core.data.store import DataError
 from core.text.formats import UNKNOWN, format_bytes
 
-DataName = Annotated[str, typer.Argument(metavar="NAME", help="cifar10 or cifar100.")]
+DataName = Annotated[str, typer.Argument(metavar="NAME", help="One that `data list` names.")]
 
 app = typer.Typer(help="Lists, fetches and deletes data sets.", invoke_without_command=True)
 
@@ -78,7 +78,7 @@ def delete_data(
     name: DataName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")] = False
 ) -> None:
     """Deletes a downloaded data set from the disk."""
-    from core.data.catalogue import delete_dataset
+    from core.data.downloads import delete_dataset
 
     _find(name)
     confirm(f"Delete {name} from the disk?", yes)  # nosec B608 - a question to a person, no SQL

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.compare.snapshot import ComparedRun
 from core.data.catalogue import name_data
+from core.spec.choices import WITH_TEST_IMAGES
 from core.text.words import list_first
 
 
@@ -125,7 +126,8 @@ def _folder(run: ComparedRun) -> str:
 def same_test_images(a: ComparedRun, b: ComparedRun) -> bool:
     """Whether both were tested on the same images, as far as their specs and fingerprints tell.
 
-    CIFAR has test images of its own; elsewhere the split decides. A share for validation or a cap does not move them.
+    Some data sets have test images of their own; elsewhere the split decides. A share for validation or a cap does not
+    move them.
     """
     if not same_data(a, b):
         return False
@@ -133,7 +135,7 @@ def same_test_images(a: ComparedRun, b: ComparedRun) -> bool:
     if a.spec.data == b.spec.data:
         # The same choices and other images: the folder's files have changed in between.
         return None in prints or prints[0] == prints[1]
-    if a.spec.data.dataset in ("cifar10", "cifar100"):
+    if a.spec.data.dataset in WITH_TEST_IMAGES:
         return True
     return _split(a) == _split(b)
 

@@ -60,10 +60,9 @@ def digest_of(array: npt.NDArray[Any]) -> str:
 
 def delete_caches() -> int:
     """Removes all decoded copies, which are made again when needed; returns the bytes freed."""
-    folder = data_folder() / "cache"
     _clear_abandoned()
-    freed = folder_bytes(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    freed = cache_bytes()
+    shutil.rmtree(data_folder() / "cache", ignore_errors=True)
     return freed
 
 
@@ -140,6 +139,11 @@ def _delete_older(caches: Path, root: str, size: int) -> None:
         about = find_note(folder / "about.json")
         if about is None or (about.get("root"), about.get("image_size")) == (root, size):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def cache_bytes() -> int:
+    """Disk space of the decoded copies."""
+    return folder_bytes(data_folder() / "cache")
 
 
 def sample_images(files: Sequence[ImageFile], root: Path, size: int) -> Pixels:

@@ -1,50 +1,96 @@
-"""The data sets: what there is, where it is, how many images it trains on, and how to get it. No torch."""
+"""The data sets: what each holds, how it is fetched and read, whether it is here, and how many images it trains on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.data.cache import delete_caches
-from core.data.downloads import (
-    CATALOGUE,
-    DownloadProgress,
-    delete_download,
-    download,
-    read_download,
-    start_download,
-)
-from core.data.folder import FolderStatus, inspect_folder
+from core.data.folder import inspect_folder
 from core.data.splits import Sizes, count_parts
-from core.data.store import DataError, data_folder, folder_bytes, folder_of
+from core.data.store import DataError, folder_bytes, folder_of
 from core.spec import CHOICE_LABELS, DataSpec
 
-__all__ = [
-    "DataError",
-    "DatasetStatus",
-    "DownloadProgress",
-    "FolderStatus",
-    "cache_bytes",
-    "count_images",
-    "data_folder",
-    "delete_caches",
-    "delete_dataset",
-    "download",
-    "inspect_folder",
-    "is_ready",
-    "list_datasets",
-    "name_data",
-    "read_download",
-    "start_download",
-]
 
-# Images of each class in scikit-learn's digits, from 0 to 9.
-DIGITS_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
+@dataclass(frozen=True)
+class Download:
+    """What to fetch and what it must be: `archive_hash` as `sha256:...`, `files` what the archive must hold."""
+
+    name: str
+    url: str
+    archive_hash: str
+    archive_bytes: int
+    files: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return CHOICE_LABELS[self.name]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set as published.
+
+    `reader` is a "module:function" that the engine calls with a `DataSpec`, and that returns all images as a
+    `core.engine.data.Source`. `class_counts` are the training images of each class, `num_test` the test images (0 where
+    they are split off); both are None where they depend on the folder. `side` is the images' side in pixels, None where
+    they are of any size.
+    """
+
+    reader: str
+    class_counts: tuple[int, ...] | None
+    num_test: int | None
+    side: int | None
+    is_grey: bool = False
+    download: Download | None = None
+
+
+# By the names in `core.spec.choices`, where their titles and numbers of classes are.
+DATASETS: dict[str, Dataset] = {
+    "digits": Dataset(
+        reader="core.engine.data:read_builtin_digits",
+        class_counts=(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
+        num_test=0,
+        side=8,
+        is_grey=True,
+    ),
+    # SHA-256 as published with Keras, of the archives whose MD5 stands on https://www.cs.toronto.edu/~kriz/cifar.html.
+    "cifar10": Dataset(
+        reader="core.engine.data:read_downloaded",
+        class_counts=(5000,) * 10,
+        num_test=10_000,
+        side=32,
+        download=Download(
+            "cifar10",
+            "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            170_498_071,
+            (
+                *(f"cifar-10-batches-py/data_batch_{part}" for part in range(1, 6)),
+                "cifar-10-batches-py/test_batch",
+                "cifar-10-batches-py/batches.meta",
+            ),
+        ),
+    ),
+    "cifar100": Dataset(
+        reader="core.engine.data:read_downloaded",
+        class_counts=(500,) * 100,
+        num_test=10_000,
+        side=32,
+        download=Download(
+            "cifar100",
+            "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+            "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+            169_001_437,
+            ("cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"),
+        ),
+    ),
+    "folder": Dataset(reader="core.engine.data:read_image_folder", class_counts=None, num_test=None, side=None),
+}
 
 
 @dataclass(frozen=True)
 class DatasetStatus:
-    """One data set; `num_train` and `num_test` as published (digits has no test images of its own)."""
+    """A data set on this machine; `num_train` and `num_test` as published, `num_test` 0 where they are split off."""
 
     name: str
     title: str
@@ -64,24 +110,25 @@ def name_data(data: DataSpec) -> str:
 
 def list_datasets() -> list[DatasetStatus]:
     """The data sets that are known by name, whether or not they are on this machine."""
-    digits = DatasetStatus("digits", "Digits (built in)", sum(DIGITS_COUNTS), 0, 10, True, 0, 0, None)
-    return [digits, _cifar_status("cifar10", 10), _cifar_status("cifar100", 100)]
+    return [
+        _status(name, entry.class_counts, entry.num_test or 0, entry.download)
+        for name, entry in DATASETS.items()
+        if entry.class_counts
+    ]
 
 
-def _cifar_status(name: str, num_classes: int) -> DatasetStatus:
-    wanted, folder = CATALOGUE[name], folder_of(name)
-    present = folder.is_dir()
-    size = folder_bytes(folder)
+def _status(name: str, counts: tuple[int, ...], num_test: int, download: Download | None) -> DatasetStatus:
+    folder = folder_of(name) if download and folder_of(name).is_dir() else None
     return DatasetStatus(
         name,
-        wanted.title,
-        50_000,
-        10_000,
-        num_classes,
-        present,
-        size,
-        wanted.archive_bytes,
-        folder if present else None,
+        CHOICE_LABELS[name],
+        sum(counts),
+        num_test,
+        len(counts),
+        present=folder is not None or download is None,
+        bytes_on_disk=folder_bytes(folder) if folder else 0,
+        download_bytes=download.archive_bytes if download else 0,
+        path=folder,
     )
 
 
@@ -96,13 +143,13 @@ def is_ready(spec: DataSpec) -> bool:
 
 def check_ready(spec: DataSpec) -> None:
     """Raises `DataError` with the reason why training cannot start."""
-    if spec.dataset in CATALOGUE and not folder_of(spec.dataset).is_dir():
-        name = spec.dataset
+    entry = DATASETS[spec.dataset]
+    if entry.download and not folder_of(spec.dataset).is_dir():
         raise DataError(
-            f"{CATALOGUE[name].title} is not on this machine yet: download it on the Lab page "
-            f"or with `python -m core data download {name}`."
+            f"{entry.download.title} is not on this machine yet: download it on the Lab page "
+            f"or with `python -m core data download {spec.dataset}`."
         )
-    if spec.dataset == "folder":
+    if entry.class_counts is None:
         check_classes(spec, len(inspect_folder(spec.folder).classes))
 
 
@@ -112,23 +159,10 @@ def check_classes(spec: DataSpec, found: int) -> None:
         raise DataError(f"data.folder_classes = {spec.folder_classes}: the folder {spec.folder} holds {found}.")
 
 
-def count_images(spec: DataSpec) -> Sizes:
+def count_by_part(spec: DataSpec) -> Sizes:
     """Images after the splits and the cap. Raises `DataError` for an image folder that cannot be read."""
-    if spec.dataset == "digits":
-        return count_parts(spec, DIGITS_COUNTS, None)
-    if spec.dataset == "folder":
+    entry = DATASETS[spec.dataset]
+    if entry.class_counts is None:
         status = inspect_folder(spec.folder)
         return count_parts(spec, status.class_counts, status.num_test)
-    return count_parts(spec, [50_000 // spec.num_classes] * spec.num_classes, 10_000)
-
-
-def delete_dataset(name: str) -> None:
-    """Removes a downloaded data set from the disk. Raises `DataError` where that cannot be."""
-    if name == "digits":
-        raise DataError("The digits are part of scikit-learn and cannot be deleted.")
-    delete_download(name)
-
-
-def cache_bytes() -> int:
-    """Disk space of the decoded copies of image folders."""
-    return folder_bytes(data_folder() / "cache")
+    return count_parts(spec, entry.class_counts, entry.num_test or None)

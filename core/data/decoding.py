@@ -114,6 +114,6 @@ def _usable_cores() -> int:
 
 def _fill(array: Path, start: int, paths: Sequence[str], size: int) -> None:
     pixels = np.load(array, mmap_mode="r+")
-    for place, path in enumerate(paths, start):
-        pixels[place] = decode_image(path, size)
+    for index, path in enumerate(paths, start):
+        pixels[index] = decode_image(path, size)
     pixels.flush()

@@ -1,4 +1,4 @@
-"""Fetching CIFAR: to the side, verified, unpacked to the side, renamed; under a lock, with progress in a file."""
+"""Fetching a data set: to the side, verified, unpacked to the side, renamed; under a lock, with progress in a file."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import psutil
 
+from core.data.catalogue import DATASETS, Download
 from core.data.store import (
     DataError,
     data_folder,
@@ -29,50 +30,14 @@ from core.data.store import (
     work_folder,
 )
 from core.system.child import start_process
+from core.spec import CHOICE_LABELS
 from core.system.files import write_json
 
-Report = Callable[[int, int], None]
+ReportBytes = Callable[[int, int], None]  # called with the bytes that have arrived and their total
 
 _CHUNK_BYTES = 1 << 18
 _REPORT_SECONDS = 0.2
 _TIMEOUT_SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Download:
-    """What to fetch and what it must be: `archive_hash` as `sha256:...`, `files` what the archive must hold."""
-
-    name: str
-    title: str
-    url: str
-    archive_hash: str
-    archive_bytes: int
-    files: tuple[str, ...]
-
-
-# SHA-256 as published with Keras, of the archives whose MD5 stands on https://www.cs.toronto.edu/~kriz/cifar.html.
-CATALOGUE: dict[str, Download] = {
-    "cifar10": Download(
-        "cifar10",
-        "CIFAR-10",
-        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-        "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-        170_498_071,
-        (
-            *(f"cifar-10-batches-py/data_batch_{part}" for part in range(1, 6)),
-            "cifar-10-batches-py/test_batch",
-            "cifar-10-batches-py/batches.meta",
-        ),
-    ),
-    "cifar100": Download(
-        "cifar100",
-        "CIFAR-100",
-        "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-        "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
-        169_001_437,
-        ("cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -86,12 +51,14 @@ class DownloadProgress:
 
 
 def find_download(name: str) -> Download:
-    if name not in CATALOGUE:
-        raise DataError(f"There is no data set {name!r} to download; there are {', '.join(CATALOGUE)}.")
-    return CATALOGUE[name]
+    """How a data set is fetched. Raises `DataError` for a name that is unknown, or not of a download."""
+    downloads = {known: entry.download for known, entry in DATASETS.items() if entry.download}
+    if name not in downloads:
+        raise DataError(f"There is no data set {name!r} to download; there are {', '.join(downloads)}.")
+    return downloads[name]
 
 
-def download(name: str, report: Report = lambda done, total: None) -> Path:
+def download(name: str, report: ReportBytes = lambda done, total: None) -> Path:
     """Fetches, verifies and unpacks a data set, unless it is there already; `report(done, total)` counts bytes.
 
     A second caller waits for the first. Raises `DataError`; nothing half done is left behind, so the next call starts
@@ -137,11 +104,12 @@ def start_download(name: str) -> None:
 
 
 def read_download(name: str) -> DownloadProgress | None:
-    """How the latest download goes or went; nothing where there was none."""
-    note = find_note(_progress_file(name)) if name in CATALOGUE else None
+    """How the latest download goes or went; None if there was none."""
+    entry = DATASETS.get(name)
+    note = find_note(_progress_file(name)) if entry and entry.download else None
     if note is None:
         return None
-    total = CATALOGUE[name].archive_bytes
+    total = find_download(name).archive_bytes
     done = min(int(note.get("done") or 0), total)
     state = note.get("state")
     if folder_of(name).is_dir():
@@ -155,12 +123,14 @@ def read_download(name: str) -> DownloadProgress | None:
     return DownloadProgress("failed", done, total, "The download ended before it was complete; start it again.")
 
 
-def delete_download(name: str) -> None:
-    """Removes a downloaded data set. Raises `DataError` while it is being downloaded."""
-    find_download(name)
+def delete_dataset(name: str) -> None:
+    """Removes a downloaded data set from the disk. Raises `DataError` if it is built in or being downloaded."""
+    if name in DATASETS and not DATASETS[name].download:
+        raise DataError(f"{CHOICE_LABELS[name]}: only a data set that was downloaded can be deleted.")
+    title = find_download(name).title
     lock = try_lock(name)
     if lock is None:
-        raise DataError(f"{CATALOGUE[name].title} is being downloaded; wait until that has ended.")
+        raise DataError(f"{title} is being downloaded; wait until that has ended.")
     with lock, temporary_folder(name) as temporary:
         if folder_of(name).is_dir():
             folder_of(name).rename(temporary / "deleted")  # gone at once, however long the removal takes
@@ -185,16 +155,16 @@ def _is_alive(pid: int | None) -> bool:
 class _Progress:
     """Counts bytes for pooch, which wants `total`, `update`, `reset` and `close`; tells the caller and the file."""
 
-    def __init__(self, wanted: Download, report: Report) -> None:
+    def __init__(self, wanted: Download, report: ReportBytes) -> None:
         self.wanted, self.report = wanted, report
-        self.total, self.done, self._told = wanted.archive_bytes, 0, 0.0
+        self.total, self.done, self._reported = wanted.archive_bytes, 0, 0.0
         self.write("running")
 
     def update(self, size: int) -> None:
         if self.done > self.wanted.archive_bytes + _CHUNK_BYTES:
             raise DataError(f"{self.wanted.title}: the server sends more than the archive; nothing was kept.")
         self.done += size
-        if time.monotonic() - self._told >= _REPORT_SECONDS:
+        if time.monotonic() - self._reported >= _REPORT_SECONDS:
             self.write("running")
 
     def reset(self) -> None:
@@ -204,7 +174,7 @@ class _Progress:
         self.write("running")
 
     def write(self, state: str, error: str = "") -> None:
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         done, total = min(self.done, self.wanted.archive_bytes), self.wanted.archive_bytes
         note = {"state": state, "pid": os.getpid(), "done": done, "total": total, "error": error}
         with suppress(OSError):  # a full disk; the download itself says so
@@ -230,7 +200,7 @@ def _check_redirect(response: Any, *args: Any, **kwargs: Any) -> None:
         _refuse_insecure(urljoin(response.url, response.headers["location"]))
 
 
-def _fetch(wanted: Download, aside: Path, progress: _Progress) -> Path:
+def _fetch(wanted: Download, temporary: Path, progress: _Progress) -> Path:
     """The verified archive. Raises `DataError`."""
     import pooch  # imports requests: a quarter of a second that a page need not wait for
     from requests.exceptions import ConnectionError, HTTPError, RequestException, Timeout
@@ -240,7 +210,7 @@ def _fetch(wanted: Download, aside: Path, progress: _Progress) -> Path:
         progressbar=progress, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_SECONDS, hooks={"response": _check_redirect}
     )
     try:
-        return Path(pooch.retrieve(wanted.url, wanted.archive_hash, "archive.tar.gz", aside, downloader=downloader))
+        return Path(pooch.retrieve(wanted.url, wanted.archive_hash, "archive.tar.gz", temporary, downloader=downloader))
     except ValueError as error:
         if isinstance(error, RequestException):
             raise DataError(f"{wanted.title} cannot be fetched from {wanted.url}: {error}.") from error

@@ -25,7 +25,7 @@ _TEST, _VALIDATION, _CAP = 0, 1, 2
 
 @dataclass(frozen=True)
 class Split:
-    """Places of the images in the whole set, ascending; `test` is empty where the test images come separately."""
+    """Indices of the images in the whole set, ascending; `test` is empty where the test images come separately."""
 
     train: Index
     val: Index
@@ -37,12 +37,12 @@ def share_out(counts: Sequence[int], total: int, room: Sequence[int]) -> list[in
     images = max(sum(counts), 1)
     total = min(total, sum(room))
     shares = [min(count * total // images, space) for count, space in zip(counts, room, strict=True)]
-    by_remainder = sorted(range(len(counts)), key=lambda place: (-(counts[place] * total % images), place))
-    for place in cycle(by_remainder):
+    by_remainder = sorted(range(len(counts)), key=lambda index: (-(counts[index] * total % images), index))
+    for index in cycle(by_remainder):
         if sum(shares) >= total:
             return shares
-        if shares[place] < room[place]:
-            shares[place] += 1
+        if shares[index] < room[index]:
+            shares[index] += 1
     return shares
 
 
@@ -101,14 +101,14 @@ def _count(labels: Index, num_classes: int) -> list[int]:
 
 
 def _divide(
-    places: Index, labels: Index, num_classes: int, fraction: float, seed: int, stream: int
+    indices: Index, labels: Index, num_classes: int, fraction: float, seed: int, stream: int
 ) -> tuple[Index, Index]:
-    held = _choose(places, labels, hold_out(_count(labels[places], num_classes), fraction), seed, stream)
-    return np.setdiff1d(places, held, assume_unique=True), held
+    held = _choose(indices, labels, hold_out(_count(labels[indices], num_classes), fraction), seed, stream)
+    return np.setdiff1d(indices, held, assume_unique=True), held
 
 
-def _choose(places: Index, labels: Index, shares: Sequence[int], seed: int, stream: int) -> Index:
-    """`shares[c]` of the places of each class c, drawn at random, ascending."""
+def _choose(indices: Index, labels: Index, shares: Sequence[int], seed: int, stream: int) -> Index:
+    """`shares[c]` of the indices of each class c, drawn at random, ascending."""
     keys = np.random.PCG64([seed, stream]).random_raw(len(labels))
-    order = places[np.argsort(keys[places], kind="stable")]
-    return np.sort(np.concatenate([order[labels[order] == place][:share] for place, share in enumerate(shares)]))
+    order = indices[np.argsort(keys[indices], kind="stable")]
+    return np.sort(np.concatenate([order[labels[order] == label][:share] for label, share in enumerate(shares)]))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.data.cache import cached_images, digest_of, sample_images
-from core.data.catalogue import check_classes, check_ready
+from core.data.catalogue import DATASETS, check_classes, check_ready
 from core.data.decoding import Pixels
 from core.data.digits import read_digits
-from core.data.downloads import CATALOGUE
 from core.data.folder import FolderListing, ImageFile, list_images
 from core.data.splits import Split, split
 from core.data.store import DataError, folder_of
-from core.spec import DataSpec
+from core.spec import CHOICE_LABELS, DataSpec
 
 Triple = tuple[float, float, float]
 
@@ -39,11 +39,11 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (b, 3, size, size) and labels (b,) at `places` (b,), ten times as fast as indexing."""
+    def take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (b, 3, size, size) and labels (b,) at `indices` (b,), ten times as fast as indexing."""
         # One image lies in one piece in channels_last order: index_select then copies whole images.
-        chosen = self.images.permute(0, 2, 3, 1).index_select(0, places)
-        return chosen.permute(0, 3, 1, 2), self.labels.index_select(0, places)
+        chosen = self.images.permute(0, 2, 3, 1).index_select(0, indices)
+        return chosen.permute(0, 3, 1, 2), self.labels.index_select(0, indices)
 
     def to(self, device: torch.device | str) -> ImageSet:
         return ImageSet(self.images.to(device), self.labels.to(device))
@@ -79,10 +79,11 @@ class Source:
 
 def load_data(spec: DataSpec) -> Data:
     """Reads, resizes and splits; the same spec and files give the same data everywhere. Raises `DataError`."""
-    if spec.dataset != "folder":  # whose reader looks through it once for everything
+    entry = DATASETS[spec.dataset]
+    if entry.download:
         check_ready(spec)
-    readers = {"digits": _read_digits, "folder": _read_folder, "cifar10": _read_cifar, "cifar100": _read_cifar}
-    return arrange(readers[spec.dataset](spec), spec)
+    read: Callable[[DataSpec], Source] = resolve_name(entry.reader)
+    return arrange(read(spec), spec)
 
 
 def arrange(source: Source, spec: DataSpec) -> Data:
@@ -91,7 +92,7 @@ def arrange(source: Source, spec: DataSpec) -> Data:
     parts = split(spec, source.labels[:num_own], len(source.class_names), has_test=source.num_test > 0)
     if source.num_test:
         parts = replace(parts, test=np.arange(num_own, len(source.labels)))
-    train, val, test = (_pick(source, places, spec.image_size) for places in (parts.train, parts.val, parts.test))
+    train, val, test = (_pick(source, indices, spec.image_size) for indices in (parts.train, parts.val, parts.test))
     mean, std = measure(train.images)
     return Data(train, val, test, source.class_names, mean, std, _fingerprint(source, parts, spec))
 
@@ -110,7 +111,7 @@ def load_sample(spec: DataSpec, count: int) -> ImageSet:
 
 def _spread(files: Sequence[ImageFile], count: int) -> list[ImageFile]:
     """Every k-th of the files, which are sorted by class."""
-    return [files[place * len(files) // count] for place in range(count)] if len(files) > count else list(files)
+    return [files[index * len(files) // count] for index in range(count)] if len(files) > count else list(files)
 
 
 def measure(images: Tensor) -> tuple[Triple, Triple]:
@@ -141,10 +142,10 @@ def resize(images: Tensor, size: int) -> Tensor:
     return torch.cat(parts).contiguous(memory_format=torch.channels_last)
 
 
-def _pick(source: Source, places: npt.NDArray[np.int64], size: int) -> ImageSet:
+def _pick(source: Source, indices: npt.NDArray[np.int64], size: int) -> ImageSet:
     # A copy in memory, also where the images are mapped from a file.
-    images = torch.from_numpy(np.asarray(source.images[places])).permute(0, 3, 1, 2)  # (n, 3, h, w), channels last
-    return ImageSet(resize(images, size), torch.from_numpy(source.labels[places]))
+    images = torch.from_numpy(np.asarray(source.images[indices])).permute(0, 3, 1, 2)  # (n, 3, h, w), channels last
+    return ImageSet(resize(images, size), torch.from_numpy(source.labels[indices]))
 
 
 def _fingerprint(source: Source, parts: Split, spec: DataSpec) -> str:
@@ -154,7 +155,7 @@ def _fingerprint(source: Source, parts: Split, spec: DataSpec) -> str:
     return digest.hexdigest()
 
 
-def _read_digits(spec: DataSpec) -> Source:
+def read_builtin_digits(_: DataSpec) -> Source:
     return make_digits(*read_digits())
 
 
@@ -165,7 +166,8 @@ def make_digits(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Source:
     return Source(pixels, labels.astype(np.int64), 0, tuple("0123456789"), digest_of(pixels))
 
 
-def _read_folder(spec: DataSpec) -> Source:
+def read_image_folder(spec: DataSpec) -> Source:
+    """The images of the spec's folder, decoded. Raises `DataError`."""
     listing = list_images(spec.folder)
     check_classes(spec, len(listing.classes))
     return make_folder(listing, *cached_images(listing, spec.image_size))
@@ -177,17 +179,18 @@ def make_folder(listing: FolderListing, images: Pixels, digest: str) -> Source:
     return Source(images, labels, len(listing.test or ()), listing.classes, digest)
 
 
-def _read_cifar(spec: DataSpec) -> Source:
+def read_downloaded(spec: DataSpec) -> Source:
+    """A data set of torchvision's in the data folder. Raises `DataError` if its files are damaged."""
     folder = folder_of(spec.dataset)
     try:
-        return read_cifar(spec.dataset, folder)
+        return read_torchvision(spec.dataset, folder)
     except (OSError, RuntimeError, ValueError) as error:
-        title = CATALOGUE[spec.dataset].title
+        title = CHOICE_LABELS[spec.dataset]
         raise DataError(f"The files of {title} in {folder} are damaged: delete them and download again.") from error
 
 
-def read_cifar(name: str, folder: str | Path, *, download: bool = False) -> Source:
-    """CIFAR-10 or CIFAR-100 as torchvision keeps it; raises RuntimeError where the files are missing or damaged."""
+def read_torchvision(name: str, folder: str | Path, *, download: bool = False) -> Source:
+    """A data set as torchvision keeps it in a folder. Raises RuntimeError if its files are missing or damaged."""
     from torchvision.datasets import CIFAR10, CIFAR100  # a second that the other data sets need not wait for
 
     kind = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from core.data.catalogue import DATASETS
 from core.data.edits import AS_IT_IS, Edits, apply_edits, make_grey
 from core.data.uploads import decode_upload
 from core.engine.augment import normalize
@@ -31,9 +32,6 @@ from core.spec import DataSpec, RunSpec
 from core.spec.parse import parse_spec
 from core.stats.scores import softmax
 from core.system.errors import LabError
-
-# The side of the images as they are published; those of a folder are resized straight to the spec's size.
-NATIVE_SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32}
 
 
 @dataclass(frozen=True)
@@ -96,9 +94,9 @@ def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
 
 def read_own(content: bytes, spec: DataSpec) -> Tensor:
     """One's own image as (1, 3, size, size) bytes, resized as the data set was. Raises QuestionError."""
-    side = NATIVE_SIDES.get(spec.dataset, spec.image_size)
-    pixels = decode_upload(content, side)
-    if spec.dataset == "digits":
+    entry = DATASETS[spec.dataset]
+    pixels = decode_upload(content, entry.side or spec.image_size)
+    if entry.is_grey:
         pixels = make_grey(pixels)
     return resize(torch.tensor(pixels).permute(2, 0, 1)[None], spec.image_size)
 

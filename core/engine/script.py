@@ -24,7 +24,7 @@ from torch import Tensor
 from core.data.cache import digest_of, sample_images
 from core.data.folder import list_images
 from core.data.store import DataError
-from core.engine.data import Data, Source, arrange, make_digits, make_folder, read_cifar
+from core.engine.data import Data, Source, arrange, make_digits, make_folder, read_torchvision
 from core.engine.device import pick_device
 from core.engine.events import Metrics, Progress
 from core.engine.failures import explain_failures
@@ -138,7 +138,7 @@ def read_source(arguments: argparse.Namespace) -> Source:
 def read_download(arguments: argparse.Namespace) -> Source:
     """A data set that torchvision keeps."""
     try:
-        return read_cifar(SPEC.data.dataset, arguments.data, download=arguments.download)
+        return read_torchvision(SPEC.data.dataset, arguments.data, download=arguments.download)
     except RuntimeError as error:
         sentence = (
             f"The data set is not, or not whole, in {arguments.data}: name its folder by --data, or --download it."

@@ -18,7 +18,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from core.data.catalogue import count_images
+from core.data.catalogue import count_by_part
 from core.data.splits import Sizes
 from core.data.store import DataError
 from core.launch.environment import worker_environment
@@ -84,7 +84,7 @@ def pick_device(spec: RunSpec) -> str:
 
 def make_forecast(spec: RunSpec, estimate: Estimate) -> Forecast:
     """The forecast for a spec of the estimate's shape. Raises `DataError` if its images cannot be counted."""
-    images = count_images(spec.data)
+    images = count_by_part(spec.data)
     batches = ceil(images.train / spec.train.batch_size)
     epoch = batches * estimate.step_seconds + images.val * estimate.score_seconds + estimate.closing_seconds
     memory = estimate.memory_bytes + _bytes_of(images, spec)

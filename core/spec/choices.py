@@ -59,6 +59,11 @@ CHOICE_LABELS = {
     "bfloat16": "bfloat16",
 }
 
+# The classes of each data set; None where they are counted in the folder that is chosen.
+DATASET_CLASSES: dict[Dataset, int | None] = {"digits": 10, "cifar10": 10, "cifar100": 100, "folder": None}
+# Data sets that always bring test images of their own.
+WITH_TEST_IMAGES: tuple[Dataset, ...] = ("cifar10", "cifar100")
+
 
 def choices_of(annotation: Any) -> tuple[str, ...]:
     """The values of a `Literal` annotation, or nothing."""

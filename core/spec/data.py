@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from core.spec.base import Strict, about
-from core.spec.choices import Dataset, Policy
+from core.spec.choices import DATASET_CLASSES, WITH_TEST_IMAGES, Dataset, Policy
 
 CIFAR_SIZE = 32
 
@@ -50,7 +50,7 @@ class DataSpec(Strict):
         **about(
             "Test share",
             "Share of all images kept for the test, where the data set has no test images of its own.",
-            when={"dataset": ["digits", "folder"]},
+            when={"dataset": [name for name in DATASET_CLASSES if name not in WITH_TEST_IMAGES]},
         ),
     )
     split_seed: int = Field(
@@ -65,7 +65,7 @@ class DataSpec(Strict):
 
     @property
     def num_classes(self) -> int:
-        return {"digits": 10, "cifar10": 10, "cifar100": 100}.get(self.dataset, self.folder_classes)
+        return DATASET_CLASSES[self.dataset] or self.folder_classes
 
 
 class AugmentSpec(Strict):

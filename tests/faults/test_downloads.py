@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from core.data import downloads
-from core.data.downloads import Download, download, read_download
+from core.data.catalogue import DATASETS, Download
+from core.data.downloads import download, read_download
 from core.data.store import DataError, data_folder
-from tests.archives import Server, cifar_files, pack, serve
+from tests.archives import Server, cifar_files, leading_to, pack, serve
 from tests.core.workers import _started, fork, wait_for
 
 SLOW_SECONDS = 0.6  # for one archive, so that a kill can fall anywhere in it
@@ -27,7 +28,7 @@ def server(lab_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
     """CIFAR-10's entry leads to a small archive on loopback, which arrives slowly."""
     with serve(pack(cifar_files())) as started:
         started.mode, started.seconds = "slow", SLOW_SECONDS
-        monkeypatch.setitem(downloads.CATALOGUE, "cifar10", started.entry)
+        monkeypatch.setitem(DATASETS, "cifar10", leading_to(started.entry))
         yield started
 
 
@@ -35,7 +36,7 @@ def fetch(entry: Download, environment: dict[str, str]) -> None:
     """`python -m core data download`, in a process that has loaded all it needs."""
     os.setsid()
     os.environ.update(environment)
-    downloads.CATALOGUE["cifar10"] = entry
+    DATASETS["cifar10"] = leading_to(entry)
     with suppress(DataError):
         download("cifar10")
     os._exit(0)
@@ -81,7 +82,7 @@ def test_a_download_killed_at_random_moments_leaves_nothing_half_done(
         if (data_folder() / "cifar10").is_dir():
             assert is_whole()
             whole += killed
-            downloads.delete_download("cifar10")
+            downloads.delete_dataset("cifar10")
             continue
         assert killed
         progress = read_download("cifar10")
@@ -185,6 +186,7 @@ def test_control_without_the_checksum_another_pixel_is_taken(server: Server, mon
     name = "cifar-10-batches-py/data_batch_1"
     changed[name] = changed[name][:500] + bytes([changed[name][500] ^ 1]) + changed[name][501:]
     server.mode, server.content = "whole", pack(changed)
-    monkeypatch.setitem(downloads.CATALOGUE, "cifar10", replace(server.entry, archive_hash=None))
+    unchecked = replace(server.entry, archive_hash=None)
+    monkeypatch.setitem(DATASETS, "cifar10", leading_to(unchecked))
     download("cifar10")
     assert not is_whole()

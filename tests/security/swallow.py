@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from core.data.decoding import decode_image
-from core.data.downloads import CATALOGUE, _unpack
+from core.data.downloads import _unpack, find_download
 from core.data.store import DataError
 from core.data.uploads import decode_upload
 from core.engine.checkpoint import CheckpointError, load
@@ -65,7 +65,7 @@ def unpack_anything(path: Path) -> object:
 def unpack(path: Path) -> object:
     copy = path.with_name("archive.tar.gz")
     shutil.copy(path, copy)
-    return _unpack(CATALOGUE["cifar10"], copy, path.parent / "unpacked" / path.stem)
+    return _unpack(find_download("cifar10"), copy, path.parent / "unpacked" / path.stem)
 
 
 def upload(path: Path) -> object:

@@ -19,9 +19,8 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from core.data.catalogue import delete_dataset
 from core.data.decoding import decode_image
-from core.data.downloads import download
+from core.data.downloads import delete_dataset, download
 from core.data.folder import ROOTS, inspect_folder, list_images
 from core.data.store import DataError
 from core.data.uploads import name_upload

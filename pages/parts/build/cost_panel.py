@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from core.data.catalogue import count_images
+from core.data.catalogue import count_by_part
 from core.data.store import DataError
 from core.spec import DataSpec, RunSpec
 from core.spec.cost import DEFAULT_BUDGET, Cost, cost_of, fit_to_budget, marginal_parameters, training_memory
@@ -106,7 +106,7 @@ def _facts(spec: RunSpec, cost: Cost) -> str:
 def count_train_images(data: DataSpec) -> int:
     """Training images; 0 where an image folder cannot be read."""
     try:
-        return count_images(data).train
+        return count_by_part(data).train
     except DataError:
         return 0
 

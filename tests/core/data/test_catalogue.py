@@ -1,21 +1,29 @@
 """What there is to train on, and what it takes to get it."""
 
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
+import torch
 
 from core.data import catalogue
-from core.data.catalogue import count_images
+from core.data.catalogue import count_by_part
+from core.data.downloads import delete_dataset
 from core.data.store import DataError
-from core.spec import DataSpec
+from core.engine.data import Source, load_data
+from core.engine.events import Finished
+from core.engine.train import train
+from core.spec import CHOICE_LABELS, DataSpec
+from core.spec.choices import DATASET_CLASSES, WITH_TEST_IMAGES, Dataset, choices_of
+from core.spec.presets import PRESETS
 from tests.folders import make_folder
 
 
 def test_digits_need_no_download_and_cannot_be_deleted() -> None:
     assert catalogue.is_ready(DataSpec())
-    with pytest.raises(DataError, match="part of scikit-learn"):
-        catalogue.delete_dataset("digits")
+    with pytest.raises(DataError, match=r"Digits \(built in\): only a data set that was downloaded can be deleted"):
+        delete_dataset("digits")
 
 
 def test_a_data_set_that_is_not_there_says_how_to_get_it(lab_folders: Path) -> None:
@@ -31,14 +39,64 @@ def test_the_number_of_classes_must_be_that_of_the_folder(tmp_path: Path) -> Non
 
 
 def test_the_number_of_training_images_is_known_without_loading_them(tmp_path: Path) -> None:
-    assert count_images(DataSpec(dataset="cifar10")).train == 45_000
-    assert count_images(DataSpec(dataset="cifar100", val_fraction=0.2, max_train_images=1000)).train == 1000
-    assert count_images(DataSpec()).train == 1374
+    assert count_by_part(DataSpec(dataset="cifar10")).train == 45_000
+    assert count_by_part(DataSpec(dataset="cifar100", val_fraction=0.2, max_train_images=1000)).train == 1000
+    assert count_by_part(DataSpec()).train == 1374
     root = make_folder(tmp_path / "images", {"train/cat": 10, "train/dog": 10, "test/cat": 5})
-    assert count_images(DataSpec(dataset="folder", folder=str(root), folder_classes=2)).train == 18
+    assert count_by_part(DataSpec(dataset="folder", folder=str(root), folder_classes=2)).train == 18
 
 
 def test_the_digits_are_counted_as_scikit_learn_ships_them() -> None:
     from sklearn.datasets import load_digits
 
-    assert np.bincount(load_digits().target).tolist() == list(catalogue.DIGITS_COUNTS)
+    assert np.bincount(load_digits().target).tolist() == list(catalogue.DATASETS["digits"].class_counts)
+
+
+def test_every_data_set_that_a_spec_can_name_is_in_the_catalogue() -> None:
+    names = set(choices_of(Dataset))
+    assert names == set(catalogue.DATASETS) == set(DATASET_CLASSES)
+    for name, entry in catalogue.DATASETS.items():
+        assert DATASET_CLASSES[name] == (entry.class_counts and len(entry.class_counts))
+        assert (name in WITH_TEST_IMAGES) == bool(entry.num_test)
+        assert entry.download is None or entry.download.name == name
+        assert callable(resolve_name(entry.reader))
+
+
+def read_stripes(spec: DataSpec) -> Source:
+    """Upright and level stripes: 40 of each, and 5 more of each for the test."""
+    labels = np.arange(90) % 2
+    stripes = np.where(np.arange(8) % 2, 255, 0).astype(np.uint8)
+    upright = np.broadcast_to(stripes[None, :, None], (8, 8, 3))
+    images = np.stack([upright.transpose(1, 0, 2) if label else upright for label in labels])
+    return Source(images, labels, 10, ("upright", "level"), "stripes")
+
+
+def test_a_data_set_added_from_outside_is_listed_counted_and_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = catalogue.Dataset(f"{__name__}:read_stripes", class_counts=(40, 40), num_test=10, side=8)
+    monkeypatch.setitem(catalogue.DATASETS, "stripes", entry)
+    monkeypatch.setitem(CHOICE_LABELS, "stripes", "Stripes")
+    monkeypatch.setitem(DATASET_CLASSES, "stripes", 2)
+    # As the `Literal` of the names would let it through.
+    data = DataSpec().model_copy(update={"dataset": "stripes"})
+    first_look = PRESETS["first-look"].spec
+    epoch = first_look.train.model_copy(update={"batch_size": 16, "epochs": 1})
+    spec = first_look.model_copy(update={"data": data, "train": epoch})
+
+    status = next(status for status in catalogue.list_datasets() if status.name == "stripes")
+    assert (status.title, status.num_train, status.num_test, status.num_classes) == ("Stripes", 80, 10, 2)
+    assert status.present
+    assert catalogue.is_ready(data)
+    sizes = catalogue.count_by_part(data)
+    images = load_data(data)
+    assert (sizes.train, sizes.val, sizes.test) == tuple(map(len, (images.train, images.val, images.test)))
+
+    *_, end = train(spec, images, device=torch.device("cpu"))
+    assert isinstance(end, Finished)
+    assert end.metrics["last/epoch"] == 1
+
+
+def test_a_name_without_an_entry_is_an_error_and_no_guess() -> None:
+    unknown = DataSpec().model_copy(update={"dataset": "stripes"})
+    for ask in (catalogue.count_by_part, catalogue.check_ready, load_data, lambda spec: spec.num_classes):
+        with pytest.raises(KeyError):
+            ask(unknown)

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
 from core.data import cache, decoding
-from core.data.catalogue import count_images
+from core.data.catalogue import count_by_part
 from core.data.decoding import decode_image
 from core.data.folder import SUFFIXES
 from core.data.splits import Sizes
@@ -74,7 +74,7 @@ def test_the_same_spec_gives_the_same_data_and_fingerprint_and_another_split_ano
 def test_the_parts_are_as_large_as_announced_and_the_figures_are_of_the_training_part(cap: int) -> None:
     spec = DataSpec(max_train_images=cap)
     data = load_data(spec)
-    assert Sizes(*map(len, (data.train, data.val, data.test))) == count_images(spec)
+    assert Sizes(*map(len, (data.train, data.val, data.test))) == count_by_part(spec)
     values = data.train.images.double() / 255
     assert torch.allclose(torch.tensor(data.mean).double(), values.mean((0, 2, 3)), atol=1e-9)
     assert torch.allclose(torch.tensor(data.std).double(), values.std((0, 2, 3), correction=0), atol=1e-9)

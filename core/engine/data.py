@@ -190,10 +190,13 @@ def read_downloaded(spec: DataSpec) -> Source:
 
 
 def read_torchvision(name: str, folder: str | Path, *, download: bool = False) -> Source:
-    """A data set as torchvision keeps it in a folder. Raises RuntimeError if its files are missing or damaged."""
-    from torchvision.datasets import CIFAR10, CIFAR100  # a second that the other data sets need not wait for
+    """The data set that torchvision has under this name, in lower case, as it keeps it in a folder.
 
-    kind = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
+    Raises RuntimeError if its files are missing or damaged.
+    """
+    from torchvision import datasets  # a second that the other data sets need not wait for
+
+    kind = getattr(datasets, {title.lower(): title for title in datasets.__all__}[name])
     own, test = (kind(folder, train=train, download=download) for train in (True, False))
     images = np.concatenate([own.data, test.data])
     labels = np.array([*own.targets, *test.targets], dtype=np.int64)

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data import cache, folder
-from core.data.cache import cached_images
+from core.data import folder
 from core.data.folder import inspect_folder
 from core.data.store import DataError
 from tests.folders import make_folder
@@ -77,12 +76,3 @@ def test_a_folder_that_may_not_be_read_is_a_sentence(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"images cannot be read: Permission denied\.$"):
         inspect_folder(str(root))
-
-
-def test_deleting_the_decoded_copies_frees_their_bytes(lab_folders: Path, tmp_path: Path) -> None:
-    listing = folder.list_images(str(make_folder(tmp_path / "images", {"cat": 3, "dog": 3})))
-    cached_images(listing, 8)
-    held = cache.cache_bytes()
-    assert held > 6 * 8 * 8 * 3
-    assert cache.delete_caches() == held
-    assert cache.cache_bytes() == 0

@@ -1,6 +1,5 @@
 """The images that training sees are the ones on the disk: every byte, every label, every time."""
 
-import hashlib
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -17,10 +16,8 @@ from torchvision.datasets import CIFAR10
 
 from core.data import cache, decoding
 from core.data.catalogue import count_by_part
-from core.data.decoding import decode_image
-from core.data.folder import SUFFIXES
 from core.data.splits import Sizes
-from core.data.store import DataError, data_folder, lock_for, work_folder
+from core.data.store import DataError, data_folder
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
 from core.spec import DataSpec
 from tests.archives import place_cifar
@@ -146,43 +143,6 @@ def test_all_real_images_are_loaded_and_a_second_time_from_the_copy(
     assert load_data(spec).fingerprint == first.fingerprint
 
 
-def test_a_folder_is_decoded_once_and_again_where_a_file_changed(
-    folder: DataSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decoded: list[str] = []
-
-    def count(path: str, size: int) -> np.ndarray:
-        decoded.append(path)
-        return decode_image(path, size)
-
-    monkeypatch.setattr(decoding, "decode_image", count)
-    first = load_data(folder)
-    assert len(decoded) == len(set(decoded)) == 34
-    assert load_data(folder).fingerprint == first.fingerprint
-    assert len(decoded) == 34
-    Image.new("RGB", (8, 8), (9, 9, 9)).save(Path(folder.folder, "train/cat/000.png"))
-    changed = load_data(folder)
-    assert changed.fingerprint != first.fingerprint
-    assert len(decoded) == 2 * 34
-    assert len(list((data_folder() / "cache").iterdir())) == 1, "the copy of the former state is left behind"
-
-
-@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
-def test_a_damaged_copy_is_noticed_and_made_again(folder: DataSpec, damage: str) -> None:
-    first = load_data(folder)
-    (copy,) = (data_folder() / "cache").rglob("images.npy")
-    content = bytearray(copy.read_bytes())
-    content[-100] ^= 1
-    copy.unlink()
-    if damage != "gone":
-        copy.write_bytes(content if damage == "flip" else content[:-100])
-    assert load_data(folder).fingerprint == first.fingerprint
-    assert (
-        hashlib.sha256(load_data(folder).train.images.numpy().tobytes()).digest()
-        == hashlib.sha256(first.train.images.numpy().tobytes()).digest()
-    )
-
-
 @pytest.mark.parametrize(
     ("damage", "helpers"), [("cut", False), ("flipped", False), ("empty", False), ("text", False), ("cut", True)]
 )
@@ -211,75 +171,6 @@ def test_helper_processes_decode_the_same_pictures(folder: DataSpec, monkeypatch
     monkeypatch.setattr(decoding, "_usable_cores", lambda: 3)
     monkeypatch.setattr(decoding, "_fill", lambda *args: pytest.fail("decoded in this process"))
     assert load_data(folder).fingerprint == alone.fingerprint
-
-
-def test_what_a_killed_process_left_half_made_is_cleared_and_what_another_makes_is_not(folder: DataSpec) -> None:
-    for key in ("dead", "busy"):
-        (work_folder() / f"{key}.part").mkdir()
-    with lock_for("cache-dead"):
-        pass
-    with lock_for("cache-busy"):
-        load_data(folder)
-    assert [path.name for path in work_folder().glob("*.part")] == ["busy.part"]
-
-
-def test_a_full_disk_is_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 900, 100))
-    with pytest.raises(DataError, match=r"The decoded images need .* GB in .*; 0\.0 GB are free"):
-        load_data(folder)
-
-
-def test_images_that_do_not_fit_into_memory_are_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_free_memory", lambda: 1000)
-    with pytest.raises(DataError, match=r"data\.image_size"):
-        load_data(folder)
-
-
-def save_oddities(root: Path) -> None:
-    """One picture of the colour (200, 100, 50), or of its grey, in each way that files keep colours."""
-    colour = Image.new("RGB", (20, 30), (200, 100, 50))
-    colour.save(root / "rgb.png")
-    colour.convert("RGBA").save(root / "rgba.png")
-    colour.convert("P", palette=Image.Palette.ADAPTIVE).save(root / "palette.gif")
-    colour.convert("CMYK").save(root / "cmyk.tif")
-    colour.save(root / "upper.PNG")
-    colour.save(root / "photo.jpg", quality=95)
-    colour.save(root / "web.webp", lossless=True)
-
-
-def test_every_kind_of_picture_becomes_rgb_of_the_size_asked_for(tmp_path: Path) -> None:
-    save_oddities(tmp_path)
-    assert {path.suffix.lower() for path in tmp_path.iterdir()} <= SUFFIXES
-    for path in tmp_path.iterdir():
-        pixels = decode_image(path, 16)
-        assert pixels.shape == (16, 16, 3)
-        assert np.abs(pixels.astype(int) - [200, 100, 50]).max() <= 3, path.name
-
-
-def test_sixteen_bit_grey_keeps_its_shades(tmp_path: Path) -> None:
-    shades = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
-    Image.fromarray(shades).save(tmp_path / "deep.png")
-    assert np.array_equal(decode_image(tmp_path / "deep.png", 8)[..., 0], shades >> 8)
-
-
-def test_a_photo_taken_sideways_is_put_upright(tmp_path: Path) -> None:
-    upright = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: show it a quarter turn clockwise
-    upright.rotate(90).save(tmp_path / "sideways.png", exif=exif)
-    assert np.array_equal(decode_image(tmp_path / "sideways.png", 8), np.asarray(upright))
-
-
-@pytest.mark.parametrize(("width", "height"), [(40, 10), (10, 40), (64, 48), (8, 8), (5, 7)])
-def test_the_shorter_side_is_resized_and_the_centre_is_kept(tmp_path: Path, width: int, height: int) -> None:
-    slope = np.linspace(0, 255, width * height * 3).reshape(height, width, 3).astype(np.uint8)
-    Image.fromarray(slope).save(tmp_path / "slope.png")
-    scale = 8 / min(width, height)
-    whole = Image.fromarray(slope).resize((round(width * scale), round(height * scale)), Image.Resampling.BILINEAR)
-    left, top = (whole.width - 8) // 2, (whole.height - 8) // 2
-    expected = np.asarray(whole.crop((left, top, left + 8, top + 8)))
-    difference = np.abs(decode_image(tmp_path / "slope.png", 8).astype(int) - expected)
-    assert difference.max() <= 255 / min(width, height) / 2  # half a pixel, where the centre lies between two
 
 
 def test_a_sample_shows_every_class_and_decodes_only_itself(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:

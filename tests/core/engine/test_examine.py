@@ -11,10 +11,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as transforms
 
-from core.data.edits import AS_IT_IS, Edits, apply_edits
 from core.engine import checkpoint, examine
 from core.engine.data import load_data
 from core.engine.gradcam import grad_cam, list_layers
@@ -133,7 +130,7 @@ def test_another_class_has_other_heat(trained) -> None:
     assert all(0 <= heat.min() <= heat.max() <= 1 for heat in heats)
 
 
-# One's own images and edits
+# One's own images
 
 
 def test_ones_own_image_is_resized_as_the_data_set_was(trained) -> None:
@@ -154,39 +151,6 @@ def test_a_colour_photo_is_made_grey_for_a_network_of_grey_digits() -> None:
     own = examine.read_own(buffer.getvalue(), SPEC.data)
     assert (own[:, 0] == own[:, 1]).all()
     assert (own[:, 1] == own[:, 2]).all()
-
-
-def test_edits_do_what_they_say(data) -> None:
-    image, mean = data.val.images[0].permute(1, 2, 0).numpy(), data.mean
-    np.testing.assert_array_equal(apply_edits(image, AS_IT_IS, mean), image)
-    np.testing.assert_array_equal(apply_edits(image, Edits(rotation=90), mean), np.rot90(image))
-    np.testing.assert_array_equal(apply_edits(image, Edits(invert=True), mean), 255 - image)
-    assert apply_edits(image, Edits(brightness=0.5), mean).mean() == pytest.approx(image.mean() / 2, abs=1)
-    assert apply_edits(image, Edits(blur=4.0), mean).std() < image.std()
-    noisy = apply_edits(image, Edits(noise=0.3), mean)
-    assert not np.array_equal(noisy, image)
-    np.testing.assert_array_equal(noisy, apply_edits(image, Edits(noise=0.3), mean))
-    assert {value.dtype for value in (noisy, apply_edits(image, Edits(rotation=10, blur=1), mean))} == {
-        np.dtype("uint8")
-    }
-
-
-@pytest.mark.parametrize("angle", [-155, -30, 10, 45, 120])
-def test_edits_are_those_of_torchvision(data, angle: int) -> None:
-    """In the middle of the image: at its border each fills in and mirrors in its own way."""
-    images = F.interpolate(data.val.images[3:4], (40, 40), mode="bilinear")
-    pixels = images[0].permute(1, 2, 0).numpy()
-
-    def middle(values: np.ndarray) -> np.ndarray:
-        return values[12:28, 12:28].astype(float)
-
-    turned = transforms.rotate(images, angle, InterpolationMode.BILINEAR)[0].permute(1, 2, 0).numpy()
-    assert np.abs(middle(apply_edits(pixels, Edits(rotation=angle), data.mean)) - middle(turned)).mean() < 2
-    blurred = transforms.gaussian_blur(images, [9, 9], [1.2, 1.2])[0].permute(1, 2, 0).numpy()
-    assert np.abs(middle(apply_edits(pixels, Edits(blur=1.2), data.mean)) - middle(blurred)).mean() < 4
-    factor = 1 + angle / 200
-    bright = transforms.adjust_brightness(images, factor)[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(apply_edits(pixels, Edits(brightness=factor), data.mean), bright, atol=1)
 
 
 # Trouble

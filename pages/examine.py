@@ -19,6 +19,7 @@ from pages.parts.examine.address import read_option, tie, write
 from pages.parts.examine.gallery import IMAGE_TAB, show_note
 from pages.parts.examine.load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
 from pages.parts.examine.pick import newest_run, pick_run
+from pages.parts.frame.assets import show_style
 from pages.parts.frame.style import show_alert, state_badge
 
 TABS = ("Classes", "Confidence", "History", IMAGE_TAB)
@@ -134,31 +135,8 @@ def show_tabs(run: Run, weights: Weights, split: Split) -> None:
             confidence.show_confidence(run, split, weights, loaded, figures, names)
 
 
-STYLE = """<style>
-.lab-run-dot { display: block; width: 0.85rem; height: 0.85rem; border-radius: 50%; margin-bottom: 0.8rem; }
-.lab-strip { display: flex; flex-wrap: wrap; gap: 2px; margin-top: 0.3rem; }
-.lab-strip i { flex: 1 1 0.35rem; min-width: 0.25rem; max-width: 1.6rem; height: 1.1rem; border-radius: 1px; }
-.lab-strip .right { background: var(--lab-accent); }
-.lab-strip .wrong { background: color-mix(in srgb, var(--lab-bad) 70%, transparent); }
-.lab-chances { display: grid; grid-template-columns: fit-content(8rem) 1fr auto; gap: 0.25rem 0.6rem;
-  align-items: center; font-size: 0.857rem; }
-.lab-chances .row { display: contents; }
-.lab-chances .row span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.lab-chances .row span:last-child { text-align: right; }
-.lab-chances .true { font-weight: 600; }
-.lab-chances .true span:first-child::before { content: "✓ "; color: var(--lab-good); }
-.lab-chances .track { background: var(--lab-line-soft); height: 0.5rem; border-radius: 0.25rem; overflow: hidden; }
-.lab-chances i { display: block; height: 100%; background: var(--lab-accent); }
-.st-key-examine_edits { gap: 0.35rem; }
-[class*="st-key-examine_pictures"] [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
-/* On a phone the answer stands above the sliders, or it could not be seen to follow them. */
-@media (max-width: 640px) {
-  .st-key-examine_image > div > [data-testid="stHorizontalBlock"] { flex-direction: column-reverse; } }
-.stApp [data-testid="stImage"] img { image-rendering: pixelated; }
-</style>"""
-
 run = find_run()
-st.html(STYLE)
+show_style(__file__)
 weights, split = show_head(run)
 if weights is None:
     state = run.state()

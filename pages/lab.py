@@ -25,6 +25,7 @@ from core.runs.records import RunSummary
 from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.text.formats import UNKNOWN, format_ago, format_bytes, format_percent
+from pages.parts.frame.assets import show_style
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
 from pages.parts.frame.style import show_alert
@@ -279,18 +280,7 @@ def show_heading(text: str) -> None:
     st.html(f'<h3 class="lab-section">{text}</h3>')
 
 
-STYLE = """<style>
-.lab-section { margin: 0.6rem 0 0; padding-bottom: 0.25rem; border-bottom: 1px solid var(--lab-line); }
-.lab-use { display: grid; grid-template-columns: 4rem minmax(4rem, 1fr) minmax(8.5rem, auto); gap: 0.6rem;
-  align-items: center; font-size: 0.857rem; }
-.lab-wide-use { min-width: 20rem; }
-.stHtml a[href^="run?"]:hover { color: var(--lab-accent); text-decoration: underline; }
-.lab-section:first-child { margin-top: 0; }
-.stHtml a[href^="run?"] { color: var(--lab-text); text-decoration: none; }
-.lab-break { overflow-wrap: anywhere; }
-</style>"""
-
-st.html(STYLE)
+show_style(__file__)
 if problem := st.session_state.pop("lab.data_problem", ""):
     show_alert(problem)
 if asked := st.session_state.pop("lab.ask_data", None):

@@ -16,6 +16,7 @@ from core.runs.store import open_run
 from core.spec.link import to_link
 from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
+from pages.parts.frame.assets import show_style
 from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.style import look_of, state_badge
@@ -204,36 +205,8 @@ def show_live(run: Run, shown_state: str) -> None:
                 show(run)
 
 
-STYLE = """<style>
-.st-key-run_title { gap: 0.5rem; }
-.st-key-run_title [data-testid="stTextInput"] input { font-size: 1.25rem; font-weight: 600; padding-left: 0.3rem; }
-.st-key-run_title [data-testid="stTextInput"] :is([data-baseweb], [data-testid="stTextInputRootElement"]) {
-  border-color: transparent; background: none; }
-.st-key-run_title [data-testid="stTextInputRootElement"]:is(:hover, :focus-within) { border-color: var(--lab-line); }
-.st-key-run_title [data-baseweb="select"] > div { background: none; border-color: var(--lab-line-soft); }
-.lab-run-dot { display: block; width: 0.85rem; height: 0.85rem; border-radius: 50%; }
-.run-facts { margin: 0; overflow-wrap: anywhere; }
-.lab-mono { font-family: monospace; }
-.lab-bar + .run-facts { margin-top: 0.25rem; }
-.stApp .st-key-run_log { max-height: 32rem; overflow: auto; display: flex; flex-direction: column-reverse;
-  padding: 0.6rem 0.8rem;
-  border: 1px solid var(--lab-line); border-radius: var(--st-base-radius, 0.375rem); background: var(--lab-panel); }
-.st-key-run_log pre { margin: 0; padding: 0; background: none; font-size: 0.857rem; line-height: 1.45;
-  white-space: pre-wrap; overflow-wrap: anywhere; color: var(--lab-text); }
-.lab-callout { margin: 0 0 0.5rem; padding: 0.45rem 0.7rem; border-left: 3px solid var(--lab-warn);
-  background: var(--lab-panel); font-size: 0.9rem; }
-.lab-callout.failed { border-color: var(--lab-bad); }
-table.lab-plain td { white-space: normal; overflow-wrap: anywhere; }
-table.lab-plain td:first-child { white-space: normal; color: var(--lab-muted); }
-table.lab-plain tr.lab-marked td { font-weight: 600; color: var(--lab-text); }
-table.lab-plain tr.lab-marked td:last-child { font-weight: 400; color: var(--lab-muted); }
-table.lab-plain tr.lab-marked td:first-child::before { content: "•"; color: var(--lab-accent);
-  margin-right: 0.35rem; }
-.lab-sha { font-size: 0.786rem; color: var(--lab-muted); background: none; padding: 0; overflow-wrap: anywhere; }
-</style>"""
-
 run, summary = find_run()
-st.html(STYLE)
+show_style(__file__)
 answer_delete()
 if summary.state == "damaged":
     show_damage(run, summary)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from core.studies.storage import StudyError, shown_url
+from pages.parts.frame.assets import show_style
 from pages.parts.frame.style import show_alert
 from pages.parts.studies.define import show_definition
 from pages.parts.studies.list import show_all
 from pages.parts.studies.live import show_study
 
-STYLE = (Path(__file__).parent / "parts" / "studies" / "studies.css").read_text(encoding="utf-8")
-
-st.html(f"<style>{STYLE}</style>")
+show_style(__file__)
 try:
     if "name" in st.query_params:
         show_study(st.query_params["name"])

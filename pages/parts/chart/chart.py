@@ -17,20 +17,14 @@ from core.compare.curves import draw_curves
 from core.compare.lines import CurveMetric, CurveView
 from core.compare.snapshot import ComparedRun
 from core.compare.units import make_units
+from pages.parts.frame.assets import load, read_asset
 from pages.parts.frame.style import PLOTLY_PATH, serve_at
 
-_HERE = Path(__file__).parent
 # What stands before the script of every component that shows a figure or saves one.
-CHART_SCRIPT = FIGURE_SCRIPT + (_HERE / "plotly.js").read_text(encoding="utf-8")
-CHART_STYLE = (_HERE / "chart.css").read_text(encoding="utf-8")
+CHART_SCRIPT = FIGURE_SCRIPT + read_asset(Path(__file__).with_name("plotly.js"))
+CHART_STYLE = read_asset(Path(__file__).with_name("chart.css"))
 
-_chart = st.components.v2.component(
-    "resnet_lab_chart",
-    html=(_HERE / "chart.html").read_text(encoding="utf-8"),
-    css=CHART_STYLE,
-    js=CHART_SCRIPT + (_HERE / "chart.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_chart = load("chart", __file__, js=CHART_SCRIPT)
 
 
 def show_chart(

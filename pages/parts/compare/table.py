@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -15,15 +14,9 @@ from core.compare.table import Cell, label_figure, make_cells, tell_unit, write_
 from core.compare.units import Unit
 from core.compare.verdicts import WEIGHTS, Weights
 from pages.parts.compare.choose import drop, make_first
+from pages.parts.frame.assets import ignore, load
 
-_HERE = Path(__file__).parent
-_table = st.components.v2.component(
-    "resnet_lab_compare_table",
-    html='<div class="lab-compare" role="region" aria-label="Figures" tabindex="0"><table></table></div>',
-    css=(_HERE / "table.css").read_text(encoding="utf-8"),
-    js=(_HERE / "table.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_table = load("compare_table", __file__)
 
 
 def show_table(units: Sequence[Unit]) -> None:
@@ -66,10 +59,10 @@ def show_table(units: Sequence[Unit]) -> None:
             ],
             "rows": [_to_row(unit, unit is units[0], cells[unit]) for unit in sort_units(units, order, pick)],
         },
-        on_sort_change=_ignore,
-        on_first_change=_ignore,
-        on_drop_change=_ignore,
-        on_open_change=_ignore,
+        on_sort_change=ignore,
+        on_first_change=ignore,
+        on_drop_change=ignore,
+        on_open_change=ignore,
     )
     _follow(event, {unit.id: unit for unit in units})
 
@@ -117,10 +110,6 @@ def _follow(event: Any, units: dict[str, Unit]) -> None:
         if chosen:
             do(chosen)
             st.rerun()
-
-
-def _ignore() -> None:
-    """An event needs a callback to exist; the page reads it from the result."""
 
 
 def _to_row(unit: Unit, is_baseline: bool, cells: Sequence[Cell]) -> dict[str, Any]:

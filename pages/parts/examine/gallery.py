@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 
@@ -15,15 +14,9 @@ from core.helper.process import call
 from core.runs.folder import Run
 from core.system.errors import LabError
 from pages.parts.examine.address import write
+from pages.parts.frame.assets import ignore, load
 
-_HERE = Path(__file__).parent
-_gallery = st.components.v2.component(
-    "resnet_lab_gallery",
-    html='<div class="lab-gallery"></div>',
-    css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
-    js=(_HERE / "gallery.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_gallery = load("gallery", __file__)
 
 PAGE_IMAGES = 24
 IMAGE_TAB = "Image"
@@ -57,7 +50,7 @@ def show_gallery(
     for index, source in zip(chosen, sources, strict=True):
         words = caption(index)
         items.append({"index": index, "source": source, "title": words.title, "line": words.line, "wrong": words.wrong})
-    event = _gallery(key=f"gallery.{key}", data={"items": items}, on_open_change=_ignore)
+    event = _gallery(key=f"gallery.{key}", data={"items": items}, on_open_change=ignore)
     if event.open is not None:
         write(image=int(event.open), tab=IMAGE_TAB)
         st.rerun(scope="app")
@@ -99,7 +92,3 @@ def _list(indices: Sequence[int]) -> str:
 def show_note(sentence: str) -> None:
     """A quiet sentence instead of what cannot be shown."""
     st.html(f'<p class="lab-muted lab-small" style="margin:0.3rem 0">{escape(sentence)}</p>')
-
-
-def _ignore() -> None:
-    """An event needs a callback to exist; the page reads it from the result."""

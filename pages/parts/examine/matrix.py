@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
@@ -11,16 +10,10 @@ from core.examine.charts import draw_matrix
 from core.stats.scores import IntArray
 from pages.parts.chart.chart import CHART_SCRIPT, CHART_STYLE
 from pages.parts.examine.address import read_option, tie, write
+from pages.parts.frame.assets import ignore, load
 from pages.parts.frame.style import PLOTLY_PATH, serve_at
 
-_HERE = Path(__file__).parent
-_matrix = st.components.v2.component(
-    "resnet_lab_matrix",
-    html=(_HERE / "matrix.html").read_text(encoding="utf-8"),
-    css=CHART_STYLE + (_HERE / "matrix.css").read_text(encoding="utf-8"),
-    js=CHART_SCRIPT + (_HERE / "matrix.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_matrix = load("matrix", __file__, css=CHART_STYLE, js=CHART_SCRIPT)
 
 Cell = tuple[int, int]
 
@@ -67,13 +60,9 @@ def show_matrix(
             "figure": draw_matrix(matrix, classes, rates=rates, title=title).figure,
             "plotly": serve_at(PLOTLY_PATH),
         },
-        on_cell_change=_ignore,
+        on_cell_change=ignore,
     )
     if event.cell is not None:
         write(cell=event.cell or None)
         st.rerun()
     return chosen
-
-
-def _ignore() -> None:
-    """An event needs a callback to exist; the page reads it from the result."""

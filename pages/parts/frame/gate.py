@@ -8,11 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.parts.frame.assets import read_asset
 from pages.parts.frame.style import show_svg
 from server import sign_in
 
 log = logging.getLogger("resnet_lab")
-_MARK = Path(__file__).parent / "mark.svg"
 
 
 def is_let_in() -> bool:
@@ -25,7 +25,7 @@ def show_gate() -> None:
     """For who is not let in: what to do, and nothing of the lab."""
     rule, person = sign_in.in_use(), sign_in.find_person()
     with st.container(key="lab_gate", horizontal_alignment="center", gap="medium"):
-        show_svg(_MARK.read_text(encoding="utf-8"))
+        show_svg(read_asset(Path(__file__).with_name("mark.svg")))
         st.html("<h1>ResNet Lab</h1>")
         if rule and person:
             st.html(f'<p class="lab-muted">{escape(rule.why_kept_out(person))}</p>')

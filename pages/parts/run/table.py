@@ -11,26 +11,17 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import streamlit as st
 
 from core.charts.palette import run_colour
 from core.runs.records import RunSummary
 from core.text.formats import UNKNOWN, format_ago, format_count, format_percent, format_seconds
+from pages.parts.frame.assets import ignore, load
 from pages.parts.frame.style import look_of
 
-_HERE = Path(__file__).parent
 PAGE_ROWS = 50
 
-_table = st.components.v2.component(
-    "resnet_lab_run_table",
-    html='<div class="lab-runs" role="region" aria-label="Runs" tabindex="-1"><table></table></div>',
-    css=(_HERE / "table.css").read_text(encoding="utf-8"),
-    js=(_HERE / "table.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_table = load("run_table", __file__)
 
 
 @dataclass(frozen=True)
@@ -155,10 +146,10 @@ def show_run_table(
             "picks": True,
             "label": "Runs",
         },
-        on_select_change=_ignore,
-        on_sort_change=_ignore,
-        on_open_change=_ignore,
-        on_follow_change=_ignore,
+        on_select_change=ignore,
+        on_sort_change=ignore,
+        on_open_change=ignore,
+        on_follow_change=ignore,
     )
 
 
@@ -186,15 +177,11 @@ def show_rows(
             "picks": False,
             "label": label,
         },
-        on_select_change=_ignore,
-        on_sort_change=_ignore,
-        on_open_change=_ignore,
-        on_follow_change=_ignore,
+        on_select_change=ignore,
+        on_sort_change=ignore,
+        on_open_change=ignore,
+        on_follow_change=ignore,
     )
-
-
-def _ignore() -> None:
-    """An event needs a callback to exist; the page reads it from the result."""
 
 
 def _to_row(run: RunSummary) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 
@@ -15,6 +14,7 @@ from core.export.make import export_runs
 from core.export.outbox import address_of
 from core.runs.folder import Run
 from core.text.formats import format_bytes
+from pages.parts.frame.assets import load, show_style
 from pages.parts.frame.style import serve_at
 from pages.parts.transfer.jobs import Job, Report, show_live
 
@@ -22,30 +22,8 @@ from pages.parts.transfer.jobs import Job, Report, show_live
 FRESH_SECONDS = 10.0
 WEIGHTS: dict[Checkpoint, str] = {"best": "Best on validation", "last": "Last"}
 _JOBS = "take_away.jobs"
-_HERE = Path(__file__).parent
 
-_STYLE = """<style>
-[class*="st-key-take_row"] { padding: 0.3rem 0; border-bottom: 1px solid var(--lab-line-soft); }
-[class*="st-key-take_row"] p { margin: 0; overflow-wrap: anywhere; }
-/* The button stays beside its sentence, however narrow. */
-[class*="st-key-take_line"] { flex-wrap: nowrap; }
-[class*="st-key-take_line"] > :first-child { flex: 1; min-width: 0; }
-.take-head { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr); align-items: baseline; }
-.st-key-take_several .take-head { display: block; }
-.st-key-take_several .take-head b { display: block; }
-@media (max-width: 760px) { .take-head, .take-head b { display: block; } }
-</style>"""
-
-_link = st.components.v2.component(
-    "resnet_lab_fetch",
-    html='<a class="lab-fetch"></a>',
-    css="""
-.lab-fetch { color: var(--st-link-color); font-size: 0.9rem; white-space: nowrap; }
-.lab-fetch:hover { text-decoration: underline; }
-""",
-    js=(_HERE / "fetch.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+_link = load("fetch", __file__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +52,7 @@ def _start(wish: _Wish) -> None:
 
 def show_take_away(run: Run) -> None:
     """All formats of one run, with what each is for."""
-    st.html(_STYLE)
+    show_style(__file__)
     show_live(lambda: _is_busy((run.id,)), lambda: _show_one(run))
 
 
@@ -122,7 +100,7 @@ def show_several(run_ids: Sequence[str]) -> None:
                 _show_format(format, _Wish(ids, format.key))
 
     with st.popover("Take away", icon=":material/download:", key="take"), st.container(width=380, key="take_several"):
-        st.html(_STYLE)
+        show_style(__file__)
         show_live(lambda: _is_busy(ids), show)
 
 

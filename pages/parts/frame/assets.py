@@ -1,0 +1,32 @@
+"""The files beside the code: style sheets, and what components are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+
+@cache
+def read_asset(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def show_style(module: str, shared: str = "") -> None:
+    """Puts the style sheet of a module's name, which lies beside it, on the page: `show_style(__file__)`."""
+    st.html(f"<style>{shared}{read_asset(Path(module).with_suffix('.css'))}</style>")
+
+
+def load(name: str, module: str, *, css: str = "", js: str = "") -> Callable[..., Any]:
+    """The component `name` from the files beside a module, with what it shares with others in front of them."""
+    html, style, script = (read_asset(Path(module).with_name(f"{name}.{kind}")) for kind in ("html", "css", "js"))
+    return st.components.v2.component(
+        f"resnet_lab_{name}", html=html, css=css + style, js=js + script, isolate_styles=False
+    )
+
+
+def ignore() -> None:
+    """An event needs a callback to exist; the page reads it from the result."""

@@ -7,7 +7,7 @@ import streamlit as st
 from core.machine.devices import list_devices
 from core.spec.fields import differing, fields_of
 from core.spec.presets import PRESETS
-from pages.parts.build.address import NOTICE_KEY, read_address, write_address
+from pages.parts.build.address import ADDRESS, read_address, write_address
 from pages.parts.build.cost_panel import show_cost
 from pages.parts.build.draft import Draft, open_draft
 from pages.parts.build.exchange import show_export, show_import
@@ -83,12 +83,12 @@ def show_section(draft: Draft, section: str, title: str, choices: dict[str, list
 
 
 draft = open_draft()
-enter_page(anew=was_entered("build"))
+enter_page(entered=was_entered("build"))
 read_address(draft)
 draft.check()
 
-if notice := st.session_state.get(NOTICE_KEY):
-    show_alert(notice)
+if ADDRESS.notice:
+    show_alert(ADDRESS.notice)
 
 show_return()
 left, right = st.columns(COLUMNS, gap="large")

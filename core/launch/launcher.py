@@ -22,8 +22,7 @@ from core.runs.folder import Run
 from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run, publish_run
 from core.spec import RunSpec
-from core.spec.parse import parse_spec
-from core.spec.settings import apply_settings
+from core.spec.settings import set_values
 from core.system import files
 from core.system.child import reap, start_process
 from core.system.errors import LabError
@@ -79,7 +78,7 @@ def start_seeds(
         raise ValueError(f"1 to {MAX_SEEDS} seeds at once")
     seeds = range(spec.train.seed, spec.train.seed + n)
     # All are checked before the first is made, because the last seed may lie beyond the range.
-    specs = [parse_spec(apply_settings(spec.model_dump(mode="json"), [f"train.seed={seed}"])) for seed in seeds]
+    specs = [set_values(spec, {"train.seed": seed}) for seed in seeds]
     return [
         start_run(
             seeded,

@@ -1,4 +1,4 @@
-"""Settings such as `train.epochs=3` applied to a spec's dict, as the command line and tables of changes write them."""
+"""Other values for some fields of a spec: as settings such as `train.epochs=3`, or by their paths."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import contextlib
 import difflib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from core.spec import SECTIONS, ModelSpec
+from core.spec import SECTIONS, ModelSpec, RunSpec
 from core.spec.fields import SpecField, field_at, fields_of
-from core.spec.parse import FieldProblem, SpecError, path_of, refuse, shorten_value, to_json
+from core.spec.parse import FieldProblem, SpecError, parse_spec, path_of, refuse, shorten_value, to_json
 
 _SETTING = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,9}|\*)\]\.)?[a-z_]+")
 
@@ -30,17 +31,32 @@ def apply_settings(data: dict[str, Any], settings: list[str]) -> dict[str, Any]:
         path = path.strip()
         if not equals:
             raise refuse(path_of((path,)), "write a setting as section.field=value")
-        found = _SETTING.fullmatch(path)
-        try:
-            field = field_at(path if found else "")
-        except KeyError:
-            shown = path if re.fullmatch(r"[\w.\[\]*]{1,80}", path) else shorten_value(path)
-            raise refuse(shown, "is no field of a spec" + suggest_path(path)) from None
-        section, place = found.groups() if found else ("", None)
-        value = _read_value(field, text.strip())
-        for owner in _owners_of(data, section, place):
-            owner[field.name] = value
+        _put(data, path, _read_value(_find(path)[0], text.strip()))
     return data
+
+
+def set_values(spec: RunSpec, values: Mapping[str, Any]) -> RunSpec:
+    """The spec with other values at these paths; `model.layers[*]` means every layer. Raises SpecError."""
+    data = spec.model_dump(mode="json")
+    for path, value in values.items():
+        _put(data, path, value)
+    return parse_spec(data)
+
+
+def _find(path: str) -> tuple[SpecField, str, str | None]:
+    """The field at a path, its section, and its layer if it is one of a layer."""
+    found = _SETTING.fullmatch(path)
+    try:
+        return field_at(path if found else ""), *(found.groups() if found else ("", None))
+    except KeyError:
+        shown = path if re.fullmatch(r"[\w.\[\]*]{1,80}", path) else shorten_value(path)
+        raise refuse(shown, "is no field of a spec" + suggest_path(path)) from None
+
+
+def _put(data: dict[str, Any], path: str, value: Any) -> None:
+    field, section, layer = _find(path)
+    for owner in _owners_of(data, section, layer):
+        owner[field.name] = value
 
 
 def suggest_path(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +12,8 @@ from pydantic import Field
 
 from core.spec import MAX_LAYERS, RunSpec, Strict
 from core.spec.fields import SpecField, field_at, flatten, format_value
-from core.spec.parse import FieldProblem, SpecError, parse_spec
-from core.spec.settings import apply_settings, suggest_path
+from core.spec.parse import FieldProblem, SpecError
+from core.spec.settings import set_values, suggest_path
 
 Value = str | int | float | bool
 LAYERS = "model.layers"
@@ -239,21 +238,15 @@ def propose_values(base: RunSpec, values: Mapping[str, Any]) -> RunSpec:
 
     Layers beyond the base's repeat its last one. A value for a layer that this network does not have changes nothing.
     """
-    data = base.model_dump(mode="json")
     count = int(values.get(LAYERS, len(base.model.layers)))
-    layers = data["model"]["layers"]
-    data["model"]["layers"] = [layers[min(index, len(layers) - 1)] for index in range(count)]
-    settings = [f"{path}={_write(value)}" for path, value in values.items() if _is_active(path, count)]
-    return parse_spec(apply_settings(data, settings))
+    known = base.model.layers
+    layers = [known[min(place, len(known) - 1)].model_dump(mode="json") for place in range(count)]
+    return set_values(base, {LAYERS: layers} | {p: value for p, value in values.items() if _is_active(p, count)})
 
 
 def _is_active(path: str, layers: int) -> bool:
     found = re.match(r"model\.layers\[([0-9]+)\]", path)
     return path != LAYERS and (found is None or int(found[1]) < layers)
-
-
-def _write(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def read_values(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
 
 import streamlit as st
@@ -14,35 +13,21 @@ from core.spec.parse import SpecError
 from core.spec.presets import PRESETS
 from core.system.errors import LabError
 from pages.parts.build.draft import FIRST_PRESET, Draft
+from pages.parts.frame.address import DraftAddress
 
-SOURCES = ("spec", "preset", "clone")
-SEEN_KEY = "build.address"
-LEFT_KEY = "build.addresses_left"
-NOTICE_KEY = "build.notice"
-# The browser may still send an address that was replaced this recently.
-STALE_SECONDS = 3.0
+ADDRESS = DraftAddress("build", ("spec", "preset", "clone"))
 
 
 def read_address(draft: Draft) -> None:
-    """Fills the draft from the address where a link was opened, or Back was pressed; a damaged one leaves a notice."""
-    wanted = next(((name, st.query_params[name]) for name in SOURCES if name in st.query_params), None)
-    if draft.touched:
-        st.session_state.pop(NOTICE_KEY, None)
-    if wanted is None or draft.touched or wanted == st.session_state.get(SEEN_KEY) or _is_stale(wanted):
+    """Fills the draft from the address if that asks for another; a damaged one leaves a notice."""
+    if (word := ADDRESS.find_news(draft.touched)) is None:
         return
-    st.session_state[SEEN_KEY] = wanted
-    st.session_state.pop(NOTICE_KEY, None)
     try:
-        spec, preset = _resolve(*wanted)
+        spec, preset = _resolve(*word)
     except (LabError, KeyError) as error:
-        st.session_state[NOTICE_KEY] = _explain(*wanted, error)
-        return
-    draft.replace(spec, preset)
-
-
-def _is_stale(wanted: tuple[str, str]) -> bool:
-    left: dict[tuple[str, str], float] = st.session_state.get(LEFT_KEY, {})
-    return time.monotonic() - left.get(wanted, float("-inf")) < STALE_SECONDS
+        ADDRESS.refuse(_explain(*word, error))
+    else:
+        draft.replace(spec, preset)
 
 
 def _resolve(name: str, value: str) -> tuple[RunSpec, str]:
@@ -64,25 +49,8 @@ def _explain(name: str, value: str, error: Exception) -> str:
 
 def write_address(draft: Draft) -> None:
     """Puts the draft's last good spec into the address; the spec that every visit begins with needs none."""
-    draft.touched = False
-    if NOTICE_KEY in st.session_state:
-        return
-    untouched = draft.good == PRESETS[FIRST_PRESET].spec
-    link = None if untouched else _packed(draft.good)
-    if st.query_params.get("spec") == link and not {"preset", "clone"} & st.query_params.keys():
-        return
-    left = st.session_state.setdefault(LEFT_KEY, {})
-    if seen := st.session_state.get(SEEN_KEY):
-        left[seen] = time.monotonic()
-    for name in SOURCES:
-        if name in st.query_params and (name != "spec" or link is None):
-            del st.query_params[name]
-    if link is not None:
-        st.query_params["spec"] = link
-        st.session_state[SEEN_KEY] = ("spec", link)
-        left.pop(("spec", link), None)
-    else:
-        st.session_state.pop(SEEN_KEY, None)
+    touched, draft.touched = draft.touched, False
+    ADDRESS.write(None if draft.good == PRESETS[FIRST_PRESET].spec else _packed(draft.good), touched)
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from core.studies.study import list_studies
 from pages.parts.frame.style import show_alert, show_problem
 from pages.parts.studies.actions import attempt
 from pages.parts.studies.by_build import leave_for_build
-from pages.parts.studies.draft import NOTICE, StudyDraft, open_study_draft, read_address, write_address
+from pages.parts.studies.draft import ADDRESS, StudyDraft, open_study_draft, read_address, write_address
 from pages.parts.studies.form import (
     describe_base,
     name_problem_fields,
@@ -32,8 +32,8 @@ def show_definition() -> None:
     draft = open_study_draft()
     read_address(draft)
     draft.check()
-    if notice := st.session_state.get(NOTICE):
-        show_alert(notice)
+    if ADDRESS.notice:
+        show_alert(ADDRESS.notice)
     left, right = st.columns([7, 4], gap="large")
     with left, st.container(gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

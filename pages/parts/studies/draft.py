@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -21,10 +20,10 @@ from core.studies.space import LAYERS, Dimension, check_space, default_dimension
 from core.studies.spec import STUDY_PRESETS, StudySpec, fitting_warmup, parse_study
 from core.system.errors import LabError
 from pages.parts.build.draft import open_draft
+from pages.parts.frame.address import DraftAddress
 
-KEY, SEEN, LEFT, NOTICE = "studies.draft", "studies.seen", "studies.left", "studies.notice"
-# The browser may still send an address that was replaced this recently.
-STALE_SECONDS = 3.0
+KEY = "studies.draft"
+ADDRESS = DraftAddress("studies", ("new",))
 WIDGETS = "studies.field"
 # Where a study that has nothing to search yet begins.
 FIRST_FIELDS = ("train.learning_rate", "train.batch_size")
@@ -307,33 +306,18 @@ def open_study_draft() -> StudyDraft:
 
 
 def read_address(draft: StudyDraft) -> None:
-    """Fills the draft from the address where a link was opened; one that cannot be used leaves a notice."""
-    word = st.query_params.get("new", "")
-    if draft.touched or not word or word == st.session_state.get(SEEN):
+    """Fills the draft from the address if that asks for another; one that cannot be used leaves a notice."""
+    if (word := ADDRESS.find_news(draft.touched)) is None:
         return
-    if time.monotonic() - st.session_state.get(LEFT, {}).get(word, float("-inf")) < STALE_SECONDS:
-        return
-    st.session_state[SEEN] = word
-    st.session_state.pop(NOTICE, None)
     try:
-        draft.replace(*resolve(word))
+        draft.replace(*resolve(word[1]))
     except (LabError, KeyError) as error:
         reason = error.problems[0].message if isinstance(error, SpecError) else "there is no such run or preset"
-        st.session_state[NOTICE] = f"The link could not be used: {reason}."
+        ADDRESS.refuse(f"The link could not be used: {reason}.")
 
 
 def write_address(draft: StudyDraft) -> None:
     """Puts the last good study into the address."""
     touched, draft.touched = draft.touched, False
-    if touched:
-        st.session_state.pop(NOTICE, None)
-    if draft.good is None or st.session_state.get(NOTICE):
-        return
-    packed = pack(draft.good)
-    left = st.session_state.setdefault(LEFT, {})
-    if (seen := st.session_state.get(SEEN)) and seen != packed:
-        left[seen] = time.monotonic()
-    left.pop(packed, None)
-    if st.query_params.get("new") != packed:
-        st.query_params["new"] = packed
-    st.session_state[SEEN] = packed
+    if draft.good:
+        ADDRESS.write(pack(draft.good), touched)

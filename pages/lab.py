@@ -25,6 +25,7 @@ from core.runs.records import RunSummary
 from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.text.formats import UNKNOWN, format_ago, format_bytes, format_percent
+from core.text.words import count_of
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
@@ -57,7 +58,7 @@ def show_devices(runs: dict[str, RunSummary]) -> None:
             key=f"slots.{device.id}",
             on_change=_keep_slots,
             args=(device.id,),
-            help="How many runs this device takes at the same time. Runs that train go on.",
+            help="How many runs this device trains at the same time. Runs in training are not interrupted.",
         )
 
 
@@ -96,7 +97,7 @@ def show_queue(runs: dict[str, RunSummary]) -> None:
     waiting = [ticket for ticket in read_queue(runs_folder()) if ticket.run_id in runs]
     waiting = [ticket for ticket in waiting if runs[ticket.run_id].state == "queued"]
     if not waiting:
-        st.html('<p class="lab-muted lab-small">Nothing waits. A run that finds no free device stands here.</p>')
+        st.html('<p class="lab-muted lab-small">The queue is empty. Runs wait here until a device is free.</p>')
     for place, ticket in enumerate(waiting, start=1):
         run = runs[ticket.run_id]
         with st.container(horizontal=True, vertical_alignment="center", key=f"queue.{run.id}"):
@@ -106,7 +107,7 @@ def show_queue(runs: dict[str, RunSummary]) -> None:
             )
             if place > 1:
                 show_button("next", [run], key=f"queue.{run.id}")
-            show_button("stop", [run], key=f"queue.{run.id}", label="Cancel", help="Takes it out of the queue.")
+            show_button("stop", [run], key=f"queue.{run.id}", label="Cancel", help="Removes it from the queue.")
 
 
 def show_machine() -> None:
@@ -187,8 +188,8 @@ def _get(name: str) -> None:
 @st.dialog("Delete this data set?")
 def confirm_data(dataset: DatasetStatus) -> None:
     st.html(
-        f"<p>{escape(dataset.title)}, {format_bytes(dataset.bytes_on_disk)}, is removed from this machine. "
-        "Runs keep their results; to train on it again it must be downloaded again.</p>"
+        f"<p>{escape(dataset.title)}, {format_bytes(dataset.bytes_on_disk)}, will be deleted from this machine. "
+        "Runs keep their results; training on it again needs another download.</p>"
     )
     if st.button("Delete", type="primary", icon=":material/delete:", key="confirm_data"):
         try:
@@ -200,7 +201,7 @@ def confirm_data(dataset: DatasetStatus) -> None:
 
 @st.cache_data(ttl=DISK_SECONDS, show_spinner=False)
 def measure_disk(folder: str) -> list[RunUse]:
-    """Sizes of all runs; looked at anew every ten seconds at most."""
+    """Sizes of all runs; measured at most every ten seconds."""
     return measure_runs()
 
 
@@ -211,7 +212,7 @@ def show_disk() -> None:
     total = sum(use.bytes for use in uses)
     free = shutil.disk_usage(_existing(runs_folder())).free
     st.html(
-        f'<p class="lab-small"><b>{format_bytes(total)}</b> in {len(uses):,} {"run" if len(uses) == 1 else "runs"}, '
+        f'<p class="lab-small"><b>{format_bytes(total)}</b> in {count_of(len(uses), "run")}, '
         f"{format_bytes(sum(use.checkpoint_bytes for use in uses))} of it checkpoints · {format_bytes(free)} free</p>"
     )
     if uses:
@@ -244,7 +245,7 @@ def _existing(folder: Path) -> Path:
 @st.dialog("Free disk space?")
 def confirm_cleanup(uses: list[RunUse], *, checkpoints_only: bool) -> None:
     size = format_bytes(sum(use.checkpoint_bytes if checkpoints_only else use.bytes for use in uses))
-    kept = "Curves, figures and logs stay; the weights are gone." if checkpoints_only else "Nothing of them is kept."
+    kept = "Curves, results and logs are kept; the weights are deleted." if checkpoints_only else "Nothing is kept."
     st.html(f"<p>{len(uses)} archived runs, {size}. {kept} This cannot be undone.</p>")
     if st.button("Delete", type="primary", icon=":material/delete:", key="confirm_cleanup"):
         _clean_up(uses, delete_checkpoints if checkpoints_only else delete_run)

@@ -51,7 +51,7 @@ def find_run() -> tuple[Run, RunSummary]:
     """The run that the address names; else a sentence and the way back."""
     run_id = st.query_params.get("id", "")
     if not run_id:
-        show_way_back("The address names no run.")
+        show_way_back("This link names no run.")
     try:
         run = open_run(run_id)
         return run, run.summary()
@@ -73,7 +73,7 @@ def show_damage(run: Run, summary: RunSummary) -> None:
     st.html(f'<h2 style="overflow-wrap:anywhere">{escape(summary.name)}</h2>')
     st.markdown(state_badge("damaged"))
     st.html(f'<p class="lab-problem" style="margin:0">{escape(summary.reason)}</p>')
-    st.caption("Its folder is shown below. Mend the file there, or delete the run; no other run is affected.")
+    st.caption("Its folder is shown below. Repair the file there, or delete the run; no other run is affected.")
     st.code(str(run.path), language=None)
     back, remove, _ = st.columns([1, 1, 6], width="stretch")
     if back.button("All runs", icon=":material/table_rows:", width="stretch"):

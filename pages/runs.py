@@ -26,7 +26,7 @@ from pages.parts.transfer.take_in import show_import
 from server import sign_in
 
 TICK_SECONDS = 1.0
-# More lines than this tell nothing; the newest of the selected are drawn.
+# More lines than this are unreadable; the first of the selected are drawn.
 MAX_CURVES = 20
 TABLE, SELECTION = "runs_table", "runs.selection"
 
@@ -81,7 +81,7 @@ def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
 
 def show_empty(anything: bool) -> None:
     """What to do where there is nothing to show."""
-    message = "No run fits this search." if anything else "No runs yet. Shape a network and start the first one."
+    message = "No runs match this search." if anything else "No runs yet. Build a network and start the first one."
     st.html(f'<p class="lab-muted" style="text-align:center;padding:4rem 0 0.5rem">{message}</p>')
     _, middle, _ = st.columns([2, 1, 2])
     if anything:
@@ -122,7 +122,7 @@ def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary]) -> None:
         if st.button("Delete", icon=":material/delete:", key="bar.delete"):
             ask_delete(chosen)
         st.button(
-            "Clear", icon=":material/close:", key="bar.clear", on_click=select, args=([],), help="Selects nothing."
+            "Clear", icon=":material/close:", key="bar.clear", on_click=select, args=([],), help="Clears the selection."
         )
 
 

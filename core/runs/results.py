@@ -129,7 +129,7 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
 
 
 def list_forecast(run: Run) -> list[list[str]]:
-    """What was measured beforehand against what the run took: figure, forecast, taken; empty where nothing was."""
+    """What was measured beforehand against what the run took: figure, forecast, actual; empty without a measurement."""
     try:
         forecast = files.find_json(run.path / "forecast.json")
     except files.DamagedFileError:
@@ -140,12 +140,12 @@ def list_forecast(run: Run) -> list[list[str]]:
     ends = [row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float)]
     epochs = [after - before for before, after in zip([0.0, *ends], ends, strict=False)]
     peaks = [row[PEAK] for row in rows if isinstance(row.get(PEAK), int | float)]
-    taken = {
+    actual = {
         "epoch_seconds": statistics.median(epochs) if epochs else None,
         "memory_bytes": max(peaks, default=None),
     }
     return [
-        [label, show(forecast.get(key)), f"{show(taken[key])}{_deviation(forecast.get(key), taken[key])}"]
+        [label, show(forecast.get(key)), f"{show(actual[key])}{_deviation(forecast.get(key), actual[key])}"]
         for key, label, show in (
             ("epoch_seconds", "An epoch (median)", format_seconds),
             ("memory_bytes", "Peak of memory", format_bytes),
@@ -153,8 +153,8 @@ def list_forecast(run: Run) -> list[list[str]]:
     ]
 
 
-def _deviation(forecast: float | None, taken: float | None) -> str:
-    return f" ({taken / forecast - 1:+.0%})" if forecast and taken else ""
+def _deviation(forecast: float | None, actual: float | None) -> str:
+    return f" ({actual / forecast - 1:+.0%})" if forecast and actual else ""
 
 
 def list_environment(run: Run) -> list[list[str]]:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 
 class Problem(PydanticCustomError):
-    """A rule between fields that is broken, told at the field that a person would change."""
+    """A broken rule between fields, reported at the field that a person would change."""
 
     def __new__(cls, path: str, value: object, message: str) -> Self:
         return super().__new__(cls, "problem", "{message}", {"path": path, "value": value, "message": message})

@@ -69,7 +69,7 @@ class DataSpec(Strict):
 
 
 class AugmentSpec(Strict):
-    """What happens to training images, drawn anew for every image in every epoch."""
+    """What happens to training images, drawn again for every image in every epoch."""
 
     crop_padding: int = Field(
         4, ge=0, le=64, **about("Crop padding", "Pads, then crops at a random place; 0 is off.", unit="px", basic=True)

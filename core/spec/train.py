@@ -145,7 +145,7 @@ class TrainSpec(Strict):
         "none",
         **about(
             "Test-time augmentation",
-            "Test images are also judged by mirrored (and shifted) copies together; told beside the plain accuracy.",
+            "Test images are also judged by mirrored (and shifted) copies together; shown beside the plain accuracy.",
         ),
     )
     precision: Precision = Field("auto", **about("Precision", "Auto takes bfloat16 where the device computes in it."))

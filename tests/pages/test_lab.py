@@ -51,7 +51,7 @@ def test_the_queue_is_shown_in_order_and_changed_from_here(open_page) -> None:
 
 
 def test_an_empty_queue_says_so(open_page) -> None:
-    assert "Nothing waits" in texts(open_page("lab"))
+    assert "The queue is empty" in texts(open_page("lab"))
 
 
 def test_a_download_shows_how_far_it_is(open_page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_search_and_filters_come_from_the_address(open_page, address: dict[str, 
 def test_a_search_that_finds_nothing_says_so_and_can_be_cleared(open_page) -> None:
     make_run(name="here")
     page = open_page("runs", q="nowhere")
-    assert "No run fits" in texts(page)
+    assert "No runs match" in texts(page)
     assert names(press(page, "Show all runs")) == ["here"]
 
 

@@ -66,7 +66,7 @@ class Draft:
         self.folder_note = f"{len(found.classes)} classes, {found.num_train:,} images to train, {test}"
 
     def replace(self, spec: RunSpec, preset: str = "") -> None:
-        """Takes another spec in; the widgets are filled anew."""
+        """Takes another spec in; the widgets are filled again."""
         self.values = spec.model_dump(mode="json")
         self.rows = [self._next_row() + place for place in range(len(spec.model.layers))]
         self.good, self.problems, self.preset, self.touched = spec, [], preset, True

@@ -42,7 +42,7 @@ def show_import(draft: Draft) -> None:
         st.file_uploader(
             "or a file", type="json", key=UPLOAD_KEY, on_change=_take_upload, args=(draft,), max_upload_size=1
         )
-        st.caption(f"At most {MAX_SPEC_BYTES // 1000} KB. Fields that are left out get their defaults.")
+        st.caption(f"At most {MAX_SPEC_BYTES // 1000} KB. Missing fields get their defaults.")
         for sentence in st.session_state.get(PROBLEMS_KEY, []):
             show_problem(sentence)
 

@@ -10,6 +10,7 @@ from core.data.store import DataError
 from core.launch.estimates import MEASUREMENTS, Estimate, find_estimate, make_forecast, pick_device
 from core.spec import RunSpec
 from core.text.formats import format_ago, format_bytes, format_seconds
+from core.text.words import count_of
 from pages.parts.build.draft import Draft
 from pages.parts.frame.style import show_problem
 
@@ -51,7 +52,7 @@ def _show(draft: Draft, was_under_way: bool) -> None:
                 on_click=MEASUREMENTS.start,
                 args=(spec,),
                 disabled=bool(draft.problems),
-                help=f"Trains 20 steps of this network on {device or spec.train.device}, with invented images, aside.",
+                help=f"Trains 20 steps on {device or spec.train.device} with random images, in a process of its own.",
             )
 
 
@@ -61,19 +62,19 @@ def _show_facts(spec: RunSpec, estimate: Estimate) -> None:
     except DataError:
         return
     steps = f"{estimate.steps} steps measured on {estimate.device_name}, {format_ago(estimate.measured)}"
-    beside = f", while {estimate.beside} other trained there" if estimate.beside else ""
+    beside = f", while {count_of(estimate.beside, 'other run')} trained there" if estimate.beside else ""
     facts = [
         (format_seconds(forecast.epoch_seconds), "an epoch", f"{steps}{beside}."),
         (
             format_seconds(forecast.seconds),
             f"for {spec.train.epochs:,} epochs" if spec.train.epochs > 1 else "for 1 epoch",
-            "Without the start, the checkpoints and the test at the end.",
+            "Excludes the start, the checkpoints and the test at the end.",
         ),
         (format_bytes(forecast.memory_bytes), "at most", "The process's peak, with all images in memory."),
     ]
     if forecast.largest_batch is not None:
         fits = f"{forecast.largest_batch:,}" if forecast.largest_batch else "less"
-        why = "By the growth of memory seen between two batch sizes, and what is free on the device now."
+        why = "Estimated from the memory of two batch sizes and what is free on the device now."
         facts.append((fits, "largest batch", why))
     cells = [f'<div title="{escape(title)}"><b>{value}</b> {words}</div>' for value, words, title in facts]
     if estimate.busy > BUSY:

@@ -25,13 +25,13 @@ ECHO_SECONDS = 0.8
 MAX_SEEDS = 20
 
 
-def enter_page(*, anew: bool) -> None:
-    """A new click key when the page is entered anew: all presses of Start until it is left make the same run."""
+def enter_page(*, entered: bool) -> None:
+    """A new click key for each visit: all presses of Start during one visit make the same run."""
     prepare_worker()  # at every rerun: the one that waited may have gone to a run
     started = st.session_state.get(STARTED_KEY)
-    if anew and started and time.monotonic() - started[1] < ECHO_SECONDS:
+    if entered and started and time.monotonic() - started[1] < ECHO_SECONDS:
         st.switch_page("run.py", query_params={"id": started[0]})
-    if anew or CLICK_KEY not in st.session_state:
+    if entered or CLICK_KEY not in st.session_state:
         st.session_state[CLICK_KEY] = secrets.token_hex(8)
 
 
@@ -61,7 +61,7 @@ def show_start(draft: Draft) -> None:
         _show_seeds(draft, name, tags, blocked)
     if draft.problems:
         names = ", ".join(dict.fromkeys(name_field(problem.path) for problem in draft.problems))
-        show_problem(f"Mend this before it can start: {names}.")
+        show_problem(f"Fix these first: {names}.")
     if pressed and not blocked:
         try:
             run_id = start_run(
@@ -86,8 +86,8 @@ def _hold(draft: Draft) -> None:
 def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
     with st.popover("Seeds", key="seeds", help="The same spec with several seeds", disabled=blocked):
         first = draft.good.train.seed
-        count = st.number_input("Seeds", 2, MAX_SEEDS, 5, key="build.seeds", help="Runs, one a seed; they queue.")
-        st.caption(f"Seeds {first} to {first + count - 1}: the spread tells what is luck.")
+        count = st.number_input("Seeds", 2, MAX_SEEDS, 5, key="build.seeds", help="One run per seed; they queue.")
+        st.caption(f"Seeds {first} to {first + count - 1}: the spread shows how much is chance.")
         pressed = st.button(
             f"Start {count} runs",
             key=f"seeds_{st.session_state[CLICK_KEY]}",

@@ -111,10 +111,10 @@ def show_scatter(units: Sequence[Unit]) -> None:
     fields = ["train.learning_rate", "train.batch_size", "train.epochs"]
     options = list(dict.fromkeys([*keys, *fields, *numeric_fields(units)]))
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_axes"):
-        y = st.selectbox("Upright", options, 2, format_func=_name_figure, key="sy", bind="query-params", width=220)
-        x = st.selectbox("Across", options, 4, format_func=_name_figure, key="sx", bind="query-params", width=220)
+        y = st.selectbox("Y axis", options, 2, format_func=_name_figure, key="sy", bind="query-params", width=220)
+        x = st.selectbox("X axis", options, 4, format_func=_name_figure, key="sx", bind="query-params", width=220)
         pick = pick_control()
-        log = st.toggle("Log scale", key="slog", bind="query-params", help="Across.")
+        log = st.toggle("Log scale", key="slog", bind="query-params", help="Of the x axis.")
         published = st.toggle(
             "Published results",
             True,

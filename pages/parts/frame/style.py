@@ -11,7 +11,7 @@ import streamlit as st
 from core.charts.assets import COLOURS
 from pages.parts.frame.assets import show_style
 
-# Its version is part of the address, so that a browser may keep the file for ever.
+# Its version is part of the address, so that a browser may cache the file forever.
 PLOTLY_PATH = f"/lab/plotly-{version('plotly')}.min.js"
 
 
@@ -32,16 +32,16 @@ class StateLook:
 
 
 STATES: dict[str, StateLook] = {
-    "queued": StateLook("Queued", ":material/schedule:", "gray", "Waits for a free device."),
-    "running": StateLook("Running", ":material/play_circle:", "blue", "Trains now."),
-    "finished": StateLook("Finished", ":material/check_circle:", "green", "Trained to its end."),
+    "queued": StateLook("Queued", ":material/schedule:", "gray", "Waiting for a free device."),
+    "running": StateLook("Running", ":material/play_circle:", "blue", "Training now."),
+    "finished": StateLook("Finished", ":material/check_circle:", "green", "Training is complete."),
     "failed": StateLook("Failed", ":material/error:", "red", "Ended with an error."),
     "stopped": StateLook("Stopped", ":material/stop_circle:", "orange", "Stopped on request; can be resumed."),
-    "pruned": StateLook("Pruned", ":material/content_cut:", "violet", "Ended early by its study."),
+    "pruned": StateLook("Pruned", ":material/content_cut:", "violet", "Stopped early by its study."),
     "interrupted": StateLook("Interrupted", ":material/power_off:", "orange", "Its process is gone; can be resumed."),
     "damaged": StateLook("Damaged", ":material/broken_image:", "red", "Its folder cannot be read."),
 }
-STOPPING = StateLook("Stopping", ":material/hourglass_bottom:", "orange", "Finishes its step, then stops.")
+STOPPING = StateLook("Stopping", ":material/hourglass_bottom:", "orange", "Finishing its step, then stops.")
 
 
 def look_of(state: str, stop_requested: bool = False) -> StateLook:

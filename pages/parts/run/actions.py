@@ -48,7 +48,7 @@ ACTIONS = {
     "stop": Action(
         "Stop",
         ":material/stop:",
-        "Finishes the step, saves a checkpoint and ends; it can be resumed exactly.",
+        "Finishes the current step and saves a checkpoint, from which it can be resumed exactly.",
         "asked to stop",
         lambda run: is_active(run) and not run.stop_requested,
         request_stop,
@@ -56,7 +56,7 @@ ACTIONS = {
     "kill": Action(
         "Stop now",
         ":material/dangerous:",
-        "Ends the process at once. What came after the last checkpoint is lost.",
+        "Ends the process at once. Everything after the last checkpoint is lost.",
         "stopped at once",
         lambda run: is_active(run) and run.stop_requested,
         kill_run,
@@ -64,7 +64,7 @@ ACTIONS = {
     "resume": Action(
         "Resume",
         ":material/play_arrow:",
-        "Goes on from the last checkpoint, exactly as if it had never ended.",
+        "Continues from the last checkpoint, exactly as if it had never stopped.",
         "queued again",
         lambda run: run.state in ("stopped", "interrupted", "failed"),
         resume_run,
@@ -72,7 +72,7 @@ ACTIONS = {
     "test": Action(
         "Test",
         ":material/fact_check:",
-        "Looks at the test images with the last and the best weights, as at any other run's end.",
+        "Measures the last and the best weights on the test images, as at the end of any other run.",
         "to be tested",
         lambda run: run.is_untested,
         measure_test,
@@ -171,7 +171,7 @@ def ask_delete(runs: Sequence[RunSummary]) -> None:
 
 
 def answer_delete() -> None:
-    """Shows the question that was asked for; belongs into the page itself, outside any fragment."""
+    """Shows the question that was asked for; call it from the page itself, outside any fragment."""
     if runs := st.session_state.pop(_ASKED, None):
         confirm_delete(runs)
 
@@ -197,7 +197,7 @@ def confirm_delete(runs: Sequence[RunSummary]) -> None:
     )
     if alive:
         who = "It is" if len(runs) == 1 else f"{alive} of them {'is' if alive == 1 else 'are'}"
-        st.warning(f"{who} not done yet and will be stopped first, which can take some seconds.")
+        st.warning(f"{who} still active and will be stopped first, which can take a few seconds.")
     keep, remove = st.columns(2)
     kept = keep.button("Keep", width="stretch")
     # In a callback, which nothing interrupts: a page that renews itself would cut the script off half way.

@@ -92,13 +92,13 @@ def show_summary(run: Run) -> None:
         rows = [[figure.label, figure.value, figure.measured_on] for figure in list_figures(run, summary)]
         show_table(["Result", "Value", "Measured on"], rows)
         st.caption(
-            f"One run, seed {run.spec.train.seed}. ± is one standard error of sampling the images; other seeds vary on "
-            "top of it. Everything chosen is chosen on validation; the test images are looked at once."
+            f"One run, seed {run.spec.train.seed}. ± is one standard error of sampling the images; other seeds add "
+            "their own spread. Every choice is made on validation; the test images are looked at once, at the end."
         )
     with right:
         show_table(["Cost", ""], list_costs(run, summary))
         if forecast := list_forecast(run):
-            show_table(["Measured beforehand", "Foretold", "Taken"], forecast)
+            show_table(["Measured beforehand", "Forecast", "Actual"], forecast)
         st.text_area(
             "Note",
             run.about.note,
@@ -119,7 +119,7 @@ def _keep_note(run: Run) -> None:
 
 
 def show_notes(run: Run) -> None:
-    """What the worker had to remark when it began: a checkpoint that was damaged, a device that cannot be used."""
+    """Remarks of the worker at its start: a damaged checkpoint, a device that cannot be used."""
     if notes := run.environment().get("notes"):
         st.html(f'<p class="lab-callout">{escape(" ".join(map(str, notes)))}</p>')
 
@@ -127,9 +127,9 @@ def show_notes(run: Run) -> None:
 def _show_reason(run: Run, summary: RunSummary) -> None:
     """Why a run ended before its time, and what to do."""
     advice = {
-        "failed": "The log tells more. Clone the run into Build to change what the message names.",
-        "interrupted": "Resume goes on from its last checkpoint, with the same result as without the break.",
-        "stopped": "Resume goes on exactly where it stopped.",
+        "failed": "The log has the details. Clone the run into Build to change what the message names.",
+        "interrupted": "Resume continues from the last checkpoint; the result is the same as without the interruption.",
+        "stopped": "Resume continues exactly where it stopped.",
     }
     if summary.state in advice:
         reason = f"{escape(summary.reason)} " if summary.reason and summary.state == "failed" else ""

@@ -76,7 +76,7 @@ def _show_one(run: Run) -> None:
             f"Checkpoints in the run folder ({format_bytes(size)})",
             True,
             key=f"take.checkpoints.{run.id}",
-            help="Without them the run keeps its curves and predictions, but cannot be resumed or asked anew.",
+            help="Without them the run keeps its curves and predictions, but cannot resume or predict.",
         )
     for format in FORMATS.values():
         _show_format(
@@ -135,7 +135,7 @@ def _show_outcome(wish: _Wish, job: Job[tuple[Exported, float]], name: str) -> N
     try:
         made, problem = job.answer()
     except BaseException:
-        del _jobs()[wish]  # told once; the button tries again
+        del _jobs()[wish]  # shown once; the button tries again
         raise
     if made is None:
         st.html(f'<p class="lab-problem" role="alert">{escape(problem)}</p>')

@@ -60,12 +60,12 @@ def _show_door() -> None:
         disabled=bool(job),
     )
     st.caption(
-        f"Archives that Take away made, here or on another machine. At most {MAX_MEGABYTES} MB; larger ones with "
+        f"Archives made by Take away, here or on another machine. At most {MAX_MEGABYTES} MB; larger ones with "
         "`python -m core import FILE`."
     )
     if job:
         share = job.done / job.total if job.total else 0.0
-        st.progress(share, f"Looking through it and unpacking, {job.describe()}")
+        st.progress(share, f"Checking and unpacking, {job.describe()}")
     problem, taken = st.session_state.get(_OUTCOME, ("", []))
     if problem:
         st.html(f'<p class="lab-problem" role="alert">Nothing was imported. {escape(problem)}</p>')
@@ -83,5 +83,5 @@ def _tell(run: Imported) -> str:
         case "here":
             return "is already here"
         case "copy":
-            return f"got a new id, because another run has its own; {run.state}"
+            return f"got a new id, as its own was taken; {run.state}"
     return f"is imported; {run.state}"

@@ -1,14 +1,10 @@
-"""Figures of a comparison: curves, scatter, parallel coordinates and differences show what the runs' files say."""
+"""Curves show what the runs' files say, of one run and of many."""
 
-import base64
 import json
-import re
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.charts.lines import MAX_POINTS
 from core.charts.palette import run_colour
@@ -17,37 +13,16 @@ from core.compare.differences import draw_differences
 from core.compare.fields import list_fields
 from core.compare.figures import BY_KEY
 from core.compare.lines import CURVES, CurveMetric, CurveView, find_measured
-from core.compare.parallel import choose_units, draw_parallel, read_ranges, write_ranges
-from core.compare.references import REFERENCES, references_for
+from core.compare.parallel import draw_parallel
 from core.compare.scatter import ScatterView, draw_scatter
 from core.compare.verdicts import judge_all
-from core.spec import Dataset
-from core.spec.cost import cost_of
-from core.spec.presets import PRESETS
-from core.stats.significance import compare_paired
 from core.system import files
 from tests.compared_runs import look, make_compared, right, units_of
+from tests.core.compare.drawn import traces_of, unpack
 from tests.pages.sample_runs import make_rows, make_run
 
-ACCURACY, LOSS = BY_KEY["val/accuracy"], BY_KEY["val/loss"]
+ACCURACY = BY_KEY["val/accuracy"]
 pytestmark = pytest.mark.usefixtures("lab_folders")
-
-
-def unpack(values: Any) -> np.ndarray:
-    if isinstance(values, list):
-        return np.array(values, float)
-    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
-
-
-def traces_of(figure: str) -> dict[str, dict[str, Any]]:
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
-
-    traces = json.loads(figure, parse_constant=refuse)["data"]
-    assert len({trace["uid"] for trace in traces}) == len(traces)
-    # Plotly makes a selector of it when the trace goes.
-    assert all(re.fullmatch(r"[\w-]+", trace["uid"]) for trace in traces)
-    return {trace["uid"]: trace for trace in traces}
 
 
 def test_colour_is_the_run_and_training_is_dashed() -> None:
@@ -311,92 +286,3 @@ def test_a_name_is_text_in_every_figure() -> None:
             shown = json.dumps({key: value for key, value in trace.items() if key != "meta"})
             assert "<b>x" not in shown
             assert "x</b> %{y}" not in shown
-
-
-def test_the_scatter_draws_the_front_and_published_results_where_they_belong() -> None:
-    sizes = [("model.layers[*].channels=8", 0.5), ("model.layers[*].channels=16", 0.4), ("train.epochs=5", 0.9)]
-    units = units_of(*(make_compared(right(int(1000 * share), 1000), settings=[setting]) for setting, share in sizes))
-    traces = traces_of(draw_scatter(units, ScatterView()).figure)
-    best = [units[0].first, units[2].first]  # the one in the middle is larger and worse than the first
-    assert unpack(traces["front"]["x"]).tolist() == [cost_of(run.spec).parameters for run in best]
-    assert "published" not in traces
-    digits_as_cifar = units_of(make_run(preset="report", settings=("train.epochs=5",)))
-    published = traces_of(draw_scatter(digits_as_cifar, ScatterView()).figure)["published"]
-    assert set(published["text"]) == {ref.name for ref in references_for("cifar10")}
-    for view in (ScatterView(references=False), ScatterView(y="val/accuracy"), ScatterView(x="minutes")):
-        assert "published" not in traces_of(draw_scatter(digits_as_cifar, view).figure)
-    notes = draw_scatter(units, ScatterView(x="train.learning_rate")).notes
-    assert any("no Pareto front" in note for note in notes)
-
-
-def test_parallel_coordinates_run_from_the_lowest_to_the_highest_value() -> None:
-    rates = (0.0001, 0.001, 0.01)
-    units = units_of(*(make_compared(None, settings=[f"train.learning_rate={rate}"]) for rate in rates))
-    traces = traces_of(draw_parallel(units, ["train.learning_rate"], ACCURACY, "best").figure)
-    # A field that says so is scaled by its logarithm.
-    assert [traces[unit.id]["y"][0] for unit in units] == pytest.approx([0, 0.5, 1])
-
-
-def test_a_range_on_an_axis_keeps_just_the_units_that_pass_there() -> None:
-    rates, tops = (0.0001, 0.001, 0.01), (0.5, 0.9, 0.7)
-    made = [make_compared(None, settings=[f"train.learning_rate={r}"], top=t) for r, t in zip(rates, tops, strict=True)]
-    units, paths = units_of(*made), ["train.learning_rate"]
-
-    def chosen(text: str) -> list[int]:
-        ranges = read_ranges(text)
-        kept = choose_units(units, paths, ACCURACY, "best", ranges)
-        traces = traces_of(draw_parallel(units, paths, ACCURACY, "best", ranges).figure)
-        assert [unit for unit in units if traces[unit.id]["opacity"] == 1] == kept
-        return [units.index(unit) for unit in kept]
-
-    assert chosen("") == [0, 1, 2]
-    assert chosen("train.learning_rate:0.4:1") == [1, 2]
-    assert chosen("train.learning_rate:0.4:1;val/accuracy:0.8:1") == [1]
-    assert chosen("train.learning_rate:0.5:0.5") == [1]
-    assert chosen("train.epochs:0.9:1") == [0, 1, 2]  # not among the axes
-    assert chosen("train.learning_rate:0.6:0.9") == []
-    layout = json.loads(draw_parallel(units, paths, ACCURACY, "best", read_ranges("val/accuracy:0:1")).figure)["layout"]
-    assert [axis["key"] for axis in layout["meta"]["brush"]] == ["train.learning_rate", "val/accuracy"]
-    assert layout["meta"]["brush"][1]["range"] == [0, 1]
-
-
-@pytest.mark.parametrize("text", ["x", "a:1", "a:1:0", "a:0:2", "a:-1:0", "a:x:y", "a:nan:1", ";;:", "a:0:1:2"])
-def test_ranges_that_make_no_sense_are_passed_over(text: str) -> None:
-    assert read_ranges(f"{text};b:0.1:0.2") == {"b": (0.1, 0.2)}
-
-
-@given(
-    st.dictionaries(st.sampled_from(["train.epochs", "model.layers[0].channels", "val/accuracy"]), st.just((0.2, 0.7)))
-)
-def test_ranges_come_back_from_the_address(ranges: dict[str, tuple[float, float]]) -> None:
-    assert read_ranges(write_ranges(ranges)) == ranges
-
-
-def test_the_differences_show_the_same_figures_as_the_sentences() -> None:
-    a, b = right(150, 200, 1), right(120, 200, 2)
-    base, unit = units_of(make_compared(b), make_compared(a, settings=["train.epochs=4"]))
-    (trace,) = traces_of(draw_differences(judge_all([base, unit], "last"), base).figure).values()
-    comparison = compare_paired(a, b)
-    assert comparison.interval is not None
-    assert trace["x"] == [100 * comparison.difference]
-    assert trace["x"][0] + trace["error_x"]["array"][0] == pytest.approx(100 * comparison.interval.high)
-    assert trace["x"][0] - trace["error_x"]["arrayminus"][0] == pytest.approx(100 * comparison.interval.low)
-
-
-@pytest.mark.parametrize(("preset", "name"), [("resnet20", "ResNet-20"), ("resnet56", "ResNet-56")])
-def test_published_sizes_are_those_of_the_presets_of_that_name(preset: str, name: str) -> None:
-    (reference,) = [ref for ref in references_for("cifar10") if ref.name == name]
-    assert cost_of(PRESETS[preset].spec).parameters == pytest.approx(reference.parameters, rel=0.02)
-
-
-def test_every_reference_names_its_source_and_a_possible_result() -> None:
-    for reference in REFERENCES:
-        assert re.search(r"arXiv:[0-9]{4}\.[0-9]{5}", reference.source)
-        assert 0.7 < reference.test_accuracy < 0.97
-    assert references_for("digits") == ()
-
-
-def test_data_sets_of_references_are_known() -> None:
-    from typing import get_args
-
-    assert {reference.dataset for reference in REFERENCES} <= set(get_args(Dataset))

@@ -1,0 +1,25 @@
+"""What is drawn, read back from Plotly's JSON."""
+
+import base64
+import json
+import re
+from typing import Any
+
+import numpy as np
+
+
+def unpack(values: Any) -> np.ndarray:
+    if isinstance(values, list):
+        return np.array(values, float)
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+
+
+def traces_of(figure: str) -> dict[str, dict[str, Any]]:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    traces = json.loads(figure, parse_constant=refuse)["data"]
+    assert len({trace["uid"] for trace in traces}) == len(traces)
+    # Plotly makes a selector of it when the trace goes.
+    assert all(re.fullmatch(r"[\w-]+", trace["uid"]) for trace in traces)
+    return {trace["uid"]: trace for trace in traces}

@@ -1,0 +1,28 @@
+"""The scatter shows figures where they belong."""
+
+import pytest
+
+from core.compare.references import references_for
+from core.compare.scatter import ScatterView, draw_scatter
+from core.spec.cost import cost_of
+from tests.compared_runs import make_compared, right, units_of
+from tests.core.compare.drawn import traces_of, unpack
+from tests.pages.sample_runs import make_run
+
+pytestmark = pytest.mark.usefixtures("lab_folders")
+
+
+def test_the_scatter_draws_the_front_and_published_results_where_they_belong() -> None:
+    sizes = [("model.layers[*].channels=8", 0.5), ("model.layers[*].channels=16", 0.4), ("train.epochs=5", 0.9)]
+    units = units_of(*(make_compared(right(int(1000 * share), 1000), settings=[setting]) for setting, share in sizes))
+    traces = traces_of(draw_scatter(units, ScatterView()).figure)
+    best = [units[0].first, units[2].first]  # the one in the middle is larger and worse than the first
+    assert unpack(traces["front"]["x"]).tolist() == [cost_of(run.spec).parameters for run in best]
+    assert "published" not in traces
+    digits_as_cifar = units_of(make_run(preset="report", settings=("train.epochs=5",)))
+    published = traces_of(draw_scatter(digits_as_cifar, ScatterView()).figure)["published"]
+    assert set(published["text"]) == {ref.name for ref in references_for("cifar10")}
+    for view in (ScatterView(references=False), ScatterView(y="val/accuracy"), ScatterView(x="minutes")):
+        assert "published" not in traces_of(draw_scatter(digits_as_cifar, view).figure)
+    notes = draw_scatter(units, ScatterView(x="train.learning_rate")).notes
+    assert any("no Pareto front" in note for note in notes)

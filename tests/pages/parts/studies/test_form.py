@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 
 from core.studies.spec import STUDY_PRESETS, describe_space
@@ -21,7 +23,7 @@ def test_the_size_of_the_space_is_the_one_that_is_searched(open_page) -> None:
     [
         ("Learning rate from", 0.5, "Learning rate (to) must be above low, 0.5"),
         ("Learning rate to", 1e6, "Learning rate (to) must be at most 100"),
-        ("All layers: blocks to", 900, "All layers: blocks (to) must be at most 64"),
+        ("All layers' blocks to", 900, "All layers' blocks (to) must be at most 64"),
         ("Trials", 0, "Trials: a study needs a number of trials or a time limit"),
         ("Epochs a trial", 0, "Epochs a trial must be at least 1"),
         ("Workers", 0, "Workers must be at least 1"),
@@ -31,7 +33,7 @@ def test_what_is_wrong_is_told_at_its_field_and_nothing_is_lost(open_page, label
     page = open_page("studies", new="first-look")
     before = address(page, "new")
     widget(page.number_input, label).set_value(value).run()
-    text = texts(page)
+    text = unescape(texts(page))
     assert message in text, text
     assert "Fix these first" in text
     assert widget(page.button, "Start").disabled

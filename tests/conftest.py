@@ -1,13 +1,18 @@
 """What every test may use: folders of its own, the real images where they are, one thread a process."""
 
 import os
+import sys
 
+# Each process that a test starts would compile all modules of the lab anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Before torch is imported anywhere: tests run side by side, and two OpenMP threads collapse on busy cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
 import pytest
+
+sys.dont_write_bytecode = False
 
 # The option --full, the mark `promise` and the fixtures `full` and `record_figure` of tests of reliability.
 pytest_plugins = ["tests.figures"]

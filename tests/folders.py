@@ -1,5 +1,6 @@
 """Small image folders for tests."""
 
+import shutil
 from pathlib import Path
 
 from PIL import Image
@@ -12,3 +13,13 @@ def make_folder(root: Path, counts: dict[str, int], size: int = 8) -> Path:
         for place in range(count):
             Image.new("RGB", (size, size), (place * 7 % 256, len(name), 0)).save(root / name / f"{place:03}.png")
     return root
+
+
+def copy_images(source: Path, target: Path, train: int, test: int) -> Path:
+    """The first images of each class: real ones, and few enough to decode in a second."""
+    for part, count in (("train", train), ("test", test)):
+        for folder in sorted((source / part).iterdir()):
+            (target / part / folder.name).mkdir(parents=True)
+            for image in sorted(folder.iterdir())[:count]:
+                shutil.copyfile(image, target / part / folder.name / image.name)
+    return target

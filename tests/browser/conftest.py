@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.lab_server import LabServer, serve_lab
+from tests.quick_lab import QuickLab, serve_quickly
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -23,6 +24,10 @@ FLAGS = [
 ]
 
 
+# Two groups of about the same length, one for each of two processes; the rest of them are in faults and security.
+TRAINING = {"test_journey", "test_page_switch", "test_studies", "test_study_report", "test_travel"}
+
+
 # First: xdist reads the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            # One group: the browser tests share two cores badly.
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            group = "training" if item.path.stem in TRAINING else "pages"
+            item.add_marker(pytest.mark.xdist_group(f"browser-{group}"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,7 +60,21 @@ def browser_context_args() -> dict[str, Any]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[LabServer]:
-    """A server with runs and data folders of its own."""
+def own_lab(tmp_path: Path) -> Iterator[LabServer]:
+    """A server with runs and data folders of its own, and workers as it starts them."""
     with serve_lab(tmp_path) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickLab]:
+    """One server for all whose subject is a page; its workers start in milliseconds."""
+    with serve_quickly(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture
+def lab(shared_lab: QuickLab) -> Iterator[QuickLab]:
+    """The shared server, on empty folders."""
+    yield shared_lab
+    shared_lab.clear()

@@ -5,7 +5,6 @@ The sentence is checked against figures worked out here, by scipy, from the pred
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,9 @@ from scipy import stats
 from core.machine.devices import set_slots
 from core.runs.folder import Run
 from core.runs.store import open_run
-from tests.lab_server import LabServer, serve_lab
+from tests.folders import copy_images
+from tests.lab_server import LabServer
+from tests.quick_lab import QuickLab
 
 WAIT_MS = 90_000
 TRAIN, TEST = 150, 60  # images a class
@@ -32,41 +33,33 @@ SPECS = {
 pytestmark = pytest.mark.slow
 
 
-def copy_images(source: Path, target: Path) -> None:
-    """The first images of each class: real ones, and few enough to decode in a second."""
-    for part, count in (("train", TRAIN), ("test", TEST)):
-        for folder in sorted((source / part).iterdir()):
-            (target / part / folder.name).mkdir(parents=True)
-            for image in sorted(folder.iterdir())[:count]:
-                shutil.copyfile(image, target / part / folder.name / image.name)
-
-
 @pytest.fixture(scope="module")
-def real_lab(images_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+def real_lab(images_folder: Path, shared_lab: QuickLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickLab]:
     """A lab whose queue has trained all specs with all seeds."""
-    folder = tmp_path_factory.mktemp("real")
-    copy_images(images_folder, folder / "images")
+    images = copy_images(images_folder, tmp_path_factory.mktemp("real") / "images", TRAIN, TEST)
     settings = [
         "data.dataset=folder",
-        f"data.folder={folder / 'images'}",
+        f"data.folder={images}",
         "train.epochs=4",
         "train.batch_size=32",
         "model.layers[*].channels=8",
         "model.stem_channels=8",
         "train.device=cpu",
     ]
-    with serve_lab(folder) as lab, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESNET_LAB_RUNS", str(folder / "runs"))
+    with shared_lab.chosen():
         set_slots("cpu", 2)
-        ids: list[str] = []
-        for name, own in SPECS.items():
-            flags = [word for setting in [*settings, *own] for word in ("--set", setting)]
-            done = lab.command("train", "--preset", "first-look", "--seeds", str(SEEDS), "-d", "--name", name, *flags)
-            assert done.returncode == 0, done.stderr
-            ids += done.stdout.split()
-        followed = lab.command("follow", *ids)
-        assert followed.returncode == 0, followed.stderr
-        yield lab
+    ids: list[str] = []
+    for name, own in SPECS.items():
+        flags = [word for setting in [*settings, *own] for word in ("--set", setting)]
+        done = shared_lab.command(
+            "train", "--preset", "first-look", "--seeds", str(SEEDS), "-d", "--name", name, *flags
+        )
+        assert done.returncode == 0, done.stderr
+        ids += done.stdout.split()
+    followed = shared_lab.command("follow", *ids)
+    assert followed.returncode == 0, followed.stderr
+    yield shared_lab
+    shared_lab.clear()
 
 
 @pytest.fixture

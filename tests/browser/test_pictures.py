@@ -5,7 +5,6 @@ import io
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -18,7 +17,7 @@ from core.examine.history import read_history
 from core.text.formats import format_percent
 from tests.compared_runs import make_compared, right
 from tests.examined import make_examined
-from tests.lab_server import LabServer, serve_lab
+from tests.lab_server import LabServer
 from tests.pages.sample_studies import make_spec, make_study
 
 WAIT_MS = 90_000
@@ -35,13 +34,6 @@ class Saved:
     rows: list[dict[str, str]]
     words: list[str]
     height: int
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
-    """One server for all of these: none of them changes what another looks at."""
-    with serve_lab(tmp_path_factory.mktemp("pictures")) as server:
-        yield server
 
 
 @pytest.fixture

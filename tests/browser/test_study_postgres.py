@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 
 from core.studies.study import open_study
 from tests.browser.test_studies import WAIT, start_study, wait_for_finished
-from tests.lab_server import LabServer, serve_lab
+from tests.lab_server import LabServer
 from tests.postgres import Server, serve_postgres
+from tests.quick_lab import serve_quickly
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def lab(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LabServer]:
-    with serve_lab(tmp_path) as server:
+    with serve_quickly(tmp_path) as server:
         monkeypatch.setenv("RESNET_LAB_RUNS", str(tmp_path / "runs"))
         yield server
 

@@ -1,13 +1,11 @@
 """The student report's search on real photographs, from its preset to the test accuracy of its best network.
 
-Twenty trials as the preset says, on so few images that two cores manage them in a minute or two.
+Twenty trials as the preset says, on so few and small images that two cores manage them in a minute.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,27 +16,20 @@ from core.studies.charts.plots import PLOTS
 from core.studies.spec import STUDY_PRESETS
 from core.studies.study import open_study
 from tests.browser.test_studies import WAIT, own_runs, set_number, wait_for_finished
+from tests.folders import copy_images
 from tests.lab_server import LabServer
 
 pytestmark = pytest.mark.slow
 END = 600_000
-TRAIN, TEST = 8, 5  # photographs a class
+TRAIN, TEST = 5, 5  # photographs a class
+SIZE = 16  # their side, in pixels
 __all__ = ["own_runs"]
 
 
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def photographs(images_folder: Path, tmp_path: Path) -> Path:
     """A few of the real images, in folders as they are."""
-    source = os.environ.get("RESNET_LAB_IMAGES")
-    if not source:
-        pytest.skip("RESNET_LAB_IMAGES names no folder of real images")
-    folder = tmp_path_factory.mktemp("photographs")
-    for part, count in (("train", TRAIN), ("test", TEST)):
-        for kind in sorted((Path(source) / part).iterdir()):
-            (folder / part / kind.name).mkdir(parents=True)
-            for image in sorted(kind.iterdir())[:count]:
-                shutil.copy(image, folder / part / kind.name)
-    return folder
+    return copy_images(images_folder, tmp_path / "photographs", TRAIN, TEST)
 
 
 def define(page: Page, lab: LabServer, photographs: Path) -> None:
@@ -54,6 +45,9 @@ def define(page: Page, lab: LabServer, photographs: Path) -> None:
     folder.fill(str(photographs), timeout=WAIT)
     folder.press("Enter")
     expect(page.get_by_text(f"{10 * TRAIN} images to train")).to_be_visible(timeout=WAIT)
+    side = page.get_by_role("spinbutton", name="Image size", exact=True)
+    side.fill(str(SIZE))
+    side.press("Enter")
     page.get_by_role("button", name="Use it in the study").click()
     set_number(page, "Epochs a trial", "1")
 
@@ -70,6 +64,7 @@ def test_the_report_is_searched_to_its_end_and_its_best_is_tested(
 
     study = open_study("report 1")
     assert study.spec.space == STUDY_PRESETS["report"].space
+    assert study.spec.base.data.image_size == SIZE
     summary = study.summary()
     assert (summary.done + summary.pruned, summary.failed) == (20, 0)
     assert all(open_run(run_id).summary().is_untested for run_id in study.trials().query("state=='finished'").run_id)

@@ -18,17 +18,6 @@ from core.system import files, processes
 from tests.core import workers
 from tests.core.workers import tiny_spec, wait_for
 
-workers._context.set_forkserver_preload(
-    [
-        "core.studies.worker",
-        "core.worker.recorder",
-        "core.worker.provenance",
-        "core.engine.train",
-        "core.engine.data",
-        "sklearn.datasets",
-    ]
-)
-
 LEARNING_RATE = {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True}
 
 

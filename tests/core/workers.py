@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 import time
 import types
 from collections.abc import Callable
@@ -19,6 +20,7 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
         "core.worker.run",
+        "core.studies.worker",
         "core.worker.recorder",
         "core.worker.provenance",
         "core.engine.train",
@@ -28,6 +30,7 @@ _context.set_forkserver_preload(
 )
 # Kept, because a process object that is collected forgets its child.
 _started: list[Any] = []
+_forking = threading.Lock()
 
 
 def tiny_spec(**train: Any) -> RunSpec:
@@ -49,17 +52,24 @@ def start_worker(run: Run, setup: Callable[[], None] | None = None) -> int:
 
 
 def fork(work: Callable[..., None], *arguments: Any) -> int:
-    """Calls it in a process that has loaded torch already. Its process id."""
+    """As `make_fork`; the process ends with the test. Its process id."""
+    process = make_fork(work, *arguments)
+    _started.append(process)
+    return int(process.pid)
+
+
+def make_fork(work: Callable[..., None], *arguments: Any) -> Any:
+    """Calls it in a process that has loaded torch already."""
     process = _context.Process(target=work, args=arguments, daemon=True)
     # A child runs the file of __main__ first; AppTest leaves the last page there.
-    main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
-    try:
-        process.start()
-    finally:
-        sys.modules["__main__"] = main
-    _started.append(process)
+    with _forking:
+        main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
+        try:
+            process.start()
+        finally:
+            sys.modules["__main__"] = main
     assert process.pid
-    return int(process.pid)
+    return process
 
 
 def _work(run_id: str, folder: Path, environment: dict[str, str], setup: Callable[[], None] | None) -> None:

@@ -22,7 +22,7 @@ from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.lab_server import LabServer, serve_lab
 from tests.made_runs import create_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser-training")]
 LISTED_SECONDS = 5.0
 browser_type_launch_args = browser.browser_type_launch_args
 require_chromium = browser.require_chromium
@@ -30,7 +30,7 @@ require_chromium = browser.require_chromium
 
 @pytest.fixture
 def lab(lab_folders: Path) -> Iterator[LabServer]:
-    with serve_lab(lab_folders) as server:
+    with serve_lab(lab_folders, LabServer(lab_folders, "tests/browser/quick_app.py")) as server:
         yield server
 
 

@@ -56,9 +56,10 @@ from tests.browser.conftest import (
 )
 from tests.examined import CLASSES, make_examined
 from tests.folders import make_folder
-from tests.lab_server import ROOT, LabServer, find_free_port, serve_lab
+from tests.lab_server import ROOT, LabServer, find_free_port
 from tests.pages.sample_runs import make_run
 from tests.pages.sample_studies import make_study
+from tests.quick_lab import serve_quickly
 from tests.security.hostile_text import ALL, BEACON, FORMULAS, HALVES, MARKDOWN, as_file_name
 
 __all__ = ["browser_context_args", "browser_type_launch_args", "require_chromium"]
@@ -140,7 +141,7 @@ def hostile_lab(lab_folders: Path) -> Iterator[LabServer]:
     broken = make_folder(lab_folders / "broken", {as_file_name(text): 1 for text in ALL[:3]})
     for path in broken.rglob("*.png"):
         path.write_text("no picture")
-    with serve_lab(lab_folders) as server:
+    with serve_quickly(lab_folders) as server:
         yield server
 
 
@@ -216,7 +217,7 @@ def run_folder(run_id: str) -> Path:
 
 
 @pytest.mark.browser
-@pytest.mark.xdist_group("browser")
+@pytest.mark.xdist_group("browser-pages")
 @pytest.mark.promise(
     19,
     "Whatever people write in names, notes, tags, classes and addresses is shown as text and does nothing.",
@@ -294,7 +295,7 @@ def check_phone(watched: Watched, lab: LabServer, full: bool) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.xdist_group("browser")
+@pytest.mark.xdist_group("browser-pages")
 def test_the_same_texts_as_markdown_do_harm(page: Page, tmp_path: Path) -> None:
     """Handed to `st.markdown` and a frame, without the door's policy, they ask elsewhere and open dialogs."""
     script = tmp_path / "plain.py"

@@ -16,10 +16,11 @@ from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from tests.browser.conftest import browser_context_args, browser_type_launch_args, require_chromium
 from tests.lab_server import LabServer
+from tests.quick_lab import QuickLab
 from tests.security.visitor import serve_with_sign_in
 
 __all__ = ["browser_context_args", "browser_type_launch_args", "require_chromium"]
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-pages")]
 WAIT = 60_000
 START = re.compile(r"^Start Shortcut")
 
@@ -52,7 +53,7 @@ def small_link() -> str:
 def test_in_by_one_button_and_out_in_every_tab(
     context: BrowserContext, browser: Browser, tmp_path: Path, record_figure: Callable[[str], None]
 ) -> None:
-    with serve_with_sign_in(tmp_path) as lab:
+    with serve_with_sign_in(tmp_path, lab=QuickLab(tmp_path)) as lab:
         told: set[str] = set()
         page = context.new_page()
         page.goto(f"{lab.url}/build?spec={small_link()}")

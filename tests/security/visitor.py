@@ -27,12 +27,14 @@ PEOPLE = {
 
 
 @contextmanager
-def serve_with_sign_in(folder: Path, allowed: Sequence[str] = ("@example.org",), **auth: Any) -> Iterator[LabServer]:
+def serve_with_sign_in(
+    folder: Path, allowed: Sequence[str] = ("@example.org",), lab: LabServer | None = None, **auth: Any
+) -> Iterator[LabServer]:
     """A lab at `localhost` whose visitors sign in at a real OpenID provider, which knows PEOPLE."""
     people = [oidc_provider_mock.User(sub=name, claims=claims) for name, claims in PEOPLE.items()]
     folder.mkdir(parents=True, exist_ok=True)
     with oidc_provider_mock.run_server_in_thread(user_claims=people) as provider:
-        lab = LabServer(folder)
+        lab = lab or LabServer(folder)
         lab.url = f"http://localhost:{lab.port}"
         settings = {
             "redirect_uri": f"{lab.url}/oauth2callback",

@@ -137,6 +137,7 @@ def test_it_is_started_on_request_shows_the_study_and_is_stopped(folders: Path) 
         fetch(found.url, "/api/studies")
 
 
+@pytest.mark.slow
 def test_it_ends_by_itself_when_nobody_looks(folders: Path) -> None:
     command = [sys.executable, "-m", "server.dashboard", "--idle", "0.5"]
     ended = subprocess.run(command, cwd=PROJECT, timeout=WAIT, capture_output=True, check=False)
@@ -144,6 +145,7 @@ def test_it_ends_by_itself_when_nobody_looks(folders: Path) -> None:
     assert find_dashboard() == Dashboard("stopped")
 
 
+@pytest.mark.slow
 def test_a_storage_that_cannot_be_reached_is_told(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESNET_LAB_STORAGE", "nonsense://somewhere")
     start_dashboard()

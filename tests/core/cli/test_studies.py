@@ -59,6 +59,7 @@ def test_a_study_from_a_file_is_searched_resumed_and_listed(core: Callable[..., 
     assert "All 3 trials are done." in table
 
 
+@pytest.mark.slow
 def test_a_study_in_the_background_is_stopped_from_another_terminal(core: Callable[..., Result]) -> None:
     text = tiny_study(trials=0, minutes=60).model_dump_json()
     begun = core("study", "-", "--detach", "--name", "night", text=text)

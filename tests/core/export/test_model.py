@@ -125,6 +125,7 @@ def test_the_pages_process_loads_nothing_heavy_for_it() -> None:
     assert json.loads(done.stdout) == []
 
 
+@pytest.mark.slow
 def test_the_helper_process_itself_writes_the_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(model, "call", process.call)
     run = open_run(create_run(tiny_spec()))

@@ -91,6 +91,7 @@ def test_what_changes_a_step_is_measured_anew(setting: str) -> None:
     assert estimates.shape_of(change(RunSpec(), setting)) != estimates.shape_of(RunSpec())
 
 
+@pytest.mark.slow
 def test_a_measurement_is_kept_and_a_run_is_held_against_it() -> None:
     spec = tiny_spec(epochs=3)
     assert find_estimate(spec) is None

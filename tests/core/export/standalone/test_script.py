@@ -171,6 +171,7 @@ def run_alone(script: str, folder: Path, *arguments: str) -> subprocess.Complete
     )
 
 
+@pytest.mark.slow
 def test_alone_the_script_trains_the_same_digits_run_bit_for_bit(tmp_path: Path) -> None:
     hidden = packages_beside_torch()
     assert {"pydantic", "sklearn", "scipy", "pandas", "psutil", "core"} <= hidden
@@ -184,6 +185,7 @@ def test_alone_the_script_trains_the_same_digits_run_bit_for_bit(tmp_path: Path)
     check_alike(tmp_path / "alone" / "out", MUCH)
 
 
+@pytest.mark.slow
 def test_alone_the_script_trains_the_same_run_on_a_folder_of_images(tmp_path: Path) -> None:
     root = tmp_path / "pictures"
     generator = np.random.default_rng(0)

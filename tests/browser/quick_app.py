@@ -9,12 +9,11 @@ import streamlit as st
 
 import app as lab
 from core.launch import launcher
-from core.launch.standby import Spare
 from core.studies import manage
 from tests.forks import start_forked
 
 launcher.start_process = manage.start_process = start_forked
-Spare.enable = lambda self: None  # type: ignore[method-assign]  # none need wait with torch loaded
+lab.SPARE.enable = lambda: None  # type: ignore[method-assign]  # none need wait with torch loaded
 
 app = st.App(
     Path(lab.__file__).parent / "pages" / "main.py",

@@ -40,10 +40,12 @@ def real_lab(images_folder: Path, shared_lab: QuickLab, tmp_path_factory: pytest
     settings = [
         "data.dataset=folder",
         f"data.folder={images}",
+        "data.image_size=16",
         "train.epochs=4",
         "train.batch_size=32",
         "model.layers[*].channels=8",
         "model.stem_channels=8",
+        "model.pool_size=4",
         "train.device=cpu",
     ]
     with shared_lab.chosen():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,16 +42,17 @@ class QuickLab(LabServer):
     def clear(self) -> None:
         """Ends what still trains, and removes every run, study and setting."""
         from core.launch.launcher import delete_run
-        from core.studies.manage import delete_study, list_studies
 
         runs = self.folder / "runs"
         self.forks.end(runs)
         with self.chosen():
-            for study in list_studies():
-                delete_study(study.name)
             for run in list_runs():
                 delete_run(run.id)
         (runs / "settings.json").unlink(missing_ok=True)
+        # Another file and no emptied one: in that a new study gets an old one's number, whose trials the server knows.
+        for path in runs.glob("studies.db*"):
+            path.rename(self.folder / f"{time.time_ns()}-{path.name}")
+        shutil.rmtree(runs / ".studies", ignore_errors=True)
 
 
 @contextmanager

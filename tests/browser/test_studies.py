@@ -107,7 +107,7 @@ def test_optuna_dashboard_opens_from_the_page_and_in_no_frame(page: Page, lab: L
     assert address
 
     dashboard = page.context.new_page()
-    dashboard.goto(address)
+    dashboard.goto(address, timeout=WAIT)  # it has only just started
     expect(dashboard.get_by_text("first-look 1").first).to_be_visible(timeout=WAIT)
 
     foreign = tmp_path / "frame.html"

@@ -61,7 +61,7 @@ def test_a_study_on_postgres_is_searched_watched_and_opened_in_the_dashboard(
     link = page.get_by_role("link", name="Open in optuna-dashboard")
     expect(link).to_be_visible(timeout=WAIT)
     dashboard = page.context.new_page()
-    dashboard.goto(link.get_attribute("href") or "")
+    dashboard.goto(link.get_attribute("href") or "", timeout=WAIT)
     expect(dashboard.get_by_text(name).first).to_be_visible(timeout=WAIT)
     page.get_by_role("button", name="Stop optuna-dashboard").click()
     expect(page.get_by_role("button", name="Start optuna-dashboard")).to_be_visible(timeout=WAIT)

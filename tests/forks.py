@@ -15,48 +15,46 @@ from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.launch import launcher
-from core.launch.environment import worker_environment
-from core.runs.crashes import note_death
 from core.studies import manage
-from core.system import processes
+from core.system.child import Ended, start_process
+from core.system.processes import identify
 
 ADDRESS = "RESNET_LAB_TEST_FORKS"
 FORKED = ("core.worker", "core.studies.worker")
-start_process = launcher.start_process
+STARTERS: tuple[Any, ...] = (launcher, manage)  # the modules that start workers
 
 
-def start_forked(module: Sequence[str], log_path: Path, *, folder: Path | None = None) -> int:
-    """As `core.launch.launcher.start_process`; anything but a worker is started by that."""
-    if module[0] not in FORKED or ADDRESS not in os.environ:
-        return start_process(module, log_path, folder=folder)
+def start_forked(
+    command: Sequence[str], log_path: Path, environment: Mapping[str, str], ended: Ended = lambda process, status: None
+) -> int:
+    """As `start_process`; anything but a worker is started by that."""
+    if command[0] not in FORKED or ADDRESS not in os.environ:
+        return start_process(command, log_path, environment, ended)
     connection = Client(os.environ[ADDRESS])
-    connection.send((list(module), str(log_path), worker_environment()))
+    connection.send((list(command), str(log_path), dict(environment)))
     pid = int(connection.recv())
-    who = processes.identify(pid)
-
-    def wait() -> None:
-        status = connection.recv()
-        if folder:
-            note_death(folder, who, status)
-
-    threading.Thread(target=wait, name=f"reaper of {pid}", daemon=True).start()
+    who = identify(pid)
+    threading.Thread(target=lambda: ended(who, connection.recv()), name=f"reaper of {pid}", daemon=True).start()
     return pid
 
 
+def fork_workers() -> None:
+    """From here on this process starts its workers so, where ADDRESS is set."""
+    for module in STARTERS:
+        module.start_process = start_forked
+
+
 @contextmanager
-def forking(address: str = "") -> Iterator[None]:
+def forking(address: str) -> Iterator[None]:
     """While it lasts, this process starts its workers so."""
-    kept = os.environ.get(ADDRESS)
-    os.environ[ADDRESS] = address or os.environ[ADDRESS]
-    launcher.start_process = manage.start_process = start_forked
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ADDRESS, address)
+        for module in STARTERS:
+            patch.setattr(module, "start_process", start_forked)
         yield
-    finally:
-        launcher.start_process = manage.start_process = start_process
-        os.environ.pop(ADDRESS)
-        if kept is not None:
-            os.environ[ADDRESS] = kept
 
 
 class Forks:

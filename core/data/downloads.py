@@ -29,8 +29,8 @@ from core.data.store import (
     try_lock,
     work_folder,
 )
-from core.system.child import start_process
 from core.spec import CHOICE_LABELS
+from core.system.child import start_process
 from core.system.files import write_json
 
 ReportBytes = Callable[[int, int], None]  # called with the bytes that have arrived and their total

@@ -156,7 +156,7 @@ def work_out(predicted: Predicted) -> Figures:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How well confidence foretells being right; `ece` is 0 to 1, `nll` the mean cross-entropy."""
+    """How well confidence predicts being right; `ece` is 0 to 1, `nll` the mean cross-entropy."""
 
     bins: ReliabilityBins
     ece: float

@@ -50,7 +50,7 @@ class DataSpec(Strict):
         **about(
             "Test share",
             "Share of all images kept for the test, where the data set has no test images of its own.",
-            when={"dataset": [name for name in DATASET_CLASSES if name not in WITH_TEST_IMAGES]},
+            when={"dataset": [str(name) for name in DATASET_CLASSES if name not in WITH_TEST_IMAGES]},
         ),
     )
     split_seed: int = Field(

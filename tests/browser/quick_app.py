@@ -8,12 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 import app as lab
-from core.launch import launcher
-from core.studies import manage
-from tests.forks import start_forked
+from tests.forks import fork_workers
 
-launcher.start_process = manage.start_process = start_forked
-lab.SPARE.enable = lambda: None  # type: ignore[method-assign]  # none need wait with torch loaded
+fork_workers()
+lab.STANDBY.enable = lambda: None  # type: ignore[method-assign]  # none need wait with torch loaded
 
 app = st.App(
     Path(lab.__file__).parent / "pages" / "main.py",

@@ -62,7 +62,7 @@ async def fail(_: Request) -> JSONResponse:
 
 IS_CALM = os.environ.get("SABOTAGED") != "without calm"
 
-lab.SPARE.enable = lambda: None  # type: ignore[method-assign]  # no worker need wait with torch loaded
+lab.STANDBY.enable = lambda: None  # type: ignore[method-assign]  # no worker need wait with torch loaded
 threading.settrace(watch)
 app = st.App(
     os.environ.get("SABOTAGED_SCRIPT") or ROOT / "pages" / "main.py",

@@ -61,7 +61,7 @@ def zoom_in(page: Page) -> list[float]:
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=5)
     page.mouse.up()
-    page.wait_for_function(f"() => ({RANGE})().join() !== '{','.join(f'{each:g}' for each in before)}'")
+    page.wait_for_function(f"(before) => ({RANGE})().join() !== before.join()", arg=before)
     after = page.evaluate(RANGE)
     assert before[0] < after[0] < after[1] < before[1]
     return after
@@ -81,7 +81,7 @@ def test_charts_are_drawn_and_zoomed_offline_and_nothing_written_into_a_run_runs
     whole = page.evaluate(RANGE)
     zoom_in(page)
     page.locator(".nsewdrag").first.dblclick()
-    page.wait_for_function(f"() => ({RANGE})().join() === '{','.join(f'{each:g}' for each in whole)}'")
+    page.wait_for_function(f"(whole) => ({RANGE})().join() === whole.join()", arg=whole)
     assert page.get_by_text(EVIL).count() >= 2
     assert page.evaluate("window.hacked") is None
     assert opened.requests == []

@@ -181,7 +181,8 @@ def _answer(target: str, kwargs: dict[str, Any]) -> Any:
         load(module)
         return ForkingPickler.dumps((True, getattr(sys.modules[module], name)(**kwargs)))
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked
-        error.add_note(f"In a child process:\n{traceback.format_exc()}")
+        if not isinstance(error, LabError):  # whose message says all
+            error.add_note(f"In a child process:\n{traceback.format_exc()}")
         return _pack_error(error)
 
 

@@ -12,9 +12,10 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import optuna
 import sqlalchemy
@@ -157,6 +158,7 @@ def is_local(trial: FrozenTrial) -> bool:
 
 
 _open: dict[tuple[str, float, int, int], BaseStorage] = {}
+_seen: WeakKeyDictionary[BaseStorage, dict[int, Any]] = WeakKeyDictionary()
 _opening = threading.Lock()
 
 
@@ -173,6 +175,21 @@ def open_storage(patience: float = PAGE_PATIENCE, on_stale: StaleCallback | None
             _open[(url, patience, os.getpid(), _file_number(url))] = storage
             return storage
         return _open[key]
+
+
+def reopen_if_reused(storage: BaseStorage, created: Mapping[int, Any]) -> BaseStorage:
+    """The storage, opened anew if the number of a study that it has shown now belongs to another study.
+
+    SQLite gives the next study the number of one that was deleted. If another process did both, Optuna's cache here
+    still holds the trials of the first. `created` tells for each number when its study was made.
+    """
+    with _opening:
+        seen = _seen.setdefault(storage, {})
+        if all(seen.setdefault(number, moment) == moment for number, moment in created.items()):
+            return storage
+        for key in [key for key, opened in _open.items() if opened is storage]:
+            del _open[key]
+    return open_storage()
 
 
 def _file_number(url: str) -> int:

@@ -21,7 +21,7 @@ from core.spec.parse import SpecError
 from core.studies.conclusions import describe, narrow
 from core.studies.samplers import count_grid
 from core.studies.spec import StudySpec, parse_study
-from core.studies.storage import StudyError, describe_trouble, folder_of, open_storage, storage_url
+from core.studies.storage import StudyError, describe_trouble, folder_of, open_storage, reopen_if_reused, storage_url
 from core.studies.trials import (
     Tally,
     count_trials,
@@ -88,11 +88,9 @@ def list_studies() -> list[StudySummary]:
         return []
     with telling():
         storage = open_storage()
-        found = [
-            Study(frozen.study_name, storage, frozen.user_attrs)
-            for frozen in storage.get_all_studies()
-            if "spec" in frozen.user_attrs
-        ]
+        made = [frozen for frozen in storage.get_all_studies() if "spec" in frozen.user_attrs]
+        storage = reopen_if_reused(storage, {frozen._study_id: frozen.user_attrs.get("created") for frozen in made})
+        found = [Study(frozen.study_name, storage, frozen.user_attrs) for frozen in made]
         summaries = [summary for study in found if (summary := study.try_summary())]
     return sorted(summaries, key=lambda summary: -summary.created)
 
@@ -104,15 +102,17 @@ def _is_default() -> bool:
 def open_study(name: str, storage: BaseStorage | None = None) -> Study:
     """Raises StudyNotFoundError, StudyError."""
     with telling():
-        storage = storage or open_storage()
+        opened = storage or open_storage()
         try:
-            study_id = storage.get_study_id_from_name(name)
-            attributes = storage.get_study_user_attrs(study_id)
+            study_id = opened.get_study_id_from_name(name)
+            attributes = opened.get_study_user_attrs(study_id)
         except KeyError:
             attributes = {}
-    if "spec" not in attributes:
-        raise StudyNotFoundError(f"There is no study {name!r}.")
-    return Study(name, storage, attributes)
+        if "spec" not in attributes:
+            raise StudyNotFoundError(f"There is no study {name!r}.")
+        if storage is None:
+            opened = reopen_if_reused(opened, {study_id: attributes.get("created")})
+    return Study(name, opened, attributes)
 
 
 class Study:

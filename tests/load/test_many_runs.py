@@ -44,7 +44,7 @@ def open_in(lab: LabServer, page: str, query: str = "") -> float:
 def list_in_new_process(count: int) -> float:
     """Seconds that a server which has just started takes for its first list."""
     code = (
-        "import time; from core.runs.store import list_known; began = time.perf_counter(); listing = list_known();"
+        "import time; from core.runs.listing import list_known; began = time.perf_counter(); listing = list_known();"
         "print(time.perf_counter() - began, len(listing.runs), listing.unread)"
     )
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout

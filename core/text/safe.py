@@ -7,7 +7,7 @@ from functools import cache
 
 # The wide forms too, which Japanese and Chinese spreadsheets read alike.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-_JOINERS = "\u200c\u200d\u00ad"  # what scripts and emoji are joined by
+JOINERS = "\u200c\u200d\u00ad"  # what scripts and emoji are joined by: a page shows them, a terminal miscounts them
 
 
 def plain_cell(text: str) -> str:
@@ -18,15 +18,15 @@ def plain_cell(text: str) -> str:
 def plain(text: str, keep: str = "") -> str:
     """Text that steers no terminal, and neither hides nor turns the words beside it around.
 
-    Control, format and surrogate characters, the bidirectional ones among them, show as a question mark; joiners within
-    a word stay, and so does what is in `keep`.
+    Control, format and surrogate characters, the bidirectional ones among them, show as a question mark; what is in
+    `keep` stays.
     """
     return text.translate(_marks(keep))
 
 
 @cache
 def _marks(keep: str) -> _Marks:
-    return _Marks((code, code) for code in map(ord, keep + _JOINERS))
+    return _Marks((code, code) for code in map(ord, keep))
 
 
 class _Marks(dict[int, int]):

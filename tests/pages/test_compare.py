@@ -20,6 +20,7 @@ from core.compare.lines import CURVES, Curve, Part
 from core.compare.snapshot import look_at
 from core.compare.table import write_csv
 from core.compare.units import Unit, make_units
+from core.data.store import DataError
 from core.runs.folder import Run
 from core.stats.significance import compare_paired, verdict
 from pages.parts.compare import gallery
@@ -333,7 +334,7 @@ def test_a_gallery_without_predictions_says_why(open_page, pictures) -> None:
 
 def test_images_that_cannot_be_had_leave_the_words(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     future: Future[list[bytes]] = Future()
-    future.set_exception(gallery.DataError("The folder is gone."))
+    future.set_exception(DataError("The folder is gone."))
     monkeypatch.setattr(gallery, "call", lambda *_, **__: future)
     runs = [make_compared(right(15, 20), name="A"), make_compared(right(9, 20), name="B", settings=["train.epochs=4"])]
     text = texts(open_page("compare", ids=address_of(*runs), tab="Disagreements"))

@@ -33,7 +33,7 @@ from core.runs.records import DamagedRunError
 from core.runs.results import describe_origin
 from core.runs.store import open_run
 from core.text.formats import format_count
-from core.text.safe import plain
+from core.text.safe import JOINERS, plain
 
 _TEMPLATES = Path(__file__).parent
 _LIBRARY = "<!--plotly.js-->"  # no text of a user can write this: theirs is escaped
@@ -56,7 +56,7 @@ def make_report(run_ids: Sequence[str], *, fold: bool = True, moment: datetime |
         for run_id in run_ids:
             open_run(run_id)
         raise DamagedRunError(" ".join(look.problems) or "Name at least one run.")
-    look = Look(tuple(replace(run, name=plain(run.name)) for run in look.runs), look.problems)
+    look = Look(tuple(replace(run, name=plain(run.name, JOINERS)) for run in look.runs), look.problems)
     cards = [_make_card(run) for run in look.runs]
     several = len(look.runs) > 1
     made = moment or datetime.now().astimezone()
@@ -112,7 +112,7 @@ def _assemble(words: dict[str, Any]) -> bytes:
         )
     )
     # Once more over all of it: notes, tags, class names and sentences that name runs.
-    return plain(html, keep="\n\t").replace(_LIBRARY, _read_plotly(), 1).encode()
+    return plain(html, keep="\n\t" + JOINERS).replace(_LIBRARY, _read_plotly(), 1).encode()
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,7 @@ from core.runs.records import RunSummary
 from core.runs.results import list_costs
 from core.stats import calibration
 from core.text.formats import UNKNOWN, format_count, format_percent
-from core.text.safe import plain
+from core.text.safe import JOINERS, plain
 
 _METRICS: tuple[CurveMetric, ...] = ("loss", "accuracy", "learning_rate", "images_per_second", "use", "memory")
 
@@ -129,7 +129,7 @@ def _report_classes(run: Run) -> Classes:
     """Of the best-on-validation weights, on test where that was reached. Raises ExamineError."""
     weights = find_weights(run, "best")
     split, predicted = _read_predicted(run, weights)
-    names = [plain(name) for name in name_classes(run)]
+    names = [plain(name, JOINERS) for name in name_classes(run)]
     figures = work_out(predicted)
     accuracy = figures.accuracy
     low, high = 100 * accuracy.interval.low, 100 * accuracy.interval.high

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.text.safe import plain, plain_cell
+from core.text.safe import JOINERS, plain, plain_cell
 
 
 @pytest.mark.parametrize("begin", "=+-@\t\r\n")
@@ -20,7 +20,8 @@ def test_what_steers_or_hides_shows_as_a_question_mark(sign: str) -> None:
 
 @pytest.mark.parametrize("text", ["résumé 1,5 %", "模型", "👩\u200d🔬", "می\u200cخواهم", "no\u00a0break"])
 def test_words_of_any_script_stay(text: str) -> None:
-    assert plain(text) == text
+    assert plain(text, JOINERS) == text
+    assert plain(text) == "".join("\N{REPLACEMENT CHARACTER}" if sign in JOINERS else sign for sign in text)
 
 
 def test_lines_stay_where_they_are_wanted() -> None:

@@ -1,8 +1,9 @@
 """How often live pages renew themselves: as they like while few are open, more slowly when together they ask too much.
 
-All pages are run by one process, whose Python runs on one core. What a page's tick costs is measured as it runs; when
-all open pages together would take more than half of that core, each waits twice as long between its ticks, or four or
-eight times, so that those who click are answered at once.
+All pages are run by one process, whose Python runs on one core. What a page's tick costs is measured as it runs, and
+how much the process takes beside the ticks' own code, to begin and end them and to send what they say; when all open
+pages together would take more than half of that core, each waits twice as long between its ticks, or four or eight
+times, so that those who click are answered at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ FACTORS = (1, 2, 4, 8)
 # A factor that has become too slow is kept until there is room to spare, so that pages do not go to and fro.
 ROOM = 0.7
 GONE_SECONDS = 2.5  # longer than its interval, and a page that has not ticked is closed
+WINDOW_SECONDS = 2.0
+MAX_OVERHEAD = 4.0  # what those who click make the server do must not slow a single page
 
 
 @dataclass
@@ -35,7 +38,29 @@ class _Page:
     interval: float
 
 
+@dataclass
+class _Overhead:
+    """How many times the ticks' own time the process takes, by its processor time over the last windows."""
+
+    factor: float = 2.0  # before anything is measured: a live run's tick is about half its page's own code
+    began: float = 0.0
+    processed: float = 0.0
+    ticked: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """One more tick, by its own processor time."""
+        now, processed = time.monotonic(), time.process_time()
+        self.ticked += seconds
+        if now - self.began < WINDOW_SECONDS:
+            return
+        if now - self.began < 2 * WINDOW_SECONDS and self.ticked > 0:
+            factor = (processed - self.processed) / self.ticked
+            self.factor = (self.factor + min(max(factor, 1.0), MAX_OVERHEAD)) / 2
+        self.began, self.processed, self.ticked = now, processed, 0.0
+
+
 _open: dict[int, _Page] = {}
+_overhead = _Overhead()
 _numbers = count()
 
 
@@ -70,7 +95,7 @@ def _load() -> float:
     for number, page in list(_open.items()):
         if now - page.ticked > GONE_SECONDS + 2 * page.interval:
             _open.pop(number, None)
-    return sum(page.seconds / page.wanted for page in list(_open.values()))
+    return _overhead.factor * sum(page.seconds / page.wanted for page in list(_open.values()))
 
 
 @contextmanager
@@ -82,6 +107,7 @@ def _measured(wanted: float, interval: float) -> Iterator[None]:
         yield
     finally:
         seconds = time.thread_time() - began
+        _overhead.add(seconds)
         known = _open.get(number)
         if known and known.wanted == wanted:
             seconds = 0.8 * known.seconds + 0.2 * seconds

@@ -9,7 +9,8 @@ from pages.parts.frame import pace
 
 
 @pytest.fixture(autouse=True)
-def no_pages() -> Iterator[None]:
+def no_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(pace, "_overhead", pace._Overhead(factor=1.0))
     pace._open.clear()
     yield
     pace._open.clear()
@@ -35,6 +36,21 @@ def test_a_page_is_quicker_again_only_when_there_is_room_to_spare() -> None:
     assert pace.choose_interval(0.5) == 0.5
     open_pages(17, 0.01)
     assert pace.choose_interval(0.5, now=1.0) == 0.5
+
+
+@pytest.mark.parametrize(("processed", "factor"), [(0.03, 3.0), (0.005, 1.0), (1.0, pace.MAX_OVERHEAD)])
+def test_what_the_process_does_beside_the_ticks_counts(
+    processed: float, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = {"now": 100.0, "processed": 5.0}
+    monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(time, "process_time", lambda: clock["processed"])
+    overhead = pace._Overhead()
+    for _ in range(1000):
+        clock["now"] += 0.5
+        clock["processed"] += processed
+        overhead.add(0.01)
+    assert overhead.factor == pytest.approx(factor)
 
 
 def test_closed_pages_are_forgotten() -> None:

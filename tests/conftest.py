@@ -1,5 +1,6 @@
 """What every test may use: folders of its own, the real images where they are, one thread a process."""
 
+import gc
 import os
 import sys
 
@@ -16,6 +17,12 @@ sys.dont_write_bytecode = False
 
 # The option --full, the mark `promise` and the fixtures `full` and `record_figure` of tests of reliability.
 pytest_plugins = ["tests.figures"]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no garbage collection need look at torch again, in this process or one it forks."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

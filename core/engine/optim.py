@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from core.engine.muon import Muon
 from core.spec import TrainSpec
@@ -82,28 +82,33 @@ def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:
     """An exponential moving average of weights and buffers, or None where it is off."""
     if train.ema_decay == 0:
         return None
-    blend = get_ema_multi_avg_fn(train.ema_decay)  # type: ignore[no-untyped-call]
-    average = AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
+    average = AveragedModel(model, use_buffers=True)
     average.requires_grad_(False)
     return average
 
 
 @torch.no_grad()
-def update_average(average: AveragedModel, model: nn.Module, *, is_first: bool) -> None:
-    """Takes the weights and buffers of `model` into the average, which starts with the first ones.
+def update_average(average: AveragedModel, model: nn.Module, decay: float) -> None:
+    """Takes the weights and buffers of `model` into the average; counts, which are integers, are copied.
 
-    AveragedModel's own way counts updates on the host and sends the count to the device, which waits for it.
+    The decay begins low, min(decay, (1 + n) / (10 + n)) after n updates, as TensorFlow's ExponentialMovingAverage does
+    it: at 0.999 a short training would otherwise end with the random weights that it began with. Updates are counted on
+    the device; AveragedModel's own way counts them on the host and waits.
     """
-    by_type: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+    updates = average.n_averaged
+    share = 1 - torch.clamp((1.0 + updates) / (10.0 + updates), max=decay)
+    floats: tuple[list[Tensor], list[Tensor]] = [], []
     for mean, value in zip(average.module.state_dict().values(), model.state_dict().values(), strict=True):
-        means, values = by_type.setdefault(mean.dtype, ([], []))
-        means.append(mean)
-        values.append(value)
-    for means, values in by_type.values():
-        if is_first:
-            torch._foreach_copy_(means, values)
+        if mean.is_floating_point():
+            floats[0].append(mean)
+            floats[1].append(value)
         else:
-            average.multi_avg_fn(means, values, 1)  # type: ignore[misc]
+            mean.copy_(value)
+    means, values = floats
+    steps = torch._foreach_sub(values, means)
+    torch._foreach_mul_(steps, share)
+    torch._foreach_add_(means, steps)
+    updates.add_(1)
 
 
 class Lookahead:

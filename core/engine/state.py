@@ -194,6 +194,8 @@ class TrainState:
             torch.set_num_threads(min(saved["threads"], pick_threads()))
         for name in _COUNTS:
             setattr(self, name, saved[name])
+        if self.average is not None:
+            self.average.n_averaged.fill_(self.step)  # was not counted in checkpoints of older versions
 
 
 def to_cpu(value: Any) -> Any:

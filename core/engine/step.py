@@ -24,7 +24,6 @@ class Place:
 
     share: float  # of the images of its update
     ends_group: bool = True  # it is the last batch of its update, and makes it
-    is_first: bool = False  # no update was made yet: the weights' average starts here
     pulls_back: bool = False  # Lookahead acts after it
 
 
@@ -69,6 +68,6 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
             if lookahead is not None and place.pulls_back:
                 lookahead.pull_back()
             if average is not None:
-                update_average(average, model, is_first=place.is_first)
+                update_average(average, model, spec.train.ema_decay)
 
     return step

@@ -192,7 +192,6 @@ class TrainingRun:
         return Place(
             share=(stop - start) / (group[-1][1] - group[0][0]),
             ends_group=ends,
-            is_first=ends and state.step == 0,
             pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
         )
 

@@ -209,26 +209,40 @@ def test_restoring_keeps_the_specs_weight_decay_and_the_rate_in_use():
 
 
 @settings(max_examples=10, deadline=None)
-@given(decay=st.floats(0.01, 0.999))
-def test_weight_averaging_is_an_exponential_mean_that_starts_at_the_first_update(decay):
+@given(decay=st.floats(0.01, 0.999), updates=st.integers(1, 30))
+def test_weight_averaging_is_an_exponential_mean_whose_decay_begins_low(decay, updates):
     model = make_model()
     average = build_average(TrainSpec(ema_decay=decay), model)
     assert average is not None
-    expected = None
-    for step in range(4):
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(step)))
-            model[1].running_mean.fill_(step)
-        update_average(average, model, is_first=step == 0)
-        now = [*model.parameters(), model[1].running_mean]
-        now = [value.detach().clone() for value in now]
-        expected = (
-            now if expected is None else [decay * e + (1 - decay) * n for e, n in zip(expected, now, strict=True)]
-        )
-    found = [*average.module.parameters(), average.module[1].running_mean]
-    for mine, reference in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine.detach(), reference)
+    expected = [value.clone() for value in model.state_dict().values()]
+    for step in range(updates):
+        now = dict(model.state_dict())
+        for number, value in enumerate(now.values()):
+            if value.is_floating_point():
+                value.copy_(torch.randn(value.shape, generator=torch.Generator().manual_seed(100 * step + number)))
+            else:
+                value.fill_(step)
+        update_average(average, model, decay)
+        keep = min(decay, (1 + step) / (10 + step))
+        expected = [
+            keep * mean + (1 - keep) * value if value.is_floating_point() else value.clone()
+            for mean, value in zip(expected, now.values(), strict=True)
+        ]
+    for mine, reference in zip(average.module.state_dict().values(), expected, strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-5, atol=1e-6)
+
+
+def test_of_the_random_start_nothing_is_left_after_a_short_training():
+    model = make_model()
+    average = build_average(TrainSpec(ema_decay=0.9999), model)
+    assert average is not None
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(3.0)
+    for _ in range(50):
+        update_average(average, model, 0.9999)
+    for parameter in average.module.parameters():
+        torch.testing.assert_close(parameter, torch.full_like(parameter, 3.0))
 
 
 def test_weight_averaging_is_off_at_zero():

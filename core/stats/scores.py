@@ -39,6 +39,15 @@ class PerClass:
     support: IntArray  # images of this class
 
 
+@dataclass(frozen=True)
+class ClassMeans:
+    """Unweighted ("macro") means over the classes that have images; NaN where there are none."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
 def accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> Accuracy:
     """Accuracy with Wilson's (1927) score interval, which also holds near 0 and 1. ValueError without images."""
     right, given = np.asarray(predictions), np.asarray(labels)
@@ -70,6 +79,18 @@ def per_class(matrix: npt.ArrayLike) -> PerClass:
     hits, support, predicted = np.diag(counts), counts.sum(1), counts.sum(0)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: not defined, and shown as such
         return PerClass(hits / predicted, hits / support, 2 * hits / (predicted + support), support)
+
+
+def mean_over_classes(found: PerClass) -> ClassMeans:
+    """Macro averages, each over the same classes: those with images. One of them never predicted has precision 0.
+
+    As `sklearn.metrics.precision_recall_fscore_support(labels=<those classes>, average="macro", zero_division=0)`.
+    """
+    present = found.support > 0
+    if not present.any():
+        return ClassMeans(np.nan, np.nan, np.nan)
+    precision = np.nan_to_num(found.precision[present], nan=0.0)
+    return ClassMeans(float(precision.mean()), float(found.recall[present].mean()), float(found.f1[present].mean()))
 
 
 def softmax(logits: npt.ArrayLike) -> FloatArray:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.examine.predictions import Figures, Predicted, Split, find_cell
 from core.runs.folder import Run
+from core.stats.scores import mean_over_classes
 from core.text.formats import format_percent
 from core.text.safe import plain_cell
 from pages.parts.examine.gallery import Caption, show_gallery, show_note
@@ -68,11 +69,13 @@ def show_class_table(figures: Figures, classes: list[str], file_name: str) -> No
             "images": found.support,
         }
     )
-    means = frame[["precision", "recall", "F1"]].mean()
+    means = mean_over_classes(found)
+    absent = [name for name, images in zip(classes, found.support, strict=True) if not images]
     shares = {
         name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%", help=help)
         for name, help in {
-            "precision": "Of the images taken for this class, the share that are of it. Empty: none was taken for it.",
+            "precision": "Of the images taken for this class, the share that are of it. Empty: none was taken for it; "
+            "the mean counts that as 0.",
             "recall": "Of the images of this class, the share that was recognised.",
             "F1": "Harmonic mean of precision and recall.",
         }.items()
@@ -91,8 +94,13 @@ def show_class_table(figures: Figures, classes: list[str], file_name: str) -> No
     line, button = st.columns([0.7, 0.3], vertical_alignment="center")
     with line:
         show_note(
-            f"Means over classes: precision {format_percent(means['precision'], 1)}, "
-            f"recall {format_percent(means['recall'], 1)}, F1 {format_percent(means['F1'], 1)}."
+            f"Means over classes: precision {format_percent(means.precision, 1)}, "
+            f"recall {format_percent(means.recall, 1)}, F1 {format_percent(means.f1, 1)}."
+            + (
+                f" Left out, because without images: {', '.join(absent[:5])}{' …' * (len(absent) > 5)}."
+                if absent
+                else ""
+            )
         )
     button.download_button(
         "CSV",

@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
 from statsmodels.stats.proportion import proportion_confint
 
-from core.stats.scores import accuracy, confusion, forgotten_counts, learnt_at, never_learnt, per_class, softmax, top_k
+from core.stats.scores import (
+    accuracy,
+    confusion,
+    forgotten_counts,
+    learnt_at,
+    mean_over_classes,
+    never_learnt,
+    per_class,
+    softmax,
+    top_k,
+)
 
 classes = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=60)
 
@@ -46,6 +56,22 @@ def test_confusion_and_classes_are_those_of_scikit_learn(pairs: list[tuple[int, 
     reference = precision_recall_fscore_support(labels, predictions, labels=range(6), zero_division=np.nan)
     for figure, other in zip((found.precision, found.recall, found.f1, found.support), reference, strict=True):
         np.testing.assert_allclose(figure, other)
+
+
+@given(classes)
+@settings(max_examples=60, deadline=None)
+def test_means_over_classes_are_scikit_learns_over_the_classes_that_have_images(pairs: list[tuple[int, int]]) -> None:
+    labels, predictions = np.array(pairs, np.uint8).T
+    found = mean_over_classes(per_class(confusion(labels, predictions, 6)))
+    reference = precision_recall_fscore_support(
+        labels, predictions, labels=np.unique(labels), average="macro", zero_division=0
+    )
+    assert (found.precision, found.recall, found.f1) == pytest.approx(reference[:3])
+
+
+def test_a_class_that_takes_all_images_has_no_high_mean_precision() -> None:
+    dogs_and_ships_all_called_ship = mean_over_classes(per_class([[0, 3, 0], [0, 3, 0], [0, 0, 0]]))
+    assert dogs_and_ships_all_called_ship.precision == 0.25
 
 
 def test_predictions_kept_as_bytes_do_not_overflow_with_a_hundred_classes() -> None:

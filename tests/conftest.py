@@ -25,6 +25,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Before Python ends, or libraries would print what was not collected."""
+    gc.unfreeze()
+
+
 @pytest.fixture
 def lab_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Empty runs and data folders for this test alone; returns their parent."""

@@ -63,11 +63,7 @@ def _read(path: str, name: str, info: PydanticField) -> SpecField:
         low=limits.get("ge"),
         high=limits.get("le"),
         choices=choices_of(info.annotation),
-        unit=extra["unit"],
-        symbol=extra["symbol"],
-        basic=extra["basic"],
-        log=extra["log"],
-        when=extra["when"],
+        **extra,
     )
 
 

@@ -61,13 +61,12 @@ def open_image(source: str | Path | IO[bytes], size: int) -> Pixels:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # below is a limit of our own
         try:
             with Image.open(source, formats=FORMATS) as image:
-                return fit_image(image, size)
+                return _fit(image, size)
         except Image.DecompressionBombError:
             raise TooManyPixelsError(f"it has far too many pixels; at most {_MOST} can be read") from None
 
 
-def fit_image(image: Image.Image, size: int) -> Pixels:
-    """An image just opened as (size, size, 3): upright, RGB, shorter side resized, centre cropped."""
+def _fit(image: Image.Image, size: int) -> Pixels:
     # A large JPEG is decoded at an eighth to a half of its size, where that is still twice what is needed.
     image.draft("RGB", (2 * size, 2 * size))
     if image.width * image.height > MAX_PIXELS:

@@ -106,18 +106,12 @@ def _resolve(path: str) -> Path:
     return root
 
 
-def _allowed_roots() -> tuple[str, ...]:
-    told = os.environ.get(ROOTS, "")
-    return tuple(os.path.realpath(os.path.expanduser(part)) for part in told.split(os.pathsep) if part.strip())
-
-
 def _require_allowed(path: str | Path) -> None:
     """Raises `DataError` for what lies, or leads by a link, outside of the folders that images may be read from."""
-    roots = _allowed_roots()
-    if not roots:
-        return
+    named = os.environ.get(ROOTS, "").split(os.pathsep)
+    roots = [os.path.realpath(os.path.expanduser(part)) for part in named if part.strip()]
     real = os.path.realpath(path)
-    if not any(real == root or real.startswith(os.path.join(root, "")) for root in roots):
+    if roots and not any(real == root or real.startswith(os.path.join(root, "")) for root in roots):
         raise DataError(f"{path} is not below {' or '.join(roots)}, where alone this lab reads image folders.")
 
 

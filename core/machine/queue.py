@@ -67,14 +67,10 @@ def read_queue(runs: Path) -> list[Ticket]:
     return sorted((ticket for ticket in found if ticket), key=lambda ticket: ticket.order)
 
 
-def find_ticket(runs: Path, run_id: str) -> Ticket | None:
-    return next((ticket for ticket in read_queue(runs) if ticket.run_id == run_id), None)
-
-
 def enqueue(runs: Path, run_id: str, device: str, priority: int = 0) -> None:
-    """Puts a run into the queue; one that is already there keeps its place."""
+    """Puts a run into the queue; one that is already there keeps its position."""
     with _queue_lock(runs):
-        if not find_ticket(runs, run_id):
+        if all(ticket.run_id != run_id for ticket in read_queue(runs)):
             (queue_folder(runs) / Ticket(run_id, device, priority).name).touch()
 
 

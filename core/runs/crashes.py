@@ -24,12 +24,7 @@ def note_crash(folder: Path, process: dict[str, Any] | None, status: int) -> Non
     """Keeps how a worker's process ended, for its run's page; one that wrote its own end needs none."""
     if process is None or status == 0 or (folder / layout.END).exists():
         return
-    crash = {
-        "process": process,
-        "status": status,
-        "oom_kills": processes.count_oom_kills(),
-        "time": time.time(),
-    }
+    crash = {"process": process, "status": status, "oom_kills": processes.count_oom_kills(), "time": time.time()}
     with suppress(OSError):  # the run was deleted, or its disk is full
         files.write_json(folder / layout.CRASH, crash)
 

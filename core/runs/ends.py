@@ -41,14 +41,8 @@ def end_run(
 ) -> int:
     """Writes the run's end; the exit status of its process: 0 where it finished or was stopped."""
     log(f"{state.capitalize()}. {reason}")
-    end = {
-        "state": state,
-        "reason": reason,
-        "kind": kind,
-        "epoch": epoch,
-        "ended": time.time(),
-        "metrics": metrics or {},
-    }
+    figures = metrics or {}
+    end = {"state": state, "reason": reason, "kind": kind, "epoch": epoch, "ended": time.time(), "metrics": figures}
     (folder / layout.RESERVE).unlink(missing_ok=True)
     for _ in range(2):  # a disk that failed once may take it the second time
         try:

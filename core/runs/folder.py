@@ -134,29 +134,23 @@ class Run:
 
     def environment(self) -> Environment:
         """Versions, device, commit, data fingerprint; empty until the worker has started."""
-        return cast(Environment, self._find(layout.ENVIRONMENT) or {})
+        return cast(Environment, files.find_note(self.path / layout.ENVIRONMENT) or {})
 
     def progress(self) -> ProgressRecord | None:
-        return cast(ProgressRecord | None, self._find(layout.PROGRESS))
+        return cast(ProgressRecord | None, files.find_note(self.path / layout.PROGRESS))
 
     def end(self) -> End | None:
-        return cast(End | None, self._find(layout.END))
+        return cast(End | None, files.find_note(self.path / layout.END))
 
     def results(self) -> dict[str, Any]:
         """The figures that the run ended with; empty before its end."""
         return (self.end() or {}).get("metrics") or {}
 
     def worker(self) -> WorkerRecord | None:
-        return cast(WorkerRecord | None, self._find(layout.WORKER))
+        return cast(WorkerRecord | None, files.find_note(self.path / layout.WORKER))
 
     def crash(self) -> Crash | None:
-        return cast(Crash | None, self._find(layout.CRASH))
-
-    def _find(self, name: str) -> dict[str, Any] | None:
-        try:
-            return files.find_json(self.path / name)
-        except files.DamagedFileError:
-            return None
+        return cast(Crash | None, files.find_note(self.path / layout.CRASH))
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict an epoch, as the worker wrote them; null for what was not finite."""
@@ -230,21 +224,16 @@ def summarize(run: Run) -> RunSummary:
     """A run's line in the table."""
     about = run.about
     if damage := run.damage():
-        return RunSummary(
-            id=run.id, name=about.name, state="damaged", created=about.created, tags=about.tags, reason=damage
-        )
+        return RunSummary(run.id, about.name, "damaged", created=about.created, tags=about.tags, reason=damage)
     # The state first: what is read after it can only be newer.
     state, spec = run.read_state(), run.spec
     results, progress, rows = run.results(), run.progress() or {}, run.rows()
     accuracies = _finite(rows, "val/accuracy")
     return RunSummary(
         id=run.id,
-        name=about.name,
+        **vars(about),
         state=state,
         stop_requested=run.stop_requested and state in ("queued", "running"),
-        created=about.created,
-        tags=about.tags,
-        archived=about.archived,
         dataset=spec.data.dataset,
         parameters=cost_of(spec).parameters,
         epoch=int(rows[-1].get("epoch") or len(rows)) if rows else 0,
@@ -261,9 +250,6 @@ def summarize(run: Run) -> RunSummary:
         device=str(run.environment().get("device") or spec.train.device),
         curve=tuple(metrics.thin_out(list(accuracies), CURVE_POINTS)),
         reason=_reason(run, state),
-        priority=about.priority,
-        note=about.note,
-        started_by=about.started_by,
     )
 
 

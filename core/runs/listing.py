@@ -39,13 +39,7 @@ class Listing:
     unread: int = 0
 
 
-@dataclass(frozen=True)
-class _Entry:
-    changed_ns: int
-    summary: RunSummary
-
-
-_known: dict[str, _Entry] = {}
+_known: dict[str, tuple[int, RunSummary]] = {}  # with the time at which the run's folder last changed, in ns
 _loaded: set[str] = set()
 _seen: set[str] = set()  # runs that are read at every look, and were at least once
 
@@ -128,8 +122,7 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
     if read >= WORTH_KEEPING:
         _keep(folder)
     if len(_known) > 2 * len(names) + 100:
-        gone = set(_known) - {str(folder / name) for name in names}
-        for key in gone:
+        for key in set(_known) - {str(folder / name) for name in names}:
             _known.pop(key, None)
         _seen.clear()
     return Listing(found, unread)
@@ -137,9 +130,9 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
 
 def _keep(folder: Path) -> None:
     entries = {
-        path.name: [entry.changed_ns, vars(entry.summary)]
-        for key, entry in list(_known.items())
-        if (path := Path(key)).parent == folder and entry.summary.state in ENDS
+        path.name: [changed_ns, vars(summary)]
+        for key, (changed_ns, summary) in list(_known.items())
+        if (path := Path(key)).parent == folder and summary.state in ENDS
     }
     # Only a copy: a disk that does not take it must not keep anybody from the list.
     with suppress(OSError):
@@ -157,7 +150,7 @@ def _load(folder: Path, rest: float = 0.0) -> None:
         new = ((prefix + name, entry) for name, entry in copy["runs"].items() if prefix + name not in _known)
         for number, (key, (changed_ns, values)) in enumerate(new, 1):
             tuples = {name: tuple(values[name]) for name in ("tags", "curve")}
-            _known.setdefault(key, _Entry(int(changed_ns), RunSummary(**{**values, **tuples})))
+            _known.setdefault(key, (int(changed_ns), RunSummary(**{**values, **tuples})))
             if rest and number % 100 == 0:
                 time.sleep(rest)
 
@@ -168,9 +161,9 @@ def _summarize_cached(path: Path) -> RunSummary | None:
         changed_ns = os.stat(key).st_mtime_ns
     except FileNotFoundError:
         return None
-    known = _known.get(key)
-    if known and known.changed_ns == changed_ns and _still_holds(path, known.summary):
-        return known.summary
+    known_ns, known = _known.get(key, (0, None))
+    if known and known_ns == changed_ns and _still_holds(path, known):
+        return known
     read_ns = time.time_ns()
     try:
         summary = summarize(Run(path))
@@ -181,7 +174,7 @@ def _summarize_cached(path: Path) -> RunSummary | None:
     except OSError as error:
         return RunSummary(id=path.name, name=path.name, state="damaged", reason=f"cannot be read: {error.strerror}")
     if summary.state not in ("running", "damaged") and abs(read_ns - changed_ns) > SETTLED_NS:
-        _known[key] = _Entry(changed_ns, summary)
+        _known[key] = changed_ns, summary
         if summary.state in ENDS:
             # Its curves are read again if somebody opens it.
             metrics.forget(path / layout.METRICS)

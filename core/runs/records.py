@@ -16,8 +16,6 @@ from core.system import files
 from core.system.errors import LabError
 
 State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
-
-
 Ended = Literal["finished", "failed", "stopped", "pruned"]
 ENDS = get_args(Ended)
 
@@ -122,10 +120,7 @@ class CheckpointEntry(TypedDict, total=False):
 
 
 MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}
-
-
 MAX_TAGS, MAX_TAG = 50, 60
-
 
 # What `EpochEnd.metrics` holds, for a frame of a run that has no epoch yet.
 COLUMNS = (

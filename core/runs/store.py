@@ -14,10 +14,7 @@ from pathlib import Path
 
 from core.runs import layout, presence
 from core.runs.folder import Run
-from core.runs.records import (
-    About,
-    RunNotFoundError,
-)
+from core.runs.records import About, RunNotFoundError
 from core.spec import RunSpec
 from core.system import files
 from core.system.folders import ID_PATTERN, runs_folder

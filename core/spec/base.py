@@ -49,7 +49,7 @@ def setting(
     `basic` fields are visible, the others folded; `log` ranges get a logarithmic scale; `when` names the choices of
     sibling fields under which this one has an effect.
     """
-    extra = {"unit": unit, "symbol": symbol, "basic": basic, "log": log, "when": when or {}}
+    extra: dict[str, Any] = {"unit": unit, "symbol": symbol, "basic": basic, "log": log, "when": when or {}}
     return Field(default, title=label, description=text, json_schema_extra=extra, **rules)
 
 

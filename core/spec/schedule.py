@@ -37,9 +37,8 @@ class LearningRate:
         self.train, self.steps_per_epoch = train, steps_per_epoch
         self.total = train.epochs * steps_per_epoch
         self.warmup = round(train.warmup_epochs * steps_per_epoch)
-        falling = max(1, self.total - self.warmup)
-        self.period = max(1.0, train.period_epochs * steps_per_epoch) if train.period_epochs > 0 else float(falling)
-        self.falling = falling  # updates after the warm-up
+        self.falling = max(1, self.total - self.warmup)  # updates after the warm-up
+        self.period = max(1.0, train.period_epochs * steps_per_epoch) if train.period_epochs else float(self.falling)
 
     def at(self, step: int, reductions: int = 0) -> float:
         """The rate for update number `step`, from 0; `reductions`: decays so far, as `Plateau` counts them."""
@@ -55,10 +54,8 @@ class LearningRate:
 
     def corners(self, at_most: int) -> list[int]:
         """Updates beside which the curve bends or jumps, so that a drawing can place points there."""
-        bends = [
-            float(self.warmup),
-            *(CORNERS[self.train.schedule](self, at_most) if self.train.schedule in CORNERS else ()),
-        ]
+        find = CORNERS.get(self.train.schedule)
+        bends = [self.warmup, *(find(self, at_most) if find else ())]
         steps = {step for bend in bends for step in (math.ceil(bend) - 1, math.ceil(bend))}
         return sorted(step for step in steps if 0 <= step < self.total)
 

@@ -14,8 +14,6 @@ from core.spec.fields import SpecField, field_at, fields_of
 from core.spec.parse import FieldProblem, SpecError, parse_spec, path_of, refuse, shorten_value, to_json
 
 _SETTING = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,9}|\*)\]\.)?[a-z_]+")
-
-
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 

@@ -115,3 +115,11 @@ def find_json(path: Path) -> dict[str, Any] | None:
         return read_json(path)
     except FileNotFoundError:
         return None
+
+
+def find_note(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None if the file is missing or damaged."""
+    try:
+        return find_json(path)
+    except DamagedFileError:
+        return None

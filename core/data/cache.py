@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def cached_images(listing: FolderListing, size: int) -> tuple[Pixels, str]:
-    """All images of `listing.files` as (n, size, size, 3), and their SHA-256; decoded only where a file changed.
+    """All images of `listing.files` as (n, size, size, 3), and their SHA-256; decoded only if a file changed.
 
     The array is mapped from a file and cannot be written to. Raises `DataError` naming an image that cannot be decoded.
     """
@@ -129,7 +129,7 @@ def _check_room(needed: int, folder: Path) -> None:
 
 
 def _delete_older(caches: Path, root: str, size: int) -> None:
-    """A folder that changed leaves a copy behind that nobody will ask for again."""
+    """Removes the copy of an earlier state of the folder, which is never used again."""
     for folder in caches.iterdir() if caches.is_dir() else ():
         about = find_note(folder / "about.json")
         if about is None or (about.get("root"), about.get("image_size")) == (root, size):

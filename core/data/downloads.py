@@ -1,4 +1,4 @@
-"""Fetching a data set: to the side, verified, unpacked to the side, renamed; under a lock, with progress in a file."""
+"""Fetching a data set: downloaded and unpacked in a temporary folder, verified, renamed; progress goes to a file."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def download(name: str, report: ReportBytes = lambda done, total: None) -> Path:
 
 
 def start_download(name: str) -> None:
-    """Downloads in a process of its own, which outlives this one; does nothing where one is at work already."""
+    """Downloads in a process of its own, which outlives this one; does nothing if one is already running."""
     wanted = find_download(name)
     progress = read_download(name)
     if folder_of(name).is_dir() or (progress and progress.state == "running"):
@@ -144,7 +144,7 @@ def _progress_file(name: str) -> Path:
 
 
 class _Progress:
-    """Counts bytes for pooch, which wants `total`, `update`, `reset` and `close`; tells the caller and the file."""
+    """Counts bytes for pooch, which needs `total`, `update`, `reset` and `close`; reports to caller and file."""
 
     def __init__(self, wanted: Download, report: ReportBytes) -> None:
         self.wanted, self.report = wanted, report
@@ -174,7 +174,7 @@ class _Progress:
 
 
 def _refuse_insecure(url: str) -> None:
-    """https only; http is let through to this machine itself, where tests have their server."""
+    """https only; http is allowed to this machine itself, for the tests' server."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return

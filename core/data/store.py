@@ -67,7 +67,7 @@ def try_lock(name: str) -> FileLock | None:
 
 
 def is_held(name: str) -> bool:
-    """Whether somebody makes or deletes `name` right now."""
+    """Whether `name` is being made or deleted right now."""
     return is_locked(_lock_file(name))
 
 

@@ -104,7 +104,7 @@ def _gpu_handle(device: str) -> Any:
 
 @cache
 def _gpu_handles() -> tuple[Any, ...]:
-    """NVML's handles in torch's order: those that CUDA_VISIBLE_DEVICES names, by bus id as the workers are told to."""
+    """NVML's handles in torch's order: those that CUDA_VISIBLE_DEVICES names, ordered by bus id as in the workers."""
     try:
         import pynvml
     except ImportError:

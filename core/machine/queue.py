@@ -147,7 +147,7 @@ class Slot:
 
 
 def take_slot(runs: Path, run_id: str, devices: list[str]) -> Slot | None:
-    """A slot for this run if there is a free one and nobody ahead in the queue wants it, else None."""
+    """A slot for this run if one is free and no run ahead in the queue can take it, else None."""
     free = _free_slots(runs, devices)
     if not free:
         return None
@@ -167,7 +167,7 @@ def take_slot(runs: Path, run_id: str, devices: list[str]) -> Slot | None:
                     (queue_folder(runs) / ticket.name).unlink(missing_ok=True)
                 return taken
             if slot:
-                # Left for the one ahead, who will take it within a moment.
+                # Left for the run ahead, which will take it in a moment.
                 free.remove(slot)
     return None
 

@@ -1,4 +1,4 @@
-"""All runs at a glance: ended runs are read once, live ones at every look.
+"""All runs at a glance: ended runs are read once, live ones every time.
 
 What was read of ended runs is also kept in `runs/.summaries.json`, so that a server that has just started need not
 open ten thousand folders. It is only a copy: each entry counts as long as its folder has not changed, and a file that
@@ -28,12 +28,12 @@ SETTLED_NS = 200_000_000
 COPY = ".summaries.json"
 FIELDS = [field.name for field in fields(RunSummary)]
 WORTH_KEEPING = 200  # newly read runs
-REST_SECONDS = 0.002  # after each hundred runs, so that a page that is drawn meanwhile hardly notices
+REST_SECONDS = 0.002  # after each hundred runs, so that a page drawn meanwhile is hardly slowed
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Runs, the newest first, and how many more there are that nobody has read yet."""
+    """Runs, the newest first, and how many more have not been read yet."""
 
     runs: list[RunSummary]
     unread: int = 0
@@ -41,7 +41,7 @@ class Listing:
 
 _known: dict[str, tuple[int, RunSummary]] = {}  # with the time at which the run's folder last changed, in ns
 _loaded: set[str] = set()
-_seen: set[str] = set()  # runs that are read at every look, and were at least once
+_seen: set[str] = set()  # runs that are read every time, and were at least once
 
 
 def list_runs() -> list[RunSummary]:
@@ -54,16 +54,16 @@ def list_runs() -> list[RunSummary]:
 
 
 def list_known(seconds: float = 0.3, max_age: float = 0.0) -> Listing:
-    """As `list_runs`, for somebody who waits: reads for so long, and leaves the others to a process beside.
+    """As `list_runs`, for a caller who waits: reads for so long, and leaves the rest to another process.
 
-    With `max_age`, an answer to somebody else that is no older will do. Raises RunsFolderError.
+    With `max_age`, an earlier answer that is no older is returned. Raises RunsFolderError.
     """
     global _last
     folder = runs_folder()
     asked, known, listing = _last
     if known == folder and time.monotonic() - asked < max_age:
         return listing
-    # While the other process is at it, there is no need to wait.
+    # While the other process reads, there is no need to wait.
     listing = _list(folder, _list_names(folder), time.monotonic() + seconds * (not _reading.locked()))
     _last = (time.monotonic(), folder, listing)
     if listing.unread and _reading.acquire(blocking=False):
@@ -76,7 +76,7 @@ _reading = threading.Lock()
 
 
 def _read_all(folder: Path) -> None:
-    """Lets a process of its own read the folder and takes over its copy: a thread would hold the pages up."""
+    """Has a process read the folder and loads its copy: a thread would slow the pages down."""
     try:
         with Child("reader of runs", lambda: {**os.environ, "RESNET_LAB_RUNS": str(folder)}, nice=5) as child:
             child.ask(f"{__name__}:_read_beside")
@@ -134,7 +134,7 @@ def _keep(folder: Path) -> None:
         for key, (changed_ns, summary) in list(_known.items())
         if (path := Path(key)).parent == folder and summary.state in ENDS
     }
-    # Only a copy: a disk that does not take it must not keep anybody from the list.
+    # Only a copy: a full disk must not keep the list from being shown.
     with suppress(OSError):
         files.write_json(folder / COPY, {"fields": FIELDS, "runs": entries}, sync=False)
 
@@ -176,7 +176,7 @@ def _summarize_cached(path: Path) -> RunSummary | None:
     if summary.state not in ("running", "damaged") and abs(read_ns - changed_ns) > SETTLED_NS:
         _known[key] = changed_ns, summary
         if summary.state in ENDS:
-            # Its curves are read again if somebody opens it.
+            # Its curves are read again if it is opened.
             metrics.forget(path / layout.METRICS)
     return summary
 

@@ -49,7 +49,7 @@ def sampling_error(share: float, images: int) -> float:
 
 
 def show_share(share: float | None, images: int | None) -> str:
-    """93.10 % ± 0.36 %, with one standard error where the number of images is known."""
+    """93.10 % ± 0.36 %, with one standard error if the number of images is known."""
     if share is None or not math.isfinite(share):
         return UNKNOWN
     error = f" ± {format_percent(sampling_error(share, images))}" if images else ""
@@ -57,7 +57,7 @@ def show_share(share: float | None, images: int | None) -> str:
 
 
 def count_images(run: Run, split: str) -> int | None:
-    """How many images the figures of `val` or `test` come from; None where the run does not tell."""
+    """How many images the figures of `val` or `test` come from; None if the run does not say."""
     known = run.environment().get(f"{split}_images")
     if isinstance(known, int) and known > 0:
         return known
@@ -66,7 +66,7 @@ def count_images(run: Run, split: str) -> int | None:
 
 
 def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
-    """The results so far, chosen on validation and reported on test, with which weights said which."""
+    """The results so far, chosen on validation and reported on test; the labels name the weights."""
     val, test = count_images(run, "val"), count_images(run, "test")
     on_val = f"validation, {val:,} images" if val else "validation"
     when = "not looked at" if summary.is_untested else "once at the end"
@@ -87,14 +87,10 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
 
 
 def _list_views(run: Run, end: dict[str, Any], test: int | None) -> list[Figure]:
-    """Accuracies with test-time augmentation, where the run was told to look: beside the plain ones, named as such."""
-    views = CHOICE_LABELS[run.spec.train.test_views].lower()
+    """Accuracies with test-time augmentation, if the run measured them: in addition to the plain ones."""
+    views = f"weights, with views ({CHOICE_LABELS[run.spec.train.test_views].lower()})"
     return [
-        Figure(
-            f"Test accuracy, {weights} weights, with views ({views})",
-            show_share(end[key], test),
-            "test-time augmentation",
-        )
+        Figure(f"Test accuracy, {weights} {views}", show_share(end[key], test), "test-time augmentation")
         for weights, key in (("last", "test/accuracy_views"), ("best-on-validation", "test/accuracy_best_views"))
         if end.get(key) is not None
     ]
@@ -145,7 +141,7 @@ def list_environment(run: Run) -> list[list[str]]:
 
 
 def show_fact(key: str, value: Any) -> str:
-    """A fact of an environment or a progress report, with the unit that its name tells."""
+    """A fact of an environment or a progress report, with the unit that its name implies."""
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):
@@ -168,7 +164,7 @@ def show_fact(key: str, value: Any) -> str:
 
 
 def closest_preset(spec: RunSpec) -> tuple[Preset | None, int]:
-    """The preset that differs least, and in how many fields; none where the spec is a recipe of its own."""
+    """The preset that differs least, and in how many fields; None if the spec is a recipe of its own."""
     changes = {name: len(differing([spec, preset.spec], ignore=_FREE)) for name, preset in PRESETS.items()}
     name = min(changes, key=lambda each: changes[each])
     return (PRESETS[name], changes[name]) if changes[name] <= _MAX_CHANGES else (None, changes[name])
@@ -183,7 +179,7 @@ def describe_origin(spec: RunSpec) -> str:
 
 
 def write_command(spec: RunSpec) -> str:
-    """The command that trains this spec again: a preset and what differs, or the spec's file where that is shorter."""
+    """The command that trains this spec again: a preset and what differs, or the spec's file if no preset is close."""
     preset, _ = closest_preset(spec)
     if preset:
         here, there = flatten(spec), flatten(preset.spec)

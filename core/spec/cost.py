@@ -148,7 +148,7 @@ def fit_to_budget(spec: RunSpec, budget: int = DEFAULT_BUDGET) -> RunSpec:
     """The same network, narrower or wider: all channels times one factor, as close under `budget` parameters as fits.
 
     Channels of 16 and more become multiples of 8. What the common factor leaves of the budget goes to single widths,
-    one step each, so the proportions stay. Raises SpecError where one channel everywhere is already too much.
+    one step each, so the proportions stay. Raises SpecError if one channel everywhere is already too much.
     """
     budget = min(budget, MAX_PARAMETERS)
     wanted = [spec.model.stem_channels, *(layer.channels for layer in spec.model.layers)]
@@ -170,7 +170,7 @@ def _scale_to_fit(wanted: list[int], high: float, count: Callable[[list[int]], i
     """The channels times the largest factor below `high` that fits, by bisection.
 
     A wider network has more parameters, but for one case: where rounding makes two neighbours equally wide, the
-    convolution between them on the skip connection falls away. Then a factor beyond the one found may fit as well.
+    convolution between them on the skip connection disappears. Then a factor beyond the one found may fit as well.
     """
     low = 0.0
     # Two factors that round to the same channels need no finer answer.
@@ -181,7 +181,7 @@ def _scale_to_fit(wanted: list[int], high: float, count: Callable[[list[int]], i
 
 
 def _fill(wanted: list[int], channels: list[int], count: Callable[[list[int]], int], budget: int) -> list[int]:
-    """Widens single widths by one step each, the widest first, where that comes closer to the budget.
+    """Widens single widths by one step each, the widest first, if that comes closer to the budget.
 
     Parts that shared a width go on sharing it: between them the skip connection is the identity.
     """

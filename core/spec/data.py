@@ -1,4 +1,4 @@
-"""The images' part of a spec: which, how large, how they are split, and how training images are changed."""
+"""The images' part of a spec: which, how large, how they are split, and how training images are augmented."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Literal
 
 from core.spec.base import Strict, number, setting
 from core.spec.choices import DATASET_CLASSES, WITH_TEST_IMAGES, Dataset, Policy
-
-CIFAR_SIZE = 32
 
 
 class DataSpec(Strict):
@@ -29,7 +27,7 @@ class DataSpec(Strict):
         "Class folders in the image folder; counted when it is chosen.",
         when={"dataset": ["folder"]},
     )
-    image_size: int = number(CIFAR_SIZE, (8, 256), "Image size", "Images are resized to this side.", unit="px")
+    image_size: int = number(32, (8, 256), "Image size", "Images are resized to this side.", unit="px")
     val_fraction: float = number(
         0.1, (0.01, 0.5), "Validation share", "Share of the training images held out for every choice.", basic=True
     )
@@ -56,10 +54,10 @@ class AugmentSpec(Strict):
     """What happens to training images, drawn again for every image in every epoch."""
 
     crop_padding: int = number(
-        4, (0, 64), "Crop padding", "Pads, then crops at a random place; 0 is off.", unit="px", basic=True
+        4, (0, 64), "Crop padding", "Pads, then crops at a random position; 0 is off.", unit="px", basic=True
     )
     crop_mode: Literal["zeros", "reflect"] = setting(
-        "zeros", "Crop fills with", "What stands in the padding: black, or the image mirrored."
+        "zeros", "Crop fills with", "How the padding is filled: black, or with the mirrored image."
     )
     flip: bool = setting(True, "Flip", "Mirrors half of the images left to right. Not for digits.", basic=True)
     flip_order: Literal["random", "alternating"] = setting(

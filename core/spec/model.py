@@ -57,7 +57,7 @@ class ModelSpec(Strict):
     )
     activation: Activation = setting("relu", "Activation", "The non-linearity after each normalisation.")
     attention: Attention = setting(
-        "none", "Attention", "Reweights the channels (CBAM: also the places) of each block.", basic=True
+        "none", "Attention", "Reweights the channels (CBAM: also the positions) of each block.", basic=True
     )
     attention_reduction: int = number(
         16,
@@ -85,11 +85,11 @@ class ModelSpec(Strict):
         if not isinstance(data, dict) or not isinstance(data.get("layers"), list | tuple):
             return data
         if len(data["layers"]) > MAX_LAYERS:
-            # Before each of perhaps thousands of entries is looked at and complained of.
+            # Checked before perhaps thousands of entries are each validated and reported.
             raise Problem("model.layers", data["layers"], f"must have at most {MAX_LAYERS} entries")
         layers = [
-            {"stride": 1 if place == 0 else 2, **layer} if isinstance(layer, dict) else layer
-            for place, layer in enumerate(data["layers"])
+            {"stride": 1 if index == 0 else 2, **layer} if isinstance(layer, dict) else layer
+            for index, layer in enumerate(data["layers"])
         ]
         return {**data, "layers": layers}
 

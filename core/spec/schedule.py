@@ -53,7 +53,7 @@ class LearningRate:
         return [self.total * 0.5, self.total * 0.75]
 
     def corners(self, at_most: int) -> list[int]:
-        """Updates beside which the curve bends or jumps, so that a drawing can place points there."""
+        """Updates beside which the curve bends or jumps, so that a plot can put points there."""
         find = CORNERS.get(self.train.schedule)
         bends = [self.warmup, *(find(self, at_most) if find else ())]
         steps = {step for bend in bends for step in (math.ceil(bend) - 1, math.ceil(bend))}
@@ -72,14 +72,6 @@ def _linear(rate: LearningRate, step: int, reductions: int) -> float:
 
 def _step(rate: LearningRate, step: int, reductions: int) -> float:
     return rate.train.decay_factor ** sum(step >= milestone for milestone in rate.milestone_steps())
-
-
-def _plateau(rate: LearningRate, step: int, reductions: int) -> float:
-    return max(rate.train.final_rate, rate.train.decay_factor**reductions)
-
-
-def _constant(rate: LearningRate, step: int, reductions: int) -> float:
-    return 1.0
 
 
 def _onecycle(rate: LearningRate, step: int, reductions: int) -> float:
@@ -101,9 +93,9 @@ SCHEDULES: dict[str, Callable[[LearningRate, int, int], float]] = {
     "cosine": _cosine,
     "onecycle": _onecycle,
     "step": _step,
-    "plateau": _plateau,
+    "plateau": lambda rate, step, reductions: max(rate.train.final_rate, rate.train.decay_factor**reductions),
     "linear": _linear,
-    "constant": _constant,
+    "constant": lambda rate, step, reductions: 1.0,
 }
 BRING_OWN_RISE = {"onecycle"}  # the others are multiplied by a linear warm-up
 

@@ -94,7 +94,7 @@ class TrainSpec(Strict):
         0,
         (0, 1000),
         "Lookahead",
-        "After every so many updates the weights go half way back (Zhang et al. 2019); 0 is off.",
+        "After every so many updates the weights move halfway back (Zhang et al. 2019); 0 is off.",
         unit="updates",
     )
     early_stop_patience: int = number(

@@ -82,7 +82,7 @@ def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes renames in the folder survive a power cut."""
+    """Makes renames in the folder survive a power failure."""
     if os.name == "nt":
         return
     fd = os.open(folder, os.O_RDONLY)

@@ -1,1 +1,1 @@
-"""Which images there are, where they lie and how they are read. Imports no torch."""
+"""Which images there are, where they are stored and how they are read. Imports no torch."""

@@ -20,28 +20,31 @@ from core.data.folder import FolderListing, ImageFile
 from core.data.store import (
     DataError,
     data_folder,
-    find_note,
     folder_bytes,
     lock_for,
     temporary_folder,
     try_lock,
     work_folder,
 )
-from core.system.files import write_json
+from core.system.files import find_note, write_json
 
 logger = logging.getLogger(__name__)
 
 
 def cached_images(listing: FolderListing, size: int) -> tuple[Pixels, str]:
-    """All images of `listing.files` as (n, size, size, 3), and their SHA-256; decoded only where a file changed.
+    """All images of `listing.files` as (n, size, size, 3), and their SHA-256; decoded only if a file changed.
 
     The array is mapped from a file and cannot be written to. Raises `DataError` naming an image that cannot be decoded.
     """
-    _check_memory(len(listing.files) * size * size * 3)
+    needed, free = len(listing.files) * size * size * 3, _free_memory()
+    if needed > free:
+        raise DataError(
+            f"The images need {needed / 1e9:.1f} GB of memory at this size; {free / 1e9:.1f} GB are free. "
+            "Choose a smaller data.image_size."
+        )
     key = _cache_key(listing, size)
     folder = data_folder() / "cache" / key
-    found = _read_cache(folder)
-    if found:
+    if found := _read_cache(folder):
         return found
     with lock_for(f"cache-{key}"):
         found = _read_cache(folder)  # another process may have made it while we waited
@@ -113,14 +116,6 @@ def _clear_abandoned() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check_memory(needed: int) -> None:
-    if needed > _free_memory():
-        raise DataError(
-            f"The images need {needed / 1e9:.1f} GB of memory at this size; {_free_memory() / 1e9:.1f} GB are free. "
-            "Choose a smaller data.image_size."
-        )
-
-
 def _free_memory() -> int:
     return int(psutil.virtual_memory().available)
 
@@ -134,7 +129,7 @@ def _check_room(needed: int, folder: Path) -> None:
 
 
 def _delete_older(caches: Path, root: str, size: int) -> None:
-    """A folder that changed leaves a copy behind that nobody will ask for again."""
+    """Removes the copy of an earlier state of the folder, which is never used again."""
     for folder in caches.iterdir() if caches.is_dir() else ():
         about = find_note(folder / "about.json")
         if about is None or (about.get("root"), about.get("image_size")) == (root, size):

@@ -44,47 +44,43 @@ class Dataset:
     download: Download | None = None
 
 
+def _cifar(classes: int, sha256: str, archive_bytes: int, folder: str, files: tuple[str, ...]) -> Dataset:
+    """CIFAR-10 or CIFAR-100. The SHA-256 is Keras's, of the archive whose MD5 is on cs.toronto.edu/~kriz/cifar.html."""
+    download = Download(
+        name=f"cifar{classes}",
+        url=f"https://www.cs.toronto.edu/~kriz/cifar-{classes}-python.tar.gz",
+        archive_hash=f"sha256:{sha256}",
+        archive_bytes=archive_bytes,
+        files=tuple(f"{folder}/{file}" for file in files),
+    )
+    counts = (50_000 // classes,) * classes
+    return Dataset("core.engine.data:read_downloaded", counts, num_test=10_000, side=32, download=download)
+
+
 # By the names in `core.spec.choices`, where their titles and numbers of classes are.
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset(
-        reader="core.engine.data:read_builtin_digits",
+        "core.engine.data:read_builtin_digits",
         class_counts=(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
         num_test=0,
         side=8,
         is_grey=True,
     ),
-    # SHA-256 as published with Keras, of the archives whose MD5 stands on https://www.cs.toronto.edu/~kriz/cifar.html.
-    "cifar10": Dataset(
-        reader="core.engine.data:read_downloaded",
-        class_counts=(5000,) * 10,
-        num_test=10_000,
-        side=32,
-        download=Download(
-            "cifar10",
-            "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-            "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-            170_498_071,
-            (
-                *(f"cifar-10-batches-py/data_batch_{part}" for part in range(1, 6)),
-                "cifar-10-batches-py/test_batch",
-                "cifar-10-batches-py/batches.meta",
-            ),
-        ),
+    "cifar10": _cifar(
+        10,
+        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        170_498_071,
+        "cifar-10-batches-py",
+        (*(f"data_batch_{part}" for part in range(1, 6)), "test_batch", "batches.meta"),
     ),
-    "cifar100": Dataset(
-        reader="core.engine.data:read_downloaded",
-        class_counts=(500,) * 100,
-        num_test=10_000,
-        side=32,
-        download=Download(
-            "cifar100",
-            "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-            "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
-            169_001_437,
-            ("cifar-100-python/train", "cifar-100-python/test", "cifar-100-python/meta"),
-        ),
+    "cifar100": _cifar(
+        100,
+        "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+        169_001_437,
+        "cifar-100-python",
+        ("train", "test", "meta"),
     ),
-    "folder": Dataset(reader="core.engine.data:read_image_folder", class_counts=None, num_test=None, side=None),
+    "folder": Dataset("core.engine.data:read_image_folder", class_counts=None, num_test=None, side=None),
 }
 
 
@@ -110,24 +106,20 @@ def name_data(data: DataSpec) -> str:
 
 def list_datasets() -> list[DatasetStatus]:
     """The data sets that are known by name, whether or not they are on this machine."""
-    return [
-        _status(name, entry.class_counts, entry.num_test or 0, entry.download)
-        for name, entry in DATASETS.items()
-        if entry.class_counts
-    ]
+    return [_status(name, entry, entry.class_counts) for name, entry in DATASETS.items() if entry.class_counts]
 
 
-def _status(name: str, counts: tuple[int, ...], num_test: int, download: Download | None) -> DatasetStatus:
-    folder = folder_of(name) if download and folder_of(name).is_dir() else None
+def _status(name: str, entry: Dataset, counts: tuple[int, ...]) -> DatasetStatus:
+    folder = folder_of(name) if entry.download and folder_of(name).is_dir() else None
     return DatasetStatus(
         name,
         CHOICE_LABELS[name],
-        sum(counts),
-        num_test,
-        len(counts),
-        present=folder is not None or download is None,
+        num_train=sum(counts),
+        num_test=entry.num_test or 0,
+        num_classes=len(counts),
+        present=folder is not None or entry.download is None,
         bytes_on_disk=folder_bytes(folder) if folder else 0,
-        download_bytes=download.archive_bytes if download else 0,
+        download_bytes=entry.download.archive_bytes if entry.download else 0,
         path=folder,
     )
 
@@ -154,7 +146,7 @@ def check_ready(spec: DataSpec) -> None:
 
 
 def check_classes(spec: DataSpec, found: int) -> None:
-    """Raises `DataError` where an image folder holds another number of classes than the spec says."""
+    """Raises `DataError` if an image folder holds another number of classes than the spec says."""
     if found != spec.folder_classes:
         raise DataError(f"data.folder_classes = {spec.folder_classes}: the folder {spec.folder} holds {found}.")
 

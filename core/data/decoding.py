@@ -61,14 +61,13 @@ def open_image(source: str | Path | IO[bytes], size: int) -> Pixels:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # below is a limit of our own
         try:
             with Image.open(source, formats=FORMATS) as image:
-                return fit_image(image, size)
+                return _fit(image, size)
         except Image.DecompressionBombError:
             raise TooManyPixelsError(f"it has far too many pixels; at most {_MOST} can be read") from None
 
 
-def fit_image(image: Image.Image, size: int) -> Pixels:
-    """An image just opened as (size, size, 3): upright, RGB, shorter side resized, centre cropped."""
-    # A large JPEG is decoded at an eighth to a half of its size, where that is still twice what is needed.
+def _fit(image: Image.Image, size: int) -> Pixels:
+    # A large JPEG is decoded at an eighth to a half of its size, if that is still twice what is needed.
     image.draft("RGB", (2 * size, 2 * size))
     if image.width * image.height > MAX_PIXELS:
         raise TooManyPixelsError(f"it has {image.width:,} x {image.height:,} pixels; at most {_MOST} can be read")
@@ -80,7 +79,7 @@ def fit_image(image: Image.Image, size: int) -> Pixels:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    image.load()  # reads the pixels, also where nothing needs to be converted
+    image.load()  # reads the pixels even if nothing needs to be converted
     if image.mode.startswith("I;16"):
         # Pillow's own conversion cuts 16-bit grey values off at 255, which leaves a white picture.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Fetching a data set: to the side, verified, unpacked to the side, renamed; under a lock, with progress in a file."""
+"""Fetching a data set: downloaded and unpacked in a temporary folder, verified, renamed; progress goes to a file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
-import psutil
-
 from core.data.catalogue import DATASETS, Download
 from core.data.store import (
     DataError,
     data_folder,
-    find_note,
     folder_of,
     is_held,
     lock_for,
@@ -31,7 +28,8 @@ from core.data.store import (
 )
 from core.spec import CHOICE_LABELS
 from core.system.child import start_process
-from core.system.files import write_json
+from core.system.files import find_note, write_json
+from core.system.processes import identify
 
 ReportBytes = Callable[[int, int], None]  # called with the bytes that have arrived and their total
 
@@ -42,7 +40,7 @@ _TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """How far a download is, in bytes; `error` is a sentence where it failed."""
+    """How far a download is, in bytes; `error` is a sentence if it failed."""
 
     state: Literal["running", "failed", "done"]
     done: int
@@ -88,7 +86,7 @@ def download(name: str, report: ReportBytes = lambda done, total: None) -> Path:
 
 
 def start_download(name: str) -> None:
-    """Downloads in a process of its own, which outlives this one; does nothing where one is at work already."""
+    """Downloads in a process of its own, which outlives this one; does nothing if one is already running."""
     wanted = find_download(name)
     progress = read_download(name)
     if folder_of(name).is_dir() or (progress and progress.state == "running"):
@@ -118,7 +116,7 @@ def read_download(name: str) -> DownloadProgress | None:
         return None  # deleted since
     if state == "failed":
         return DownloadProgress("failed", done, total, str(note.get("error")))
-    if is_held(name) or (state == "starting" and _is_alive(note.get("pid"))):
+    if is_held(name) or (state == "starting" and identify(int(note.get("pid") or 0))):
         return DownloadProgress("running", done, total, "")
     return DownloadProgress("failed", done, total, "The download ended before it was complete; start it again.")
 
@@ -145,15 +143,8 @@ def _progress_file(name: str) -> Path:
     return work_folder() / f"{name}.json"
 
 
-def _is_alive(pid: int | None) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
 class _Progress:
-    """Counts bytes for pooch, which wants `total`, `update`, `reset` and `close`; tells the caller and the file."""
+    """Counts bytes for pooch, which needs `total`, `update`, `reset` and `close`; reports to caller and file."""
 
     def __init__(self, wanted: Download, report: ReportBytes) -> None:
         self.wanted, self.report = wanted, report
@@ -183,7 +174,7 @@ class _Progress:
 
 
 def _refuse_insecure(url: str) -> None:
-    """https only; http is let through to this machine itself, where tests have their server."""
+    """https only; http is allowed to this machine itself, for the tests' server."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return

@@ -18,7 +18,7 @@ ROOTS = "RESNET_LAB_IMAGE_ROOTS"
 
 @dataclass(frozen=True)
 class FolderStatus:
-    """What a folder holds; `num_test` is nothing where the test images are to be split off."""
+    """What a folder holds; `num_test` is None if the test images are to be split off."""
 
     classes: tuple[str, ...]
     num_train: int
@@ -27,7 +27,7 @@ class FolderStatus:
 
 
 class ImageFile(NamedTuple):
-    """One image: its path below the folder, its class, and what tells that it has changed."""
+    """One image: its path below the folder, its class, and what shows that it has changed."""
 
     path: str
     label: int
@@ -37,7 +37,7 @@ class ImageFile(NamedTuple):
 
 @dataclass(frozen=True)
 class FolderListing:
-    """All images of a folder, sorted by class and path; `test` is nothing where it is to be split off."""
+    """All images of a folder, sorted by class and path; `test` is None if it is to be split off."""
 
     root: Path
     classes: tuple[str, ...]
@@ -95,30 +95,24 @@ def _resolve(path: str) -> Path:
         raise DataError("Name the folder that holds the images.")
     try:
         root = Path(path.strip()).expanduser().absolute()
-        # Before anything is said of it: whether a folder elsewhere exists is nobody's business.
+        # Checked first, so that no message reveals whether a folder elsewhere exists.
         _require_allowed(root)
         if not root.exists():
             raise DataError(f"There is no folder {root}.")
         if not root.is_dir():
             raise DataError(f"{root} is a file; name the folder that holds the class folders.")
-    except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, a home that nobody has
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, an unknown home
         raise DataError(f"There is no folder {path.strip()[:200]}.") from error
     return root
 
 
-def _allowed_roots() -> tuple[str, ...]:
-    told = os.environ.get(ROOTS, "")
-    return tuple(os.path.realpath(os.path.expanduser(part)) for part in told.split(os.pathsep) if part.strip())
-
-
 def _require_allowed(path: str | Path) -> None:
-    """Raises `DataError` for what lies, or leads by a link, outside of the folders that images may be read from."""
-    roots = _allowed_roots()
-    if not roots:
-        return
+    """Raises `DataError` for a path that is, or links to, outside the folders that images may be read from."""
+    named = os.environ.get(ROOTS, "").split(os.pathsep)
+    roots = [os.path.realpath(os.path.expanduser(part)) for part in named if part.strip()]
     real = os.path.realpath(path)
-    if not any(real == root or real.startswith(os.path.join(root, "")) for root in roots):
-        raise DataError(f"{path} is not below {' or '.join(roots)}, where alone this lab reads image folders.")
+    if roots and not any(real == root or real.startswith(os.path.join(root, "")) for root in roots):
+        raise DataError(f"{path} is not below {' or '.join(roots)}: image folders are read only from there.")
 
 
 def _mtime(folder: str) -> int:
@@ -132,7 +126,7 @@ def _read_classes(root: Path, folders: dict[str, int]) -> dict[str, dict[str, li
     """`{"train": {class: entries}, "test": ...}`; every folder that was read is added to `folders` with its time."""
     names = {entry.name for entry in _scan(root, folders) if entry.is_dir()}
     if "train" in names and "test" not in names and names & {"val", "valid", "validation"}:
-        raise DataError(f"{root} holds train/ but no test/; rename the folder that is to be the test set to test/.")
+        raise DataError(f"{root} holds train/ but no test/; rename the folder of the test set to test/.")
     train = _read_train(root / "train" if "train" in names else root, root, folders)
     if not names >= {"train", "test"}:
         return {"train": train}
@@ -146,7 +140,7 @@ def _read_classes(root: Path, folders: dict[str, int]) -> dict[str, dict[str, li
 
 
 def _read_train(folder: Path, root: Path, folders: dict[str, int]) -> dict[str, list[os.DirEntry[str]]]:
-    """The training images by class. What is no image folder is left at its first class: it may be a whole disk."""
+    """The training images by class. Stops at the first class without images: the folder may be a whole disk."""
     classes = _list_classes(folder, folders)
     if len(classes) < 2:
         found = f"only the class folder {classes[0].name}" if classes else "no class folders"

@@ -25,7 +25,7 @@ _TEST, _VALIDATION, _CAP = 0, 1, 2
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the images in the whole set, ascending; `test` is empty where the test images come separately."""
+    """Indices of the images in the whole set, ascending; `test` is empty if the test images come separately."""
 
     train: Index
     val: Index
@@ -49,7 +49,7 @@ def share_out(counts: Sequence[int], total: int, room: Sequence[int]) -> list[in
 def hold_out(counts: Sequence[int], fraction: float) -> list[int]:
     """Images of each class to hold out; every class keeps at least one for training.
 
-    Raises `DataError` where nothing can be held out.
+    Raises `DataError` if nothing can be held out.
     """
     room = [max(count - 1, 0) for count in counts]
     if not sum(room):
@@ -69,7 +69,7 @@ class Sizes:
 def count_parts(spec: DataSpec, counts: Sequence[int], num_test: int | None) -> Sizes:
     """Images after all splits and the cap, from the number of images of each class.
 
-    `num_test` is the number of the set's own test images, None where it has none.
+    `num_test` is the number of the set's own test images, None if it has none.
     """
     held = []
     for fraction in [spec.test_fraction, spec.val_fraction][num_test is not None :]:

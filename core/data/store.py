@@ -8,10 +8,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from core.system.errors import LabError
-from core.system.files import DamagedFileError, find_json
 from core.system.folders import PROJECT
 from core.system.locks import FileLock, RunsFolderError, is_locked
 
@@ -69,7 +67,7 @@ def try_lock(name: str) -> FileLock | None:
 
 
 def is_held(name: str) -> bool:
-    """Whether somebody makes or deletes `name` right now."""
+    """Whether `name` is being made or deleted right now."""
     return is_locked(_lock_file(name))
 
 
@@ -92,14 +90,6 @@ def _lock_file(name: str) -> Path:
 
 def _cannot_write(error: OSError) -> DataError:
     return DataError(f"The data folder {data_folder()} cannot be written: {error.strerror}.")
-
-
-def find_note(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file, or None if the file is missing or damaged."""
-    try:
-        return find_json(path)
-    except DamagedFileError:
-        return None
 
 
 def folder_bytes(folder: Path) -> int:

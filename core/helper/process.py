@@ -1,4 +1,4 @@
-"""A warm process beside the page server for questions that need torch, such as a picture of augmented samples.
+"""A warm process next to the page server, for questions that need torch, such as a picture of augmented samples.
 
 The page's process stays free of torch; the answer comes as a future.
 """

@@ -43,22 +43,13 @@ def list_device_ids() -> list[str]:
 
 def list_devices() -> list[Device]:
     """All devices as they are now, GPUs first."""
-    runs = runs_folder()
-    return [_describe(runs, device) for device in list_device_ids()]
+    return [_describe(device) for device in list_device_ids()]
 
 
-def _describe(runs: Path, device: str) -> Device:
-    use = read_use(device)
-    held = [run_id for run_id in queue.read_slots(runs, device) if run_id is not None]
-    return Device(
-        id=device,
-        name=name_device(device),
-        memory_total=use["memory_total"],
-        memory_used=use["memory_used"],
-        utilisation=use["utilisation"],
-        slots=queue.count_slots(runs, device),
-        busy_by=tuple(held),
-    )
+def _describe(device: str) -> Device:
+    slots = queue.read_slots(runs_folder(), device)
+    busy_by = tuple(run_id for run_id in slots if run_id is not None)
+    return Device(id=device, name=name_device(device), **read_use(device), slots=len(slots), busy_by=busy_by)
 
 
 def set_slots(device: str, count: int) -> None:
@@ -69,10 +60,7 @@ def set_slots(device: str, count: int) -> None:
         raise ValueError(f"A device takes 1 to {MAX_SLOTS} runs at once.")
     path = runs_folder() / "settings.json"
     with hold(queue.slots_folder(path.parent) / ".lock"):
-        try:
-            settings = files.find_json(path) or {}
-        except files.DamagedFileError:
-            settings = {}
+        settings = files.find_note(path) or {}
         known = settings.get("slots")
         settings["slots"] = {**(known if isinstance(known, dict) else {}), device: count}
         files.write_json(path, settings)
@@ -82,8 +70,7 @@ def set_slots(device: str, count: int) -> None:
 def name_device(device: str) -> str:
     """The product name."""
     if device.startswith("cuda"):
-        handle = _gpu_handle(device)
-        return str(_ask("nvmlDeviceGetName", handle) or device)
+        return str(_ask("nvmlDeviceGetName", _gpu_handle(device)) or device)
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -117,7 +104,7 @@ def _gpu_handle(device: str) -> Any:
 
 @cache
 def _gpu_handles() -> tuple[Any, ...]:
-    """NVML's handles in torch's order: those that CUDA_VISIBLE_DEVICES names, by bus id as the workers are told to."""
+    """NVML's handles in torch's order: those that CUDA_VISIBLE_DEVICES names, ordered by bus id as in the workers."""
     try:
         import pynvml
     except ImportError:

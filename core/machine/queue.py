@@ -67,14 +67,10 @@ def read_queue(runs: Path) -> list[Ticket]:
     return sorted((ticket for ticket in found if ticket), key=lambda ticket: ticket.order)
 
 
-def find_ticket(runs: Path, run_id: str) -> Ticket | None:
-    return next((ticket for ticket in read_queue(runs) if ticket.run_id == run_id), None)
-
-
 def enqueue(runs: Path, run_id: str, device: str, priority: int = 0) -> None:
-    """Puts a run into the queue; one that is already there keeps its place."""
+    """Puts a run into the queue; one that is already there keeps its position."""
     with _queue_lock(runs):
-        if not find_ticket(runs, run_id):
+        if all(ticket.run_id != run_id for ticket in read_queue(runs)):
             (queue_folder(runs) / Ticket(run_id, device, priority).name).touch()
 
 
@@ -151,7 +147,7 @@ class Slot:
 
 
 def take_slot(runs: Path, run_id: str, devices: list[str]) -> Slot | None:
-    """A slot for this run if there is a free one and nobody ahead in the queue wants it, else None."""
+    """A slot for this run if one is free and no run ahead in the queue can take it, else None."""
     free = _free_slots(runs, devices)
     if not free:
         return None
@@ -171,7 +167,7 @@ def take_slot(runs: Path, run_id: str, devices: list[str]) -> Slot | None:
                     (queue_folder(runs) / ticket.name).unlink(missing_ok=True)
                 return taken
             if slot:
-                # Left for the one ahead, who will take it within a moment.
+                # Left for the run ahead, which will take it in a moment.
                 free.remove(slot)
     return None
 

@@ -1,7 +1,7 @@
 """Why a process ended without saying so itself, as far as the system knows.
 
-Its parent, where that still lives, learns by which signal it ended. Linux counts the processes that it killed for want
-of memory, but does not say which; each worker keeps the count of its last moments in its progress.
+Its parent, if still alive, learns by which signal it ended. Linux counts the processes that it killed for lack of
+memory, but does not say which; each worker keeps the latest count in its progress.
 """
 
 from __future__ import annotations
@@ -21,15 +21,10 @@ _OUT_OF_MEMORY = "Stop other programs or runs, then resume it; or clone it with 
 
 
 def note_crash(folder: Path, process: dict[str, Any] | None, status: int) -> None:
-    """Keeps how a worker's process ended, for its run's page; one that wrote its own end needs none."""
+    """Keeps how a worker's process ended, for its run's page; not needed if it wrote its own end."""
     if process is None or status == 0 or (folder / layout.END).exists():
         return
-    crash = {
-        "process": process,
-        "status": status,
-        "oom_kills": processes.count_oom_kills(),
-        "time": time.time(),
-    }
+    crash = {"process": process, "status": status, "oom_kills": processes.count_oom_kills(), "time": time.time()}
     with suppress(OSError):  # the run was deleted, or its disk is full
         files.write_json(folder / layout.CRASH, crash)
 
@@ -43,15 +38,15 @@ def explain_crash(worker: WorkerRecord | None, progress: ProgressRecord | None, 
     if here and process.get("boot") and process["boot"] != processes.boot_id():
         return f"The machine went down or was restarted. {RESUME}"
     if not here or not process.get("boot"):
-        return f"Its process ended without a word: killed, out of memory, or the machine went down. {RESUME}"
+        return f"Its process ended without saying why: killed, out of memory, or the machine went down. {RESUME}"
     kills = _new_kills(worker, progress, processes.count_oom_kills())
     if kills:
         many = "a process" if kills == 1 else f"{kills} processes"
         return (
-            f"Probably out of memory: its process is gone, and since then the system has killed {many} for want of "
+            f"Probably out of memory: its process is gone, and since then the system has killed {many} for lack of "
             f"memory. {_OUT_OF_MEMORY}"
         )
-    return f"Its process ended without a word: it was killed, or it crashed. {RESUME}"
+    return f"Its process ended without saying why: it was killed, or it crashed. {RESUME}"
 
 
 def _explain_status(status: int, kills: int) -> str:
@@ -60,8 +55,8 @@ def _explain_status(status: int, kills: int) -> str:
     if status == -signal.SIGKILL:
         return f"Its process was killed from outside. {RESUME}"
     if status < 0:
-        return f"Its process was ended by {_name(-status)}. The log may tell more. {RESUME}"
-    return f"Its process ended before it could say why (status {status}). The log may tell more. {RESUME}"
+        return f"Its process was ended by {_name(-status)}. The log may say more. {RESUME}"
+    return f"Its process ended before it could say why (status {status}). The log may say more. {RESUME}"
 
 
 def _name(number: int) -> str:
@@ -73,8 +68,8 @@ def _name(number: int) -> str:
 
 
 def _new_kills(worker: WorkerRecord | None, progress: ProgressRecord | None, now: object) -> int:
-    """Processes killed for want of memory since the worker last said anything; 0 where that is not known."""
-    told = [noted.get("oom_kills") for noted in (worker, progress) if noted]
-    known = [count for count in told if isinstance(count, int)]
+    """Processes killed for lack of memory since the worker's last record; 0 if that is not known."""
+    counts = [noted.get("oom_kills") for noted in (worker, progress) if noted]
+    known = [count for count in counts if isinstance(count, int)]
     # The count only rises, so the highest is the latest.
     return max(0, now - max(known)) if known and isinstance(now, int) else 0

@@ -1,4 +1,4 @@
-"""How a run ends: one `end.json`, with a sentence that tells why, even on a disk that is full."""
+"""How a run ends: one `end.json`, with a sentence that says why, even on a disk that is full."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def log(text: str) -> None:
-    """A line of log.txt. A full disk must not replace the run's own error by another."""
+    """A line of log.txt. A full disk must not hide the run's own error."""
     with suppress(OSError, ValueError):
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", flush=True)
 
@@ -39,16 +39,10 @@ def reserve_space(folder: Path) -> None:
 def end_run(
     folder: Path, state: str, reason: str, kind: str = "", metrics: dict[str, Any] | None = None, *, epoch: int = 0
 ) -> int:
-    """Writes the run's end; the exit status of its process: 0 where it finished or was stopped."""
+    """Writes the run's end; the exit status of its process: 0 if it finished or was stopped."""
     log(f"{state.capitalize()}. {reason}")
-    end = {
-        "state": state,
-        "reason": reason,
-        "kind": kind,
-        "epoch": epoch,
-        "ended": time.time(),
-        "metrics": metrics or {},
-    }
+    figures = metrics or {}
+    end = {"state": state, "reason": reason, "kind": kind, "epoch": epoch, "ended": time.time(), "metrics": figures}
     (folder / layout.RESERVE).unlink(missing_ok=True)
     for _ in range(2):  # a disk that failed once may take it the second time
         try:
@@ -62,7 +56,7 @@ def end_run(
 
 
 def describe_failure(error: Exception) -> tuple[str, str]:
-    """A sentence for the page and the kind of failure; whatever was not foreseen has its traceback in the log."""
+    """A sentence for the page and the kind of failure; an unexpected error has its traceback in the log."""
     if is_disk_full(error):
         return "The run could not be written: disk full. Free some space, then resume.", "disk_full"
     if isinstance(error, LabError):

@@ -47,7 +47,7 @@ CURVE_POINTS = 40
 
 
 class Run:
-    """One run folder, read afresh at every question; the spec alone never changes and is read once."""
+    """One run folder, read again on every call; only the spec never changes and is read once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def about(self) -> About:
-        """What people say about the run; only the id as its name where that cannot be read."""
+        """What people say about the run; with the id as its name if that cannot be read."""
         try:
             return About.read(self.path / layout.ABOUT)
         except files.DamagedFileError:
@@ -87,7 +87,7 @@ class Run:
             About(**{**before, **changes}).write(self.path / layout.ABOUT)
 
     def damage(self) -> str:
-        """What is wrong with the run's own files, or nothing. Raises RunNotFoundError where it was deleted."""
+        """What is wrong with the run's own files, or nothing. Raises RunNotFoundError if it was deleted."""
         try:
             _ = self.spec
             About.read(self.path / layout.ABOUT)
@@ -99,7 +99,7 @@ class Run:
         return "end.json names no known end" if end is not None and end.get("state") not in ENDS else ""
 
     def state(self) -> State:
-        """What the files and locks say now. Raises RunNotFoundError where the run was deleted meanwhile."""
+        """What the files and locks say now. Raises RunNotFoundError if the run was deleted meanwhile."""
         return "damaged" if self.damage() else self.read_state()
 
     def read_state(self) -> State:
@@ -108,7 +108,7 @@ class Run:
             return ended
         if locks.is_locked(self.path / layout.LOCK):
             return "running" if (self.path / layout.ENVIRONMENT).exists() else "queued"
-        # The worker may have written its end and gone between the two looks.
+        # The worker may have written its end and gone between the two checks.
         if ended := self._read_end():
             return ended
         if presence.is_starting(self.path):
@@ -134,36 +134,30 @@ class Run:
 
     def environment(self) -> Environment:
         """Versions, device, commit, data fingerprint; empty until the worker has started."""
-        return cast(Environment, self._find(layout.ENVIRONMENT) or {})
+        return cast(Environment, files.find_note(self.path / layout.ENVIRONMENT) or {})
 
     def progress(self) -> ProgressRecord | None:
-        return cast(ProgressRecord | None, self._find(layout.PROGRESS))
+        return cast(ProgressRecord | None, files.find_note(self.path / layout.PROGRESS))
 
     def end(self) -> End | None:
-        return cast(End | None, self._find(layout.END))
+        return cast(End | None, files.find_note(self.path / layout.END))
 
     def results(self) -> dict[str, Any]:
         """The figures that the run ended with; empty before its end."""
         return (self.end() or {}).get("metrics") or {}
 
     def worker(self) -> WorkerRecord | None:
-        return cast(WorkerRecord | None, self._find(layout.WORKER))
+        return cast(WorkerRecord | None, files.find_note(self.path / layout.WORKER))
 
     def crash(self) -> Crash | None:
-        return cast(Crash | None, self._find(layout.CRASH))
-
-    def _find(self, name: str) -> dict[str, Any] | None:
-        try:
-            return files.find_json(self.path / name)
-        except files.DamagedFileError:
-            return None
+        return cast(Crash | None, files.find_note(self.path / layout.CRASH))
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict an epoch, as the worker wrote them; null for what was not finite."""
         return metrics.read_rows(self.path / layout.METRICS)
 
     def metrics(self) -> pd.DataFrame:
-        """One row an epoch, the columns of `EpochEnd.metrics`; NaN where a figure was not finite."""
+        """One row an epoch, the columns of `EpochEnd.metrics`; NaN if a figure was not finite."""
         import pandas as pd  # half a second that a worker and most commands need not wait for
 
         rows = self.rows()
@@ -195,12 +189,12 @@ class Run:
     def predictions(self, name: str) -> np.ndarray[Any, Any] | None:
         """`val_best`, `test_last`, `test_best`: float16 logits (images, classes); `val_labels`, `test_labels`: int64.
 
-        None where they are not there (yet).
+        None if they are not there (yet).
         """
         try:
             array: np.ndarray[Any, Any] = np.load(self.path / layout.PREDICTIONS / f"{name}.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError, SyntaxError, MemoryError, TokenError):
-            # The last three: what a header that is no header, or claims terabytes, makes numpy raise.
+            # The last three are raised by numpy for a broken header, or one that claims terabytes.
             return None
         return array
 
@@ -218,7 +212,7 @@ class Run:
         return flat[: epochs * images].reshape(epochs, images)
 
     def kill(self) -> bool:
-        """Kills the run's worker; False where the recorded process is not, or no longer, that worker."""
+        """Kills the run's worker; False if the recorded process is not, or no longer, that worker."""
         recorded = self.worker()
         return bool(recorded and self.is_alive() and processes.kill(recorded["process"]))
 
@@ -230,21 +224,16 @@ def summarize(run: Run) -> RunSummary:
     """A run's line in the table."""
     about = run.about
     if damage := run.damage():
-        return RunSummary(
-            id=run.id, name=about.name, state="damaged", created=about.created, tags=about.tags, reason=damage
-        )
+        return RunSummary(run.id, about.name, "damaged", created=about.created, tags=about.tags, reason=damage)
     # The state first: what is read after it can only be newer.
     state, spec = run.read_state(), run.spec
     results, progress, rows = run.results(), run.progress() or {}, run.rows()
     accuracies = _finite(rows, "val/accuracy")
     return RunSummary(
         id=run.id,
-        name=about.name,
+        **vars(about),
         state=state,
         stop_requested=run.stop_requested and state in ("queued", "running"),
-        created=about.created,
-        tags=about.tags,
-        archived=about.archived,
         dataset=spec.data.dataset,
         parameters=cost_of(spec).parameters,
         epoch=int(rows[-1].get("epoch") or len(rows)) if rows else 0,
@@ -261,9 +250,6 @@ def summarize(run: Run) -> RunSummary:
         device=str(run.environment().get("device") or spec.train.device),
         curve=tuple(metrics.thin_out(list(accuracies), CURVE_POINTS)),
         reason=_reason(run, state),
-        priority=about.priority,
-        note=about.note,
-        started_by=about.started_by,
     )
 
 

@@ -17,9 +17,9 @@ PREDICTIONS = "predictions"
 VAL_CLASSES = "val_classes.bin"  # in it, a row for each epoch
 
 LOCK = "run.lock"  # held by the worker for life
-CONTROL = "control.lock"  # held while somebody starts, stops or changes the run
+CONTROL = "control.lock"  # held while the run is being started, stopped or changed
 LAUNCHED = "launched"  # there until the worker is
-STOP = "stop"  # there once somebody asked the run to stop
+STOP = "stop"  # there once the run was asked to stop
 WORKER = "worker.json"
 CRASH = "death.json"
 RESERVE = ".reserve"  # space for the end of a run whose disk is full

@@ -1,4 +1,4 @@
-"""All runs at a glance: ended runs are read once, live ones at every look.
+"""All runs at a glance: ended runs are read once, live ones every time.
 
 What was read of ended runs is also kept in `runs/.summaries.json`, so that a server that has just started need not
 open ten thousand folders. It is only a copy: each entry counts as long as its folder has not changed, and a file that
@@ -28,26 +28,20 @@ SETTLED_NS = 200_000_000
 COPY = ".summaries.json"
 FIELDS = [field.name for field in fields(RunSummary)]
 WORTH_KEEPING = 200  # newly read runs
-REST_SECONDS = 0.002  # after each hundred runs, so that a page that is drawn meanwhile hardly notices
+REST_SECONDS = 0.002  # after each hundred runs, so that a page drawn meanwhile is hardly slowed
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Runs, the newest first, and how many more there are that nobody has read yet."""
+    """Runs, the newest first, and how many more have not been read yet."""
 
     runs: list[RunSummary]
     unread: int = 0
 
 
-@dataclass(frozen=True)
-class _Entry:
-    changed_ns: int
-    summary: RunSummary
-
-
-_known: dict[str, _Entry] = {}
+_known: dict[str, tuple[int, RunSummary]] = {}  # with the time at which the run's folder last changed, in ns
 _loaded: set[str] = set()
-_seen: set[str] = set()  # runs that are read at every look, and were at least once
+_seen: set[str] = set()  # runs that are read every time, and were at least once
 
 
 def list_runs() -> list[RunSummary]:
@@ -60,16 +54,16 @@ def list_runs() -> list[RunSummary]:
 
 
 def list_known(seconds: float = 0.3, max_age: float = 0.0) -> Listing:
-    """As `list_runs`, for somebody who waits: reads for so long, and leaves the others to a process beside.
+    """As `list_runs`, for a caller who waits: reads for so long, and leaves the rest to another process.
 
-    With `max_age`, an answer to somebody else that is no older will do. Raises RunsFolderError.
+    With `max_age`, an earlier answer that is no older is returned. Raises RunsFolderError.
     """
     global _last
     folder = runs_folder()
     asked, known, listing = _last
     if known == folder and time.monotonic() - asked < max_age:
         return listing
-    # While the other process is at it, there is no need to wait.
+    # While the other process reads, there is no need to wait.
     listing = _list(folder, _list_names(folder), time.monotonic() + seconds * (not _reading.locked()))
     _last = (time.monotonic(), folder, listing)
     if listing.unread and _reading.acquire(blocking=False):
@@ -82,7 +76,7 @@ _reading = threading.Lock()
 
 
 def _read_all(folder: Path) -> None:
-    """Lets a process of its own read the folder and takes over its copy: a thread would hold the pages up."""
+    """Has a process read the folder and loads its copy: a thread would slow the pages down."""
     try:
         with Child("reader of runs", lambda: {**os.environ, "RESNET_LAB_RUNS": str(folder)}, nice=5) as child:
             child.ask(f"{__name__}:_read_beside")
@@ -128,8 +122,7 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
     if read >= WORTH_KEEPING:
         _keep(folder)
     if len(_known) > 2 * len(names) + 100:
-        gone = set(_known) - {str(folder / name) for name in names}
-        for key in gone:
+        for key in set(_known) - {str(folder / name) for name in names}:
             _known.pop(key, None)
         _seen.clear()
     return Listing(found, unread)
@@ -137,11 +130,11 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
 
 def _keep(folder: Path) -> None:
     entries = {
-        path.name: [entry.changed_ns, vars(entry.summary)]
-        for key, entry in list(_known.items())
-        if (path := Path(key)).parent == folder and entry.summary.state in ENDS
+        path.name: [changed_ns, vars(summary)]
+        for key, (changed_ns, summary) in list(_known.items())
+        if (path := Path(key)).parent == folder and summary.state in ENDS
     }
-    # Only a copy: a disk that does not take it must not keep anybody from the list.
+    # Only a copy: a full disk must not keep the list from being shown.
     with suppress(OSError):
         files.write_json(folder / COPY, {"fields": FIELDS, "runs": entries}, sync=False)
 
@@ -157,7 +150,7 @@ def _load(folder: Path, rest: float = 0.0) -> None:
         new = ((prefix + name, entry) for name, entry in copy["runs"].items() if prefix + name not in _known)
         for number, (key, (changed_ns, values)) in enumerate(new, 1):
             tuples = {name: tuple(values[name]) for name in ("tags", "curve")}
-            _known.setdefault(key, _Entry(int(changed_ns), RunSummary(**{**values, **tuples})))
+            _known.setdefault(key, (int(changed_ns), RunSummary(**{**values, **tuples})))
             if rest and number % 100 == 0:
                 time.sleep(rest)
 
@@ -168,9 +161,9 @@ def _summarize_cached(path: Path) -> RunSummary | None:
         changed_ns = os.stat(key).st_mtime_ns
     except FileNotFoundError:
         return None
-    known = _known.get(key)
-    if known and known.changed_ns == changed_ns and _still_holds(path, known.summary):
-        return known.summary
+    known_ns, known = _known.get(key, (0, None))
+    if known and known_ns == changed_ns and _still_holds(path, known):
+        return known
     read_ns = time.time_ns()
     try:
         summary = summarize(Run(path))
@@ -181,9 +174,9 @@ def _summarize_cached(path: Path) -> RunSummary | None:
     except OSError as error:
         return RunSummary(id=path.name, name=path.name, state="damaged", reason=f"cannot be read: {error.strerror}")
     if summary.state not in ("running", "damaged") and abs(read_ns - changed_ns) > SETTLED_NS:
-        _known[key] = _Entry(changed_ns, summary)
+        _known[key] = changed_ns, summary
         if summary.state in ENDS:
-            # Its curves are read again if somebody opens it.
+            # Its curves are read again if it is opened.
             metrics.forget(path / layout.METRICS)
     return summary
 

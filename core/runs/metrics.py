@@ -1,4 +1,4 @@
-"""A run's metrics as they grow: each look reads only what the worker appended since the last."""
+"""A run's metrics as they grow: each read takes only what the worker has appended since the last."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANY_LINES = 100
 
 @dataclass
 class _Read:
-    """What was read of one file: up to which byte, and the last line, by which a rewritten file shows itself."""
+    """What was read of one file: up to which byte, and the last line, by which a rewritten file is noticed."""
 
     offset: int = 0
     last_line: bytes = b""
@@ -57,8 +57,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def _read_on(path: Path, known: _Read) -> None:
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size < known.offset or not _unchanged(file.fileno(), known):
+        if os.pread(file.fileno(), len(known.last_line), known.offset - len(known.last_line)) != known.last_line:
             # A resumed run goes back to its checkpoint and writes the later epochs again.
             known.offset, known.last_line, known.rows = 0, b"", []
         file.seek(known.offset)
@@ -68,14 +67,10 @@ def _read_on(path: Path, known: _Read) -> None:
     lines = whole.splitlines(keepends=True)
     if not lines:
         return
-    # A new list, so that whoever holds the old one sees it unchanged.
+    # A new list, so that a holder of the old one sees it unchanged.
     known.rows = known.rows + _parse_lines(lines)
     known.offset += len(whole)
     known.last_line = lines[-1]
-
-
-def _unchanged(fd: int, known: _Read) -> bool:
-    return os.pread(fd, len(known.last_line), known.offset - len(known.last_line)) == known.last_line
 
 
 def _parse_lines(lines: list[bytes]) -> list[dict[str, Any]]:
@@ -103,7 +98,7 @@ def _share_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def forget(path: Path) -> None:
-    """Lets go of a file that is not likely to be looked at again soon."""
+    """Frees the rows of a file that is not likely to be read again soon."""
     global _kept
     with _lock:
         if known := _reads.pop(str(path), None):
@@ -115,11 +110,11 @@ def thin_out(values: list[float | None], count: int) -> list[float]:
     known = [value for value in values if value is not None]
     if len(known) <= count:
         return known
-    return [known[round(place * (len(known) - 1) / (count - 1))] for place in range(count)]
+    return [known[round(index * (len(known) - 1) / (count - 1))] for index in range(count)]
 
 
 def best_epoch(metrics: pd.DataFrame) -> int | None:
-    """The epoch of the highest validation accuracy, of equals the one with the lower validation loss."""
+    """The epoch of the highest validation accuracy, of equal ones that with the lower validation loss."""
     index = find_best(metrics["val/accuracy"].to_numpy(dtype=float), metrics["val/loss"].to_numpy(dtype=float))
     return None if index is None else int(metrics["epoch"].iloc[index])
 

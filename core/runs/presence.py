@@ -1,4 +1,4 @@
-"""Whether a process holds a run, or is on its way to it. Only small modules are imported: every waiting worker does."""
+"""Whether a process holds a run, or is about to. Only small modules are imported: every waiting worker does."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the files of a run folder hold, as values; and what is wrong with one that cannot be read.
 
-The records are dicts as they were written: any key may be missing, and those of another version are passed over. Only
-where a run comes from elsewhere are they held against their types, by `core.export.archive.checks`.
+The records are dicts as they were written: any key may be missing, and those of another version are ignored. Only
+if a run comes from elsewhere are they checked against their types, by `core.export.archive.checks`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from core.system import files
 from core.system.errors import LabError
 
 State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
-
-
 Ended = Literal["finished", "failed", "stopped", "pruned"]
 ENDS = get_args(Ended)
 
-Number = float | None  # None where it was not finite
+Number = float | None  # None if it was not finite
 YEAR_5000 = 1e11  # seconds since 1970
 Moment = Annotated[float, Field(ge=0, le=YEAR_5000)]
 Count = Annotated[int, Field(ge=0)]
@@ -40,7 +38,7 @@ class Environment(TypedDict, total=False):
     versions: dict[str, str | None]
     cpus: int
     threads: int
-    commit: str | None  # where the project is no clone
+    commit: str | None  # None if the project is not a clone
     commit_changed: bool
     device_name: str
     precision: str
@@ -61,7 +59,7 @@ class Environment(TypedDict, total=False):
 
 
 class ProgressRecord(TypedDict, total=False):
-    """Where the training is, and what it takes of the machine."""
+    """How far the training is, and what it uses of the machine."""
 
     phase: str
     epoch: int
@@ -96,12 +94,12 @@ class End(TypedDict, total=False):
 class WorkerRecord(TypedDict, total=False):
     """Which process holds, or last held, the run."""
 
-    process: dict[str, Any]  # as `core.system.processes` tells it from all others
+    process: dict[str, Any]  # as `core.system.processes` identifies it
     oom_kills: int | None
 
 
 class Crash(TypedDict, total=False):
-    """How that process ended, if its parent saw it end without a word."""
+    """How that process ended, if its parent saw it end unexpectedly."""
 
     process: dict[str, Any]
     status: int
@@ -122,10 +120,7 @@ class CheckpointEntry(TypedDict, total=False):
 
 
 MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}
-
-
 MAX_TAGS, MAX_TAG = 50, 60
-
 
 # What `EpochEnd.metrics` holds, for a frame of a run that has no epoch yet.
 COLUMNS = (
@@ -181,7 +176,7 @@ class About:
 
     @classmethod
     def read(cls, path: Path) -> About:
-        """Raises DamagedFileError; keys of a newer version are passed over."""
+        """Raises DamagedFileError; keys of a newer version are ignored."""
         try:
             known = {key: value for key, value in files.read_json(path).items() if key in cls.__dataclass_fields__}
             return cls(**{**known, "tags": tuple(known.get("tags", ())), "created": float(known.get("created") or 0)})
@@ -210,7 +205,7 @@ class CheckpointFile:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of the table of runs; accuracies 0 to 1, None where not known yet."""
+    """One line of the table of runs; accuracies 0 to 1, None if not known yet."""
 
     id: str
     name: str
@@ -241,5 +236,5 @@ class RunSummary:
 
     @property
     def is_untested(self) -> bool:
-        """Whether it ended without a look at the test images, as the trials of a study do."""
+        """Whether it ended without using the test images, as the trials of a study do."""
         return self.state == "finished" and self.test_accuracy is None

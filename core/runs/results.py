@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import statistics
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ def sampling_error(share: float, images: int) -> float:
 
 
 def show_share(share: float | None, images: int | None) -> str:
-    """93.10 % ± 0.36 %, with one standard error where the number of images is known."""
+    """93.10 % ± 0.36 %, with one standard error if the number of images is known."""
     if share is None or not math.isfinite(share):
         return UNKNOWN
     error = f" ± {format_percent(sampling_error(share, images))}" if images else ""
@@ -56,7 +57,7 @@ def show_share(share: float | None, images: int | None) -> str:
 
 
 def count_images(run: Run, split: str) -> int | None:
-    """How many images the figures of `val` or `test` come from; None where the run does not tell."""
+    """How many images the figures of `val` or `test` come from; None if the run does not say."""
     known = run.environment().get(f"{split}_images")
     if isinstance(known, int) and known > 0:
         return known
@@ -65,49 +66,31 @@ def count_images(run: Run, split: str) -> int | None:
 
 
 def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
-    """The results so far, chosen on validation and reported on test, with which weights said which."""
-    frame = run.metrics()
+    """The results so far, chosen on validation and reported on test; the labels name the weights."""
     val, test = count_images(run, "val"), count_images(run, "test")
     on_val = f"validation, {val:,} images" if val else "validation"
     when = "not looked at" if summary.is_untested else "once at the end"
     on_test = f"test, {test:,} images, {when}" if test else f"test, {when}"
-    best = best_epoch(frame)
-    figures = [
-        Figure(
-            f"Best validation accuracy{f', epoch {best}' if best else ''}",
-            show_share(summary.best_val_accuracy, val),
-            on_val,
-        ),
-        Figure(
-            f"Last validation accuracy{f', epoch {summary.epoch}' if summary.epoch else ''}",
-            show_share(summary.last_val_accuracy, val),
-            on_val,
-        ),
-        Figure("Lowest validation loss", format_number(summary.best_val_loss), on_val),
-    ]
-    end = run.results()
+    end, best = run.results(), best_epoch(run.metrics())
     chosen = end.get("best/epoch") or best
-    figures += [
+    at_best, at_last = (f", epoch {epoch}" if epoch else "" for epoch in (best, summary.epoch))
+    of_best = f"best-on-validation weights{f' (epoch {chosen})' if chosen else ''}"
+    return [
+        Figure(f"Best validation accuracy{at_best}", show_share(summary.best_val_accuracy, val), on_val),
+        Figure(f"Last validation accuracy{at_last}", show_share(summary.last_val_accuracy, val), on_val),
+        Figure("Lowest validation loss", format_number(summary.best_val_loss), on_val),
         Figure("Test accuracy, last weights", show_share(end.get("test/accuracy"), test), on_test),
-        Figure(
-            f"Test accuracy, best-on-validation weights{f' (epoch {chosen})' if chosen else ''}",
-            show_share(end.get("test/accuracy_best"), test),
-            on_test,
-        ),
+        Figure(f"Test accuracy, {of_best}", show_share(end.get("test/accuracy_best"), test), on_test),
         Figure("Test loss, last weights", format_number(end.get("test/loss")), on_test),
+        *_list_views(run, end, test),
     ]
-    return figures + _list_views(run, end, test)
 
 
 def _list_views(run: Run, end: dict[str, Any], test: int | None) -> list[Figure]:
-    """Accuracies with test-time augmentation, where the run was told to look: beside the plain ones, named as such."""
-    views = CHOICE_LABELS[run.spec.train.test_views].lower()
+    """Accuracies with test-time augmentation, if the run measured them: in addition to the plain ones."""
+    views = f"weights, with views ({CHOICE_LABELS[run.spec.train.test_views].lower()})"
     return [
-        Figure(
-            f"Test accuracy, {weights} weights, with views ({views})",
-            show_share(end[key], test),
-            "test-time augmentation",
-        )
+        Figure(f"Test accuracy, {weights} {views}", show_share(end[key], test), "test-time augmentation")
         for weights, key in (("last", "test/accuracy_views"), ("best-on-validation", "test/accuracy_best_views"))
         if end.get(key) is not None
     ]
@@ -130,25 +113,17 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
 
 def list_forecast(run: Run) -> list[list[str]]:
     """What was measured beforehand against what the run took: figure, forecast, actual; empty without a measurement."""
-    try:
-        forecast = files.find_json(run.path / "forecast.json")
-    except files.DamagedFileError:
-        return []
-    rows = run.rows()
+    forecast, rows = files.find_note(run.path / "forecast.json"), run.rows()
     if not forecast or not rows:
         return []
     ends = [row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float)]
     epochs = [after - before for before, after in zip([0.0, *ends], ends, strict=False)]
     peaks = [row[PEAK] for row in rows if isinstance(row.get(PEAK), int | float)]
-    actual = {
-        "epoch_seconds": statistics.median(epochs) if epochs else None,
-        "memory_bytes": max(peaks, default=None),
-    }
     return [
-        [label, show(forecast.get(key)), f"{show(actual[key])}{_deviation(forecast.get(key), actual[key])}"]
-        for key, label, show in (
-            ("epoch_seconds", "An epoch (median)", format_seconds),
-            ("memory_bytes", "Peak of memory", format_bytes),
+        [label, show(expected := forecast.get(key)), f"{show(actual)}{_deviation(expected, actual)}"]
+        for label, key, actual, show in (
+            ("An epoch (median)", "epoch_seconds", statistics.median(epochs) if epochs else None, format_seconds),
+            ("Peak of memory", "memory_bytes", max(peaks, default=None), format_bytes),
         )
     ]
 
@@ -159,15 +134,14 @@ def _deviation(forecast: float | None, actual: float | None) -> str:
 
 def list_environment(run: Run) -> list[list[str]]:
     """What the run was made with: name and value, a row each; empty until its worker has started."""
-    return [[_words(key), show_fact(key, value)] for key, value in run.environment().items()]
-
-
-def _words(key: str) -> str:
-    return key.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU")
+    return [
+        [key.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU"), show_fact(key, value)]
+        for key, value in run.environment().items()
+    ]
 
 
 def show_fact(key: str, value: Any) -> str:
-    """A fact of an environment or a progress report, with the unit that its name tells."""
+    """A fact of an environment or a progress report, with the unit that its name implies."""
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):
@@ -190,7 +164,7 @@ def show_fact(key: str, value: Any) -> str:
 
 
 def closest_preset(spec: RunSpec) -> tuple[Preset | None, int]:
-    """The preset that differs least, and in how many fields; none where the spec is a recipe of its own."""
+    """The preset that differs least, and in how many fields; None if the spec is a recipe of its own."""
     changes = {name: len(differing([spec, preset.spec], ignore=_FREE)) for name, preset in PRESETS.items()}
     name = min(changes, key=lambda each: changes[each])
     return (PRESETS[name], changes[name]) if changes[name] <= _MAX_CHANGES else (None, changes[name])
@@ -205,20 +179,17 @@ def describe_origin(spec: RunSpec) -> str:
 
 
 def write_command(spec: RunSpec) -> str:
-    """The command that trains this spec again: a preset and what differs, or the spec's file where that is shorter."""
+    """The command that trains this spec again: a preset and what differs, or the spec's file if no preset is close."""
     preset, _ = closest_preset(spec)
-    if preset is None:
-        return "python -m core train spec.json"
-    here, there = flatten(spec), flatten(preset.spec)
-    settings = [f"{path}={_write_value(value)}" for path, value in here.items() if there.get(path, ...) != value]
-    try:
-        again = parse_spec(apply_settings(preset.spec.model_dump(mode="json"), settings))
-    except SpecError:
-        return "python -m core train spec.json"
-    if again != spec:  # Another number of layers cannot be said by settings.
-        return "python -m core train spec.json"
-    sets = "".join(f" --set {shlex.quote(setting)}" for setting in settings)
-    return f"python -m core train --preset {preset.name}{sets}"
+    if preset:
+        here, there = flatten(spec), flatten(preset.spec)
+        settings = [f"{path}={_write_value(value)}" for path, value in here.items() if there.get(path, ...) != value]
+        with suppress(SpecError):
+            # Not equal if the number of layers differs, which settings cannot change.
+            if parse_spec(apply_settings(preset.spec.model_dump(mode="json"), settings)) == spec:
+                sets = "".join(f" --set {shlex.quote(setting)}" for setting in settings)
+                return f"python -m core train --preset {preset.name}{sets}"
+    return "python -m core train spec.json"
 
 
 def _write_value(value: Any) -> str:

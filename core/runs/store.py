@@ -14,10 +14,7 @@ from pathlib import Path
 
 from core.runs import layout, presence
 from core.runs.folder import Run
-from core.runs.records import (
-    About,
-    RunNotFoundError,
-)
+from core.runs.records import About, RunNotFoundError
 from core.spec import RunSpec
 from core.system import files
 from core.system.folders import ID_PATTERN, runs_folder
@@ -52,7 +49,7 @@ def publish_run(spec: RunSpec, about: About, click_key: str = "") -> tuple[str, 
             known = _read_click(click)
             if known and (folder / known).exists():
                 return known, False
-            # The id is noted first: whoever finds it without its run makes just that run.
+            # The id is noted first: a process that finds it without its run makes exactly that run.
             run_id = known or _new_id()
             files.write_bytes(click, run_id.encode())
             _publish(folder, run_id, spec, about)
@@ -63,19 +60,19 @@ def publish_run(spec: RunSpec, about: About, click_key: str = "") -> tuple[str, 
 
 
 def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
-    """Builds the run's folder aside and publishes it by one rename, so that nobody sees half a run."""
+    """Builds the run in a temporary folder and publishes it by one rename, so that no reader sees half a run."""
     unfinished = folder / ".new"
-    aside = unfinished / f"{run_id}-{os.getpid()}"
+    temporary = unfinished / f"{run_id}-{os.getpid()}"
     created = time.time()
     named = About(**{**about.__dict__, "name": about.name.strip() or run_id, "created": created})
     try:
-        aside.mkdir(parents=True)
-        files.write_bytes(aside / layout.SPEC, spec.model_dump_json(indent=1).encode() + b"\n")
-        named.write(aside / layout.ABOUT)
-        presence.mark_launch(aside)
-        os.rename(aside, folder / run_id)
+        temporary.mkdir(parents=True)
+        files.write_bytes(temporary / layout.SPEC, spec.model_dump_json(indent=1).encode() + b"\n")
+        named.write(temporary / layout.ABOUT)
+        presence.mark_launch(temporary)
+        os.rename(temporary, folder / run_id)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     files.sync_folder(folder)
     _forget_unfinished(unfinished)
@@ -83,7 +80,7 @@ def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
 
 
 def _forget_unfinished(folder: Path) -> None:
-    """Removes what a process left that died while it made a run."""
+    """Removes what processes left that died while making a run."""
     oldest = time.time() - UNFINISHED_SECONDS
     for path in folder.iterdir():
         with suppress(FileNotFoundError):  # another process makes its run there, or removes the same
@@ -91,23 +88,23 @@ def _forget_unfinished(folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def adopt_folder(aside: Path, wanted: str) -> str:
-    """Publishes a whole run folder that was built aside in the runs folder, by one rename; returns its id.
+def adopt_folder(temporary: Path, wanted: str) -> str:
+    """Publishes a whole run that was built in a temporary folder of the runs folder, by one rename; returns its id.
 
-    That is the one wanted, or a new one where it is taken. Raises OSError.
+    That is the one wanted, or a new one if it is taken. Raises OSError.
     """
     folder, run_id = ensure_folder(), wanted
     # An empty folder would be replaced by the rename.
-    while (folder / run_id).exists() or not _rename(aside, folder / run_id):
+    while (folder / run_id).exists() or not _rename(temporary, folder / run_id):
         run_id = _new_id()
     files.sync_folder(folder)
     return run_id
 
 
-def _rename(aside: Path, path: Path) -> bool:
-    """False where somebody else has just taken the name."""
+def _rename(temporary: Path, path: Path) -> bool:
+    """False if another process has just taken the name."""
     try:
-        os.rename(aside, path)
+        os.rename(temporary, path)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise

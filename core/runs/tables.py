@@ -1,4 +1,4 @@
-"""Tables for spreadsheets: text that no spreadsheet takes for a formula, and the metrics of runs, one row an epoch."""
+"""Tables for spreadsheets: text that no spreadsheet reads as a formula, and the metrics of runs, one row an epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.text.safe import plain_cell
 
 
 def write_metrics(runs: Sequence[Run]) -> str:
-    """The columns of the metrics, accuracies 0 to 1, empty where a figure was not finite.
+    """The columns of the metrics, accuracies 0 to 1, empty if a figure was not finite.
 
     One run: a row an epoch. Several: all rows below each other, each with the id and name of its run first.
     """

@@ -56,9 +56,9 @@ class RunSpec(Strict):
     def check_shape(self) -> Self:
         """Refuses a network that cannot work, naming the layer and field, before anything is allocated."""
         sizes = map_sizes(self.model, self.data.image_size)
-        for place, (layer, size) in enumerate(zip(self.model.layers, sizes, strict=False)):
+        for index, (layer, size) in enumerate(zip(self.model.layers, sizes, strict=False)):
             if layer.stride > size:
-                path = f"model.layers[{place}].stride"
+                path = f"model.layers[{index}].stride"
                 raise Problem(path, layer.stride, f"the map here is only {size}x{size}; nothing would be left of it")
         if self.model.pool_size > sizes[-1]:
             message = f"is larger than the last map, {sizes[-1]}x{sizes[-1]}"
@@ -74,7 +74,7 @@ class RunSpec(Strict):
     def _check_weights(self, last_size: int) -> None:
         """Convolutions, attention and the linear layer; `core/spec/cost.py` counts the small rest as well."""
         total, before = 3 * self.model.stem_channels * self.model.stem_filter**2, self.model.stem_channels
-        for place, layer in enumerate(self.model.layers):
+        for index, layer in enumerate(self.model.layers):
             total += layer.filter_size**2 * layer.channels * (before + (2 * layer.blocks - 1) * layer.channels)
             if layer.stride > 1 or before != layer.channels:
                 total += layer.skip_kernel**2 * before * layer.channels
@@ -82,7 +82,7 @@ class RunSpec(Strict):
             total += layer.blocks * attention.parameters
             before = layer.channels
             if total > MAX_PARAMETERS:
-                path = f"model.layers[{place}].channels"
+                path = f"model.layers[{index}].channels"
                 raise Problem(path, layer.channels, f"makes {total:,} weights up to here; at most {MAX_PARAMETERS:,}")
         total += before * (last_size // self.model.pool_size) ** 2 * self.data.num_classes
         if total > MAX_PARAMETERS:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 
@@ -16,11 +16,14 @@ class Problem(PydanticCustomError):
         return super().__new__(cls, "problem", "{message}", {"path": path, "value": value, "message": message})
 
 
-def require_odd(value: object) -> object:
+def _require_odd(value: object) -> object:
     """Filter sizes are odd, so that a padding of half their size keeps the map's size."""
     if type(value) is int and value % 2 == 0:
         raise PydanticCustomError("odd", "must be odd, so that padding keeps the size")
     return value
+
+
+Odd = Annotated[int, BeforeValidator(_require_odd)]
 
 
 def require_rising(values: tuple[int, ...]) -> tuple[int, ...]:
@@ -29,7 +32,8 @@ def require_rising(values: tuple[int, ...]) -> tuple[int, ...]:
     return values
 
 
-def about(
+def setting(
+    default: Any,
     label: str,
     text: str,
     *,
@@ -38,14 +42,20 @@ def about(
     basic: bool = False,
     log: bool = False,
     when: Mapping[str, list[str] | list[bool]] | None = None,
-) -> dict[str, Any]:
-    """What a form shows of a field, as keyword arguments of pydantic's `Field`.
+    **rules: Any,
+) -> Any:
+    """A field, what a form shows of it, and its rules as pydantic's `Field` takes them.
 
-    `basic` fields are in sight, the others folded; `log` ranges want a logarithmic scale; `when` names the choices of
+    `basic` fields are visible, the others folded; `log` ranges get a logarithmic scale; `when` names the choices of
     sibling fields under which this one has an effect.
     """
-    extra = {"unit": unit, "symbol": symbol, "basic": basic, "log": log, "when": when or {}}
-    return {"title": label, "description": text, "json_schema_extra": extra}
+    extra: dict[str, Any] = {"unit": unit, "symbol": symbol, "basic": basic, "log": log, "when": when or {}}
+    return Field(default, title=label, description=text, json_schema_extra=extra, **rules)
+
+
+def number(default: float, limits: tuple[float, float], label: str, text: str, **shown: Any) -> Any:
+    """A `setting` that is a number within these limits."""
+    return setting(default, label, text, ge=limits[0], le=limits[1], **shown)
 
 
 class Strict(BaseModel):

@@ -22,7 +22,7 @@ OPTIMIZER_COPIES: dict[str, Callable[[float], int]] = {
     "adamw": lambda momentum: 2,
     "muon": lambda momentum: 1,
 }
-# The choices under which a field beside them has an effect.
+# The choices under which a sibling field has an effect.
 WITH_MOMENTUM = ["sgd", "muon"]
 WITH_FINAL_RATE = ["cosine", "linear", "onecycle", "plateau"]
 WITH_DECAY_FACTOR = ["step", "plateau"]
@@ -59,7 +59,7 @@ CHOICE_LABELS = {
     "bfloat16": "bfloat16",
 }
 
-# The classes of each data set; None where they are counted in the folder that is chosen.
+# The classes of each data set; None if they are counted in the chosen folder.
 DATASET_CLASSES: dict[Dataset, int | None] = {"digits": 10, "cifar10": 10, "cifar100": 100, "folder": None}
 # Data sets that always bring test images of their own.
 WITH_TEST_IMAGES: tuple[Dataset, ...] = ("cifar10", "cifar100")

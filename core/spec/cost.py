@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from core.spec import MAX_PARAMETERS, LayerSpec, ModelSpec, RunSpec, map_sizes
 from core.spec.choices import OPTIMIZER_COPIES
-from core.spec.parse import FieldProblem, SpecError
+from core.spec.parse import refuse
 from core.spec.parts import BLOCK_COSTS, BLOCKS_WITH_BARE_SUM, POOL_COSTS, BlockShape, Part, conv, norm_and_act
 
 DEFAULT_BUDGET = 5_000_000
@@ -63,10 +63,9 @@ def cost_of(spec: RunSpec) -> Cost:
     sizes = map_sizes(model, spec.data.image_size)
     rows = [_row("stem", _stem(model, sizes[0]), model.stem_channels, sizes[0])]
     channels = model.stem_channels
-    for index, layer in enumerate(model.layers):
-        part = _layer(model, layer, channels, sizes[index], sizes[index + 1])
+    for number, (layer, before, after) in enumerate(zip(model.layers, sizes, sizes[1:], strict=False), 1):
+        rows.append(_row(f"layer {number}", _layer(model, layer, channels, before, after), layer.channels, after))
         channels = layer.channels
-        rows.append(_row(f"layer {index + 1}", part, channels, sizes[index + 1]))
     part, pooled = _head(model, sizes[-1], spec.data.num_classes), sizes[-1] // model.pool_size
     rows.append(_row("pool + linear", part, channels, pooled))
     return Cost(tuple(rows))
@@ -77,11 +76,9 @@ def _row(name: str, part: Part, channels: int, size: int) -> LayerCost:
 
 
 def _stem(model: ModelSpec, size: int) -> Part:
-    channels = model.stem_channels
-    image = Part(kept=3 * size**2)
-    part = image + conv(3, channels, model.stem_filter, size, keeps_output=True)
+    part = Part(kept=3 * size**2) + conv(3, model.stem_channels, model.stem_filter, size, keeps_output=True)
     if model.block not in BLOCKS_WITH_BARE_SUM:
-        part += norm_and_act(model.activation, channels, size)
+        part += norm_and_act(model.activation, model.stem_channels, size)
     return part
 
 
@@ -151,7 +148,7 @@ def fit_to_budget(spec: RunSpec, budget: int = DEFAULT_BUDGET) -> RunSpec:
     """The same network, narrower or wider: all channels times one factor, as close under `budget` parameters as fits.
 
     Channels of 16 and more become multiples of 8. What the common factor leaves of the budget goes to single widths,
-    one step each, so the proportions stay. Raises SpecError where one channel everywhere is already too much.
+    one step each, so the proportions stay. Raises SpecError if one channel everywhere is already too much.
     """
     budget = min(budget, MAX_PARAMETERS)
     wanted = [spec.model.stem_channels, *(layer.channels for layer in spec.model.layers)]
@@ -162,7 +159,7 @@ def fit_to_budget(spec: RunSpec, budget: int = DEFAULT_BUDGET) -> RunSpec:
     least = count([1] * len(wanted))
     if least > budget:
         message = f"even with one channel everywhere there are {least:,} parameters; the budget is {budget:,}"
-        raise SpecError([FieldProblem("model.layers", message, missing=True)])
+        raise refuse("model.layers", message)
     widest = MAX_CHANNELS / max(wanted)
     if count(_scaled(wanted, widest)) <= budget:
         return _with_channels(spec, _scaled(wanted, widest))
@@ -173,7 +170,7 @@ def _scale_to_fit(wanted: list[int], high: float, count: Callable[[list[int]], i
     """The channels times the largest factor below `high` that fits, by bisection.
 
     A wider network has more parameters, but for one case: where rounding makes two neighbours equally wide, the
-    convolution between them on the skip connection falls away. Then a factor beyond the one found may fit as well.
+    convolution between them on the skip connection disappears. Then a factor beyond the one found may fit as well.
     """
     low = 0.0
     # Two factors that round to the same channels need no finer answer.
@@ -184,7 +181,7 @@ def _scale_to_fit(wanted: list[int], high: float, count: Callable[[list[int]], i
 
 
 def _fill(wanted: list[int], channels: list[int], count: Callable[[list[int]], int], budget: int) -> list[int]:
-    """Widens single widths by one step each, the widest first, where that comes closer to the budget.
+    """Widens single widths by one step each, the widest first, if that comes closer to the budget.
 
     Parts that shared a width go on sharing it: between them the skip connection is the identity.
     """

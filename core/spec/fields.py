@@ -63,11 +63,7 @@ def _read(path: str, name: str, info: PydanticField) -> SpecField:
         low=limits.get("ge"),
         high=limits.get("le"),
         choices=choices_of(info.annotation),
-        unit=extra["unit"],
-        symbol=extra["symbol"],
-        basic=extra["basic"],
-        log=extra["log"],
-        when=extra["when"],
+        **extra,
     )
 
 
@@ -79,7 +75,7 @@ def fields_of(section: str) -> tuple[SpecField, ...]:
 
 
 def field_at(path: str) -> SpecField:
-    """The field at `train.epochs` or `model.layers[2].channels`; KeyError where there is none."""
+    """The field at `train.epochs` or `model.layers[2].channels`; KeyError if there is none."""
     plain = re.sub(r"^model\.layers\[([0-9]+|\*|)\]\.", "layers[].", path)
     section, _, name = plain.rpartition(".")
     for candidate in fields_of(section) if section in (*SECTIONS, "layers[]") else ():
@@ -98,8 +94,8 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         for key, inner in value.items():
             yield from _walk(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, tuple | list) and value and isinstance(value[0], dict):
-        for place, inner in enumerate(value):
-            yield from _walk(inner, f"{path}[{place}]")
+        for index, inner in enumerate(value):
+            yield from _walk(inner, f"{path}[{index}]")
     else:
         yield path, value
 

@@ -15,7 +15,7 @@ def to_link(spec: RunSpec) -> str:
     """The spec as text that is safe in a link: what differs from the defaults, packed."""
     compact = spec.model_dump(mode="json", exclude_defaults=True)
     for layer, packed in zip(spec.model.layers, compact.get("model", {}).get("layers", []), strict=False):
-        # A layer that names no stride gets one by its place, so the default must be written too.
+        # A layer that names no stride gets one by its position, so the default must be written too.
         packed["stride"] = layer.stride
     return pack(compact)
 
@@ -32,7 +32,7 @@ def pack(data: dict[str, Any]) -> str:
 
 
 def unpack(text: str, what: str) -> bytes:
-    """What `pack` packed, at most as long as a spec may be. Raises SpecError where it holds none of `what`."""
+    """What `pack` packed, at most as long as a spec may be. Raises SpecError if it holds no `what`."""
     broken = refuse("", f"the link is damaged: it holds no {what}")
     if len(text) > 2 * MAX_SPEC_BYTES:
         raise broken

@@ -1,12 +1,12 @@
-"""The network's part of a spec: N block layers, each with B blocks of C channels, and what stands around them."""
+"""The network's part of a spec: N block layers, each with B blocks of C channels, and what is around them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from core.spec.base import Problem, Strict, about, require_odd
+from core.spec.base import Odd, Problem, Strict, number, setting
 from core.spec.parts import NARROWING_ATTENTION, Activation, Attention, Block, PoolKind
 
 MAX_LAYERS = 12
@@ -15,93 +15,67 @@ MAX_LAYERS = 12
 class LayerSpec(Strict):
     """One block layer: B residual blocks of C channels; the first block carries the stride."""
 
-    blocks: int = Field(2, ge=1, le=64, **about("Blocks", "Residual blocks in this layer.", symbol="B", basic=True))
-    channels: int = Field(
-        64, ge=1, le=4096, **about("Channels", "Channels of every block in this layer.", symbol="C", basic=True)
+    blocks: int = number(2, (1, 64), "Blocks", "Residual blocks in this layer.", symbol="B", basic=True)
+    channels: int = number(64, (1, 4096), "Channels", "Channels of every block in this layer.", symbol="C", basic=True)
+    filter_size: Odd = number(
+        3, (1, 15), "Filter", "Side of the square filters in the blocks; odd.", unit="px", symbol="F", basic=True
     )
-    filter_size: Annotated[int, BeforeValidator(require_odd)] = Field(
-        3,
-        ge=1,
-        le=15,
-        **about("Filter", "Side of the square filters in the blocks; odd.", unit="px", symbol="F", basic=True),
-    )
-    skip_kernel: Annotated[int, BeforeValidator(require_odd)] = Field(
+    skip_kernel: Odd = number(
         1,
-        ge=1,
-        le=15,
-        **about(
-            "Skip kernel",
-            "Side of the filter on the skip connection, where stride or channels change; odd.",
-            unit="px",
-            symbol="K",
-            basic=True,
-        ),
+        (1, 15),
+        "Skip kernel",
+        "Side of the filter on the skip connection, where stride or channels change; odd.",
+        unit="px",
+        symbol="K",
+        basic=True,
     )
-    stride: int = Field(
+    stride: int = number(
         2,
-        ge=1,
-        le=4,
-        **about(
-            "Stride", "Step of the layer's first block: 2 halves the map. 1 for the first layer, 2 after.", unit="px"
-        ),
+        (1, 4),
+        "Stride",
+        "Step of the layer's first block: 2 halves the map. 1 for the first layer, 2 after.",
+        unit="px",
     )
 
 
 class ModelSpec(Strict):
     """The network: a stem, N block layers, pooling, dropout and one linear layer."""
 
-    stem_channels: int = Field(
-        64, ge=1, le=4096, **about("Stem channels", "Channels of the first convolution.", basic=True)
-    )
-    stem_filter: Annotated[int, BeforeValidator(require_odd)] = Field(
-        3, ge=1, le=15, **about("Stem filter", "Side of the first convolution's filters; odd.", unit="px")
-    )
-    layers: Annotated[tuple[LayerSpec, ...], Field(strict=False)] = Field(
-        (
-            LayerSpec(channels=32, stride=1),
-            LayerSpec(channels=64),
-            LayerSpec(channels=128),
-        ),
+    stem_channels: int = number(64, (1, 4096), "Stem channels", "Channels of the first convolution.", basic=True)
+    stem_filter: Odd = number(3, (1, 15), "Stem filter", "Side of the first convolution's filters; odd.", unit="px")
+    layers: Annotated[tuple[LayerSpec, ...], Field(strict=False)] = setting(
+        (LayerSpec(channels=32, stride=1), LayerSpec(channels=64), LayerSpec(channels=128)),
+        "Block layers",
+        "One row a layer, from the image to the classifier.",
         min_length=1,
         max_length=MAX_LAYERS,
-        **about("Block layers", "One row a layer, from the image to the classifier.", symbol="N", basic=True),
+        symbol="N",
+        basic=True,
     )
-    block: Block = Field(
-        "basic",
-        **about("Block", "Basic: activation after the sum (He et al. 2015). Pre-activation: before each convolution."),
+    block: Block = setting(
+        "basic", "Block", "Basic: activation after the sum (He et al. 2015). Pre-activation: before each convolution."
     )
-    activation: Activation = Field("relu", **about("Activation", "The non-linearity after each normalisation."))
-    attention: Attention = Field(
-        "none", **about("Attention", "Reweights the channels (CBAM: also the places) of each block.", basic=True)
+    activation: Activation = setting("relu", "Activation", "The non-linearity after each normalisation.")
+    attention: Attention = setting(
+        "none", "Attention", "Reweights the channels (CBAM: also the positions) of each block.", basic=True
     )
-    attention_reduction: int = Field(
+    attention_reduction: int = number(
         16,
-        ge=1,
-        le=256,
-        **about(
-            "Attention reduction",
-            "Squeeze-and-excitation and CBAM narrow the channels by this factor in between.",
-            when={"attention": NARROWING_ATTENTION},
-        ),
+        (1, 256),
+        "Attention reduction",
+        "Squeeze-and-excitation and CBAM narrow the channels by this factor in between.",
+        when={"attention": NARROWING_ATTENTION},
     )
-    pool_kind: PoolKind = Field("average", **about("Pooling", "How the last map is reduced before the classifier."))
-    pool_size: int = Field(
-        4,
-        ge=1,
-        le=256,
-        **about("Pool size", "Side of the pooling window, and its stride.", unit="px", symbol="P", basic=True),
+    pool_kind: PoolKind = setting("average", "Pooling", "How the last map is reduced before the classifier.")
+    pool_size: int = number(
+        4, (1, 256), "Pool size", "Side of the pooling window, and its stride.", unit="px", symbol="P", basic=True
     )
-    dropout: float = Field(
-        0.0, ge=0, le=0.95, **about("Dropout", "Share of features dropped before the linear layer.", basic=True)
-    )
-    stochastic_depth: float = Field(
+    dropout: float = number(0.0, (0, 0.95), "Dropout", "Share of features dropped before the linear layer.", basic=True)
+    stochastic_depth: float = number(
         0.0,
-        ge=0,
-        le=0.95,
-        **about(
-            "Stochastic depth",
-            "Chance to skip the last block in training; earlier blocks less, linearly (Huang et al. 2016).",
-        ),
+        (0, 0.95),
+        "Stochastic depth",
+        "Chance to skip the last block in training; earlier blocks less, linearly (Huang et al. 2016).",
     )
 
     @model_validator(mode="before")
@@ -111,11 +85,11 @@ class ModelSpec(Strict):
         if not isinstance(data, dict) or not isinstance(data.get("layers"), list | tuple):
             return data
         if len(data["layers"]) > MAX_LAYERS:
-            # Before each of perhaps thousands of entries is looked at and complained of.
+            # Checked before perhaps thousands of entries are each validated and reported.
             raise Problem("model.layers", data["layers"], f"must have at most {MAX_LAYERS} entries")
         layers = [
-            {"stride": 1 if place == 0 else 2, **layer} if isinstance(layer, dict) else layer
-            for place, layer in enumerate(data["layers"])
+            {"stride": 1 if index == 0 else 2, **layer} if isinstance(layer, dict) else layer
+            for index, layer in enumerate(data["layers"])
         ]
         return {**data, "layers": layers}
 

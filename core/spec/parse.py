@@ -88,7 +88,7 @@ def encode_text(source: str | bytes | dict[str, Any]) -> bytes:
 
 
 def to_json(data: dict[str, Any]) -> str:
-    """JSON text of a dict; SpecError names the value that JSON or UTF-8 has no words for."""
+    """JSON text of a dict; SpecError names the value that JSON or UTF-8 cannot express."""
     reason = _unwritable(data)
     if reason is None:
         return json.dumps(data, ensure_ascii=False)
@@ -159,12 +159,6 @@ def explain(detail: dict[str, Any]) -> FieldProblem:
             return FieldProblem("", f"the spec is not JSON: {context['error']}", missing=True)
         case "extra_forbidden":
             return FieldProblem(path, "is no field of a spec" + _suggest(detail["loc"]), missing=True)
-        case "greater_than_equal":
-            message = f"must be at least {context['ge']:g}"
-        case "less_than_equal":
-            message = f"must be at most {context['le']:,}"
-        case "string_too_long":
-            message = f"must have at most {context['max_length']:,} characters"
         case "literal_error":
             one = "one of " if " or " in context["expected"] else ""
             message = f"must be {one}{context['expected'].replace(chr(39), '')}"
@@ -173,11 +167,15 @@ def explain(detail: dict[str, Any]) -> FieldProblem:
         case "too_long":
             message = f"must have at most {_count(context['max_length'])}"
         case kind:
-            message = _TYPE_MESSAGES.get(kind) or detail["msg"][:1].lower() + detail["msg"][1:]
+            known = _MESSAGES.get(kind, "").format(**context)
+            message = known or detail["msg"][:1].lower() + detail["msg"][1:]
     return FieldProblem(path, message, value)
 
 
-_TYPE_MESSAGES = {
+_MESSAGES = {
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:,}",
+    "string_too_long": "must have at most {max_length:,} characters",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
@@ -197,7 +195,7 @@ def _count(entries: int) -> str:
 
 
 def path_of(loc: tuple[int | str, ...]) -> str:
-    """`train.epochs` from a place in the JSON; a name that is no plain word is quoted, so that it prints safely."""
+    """`train.epochs` from a location in the JSON; a name that is not a plain word is quoted to print safely."""
     text = ""
     for part in loc:
         if isinstance(part, int):
@@ -215,7 +213,7 @@ def _suggest(loc: tuple[int | str, ...]) -> str:
         section = "layers[]" if len(loc) > 2 else str(loc[0])
         close = difflib.get_close_matches(name, [field.name for field in fields_of(section)], n=1)
     else:
-        # A field written outside its section is the likelier slip: `epochs` for `train.epochs`.
+        # A field written outside its section is the likelier mistake: `epochs` for `train.epochs`.
         homes = {field.name: field.path for section in SECTIONS for field in fields_of(section)}
         close = [homes[name]] if name in homes else difflib.get_close_matches(name, SECTIONS, n=1)
     return f"; did you mean {close[0]}?" if close else ""

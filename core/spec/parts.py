@@ -122,7 +122,7 @@ def norm_and_act(activation: Activation, channels: int, size: int) -> Part:
 # Beside its output, for a map of `channels` and `size`, pooled to the side `pooled`.
 POOL_COSTS: dict[str, Callable[[int, int, int], Part]] = {
     "average": lambda channels, size, pooled: Part(),
-    # Where each maximum stood, in 8 bytes.
+    # The index of each maximum, in 8 bytes.
     "max": lambda channels, size, pooled: Part(kept=2 * channels * pooled**2),
     # The exponent; the map after its lower bound and after the power; the means before the root.
     "gem": lambda channels, size, pooled: Part(1, 0, 2 * channels * size**2 + channels * pooled**2),

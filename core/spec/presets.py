@@ -11,7 +11,7 @@ from core.spec.parse import parse_spec
 
 @dataclass(frozen=True)
 class Preset:
-    """A spec under a name; `source` cites where its numbers stand, `note` says what was decided where it is silent."""
+    """A named spec; `source` cites where its numbers are from, `note` says what was decided where it is silent."""
 
     name: str
     title: str
@@ -20,16 +20,34 @@ class Preset:
     spec: RunSpec
 
 
-def _layers(channels: list[int], blocks: list[int], **each: int) -> list[dict[str, int]]:
-    return [{"channels": c, "blocks": b, **each} for c, b in zip(channels, blocks, strict=True)]
-
-
-def _preset(name: str, title: str, source: str, note: str, **sections: dict[str, Any]) -> Preset:
-    return Preset(name, title, source, note, parse_spec(dict(sections)))
-
-
 _CROP_FLIP = {"crop_padding": 4, "flip": True}
-_FAST_AUGMENT = {"crop_padding": 4, "crop_mode": "reflect", "flip": True, "flip_order": "alternating"}
+_FAST_AUGMENT = {**_CROP_FLIP, "crop_mode": "reflect", "flip_order": "alternating"}
+
+
+def _preset(
+    name: str,
+    title: str,
+    source: str,
+    note: str,
+    *,
+    model: dict[str, Any],
+    train: dict[str, Any],
+    augment: dict[str, Any] = _CROP_FLIP,
+    dataset: str = "cifar10",
+) -> Preset:
+    sections = {"model": model, "data": {"dataset": dataset}, "augment": augment, "train": train}
+    return Preset(name, title, source, note, parse_spec(sections))
+
+
+def _model(
+    stem_channels: int, channels: list[int], blocks: list[int], pool_size: int, first_stride: int = 1, **other: Any
+) -> dict[str, Any]:
+    layers = [{"channels": c, "blocks": b} for c, b in zip(channels, blocks, strict=True)]
+    layers[0]["stride"] = first_stride
+    return {"stem_channels": stem_channels, "layers": layers, "pool_size": pool_size, **other}
+
+
+_PREACT_SE_20X4 = _model(64, [64, 128, 256], [3, 3, 3], 8, block="preactivation", attention="se")
 _MUON = {
     "optimizer": "muon",
     "learning_rate": 4e-3,
@@ -40,19 +58,18 @@ _MUON = {
     "label_smoothing": 0.1,
     "test_views": "mirror_shift",
 }
+_SGD = {"optimizer": "sgd", "nesterov": False, "learning_rate": 0.1, "decay_norms_biases": True}
+_SGD_COSINE = {**_SGD, "weight_decay": 5e-4, "epochs": 200}
 _SGD_HE = {
-    "optimizer": "sgd",
-    "momentum": 0.9,
-    "nesterov": False,
-    "learning_rate": 0.1,
+    **_SGD,
     "weight_decay": 1e-4,
-    "decay_norms_biases": True,
     "batch_size": 128,
     "epochs": 182,
     "schedule": "step",
     "decay_factor": 0.1,
     "milestones": [91, 136],
 }
+_SGD_NESTEROV = {"optimizer": "sgd", "weight_decay": 5e-4, "label_smoothing": 0.1}
 
 _ALL = [
     _preset(
@@ -60,8 +77,8 @@ _ALL = [
         "First look",
         "Digits: E. Alpaydin and C. Kaynak (1998), UCI, as shipped with scikit-learn.",
         "A small network on 1,797 real images: a whole run in well under a minute on a laptop.",
-        model={"stem_channels": 16, "layers": _layers([16, 32, 64], [1, 1, 1]), "attention": "se", "pool_size": 8},
-        data={"dataset": "digits"},
+        model=_model(16, [16, 32, 64], [1, 1, 1], 8, attention="se"),
+        dataset="digits",
         augment={"crop_padding": 3, "flip": False},
         train={"epochs": 6, "batch_size": 64, "learning_rate": 3e-3, "weight_decay": 1e-4},
     ),
@@ -72,14 +89,7 @@ _ALL = [
         "The report names dropout without a rate: taken as 0. It gives three readings of its schedule (a period of 200 "
         "epochs, 50 cycles, a decay by 0.1): taken as cosine with a period of 200 epochs. Gradient accumulation is "
         "named without a count: taken as 1. Two blocks a layer.",
-        model={
-            "stem_channels": 16,
-            "layers": _layers([32, 128, 256], [2, 2, 2], filter_size=3, skip_kernel=1),
-            "attention": "se",
-            "pool_size": 4,
-        },
-        data={"dataset": "cifar10"},
-        augment=_CROP_FLIP,
+        model=_model(16, [32, 128, 256], [2, 2, 2], 4, attention="se"),
         train={
             "epochs": 20,
             "batch_size": 16,
@@ -96,17 +106,8 @@ _ALL = [
         "ResNet-18",
         "He et al. 2015, arXiv:1512.03385, in the CIFAR form of github.com/kuangliu/pytorch-cifar.",
         "11,173,962 parameters: over the usual budget of 5 million.",
-        model={"stem_channels": 64, "layers": _layers([64, 128, 256, 512], [2, 2, 2, 2]), "pool_size": 4},
-        data={"dataset": "cifar10"},
-        augment=_CROP_FLIP,
-        train={
-            "optimizer": "sgd",
-            "nesterov": False,
-            "learning_rate": 0.1,
-            "weight_decay": 5e-4,
-            "decay_norms_biases": True,
-            "epochs": 200,
-        },
+        model=_model(64, [64, 128, 256, 512], [2, 2, 2, 2], 4),
+        train=_SGD_COSINE,
     ),
     *[
         _preset(
@@ -115,9 +116,7 @@ _ALL = [
             "He et al. 2015, arXiv:1512.03385, section 4.2.",
             "The paper's skip connections pad with zeros (option A); these convolve (option B), which adds 2,752 "
             "parameters. 64,000 updates are 182 epochs of 45,000 images.",
-            model={"stem_channels": 16, "layers": _layers([16, 32, 64], [blocks] * 3), "pool_size": 8},
-            data={"dataset": "cifar10"},
-            augment=_CROP_FLIP,
+            model=_model(16, [16, 32, 64], [blocks] * 3, 8),
             train=_SGD_HE,
         )
         for blocks in (3, 9)
@@ -129,17 +128,8 @@ _ALL = [
         "The authors' code also has Lookahead, one squeeze-and-excitation after the stem (580 of its 4,697,742 "
         "parameters) and gradients clipped at 0.1 value by value; none of them is here, and clipping the norm at 0.1 "
         "would be far stronger, so it is off.",
-        model={"stem_channels": 64, "layers": _layers([64, 128, 256], [4, 4, 3]), "pool_size": 8},
-        data={"dataset": "cifar10"},
-        augment=_CROP_FLIP,
-        train={
-            "optimizer": "sgd",
-            "nesterov": False,
-            "learning_rate": 0.1,
-            "weight_decay": 5e-4,
-            "decay_norms_biases": True,
-            "epochs": 200,
-        },
+        model=_model(64, [64, 128, 256], [4, 4, 3], 8),
+        train=_SGD_COSINE,
     ),
     _preset(
         "preact-se-20x4",
@@ -147,38 +137,17 @@ _ALL = [
         "He et al. 2016, arXiv:1603.05027; Hu et al. 2018, arXiv:1709.01507; "
         "recipe after github.com/hysts/pytorch_image_classification.",
         "Squeeze-and-excitation is an addition to the cited recipe; 10 warm-up epochs are ours.",
-        model={
-            "stem_channels": 64,
-            "layers": _layers([64, 128, 256], [3, 3, 3]),
-            "block": "preactivation",
-            "attention": "se",
-            "pool_size": 8,
-        },
-        data={"dataset": "cifar10"},
+        model=_PREACT_SE_20X4,
         augment={**_CROP_FLIP, "cutout": 16},
-        train={
-            "optimizer": "sgd",
-            "learning_rate": 0.2,
-            "weight_decay": 5e-4,
-            "epochs": 200,
-            "warmup_epochs": 10.0,
-            "label_smoothing": 0.1,
-        },
+        train={**_SGD_NESTEROV, "learning_rate": 0.2, "epochs": 200, "warmup_epochs": 10.0},
     ),
     _preset(
         "report-beaten",
         "The report, beaten",
         "Ours. Muon: Jordan et al. 2024, kellerjordan.github.io/posts/muon; alternating flips, shifts and views: "
         "Jordan 2024, arXiv:2404.00498; pre-activation: He et al. 2016, arXiv:1603.05027.",
-        "The report's 20 epochs with 46 % of its parameters. Its results stand in the README.",
-        model={
-            "stem_channels": 32,
-            "layers": _layers([64, 128, 256], [1, 1, 1], stride=2),
-            "block": "preactivation",
-            "attention": "se",
-            "pool_size": 4,
-        },
-        data={"dataset": "cifar10"},
+        "The report's 20 epochs with 46 % of its parameters. Its results are in the README.",
+        model=_model(32, [64, 128, 256], [1, 1, 1], 4, first_stride=2, block="preactivation", attention="se"),
         augment=_FAST_AUGMENT,
         train={**_MUON, "epochs": 20, "batch_size": 128},
     ),
@@ -186,15 +155,9 @@ _ALL = [
         "fast-94",
         "Fast to 94 %",
         "Ours, after airbench94: Jordan 2024, arXiv:2404.00498.",
-        "Made for a GPU, where nobody has measured it yet. On JPEG copies of the images, on a CPU, it does not come to "
-        "94 %: its results stand in the README.",
-        model={
-            "stem_channels": 64,
-            "layers": _layers([64, 256, 256], [1, 1, 1], stride=2),
-            "block": "preactivation",
-            "pool_size": 4,
-        },
-        data={"dataset": "cifar10"},
+        "Made for a GPU, where nobody has measured it yet. On JPEG copies of the images, on a CPU, it does not reach "
+        "94 %: its results are in the README.",
+        model=_model(64, [64, 256, 256], [1, 1, 1], 4, first_stride=2, block="preactivation"),
         augment={**_FAST_AUGMENT, "crop_padding": 2},
         train={**_MUON, "learning_rate": 0.02, "epochs": 16, "batch_size": 512, "label_smoothing": 0.2},
     ),
@@ -204,24 +167,15 @@ _ALL = [
         "Ours, after airbench96: Jordan 2024, arXiv:2404.00498; squeeze-and-excitation: Hu et al. 2018, "
         "arXiv:1709.01507.",
         "A starting point for a GPU that nobody has measured yet: whether it reaches 96 % is not known.",
-        model={
-            "stem_channels": 64,
-            "layers": _layers([64, 128, 256], [3, 3, 3]),
-            "block": "preactivation",
-            "attention": "se",
-            "pool_size": 8,
-        },
-        data={"dataset": "cifar10"},
+        model=_PREACT_SE_20X4,
         augment={**_FAST_AUGMENT, "cutout": 12},
         train={
-            "optimizer": "sgd",
+            **_SGD_NESTEROV,
             "learning_rate": 0.5,
-            "weight_decay": 5e-4,
             "schedule": "linear",
             "warmup_epochs": 5.0,
             "epochs": 50,
             "batch_size": 512,
-            "label_smoothing": 0.1,
             "lookahead_steps": 5,
             "test_views": "mirror_shift",
         },
@@ -233,24 +187,15 @@ _ALL = [
         "squeeze-and-excitation: Hu et al. 2018, arXiv:1709.01507.",
         "A starting point for a GPU that nobody has measured yet; the published 96.55 to 96.89 % of pre-activation "
         "ResNet-20 x4 are what it has to beat.",
-        model={
-            "stem_channels": 64,
-            "layers": _layers([64, 128, 256], [3, 3, 3]),
-            "block": "preactivation",
-            "attention": "se",
-            "pool_size": 8,
-        },
-        data={"dataset": "cifar10"},
+        model=_PREACT_SE_20X4,
         augment={**_FAST_AUGMENT, "cutmix": 1.0},
         train={
-            "optimizer": "sgd",
+            **_SGD_NESTEROV,
             "learning_rate": 0.2,
-            "weight_decay": 5e-4,
             "schedule": "cosine",
             "warmup_epochs": 5.0,
             "epochs": 300,
             "batch_size": 128,
-            "label_smoothing": 0.1,
             "ema_decay": 0.999,
             "test_views": "mirror",
         },

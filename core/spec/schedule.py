@@ -37,9 +37,8 @@ class LearningRate:
         self.train, self.steps_per_epoch = train, steps_per_epoch
         self.total = train.epochs * steps_per_epoch
         self.warmup = round(train.warmup_epochs * steps_per_epoch)
-        falling = max(1, self.total - self.warmup)
-        self.period = max(1.0, train.period_epochs * steps_per_epoch) if train.period_epochs > 0 else float(falling)
-        self.falling = falling  # updates after the warm-up
+        self.falling = max(1, self.total - self.warmup)  # updates after the warm-up
+        self.period = max(1.0, train.period_epochs * steps_per_epoch) if train.period_epochs else float(self.falling)
 
     def at(self, step: int, reductions: int = 0) -> float:
         """The rate for update number `step`, from 0; `reductions`: decays so far, as `Plateau` counts them."""
@@ -54,11 +53,9 @@ class LearningRate:
         return [self.total * 0.5, self.total * 0.75]
 
     def corners(self, at_most: int) -> list[int]:
-        """Updates beside which the curve bends or jumps, so that a drawing can place points there."""
-        bends = [
-            float(self.warmup),
-            *(CORNERS[self.train.schedule](self, at_most) if self.train.schedule in CORNERS else ()),
-        ]
+        """Updates beside which the curve bends or jumps, so that a plot can put points there."""
+        find = CORNERS.get(self.train.schedule)
+        bends = [self.warmup, *(find(self, at_most) if find else ())]
         steps = {step for bend in bends for step in (math.ceil(bend) - 1, math.ceil(bend))}
         return sorted(step for step in steps if 0 <= step < self.total)
 
@@ -75,14 +72,6 @@ def _linear(rate: LearningRate, step: int, reductions: int) -> float:
 
 def _step(rate: LearningRate, step: int, reductions: int) -> float:
     return rate.train.decay_factor ** sum(step >= milestone for milestone in rate.milestone_steps())
-
-
-def _plateau(rate: LearningRate, step: int, reductions: int) -> float:
-    return max(rate.train.final_rate, rate.train.decay_factor**reductions)
-
-
-def _constant(rate: LearningRate, step: int, reductions: int) -> float:
-    return 1.0
 
 
 def _onecycle(rate: LearningRate, step: int, reductions: int) -> float:
@@ -104,9 +93,9 @@ SCHEDULES: dict[str, Callable[[LearningRate, int, int], float]] = {
     "cosine": _cosine,
     "onecycle": _onecycle,
     "step": _step,
-    "plateau": _plateau,
+    "plateau": lambda rate, step, reductions: max(rate.train.final_rate, rate.train.decay_factor**reductions),
     "linear": _linear,
-    "constant": _constant,
+    "constant": lambda rate, step, reductions: 1.0,
 }
 BRING_OWN_RISE = {"onecycle"}  # the others are multiplied by a linear warm-up
 

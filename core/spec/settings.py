@@ -14,8 +14,6 @@ from core.spec.fields import SpecField, field_at, fields_of
 from core.spec.parse import FieldProblem, SpecError, parse_spec, path_of, refuse, shorten_value, to_json
 
 _SETTING = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,9}|\*)\]\.)?[a-z_]+")
-
-
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -87,18 +85,18 @@ def _read_value(field: SpecField, text: str) -> Any:
     return value
 
 
-def _owners_of(data: dict[str, Any], section: str, place: str | None) -> list[dict[str, Any]]:
-    """The objects in which a field stands: its section, or one layer, or with `[*]` every layer."""
+def _owners_of(data: dict[str, Any], section: str, layer: str | None) -> list[dict[str, Any]]:
+    """The objects that hold a field: its section, one layer, or with `[*]` every layer."""
     owner = data.setdefault(section, {})
     if not isinstance(owner, dict):
         raise SpecError([FieldProblem(section, "must be an object with named fields", owner)])
-    if place is None:
+    if layer is None:
         return [owner]
     layers = owner.setdefault("layers", ModelSpec().model_dump(mode="json")["layers"])
-    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+    if not isinstance(layers, list) or not all(isinstance(each, dict) for each in layers):
         raise SpecError([FieldProblem("model.layers", "must be a list of objects with named fields", layers)])
-    if place == "*":
+    if layer == "*":
         return layers
-    if int(place) >= len(layers):
-        raise refuse(f"model.layers[{place}]", f"there is no such layer; the spec has {len(layers)}, counted from 0")
-    return [layers[int(place)]]
+    if int(layer) >= len(layers):
+        raise refuse(f"model.layers[{layer}]", f"there is no such layer; the spec has {len(layers)}, counted from 0")
+    return [layers[int(layer)]]

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from core.spec.base import Problem, Strict, about, require_rising
+from core.spec.base import Problem, Strict, number, require_rising, setting
 from core.spec.choices import (
     WITH_DECAY_FACTOR,
     WITH_FINAL_RATE,
@@ -22,148 +22,106 @@ from core.spec.choices import (
 class TrainSpec(Strict):
     """How the network is trained."""
 
-    epochs: int = Field(10, ge=1, le=10_000, **about("Epochs", "Passes over the training images.", basic=True))
-    batch_size: int = Field(
-        128, ge=1, le=16_384, **about("Batch size", "Images in one step.", unit="images", basic=True, log=True)
+    epochs: int = number(10, (1, 10_000), "Epochs", "Passes over the training images.", basic=True)
+    batch_size: int = number(128, (1, 16_384), "Batch size", "Images in one step.", unit="images", basic=True, log=True)
+    accumulation: int = number(
+        1, (1, 256), "Gradient accumulation", "Batches whose gradients are averaged before one update.", unit="batches"
     )
-    accumulation: int = Field(
-        1,
-        ge=1,
-        le=256,
-        **about("Gradient accumulation", "Batches whose gradients are averaged before one update.", unit="batches"),
+    optimizer: Optimizer = setting("adam", "Optimizer", "How gradients become updates.", basic=True)
+    learning_rate: float = number(
+        1e-3, (1e-8, 100), "Learning rate", "The highest rate of the schedule.", basic=True, log=True
     )
-    optimizer: Optimizer = Field("adam", **about("Optimizer", "How gradients become updates.", basic=True))
-    learning_rate: float = Field(
-        1e-3, ge=1e-8, le=100, **about("Learning rate", "The highest rate of the schedule.", basic=True, log=True)
+    momentum: float = number(
+        0.9, (0, 0.9999), "Momentum", "Share of the former update kept.", when={"optimizer": WITH_MOMENTUM}
     )
-    momentum: float = Field(
-        0.9,
-        ge=0,
-        le=0.9999,
-        **about("Momentum", "Share of the former update kept.", when={"optimizer": WITH_MOMENTUM}),
-    )
-    nesterov: bool = Field(
-        True, **about("Nesterov", "Looks ahead along the momentum.", when={"optimizer": WITH_MOMENTUM})
-    )
-    weight_decay: float = Field(
-        5e-4, ge=0, le=1, **about("Weight decay", "Pulls weights towards zero.", basic=True, log=True)
-    )
-    decay_norms_biases: bool = Field(False, **about("Decay norms and biases", "Off spares them, as most recipes do."))
-    schedule: Schedule = Field(
-        "cosine", **about("Schedule", "How the learning rate changes over the training.", basic=True)
-    )
-    warmup_epochs: float = Field(
+    nesterov: bool = setting(True, "Nesterov", "Looks ahead along the momentum.", when={"optimizer": WITH_MOMENTUM})
+    weight_decay: float = number(5e-4, (0, 1), "Weight decay", "Pulls weights towards zero.", basic=True, log=True)
+    decay_norms_biases: bool = setting(False, "Decay norms and biases", "Off spares them, as most recipes do.")
+    schedule: Schedule = setting("cosine", "Schedule", "How the learning rate changes over the training.", basic=True)
+    warmup_epochs: float = number(
         0.0,
-        ge=0,
-        le=1000,
-        **about(
-            "Warm-up",
-            "The rate rises linearly from near zero; for one cycle, the length of the rise (0: 30 % of the training).",
-            unit="epochs",
-        ),
+        (0, 1000),
+        "Warm-up",
+        "The rate rises linearly from near zero; for one cycle, the length of the rise (0: 30 % of the training).",
+        unit="epochs",
     )
-    period_epochs: float = Field(
+    period_epochs: float = number(
         0.0,
-        ge=0,
-        le=10_000,
-        **about(
-            "Cosine period",
-            "Epochs from the highest rate to the lowest, after which it starts again at the top; 0: the training.",
-            unit="epochs",
-            when={"schedule": ["cosine"]},
-        ),
+        (0, 10_000),
+        "Cosine period",
+        "Epochs from the highest rate to the lowest, after which it starts again at the top; 0: the training.",
+        unit="epochs",
+        when={"schedule": ["cosine"]},
     )
-    final_rate: float = Field(
+    final_rate: float = number(
         0.0,
-        ge=0,
-        le=1,
-        **about(
-            "Lowest rate",
-            "Where the schedule ends, as a share of the highest rate.",
-            when={"schedule": WITH_FINAL_RATE},
-        ),
+        (0, 1),
+        "Lowest rate",
+        "Where the schedule ends, as a share of the highest rate.",
+        when={"schedule": WITH_FINAL_RATE},
     )
-    decay_factor: float = Field(
-        0.1,
-        ge=1e-4,
-        le=1,
-        **about("Decay factor", "The rate is multiplied by this.", when={"schedule": WITH_DECAY_FACTOR}),
+    decay_factor: float = number(
+        0.1, (1e-4, 1), "Decay factor", "The rate is multiplied by this.", when={"schedule": WITH_DECAY_FACTOR}
     )
     milestones: Annotated[
         tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(strict=False), AfterValidator(require_rising)
-    ] = Field(
+    ] = setting(
         (),
-        fail_fast=True,  # thirty thousand bad entries would make thirty thousand sentences
+        "Milestones",
+        "Epochs after which the rate decays; empty: at half and at three quarters.",
+        fail_fast=True,
         max_length=50,
-        **about(
-            "Milestones",
-            "Epochs after which the rate decays; empty: at half and at three quarters.",
-            unit="epochs",
-            when={"schedule": ["step"]},
-        ),
+        unit="epochs",
+        when={"schedule": ["step"]},
     )
-    plateau_patience: int = Field(
+    plateau_patience: int = number(
         5,
-        ge=1,
-        le=1000,
-        **about(
-            "Plateau patience",
-            "Epochs without a lower validation loss before the rate decays.",
-            unit="epochs",
-            when={"schedule": ["plateau"]},
-        ),
+        (1, 1000),
+        "Plateau patience",
+        "Epochs without a lower validation loss before the rate decays.",
+        unit="epochs",
+        when={"schedule": ["plateau"]},
     )
-    label_smoothing: float = Field(
-        0.0, ge=0, le=0.9, **about("Label smoothing", "Share of the target spread over all classes.")
-    )
-    clip_norm: float = Field(
-        0.0, ge=0, le=1000, **about("Gradient clipping", "Longest gradient allowed (its 2-norm); 0 is off.")
-    )
-    ema_decay: float = Field(
+    label_smoothing: float = number(0.0, (0, 0.9), "Label smoothing", "Share of the target spread over all classes.")
+    clip_norm: float = number(0.0, (0, 1000), "Gradient clipping", "Longest gradient allowed (its 2-norm); 0 is off.")
+    ema_decay: float = number(
         0.0,
-        ge=0,
-        le=0.99999,
-        **about("Weight averaging", "Decay of a running mean of the weights, which is then evaluated; 0 is off."),
+        (0, 0.99999),
+        "Weight averaging",
+        "Decay of a running mean of the weights, which is then evaluated; 0 is off.",
     )
-    lookahead_steps: int = Field(
+    lookahead_steps: int = number(
         0,
-        ge=0,
-        le=1000,
-        **about(
-            "Lookahead",
-            "After every so many updates the weights go half way back (Zhang et al. 2019); 0 is off.",
-            unit="updates",
-        ),
+        (0, 1000),
+        "Lookahead",
+        "After every so many updates the weights move halfway back (Zhang et al. 2019); 0 is off.",
+        unit="updates",
     )
-    early_stop_patience: int = Field(
+    early_stop_patience: int = number(
         0,
-        ge=0,
-        le=1000,
-        **about("Early stopping", "Epochs without a lower validation loss before the end; 0 is off.", unit="epochs"),
+        (0, 1000),
+        "Early stopping",
+        "Epochs without a lower validation loss before the end; 0 is off.",
+        unit="epochs",
     )
-    test_views: TestViews = Field(
+    test_views: TestViews = setting(
         "none",
-        **about(
-            "Test-time augmentation",
-            "Test images are also judged by mirrored (and shifted) copies together; shown beside the plain accuracy.",
-        ),
+        "Test-time augmentation",
+        "Test images are also judged by mirrored (and shifted) copies together; shown beside the plain accuracy.",
     )
-    precision: Precision = Field("auto", **about("Precision", "Auto takes bfloat16 where the device computes in it."))
-    compile: Compile = Field(
+    precision: Precision = setting("auto", "Precision", "Auto takes bfloat16 where the device computes in it.")
+    compile: Compile = setting(
         "off",
-        **about(
-            "torch.compile",
-            "Fuses the network's operations, which takes up to a minute at the start. Auto: on a GPU, for trainings "
-            "that see 4 million images or more.",
-        ),
+        "torch.compile",
+        "Fuses the network's operations, which takes up to a minute at the start. Auto: on a GPU, for trainings "
+        "that see 4 million images or more.",
     )
-    seed: int = Field(
-        0, ge=0, le=2**31 - 1, **about("Seed", "Fixes weights, order of images and augmentation.", basic=True)
-    )
-    device: str = Field(
+    seed: int = number(0, (0, 2**31 - 1), "Seed", "Fixes weights, order of images and augmentation.", basic=True)
+    device: str = setting(
         "auto",
+        "Device",
+        "auto, cpu, mps, cuda or cuda:N. Auto takes the first free GPU, else the CPU.",
         pattern=r"^(auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?)$",
-        **about("Device", "auto, cpu, mps, cuda or cuda:N. Auto takes the first free GPU, else the CPU."),
     )
 
     @model_validator(mode="after")

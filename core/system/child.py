@@ -40,7 +40,7 @@ class ChildKilledError(ChildError):
 
 
 def spawn(command: Sequence[str], environment: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
-    """`python -m COMMAND...` in a session of its own: Ctrl+C in the terminal is for this process. Raises OSError."""
+    """`python -m COMMAND...` in its own session, so that Ctrl+C in the terminal does not reach it. Raises OSError."""
     return subprocess.Popen([sys.executable, "-m", *command], env=dict(environment), start_new_session=True, **options)
 
 
@@ -93,7 +93,7 @@ class Child:
     def send(self, target: str, /, **kwargs: Any) -> None:
         """Asks without waiting; `receive` gets the answer."""
         if self._connection and self._process and self._process.poll() is None:
-            with suppress(OSError):  # it has died since the look
+            with suppress(OSError):  # it has died in the meantime
                 return self._connection.send((target, kwargs))
         with suppress(OSError):  # `receive` says why
             self._start().send((target, kwargs))
@@ -180,8 +180,8 @@ def _answer(target: str, kwargs: dict[str, Any]) -> Any:
     try:
         load(module)
         return ForkingPickler.dumps((True, getattr(sys.modules[module], name)(**kwargs)))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked
-        if not isinstance(error, LabError):  # whose message says all
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is passed to whoever asked
+        if not isinstance(error, LabError):  # whose message is enough
             error.add_note(f"In a child process:\n{traceback.format_exc()}")
         return _pack_error(error)
 
@@ -196,7 +196,7 @@ def _pack_error(error: Exception) -> Any:
 
 
 if __name__ == "__main__":
-    # Under its own name, or errors made here would belong to a module that the other side does not have.
+    # Imported by name: errors made in `__main__` could not be unpickled on the other side.
     from core.system.child import serve
 
     serve(*map(int, sys.argv[1:]))

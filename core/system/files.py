@@ -82,7 +82,7 @@ def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes renames in the folder survive a power cut."""
+    """Makes renames in the folder survive a power failure."""
     if os.name == "nt":
         return
     fd = os.open(folder, os.O_RDONLY)
@@ -114,4 +114,12 @@ def find_json(path: Path) -> dict[str, Any] | None:
     try:
         return read_json(path)
     except FileNotFoundError:
+        return None
+
+
+def find_note(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None if the file is missing or damaged."""
+    try:
+        return find_json(path)
+    except DamagedFileError:
         return None

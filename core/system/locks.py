@@ -133,7 +133,7 @@ def _flock(fd: int, kind: int, path: Path) -> bool:
 
 def no_locks(folder: Path, detail: str) -> RunsFolderError:
     return RunsFolderError(
-        f"{folder} is on a file system without working file locks ({detail}), so nobody could tell a running run from "
+        f"{folder} is on a file system without working file locks ({detail}), so a running run cannot be told from "
         "a dead one. Set RESNET_LAB_RUNS to a folder on a local disk."
     )
 

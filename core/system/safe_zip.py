@@ -18,7 +18,7 @@ MAX_DIRECTORY_BYTES = 4_000_000  # of an archive's list of members
 
 
 class CheckpointFileError(LabError):
-    """A file that is no checkpoint; the message goes on after its name."""
+    """A file that is no checkpoint; the message continues a sentence that begins with its name."""
 
 
 class BoundedFile:
@@ -41,7 +41,7 @@ class BoundedFile:
 
 
 def read_pickle(file: IO[bytes]) -> bytes:
-    """The pickle of a checkpoint, as bytes. Raises CheckpointFileError where loading the file is not safe."""
+    """The pickle of a checkpoint, as bytes. Raises CheckpointFileError if loading the file is not safe."""
     size = file.seek(0, os.SEEK_END)
     try:
         with zipfile.ZipFile(BoundedFile(file, MAX_DIRECTORY_BYTES, CheckpointFileError)) as archive:

@@ -14,21 +14,22 @@ def format_count(value: float | None) -> str:
         return UNKNOWN
     if abs(value) < 10_000:
         return f"{value:,.0f}"
-    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        # 999,950 rounds up to the next unit.
-        if abs(value) >= size * 0.9995:
-            return f"{_three_digits(value / size)} {unit}"
-    return f"{value:,.0f}"
+    return _with_prefix(value)
 
 
 def format_bytes(value: float | None) -> str:
     """12.3 MB, in powers of 1000 as disks and networks are sold."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+    return _with_prefix(value, "B")
+
+
+def _with_prefix(value: float, unit: str = "") -> str:
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # 999,950 rounds up to the next prefix.
         if abs(value) >= size * 0.9995:
-            return f"{_three_digits(value / size)} {unit}"
-    return f"{value:.0f} B"
+            return f"{_three_digits(value / size)} {prefix}{unit}"
+    return f"{value:.0f} {unit}".rstrip()
 
 
 def _three_digits(value: float) -> str:

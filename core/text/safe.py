@@ -7,7 +7,7 @@ from functools import cache
 
 # The wide forms too, which Japanese and Chinese spreadsheets read alike.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-JOINERS = "\u200c\u200d\u00ad"  # what scripts and emoji are joined by: a page shows them, a terminal miscounts them
+JOINERS = "\u200c\u200d\u00ad"  # join scripts and emoji: a page shows them, a terminal miscounts them
 
 
 def plain_cell(text: str) -> str:
@@ -16,10 +16,10 @@ def plain_cell(text: str) -> str:
 
 
 def plain(text: str, keep: str = "") -> str:
-    """Text that steers no terminal, and neither hides nor turns the words beside it around.
+    """Text that cannot control a terminal, nor hide or reverse the words around it.
 
-    Control, format and surrogate characters, the bidirectional ones among them, show as a question mark; what is in
-    `keep` stays.
+    Control, format and surrogate characters, including bidirectional ones, become a replacement character, except those
+    in `keep`.
     """
     return text.translate(_marks(keep))
 

@@ -15,13 +15,11 @@ import pytest
 from core.launch import launcher
 from core.launch.launcher import resume_run, start_run
 from core.runs import layout, presence
-from core.runs.crashes import explain_crash, note_crash
-from core.runs.folder import Run
+from core.runs.crashes import note_crash
 from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.spec.settings import apply_settings
-from core.system import processes
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage
 from tests.faults.lives import live, new_run, worker_of
@@ -109,61 +107,6 @@ def test_a_run_that_the_system_kills_for_want_of_memory_is_told_so(
         started = seconds_until(lambda: following.state() == "running")
         assert told + started < 5
     record_figure(f"told after {told:.2f} s, the next runs {started:.1f} s later")
-
-
-# What is known decides what is said
-
-
-WORKER = {"process": processes.identify(os.getpid()), "oom_kills": 7}
-
-
-@pytest.mark.parametrize(
-    ("status", "kills", "sentence"),
-    [
-        (-signal.SIGKILL, 8, "Out of memory: the system killed its process."),
-        (-signal.SIGKILL, 7, "Its process was killed from outside."),
-        (-signal.SIGKILL, None, "Its process was killed from outside."),
-        (-signal.SIGSEGV, 8, "Its process was ended by SIGSEGV (segmentation fault)."),
-        (-signal.SIGTERM, 7, "Its process was ended by SIGTERM (terminated)."),
-        (1, 7, "Its process ended before it could say why (status 1)."),
-    ],
-)
-def test_a_death_that_the_parent_saw_is_told_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, kills: int | None, sentence: str
-) -> None:
-    monkeypatch.setattr(processes, "count_oom_kills", lambda: kills)
-    note_crash(tmp_path, WORKER["process"], status)
-    run = Run(tmp_path)
-    assert explain_crash(WORKER, None, run.crash()).startswith(sentence)
-    assert explain_crash(WORKER, {"oom_kills": 7}, run.crash()).startswith(sentence)
-    # Another life of the run is not spoken of.
-    monkeypatch.setattr(processes, "count_oom_kills", lambda: 7)
-    later = {"process": {**WORKER["process"], "pid": 1}, "oom_kills": 7}
-    assert "without a word" in explain_crash(later, None, run.crash())
-
-
-@pytest.mark.parametrize(
-    ("process", "progress", "kills", "sentence"),
-    [
-        ({}, {"oom_kills": 9}, 9, "Its process ended without a word: it was killed, or it crashed."),
-        (
-            {},
-            {"oom_kills": 9},
-            10,
-            "Probably out of memory: its process is gone, and since then the system has killed a",
-        ),
-        ({}, None, 10, "Probably out of memory"),
-        ({}, None, None, "Its process ended without a word: it was killed, or it crashed."),
-        ({"boot": "another"}, None, 8, "The machine went down or was restarted."),
-        ({"host": "elsewhere"}, None, 8, "Its process ended without a word: killed, out of memory, or the machine"),
-    ],
-)
-def test_a_death_that_nobody_saw_is_told_as_far_as_it_is_known(
-    monkeypatch: pytest.MonkeyPatch, process: dict, progress: dict | None, kills: int | None, sentence: str
-) -> None:
-    monkeypatch.setattr(processes, "count_oom_kills", lambda: kills)
-    worker = {**WORKER, "process": {**WORKER["process"], **process}}
-    assert explain_crash(worker, progress, None).startswith(sentence)
 
 
 def test_control_a_worker_that_somebody_kills_is_not_said_to_have_run_out_of_memory(quick_workers: Path) -> None:

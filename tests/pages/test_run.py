@@ -6,17 +6,13 @@ import shutil
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
 
-from core.runs.results import closest_preset, sampling_error, write_command
 from core.runs.store import open_run
-from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from core.spec.settings import apply_settings
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run, training
-from tests.specs import specs
 
 
 @pytest.mark.parametrize("run_id", ["", "20260101-000000-000-abcdef", "../../etc/passwd", "%00"])
@@ -81,11 +77,6 @@ def test_a_failed_run_says_why_and_what_to_do(open_page) -> None:
     assert "Clone the run into Build" in text
 
 
-def test_sampling_error_is_the_binomials() -> None:
-    assert sampling_error(0.84, 10_000) == pytest.approx(0.003666, abs=1e-6)
-    assert sampling_error(1.0, 100) == 0
-
-
 def test_what_differs_from_the_preset_is_marked(open_page) -> None:
     page = open_page("run", id=make_run(settings=("train.epochs=5", "model.layers[1].channels=24")).id, tab="Config")
     text = texts(page)
@@ -105,24 +96,6 @@ def test_the_command_shown_trains_the_same_spec(open_page) -> None:
     assert words[:6] == ["python", "-m", "core", "train", "--preset", "first-look"]
     given_settings = [word for before, word in pairwise(words) if before == "--set"]
     assert parse_spec(apply_settings(PRESETS["first-look"].spec.model_dump(mode="json"), given_settings)) == run.spec
-
-
-@settings(max_examples=40)
-@given(specs())
-def test_any_spec_has_a_command_that_means_it(spec: RunSpec) -> None:
-    words = shlex.split(write_command(spec))
-    if words[-1] == "spec.json":
-        return
-    given_settings = [word for before, word in pairwise(words) if before == "--set"]
-    assert parse_spec(apply_settings(PRESETS[words[5]].spec.model_dump(mode="json"), given_settings)) == spec
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_is_recognised_whatever_its_seed(name: str) -> None:
-    spec = parse_spec(apply_settings(PRESETS[name].spec.model_dump(mode="json"), ["train.seed=7"]))
-    preset, changes = closest_preset(spec)
-    assert preset is not None
-    assert (preset.name, changes) == (name, 0)
 
 
 @pytest.mark.parametrize(

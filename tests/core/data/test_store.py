@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.data import store
-from core.data.store import DataError, find_note, folder_bytes, is_held, lock_for, temporary_folder, try_lock
-from core.system.files import write_json
+from core.data.store import DataError, folder_bytes, is_held, lock_for, temporary_folder, try_lock
 from core.system.locks import RunsFolderError
 
 
@@ -50,16 +49,6 @@ def test_a_lock_that_cannot_be_taken_is_a_sentence(
     monkeypatch.setattr(store.FileLock, "acquire", refuse)
     with pytest.raises(DataError, match=sentence):
         lock_for("thing")
-
-
-def test_a_note_is_an_object_or_nothing(tmp_path: Path) -> None:
-    note = tmp_path / "note.json"
-    assert find_note(note) is None
-    write_json(note, {"done": 3})
-    assert find_note(note) == {"done": 3}
-    for damaged in ('{"done": 3', "[3]", "\0"):
-        note.write_text(damaged)
-        assert find_note(note) is None
 
 
 def test_a_temporary_folder_begins_empty_and_is_gone_afterwards(lab_folders: Path) -> None:

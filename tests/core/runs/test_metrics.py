@@ -1,9 +1,14 @@
-"""What is read off a run's metrics."""
+"""A metrics file is followed as it grows, and what is read off it."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.runs.metrics import best_epoch
+from core.runs.metrics import best_epoch, read_rows, thin_out
+from core.system import files
 
 
 def test_best_epoch_is_chosen_on_validation_accuracy_then_on_validation_loss() -> None:
@@ -11,3 +16,42 @@ def test_best_epoch_is_chosen_on_validation_accuracy_then_on_validation_loss() -
     assert best_epoch(frame) == 3
     assert best_epoch(frame.iloc[:0]) is None
     assert best_epoch(frame.assign(**{"val/accuracy": np.nan})) is None
+
+
+def test_metrics_cut_at_any_byte_show_all_their_whole_lines(tmp_path: Path) -> None:
+    lines = [files.to_line({"epoch": n, "val/loss": n / 7}) for n in range(1, 7)]
+    content = b"".join(lines)
+    for cut in range(len(b"".join(lines[:3])), len(content) + 1):
+        path = tmp_path / f"{cut}.jsonl"
+        path.write_bytes(content[:cut])
+        assert [row["epoch"] for row in read_rows(path)] == list(range(1, content[:cut].count(b"\n") + 1))
+
+
+def test_metrics_are_followed_as_they_grow_and_when_they_are_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    assert read_rows(path) == []
+    for n in range(1, 4):
+        with path.open("ab") as file:
+            file.write(files.to_line({"epoch": n}))
+        assert len(read_rows(path)) == n
+    # Cut back and written on to a greater length between two looks.
+    path.write_bytes(b"".join(files.to_line({"epoch": n, "again": True}) for n in range(1, 6)))
+    assert [row.get("again") for row in read_rows(path)] == [True] * 5
+
+
+def test_many_lines_are_read_as_one_by_one_whatever_they_hold(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    whole = [files.to_line({"epoch": epoch}) for epoch in range(300)]
+    path.write_bytes(b"".join(whole))
+    assert read_rows(path) == [{"epoch": epoch} for epoch in range(300)]
+    for odd in (b'{"epoch": \n', b'{"a": 1}, {"b": 2}\n', b'{"a": 1\n"b": 2}\n', b"[]\n", b"\xff\n", b"\n", b"NaN\n"):
+        other = tmp_path / f"{odd!r}.jsonl".replace("/", "")
+        other.write_bytes(b"".join([*whole[:150], odd, *whole[150:]]))
+        assert [row["epoch"] for row in read_rows(other) if "epoch" in row] == list(range(300))
+
+
+@given(st.lists(st.floats(0, 1) | st.none(), max_size=200))
+def test_a_thinned_curve_keeps_its_ends_and_its_limit(values: list[float | None]) -> None:
+    known, thin = [v for v in values if v is not None], thin_out(values, 40)
+    assert len(thin) == min(len(known), 40)
+    assert (thin[:1], thin[-1:]) == (known[:1], known[-1:])

@@ -6,26 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from core.runs.ends import end_run
 from core.runs.folder import Run
-from core.runs.records import ENDS, MAX_TEXT, About, AboutError, End, Environment
+from core.runs.records import MAX_TEXT, About, AboutError, Environment
 from core.worker.provenance import describe_machine
 
 
 def test_every_fact_that_a_worker_notes_is_named() -> None:
     assert describe_machine().keys() <= Environment.__annotations__.keys()
-
-
-def test_an_end_is_read_as_it_was_written(tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    assert (run.end(), run.results()) == (None, {})
-    assert end_run(tmp_path, "failed", "There are no images.", "data", {"last/epoch": 2.0}, epoch=2) == 1
-    end = run.end()
-    assert end is not None
-    assert end.keys() <= End.__annotations__.keys()
-    assert end["state"] in ENDS
-    assert (end["reason"], end["kind"], end["epoch"]) == ("There are no images.", "data", 2)
-    assert run.results() == {"last/epoch": 2.0}
 
 
 def test_keys_of_a_newer_version_stay_and_a_damaged_file_counts_as_none(tmp_path: Path) -> None:

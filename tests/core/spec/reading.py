@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.spec import SECTIONS
 from core.spec.fields import fields_of
-from core.spec.parse import MAX_PROBLEMS, SpecError
+from core.spec.parse import MAX_PROBLEMS, SpecError, parse_spec
 
 PATHS = [field.path for section in SECTIONS for field in fields_of(section)] + [
     f"model.layers[{place}].{field.name}" for place in ("0", "*", "99") for field in fields_of("layers[]")
@@ -61,3 +61,9 @@ def read_or_refuse(read: Any, *arguments: Any) -> Any:
         return read(*arguments)
     except SpecError:
         return refusal_of(read, *arguments)
+
+
+def problems_of(**sections: dict[str, Any]) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(sections)
+    return [str(problem) for problem in caught.value.problems]

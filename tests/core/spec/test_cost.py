@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from core.spec import RunSpec
 from core.spec.cost import DEFAULT_BUDGET, cost_of, fit_to_budget, marginal_parameters, training_memory
 from core.spec.parse import SpecError, parse_spec
-from core.spec.parts import eca_kernel
 from core.spec.presets import PRESETS
 from tests.strategies import run_specs
 
@@ -75,13 +74,6 @@ def test_resnet20_multiply_adds_agree_with_a_count_by_hand() -> None:
 def test_the_table_shows_width_and_map_after_each_part() -> None:
     rows = [(layer.channels, layer.map_size) for layer in cost_of(PRESETS["report"].spec).layers]
     assert rows == [(16, 32), (32, 32), (128, 16), (256, 8), (256, 2)]
-
-
-def test_the_channel_attention_filter_is_odd_and_grows_slowly() -> None:
-    kernels = [eca_kernel(channels) for channels in range(1, 4097)]
-    assert all(kernel % 2 == 1 for kernel in kernels)
-    assert kernels == sorted(kernels)
-    assert kernels[-1] == 7
 
 
 @fast

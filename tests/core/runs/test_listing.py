@@ -1,0 +1,94 @@
+"""The list of runs: ended runs are read once, live ones at every look, and a copy spares a new server the reading."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from core.runs import listing
+from core.runs.folder import Run
+from core.runs.listing import WORTH_KEEPING, list_known, list_runs
+from core.runs.store import open_run
+from core.system.locks import FileLock
+from tests.core.runs.conftest import end
+from tests.core.workers import tiny_spec, wait_for
+from tests.made_runs import create_run
+
+
+def test_ended_runs_are_read_once_and_again_when_they_change(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    end(run)
+    long_ago = time.time() - 60
+    os.utime(run.path, (long_ago, long_ago))
+    read: list[str] = []
+    summarize = listing.summarize
+    monkeypatch.setattr(listing, "summarize", lambda run: read.append(run.id) or summarize(run))
+    assert [list_runs()[0].name for _ in range(3)] == ["A run"] * 3
+    assert len(read) == 1
+    run.update_about(name="Another name")
+    assert list_runs()[0].name == "Another name"
+
+
+@pytest.fixture
+def copied(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy of the summaries that a server left behind which listed one ended run; this process knows nothing."""
+    monkeypatch.setattr(listing, "WORTH_KEEPING", 1)
+    end(run)
+    os.utime(run.path, (time.time() - 60,) * 2)
+    list_runs()
+    listing._known.clear()
+    listing._loaded.clear()
+    return run.path.parent / listing.COPY
+
+
+def test_a_new_server_lists_ended_runs_without_opening_them(
+    run: Run, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run.summary()
+    monkeypatch.setattr(listing, "summarize", None)
+    assert list_runs() == [expected]
+
+
+def test_a_run_that_changed_since_the_copy_is_read_again(run: Run, copied: Path) -> None:
+    run.update_about(name="Another name")
+    assert [summary.name for summary in list_runs()] == ["Another name"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"fields": []}', '{"fields": %s, "runs": {"x": [1, {}]}}', '{"fields": %s, "runs": [3]}'],
+)
+def test_a_damaged_copy_is_made_again_and_loses_no_run(run: Run, copied: Path, content: str) -> None:
+    copied.write_text(content.replace("%s", json.dumps(listing.FIELDS)))
+    assert [summary.id for summary in list_runs()] == [run.id]
+
+
+def test_runs_that_nobody_has_read_are_read_beside_while_the_newest_are_shown(runs: Path) -> None:
+    made = [create_run(tiny_spec()) for _ in range(WORTH_KEEPING)]
+    for run_id in made:
+        end(open_run(run_id))
+        os.utime(runs / run_id, (time.time() - 60,) * 2)
+    first = list_known(seconds=0)
+    assert (first.runs, first.unread) == ([], len(made))
+    wait_for(lambda: not list_known(seconds=0).unread)
+    assert [summary.id for summary in list_known(seconds=0).runs] == made[::-1]
+
+
+def test_an_answer_to_somebody_else_will_do_for_a_while(runs: Path) -> None:
+    before = list_known()
+    create_run(tiny_spec())
+    assert list_known(max_age=60) is before
+    assert len(list_known().runs) == 1
+
+
+def test_an_interrupted_run_that_is_taken_up_again_shows_at_once(interrupted: Run) -> None:
+    long_ago = time.time() - 60
+    (interrupted.path / "run.lock").touch()
+    os.utime(interrupted.path, (long_ago, long_ago))
+    assert [list_runs()[0].state for _ in range(2)] == ["interrupted"] * 2
+    with FileLock(interrupted.path / "run.lock") as lock:
+        assert lock.try_acquire()
+        assert list_runs()[0].state == "queued"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from core.runs import layout, metrics, presence
+from core.runs import layout, metrics, presence, shapes
 from core.runs.crashes import explain_crash
 from core.runs.records import (
     COLUMNS,
@@ -42,6 +42,7 @@ from core.system import files, locks, processes
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pydantic import BaseModel
 
 CURVE_POINTS = 40
 
@@ -60,7 +61,10 @@ class Run:
     def spec(self) -> RunSpec:
         """Raises DamagedRunError."""
         try:
-            return parse_spec((self.path / layout.SPEC).read_bytes())
+            with files.open_regular(self.path / layout.SPEC, files.MAX_JSON_BYTES) as file:
+                return parse_spec(file.read())
+        except files.DamagedFileError as error:
+            raise DamagedRunError(str(error)) from error
         except FileNotFoundError:
             raise DamagedRunError("spec.json is missing") from None
         except OSError as error:
@@ -89,14 +93,31 @@ class Run:
     def damage(self) -> str:
         """What is wrong with the run's own files, or nothing. Raises RunNotFoundError if it was deleted."""
         try:
+            self._require_own_files()
             _ = self.spec
             About.read(self.path / layout.ABOUT)
-            end = files.find_json(self.path / layout.END)
-            files.find_json(self.path / layout.ENVIRONMENT)
+            self._require_shape(layout.END, shapes.END)
+            self._require_shape(layout.ENVIRONMENT, shapes.ENVIRONMENT)
+            return metrics.find_fault(self.path / layout.METRICS)
         except (DamagedRunError, files.DamagedFileError) as error:
             self._require_folder()
             return str(error)
-        return "end.json names no known end" if end is not None and end.get("state") not in ENDS else ""
+
+    def _require_own_files(self) -> None:
+        """Raises DamagedFileError for a link: what it leads to may be anybody's."""
+        try:
+            with os.scandir(self.path) as entries:
+                link = next((entry.name for entry in entries if entry.is_symlink()), None)
+        except OSError:
+            return
+        if link:
+            raise files.DamagedFileError(f"{link} is a link, not a file of the run")
+
+    def _require_shape(self, name: str, model: type[BaseModel]) -> None:
+        """Raises DamagedFileError."""
+        found = files.find_json(self.path / name)
+        if found is not None and (fault := shapes.find_fault(model, found)):
+            raise files.DamagedFileError(f"{name}: {fault}")
 
     def state(self) -> State:
         """What the files and locks say now. Raises RunNotFoundError if the run was deleted meanwhile."""
@@ -134,23 +155,28 @@ class Run:
 
     def environment(self) -> Environment:
         """Versions, device, commit, data fingerprint; empty until the worker has started."""
-        return cast(Environment, files.find_note(self.path / layout.ENVIRONMENT) or {})
+        return cast(Environment, self._find(layout.ENVIRONMENT, shapes.ENVIRONMENT) or {})
 
     def progress(self) -> ProgressRecord | None:
-        return cast(ProgressRecord | None, files.find_note(self.path / layout.PROGRESS))
+        return cast(ProgressRecord | None, self._find(layout.PROGRESS, shapes.PROGRESS))
 
     def end(self) -> End | None:
-        return cast(End | None, files.find_note(self.path / layout.END))
+        return cast(End | None, self._find(layout.END, shapes.END))
+
+    def _find(self, name: str, model: type[BaseModel]) -> dict[str, Any] | None:
+        """A record, or None if it is missing or damaged."""
+        found = files.find_note(self.path / name)
+        return None if found is None or shapes.find_fault(model, found) else found
 
     def results(self) -> dict[str, Any]:
         """The figures that the run ended with; empty before its end."""
         return (self.end() or {}).get("metrics") or {}
 
     def worker(self) -> WorkerRecord | None:
-        return cast(WorkerRecord | None, files.find_note(self.path / layout.WORKER))
+        return cast(WorkerRecord | None, self._find(layout.WORKER, shapes.WORKER))
 
     def crash(self) -> Crash | None:
-        return cast(Crash | None, files.find_note(self.path / layout.CRASH))
+        return cast(Crash | None, self._find(layout.CRASH, shapes.CRASH))
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict an epoch, as the worker wrote them; null for what was not finite."""

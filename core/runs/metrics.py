@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.system.files import read_constant
+from core.runs.shapes import find_row_fault
+from core.system.files import DamagedFileError, open_regular, read_constant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ class _Read:
     offset: int = 0
     last_line: bytes = b""
     rows: list[dict[str, Any]] = field(default_factory=list)
+    fault: str = ""  # of the first line after them that holds something else than figures
 
 
 _reads: OrderedDict[str, _Read] = OrderedDict()
@@ -39,7 +41,16 @@ _lock = threading.Lock()
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of a metrics file, oldest first. Do not change the list."""
+    """All whole lines of a metrics file, oldest first, up to one with a fault. Do not change the list."""
+    return _read(path).rows
+
+
+def find_fault(path: Path) -> str:
+    """What is wrong with the first line that holds something else than figures; empty if there is none."""
+    return _read(path).fault
+
+
+def _read(path: Path) -> _Read:
     global _kept
     with _lock:
         known = _reads.pop(str(path), None) or _Read()
@@ -47,19 +58,23 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         try:
             _read_on(path, known)
         except FileNotFoundError:
-            return []
+            return _Read()
+        except DamagedFileError as error:
+            return _Read(fault=str(error))
+        except OSError as error:
+            return _Read(fault=f"{path.name} cannot be read: {error.strerror}")
         _reads[str(path)] = known
         _kept += len(known.rows)
         while _kept > MAX_KEPT_ROWS and len(_reads) > 1:
             _kept -= len(_reads.popitem(last=False)[1].rows)
-        return known.rows
+        return known
 
 
 def _read_on(path: Path, known: _Read) -> None:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         if os.pread(file.fileno(), len(known.last_line), known.offset - len(known.last_line)) != known.last_line:
             # A resumed run goes back to its checkpoint and writes the later epochs again.
-            known.offset, known.last_line, known.rows = 0, b"", []
+            known.offset, known.last_line, known.rows, known.fault = 0, b"", [], ""
         file.seek(known.offset)
         content = file.read()
     # The last line may be half written: the worker is still appending.
@@ -68,7 +83,11 @@ def _read_on(path: Path, known: _Read) -> None:
     if not lines:
         return
     # A new list, so that a holder of the old one sees it unchanged.
-    known.rows = known.rows + _parse_lines(lines)
+    rows = [] if known.fault else _parse_lines(lines)
+    if faulty := next(((index, fault) for index, row in enumerate(rows) if (fault := find_row_fault(row))), None):
+        known.fault = f"{path.name}, line {len(known.rows) + faulty[0] + 1}: {faulty[1]}"
+        rows = rows[: faulty[0]]
+    known.rows = known.rows + rows
     known.offset += len(whole)
     known.last_line = lines[-1]
 

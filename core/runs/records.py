@@ -166,6 +166,10 @@ class About:
             text = getattr(self, field)
             if not isinstance(text, str) or len(text) > longest:
                 raise AboutError(f"{field}: must be text of at most {longest:,} characters")
+        if not 0 <= self.created <= YEAR_5000:
+            raise AboutError("created: must be a time, in seconds since 1970")
+        if type(self.archived) is not bool or type(self.priority) is not int:
+            raise AboutError("archived: must be true or false, priority a whole number")
         if len(self.tags) > MAX_TAGS:
             raise AboutError(f"tags: at most {MAX_TAGS}")
         if any(not isinstance(tag, str) or not 1 <= len(tag) <= MAX_TAG for tag in self.tags):

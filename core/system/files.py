@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 import threading
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from core.system.errors import LabError
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
+
+
+MAX_JSON_BYTES = 64_000_000  # far more than any that the lab writes
 
 
 class DamagedFileError(LabError):
@@ -96,11 +100,28 @@ def read_constant(name: str) -> None:
     """Reads NaN and Infinity, as other programs write them, as null."""
 
 
+def open_regular(path: Path, limit: int | None = None) -> BinaryIO:
+    """A file to read that keeps no reader waiting, as a pipe would. Raises OSError, DamagedFileError."""
+    flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags))  # noqa: SIM115
+    found = os.fstat(file.fileno())
+    try:
+        if not stat.S_ISREG(found.st_mode):
+            raise DamagedFileError(f"{path.name} is no regular file")
+        if limit is not None and found.st_size > limit:
+            raise DamagedFileError(f"{path.name} is larger than {limit // 1_000_000} MB")
+    except DamagedFileError:
+        file.close()
+        raise
+    return file
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises FileNotFoundError, DamagedFileError."""
     try:
-        value = json.loads(path.read_bytes(), parse_constant=read_constant)
-    except FileNotFoundError:
+        with open_regular(path, MAX_JSON_BYTES) as file:
+            value = json.loads(file.read(), parse_constant=read_constant)
+    except (FileNotFoundError, DamagedFileError):
         raise
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedFileError(f"{path.name} cannot be read: {error}") from error

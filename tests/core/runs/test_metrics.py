@@ -35,8 +35,8 @@ def test_metrics_are_followed_as_they_grow_and_when_they_are_written_again(tmp_p
             file.write(files.to_line({"epoch": n}))
         assert len(read_rows(path)) == n
     # Cut back and written on to a greater length between two looks.
-    path.write_bytes(b"".join(files.to_line({"epoch": n, "again": True}) for n in range(1, 6)))
-    assert [row.get("again") for row in read_rows(path)] == [True] * 5
+    path.write_bytes(b"".join(files.to_line({"epoch": n, "again": 1}) for n in range(1, 6)))
+    assert [row.get("again") for row in read_rows(path)] == [1] * 5
 
 
 def test_many_lines_are_read_as_one_by_one_whatever_they_hold(tmp_path: Path) -> None:

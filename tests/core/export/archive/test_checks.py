@@ -238,7 +238,7 @@ ROW = (
         ("spec.json", b'{"train": {"epochs": 0}}', "train.epochs = 0: must be at least 1"),
         ("about.json", b"[]", "about.json holds no JSON object"),
         ("about.json", b'{"name": 5}', "about.json cannot be read: name: must be text"),
-        ("about.json", b'{"name": "x", "created": -1}', "created must be a time"),
+        ("about.json", b'{"name": "x", "created": -1}', "created: must be a time"),
         ("end.json", b'{"state": "running"}', "end.json: state"),
         ("end.json", b'{"state": "finished", "metrics": {"test/accuracy": NaN}}', "NaN is not allowed"),
         ("end.json", b'{"state": "finished", "metrics": {"test/accuracy": 1e999}}', "a number is too large"),

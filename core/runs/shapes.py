@@ -1,0 +1,54 @@
+"""Whether the records of a run folder hold what their types say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container
+from typing import Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from core.runs.records import Crash, End, Environment, ProgressRecord, WorkerRecord
+
+MAX_NUMBER = 2**63
+
+
+def model_of(
+    record: type, required: Container[str] = (), *, nullable: bool = True, extra: Literal["ignore", "forbid"] = "ignore"
+) -> type[BaseModel]:
+    """A record of `core.runs.records` as a strict model; keys that no page reads may hold any JSON."""
+    fields: dict[str, Any] = {
+        key: (hint | None if nullable else hint, ... if key in required else None)
+        for key, hint in get_type_hints(record, include_extras=True).items()
+    }
+    return create_model(record.__name__, __config__=ConfigDict(strict=True, allow_inf_nan=False, extra=extra), **fields)
+
+
+ENVIRONMENT, PROGRESS = model_of(Environment), model_of(ProgressRecord)
+WORKER, CRASH = model_of(WorkerRecord), model_of(Crash)
+END = model_of(End, {"state"}, nullable=False)
+
+
+def find_fault(model: type[BaseModel], value: dict[str, Any]) -> str:
+    """The first field that is not what its type says, with what is wrong; empty if all are."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])[:80]
+        return f"{where}: {first['msg'][:200].lower()}"
+    return ""
+
+
+def find_row_fault(row: dict[str, Any]) -> str:
+    """The same for a line of the metrics: numbers or null, but for the names of what was not finite."""
+    for key, value in row.items():
+        if key == "epoch":
+            fits = type(value) is int and 0 <= value < MAX_NUMBER
+        elif key == "not_finite":
+            fits = isinstance(value, list) and all(isinstance(name, str) for name in value)
+        else:
+            fits = value is None or (type(value) in (int, float) and math.isfinite(value) and abs(value) < MAX_NUMBER)
+        if not fits:
+            return f"{key[:80]}: must be a {'count' if key == 'epoch' else 'number'}"
+    return ""

@@ -117,16 +117,6 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def make_attention(model: ModelSpec, channels: int) -> nn.Module:
-    """The attention of one block of `channels`, as the spec names it."""
-    return ATTENTION[model.attention](model, channels)
-
-
-def make_activation(model: ModelSpec) -> nn.Module:
-    """The non-linearity after each normalisation."""
-    return ACTIVATIONS[model.activation]()
-
-
 def make_skip(chance: float) -> nn.Module:
     """Stochastic depth (Huang et al. 2016): leaves the block's branch out of each image at this chance."""
     if chance == 0:

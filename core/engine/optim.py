@@ -79,7 +79,7 @@ def restore_moments(optimizer: Optimizer, moments: dict[int, Any]) -> None:
 
 
 def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:
-    """An exponential moving average of weights and buffers, or None where it is off."""
+    """An exponential moving average of weights and buffers, or None if it is off."""
     if train.ema_decay == 0:
         return None
     blend = get_ema_multi_avg_fn(train.ema_decay)  # type: ignore[no-untyped-call]
@@ -90,10 +90,8 @@ def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:
 
 @torch.no_grad()
 def update_average(average: AveragedModel, model: nn.Module, *, is_first: bool) -> None:
-    """Takes the weights and buffers of `model` into the average, which starts with the first ones.
-
-    AveragedModel's own way counts updates on the host and sends the count to the device, which waits for it.
-    """
+    """Takes the weights and buffers of `model` into the average, which starts with the first ones."""
+    # AveragedModel's own way counts updates on the host and sends the count to the device, which waits for it.
     by_type: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
     for mean, value in zip(average.module.state_dict().values(), model.state_dict().values(), strict=True):
         means, values = by_type.setdefault(mean.dtype, ([], []))
@@ -125,8 +123,3 @@ class Lookahead:
     @torch.no_grad()
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         torch._foreach_copy_(self._slow, saved["slow"])
-
-
-def build_lookahead(train: TrainSpec, model: nn.Module) -> Lookahead | None:
-    """Lookahead over `model`, or None where it is off."""
-    return Lookahead(model) if train.lookahead_steps else None

@@ -18,7 +18,7 @@ from torch import nn
 from core.engine.augment import Augment
 from core.engine.data import Data, ImageSet
 from core.engine.device import name_device, pick_device, pick_precision
-from core.engine.evaluate import Evaluation, Scores
+from core.engine.evaluate import Evaluation, Scores, evaluation_batch
 from core.engine.events import EpochEnd, Event, Finished, Metrics, Phase, Progress, Started, Stopped
 from core.engine.failures import check_finite, explain_failures
 from core.engine.light import skip_compiler_import
@@ -123,8 +123,7 @@ class TrainingRun:
         self, phase: Phase, model: nn.Module, part: ImageSet, views: TestViews = "none"
     ) -> Generator[Progress, None, Scores]:
         """Loss, accuracy and logits of `model` on images that it is not trained on."""
-        # Without gradients, memory holds four times the images of a training batch.
-        batch_size = max(self.spec.train.batch_size, min(512, 4 * self.spec.train.batch_size))
+        batch_size = evaluation_batch(self.spec.train)
         evaluation = Evaluation(model, part, self.data, batch_size=batch_size, dtype=self.dtype, views=views)
         watch, epoch = Stopwatch(), min(self.state.epoch + 1, self.spec.train.epochs)
         for batch, images in enumerate(evaluation, 1):

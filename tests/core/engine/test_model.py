@@ -20,7 +20,6 @@ from core.engine.layers import (
     GeneralizedMeanPool,
     SqueezeExcitation,
     average,
-    make_activation,
 )
 from core.engine.model import ResNet, _conv, _SampledConv2d, build_model, count_parameters
 from core.spec import Activation, Attention, Block, RunSpec, choices_of
@@ -231,7 +230,7 @@ def test_activations_named_are_the_ones_that_act() -> None:
     x = torch.linspace(-3, 3, 50)
     for name in choices_of(Activation):
         expected = getattr(F, name)(x)
-        activation = make_activation(spec_with(activation=name).model)
+        activation = build(spec_with(activation=name)).stem[-1]
         torch.testing.assert_close(activation(x.clone()), expected)
 
 

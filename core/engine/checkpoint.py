@@ -53,22 +53,20 @@ def save(state: dict[str, Any], path: Path) -> str:
     A crash or a full disk leaves the previous file as it was. Raises CheckpointError if it cannot be written.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        try:
+            sha256 = _write(state, handle)
+            os.replace(temporary, path)
+            sync_folder(path.parent)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(_describe(path, error)) from error
-    temporary = Path(name)
-    try:
-        sha256 = _write(state, handle, path)
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise CheckpointError(_describe(path, error)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return sha256
 
 
-def _write(state: dict[str, Any], handle: int, path: Path) -> str:
+def _write(state: dict[str, Any], handle: int) -> str:
+    """Writes and returns the SHA-256. Raises OSError."""
     with os.fdopen(handle, "wb") as file:
         writer = _HashingWriter(file)
         try:
@@ -77,7 +75,7 @@ def _write(state: dict[str, Any], handle: int, path: Path) -> str:
             # On a full disk torch's zip writer fails with "unexpected pos"; the cause is the write before it.
             if writer.error is None and "unexpected pos" not in str(error):
                 raise
-            raise CheckpointError(_describe(path, writer.error or OSError(errno.ENOSPC, "disk full"))) from error
+            raise (writer.error or OSError(errno.ENOSPC, "disk full")) from error
         file.flush()
         os.fsync(file.fileno())
     return writer.sha256.hexdigest()
@@ -118,7 +116,7 @@ def load(path: Path, sha256: str) -> dict[str, Any]:
 
 
 def weights_of(state: dict[str, Any], which: Literal["last", "best"] = "last") -> dict[str, torch.Tensor]:
-    """The weights that were evaluated: of the "last" update (averaged, where averaging is on) or of the "best" epoch.
+    """The weights that were evaluated: of the "last" update (averaged, if averaging is on) or of the "best" epoch.
 
     Raises CheckpointError if no epoch has ended, so there is no best one.
     """

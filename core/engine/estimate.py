@@ -13,7 +13,7 @@ from core.engine.data import Data, ImageSet
 from core.engine.device import peak_memory
 from core.engine.evaluate import evaluate, evaluation_batch
 from core.engine.failures import explain_failures
-from core.engine.light import skip_compiler_import
+from core.engine.optim import skip_compiler_import
 from core.engine.train import StopRequested, TrainingRun, keep_settings
 from core.spec import AugmentSpec, DataSpec, LayerSpec, ModelSpec, RunSpec, TrainSpec
 from core.spec.cost import cost_of, training_memory
@@ -24,7 +24,6 @@ WARM_UP = 5
 # A step of a large network on a CPU may take seconds; fewer are enough then.
 SECONDS = 15.0
 _MOST_IMAGE_BYTES = 256_000_000
-_GENTLE_RATE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def measure(spec: RunSpec, device: torch.device, *, seconds: float = SECONDS) ->
     device has too little memory for one batch.
     """
     # On noise a higher rate might end in a loss that is NaN.
-    spec = _with_train(spec, learning_rate=_GENTLE_RATE)
+    spec = _with_train(spec, learning_rate=1e-5)
     with explain_failures(spec, device), keep_settings(device):
         room = _find_room(device)
         pace, run = _train_batches(spec, device, seconds)

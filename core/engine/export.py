@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.data.store import DataError
 from core.engine.augment import normalize
-from core.engine.data import Data, ImageSet, Triple
+from core.engine.data import Data, Triple
 from core.engine.examine import Network, in_sentences, load_network
 from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
@@ -178,9 +178,8 @@ def _pick_images(spec: RunSpec, data: Data | None) -> Tensor:
     if data is None:
         size, generator = spec.data.image_size, torch.Generator().manual_seed(0)
         return torch.randint(256, (CHECKED_IMAGES, 3, size, size), generator=generator, dtype=torch.uint8)
-    part: ImageSet = data.val
-    images, _ = part.take(torch.linspace(0, len(part) - 1, min(CHECKED_IMAGES, len(part))).long())
-    return images
+    indices = torch.linspace(0, len(data.val) - 1, min(CHECKED_IMAGES, len(data.val))).long()
+    return data.val.take(indices)[0]
 
 
 def _tell(difference: Difference, trouble: str) -> str:
@@ -257,7 +256,7 @@ def load_safetensors(content: bytes) -> LoadedModel:
         raise QuestionError(
             f"This is no safetensors file of a ResNet Lab model: {str(error).splitlines()[0]}"
         ) from None
-    mean, std = (_read_triple(metadata.get(name)) for name in ("mean", "std"))
+    mean, std = (_read_triple(metadata[name]) if name in metadata else None for name in ("mean", "std"))
     names = tuple(json.loads(metadata.get("class_names", "[]")))
     return LoadedModel(model.to(memory_format=torch.channels_last).eval(), spec, names, mean, std, metadata)
 
@@ -270,8 +269,6 @@ def _read_metadata(content: bytes) -> dict[str, str]:
     return metadata
 
 
-def _read_triple(text: str | None) -> Triple | None:
-    if text is None:
-        return None
+def _read_triple(text: str) -> Triple:
     first, second, third = json.loads(text)
     return float(first), float(second), float(third)

@@ -15,13 +15,7 @@ from core.spec.schedule import BRING_OWN_RISE
 from core.text.words import join_words
 
 # What torch, its allocators and oneDNN say when memory runs out on a CPU.
-_MEMORY_WORDS = (
-    "can't allocate memory",
-    "cannot allocate memory",
-    "not enough memory",
-    "out of memory",
-    "std::bad_alloc",
-)
+_MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
 @contextmanager
@@ -42,7 +36,7 @@ def explain_failures(spec: RunSpec, device: torch.device) -> Iterator[None]:
         if "more than 1 value per channel" not in str(error):
             raise
         message = (
-            "Batch normalisation cannot train on a batch of one image where the map is 1x1. "
+            "Batch normalisation cannot train on a batch of one image if the map is 1x1. "
             f"Choose a batch size above {spec.train.batch_size}, or fewer strides."
         )
         raise TrainingError("batch_norm", message) from error

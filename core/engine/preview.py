@@ -59,18 +59,17 @@ def load_kept(data: DataSpec) -> Data:
 
 
 def _inspect(data: DataSpec) -> FolderStatus | None:
+    """Tells what was kept of a folder from the folder as it is now."""
     return inspect_folder(data.folder) if data.dataset == "folder" else None
 
 
 @lru_cache(maxsize=2)
 def _load_whole(data: DataSpec, status: FolderStatus | None) -> Data:
-    """`status` tells when a folder has changed."""
     return load_data(data)
 
 
 @lru_cache(maxsize=4)
 def _load_pool(data: DataSpec, status: FolderStatus | None) -> ImageSet:
-    """`status` tells when a folder has changed."""
     return load_sample(data, _POOL)
 
 

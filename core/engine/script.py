@@ -68,7 +68,7 @@ def parse_arguments() -> argparse.Namespace:
         parser.add_argument("--data", default=SPEC.data.folder, help="folder of images, one folder a class")
     elif SPEC.data.dataset != "digits":
         parser.add_argument("--data", default="data", help="folder in which torchvision keeps the data set")
-        parser.add_argument("--download", action="store_true", help="fetch the data set where it is not there yet")
+        parser.add_argument("--download", action="store_true", help="fetch the data set if it is not there yet")
     parser.add_argument("--out", default=".", help="folder for metrics.csv, result.json, best.pt and last.pt")
     parser.add_argument("--device", default=SPEC.train.device, help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument(

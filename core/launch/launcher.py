@@ -107,7 +107,7 @@ def measure_test(run_id: str) -> None:
 
 
 def _restart(run: Run) -> None:
-    # Its worker has written the end, and may be a moment from letting go.
+    # Its worker has written the end, and may be about to release the lock.
     if not _wait_until_free(run, 10):
         raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
     reopen_run(run)
@@ -144,7 +144,7 @@ def request_stop(run_id: str) -> bool:
 
 
 def kill_run(run_id: str) -> bool:
-    """Ends a run's process at once; what it learned since its last checkpoint is lost.
+    """Kills a run's process; what it learned since its last checkpoint is lost.
 
     False, and no signal is sent, if the recorded process is no longer this run's worker.
     """
@@ -167,7 +167,7 @@ def run_next(run_id: str) -> bool:
 
 
 def delete_run(run_id: str) -> None:
-    """Stops a run if it trains, then removes it in one step: nobody ever sees half of it.
+    """Stops a run if it is training, then removes it in one step: nobody ever sees half of it.
 
     Raises RunNotFoundError, LauncherError if its process does not end.
     """
@@ -176,7 +176,7 @@ def delete_run(run_id: str) -> None:
     with _control(run), FileLock(run.path / layout.LOCK) as lock:
         if run.is_alive() or presence.is_starting(run.path):
             (run.path / layout.STOP).touch()
-        # Held, so that a worker just launched cannot start in a folder that is about to go.
+        # Held, so that a worker just launched cannot start in a folder that is about to be deleted.
         if not lock.acquire(STOP_SECONDS) and not (run.kill() and lock.acquire(5)):
             raise LauncherError("This run's process does not end, so the run was kept. Try again in a moment.")
         queue.leave_queue(runs_folder(), run_id)

@@ -42,12 +42,11 @@ def train_run(
 
     from core.cli.follow import Interrupts
     from core.launch.launcher import start_run, start_seeds
+    from core.runs.records import About
 
+    about = About(name=name, tags=tuple(tags or ()))
     with Interrupts() as interrupts:
-        if seeds > 1:
-            ids = start_seeds(spec, seeds, name=name, tags=tags or ())
-        else:
-            ids = [start_run(spec, name=name, tags=tags or ())]
+        ids = start_seeds(spec, seeds, about) if seeds > 1 else [start_run(spec, about)]
         for run_id in ids:
             print(run_id, flush=True)
         if detach:

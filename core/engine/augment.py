@@ -1,7 +1,7 @@
 """Augmentation of whole batches on their device: every image draws for itself, and nothing waits for the device.
 
-Everything random comes from the generator that is handed in, so its saved state gives the same batch again. There is
-no value that the host must read and no shape that depends on one.
+Everything random comes from the generator that is passed in, so its saved state gives the same batch again. The host
+reads no value, and no shape depends on one.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Augment:
     def __call__(
         self, images: Tensor, labels: Tensor, generator: torch.Generator, mirrored: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) where mixed.
+        """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) if mixed.
 
-        `mirrored` (b,) bool: which images are flipped, where the flip is on; without it a coin is drawn for each.
+        `mirrored` (b,) bool: which images are flipped, if the flip is on; without it a coin is drawn for each.
         """
         spec = self.spec
         if spec.flip and mirrored is None:
@@ -84,7 +84,7 @@ class Augment:
 def crop_and_flip(
     images: Tensor, padding: int, mode: str, mirrored: Tensor | None, generator: torch.Generator
 ) -> Tensor:
-    """Pads, crops each image at its own place, mirrors where `mirrored` (b,): (b, 3, s, s) -> same, channels_last."""
+    """Pads, crops each image at its own offset, mirrors where `mirrored` (b,): (b, 3, s, s) -> same, channels_last."""
     count, _, size, _ = images.shape
     device = images.device
     rows = torch.arange(size, device=device).expand(count, size)
@@ -127,7 +127,7 @@ def cutout(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
 
 
 def beta_quantiles(alpha: float) -> Tensor:
-    """Beta(alpha, alpha) as a table: a uniform place in it draws from the distribution, on any device."""
+    """Beta(alpha, alpha) as a table: a uniform index draws from the distribution, on any device."""
     return torch.from_numpy(quantile_table(alpha))
 
 
@@ -167,8 +167,8 @@ def _keep_outside_box(shares: Tensor, size: int, generator: torch.Generator) -> 
     """1 where the image stays, 0 in a box of the area 1 - share around a random centre: (b,) -> (b, 1, s, s)."""
     half = (size * (1 - shares).sqrt() / 2)[:, None]
     centre = draw((2, len(shares), 1), generator, shares.device) * size
-    places = torch.arange(size, device=shares.device) + 0.5
-    inside = (places >= centre - half) & (places < centre + half)  # (2, b, s)
+    pixels = torch.arange(size, device=shares.device) + 0.5
+    inside = (pixels >= centre - half) & (pixels < centre + half)  # (2, b, s)
     return (~(inside[0, :, None, :, None] & inside[1, :, None, None, :])).float()
 
 

@@ -10,11 +10,12 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import torch
 
 from core.system.errors import LabError
+from core.system.files import sync_folder
 from core.system.safe_zip import CheckpointFileError, read_pickle
 
 FORMAT = 1  # of the training state; rises when an older one can no longer be read
@@ -27,7 +28,7 @@ class CheckpointError(LabError):
 
 
 class _HashingWriter:
-    """Passes bytes on to a file and hashes them; remembers the error that torch.save would replace by its own."""
+    """Writes to a file and hashes what it writes; keeps the error that torch.save would replace by its own."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -49,26 +50,23 @@ class _HashingWriter:
 def save(state: dict[str, Any], path: Path) -> str:
     """Writes `state` to `path` in one step and returns the file's SHA-256 in hex.
 
-    A crash or a full disk leaves the former file as it was. Raises CheckpointError where it cannot be written.
+    A crash or a full disk leaves the previous file as it was. Raises CheckpointError if it cannot be written.
     """
-    path = Path(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        try:
+            sha256 = _write(state, handle)
+            os.replace(temporary, path)
+            sync_folder(path.parent)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(_describe(path, error)) from error
-    temporary = Path(name)
-    try:
-        sha256 = _write(state, handle, path)
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise CheckpointError(_describe(path, error)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return sha256
 
 
-def _write(state: dict[str, Any], handle: int, path: Path) -> str:
+def _write(state: dict[str, Any], handle: int) -> str:
+    """Writes and returns the SHA-256. Raises OSError."""
     with os.fdopen(handle, "wb") as file:
         writer = _HashingWriter(file)
         try:
@@ -77,21 +75,10 @@ def _write(state: dict[str, Any], handle: int, path: Path) -> str:
             # On a full disk torch's zip writer fails with "unexpected pos"; the cause is the write before it.
             if writer.error is None and "unexpected pos" not in str(error):
                 raise
-            raise CheckpointError(_describe(path, writer.error or OSError(errno.ENOSPC, "disk full"))) from error
+            raise (writer.error or OSError(errno.ENOSPC, "disk full")) from error
         file.flush()
         os.fsync(file.fileno())
     return writer.sha256.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the rename itself survive a power cut."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _describe(path: Path, error: OSError) -> str:
@@ -102,8 +89,7 @@ def _describe(path: Path, error: OSError) -> str:
 
 
 def load(path: Path, sha256: str) -> dict[str, Any]:
-    """The state in `path`, on the CPU. Raises CheckpointError where the file is missing, damaged or no state."""
-    path = Path(path)
+    """The state in `path`, on the CPU. Raises CheckpointError if the file is missing, damaged or no state."""
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -129,29 +115,25 @@ def load(path: Path, sha256: str) -> dict[str, Any]:
     return known
 
 
-def weights_of(state: dict[str, Any], which: str = "last") -> dict[str, torch.Tensor]:
-    """The weights that were evaluated: of the "last" update (averaged, where averaging is on) or of the "best" epoch.
+def weights_of(state: dict[str, Any], which: Literal["last", "best"] = "last") -> dict[str, torch.Tensor]:
+    """The weights that were evaluated: of the "last" update (averaged, if averaging is on) or of the "best" epoch.
 
-    Raises CheckpointError where no epoch has ended, so there is no best one.
+    Raises CheckpointError if no epoch has ended, so there is no best one.
     """
     if which == "best" and state.get("best", ...) is None:
         raise CheckpointError("No epoch has ended yet, so there are no best weights.")
+    found: dict[str, torch.Tensor]
     try:
-        found = _find_weights(state, which)
+        if which == "best":
+            found = state["best"]["weights"]
+        elif state["ema"] is None:
+            found = state["model"]
+        else:
+            own = [name for name in state["ema"] if name.startswith("module.")]
+            found = {name.removeprefix("module."): state["ema"][name] for name in own}
         sound = all(isinstance(value, torch.Tensor) for value in found.values())
     except (KeyError, TypeError, AttributeError):
         sound = False
     if not sound:
         raise CheckpointError("The checkpoint holds no weights.")
     return found
-
-
-def _find_weights(state: dict[str, Any], which: str) -> dict[str, torch.Tensor]:
-    if which == "best":
-        best: dict[str, torch.Tensor] = state["best"]["weights"]
-        return best
-    if state["ema"] is None:
-        last: dict[str, torch.Tensor] = state["model"]
-        return last
-    prefix = "module."
-    return {name[len(prefix) :]: value for name, value in state["ema"].items() if name.startswith(prefix)}

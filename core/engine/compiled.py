@@ -1,4 +1,4 @@
-"""The network through torch.compile, where that is wished for and pays; plainly where it cannot be compiled."""
+"""The network through torch.compile if the spec asks for it, and uncompiled if it cannot be compiled."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from core.engine.failures import is_out_of_memory
 from core.spec import TrainSpec
 
-# Images seen in a whole training, epochs counted, from which on "auto" compiles on a GPU: some 90 epochs of CIFAR-10,
-# against which a minute of compiling is small. A rule of thumb, not a measurement.
+# Images in all epochs from which on "auto" compiles on a GPU: some 90 epochs of CIFAR-10, against which a minute of
+# compiling is small. A rule of thumb, not a measurement.
 LONG_TRAINING = 4_000_000
 
 Network = Callable[[Tensor], Tensor]
@@ -20,18 +20,13 @@ Network = Callable[[Tensor], Tensor]
 
 def compile_network(train: TrainSpec, model: nn.Module, device: torch.device, images: int) -> Network:
     """`model`, or its compiled form that shares its weights; `images` is the number in an epoch."""
-    if train.compile == "off" or (train.compile == "auto" and not pays(train, device, images)):
-        return model
-    return _Compiled(model)
-
-
-def pays(train: TrainSpec, device: torch.device, images: int) -> bool:
-    """Whether "auto" compiles: a rule of the spec and the kind of device alone, so that a run repeats."""
-    return device.type == "cuda" and images * train.epochs >= LONG_TRAINING
+    # "auto" follows from the spec and the kind of device alone, so that a run repeats.
+    is_long = device.type == "cuda" and images * train.epochs >= LONG_TRAINING
+    return _Compiled(model) if {"off": False, "auto": is_long, "on": True}[train.compile] else model
 
 
 class _Compiled:
-    """Compiles at the first batch; whatever keeps it from that is logged, and the network runs plainly from then on."""
+    """Compiles at the first batch; if that fails, the reason is logged and the network runs uncompiled."""
 
     def __init__(self, model: nn.Module) -> None:
         self._model, self._network, self._works = model, torch.compile(model, dynamic=False), False

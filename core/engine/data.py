@@ -41,7 +41,7 @@ class ImageSet:
 
     def take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Images (b, 3, size, size) and labels (b,) at `indices` (b,), ten times as fast as indexing."""
-        # One image lies in one piece in channels_last order: index_select then copies whole images.
+        # In channels_last order an image is one block of memory: index_select then copies whole images.
         chosen = self.images.permute(0, 2, 3, 1).index_select(0, indices)
         return chosen.permute(0, 3, 1, 2), self.labels.index_select(0, indices)
 
@@ -68,7 +68,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Source:
-    """All images (n, h, w, 3) with labels (n,); the last `num_test` are the set's own test images, if it has some."""
+    """All images (n, h, w, 3) with labels (n,); the last `num_test` are the set's own test images, if it has any."""
 
     images: Pixels
     labels: npt.NDArray[np.int64]
@@ -98,26 +98,23 @@ def arrange(source: Source, spec: DataSpec) -> Data:
 
 
 def load_sample(spec: DataSpec, count: int) -> ImageSet:
-    """Up to `count` training images of all classes; of a folder only these are decoded. Raises `DataError`."""
+    """Up to `count` training images of all classes; from a folder only these are decoded. Raises `DataError`."""
     if spec.dataset != "folder":
         train = load_data(spec).train
         return ImageSet(*train.take(torch.linspace(0, len(train) - 1, min(count, len(train))).long()))
     check_ready(spec)
     listing = list_images(spec.folder)
-    files = _spread(listing.train, count)
+    files: Sequence[ImageFile] = listing.train
+    if len(files) > count:  # every k-th of them, as they are sorted by class
+        files = [files[index * len(files) // count] for index in range(count)]
     images = torch.from_numpy(sample_images(files, listing.root, spec.image_size)).permute(0, 3, 1, 2)
     return ImageSet(images, torch.tensor([file.label for file in files]))
-
-
-def _spread(files: Sequence[ImageFile], count: int) -> list[ImageFile]:
-    """Every k-th of the files, which are sorted by class."""
-    return [files[index * len(files) // count] for index in range(count)] if len(files) > count else list(files)
 
 
 def measure(images: Tensor) -> tuple[Triple, Triple]:
     """Mean and standard deviation of each channel of (n, 3, s, s) bytes, on the scale 0 to 1.
 
-    Added up in whole numbers, so the result is exact and does not depend on threads or machines.
+    Sums of integers, so the result is exact and does not depend on threads or machines.
     """
     count, total, squares = images[:, 0].numel(), [0, 0, 0], [0, 0, 0]
     for chunk in torch.split(images, _RESIZE_CHUNK):
@@ -132,7 +129,7 @@ def measure(images: Tensor) -> tuple[Triple, Triple]:
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Bilinear, with antialiasing where it shrinks: (n, 3, h, w) bytes -> (n, 3, size, size) bytes."""
+    """Bilinear, with antialiasing when it shrinks: (n, 3, h, w) bytes -> (n, 3, size, size) bytes."""
     if images.shape[2:] == (size, size):
         return images
     parts = [
@@ -143,7 +140,7 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def _pick(source: Source, indices: npt.NDArray[np.int64], size: int) -> ImageSet:
-    # A copy in memory, also where the images are mapped from a file.
+    # A copy in memory, even if the images are mapped from a file.
     images = torch.from_numpy(np.asarray(source.images[indices])).permute(0, 3, 1, 2)  # (n, 3, h, w), channels last
     return ImageSet(resize(images, size), torch.from_numpy(source.labels[indices]))
 
@@ -190,10 +187,7 @@ def read_downloaded(spec: DataSpec) -> Source:
 
 
 def read_torchvision(name: str, folder: str | Path, *, download: bool = False) -> Source:
-    """The data set that torchvision has under this name, in lower case, as it keeps it in a folder.
-
-    Raises RuntimeError if its files are missing or damaged.
-    """
+    """torchvision's data set of this name, in lower case. Raises RuntimeError if files are missing or damaged."""
     from torchvision import datasets  # a second that the other data sets need not wait for
 
     kind = getattr(datasets, {title.lower(): title for title in datasets.__all__}[name])

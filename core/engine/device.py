@@ -1,4 +1,4 @@
-"""Where a run computes: which device, in which precision, with how many threads, and what it is called."""
+"""The device of a run: which one, its name, its precision and its threads."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 from core.spec import Precision
 
-# What torch would take by itself: OMP_NUM_THREADS where it is set, else the cores that this process may use.
+# torch's own choice: OMP_NUM_THREADS if it is set, else the cores that this process may use.
 _MOST_THREADS = torch.get_num_threads()
 
 
 def pick_device(name: str) -> torch.device:
-    """The device a spec names: `auto` is the first GPU, else the CPU. ValueError where this machine has no such one."""
+    """The device a spec names: `auto` is the first GPU, else the CPU. Raises ValueError if this machine lacks it."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", 0)
@@ -35,10 +35,9 @@ def name_device(device: torch.device) -> str:
 
 
 def pick_precision(precision: Precision, device: torch.device) -> torch.dtype:
-    """The type the network computes in; `auto` is bfloat16 only where the device has instructions for it."""
-    if precision == "auto":
-        return torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    """The type the network computes in; `auto` is bfloat16 only if the device has instructions for it."""
+    native = torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
+    return {"auto": native, "bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:
@@ -54,12 +53,12 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 def _cpu_capabilities() -> dict[str, object]:
     if hasattr(torch.cpu, "get_capabilities"):
         return dict(torch.cpu.get_capabilities())
-    # Older releases tell the same under private names.
+    # Older releases have the same under private names.
     return {"avx512_bf16": torch.cpu._is_avx512_bf16_supported(), "amx_bf16": torch.cpu._is_amx_tile_supported()}
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes that this process held at most so far: of the GPU where it computes on one, else of the machine."""
+    """The most bytes that this process has held: of the GPU if it computes on one, else of the machine."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
     try:
@@ -74,14 +73,7 @@ def pick_threads(num_runs: int = 1) -> int:
     """Threads for one of `num_runs` trainings that share the CPU: the real cores, divided.
 
     More threads than free cores wait for each other at every operation and lose three- to tenfold. The load of the
-    moment does not count: with another number of threads, sums are rounded otherwise and a run is not repeatable.
+    moment does not count: another number of threads rounds sums differently, and a run would not repeat.
     """
     cores = min(_MOST_THREADS, psutil.cpu_count(logical=False) or _MOST_THREADS)
     return max(1, cores // max(1, num_runs))
-
-
-def set_threads(num_runs: int = 1) -> int:
-    """Called once by a worker before it trains; returns the number of threads set."""
-    threads = pick_threads(num_runs)
-    torch.set_num_threads(threads)
-    return threads

@@ -1,8 +1,9 @@
-"""What a training takes, measured: a few real steps on the real device with invented images, before it is started."""
+"""What a training takes, measured before it starts: a few real steps on its device with invented images."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -10,36 +11,36 @@ import torch
 
 from core.engine.data import Data, ImageSet
 from core.engine.device import peak_memory
-from core.engine.evaluate import Scores
+from core.engine.evaluate import evaluate, evaluation_batch
 from core.engine.failures import explain_failures
+from core.engine.optim import skip_compiler_import
 from core.engine.train import StopRequested, TrainingRun, keep_settings
-from core.spec import RunSpec, TrainSpec
+from core.spec import AugmentSpec, DataSpec, LayerSpec, ModelSpec, RunSpec, TrainSpec
 from core.spec.cost import cost_of, training_memory
 
 STEPS = 20
 # Before they count: the processor's caches fill, cuDNN searches its algorithms.
 WARM_UP = 5
-# A step of a large network on a CPU may take seconds; fewer tell enough then.
+# A step of a large network on a CPU may take seconds; fewer are enough then.
 SECONDS = 15.0
 _MOST_IMAGE_BYTES = 256_000_000
-_GENTLE_RATE = 1e-5
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one spec on one device. Seconds are means; memory is the process's peak, on a GPU its share of the GPU's."""
+    """For one spec on one device. Seconds are means; memory is the process's peak, on a GPU of the GPU's memory."""
 
     steps: int
     step_seconds: float  # one batch
     score_seconds: float  # one image of validation
     closing_seconds: float  # the end of an epoch, but for the disk
     memory_bytes: int  # without the images of the data set
-    image_bytes: float  # by which it grows with each image more in a batch; 0 where it was not seen to grow
-    room_bytes: int  # that the process could hold at most, with what else was in memory then
+    image_bytes: float  # by which it grows with each image more in a batch; 0 if it did not grow
+    room_bytes: int  # that the process could hold at most, beside what else was in memory then
 
 
 class _Pace:
-    """Counts batches in the place of `should_stop`: when the warm-up was over, and when it is enough."""
+    """Used as `should_stop`: counts batches, times those after the warm-up, and stops after enough of them."""
 
     def __init__(self, device: torch.device, warm_up: int, seconds: float) -> None:
         self.device, self.warm_up, self.allowed = device, warm_up, seconds
@@ -60,13 +61,13 @@ class _Pace:
 
 
 def measure(spec: RunSpec, device: torch.device, *, seconds: float = SECONDS) -> Measured:
-    """Trains `STEPS` batches, fewer where they take longer than `seconds`, scores some images and ends an epoch.
+    """Trains `STEPS` batches, fewer if they take longer than `seconds`, scores some images and ends an epoch.
 
-    What the images show does not matter to the time, so they are invented. Raises TrainingError, for one where the
+    What the images show does not matter to the time, so they are invented. Raises TrainingError, for example if the
     device has too little memory for one batch.
     """
-    # Noise must not end it by a loss that is no number.
-    spec = _with_train(spec, learning_rate=_GENTLE_RATE)
+    # On noise a higher rate might end in a loss that is NaN.
+    spec = _with_train(spec, learning_rate=1e-5)
     with explain_failures(spec, device), keep_settings(device):
         room = _find_room(device)
         pace, run = _train_batches(spec, device, seconds)
@@ -92,17 +93,20 @@ def _train_batches(spec: RunSpec, device: torch.device, seconds: float) -> tuple
     batches = min(warm_up + STEPS, room)
     pace = _Pace(device, min(warm_up, batches - 1), seconds)
     run = TrainingRun(spec, invent_data(spec, batches * batch_size, device), device, pace)
-    try:
-        for _ in run.train_epoch():
-            pass
-    except StopRequested:
-        _wait_for(device)
+    with suppress(StopRequested):
+        _train_epoch(run)
+    _wait_for(device)
     pace.seconds = time.perf_counter() - pace.begun
     return pace, run
 
 
+def _train_epoch(run: TrainingRun) -> None:
+    for _ in run.train_epoch():
+        pass
+
+
 def _warm_up_batches(train: TrainSpec, device: torch.device) -> int:
-    """On CUDA until each kind of step is captured: its fourth time, and Lookahead's turn is every so many updates."""
+    """On CUDA until each kind of step is captured, at its fourth time; Lookahead acts every few updates only."""
     if device.type != "cuda":
         return WARM_UP
     return max(WARM_UP, 4 * train.accumulation * max(1, train.lookahead_steps) + 2)
@@ -110,28 +114,18 @@ def _warm_up_batches(train: TrainSpec, device: torch.device) -> int:
 
 def _end_epoch(run: TrainingRun) -> tuple[float, float]:
     """Seconds for one image of validation, and for the end of an epoch."""
-    run.should_stop = lambda: False
+    part = run.data.val
     for _ in range(2):  # the first time warms up
         began = time.perf_counter()
-        scores = _score(run)
+        scores = evaluate(run.state.evaluated, part, run.data, batch_size=len(part), dtype=run.dtype)
         scored = time.perf_counter()
     run.report_epoch(scores)
     _wait_for(run.device)
-    return (scored - began) / len(run.data.val), time.perf_counter() - scored
-
-
-def _score(run: TrainingRun) -> Scores:
-    scoring = run.score("validate", run.state.evaluated, run.data.val)
-    while True:
-        try:
-            next(scoring)
-        except StopIteration as end:
-            scores: Scores = end.value
-            return scores
+    return (scored - began) / len(part), time.perf_counter() - scored
 
 
 def _measure_growth(spec: RunSpec, device: torch.device, room: int, trained: int) -> float:
-    """Bytes by which the peak grows with each image more in a batch; 0 where a larger batch may not fit.
+    """Bytes by which the peak grows with each image more in a batch; 0 if a larger batch may not fit.
 
     `trained` is the peak of this process's training so far; on a CPU a peak never falls again.
     """
@@ -148,9 +142,7 @@ def _peak_of_a_step(spec: RunSpec, device: torch.device) -> int:
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-    run = TrainingRun(spec, invent_data(spec, spec.train.batch_size, device), device, lambda: False)
-    for _ in run.train_epoch():
-        pass
+    _train_epoch(TrainingRun(spec, invent_data(spec, spec.train.batch_size, device), device, lambda: False))
     return peak_memory(device)
 
 
@@ -158,8 +150,22 @@ def _with_train(spec: RunSpec, **changes: float) -> RunSpec:
     return spec.model_copy(update={"train": spec.train.model_copy(update=changes)})
 
 
+def warm_up() -> None:
+    """Loads what a training loads once, by a step on the CPU: torch imports as much again for its first optimizer."""
+    spec = RunSpec(
+        model=ModelSpec(stem_channels=4, layers=(LayerSpec(channels=4, blocks=1, stride=2),), pool_size=2),
+        data=DataSpec(image_size=8),
+        augment=AugmentSpec(crop_padding=1),
+        train=TrainSpec(batch_size=4, epochs=1),
+    )
+    skip_compiler_import()
+    device = torch.device("cpu")
+    with keep_settings(device):
+        _train_epoch(TrainingRun(spec, invent_data(spec, 4, device), device, lambda: False))
+
+
 def invent_data(spec: RunSpec, count: int, device: torch.device) -> Data:
-    """So many training images of noise, and some to validate on, in the spec's shape."""
+    """`count` training images of noise, and some to validate on, in the spec's shape."""
     size, classes = spec.data.image_size, spec.data.num_classes
     draw = torch.Generator().manual_seed(0)
 
@@ -168,14 +174,13 @@ def invent_data(spec: RunSpec, count: int, device: torch.device) -> Data:
         labels = torch.randint(classes, (images,), generator=draw)
         return ImageSet(pixels.permute(0, 3, 1, 2), labels).to(device)
 
-    # As many as a batch of evaluation takes.
-    val = invent(max(spec.train.batch_size, min(512, 4 * spec.train.batch_size)))
+    val = invent(evaluation_batch(spec.train))
     names = tuple(map(str, range(classes)))
     return Data(invent(count), val, val, names, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "")
 
 
 def _find_room(device: torch.device) -> int:
-    """Bytes that this process may come to hold on the device's memory, with what else is there now."""
+    """Bytes that this process could hold in the device's memory, beside what is there now."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available + psutil.Process().memory_info().rss)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from core.engine.augment import normalize
 from core.engine.data import Data, ImageSet
-from core.spec import TestViews
+from core.spec import TestViews, TrainSpec
 
 HALF_MAX = torch.finfo(torch.float16).max
 
@@ -21,7 +22,7 @@ HALF_MAX = torch.finfo(torch.float16).max
 class Scores:
     """`loss` is the mean cross-entropy, without smoothing; `accuracy` is 0 to 1; `logits` (images, classes), float16.
 
-    Accuracy is that of the stored logits, so that whoever compares models image by image comes to the same figure.
+    Accuracy is that of the stored logits, so that comparing models image by image gives the same figure.
     """
 
     loss: float
@@ -30,7 +31,7 @@ class Scores:
 
 
 class Evaluation:
-    """A pass over `part` without gradients, batch by batch: iterating does the work, `scores()` tells the result."""
+    """A pass over `part` without gradients, batch by batch: iterating does the work, `scores()` returns the result."""
 
     def __init__(
         self,
@@ -77,18 +78,26 @@ class Evaluation:
 def predict_views(model: nn.Module, inputs: Tensor, views: TestViews) -> Tensor:
     """Logits (b, classes), float32, of images (b, 3, s, s), or their mean over views of each image.
 
-    "mirror": as it is and mirrored. "mirror_shift": that counts half; the other half are both sides of two copies that
-    are shifted by one pixel, up and left, down and right (the six views of Jordan 2024, arXiv:2404.00498).
+    "mirror": as it is and mirrored. "mirror_shift": half of that, and half of both sides of two copies shifted by one
+    pixel, up and left, down and right (the six views of Jordan 2024, arXiv:2404.00498).
     """
-    if views == "none":
-        return model(inputs).float()  # type: ignore[no-any-return]
-    both: Tensor = (model(inputs).float() + model(inputs.flip(-1)).float()) / 2
-    if views == "mirror":
-        return both
-    padded, size = F.pad(inputs, (1, 1, 1, 1), mode="reflect"), inputs.shape[-1]
-    shifted = [padded[..., start : start + size, start : start + size] for start in (0, 2)]
-    shifted_sides = torch.stack([predict_views(model, copy, "mirror") for copy in shifted]).mean(0)
-    return (both + shifted_sides) / 2
+    match views:
+        case "none":
+            return model(inputs).float()  # type: ignore[no-any-return]
+        case "mirror":
+            return (model(inputs).float() + model(inputs.flip(-1)).float()) / 2  # type: ignore[no-any-return]
+        case "mirror_shift":
+            both = predict_views(model, inputs, "mirror")
+            padded, size = F.pad(inputs, (1, 1, 1, 1), mode="reflect"), inputs.shape[-1]
+            shifted = [padded[..., start : start + size, start : start + size] for start in (0, 2)]
+            return (both + torch.stack([predict_views(model, copy, "mirror") for copy in shifted]).mean(0)) / 2
+        case _:
+            assert_never(views)
+
+
+def evaluation_batch(train: TrainSpec) -> int:
+    """Images in a batch: without gradients, memory holds four times those of a training batch."""
+    return max(train.batch_size, min(512, 4 * train.batch_size))
 
 
 def evaluate(model: nn.Module, part: ImageSet, data: Data, *, batch_size: int, dtype: torch.dtype) -> Scores:

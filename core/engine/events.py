@@ -1,5 +1,4 @@
-"""What a training tells whoever drives it: events to yield and errors to raise; free of torch, so that any process can
-read them."""
+"""Events that a training yields and errors that it raises; free of torch, so that any process can read them."""
 
 from __future__ import annotations
 
@@ -24,10 +23,7 @@ class TrainingError(LabError):
 
 @dataclass(frozen=True)
 class Started:
-    """The network stands on its device; `epoch` counts the epochs already done, above 0 after a resume.
-
-    `threads` are those of the CPU: with another number sums are rounded otherwise.
-    """
+    """The network is on its device; `epoch` counts the epochs already done, above 0 after a resume."""
 
     device: str
     device_name: str
@@ -35,7 +31,7 @@ class Started:
     parameters: int
     updates_per_epoch: int
     epoch: int
-    threads: int
+    threads: int  # of the CPU: another number of them rounds sums differently
 
 
 @dataclass(frozen=True)
@@ -55,9 +51,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """One epoch's figures, the validation logits (images, classes) in float16, and the state to go on from.
+    """One epoch's figures, the validation logits (images, classes) in float16, and the state to resume from.
 
-    `state` is a copy of its own, made for `checkpoint.save`; the best weights so far ride along in `state["best"]`.
+    `state` is a copy, made for `checkpoint.save`; `state["best"]` has the best weights so far.
     """
 
     epoch: int
@@ -69,7 +65,7 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Stopped:
-    """`should_stop()` came true; the state is exact, wherever in an epoch that was."""
+    """`should_stop()` returned true; the state is exact anywhere in an epoch."""
 
     state: dict[str, Any]
 

@@ -1,7 +1,6 @@
-"""Questions about a trained network, answered in the helper process: single images, one's own too, and whole parts.
+"""Questions about a trained network, answered in the helper process: single images, also one's own, and whole parts.
 
-Always on the CPU: the GPU belongs to the runs that hold its slots. What was loaded is kept for the next question, by
-the checkpoint's SHA-256.
+Always on the CPU, as the GPU belongs to the runs that hold its slots. What was loaded is kept for the next question.
 """
 
 from __future__ import annotations
@@ -13,8 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.data.catalogue import DATASETS
 from core.data.edits import AS_IT_IS, Edits, apply_edits, make_grey
@@ -23,8 +24,7 @@ from core.engine.augment import normalize
 from core.engine.checkpoint import load, weights_of
 from core.engine.data import Data, ImageSet, resize
 from core.engine.device import pick_precision
-from core.engine.evaluate import evaluate
-from core.engine.gradcam import grad_cam, list_layers
+from core.engine.evaluate import evaluate, evaluation_batch
 from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
 from core.helper.questions import Answer, Part, Picture, Piece, QuestionError, WeightsFile
@@ -45,10 +45,7 @@ class Network:
 
 
 def prepare(weights: WeightsFile) -> int:
-    """Loads the network and its images, so that the next question is answered quickly; returns how many layers it has.
-
-    Raises QuestionError.
-    """
+    """Loads network and images ahead of the next question; returns the number of layers. Raises QuestionError."""
     with in_sentences():
         network, _ = _load(weights)
         return len(list_layers(network.model))
@@ -57,37 +54,32 @@ def prepare(weights: WeightsFile) -> int:
 def ask(
     weights: WeightsFile, picture: Picture, edits: Edits = AS_IT_IS, for_class: int | None = None, layer: int = -1
 ) -> Answer:
-    """What the network says of one image and, for `for_class` or else its own answer, where it looks.
-
-    Raises QuestionError.
-    """
+    """What the network says of an image, and where it looks for `for_class` or its own answer. Raises QuestionError."""
     with in_sentences():
         network, data = _load(weights)
         image, label = _take(picture, data, network.spec.data)
         pixels = apply_edits(image[0].permute(1, 2, 0).numpy(), edits, data.mean)  # (size, size, 3)
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # (1, 3, size, size), channels last
-        told = ImageSet(image, torch.tensor([label or 0]))
-        logits = evaluate(network.model, told, data, batch_size=1, dtype=network.dtype).logits  # (1, classes)
+        single = ImageSet(image, torch.tensor([label or 0]))
+        logits = evaluate(network.model, single, data, batch_size=1, dtype=network.dtype).logits  # (1, classes)
         chances = softmax(logits)[0]
         chosen = int(chances.argmax()) if for_class is None else for_class
         if not 0 <= chosen < len(chances):
             raise QuestionError(f"There is no class {chosen}.")
-        if not -len(list_layers(network.model)) <= layer < len(list_layers(network.model)):
+        count = len(list_layers(network.model))
+        if not -count <= layer < count:
             raise QuestionError(f"There is no layer {layer}.")
         heat = grad_cam(network.model, normalize(image, data.mean, data.std, torch.float32), chosen, layer)
         return Answer(pixels, chances, heat, chosen, label)
 
 
 def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
-    """Logits and labels of up to `count` images of a part from `start` on, as an evaluation would store them.
-
-    Raises QuestionError.
-    """
+    """Logits and labels of up to `count` images from `start` on, as an evaluation stores them. Raises QuestionError."""
     with in_sentences():
         network, data = _load(weights)
         whole: ImageSet = getattr(data, part)
         some = ImageSet(whole.images[start : start + count], whole.labels[start : start + count])
-        batch_size = max(1, min(512, 4 * network.spec.train.batch_size))
+        batch_size = min(512, evaluation_batch(network.spec.train))
         logits = evaluate(network.model, some, data, batch_size=batch_size, dtype=network.dtype).logits
         return Piece(logits, some.labels.numpy(), len(whole))
 
@@ -113,7 +105,7 @@ def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | N
 
 def _load(weights: WeightsFile) -> tuple[Network, Data]:
     with ThreadPoolExecutor(1) as beside:
-        # Looked at every time: a folder may have changed since. The first time it takes as long as the network does.
+        # Looked up every time, as a folder may have changed. The first time it takes as long as the network does.
         images = beside.submit(load_kept, parse_spec(weights.spec_json).data)
         network = _warm_network(weights)
         data = images.result()
@@ -124,7 +116,7 @@ def _load(weights: WeightsFile) -> tuple[Network, Data]:
 
 @lru_cache(maxsize=4)
 def _warm_network(weights: WeightsFile) -> Network:
-    """With its first map made, and with what that imports."""
+    """Its first map imports what the next ones need."""
     network = load_network(weights)
     size = network.spec.data.image_size
     grad_cam(network.model, torch.zeros(1, 3, size, size), 0)
@@ -139,9 +131,37 @@ def load_network(weights: WeightsFile) -> Network:
     model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
     model.load_state_dict(weights_of(state, weights.which))
     model.to(memory_format=torch.channels_last).eval()
-    # In bfloat16 only where it is native: emulated, it is far slower than float32.
+    # In bfloat16 only if it is native: emulated, it is far slower than float32.
     wanted = "auto" if spec.train.precision == "bfloat16" else spec.train.precision
     return Network(spec, model, str(state.get("fingerprint")), pick_precision(wanted, torch.device("cpu")))
+
+
+def list_layers(model: ResNet) -> list[nn.Module]:
+    """The layers whose maps can be looked at, the first block layer first; the last one's map goes to the pooling."""
+    return [*list(model.layers)[:-1], model.close]
+
+
+def grad_cam(model: ResNet, image: Tensor, target: int, layer: int = -1) -> npt.NDArray[np.float32]:
+    """How much each pixel speaks for class `target`, by Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) in float32.
+
+    (1, 3, s, s) normalised -> (s, s), at most 1, or all 0 if none speaks for it. `layer` counts as in `list_layers`.
+    """
+    from captum.attr import LayerAttribution, LayerGradCam  # half a second that other questions need not wait for
+
+    size = image.shape[-1]
+    model.eval()
+    with torch.enable_grad():
+        # A leaf that wants a gradient, or the maps before it would have none.
+        maps = LayerGradCam(model, list_layers(model)[layer]).attribute(
+            image.detach().clone().requires_grad_(), target=target, relu_attributions=True
+        )
+    model.zero_grad(set_to_none=True)
+    heat = LayerAttribution.interpolate(maps.detach(), (size, size), "bilinear")[0, 0]  # (size, size)
+    highest = heat.max()
+    if not torch.isfinite(highest) or highest <= 0:
+        return np.zeros((size, size), np.float32)
+    scaled: npt.NDArray[np.float32] = (heat / highest).float().numpy()
+    return scaled
 
 
 @contextmanager
@@ -151,5 +171,5 @@ def in_sentences() -> Iterator[None]:
         yield
     except LabError as error:
         raise QuestionError(str(error)) from None
-    except (RuntimeError, KeyError) as error:  # torch: weights of another shape, or memory that is not there
+    except (RuntimeError, KeyError) as error:  # torch: weights of another shape, or too little memory
         raise QuestionError(f"The network could not be asked: {str(error).splitlines()[0]}") from None

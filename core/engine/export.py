@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from core.data.store import DataError
 from core.engine.augment import normalize
-from core.engine.data import Data, ImageSet, Triple
+from core.engine.data import Data, Triple
 from core.engine.examine import Network, in_sentences, load_network
 from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
@@ -32,8 +32,7 @@ CHECK_SECONDS = 20.0
 _CHECK_BATCH = 32
 # A protocol buffer holds at most two gigabytes; some room is left for the graph.
 _MAX_ONNX_BYTES = 2**31 - 2**24
-# Of probabilities, and of logits as a share of the largest: more than rounding in float32 explains, however deep the
-# network.
+# Of probabilities, and of logits as a share of the largest: more than float32 rounding of any network explains.
 _LARGEST_DIFFERENCE = 0.01
 
 Scale = tuple[Triple, Triple]
@@ -43,9 +42,9 @@ def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale 
     """Writes the network as ONNX and returns a note.
 
     `images` (batch, 3, size, size) float32 RGB from 0 to 1 -> `logits` (batch, classes).
-    Mean and standard deviation are part of the graph. Checked with onnxruntime on validation images; where these are
-    gone, with the `recorded` mean and standard deviation on noise, and the note says so. Raises QuestionError, also
-    where onnxruntime computes something else than torch.
+    Mean and standard deviation are part of the graph. Checked with onnxruntime on validation images; if these are gone,
+    with the `recorded` mean and standard deviation on noise, and the note says so. Raises QuestionError, also if
+    onnxruntime and torch differ.
     """
     with in_sentences():
         network = load_network(weights)
@@ -65,7 +64,7 @@ def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far onnxruntime is from torch, at most, over some images; `agreeing` of them are given the same class."""
+    """The largest differences of onnxruntime and torch over some images; `agreeing` of them get the same class."""
 
     images: int
     logits: float
@@ -74,7 +73,7 @@ class Difference:
 
 
 class _Normalized(nn.Module):
-    """Images from 0 to 1 -> logits: the network with its mean and standard deviation in front."""
+    """Images from 0 to 1 -> logits: normalisation, then the network."""
 
     def __init__(self, network: ResNet, scale: Scale) -> None:
         super().__init__()
@@ -110,7 +109,7 @@ def _to_onnx(network: Network, scale: Scale) -> ModelProto:
 
 
 def _describe(proto: ModelProto, metadata: dict[str, str]) -> None:
-    """Notes the metadata, and takes out what the exporter noted of this machine: its paths, at every node."""
+    """Adds the metadata, and removes the paths of this machine, which the exporter noted at every node."""
     import onnx  # half a second that safetensors need not wait for
 
     for node in proto.graph.node:
@@ -130,11 +129,15 @@ def _describe(proto: ModelProto, metadata: dict[str, str]) -> None:
 def compare(content: bytes, network: Network, images: Tensor, scale: Scale) -> Difference:
     """onnxruntime on an ONNX file against the network in torch, both in float32; `images` (n, 3, s, s) bytes.
 
-    Ends early, after at least one batch, when it takes too long. Raises QuestionError where the two do not agree.
+    Ends early, after at least one batch, if it takes too long. Raises QuestionError if the two do not agree.
     """
+    import onnxruntime
+
     until = time.monotonic() + CHECK_SECONDS
     found, expected = [], []
-    session = _open_session(content)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     for batch in torch.split(images, _CHECK_BATCH):
         pixels = batch.numpy().astype(np.float32) / 255
         found.append(session.run(["logits"], {"images": np.ascontiguousarray(pixels)})[0])
@@ -149,7 +152,7 @@ def compare(content: bytes, network: Network, images: Tensor, scale: Scale) -> D
         probabilities=float(np.abs(softmax(ours) - softmax(theirs)).max()),
         agreeing=int((ours.argmax(1) == theirs.argmax(1)).sum()),
     )
-    # Written so that NaN is refused as well.
+    # In this form NaN is refused as well.
     share = difference.logits / max(float(np.abs(ours).max()), 1e-6)
     if not max(difference.probabilities, share) <= _LARGEST_DIFFERENCE:
         raise QuestionError(
@@ -157,14 +160,6 @@ def compare(content: bytes, network: Network, images: Tensor, scale: Scale) -> D
             f"and the probabilities by up to {difference.probabilities:.2g}."
         )
     return difference
-
-
-def _open_session(content: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _find_data(network: Network) -> tuple[Data | None, str]:
@@ -179,26 +174,22 @@ def _find_data(network: Network) -> tuple[Data | None, str]:
 
 
 def _pick_images(spec: RunSpec, data: Data | None) -> Tensor:
-    """Up to `CHECKED_IMAGES` of the validation part, spread over all of it; noise where there are no images."""
+    """Up to `CHECKED_IMAGES` of the validation part, spread over all of it; noise if there are no images."""
     if data is None:
         size, generator = spec.data.image_size, torch.Generator().manual_seed(0)
         return torch.randint(256, (CHECKED_IMAGES, 3, size, size), generator=generator, dtype=torch.uint8)
-    part: ImageSet = data.val
-    images, _ = part.take(torch.linspace(0, len(part) - 1, min(CHECKED_IMAGES, len(part))).long())
-    return images
+    indices = torch.linspace(0, len(data.val) - 1, min(CHECKED_IMAGES, len(data.val))).long()
+    return data.val.take(indices)[0]
 
 
 def _tell(difference: Difference, trouble: str) -> str:
     count = difference.images
-    on = (
-        f"on {count:,} images of noise, as the run's own are not at hand"
-        if trouble
-        else f"on {count:,} validation images"
-    )
+    kind = "images of noise, as the run's own are not at hand" if trouble else "validation images"
     same = "all of them" if difference.agreeing == count else f"{difference.agreeing:,} of them"
     sentence = (
-        f"Checked with onnxruntime against torch {on}: logits differ by at most {difference.logits:.1e}, probabilities "
-        f"by at most {difference.probabilities:.1e}, and the predicted class is the same for {same}."
+        f"Checked with onnxruntime against torch on {count:,} {kind}: "
+        f"logits differ by at most {difference.logits:.1e}, probabilities by at most {difference.probabilities:.1e}, "
+        f"and the predicted class is the same for {same}."
     )
     return f"{sentence} {trouble}".strip()
 
@@ -225,7 +216,8 @@ def export_safetensors(weights: WeightsFile, metadata: dict[str, str], recorded:
             scale = (data.mean, data.std) if data else None
         tensors = {name: tensor.contiguous() for name, tensor in network.model.state_dict().items()}
         content = save(tensors, {"format": "pt", **metadata, **_scale_texts(scale)})
-        if load_safetensors(content).is_unlike(network.model):
+        loaded = load_safetensors(content).model.state_dict()
+        if loaded.keys() != tensors.keys() or not all(torch.equal(loaded[name], tensors[name]) for name in tensors):
             raise QuestionError("The safetensors file was not kept: read back, its weights are not the same.")
     note = f"Read back and compared: all {len(tensors):,} tensors are the same."
     missing = f" Without mean and spread of the training images: {trouble}" if scale is None else ""
@@ -235,7 +227,7 @@ def export_safetensors(weights: WeightsFile, metadata: dict[str, str], recorded:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network read back, in evaluation mode, with the spec of its run; `mean` and `std` are None where not noted."""
+    """A network read back, in evaluation mode, with the spec of its run; `mean` and `std` are None if not recorded."""
 
     model: ResNet
     spec: RunSpec
@@ -244,16 +236,12 @@ class LoadedModel:
     std: Triple | None
     metadata: dict[str, str]
 
-    def is_unlike(self, other: nn.Module) -> bool:
-        mine, theirs = self.model.state_dict(), other.state_dict()
-        return mine.keys() != theirs.keys() or not all(torch.equal(mine[name], theirs[name]) for name in mine)
-
 
 def load_safetensors(content: bytes) -> LoadedModel:
-    """The way back from `export_safetensors`: `load_safetensors(Path("model.safetensors").read_bytes())`.
+    """The inverse of `export_safetensors`: `load_safetensors(Path("model.safetensors").read_bytes())`.
 
     Feed `model` with `core.engine.augment.normalize(images, mean, std)`, images (n, 3, size, size) as bytes. Raises
-    QuestionError where the file is none of ours or damaged, SpecError where its spec cannot be built.
+    QuestionError if the file is none of ours or damaged, SpecError if its spec cannot be built.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -268,21 +256,19 @@ def load_safetensors(content: bytes) -> LoadedModel:
         raise QuestionError(
             f"This is no safetensors file of a ResNet Lab model: {str(error).splitlines()[0]}"
         ) from None
-    mean, std = (_read_triple(metadata.get(name)) for name in ("mean", "std"))
+    mean, std = (_read_triple(metadata[name]) if name in metadata else None for name in ("mean", "std"))
     names = tuple(json.loads(metadata.get("class_names", "[]")))
     return LoadedModel(model.to(memory_format=torch.channels_last).eval(), spec, names, mean, std, metadata)
 
 
 def _read_metadata(content: bytes) -> dict[str, str]:
-    """The header is JSON behind its length in eight bytes; the library gives the metadata of files on a disk only."""
+    """The header is JSON after its length in eight bytes; the library reads the metadata only of files on disk."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     metadata: dict[str, str] = header["__metadata__"]
     return metadata
 
 
-def _read_triple(text: str | None) -> Triple | None:
-    if text is None:
-        return None
+def _read_triple(text: str) -> Triple:
     first, second, third = json.loads(text)
     return float(first), float(second), float(third)

@@ -1,4 +1,4 @@
-"""What goes wrong in a training, said in sentences that tell what to try."""
+"""What goes wrong in a training, as sentences that say what to try."""
 
 from __future__ import annotations
 
@@ -12,15 +12,10 @@ from core.engine.device import name_device
 from core.engine.events import TrainingError
 from core.spec import RunSpec
 from core.spec.schedule import BRING_OWN_RISE
+from core.text.words import join_words
 
-# What torch, its allocators and oneDNN say where memory runs out on a CPU.
-_MEMORY_WORDS = (
-    "can't allocate memory",
-    "cannot allocate memory",
-    "not enough memory",
-    "out of memory",
-    "std::bad_alloc",
-)
+# What torch, its allocators and oneDNN say when memory runs out on a CPU.
+_MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
 @contextmanager
@@ -31,12 +26,17 @@ def explain_failures(spec: RunSpec, device: torch.device) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise TrainingError("out_of_memory", _describe_memory(spec, device)) from error
+        message = (
+            f"Memory ran out on {device} ({name_device(device)}) at a batch size of {spec.train.batch_size:,}. Try "
+            "a smaller batch size (gradient accumulation keeps the images of an update), fewer channels or "
+            "smaller images."
+        )
+        raise TrainingError("out_of_memory", message) from error
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
         message = (
-            "Batch normalisation cannot train on a batch of one image where the map is 1x1. "
+            "Batch normalisation cannot train on a batch of one image if the map is 1x1. "
             f"Choose a batch size above {spec.train.batch_size}, or fewer strides."
         )
         raise TrainingError("batch_norm", message) from error
@@ -48,15 +48,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
 
 
-def _describe_memory(spec: RunSpec, device: torch.device) -> str:
-    return (
-        f"Memory ran out on {device} ({name_device(device)}) at a batch size of {spec.train.batch_size:,}. Try a "
-        "smaller batch size (gradient accumulation keeps the images of an update), fewer channels or smaller images."
-    )
-
-
 def check_finite(loss: float, spec: RunSpec, *, epoch: int, step: int, learning_rate: float) -> None:
-    """Raises TrainingError where the loss is NaN or infinite; `epoch` is 1-based, `step` counts updates done."""
+    """Raises TrainingError if the loss is NaN or infinite; `epoch` is 1-based, `step` counts updates done."""
     if math.isfinite(loss):
         return
     tries = [f"a learning rate below {learning_rate:.3g}"]
@@ -66,8 +59,4 @@ def check_finite(loss: float, spec: RunSpec, *, epoch: int, step: int, learning_
         tries.append("gradient clipping")
     what = "NaN" if math.isnan(loss) else "infinite"
     message = f"The loss became {what} in epoch {epoch}, by update {step:,}, at a learning rate of {learning_rate:.3g}."
-    raise TrainingError("nan", f"{message} Try {_either(tries)}.")
-
-
-def _either(words: list[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    raise TrainingError("nan", f"{message} Try {join_words(tries, 'or')}.")

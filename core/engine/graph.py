@@ -1,8 +1,8 @@
 """The training step as CUDA graphs: captured once, then played back with one launch instead of hundreds.
 
 At batch 16 a GPU spends most of a plain step waiting for the next launch. A graph holds addresses, not values: what
-changes from batch to batch is copied to where it reads (indices of the images) or filled in where it reads (learning
-rate, seeds). See docs.pytorch.org, "CUDA semantics", section CUDA Graphs.
+changes from batch to batch (indices of the images, learning rate, seeds) is copied to them. See docs.pytorch.org, "CUDA
+semantics", section CUDA Graphs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 _WARM_UP = 3
 # Kinds of step that are captured: each holds memory of its own, and few are frequent.
 _MOST_GRAPHS = 6
-# Until 2.13 torch has to be told which generators a graph draws from; from 2.14 on it finds them, and telling it warns.
+# Until 2.13 torch has to be told which generators a graph draws from; from 2.14 on it finds them and warns.
 _TELLS_GENERATORS = torch.__version__ < "2.14"
 # Until 2.12 a capture that breaks off leaves its generators in it.
 _LEAVES_GENERATORS = torch.__version__ < "2.13"
@@ -42,7 +42,7 @@ class _Captured:
 class GraphedStep:
     """Calls like the plain step it wraps, with the same results; what cannot be captured is done plainly.
 
-    A kind of step is its batch size and its place among the batches. The reason for a failed capture is logged.
+    A kind of step is its batch size and its role among the batches. The reason for a failed capture is logged.
     """
 
     def __init__(self, step: Callable[[Tensor, Tensor | None, Any], None], generator: torch.Generator) -> None:
@@ -53,35 +53,35 @@ class GraphedStep:
         self._pool = torch.cuda.graph_pool_handle()
         self._may_capture = True
 
-    def __call__(self, indices: Tensor, mirrored: Tensor | None, place: Hashable) -> None:
-        kind = (len(indices), place)
+    def __call__(self, indices: Tensor, mirrored: Tensor | None, role: Hashable) -> None:
+        kind = (len(indices), role)
         if kind not in self._captured and self._is_due(kind):
             self._capture(kind, indices, mirrored)
         if kind in self._captured:
             self._captured[kind].play(indices, mirrored)
         else:
-            self._run_plainly(indices, mirrored, place)
+            self._run_plainly(indices, mirrored, role)
 
     def _is_due(self, kind: Hashable) -> bool:
         self._seen[kind] += 1
         return self._may_capture and self._seen[kind] > _WARM_UP and len(self._captured) < _MOST_GRAPHS
 
-    def _run_plainly(self, indices: Tensor, mirrored: Tensor | None, place: Any) -> None:
+    def _run_plainly(self, indices: Tensor, mirrored: Tensor | None, role: Any) -> None:
         """A plain step on the stream of the captures, so that gradients are bound to no other one."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
-            self._step(indices, mirrored, place)
+            self._step(indices, mirrored, role)
         torch.cuda.current_stream().wait_stream(self._stream)
 
     def _capture(self, kind: tuple[int, Any], indices: Tensor, mirrored: Tensor | None) -> None:
         """Records the step without running it."""
-        _, place = kind
+        _, role = kind
         fixed = _Captured(torch.cuda.CUDAGraph(), indices.clone(), None if mirrored is None else mirrored.clone())
         if _TELLS_GENERATORS:
             fixed.graph.register_generator_state(self._generator)
         try:
             with torch.cuda.graph(fixed.graph, pool=self._pool, stream=self._stream):
-                self._step(fixed.indices, fixed.mirrored, place)
+                self._step(fixed.indices, fixed.mirrored, role)
         except RuntimeError as error:
             self._may_capture = False
             torch.cuda.synchronize()

@@ -54,7 +54,7 @@ class EfficientChannelAttention(nn.Module):
 
 
 class CBAM(nn.Module):
-    """Convolutional block attention (Woo et al. 2018): (N, C, H, W) -> same. First the channels, then the places.
+    """Convolutional block attention (Woo et al. 2018): (N, C, H, W) -> same. First the channels, then the positions.
 
     As in the paper's equations: one MLP shared by the average and the maximum, and a 7x7 filter over the two maps of
     mean and maximum along the channels; no biases, no normalisation.
@@ -71,8 +71,8 @@ class CBAM(nn.Module):
         weights: Tensor = self.widen(F.relu(self.narrow(pooled))).sum(0).sigmoid()  # (N, C)
         x = x * weights[:, :, None, None]
         maps = torch.cat([x.sum(1, keepdim=True) / x.shape[1], x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
-        places: Tensor = self.conv(maps).sigmoid()  # (N, 1, H, W)
-        return x * places
+        weights = self.conv(maps).sigmoid()  # (N, 1, H, W)
+        return x * weights
 
 
 class GeneralizedMeanPool(nn.Module):
@@ -115,16 +115,6 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "mish": nn.Mish,
 }
-
-
-def make_attention(model: ModelSpec, channels: int) -> nn.Module:
-    """The attention of one block of `channels`, as the spec names it."""
-    return ATTENTION[model.attention](model, channels)
-
-
-def make_activation(model: ModelSpec) -> nn.Module:
-    """The non-linearity after each normalisation."""
-    return ACTIVATIONS[model.activation]()
 
 
 def make_skip(chance: float) -> nn.Module:

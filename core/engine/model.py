@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from core.engine.layers import POOLS, make_activation, make_attention, make_skip
+from core.engine.layers import ACTIVATIONS, ATTENTION, POOLS, make_skip
 from core.spec import LayerSpec, ModelSpec, map_sizes
 from core.spec.parts import BLOCKS_WITH_BARE_SUM
 
@@ -23,17 +23,17 @@ class BasicBlock(nn.Module):
         self.body = nn.Sequential(
             _conv(channels, layer.channels, layer.filter_size, stride),
             nn.BatchNorm2d(layer.channels),
-            make_activation(model),
+            ACTIVATIONS[model.activation](),
             _conv(layer.channels, layer.channels, layer.filter_size),
             nn.BatchNorm2d(layer.channels),
-            make_attention(model, layer.channels),
+            ATTENTION[model.attention](model, layer.channels),
             make_skip(skip_chance),
         )
         self.skip: nn.Module = nn.Identity()
         if changes_shape(layer, channels, stride):
             projection = _conv(channels, layer.channels, layer.skip_kernel, stride)
             self.skip = nn.Sequential(projection, nn.BatchNorm2d(layer.channels))
-        self.activate = make_activation(model)
+        self.activate = ACTIVATIONS[model.activation]()
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.activate(self.skip(x) + self.body(x))  # (N, channels, H / stride, W / stride)
@@ -43,18 +43,18 @@ class BasicBlock(nn.Module):
 class PreActivationBlock(nn.Module):
     """He et al. 2016: S(x) + A(conv(act(BN(conv(act(BN(x))))))).
 
-    Where the shape changes, S is a plain convolution of act(BN(x)), as in the authors' code; else it is x itself.
+    If the shape changes, S is a plain convolution of act(BN(x)), as in the authors' code; else it is x itself.
     """
 
     def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
         super().__init__()
-        self.enter = nn.Sequential(nn.BatchNorm2d(channels), make_activation(model))
+        self.enter = nn.Sequential(nn.BatchNorm2d(channels), ACTIVATIONS[model.activation]())
         self.body = nn.Sequential(
             _conv(channels, layer.channels, layer.filter_size, stride),
             nn.BatchNorm2d(layer.channels),
-            make_activation(model),
+            ACTIVATIONS[model.activation](),
             _conv(layer.channels, layer.channels, layer.filter_size),
-            make_attention(model, layer.channels),
+            ATTENTION[model.attention](model, layer.channels),
             make_skip(skip_chance),
         )
         self.skip: nn.Module | None = None
@@ -68,7 +68,7 @@ class PreActivationBlock(nn.Module):
         return out
 
 
-# By the name in a spec: from the channels that it is given, its stride and the chance to skip it.
+# By the name in a spec; made from its input channels, its stride and the chance to skip it.
 BLOCKS: dict[str, Callable[[ModelSpec, LayerSpec, int, int, float], nn.Module]] = {
     "basic": BasicBlock,
     "preactivation": PreActivationBlock,
@@ -105,15 +105,14 @@ class ResNet(nn.Module):
 
 
 def changes_shape(layer: LayerSpec, channels: int, stride: int) -> bool:
-    """Whether a block that is given `channels` needs a convolution on its skip connection."""
+    """Whether a block with these input channels needs a convolution on its skip connection."""
     return stride != 1 or channels != layer.channels
 
 
 def build_model(model: ModelSpec, num_classes: int, image_size: int) -> ResNet:
-    """The network with He-initialised convolutions, from torch's global generator, on torch's default device.
+    """The network with He-initialised convolutions, from torch's global generator; `RunSpec` has checked its shape.
 
-    `image_size` decides the linear layer's width: the last map is pooled, not averaged away. The shape is taken as
-    checked by `RunSpec`.
+    `image_size` decides the linear layer's width: the last map is pooled, not averaged away.
     """
     return ResNet(model, num_classes, image_size)
 
@@ -158,7 +157,7 @@ def _conv(channels: int, out_channels: int, size: int, stride: int = 1) -> nn.Co
 
 
 def _norm_and_act(model: ModelSpec, channels: int) -> list[nn.Module]:
-    return [nn.BatchNorm2d(channels), make_activation(model)]
+    return [nn.BatchNorm2d(channels), ACTIVATIONS[model.activation]()]
 
 
 def _init_convolutions(network: nn.Module) -> None:

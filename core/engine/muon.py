@@ -43,7 +43,7 @@ class Muon(Optimizer):
         first = {"params": filters, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
         # AdamW completes its groups in place, so that both optimizers hold the same ones.
         self._adamw = AdamW(others, lr=lr, **adamw)
-        # "fused" lets `zero_grad` clear all gradients at once, where they are kept.
+        # "fused" lets `zero_grad` clear all gradients at once if they are kept.
         super().__init__([first, *self._adamw.param_groups], {"lr": lr, "fused": True})
 
     @torch.no_grad()

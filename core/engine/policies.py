@@ -31,7 +31,7 @@ OPERATIONS = (
     "autocontrast",
     "equalize",
 )
-# Those that go both ways: half of the images draw a negative strength.
+# For these, half of the images draw a negative strength.
 _SIGNED = OPERATIONS[1:10]
 _BINS = 31
 # ITU-R BT.601, to the digits that torchvision takes.

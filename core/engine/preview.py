@@ -26,25 +26,24 @@ _SMALLEST_TILE = 64
 def sample_grid(spec_json: str, count: int, seed: int) -> bytes:
     """PNG of `count` training images, the originals in the top row, three augmented versions of each below.
 
-    The seed chooses the images and their changes. Raises `DataError` where the data set is not ready, `SpecError`.
+    The seed chooses the images and their changes. Raises `DataError` if the data set is not ready, `SpecError`.
     """
     spec = parse_spec(spec_json)
-    pool = _load_pool(_only_images(spec.data), _inspect(spec.data))
+    # Only what decides how an image looks, so that a change of the split reads nothing again.
+    chosen = spec.data.model_dump(include={"dataset", "folder", "folder_classes", "image_size"})
+    pool = _load_pool(DataSpec(**chosen), _inspect(spec.data))
     generator = torch.Generator().manual_seed(seed)
     images, labels = pool.take(torch.randperm(len(pool), generator=generator)[:count])
     mean, std = measure(pool.images)
     augment = Augment(spec.augment, spec.data.num_classes, mean, std)
-    rows = [images]
-    for _ in range(_AUGMENTED_ROWS):
-        changed, _targets = augment(images, labels, generator)
-        rows.append(_to_bytes(changed, mean, std))
-    return _draw_png(rows)
+    changed = (augment(images, labels, generator)[0] for _ in range(_AUGMENTED_ROWS))
+    return _draw_png([images, *(_to_bytes(x, mean, std) for x in changed)])
 
 
 def image_strip(spec_json: str, part: str, places: Sequence[int], fingerprint: str = "") -> list[bytes]:
-    """One PNG for each place in `train`, `val` or `test`: the order of stored predictions. Sizes as the network sees.
+    """One PNG for each index in `train`, `val` or `test`, at the network's size; indices as in stored predictions.
 
-    Raises `DataError` where the images are not ready, or no longer those with the `fingerprint`; `SpecError`.
+    Raises `DataError` if the images are not ready, or no longer those with the `fingerprint`; `SpecError`.
     """
     data = parse_spec(spec_json).data
     loaded = load_kept(data)
@@ -60,25 +59,17 @@ def load_kept(data: DataSpec) -> Data:
 
 
 def _inspect(data: DataSpec) -> FolderStatus | None:
+    """Tells what was kept of a folder from the folder as it is now."""
     return inspect_folder(data.folder) if data.dataset == "folder" else None
 
 
 @lru_cache(maxsize=2)
 def _load_whole(data: DataSpec, status: FolderStatus | None) -> Data:
-    """`status` tells when a folder has changed."""
     return load_data(data)
-
-
-def _only_images(data: DataSpec) -> DataSpec:
-    """The choices that decide how an image looks, so that a change of the split reads nothing again."""
-    return DataSpec(
-        dataset=data.dataset, folder=data.folder, folder_classes=data.folder_classes, image_size=data.image_size
-    )
 
 
 @lru_cache(maxsize=4)
 def _load_pool(data: DataSpec, status: FolderStatus | None) -> ImageSet:
-    """`status` tells when a folder has changed."""
     return load_sample(data, _POOL)
 
 

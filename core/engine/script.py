@@ -1,7 +1,7 @@
-"""What a standalone `train.py` does otherwise than the lab: its command line, its images, its files.
+"""What a standalone `train.py` does differently from the lab: its command line, its images, its files.
 
-`core.export.standalone` puts this together with the engine's own code, as one file that needs only torch and
-torchvision. The constants below get the run's values there: this module is material, and runs in no process of the lab.
+`core.export.standalone` puts it together with the engine's own code, as one file that needs only torch and torchvision,
+and gives the constants below the run's values: this module is material, and runs in no process of the lab.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _Result = TypeVar("_Result")
 
 
 def main() -> int:
-    """Trains the run, and writes metrics.csv, result.json, best.pt and last.pt; 0 where it came to its end."""
+    """Trains the run, and writes metrics.csv, result.json, best.pt and last.pt; 0 if it came to its end."""
     arguments = parse_arguments()
     try:
         device = pick_device(arguments.device)
@@ -51,7 +51,7 @@ def main() -> int:
             torch.set_num_threads(arguments.threads)
         # All batches but the last have one shape: cuDNN's search for the fastest algorithm pays.
         torch.backends.cudnn.benchmark = True
-        data = arrange(read_source(arguments), SPEC.data)
+        data = arrange(SOURCES[SPEC.data.dataset](arguments), SPEC.data)
         if FINGERPRINT and data.fingerprint != FINGERPRINT:
             print("These images, or their split, are not those of the run: the figures will differ.", file=sys.stderr)
         with explain_failures(SPEC, device):
@@ -68,7 +68,7 @@ def parse_arguments() -> argparse.Namespace:
         parser.add_argument("--data", default=SPEC.data.folder, help="folder of images, one folder a class")
     elif SPEC.data.dataset != "digits":
         parser.add_argument("--data", default="data", help="folder in which torchvision keeps the data set")
-        parser.add_argument("--download", action="store_true", help="fetch the data set where it is not there yet")
+        parser.add_argument("--download", action="store_true", help="fetch the data set if it is not there yet")
     parser.add_argument("--out", default=".", help="folder for metrics.csv, result.json, best.pt and last.pt")
     parser.add_argument("--device", default=SPEC.train.device, help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument(
@@ -78,7 +78,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def train(data: Data, device: torch.device, out: Path) -> None:
-    """Every epoch: one line on the terminal and in metrics.csv, and the weights where they are the best so far."""
+    """After every epoch: a line on the terminal and in metrics.csv, and the weights if they are the best so far."""
     run = TrainingRun(SPEC, data.to(device), device, lambda: False)
     out.mkdir(parents=True, exist_ok=True)
     rows: list[Metrics] = []
@@ -98,7 +98,7 @@ def train(data: Data, device: torch.device, out: Path) -> None:
 
 
 def do(steps: Generator[Progress, None, _Result]) -> _Result:
-    """Does all steps, showing on a terminal where they are, and returns what they come to."""
+    """Runs all steps, shows the progress on a terminal, and returns their result."""
     while True:
         try:
             progress = next(steps)
@@ -130,20 +130,13 @@ def describe_epoch(metrics: Metrics) -> str:
     return "  ".join(facts)
 
 
-def read_source(arguments: argparse.Namespace) -> Source:
-    """All images of the run, decoded. Raises DataError."""
-    return SOURCES[SPEC.data.dataset](arguments)
-
-
 def read_download(arguments: argparse.Namespace) -> Source:
     """A data set that torchvision keeps."""
     try:
         return read_torchvision(SPEC.data.dataset, arguments.data, download=arguments.download)
     except RuntimeError as error:
-        sentence = (
-            f"The data set is not, or not whole, in {arguments.data}: name its folder by --data, or --download it."
-        )
-        raise DataError(sentence) from error
+        advice = "name its folder by --data, or --download it."
+        raise DataError(f"The data set is not, or not whole, in {arguments.data}: {advice}") from error
 
 
 def read_folder(arguments: argparse.Namespace) -> Source:
@@ -170,10 +163,10 @@ SOURCES: dict[str, Callable[[argparse.Namespace], Source]] = {
 
 
 def beta_quantiles(alpha: float) -> Tensor:
-    """Beta(alpha, alpha) as a table, made with scipy in the lab: a uniform place in it draws from the distribution."""
+    """Beta(alpha, alpha) as a table, made with scipy in the lab: a uniform index draws from the distribution."""
     if alpha not in QUANTILES:
         raise ValueError(f"This file holds no quantiles for an alpha of {alpha}: export the run once more with it.")
-    # Packed are the bits of the rising values as whole numbers, each as its distance from the one before.
+    # Packed are the bits of the rising values as integers, each as its distance from the one before.
     steps: npt.NDArray[np.int32] = np.frombuffer(unpack(QUANTILES[alpha]), "<i4")
     return torch.from_numpy(np.cumsum(steps, dtype=np.int32).view(np.float32))
 

@@ -1,7 +1,7 @@
 """Everything that changes while a network is trained, and its way into a checkpoint and back.
 
-Random numbers need no place in it: whatever is drawn in a batch comes from generators seeded by (seed, epoch, batch).
-So a training goes on exactly from anywhere, and nothing else that draws numbers in the process can change it.
+Random numbers are no part of it: whatever is drawn in a batch comes from generators seeded by (seed, epoch, batch). So
+a training resumes exactly from anywhere, and nothing else that draws numbers in the process can change it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.engine.device import pick_threads
 from core.engine.evaluate import Scores
 from core.engine.events import Metrics
 from core.engine.model import build_model
-from core.engine.optim import build_average, build_lookahead, build_optimizer, restore_moments
+from core.engine.optim import Lookahead, build_average, build_optimizer, restore_moments
 from core.spec import RunSpec
 from core.spec.schedule import Plateau
 
@@ -40,10 +40,9 @@ def shuffle(count: int, seed: int, epoch: int) -> Tensor:
 
 
 def alternate_flips(count: int, seed: int, epoch: int) -> Tensor:
-    """Which images are mirrored in an epoch, (count,) bool: half of them in the first one, then the others, in turns.
+    """Which images are mirrored in an epoch, (count,) bool: half of them in the first one, the others in the next.
 
-    So that two epochs show both sides of every image, where coins would show one side twice (Jordan 2024,
-    arXiv:2404.00498).
+    So two epochs show both sides of every image; coins would show some twice from one side (Jordan, arXiv:2404.00498).
     """
     first = torch.randint(2, (count,), generator=torch.Generator().manual_seed(seed_of(FLIPS, seed)))
     return (first + epoch) % 2 == 1
@@ -81,7 +80,7 @@ class TrainState:
         model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         self.optimizer = build_optimizer(spec.train, self.model)
-        self.lookahead = build_lookahead(spec.train, self.model)
+        self.lookahead = Lookahead(self.model) if spec.train.lookahead_steps else None
         self.average = build_average(spec.train, self.model)
         self.plateau = Plateau(spec.train)
 
@@ -102,7 +101,7 @@ class TrainState:
 
     @property
     def evaluated(self) -> nn.Module:
-        """The network whose figures are shown and whose weights are exported: the average, where there is one."""
+        """The network whose figures are shown and whose weights are exported: the average, if there is one."""
         return self.model if self.average is None else self.average.module
 
     def stops_early(self) -> bool:
@@ -152,6 +151,7 @@ class TrainState:
     def to_checkpoint(self) -> dict[str, Any]:
         """A copy on the CPU that later training does not change."""
         average, lookahead = self.average, self.lookahead
+        within_update = self.batch % self.spec.train.accumulation > 0
         return {
             "format": FORMAT,
             "spec": self.spec.model_dump_json(),
@@ -163,17 +163,14 @@ class TrainState:
             "lookahead": None if lookahead is None else to_cpu(lookahead.state_dict()),
             "plateau": self.plateau.state_dict(),
             "totals": to_cpu(self.totals),
-            # Left from a stop between two batches of one update. Between updates there are none, or zeros in a graph.
-            "gradients": [to_cpu(p.grad) if self._is_within_update() else None for p in self.model.parameters()],
+            # Of a stop between two batches of one update. Between updates there are none, or zeros in a graph.
+            "gradients": [to_cpu(p.grad) if within_update else None for p in self.model.parameters()],
             "seconds": self.watch.seconds,
             **{name: getattr(self, name) for name in _COUNTS},
         }
 
-    def _is_within_update(self) -> bool:
-        return self.batch % self.spec.train.accumulation > 0
-
     def restore(self, saved: dict[str, Any]) -> None:
-        """Goes on from `to_checkpoint()`'s result. CheckpointError where it belongs to another spec or other images."""
+        """Continues from `to_checkpoint()`'s result. Raises CheckpointError if spec or images are not the same."""
         if saved["fingerprint"] != self.fingerprint:
             raise CheckpointError("The images, or how they are split, have changed since this checkpoint was written.")
         if RunSpec.model_validate_json(saved["spec"]) != self.spec:
@@ -190,7 +187,7 @@ class TrainState:
             parameter.grad = None if gradient is None else gradient.to(self.device).view_as(parameter)
         self.watch = Stopwatch(saved["seconds"])
         if self.device.type == "cpu":
-            # Another number of threads adds numbers up in another order, and so rounds otherwise.
+            # Another number of threads adds numbers up in another order, and so rounds differently.
             torch.set_num_threads(min(saved["threads"], pick_threads()))
         for name in _COUNTS:
             setattr(self, name, saved[name])
@@ -199,7 +196,7 @@ class TrainState:
 
 
 def to_cpu(value: Any) -> Any:
-    """A copy of nested dicts and lists whose tensors are clones on the CPU."""
+    """A copy of nested dicts and lists, its tensors on the CPU."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):

@@ -19,18 +19,18 @@ from core.spec import RunSpec
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a batch stands among the others: all that a step needs to know from the host."""
+class BatchRole:
+    """What a batch is to its update: all that a step needs to know from the host."""
 
     share: float  # of the images of its update
-    ends_group: bool = True  # it is the last batch of its update, and makes it
+    ends_group: bool = True  # it is the last batch of its update, and makes the update
     pulls_back: bool = False  # Lookahead acts after it
 
 
 class Step(Protocol):
-    """`indices` (batch,) of images in the training part; `mirrored` (batch,) bool where flips alternate, else None."""
+    """`indices` (batch,) of images in the training part; `mirrored` (batch,) bool if flips alternate, else None."""
 
-    def __call__(self, indices: Tensor, mirrored: Tensor | None, place: Place) -> None: ...
+    def __call__(self, indices: Tensor, mirrored: Tensor | None, role: BatchRole) -> None: ...
 
 
 def make_step(spec: RunSpec, state: TrainState, images: ImageSet, augment: Augment, dtype: torch.dtype) -> Step:
@@ -45,7 +45,7 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
     parameters, totals, clip_norm = list(model.parameters()), state.totals, spec.train.clip_norm
     network = compile_network(spec.train, model, state.device, len(images))
 
-    def step(indices: Tensor, mirrored: Tensor | None, place: Place) -> None:
+    def step(indices: Tensor, mirrored: Tensor | None, role: BatchRole) -> None:
         batch, labels = images.take(indices)
         inputs, targets = augment(batch, labels, state.generator, mirrored)  # (batch,) or, mixed, (batch, classes)
         # No weight is used twice in a step, so keeping its copy in the lower precision would save nothing.
@@ -53,19 +53,19 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
             logits = network(inputs)  # (batch, classes)
         logits = logits.float()
         loss = F.cross_entropy(logits, targets, label_smoothing=spec.train.label_smoothing)
-        (loss * place.share).backward()  # type: ignore[no-untyped-call]
+        (loss * role.share).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             # A mixed image counts as its heavier class.
             heaviest = targets if targets.ndim == 1 else targets.argmax(1)
             right = (logits.argmax(1) == heaviest).sum()
             totals.add_(torch.stack([loss.detach() * len(labels), right.to(loss.dtype)]))
-        if place.ends_group:
+        if role.ends_group:
             if clip_norm > 0:
                 nn.utils.clip_grad_norm_(parameters, clip_norm)
             optimizer.step()
             # A graph adds to gradients that stay where they are.
             optimizer.zero_grad(set_to_none=inputs.device.type != "cuda")
-            if lookahead is not None and place.pulls_back:
+            if lookahead is not None and role.pulls_back:
                 lookahead.pull_back()
             if average is not None:
                 update_average(average, model, spec.train.ema_decay)

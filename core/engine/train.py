@@ -18,14 +18,13 @@ from torch import nn
 from core.engine.augment import Augment
 from core.engine.data import Data, ImageSet
 from core.engine.device import name_device, pick_device, pick_precision
-from core.engine.evaluate import Evaluation, Scores
+from core.engine.evaluate import Evaluation, Scores, evaluation_batch
 from core.engine.events import EpochEnd, Event, Finished, Metrics, Phase, Progress, Started, Stopped
 from core.engine.failures import check_finite, explain_failures
-from core.engine.light import skip_compiler_import
 from core.engine.model import count_parameters
-from core.engine.optim import set_learning_rate
+from core.engine.optim import set_learning_rate, skip_compiler_import
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
-from core.engine.step import Place, make_step
+from core.engine.step import BatchRole, make_step
 from core.spec import RunSpec, TestViews
 from core.spec.schedule import LearningRate, updates_per_epoch
 
@@ -43,10 +42,10 @@ def train(
 ) -> Iterator[Event]:
     """Trains and yields `Started`, then `Progress` and an `EpochEnd` an epoch, then `Finished` or `Stopped`.
 
-    `resume` is a state from an `EpochEnd` or `Stopped`: training goes on exactly from there (bit for bit on a CPU).
-    `should_stop` is asked after every batch. `device` overrules the spec's, for a caller that holds one. Without
-    `test` the end leaves the test images alone; from the last state, `train` later makes the same end with them. Raises
-    TrainingError, and CheckpointError for a state of another spec or of other images.
+    `resume` is a state from an `EpochEnd` or `Stopped`: training continues exactly from there (bit for bit on a CPU).
+    `should_stop` is asked after every batch. `device` overrides the spec's. Without `test` the test images stay unused;
+    from the last state, `train` can later add them with the same result. Raises TrainingError, and CheckpointError for
+    a state of another spec or of other images.
     """
     skip_compiler_import()
     device = device or pick_device(spec.train.device)
@@ -79,7 +78,7 @@ class TrainingRun:
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
         self.state = TrainState(spec, data, device)
-        self.next_progress = 0.0  # the first batch is told at once
+        self.next_progress = 0.0  # the first batch is reported at once
         augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
         self.step = make_step(spec, self.state, data.train, augment, self.dtype)
 
@@ -95,7 +94,7 @@ class TrainingRun:
         )
 
     def train_epoch(self) -> Generator[Progress, None, None]:
-        """The batches of this epoch that are left, in an order that seed and epoch fix."""
+        """The remaining batches of this epoch, in an order that follows from seed and epoch."""
         state = self.state
         order = shuffle(len(self.data.train), self.spec.train.seed, state.epoch).to(self.device)
         mirrored = None
@@ -105,11 +104,11 @@ class TrainingRun:
         state.model.train()
         while state.batch < len(self.batches):
             start, stop = self.batches[state.batch]
-            place = self._place_batch()
+            role = self._find_role()
             set_learning_rate(state.optimizer, self.learning_rate())
             seed_batch(state.generator, self.spec.train.seed, state.epoch, state.batch)
-            self.step(order[start:stop], None if mirrored is None else mirrored[start:stop], place)
-            state.batch, state.images, state.step = state.batch + 1, stop, state.step + place.ends_group
+            self.step(order[start:stop], None if mirrored is None else mirrored[start:stop], role)
+            state.batch, state.images, state.step = state.batch + 1, stop, state.step + role.ends_group
             state.epoch_seconds = watch.seconds
             if self._progress_is_due():
                 yield Progress(
@@ -123,8 +122,7 @@ class TrainingRun:
         self, phase: Phase, model: nn.Module, part: ImageSet, views: TestViews = "none"
     ) -> Generator[Progress, None, Scores]:
         """Loss, accuracy and logits of `model` on images that it is not trained on."""
-        # Without gradients, memory holds four times the images of a training batch.
-        batch_size = max(self.spec.train.batch_size, min(512, 4 * self.spec.train.batch_size))
+        batch_size = evaluation_batch(self.spec.train)
         evaluation = Evaluation(model, part, self.data, batch_size=batch_size, dtype=self.dtype, views=views)
         watch, epoch = Stopwatch(), min(self.state.epoch + 1, self.spec.train.epochs)
         for batch, images in enumerate(evaluation, 1):
@@ -141,7 +139,7 @@ class TrainingRun:
         return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint())
 
     def finish(self, *, test: bool) -> Generator[Progress, None, Finished]:
-        """With `test`, the one look at the test images, by the last weights and by the best on validation."""
+        """With `test`, the only use of the test images: by the last weights and by the best on validation."""
         state = self.state
         best, last = state.best, state.last
         assert best is not None
@@ -149,15 +147,13 @@ class TrainingRun:
         best_model = copy.deepcopy(state.evaluated)
         best_model.load_state_dict(best["weights"])
         metrics: Metrics = {}
-        logits = {}
+        logits, views = {}, self.spec.train.test_views
         for which, model in (("last", state.evaluated), ("best", best_model)) if test else ():
             # The last epoch may be the best: the same weights need not look twice.
             if which == "last" or best["epoch"] != last["epoch"]:
-                scores = yield from self.score("test", model, self.data.test)
-                views = self.spec.train.test_views
-                seen_often = (
-                    scores if views == "none" else (yield from self.score("test", model, self.data.test, views))
-                )
+                scores = seen_often = yield from self.score("test", model, self.data.test)
+                if views != "none":
+                    seen_often = yield from self.score("test", model, self.data.test, views)
             suffix = "_best" if which == "best" else ""
             metrics |= {f"test/accuracy{suffix}": scores.accuracy, f"test/loss{suffix}": scores.loss}
             logits[f"test_{which}"] = scores.logits
@@ -181,15 +177,15 @@ class TrainingRun:
         """The rate of update number `step`, of the next one by default."""
         return self.schedule.at(self.state.step if step is None else step, self.state.plateau.reductions)
 
-    def _place_batch(self) -> Place:
-        """The place of the current batch in the group that makes one update."""
+    def _find_role(self) -> BatchRole:
+        """What the current batch is to the group that makes one update."""
         train, state = self.spec.train, self.state
         first = state.batch // train.accumulation * train.accumulation
         group = self.batches[first : first + train.accumulation]
         start, stop = self.batches[state.batch]
         every, ends = train.lookahead_steps, stop == group[-1][1]
-        # What happens at an update is no matter of the batches before it: they are of one kind, and one graph.
-        return Place(
+        # Batches before an update ignore what happens at it, so that they are of one kind, with one graph.
+        return BatchRole(
             share=(stop - start) / (group[-1][1] - group[0][0]),
             ends_group=ends,
             pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
@@ -219,7 +215,7 @@ class TrainingRun:
 
 
 def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:
-    """Start and stop of each batch; the last one may be smaller, but is no single image where that can be helped.
+    """Start and stop of each batch; the last one may be smaller, but is no single image if that can be avoided.
 
     Batch normalisation cannot train on one image whose map is 1x1, and learns little from it elsewhere.
     """
@@ -231,7 +227,7 @@ def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:
 
 @contextmanager
 def keep_settings(device: torch.device) -> Iterator[None]:
-    """Makes `device` the current one, and gives torch's random state and settings back to the caller as they were."""
+    """Makes `device` the current one, and restores torch's random state and settings afterwards."""
     threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
     on_cuda = device.type == "cuda"
     # Streams and graphs that name no device are the current one's: on a second GPU they would order nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from core.system.locks import hold
 
 @dataclass(frozen=True)
 class RunUse:
-    """Disk space of one run in bytes, and how much of it are checkpoints."""
+    """Disk space of one run in bytes, and the part of it that checkpoints take."""
 
     run_id: str
     name: str
@@ -59,20 +60,15 @@ def _measure(folder: Path, *, ended: bool) -> tuple[int, int]:
 def _folder_bytes(folder: Path) -> int:
     """Bytes of all files below; files removed meanwhile count as 0."""
     total = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    total += _folder_bytes(Path(entry.path))
-                else:
-                    total += entry.stat(follow_symlinks=False).st_size
-    except OSError:
-        return total
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size
     return total
 
 
 def delete_checkpoints(run_id: str) -> int:
-    """Removes a run's checkpoints and returns how many bytes that freed; curves, figures and predictions stay.
+    """Removes a run's checkpoints and returns the bytes that this freed; curves, figures and predictions stay.
 
     Raises RunNotFoundError, LauncherError for a run that is not over.
     """

@@ -16,7 +16,6 @@ _MALLOC = ":".join(
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment of a worker."""
     moved = {
         name: str(Path(os.environ[name]).absolute())
         for name in ("RESNET_LAB_DATA", "RESNET_LAB_IMAGES")

@@ -1,7 +1,7 @@
 """What a training will take on this machine: measured in advance in a child process, and kept. No torch here.
 
-A measurement is valid for one shape (network, image size, batch, optimizer, augmentation) on one device; the numbers
-of images and epochs are multiplied in for the forecast.
+A measurement is valid for one shape (network, image size, batch, optimizer, augmentation) on one device; a forecast
+multiplies it by the numbers of images and epochs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from core.data.catalogue import count_by_part
-from core.data.splits import Sizes
 from core.data.store import DataError
 from core.launch.environment import worker_environment
 from core.machine import queue
@@ -60,13 +59,13 @@ class Estimate:
     device: str
     device_name: str
     beside: int  # runs that trained on the device meanwhile
-    busy: float  # share of the device that was taken just before, 0 to 1
+    busy: float  # share of the device in use just before, 0 to 1
     measured: float  # Unix time
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run of a spec will take; `largest_batch` is a power of two, None if that is not known."""
+    """What a run of a spec will take; `largest_batch` is a power of two, None if it is unknown."""
 
     epoch_seconds: float
     seconds: float  # all epochs, without start and test
@@ -87,7 +86,7 @@ def make_forecast(spec: RunSpec, estimate: Estimate) -> Forecast:
     images = count_by_part(spec.data)
     batches = ceil(images.train / spec.train.batch_size)
     epoch = batches * estimate.step_seconds + images.val * estimate.score_seconds + estimate.closing_seconds
-    memory = estimate.memory_bytes + _bytes_of(images, spec)
+    memory = estimate.memory_bytes + (images.train + images.val + images.test) * 3 * spec.data.image_size**2
     return Forecast(
         epoch_seconds=epoch,
         seconds=epoch * spec.train.epochs,
@@ -96,10 +95,6 @@ def make_forecast(spec: RunSpec, estimate: Estimate) -> Forecast:
         device=estimate.device,
         beside=estimate.beside,
     )
-
-
-def _bytes_of(images: Sizes, spec: RunSpec) -> int:
-    return (images.train + images.val + images.test) * 3 * spec.data.image_size**2
 
 
 def _find_largest_batch(spec: RunSpec, estimate: Estimate, memory: int) -> int | None:
@@ -140,7 +135,9 @@ def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
     if not device:
         raise EstimateError(f"This machine has no device {spec.train.device}.")
     beside = sum(holder is not None for holder in queue.read_slots(runs_folder(), device))
-    busy = _read_busy(device)
+    read_use(device)  # a processor's use is counted since the previous look
+    time.sleep(_LOOK_SECONDS)
+    busy = float(read_use(device)["utilisation"] or 0.0) / 100
     # Niced: only a page asks, and a training goes first.
     with Child("measuring process", worker_environment, nice=5) as child:
         try:
@@ -156,12 +153,6 @@ def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
     )
     _keep(spec, estimate)
     return estimate
-
-
-def _read_busy(device: str) -> float:
-    read_use(device)  # a processor's use is counted since the previous look
-    time.sleep(_LOOK_SECONDS)
-    return float(read_use(device)["utilisation"] or 0.0) / 100
 
 
 def _keep(spec: RunSpec, estimate: Estimate) -> None:
@@ -209,8 +200,7 @@ class Measurements:
     def start(self, spec: RunSpec) -> None:
         """Begins to measure this shape, unless that has begun."""
         with self._lock:
-            under_way = self._futures.get(shape_of(spec))
-            if under_way is None or under_way.done():
+            if not self.is_under_way(spec):
                 self._futures[shape_of(spec)] = self._queue.submit(measure_now, spec)
                 self._begun[shape_of(spec)] = time.monotonic()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,26 +32,18 @@ from core.system.locks import FileLock, hold
 
 MAX_SEEDS = 100
 STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
+NOTHING_SAID = About()
 
 
 class LauncherError(LabError):
     """What was asked cannot be done to this run."""
 
 
-def start_run(
-    spec: RunSpec,
-    *,
-    name: str = "",
-    tags: Sequence[str] = (),
-    priority: int = 0,
-    click_key: str = "",
-    started_by: str = "",
-) -> str:
-    """Creates a run and starts its worker; repeats of the same click start nothing more.
+def start_run(spec: RunSpec, about: About = NOTHING_SAID, *, click_key: str = "") -> str:
+    """Creates a run and starts its worker; a repeat of the same click starts nothing more.
 
-    Raises RunsFolderError, ValueError for a name or tag that is too long, LauncherError where no process can start.
+    Raises RunsFolderError, LauncherError if no process can start.
     """
-    about = About(name=name, tags=tuple(tags), priority=priority, started_by=started_by)
     run_id, made = publish_run(spec, about, click_key)
     if made:
         run = open_run(run_id)
@@ -60,36 +53,19 @@ def start_run(
     return run_id
 
 
-def start_seeds(
-    spec: RunSpec,
-    n: int,
-    *,
-    name: str = "",
-    tags: Sequence[str] = (),
-    priority: int = 0,
-    click_key: str = "",
-    started_by: str = "",
-) -> list[str]:
+def start_seeds(spec: RunSpec, n: int, about: About = NOTHING_SAID, *, click_key: str = "") -> list[str]:
     """Starts n runs of a spec that differ in their seed, counted up from the spec's own.
 
-    Raises SpecError for a seed out of range, else as `start_run`.
+    Raises AboutError for a name that is too long with its seed, SpecError for a seed out of range, else as `start_run`.
     """
     if not 1 <= n <= MAX_SEEDS:
         raise ValueError(f"1 to {MAX_SEEDS} seeds at once")
     seeds = range(spec.train.seed, spec.train.seed + n)
-    # All are checked before the first is made, because the last seed may lie beyond the range.
+    # All are checked before the first is made, because the last seed may be beyond the range.
     specs = [set_values(spec, {"train.seed": seed}) for seed in seeds]
-    return [
-        start_run(
-            seeded,
-            name=f"{name} seed {seeded.train.seed}".strip(),
-            tags=tags,
-            priority=priority,
-            click_key=f"{click_key}#{seeded.train.seed}" if click_key else "",
-            started_by=started_by,
-        )
-        for seeded in specs
-    ]
+    named = [replace(about, name=f"{about.name} seed {seed}".strip()) for seed in seeds]
+    keys = [f"{click_key}#{seed}" if click_key else "" for seed in seeds]
+    return [start_run(one, said, click_key=key) for one, said, key in zip(specs, named, keys, strict=True)]
 
 
 def resume_run(run_id: str) -> None:
@@ -131,7 +107,7 @@ def measure_test(run_id: str) -> None:
 
 
 def _restart(run: Run) -> None:
-    # Its worker has written the end, and may be a moment from letting go.
+    # Its worker has written the end, and may be about to release the lock.
     if not _wait_until_free(run, 10):
         raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
     reopen_run(run)
@@ -168,7 +144,7 @@ def request_stop(run_id: str) -> bool:
 
 
 def kill_run(run_id: str) -> bool:
-    """Ends a run's process at once; what it learned since its last checkpoint is lost.
+    """Kills a run's process; what it learned since its last checkpoint is lost.
 
     False, and no signal is sent, if the recorded process is no longer this run's worker.
     """
@@ -191,7 +167,7 @@ def run_next(run_id: str) -> bool:
 
 
 def delete_run(run_id: str) -> None:
-    """Stops a run if it trains, then removes it in one step: nobody ever sees half of it.
+    """Stops a run if it is training, then removes it in one step: nobody ever sees half of it.
 
     Raises RunNotFoundError, LauncherError if its process does not end.
     """
@@ -200,7 +176,7 @@ def delete_run(run_id: str) -> None:
     with _control(run), FileLock(run.path / layout.LOCK) as lock:
         if run.is_alive() or presence.is_starting(run.path):
             (run.path / layout.STOP).touch()
-        # Held, so that a worker just launched cannot start in a folder that is about to go.
+        # Held, so that a worker just launched cannot start in a folder that is about to be deleted.
         if not lock.acquire(STOP_SECONDS) and not (run.kill() and lock.acquire(5)):
             raise LauncherError("This run's process does not end, so the run was kept. Try again in a moment.")
         queue.leave_queue(runs_folder(), run_id)

@@ -1,8 +1,8 @@
 """A standby worker: torch is loaded, so the next run starts as soon as its images are read.
 
 The page server keeps one, and loads the next when a run has ended; everyone else starts plain workers, which take
-seconds to import. When the server ends, the worker's standard input closes and it ends too. It is no `Child`: it is
-told one thing, its run, and then becomes that run's worker, whose output is the run's log.
+seconds to import. When the server ends, the worker's standard input closes and it ends too. It is no `Child`: it gets
+one message, its run, and then becomes that run's worker, whose output is the run's log.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from core.system.child import spawn
 from core.system.folders import PROJECT
 
 COMMAND = ["core.worker", "--standby"]
-# The page that asks for it is drawn first: both need the processor.
+# The page that asks for it is drawn first, as both need the processor.
 SETTLE_SECONDS = 2.0
-# A run that starts needs it too: the next standby worker must not load at the same time.
+# A starting run needs it too, so the next standby worker must not load at the same time.
 REST_SECONDS = 10.0
 
 

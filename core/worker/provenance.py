@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +20,15 @@ PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "scikit-learn")
 
 
 def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, Any]:
-    """The whole of `environment.json` once the network stands: the machine, the network and the images."""
+    """All of `environment.json` once the network is built: the machine, the network and the images."""
+    network = asdict(event)
     return {
         **describe_machine(),
-        "device": event.device,
-        "device_name": event.device_name,
-        "precision": event.precision,
-        "threads": event.threads,
-        "parameters": event.parameters,
-        "updates_per_epoch": event.updates_per_epoch,
-        "epochs_done": event.epoch,
+        "epochs_done": network.pop("epoch"),
+        **network,
         "data_fingerprint": data.fingerprint,
         "class_names": list(data.class_names),
-        # A model that is taken away needs them, also where the images are no longer at hand.
+        # An exported model needs them, even if the images are gone.
         "mean": list(data.mean),
         "std": list(data.std),
         "train_images": len(data.train),
@@ -43,7 +40,7 @@ def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, An
 
 
 def describe_machine() -> dict[str, Any]:
-    """Versions, host and the project's git commit, where there is one."""
+    """Versions, host and the project's git commit, if there is one."""
     return {
         "hostname": host_name(),
         "platform": platform.platform(),
@@ -71,8 +68,8 @@ def describe_commit() -> dict[str, Any]:
 
 def _git(*words: str) -> str:
     try:
-        # Without optional locks, as a person may be committing at this moment.
-        done = subprocess.run(  # nosec B607 - git stands elsewhere on every system; it is only asked for the commit
+        # Without optional locks, as somebody may be committing at this moment.
+        done = subprocess.run(  # nosec B607 - git is elsewhere on every system; it is only asked for the commit
             ["git", "--no-optional-locks", *words], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError):

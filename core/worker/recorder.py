@@ -1,6 +1,6 @@
-"""Records what a training yields in its run folder, in an order that stays resumable after a crash at any moment.
+"""Records what a training yields in its run folder, in an order that can be resumed after a crash at any moment.
 
-An epoch's line is on the disk before its checkpoint, and the checkpoint notes where the line ended: whoever resumes
+An epoch's line is on the disk before its checkpoint, and the checkpoint records where the line ended: a resumed run
 cuts the later lines off and trains those epochs again.
 """
 
@@ -47,16 +47,16 @@ class Recorder:
             (run.path / folder).mkdir(exist_ok=True)
 
     def restore(self, load: Load, unusable: type[Exception]) -> tuple[dict[str, Any] | None, list[str]]:
-        """The newest state that can be trusted, or None, with a sentence for each checkpoint that cannot be.
+        """The newest sound state, or None, with a sentence for each checkpoint that is not.
 
-        Metrics go back to where that state was; the half line of a crash goes with them. Raises DamagedFileError where
-        the manifest cannot be read: training again from the start would throw good checkpoints away.
+        Metrics are cut back to that state, and so is the half line of a crash. Raises DamagedFileError for a damaged
+        manifest: training again from the start would throw good checkpoints away.
         """
         files.find_json(self.run.path / layout.CHECKPOINTS / layout.MANIFEST)
         notes: list[str] = []
         whole = _count_lines(self.metrics)
         newest_first = self.checkpoints[::-1]
-        # Those whose metrics somebody damaged come after those whose metrics are all there.
+        # Those whose metrics somebody damaged come after those whose metrics are complete.
         for entry in sorted(newest_first, key=lambda entry: entry.epoch > whole):
             try:
                 state = load(entry.path, entry.sha256)
@@ -81,7 +81,7 @@ class Recorder:
     def _cut_back(self, checkpoint: CheckpointFile | None) -> None:
         self.epoch = checkpoint.epoch if checkpoint else 0
         cut_metrics(self.metrics, checkpoint.metrics_bytes if checkpoint else 0, self.epoch)
-        # A line for each epoch, also for one whose figures are lost: what stands beside it is found by its place.
+        # A line for each epoch, also for one whose figures are lost: what belongs to it is found by its index.
         for epoch in range(_count_lines(self.metrics) + 1, self.epoch + 1):
             _append(self.metrics, files.to_line({**dict.fromkeys(COLUMNS), "epoch": epoch}))
         _truncate(self.classes, checkpoint.classes_bytes if checkpoint else 0)
@@ -89,13 +89,14 @@ class Recorder:
             _sweep(folder)
 
     def record(self, event: Event) -> None:
-        """Raises OSError, or what `save` raises, where the disk does not take it."""
+        """Raises OSError, or what `save` raises, if the disk does not take it."""
         match event:
             case Started():
                 self.clock.start()
                 self.write_progress("train", event.epoch, 0, 1)
             case Progress():
-                self._show(event)
+                figures = {"loss": event.loss, "images_per_second": event.images_per_second}
+                self.write_progress(event.phase, event.epoch, event.step, event.steps, **figures)
             case EpochEnd():
                 self._end_epoch(event)
             case Stopped():
@@ -115,7 +116,7 @@ class Recorder:
             self.write_progress("train", event.epoch, 0, 1, images_per_second=event.metrics["images_per_second"])
 
     def _keep(self, state: dict[str, Any], name: str, *, is_best: bool) -> None:
-        """Adds a checkpoint. A file that the manifest names is never written over."""
+        """Adds a checkpoint. A file that the manifest names is never overwritten."""
         taken = {entry.name for entry in self.checkpoints}
         names = (f"{name}{f'-{number}' if number else ''}.pt" for number in range(len(taken) + 1))
         path = self.run.path / layout.CHECKPOINTS / next(free for free in names if free not in taken)
@@ -144,18 +145,10 @@ class Recorder:
             if path.name not in named:
                 path.unlink(missing_ok=True)
 
-    def write_labels(self, val: np.ndarray[Any, Any], test: np.ndarray[Any, Any]) -> None:
-        self.write_predictions("val_labels", val)
-        self.write_predictions("test_labels", test)
-
     def write_predictions(self, name: str, array: np.ndarray[Any, Any]) -> None:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         files.write_bytes(self.run.path / layout.PREDICTIONS / f"{name}.npy", buffer.getvalue())
-
-    def _show(self, event: Progress) -> None:
-        figures = {"loss": event.loss, "images_per_second": event.images_per_second}
-        self.write_progress(event.phase, event.epoch, event.step, event.steps, **figures)
 
     def write_progress(self, phase: str, epoch: int, step: int, steps: int, **figures: Any) -> None:
         """Where the training is, with the device's use; not synced, as half a second later it is old.
@@ -193,7 +186,7 @@ def _count_lines(path: Path) -> int:
 
 
 def _append(path: Path, content: bytes) -> None:
-    """Appends and waits until it is on the disk, so that no checkpoint is ever ahead of its metrics."""
+    """Appends, and waits for the disk, so that no checkpoint is ever ahead of its metrics."""
     with open(path, "ab", buffering=0) as file:
         written = file.write(content)
         if written != len(content):
@@ -202,13 +195,13 @@ def _append(path: Path, content: bytes) -> None:
 
 
 def cut_metrics(path: Path, size: int, epoch: int) -> None:
-    """Cuts metrics back to what a checkpoint after `epoch` knew; a half line at the end goes in any case."""
+    """Cuts metrics back to what a checkpoint after `epoch` knew, and in any case a half line at the end."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return
     if size > len(content) or content[size - 1 : size] not in (b"\n", b""):
-        # Somebody changed the file: one line an epoch tells as much as the offset.
+        # Somebody changed the file: with one line an epoch, counting lines is as good as the offset.
         whole = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
         size = sum(map(len, whole[:epoch]))
     _truncate(path, size)

@@ -23,15 +23,15 @@ from core.worker.stop import POLL_SECONDS, StopRequestedError, StopSignal
 
 TYPE_CHECKING = False  # `typing` would cost every waiting worker memory.
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     import torch
 
     from core.engine.data import Data
-    from core.engine.events import EpochEnd
-    from core.runs.folder import Run
+    from core.engine.events import EpochEnd, Event, Started
     from core.spec import DataSpec, RunSpec
+    from core.worker.recorder import Recorder
 
     Train = Callable[[Path, str, "StopSignal"], int]
 
@@ -56,7 +56,9 @@ def main(run_id: str) -> int:
         # Readers of the run's state share the lock for a moment, hence the two seconds.
         if not lock.acquire(2):
             return _say("Another process already holds this run.")
-        return _hold(runs, folder, stop)
+        if (folder / layout.END).exists():
+            return _say("This run has ended already.")
+        return drive_run(runs, folder, stop, train_on)
     except FileNotFoundError:
         if folder.is_dir():
             raise
@@ -68,7 +70,7 @@ def main(run_id: str) -> int:
 def stand_by() -> int:
     """Loads torch, waits for a line `{"run": ..., "log": ...}`, and is that run's worker; ends if its input closes."""
     with LoadingTorch():
-        from core.engine.warm import warm_up
+        from core.engine.estimate import warm_up
 
         warm_up()
     line = sys.stdin.readline()
@@ -85,13 +87,6 @@ def stand_by() -> int:
 def _say(sentence: str) -> int:
     log(sentence)
     return 1
-
-
-def _hold(runs: Path, folder: Path, stop: StopSignal) -> int:
-    """The life of a worker that holds its run's lock."""
-    if (folder / layout.END).exists():
-        return _say("This run has ended already.")
-    return drive_run(runs, folder, stop, train_on)
 
 
 def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
@@ -159,61 +154,63 @@ def train_on(
     after_epoch: Callable[[EpochEnd], str] | None = None,
     untested: str = "",
 ) -> int:
-    """Marks the run as running, then imports everything large and trains."""
-    started = {"started": time.time(), "device": device, "pid": os.getpid(), "hostname": processes.host_name()}
-    files.write_json(folder / layout.ENVIRONMENT, started)
-    stop.breaks_in = True
-    stop.watch()
-
-    from core.runs.folder import Run
-
-    return train_run(Run(folder), device, stop, started, load=load, after_epoch=after_epoch, untested=untested)
-
-
-def train_run(
-    run: Run,
-    device: str,
-    stop: StopSignal,
-    started: dict[str, Any],
-    *,
-    load: Callable[[DataSpec], Data] | None = None,
-    after_epoch: Callable[[EpochEnd], str] | None = None,
-    untested: str = "",
-) -> int:
     """Trains a run on a device that this process holds a slot of, from its newest checkpoint on.
 
     `load` replaces the loading of images, for a process that keeps them; `after_epoch` returns why the run is pruned,
     or ""; `untested` says why the run is not tested, or "".
     """
-    from functools import partial
-
+    started = {"started": time.time(), "device": device, "pid": os.getpid(), "hostname": processes.host_name()}
+    files.write_json(folder / layout.ENVIRONMENT, started)
+    stop.breaks_in = True
+    stop.watch()
+    # Torch is imported once the run is marked as running.
     with LoadingTorch():
         from core.engine import checkpoint
         from core.engine.data import load_data
         from core.engine.device import peak_memory
-        from core.engine.events import EpochEnd, Finished, Started, Stopped
         from core.engine.train import train
+        from core.runs.folder import Run
         from core.worker.provenance import describe_start
         from core.worker.recorder import Recorder
 
+    run = Run(folder)
     recorder = Recorder(run, device, checkpoint.save)
     recorder.write_progress("loading", 0, 0, 1)
-    torch_device, remark = set_up_torch(run.spec, device, run.path.parent)
-    recorder.use.peak_memory = partial(peak_memory, torch_device)
+    torch_device, remarks = set_up_torch(run.spec, device, folder.parent)
+    recorder.use.peak_memory = lambda: peak_memory(torch_device)
     data = (load or load_data)(run.spec.data)
     state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
-    notes = [*remark, *notes]
-    recorder.write_labels(data.val.labels.cpu().numpy(), data.test.labels.cpu().numpy())
+    notes = [*remarks, *notes]
+    for part in ("val", "test"):
+        recorder.write_predictions(f"{part}_labels", getattr(data, part).labels.cpu().numpy())
     # From here on the engine asks after every batch.
     stop.breaks_in = False
     for note in notes:
         log(note)
     events = train(run.spec, data, resume=state, should_stop=lambda: stop.asked, device=torch_device, test=not untested)
+
+    def describe(event: Started) -> dict[str, Any]:
+        return started | describe_start(event, data, notes)
+
+    return _record(events, recorder, describe, after_epoch, untested)
+
+
+def _record(
+    events: Iterator[Event],
+    recorder: Recorder,
+    describe: Callable[[Started], dict[str, Any]],
+    after_epoch: Callable[[EpochEnd], str] | None,
+    untested: str,
+) -> int:
+    """Records a training's events until the run has ended."""
+    from core.engine.events import EpochEnd, Finished, Started, Stopped
+
+    run = recorder.run
     for event in events:
         recorder.record(event)
         match event:
             case Started():
-                files.write_json(run.path / layout.ENVIRONMENT, started | describe_start(event, data, notes))
+                files.write_json(run.path / layout.ENVIRONMENT, describe(event))
             case EpochEnd() if after_epoch and (reason := after_epoch(event)):
                 return end_run(run.path, "pruned", reason, epoch=recorder.epoch)
             case Stopped():
@@ -230,7 +227,7 @@ def set_up_torch(spec: RunSpec, device: str, runs: Path) -> tuple[torch.device, 
     """Torch's device, with its threads set, and remarks for the log. Raises DeviceError."""
     import torch
 
-    from core.engine.device import set_threads
+    from core.engine.device import pick_threads
 
     remarks = []
     if device.startswith("cuda") and not torch.cuda.is_available():
@@ -241,5 +238,5 @@ def set_up_torch(spec: RunSpec, device: str, runs: Path) -> tuple[torch.device, 
         device = "cpu"
     # Runs that share the CPU share its cores; a run on a GPU hardly needs more than one.
     if "OMP_NUM_THREADS" not in os.environ:
-        set_threads(queue.count_slots(runs, "cpu"))
+        torch.set_num_threads(pick_threads(queue.count_slots(runs, "cpu")))
     return torch.device(device), remarks

@@ -1,4 +1,4 @@
-"""A request to stop, by the run's `stop` file or by a signal, noticed at any moment."""
+"""A request to stop a run, noticed at any moment."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.runs.listing import list_runs
+from core.runs.store import publish_run
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.link import from_link, to_link
@@ -55,7 +56,7 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start makes the run's folder, but no worker."""
-    monkeypatch.setattr(start_panel, "start_run", create_run)
+    monkeypatch.setattr(start_panel, "start_run", lambda *made, click_key: publish_run(*made, click_key)[0])
 
 
 def test_first_visit_shows_a_network_that_needs_no_download(open_page: OpenPage) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from core.data.catalogue import DatasetStatus, is_ready, list_datasets
 from core.data.downloads import read_download, start_download
 from core.launch.launcher import prepare_worker, start_run, start_seeds
+from core.runs.records import About
 from core.system.errors import LabError
 from core.text.formats import format_bytes
 from pages.parts.build.draft import Draft
@@ -64,13 +65,8 @@ def show_start(draft: Draft) -> None:
         show_problem(f"Fix these first: {names}.")
     if pressed and not blocked:
         try:
-            run_id = start_run(
-                draft.good,
-                name=name.strip(),
-                tags=read_tags(tags),
-                click_key=st.session_state[CLICK_KEY],
-                started_by=current_address(),
-            )
+            about = About(name=name.strip(), tags=read_tags(tags), started_by=current_address())
+            run_id = start_run(draft.good, about, click_key=st.session_state[CLICK_KEY])
         except (LabError, OSError) as error:
             show_problem(f"The run could not be started: {tell(error)}")
             return
@@ -99,14 +95,8 @@ def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
     if pressed and not blocked:
         key = st.session_state[CLICK_KEY] + "-seeds"
         try:
-            start_seeds(
-                draft.good,
-                count,
-                name=name.strip(),
-                tags=read_tags(tags),
-                click_key=key,
-                started_by=current_address(),
-            )
+            about = About(name=name.strip(), tags=read_tags(tags), started_by=current_address())
+            start_seeds(draft.good, count, about, click_key=key)
         except (LabError, OSError) as error:
             show_problem(f"The runs could not be started: {tell(error)}")
             return

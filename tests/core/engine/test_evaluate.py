@@ -85,3 +85,8 @@ def test_views_are_the_mean_over_mirrored_and_shifted_copies_of_each_image(model
         torch.testing.assert_close(predict_views(model, x, "none"), model(x))
         torch.testing.assert_close(predict_views(model, x, "mirror"), sides(x))
         torch.testing.assert_close(predict_views(model, x, "mirror_shift"), (sides(x) + shifted) / 2)
+
+
+def test_unknown_views_are_refused_instead_of_taken_for_others(model):
+    with pytest.raises(AssertionError, match="twice"):
+        predict_views(model, torch.zeros(1, 3, SIZE, SIZE), "twice")

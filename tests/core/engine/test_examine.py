@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from core.engine import checkpoint, examine
 from core.engine.data import load_data
-from core.engine.gradcam import grad_cam, list_layers
+from core.engine.examine import grad_cam, list_layers
 from core.engine.model import build_model
 from core.examine.predicting import Prediction
 from core.helper.questions import Picture, QuestionError, WeightsFile

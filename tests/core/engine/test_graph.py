@@ -12,7 +12,7 @@ import torch
 
 from core.engine import graph as graph_module
 from core.engine.graph import GraphedStep
-from core.engine.step import Place
+from core.engine.step import BatchRole
 
 
 class Stream:
@@ -27,14 +27,14 @@ class Machine:
     """A step that writes down what it is given, and graphs that write it down again from the addresses they hold."""
 
     def __init__(self) -> None:
-        self.done: list[tuple[list[int], list[bool] | None, Place]] = []
+        self.done: list[tuple[list[int], list[bool] | None, BatchRole]] = []
         self.captures = self.plain = self.replays = 0
         self.recording: SimpleNamespace | None = None
         self.failure: Exception | None = None
 
-    def step(self, places: torch.Tensor, mirrored: torch.Tensor | None, place: Place) -> None:
+    def step(self, places: torch.Tensor, mirrored: torch.Tensor | None, role: BatchRole) -> None:
         def act() -> None:
-            self.done.append((places.tolist(), None if mirrored is None else mirrored.tolist(), place))
+            self.done.append((places.tolist(), None if mirrored is None else mirrored.tolist(), role))
 
         if self.recording is None:
             self.plain += 1
@@ -78,14 +78,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return machine
 
 
-def run_batches(machine: Machine, batches: list[tuple[list[int], list[bool] | None, Place]]) -> None:
+def run_batches(machine: Machine, batches: list[tuple[list[int], list[bool] | None, BatchRole]]) -> None:
     step = GraphedStep(machine.step, torch.Generator())
-    for places, mirrored, place in batches:
-        step(torch.tensor(places), None if mirrored is None else torch.tensor(mirrored), place)
+    for places, mirrored, role in batches:
+        step(torch.tensor(places), None if mirrored is None else torch.tensor(mirrored), role)
 
 
 def test_every_batch_is_done_once_in_its_order_with_its_own_images(machine: Machine) -> None:
-    half, last = Place(0.5, ends_group=False), Place(0.5)
+    half, last = BatchRole(0.5, ends_group=False), BatchRole(0.5)
     batches = [([n, n + 1], [n % 3 == 0, True], half if n % 2 == 0 else last) for n in range(20)]
     batches.insert(10, ([7], [True], last))  # the smaller batch at an epoch's end
     run_batches(machine, batches)
@@ -99,7 +99,7 @@ def test_where_a_graph_cannot_be_captured_training_goes_on_plainly_and_the_reaso
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
     machine.failure = RuntimeError("operation not permitted when stream is capturing\nsecond line")
-    batches = [([n], None, Place(1.0)) for n in range(8)]
+    batches = [([n], None, BatchRole(1.0)) for n in range(8)]
     with caplog.at_level(logging.WARNING):
         run_batches(machine, batches)
     assert machine.done == batches
@@ -115,7 +115,7 @@ def test_the_error_that_broke_a_capture_is_logged_and_not_the_one_of_its_end(
     machine.failure = RuntimeError("operation failed due to a previous error during capture")
     machine.failure.__context__ = ValueError("no kernel for this")
     with caplog.at_level(logging.WARNING):
-        run_batches(machine, [([n], None, Place(1.0)) for n in range(5)])
+        run_batches(machine, [([n], None, BatchRole(1.0)) for n in range(5)])
     assert [record.message for record in caplog.records] == ["Training goes on without CUDA graphs: no kernel for this"]
 
 
@@ -126,13 +126,13 @@ def test_older_torch_gets_its_generators_out_of_a_broken_capture(
     monkeypatch.setattr(graph_module, "_LEAVES_GENERATORS", True)
     monkeypatch.setattr(graph_module, "_release", released.append)
     machine.failure = RuntimeError("broken")
-    run_batches(machine, [([n], None, Place(1.0)) for n in range(5)])
+    run_batches(machine, [([n], None, BatchRole(1.0)) for n in range(5)])
     assert len(released) == 2
     assert graph_module.torch.cuda.default_generators[0] in released
 
 
 def test_so_many_kinds_of_steps_are_captured_and_no_more(machine: Machine) -> None:
-    batches = [(list(range(size)), None, Place(1.0)) for _ in range(5) for size in range(1, 11)]
+    batches = [(list(range(size)), None, BatchRole(1.0)) for _ in range(5) for size in range(1, 11)]
     run_batches(machine, batches)
     assert machine.done == batches
     assert machine.captures == 6

@@ -1,6 +1,9 @@
 """Optimizers are torch's own, whatever form of them is fastest."""
 
 import copy
+import subprocess
+import sys
+import textwrap
 
 import pytest
 import torch
@@ -8,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from core.engine.muon import orthogonalize
 from core.engine.optim import (
+    Lookahead,
     build_average,
-    build_lookahead,
     build_optimizer,
     group_parameters,
     restore_moments,
@@ -20,6 +22,7 @@ from core.engine.optim import (
 )
 from core.spec import TrainSpec
 from tests.core.engine.toy import make_spec
+from tests.lab_server import ROOT
 
 PLAIN = {
     "sgd": lambda groups, train: torch.optim.SGD(
@@ -123,75 +126,9 @@ def test_a_restored_optimizer_goes_on_as_if_it_had_never_stopped(optimizer):
     assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), resumed.parameters(), strict=True))
 
 
-@settings(max_examples=8, deadline=None)
-@given(
-    weight_decay=st.floats(0, 0.1),
-    momentum=st.floats(0, 0.99),
-    nesterov=st.booleans(),
-    channels=st.integers(2, 40),
-    seed=st.integers(0, 1000),
-)
-def test_muon_makes_the_updates_of_torchs_muon_on_flattened_filters_and_of_adamw_on_the_rest(
-    weight_decay, momentum, nesterov, channels, seed
-):
-    train = TrainSpec(optimizer="muon", weight_decay=weight_decay, momentum=momentum, nesterov=nesterov)
-    torch.manual_seed(seed)
-    # Two filters of one shape, which go through one product, one of another, and one that is taller than wide.
-    sizes = [(3, channels, 3), (channels, channels, 3), (channels, channels, 3), (channels, 2 * channels, 1)]
-    ours = nn.Sequential(
-        *(nn.Conv2d(into, out, side, bias=False) for into, out, side in sizes),
-        nn.BatchNorm2d(2 * channels),
-        nn.Linear(2 * channels, 10),
-    ).to(memory_format=torch.channels_last)
-    theirs = copy.deepcopy(ours)
-    filters = [p for p in theirs.parameters() if p.ndim == 4]
-    flat = [nn.Parameter(p.detach().flatten(1).clone()) for p in filters]
-    muon = torch.optim.Muon(
-        flat,
-        lr=1.0,
-        weight_decay=weight_decay,
-        momentum=momentum,
-        nesterov=nesterov,
-        adjust_lr_fn="match_rms_adamw",
-    )
-    head, norms = [p for p in theirs.parameters() if p.ndim == 2], [p for p in theirs.parameters() if p.ndim == 1]
-    adamw = torch.optim.AdamW(
-        [{"params": head, "weight_decay": weight_decay}, {"params": norms, "weight_decay": 0.0}], lr=1.0, fused=False
-    )
-    built = build_optimizer(train, ours)
-    for step, rate in enumerate(RATES):
-        for model in (ours, theirs):
-            give_gradients(model, seed + step)
-        for matrix, weight in zip(flat, filters, strict=True):
-            matrix.grad = weight.grad.flatten(1)
-        for group in [*muon.param_groups, *adamw.param_groups]:
-            group["lr"] = rate
-        set_learning_rate(built, rate)
-        for optimizer in (muon, adamw, built):
-            optimizer.step()
-    expected = [*flat, *head, *norms]
-    found = [p for ndim in (4, 2, 1) for p in ours.parameters() if p.ndim == ndim]
-    for mine, reference in zip(found, expected, strict=True):
-        # The iterations round to bfloat16, in another order where matrices are stacked.
-        torch.testing.assert_close(mine.reshape(reference.shape), reference, rtol=0.02, atol=2e-3)
-
-
-@settings(max_examples=20, deadline=None)
-@given(rows=st.integers(1, 60), columns=st.integers(1, 60), count=st.integers(1, 3), seed=st.integers(0, 1000))
-def test_orthogonalized_matrices_have_singular_values_near_one(rows, columns, count, seed):
-    matrices = torch.randn(count, rows, columns, generator=torch.Generator().manual_seed(seed))
-    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
-    values = torch.linalg.svdvals(left @ torch.diag_embed(torch.linspace(1.0, 0.3, min(rows, columns))) @ right)
-    assert values.min() > 0.29  # what the iterations are given; a matrix near a lower rank would take more of them
-    found = torch.linalg.svdvals(orthogonalize(left @ torch.diag_embed(values) @ right))
-    assert found.min() > 0.5
-    assert found.max() < 1.3
-
-
 def test_lookahead_falls_half_way_back_to_where_it_last_did():
     model = nn.Linear(1, 1, bias=False)
-    lookahead = build_lookahead(TrainSpec(lookahead_steps=2), model)
-    assert lookahead is not None
+    lookahead = Lookahead(model)
     start, found = model.weight.item(), []
     for moved in (2.0, 4.0):
         with torch.no_grad():
@@ -247,3 +184,56 @@ def test_of_the_random_start_nothing_is_left_after_a_short_training():
 
 def test_weight_averaging_is_off_at_zero():
     assert build_average(TrainSpec(ema_decay=0), make_model()) is None
+
+
+# Without the compiler
+
+
+def run_alone(code: str) -> None:
+    """In a process of its own: what it imports, and what it changes in torch, concerns no other test."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_optimizer_imports_the_compiler() -> None:
+    run_alone("""
+        import sys
+
+        from tests.core.engine.toy import make_data, make_spec, run
+
+        for optimizer in ("sgd", "adam", "adamw", "muon"):
+            run(make_spec(optimizer=optimizer, epochs=1, ema_decay=0.9, lookahead_steps=2), make_data(20, 5, 5))
+        assert "torch._dynamo" not in sys.modules
+    """)
+
+
+def test_updates_are_those_of_torchs_optimizers_to_the_bit() -> None:
+    run_alone("""
+        import torch
+        from torch.optim import SGD, Adam, AdamW
+
+        from core.engine.optim import skip_compiler_import
+
+        def update(kind, **settings):
+            torch.manual_seed(0)
+            weight = torch.nn.Parameter(torch.randn(5, 3))
+            optimizer = kind([weight], lr=0.1, weight_decay=0.01, fused=True, **settings)
+            for _ in range(3):
+                optimizer.zero_grad()
+                (weight**2).sum().backward()
+                optimizer.step()
+            restored = kind([weight], lr=0.3, fused=True)
+            restored.load_state_dict(optimizer.state_dict())
+            restored.step()
+            return weight.detach().clone()
+
+        kinds = [(SGD, {"momentum": 0.9, "nesterov": True}), (Adam, {}), (AdamW, {})]
+        wrapped = [update(kind, **settings) for kind, settings in kinds]
+        skip_compiler_import()
+        skip_compiler_import()
+        bare = [update(kind, **settings) for kind, settings in kinds]
+        assert all(torch.equal(one, other) for one, other in zip(wrapped, bare, strict=True))
+        assert torch.is_grad_enabled()
+    """)

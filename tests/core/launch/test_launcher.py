@@ -24,7 +24,7 @@ from core.launch.launcher import (
 from core.machine import queue
 from core.runs.folder import Run
 from core.runs.listing import list_runs
-from core.runs.records import RunNotFoundError
+from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run
 from core.spec.parse import SpecError
 from core.system import files
@@ -78,8 +78,8 @@ def test_a_click_that_arrives_ten_times_starts_one_process(no_workers: list[str]
 
 
 def test_seeds_make_as_many_runs_that_differ_in_nothing_else(no_workers: list[str]) -> None:
-    ids = start_seeds(tiny_spec(seed=7), 3, name="A study", tags=["seeds"], click_key="click")
-    assert start_seeds(tiny_spec(seed=7), 3, name="A study", click_key="click") == ids == no_workers
+    ids = start_seeds(tiny_spec(seed=7), 3, About(name="A study", tags=("seeds",)), click_key="click")
+    assert start_seeds(tiny_spec(seed=7), 3, About(name="A study"), click_key="click") == ids == no_workers
     runs = [open_run(run_id) for run_id in ids]
     assert [run.spec for run in runs] == [tiny_spec(seed=seed) for seed in (7, 8, 9)]
     assert [run.about.name for run in runs] == ["A study seed 7", "A study seed 8", "A study seed 9"]

@@ -221,7 +221,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def train_here(module: Any, out: Path, **arguments: Any) -> None:
-    data = module.arrange(module.read_source(argparse.Namespace(**arguments)), module.SPEC.data)
+    data = module.arrange(module.SOURCES[module.SPEC.data.dataset](argparse.Namespace(**arguments)), module.SPEC.data)
     assert data.fingerprint == (module.FINGERPRINT or data.fingerprint)
     module.train(data, torch.device("cpu"), out)
 

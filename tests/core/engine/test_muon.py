@@ -1,0 +1,78 @@
+"""Muon is torch's, on filters as matrices, and leaves the rest to AdamW."""
+
+import copy
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from core.engine.muon import orthogonalize
+from core.engine.optim import build_optimizer, set_learning_rate
+from core.spec import TrainSpec
+from tests.core.engine.test_optim import RATES, give_gradients
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    weight_decay=st.floats(0, 0.1),
+    momentum=st.floats(0, 0.99),
+    nesterov=st.booleans(),
+    channels=st.integers(2, 40),
+    seed=st.integers(0, 1000),
+)
+def test_muon_makes_the_updates_of_torchs_muon_on_flattened_filters_and_of_adamw_on_the_rest(
+    weight_decay, momentum, nesterov, channels, seed
+):
+    train = TrainSpec(optimizer="muon", weight_decay=weight_decay, momentum=momentum, nesterov=nesterov)
+    torch.manual_seed(seed)
+    # Two filters of one shape, which go through one product, one of another, and one that is taller than wide.
+    sizes = [(3, channels, 3), (channels, channels, 3), (channels, channels, 3), (channels, 2 * channels, 1)]
+    ours = nn.Sequential(
+        *(nn.Conv2d(into, out, side, bias=False) for into, out, side in sizes),
+        nn.BatchNorm2d(2 * channels),
+        nn.Linear(2 * channels, 10),
+    ).to(memory_format=torch.channels_last)
+    theirs = copy.deepcopy(ours)
+    filters = [p for p in theirs.parameters() if p.ndim == 4]
+    flat = [nn.Parameter(p.detach().flatten(1).clone()) for p in filters]
+    muon = torch.optim.Muon(
+        flat,
+        lr=1.0,
+        weight_decay=weight_decay,
+        momentum=momentum,
+        nesterov=nesterov,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    head, norms = [p for p in theirs.parameters() if p.ndim == 2], [p for p in theirs.parameters() if p.ndim == 1]
+    adamw = torch.optim.AdamW(
+        [{"params": head, "weight_decay": weight_decay}, {"params": norms, "weight_decay": 0.0}], lr=1.0, fused=False
+    )
+    built = build_optimizer(train, ours)
+    for step, rate in enumerate(RATES):
+        for model in (ours, theirs):
+            give_gradients(model, seed + step)
+        for matrix, weight in zip(flat, filters, strict=True):
+            matrix.grad = weight.grad.flatten(1)
+        for group in [*muon.param_groups, *adamw.param_groups]:
+            group["lr"] = rate
+        set_learning_rate(built, rate)
+        for optimizer in (muon, adamw, built):
+            optimizer.step()
+    expected = [*flat, *head, *norms]
+    found = [p for ndim in (4, 2, 1) for p in ours.parameters() if p.ndim == ndim]
+    for mine, reference in zip(found, expected, strict=True):
+        # The iterations round to bfloat16, in another order where matrices are stacked.
+        torch.testing.assert_close(mine.reshape(reference.shape), reference, rtol=0.02, atol=2e-3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(rows=st.integers(1, 60), columns=st.integers(1, 60), count=st.integers(1, 3), seed=st.integers(0, 1000))
+def test_orthogonalized_matrices_have_singular_values_near_one(rows, columns, count, seed):
+    matrices = torch.randn(count, rows, columns, generator=torch.Generator().manual_seed(seed))
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    values = torch.linalg.svdvals(left @ torch.diag_embed(torch.linspace(1.0, 0.3, min(rows, columns))) @ right)
+    assert values.min() > 0.29  # what the iterations are given; a matrix near a lower rank would take more of them
+    found = torch.linalg.svdvals(orthogonalize(left @ torch.diag_embed(values) @ right))
+    assert found.min() > 0.5
+    assert found.max() < 1.3

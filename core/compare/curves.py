@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.charts.figure import LEGEND_MOST, Drawing, as_text, lay_out, shorten, to_json, trace_id
+from core.charts.figure import (
+    LEGEND_ABOVE,
+    LEGEND_MOST,
+    Drawing,
+    as_text,
+    axis_title,
+    lay_out,
+    shorten,
+    to_json,
+    trace_id,
+)
 from core.charts.lines import MAX_POINTS, thin
 from core.charts.palette import pick_symbols, run_colour
 from core.compare.lines import (
@@ -83,31 +93,22 @@ def _draw_band(line: Line, points: int) -> list[dict[str, Any]]:
         return []
     known = np.flatnonzero(~np.isnan(line.low))
     places = known[thin(line.y[known].astype(np.float32), points)]
-    edge = {
-        "type": "scatter",
-        "mode": "lines",
-        "legendgroup": line.unit.id,
-        "x": line.x[places],
-        "line": {"width": 0, "color": run_colour(line.unit.id)},
-        "showlegend": False,
-    }
-    meta = {"run": line.unit.name, "edge": True}
-    return [
+    colour = run_colour(line.unit.id)
+    low, high = (
         {
-            **edge,
-            "uid": trace_id(line.unit.id, line.part.column, "low"),
-            "y": line.low[places],
-            "meta": {**meta, "series": f"{line.part.column} mean - spread"},
-        },
-        {
-            **edge,
-            "uid": trace_id(line.unit.id, line.part.column, "high"),
-            "y": line.high[places],
-            "fill": "tonexty",
-            "fillcolor": _see_through(run_colour(line.unit.id)),
-            "meta": {**meta, "series": f"{line.part.column} mean + spread"},
-        },
-    ]
+            "type": "scatter",
+            "mode": "lines",
+            "uid": trace_id(line.unit.id, line.part.column, edge),
+            "legendgroup": line.unit.id,
+            "x": line.x[places],
+            "y": values[places],
+            "line": {"width": 0, "color": colour},
+            "meta": {"run": line.unit.name, "edge": True, "series": f"{line.part.column} mean {sign} spread"},
+            "showlegend": False,
+        }
+        for edge, sign, values in (("low", "-", line.low), ("high", "+", line.high))
+    )
+    return [low, high | {"fill": "tonexty", "fillcolor": _see_through(colour)}]
 
 
 def _see_through(colour: str) -> str:
@@ -126,13 +127,15 @@ def _draw_line(chart: _Chart, line: Line, points: int, symbol: str) -> list[dict
         "name": part.label if chart.is_single else as_text(shorten(line.unit.name)),
         "line": {"color": run_colour(line.unit.id), "width": 1.4 if part.is_training else 2, "dash": part.dash},
     }
+    # About a dozen symbols tell two lines of one colour apart; one at every point would hide the line.
+    spaced = {"maxdisplayed": 12} if symbol and len(indices) > _FEW_POINTS else {}
     few = len(line.y) <= _FEW_POINTS and not part.is_training and not chart.is_crowded
     drawn = {
         **shared,
         "uid": trace_id(line.unit.id, series),
         "y": line.y[indices],
         "mode": "lines+markers" if symbol or few or len(line.y) == 1 else "lines",
-        "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **_space_out(symbol, len(indices))},
+        "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **spaced},
         # Plain text: for the CSV that a chart writes, and for the label at the pointer.
         "meta": {
             "run": line.unit.name,
@@ -237,11 +240,6 @@ def _join_arrays(arrays: Sequence[FloatArray | None], ends: Sequence[int]) -> Fl
     return whole
 
 
-def _space_out(symbol: str, count: int) -> dict[str, int]:
-    """About a dozen symbols tell two lines of one colour apart; one at every point would hide the line."""
-    return {"maxdisplayed": 12} if symbol and count > _FEW_POINTS else {}
-
-
 def _lay_out(chart: _Chart, lines: Sequence[Line], low_high: tuple[float, float] | None) -> dict[str, Any]:
     """Of a single run both lines stand at the pointer; of several the nearest (core/charts/browser/nearest.js)."""
     curve = chart.curve
@@ -249,14 +247,13 @@ def _lay_out(chart: _Chart, lines: Sequence[Line], low_high: tuple[float, float]
     layout["xaxis"] |= _x_axis(chart.view, lines)
     layout["yaxis"] |= _y_axis(curve, chart.view, lines, low_high)
     if chart.is_single:
-        legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
-        return layout | {"hovermode": "x unified", "showlegend": len(curve.parts) > 1, "legend": legend}
+        return layout | {"hovermode": "x unified", "showlegend": len(curve.parts) > 1, "legend": LEGEND_ABOVE}
     return layout | {"hovermode": False, "meta": {"nearest": curve.number, "unit": curve.unit}}
 
 
 def _x_axis(view: CurveView, lines: Sequence[Line]) -> dict[str, Any]:
     axis: dict[str, Any] = {
-        "title": {"text": view.x, "standoff": 6, "font": {"size": 12}},
+        "title": axis_title(view.x),
         "uirevision": view.x,
         "hoverformat": ".3~f",
         "unifiedhovertitle": {"text": f"{view.x} %{{x}}"},

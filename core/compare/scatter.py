@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from core.charts.figure import Drawing, as_text, lay_out, shorten, to_json
+from core.charts.figure import Drawing, as_text, axis_title, lay_out, shorten, to_json
 from core.charts.palette import GREY, SYMBOLS, pick_symbols, run_colour
 from core.compare.figures import Figure, Pick, find_figure, summary_of
 from core.compare.references import Reference, references_for
@@ -48,17 +48,18 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
         if (at_x := summary_of(unit, x, view.pick)) and (at_y := summary_of(unit, y, view.pick))
     ]
     published = find_published(units, view)
+    across = [*(point.x.mean for point in points), *(float(reference.parameters) for reference in published)]
     traces = _draw_front(points, x, y, view)
     if published:
         traces.append(_draw_published(published, x))
     symbols = pick_symbols([unit.id for unit in units])
-    sides = _place_names(points, _find_middle(points, published, view.log_x))
+    sides = _place_names(points, _find_middle(across, view.log_x))
     traces += [_draw_point(point, x, y, symbols, view, sides.get(point, "")) for point in points]
     title = f"{label_figure(y, view.pick)} by {x.label_of(view.pick).lower()}"
     layout = lay_out(title, "", 1)
     layout["xaxis"] |= _axis(x, view.pick) | {"type": "log" if view.log_x else "linear", "uirevision": str(view)}
     # Within a part of a decade Plotly's own ticks are the only ones that are sure to be seen.
-    if view.log_x and (decades := _decades(points, published)) > 0.7:
+    if view.log_x and (decades := _decades(across)) > 0.7:
         layout["xaxis"] |= {"dtick": "D2" if decades < 2 else 1}
     layout["yaxis"] |= _axis(y, view.pick) | {"uirevision": str(view)}
     layout["margin"] |= {"l": 62, "r": 40}
@@ -100,18 +101,15 @@ def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference,
 def _axis(figure: Figure, pick: Pick) -> dict[str, Any]:
     ticks = {"share": ".1%", "count": ".2~s", "minutes": "~g", "number": "~g"}
     return {
-        "title": {"text": label_figure(figure, pick), "standoff": 8, "font": {"size": 12}},
+        "title": axis_title(label_figure(figure, pick)),
         "tickformat": ticks.get(figure.kind, "~g"),
         "zeroline": False,
     }
 
 
-def _find_middle(points: Sequence[_Point], published: Sequence[Reference], log: bool) -> float:
-    """The middle of the axis across, in its own unit."""
-    values = [point.x.mean for point in points] + [float(reference.parameters) for reference in published]
-    if not values:
-        return 0.0
-    low, high = min(values), max(values)
+def _find_middle(values: Sequence[float], log: bool) -> float:
+    """The middle of an axis, in its own unit."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
     return math.sqrt(low * high) if log and low > 0 else (low + high) / 2
 
 
@@ -126,8 +124,7 @@ def _place_names(points: Sequence[_Point], middle: float) -> dict[_Point, str]:
     }
 
 
-def _decades(points: Sequence[_Point], published: Sequence[Reference]) -> float:
-    values = [point.x.mean for point in points] + [reference.parameters for reference in published]
+def _decades(values: Sequence[float]) -> float:
     known = [value for value in values if value > 0]
     return math.log10(max(known) / min(known)) if known else 0
 
@@ -166,7 +163,8 @@ def _draw_front(points: Sequence[_Point], x: Figure, y: Figure, view: ScatterVie
     if not (x.better and y.better) or len(points) < 2:
         return []
     at_x, at_y = np.array([point.x.mean for point in points]), np.array([point.y.mean for point in points])
-    front = pareto_front(at_x, at_y, lower_x_better=x.better == "low", higher_y_better=y.better == "high")
+    signs = [-1 if figure.better == "high" else 1 for figure in (x, y)]
+    front = pareto_front(np.column_stack([at_x, at_y]) * signs)
     order = np.flatnonzero(front)[np.argsort(at_x[front], kind="stable")]
     return [
         {
@@ -203,6 +201,3 @@ def _draw_published(published: Sequence[Reference], x: Figure) -> dict[str, Any]
         "hovertemplate": f"<b>%{{text}}</b><br>Test accuracy %{{y:.2%}}<br>{x.label} %{{x:.3s}}<br>"
         "%{customdata[1]}<br>%{customdata[0]}<extra></extra>",
     }
-
-
-# Differences ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
-from core.charts.figure import Drawing, as_text, shorten, to_json
+from core.charts.figure import LEGEND_ABOVE, Drawing, as_text, axis_title, shorten, to_json
 from core.charts.palette import GREY, run_colour
 from core.examine.history import History
 from core.examine.predictions import Reliability
@@ -46,8 +46,8 @@ def draw_reliability(run_id: str, before: Reliability, after: Reliability | None
         traces.append(_draw_bins(after, f"temperature {temperature:.2f}", GREY, "dash", "diamond"))
     axis = {"range": [0, 1.04], "tickformat": ".0%", "dtick": 0.2}
     layout = _layout("Reliability", "confidence") | {
-        "xaxis": axis | {"title": _axis_title("mean confidence")},
-        "yaxis": axis | {"title": _axis_title("accuracy"), "automargin": True},
+        "xaxis": axis | {"title": axis_title("mean confidence")},
+        "yaxis": axis | {"title": axis_title("accuracy"), "automargin": True},
     }
     return go.Figure(data=traces, layout=layout)
 
@@ -90,14 +90,14 @@ def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
         }
         for name, values, colour, opacity in bars
     ]
-    x_axis: dict[str, Any] = {"title": _axis_title("epoch"), "tickformat": "d", "unifiedhovertitle": _HOVER}
+    x_axis = {"title": axis_title("epoch"), "tickformat": "d", "unifiedhovertitle": {"text": "epoch %{x}"}}
     x_axis |= {"dtick": 1} if history.num_epochs <= 10 else {"nticks": 10}
     layout = _layout("Learnt and forgotten", "changes") | {
         "barmode": "relative",
         "bargap": 0.15,
         "hovermode": "x unified",
         "xaxis": x_axis,
-        "yaxis": {"title": _axis_title("images"), "automargin": True, "nticks": 6},
+        "yaxis": {"title": axis_title("images"), "automargin": True, "nticks": 6},
         "shapes": [
             {"type": "line", "x0": epoch, "x1": epoch, "yref": "paper", "y0": 0, "y1": 1}
             | {"line": {"color": GREY, "width": 1, "dash": "dot"}}
@@ -119,14 +119,15 @@ def draw_matrix(matrix: IntArray, classes: Sequence[str], *, rates: bool = False
     depth = np.where(right, share, -0.75 * share / worst)
     traces = [_draw_cells(np.where(matrix > 0, depth, np.nan), matrix, totals, names)]
     if len(names) <= _FIGURED_CLASSES:
-        shown = _write_cells(matrix, share, rates)
+        texts = [[f"{100 * part:.0f}" for part in row] for row in share] if rates else matrix.astype(str)
+        shown = np.where(matrix > 0, texts, "")
         for deep in (False, True):
             traces.append(_write_texts(shown, (np.abs(depth) > 0.6) == deep, names, "#ffffff" if deep else None))
     heading = title or "Confusion matrix"
     layout = _layout(heading, "matrix") | {
         "showlegend": False,
-        "xaxis": _class_axis(names) | {"title": _axis_title("predicted class")},
-        "yaxis": _class_axis(names) | {"title": _axis_title("true class"), "range": [len(names) - 0.5, -0.5]},
+        "xaxis": _class_axis(names) | {"title": axis_title("predicted class")},
+        "yaxis": _class_axis(names) | {"title": axis_title("true class"), "range": [len(names) - 0.5, -0.5]},
         "meta": {"table": _tabulate(matrix, classes)},
     }
     return Drawing(to_json(traces, layout), heading)
@@ -172,12 +173,6 @@ def _draw_cells(depth: npt.NDArray[np.float64], matrix: IntArray, totals: IntArr
     }
 
 
-def _write_cells(matrix: IntArray, share: npt.NDArray[np.float64], rates: bool) -> npt.NDArray[np.str_]:
-    """What stands in each cell; empty where no image falls into it."""
-    texts = [[f"{100 * part:.0f}" for part in row] for row in share] if rates else matrix.astype(str)
-    return np.where(matrix > 0, texts, "")
-
-
 def _write_texts(
     shown: npt.NDArray[np.str_], mask: npt.NDArray[np.bool_], names: list[str], colour: str | None
 ) -> dict[str, Any]:
@@ -207,20 +202,13 @@ def _class_axis(names: list[str]) -> dict[str, Any]:
     }
 
 
-_HOVER = {"text": "epoch %{x}"}
-
-
-def _axis_title(text: str) -> dict[str, Any]:
-    return {"text": text, "standoff": 6, "font": {"size": 12}}
-
-
 def _layout(title: str, revision: str) -> dict[str, Any]:
     return {
         "template": None,
         "title": {"text": title, "x": 0, "xref": "container", "font": {"size": 14}},
         "showlegend": True,
         "uirevision": revision,
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        "legend": LEGEND_ABOVE,
         "margin": {"l": 48, "r": 12, "t": 42, "b": 40},
     }
 

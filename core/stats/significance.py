@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from core.text.words import count_of
+
 CONFIDENCE = 0.95
 POWER = 0.80
 MAX_SEEDS = 1_000_000
@@ -258,25 +260,23 @@ def _power(difference: float, parts: list[tuple[float, float]]) -> float:
     return 1 - float(special.nctdtr(freedom, shift, critical))
 
 
-def pareto_front(
-    x: npt.ArrayLike, y: npt.ArrayLike, *, lower_x_better: bool = True, higher_y_better: bool = True
-) -> npt.NDArray[np.bool_]:
-    """Mask of the points that no other point beats in one figure without losing in the other; NaN is never on it."""
-    cost = np.asarray(x, float) * (1 if lower_x_better else -1)
-    gain = np.asarray(y, float) * (1 if higher_y_better else -1)
-    front = np.zeros(cost.shape, bool)
-    known = np.flatnonzero(~np.isnan(cost) & ~np.isnan(gain))
-    order = known[np.lexsort((-gain[known], cost[known]))]  # cheapest first, and the best of equal cost first
-    best = np.maximum.accumulate(gain[order])
-    cheapest = cost[order][np.searchsorted(best, gain[order])]  # what the first with this gain or more costs
-    front[order] = (gain[order] == best) & (cost[order] == cheapest)
+def pareto_front(costs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Mask of the (points, figures) that no other point beats in one figure without losing in another.
+
+    Lower is better; a point with a figure that is not finite is never on the front.
+    """
+    values = np.asarray(costs, float)
+    front = np.isfinite(values).all(1)
+    known = values[front]
+    for row in np.flatnonzero(front):
+        front[row] = not ((known <= values[row]).all(1) & (known < values[row]).any(1)).any()
     return front
 
 
 def verdict(comparison: Comparison, a: str = "A", b: str = "B") -> str:
     """One sentence on accuracies: who is better, by how many points, how sure, and on what it is based."""
     if isinstance(comparison, PairedComparison) and comparison.only_a + comparison.only_b == 0:
-        return f"Too close to call: {a} and {b} get the very same of {_count(comparison.num_images, 'image')} right."
+        return f"Too close to call: {a} and {b} get the very same of {count_of(comparison.num_images, 'image')} right."
     difference, interval = comparison.difference, comparison.interval
     ahead, behind = (a, b) if difference >= 0 else (b, a)
     open_words = "Cannot tell yet" if interval is None else "Too close to call"
@@ -303,12 +303,12 @@ def _points(fraction: float) -> str:
 def _basis(comparison: Comparison) -> str:
     """What a verdict rests on, and what would settle an open one."""
     if isinstance(comparison, PairedComparison):
-        runs = f"one run a side on the same {_count(comparison.num_images, 'image')}"
+        runs = f"one run a side on the same {count_of(comparison.num_images, 'image')}"
         return f"{runs}, exact McNemar {_p(comparison.p_value)}; other seeds may differ"
     assert isinstance(comparison, SeedComparison | GroupComparison)
     basis, test = _sides(comparison), "Welch t test "
     if isinstance(comparison, GroupComparison):
-        basis, test = f"{basis} on the same {_count(comparison.num_images, 'image')}", "t test "
+        basis, test = f"{basis} on the same {count_of(comparison.num_images, 'image')}", "t test "
     if comparison.p_value is not None:
         basis += f", {test}{_p(comparison.p_value)}"
     return "; ".join([basis, *_outlook(comparison)])
@@ -316,7 +316,7 @@ def _basis(comparison: Comparison) -> str:
 
 def _sides(comparison: SeedComparison | GroupComparison) -> str:
     a, b = comparison.a.n, comparison.b.n
-    return f"{_count(a, 'seed')} a side" if a == b else f"{a} and {_count(b, 'seed')}"
+    return f"{count_of(a, 'seed')} a side" if a == b else f"{a} and {count_of(b, 'seed')}"
 
 
 def _outlook(comparison: SeedComparison | GroupComparison) -> list[str]:
@@ -332,12 +332,8 @@ def _outlook(comparison: SeedComparison | GroupComparison) -> list[str]:
     more = seeds_to_settle(comparison)
     if more is None and isinstance(comparison, GroupComparison):
         return ["more seeds alone would not settle it on these images"]
-    many = "more than 1,000 more seeds" if more is None or more > 1000 else f"about {_count(more, 'more seed')}"
+    many = "more than 1,000 more seeds" if more is None or more > 1000 else f"about {count_of(more, 'more seed')}"
     return [f"{many} a side would settle it, if the difference stays"]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _p(value: float | None) -> str:
@@ -370,5 +366,5 @@ def _check_correct(correct: npt.ArrayLike, side: str) -> npt.NDArray[np.bool_]:
 def _check_same_images(a: np.ndarray, b: np.ndarray) -> None:
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(
-            f"A has predictions for {_count(a.shape[-1], 'image')}, B for {b.shape[-1]:,}: not the same images"
+            f"A has predictions for {count_of(a.shape[-1], 'image')}, B for {b.shape[-1]:,}: not the same images"
         )

@@ -43,7 +43,7 @@ class Drawing:
 
 
 def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
-    """A layout without colours of a theme; the legend lies below and scrolls where it is long."""
+    """A layout without colours of a theme; the legend is below and scrolls if it is long."""
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"}
     return {
         "title": {"text": title},

@@ -1,4 +1,4 @@
-"""Runs as points: accuracy against cost with its Pareto front, and differences with their intervals."""
+"""Runs as points: accuracy against cost with its Pareto front."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMED = 14  # so many points have their name beside them
 
 @dataclass(frozen=True)
 class ScatterView:
-    """What stands on the two axes, by the keys of figures or the paths of fields."""
+    """What the two axes show, by the keys of figures or the paths of fields."""
 
     x: str = "parameters"
     y: str = "test/accuracy"
@@ -40,7 +40,7 @@ class _Point:
 
 
 def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
-    """Every unit as a point, groups with their standard deviation, and the Pareto front where both ways are known."""
+    """Every unit as a point, groups with their standard deviation, and the Pareto front if both axes have one."""
     x, y = find_figure(view.x), find_figure(view.y)
     points = [
         _Point(unit, at_x, at_y)
@@ -76,24 +76,22 @@ def _tabulate_points(
     points: Sequence[_Point], published: Sequence[Reference], x: Figure, y: Figure, pick: Pick
 ) -> list[dict[str, Any]]:
     """For the CSV: a row a point, with the spread and the number of seeds; below them the published results."""
-    columns: list[dict[str, Any]] = [
-        {"name": "run", "values": [*(point.unit.name for point in points), *(each.name for each in published)]}
-    ]
+    unknown = [None] * len(published)
+    names = [*(point.unit.name for point in points), *(each.name for each in published)]
+    columns: list[dict[str, Any]] = [{"name": "run", "values": names}]
     for figure, axis in ((x, "x"), (y, "y")):
         sums: list[Summary] = [getattr(point, axis) for point in points]
         own = [each.parameters if axis == "x" else each.test_accuracy for each in published]
         label = label_figure(figure, pick)
         columns.append({"name": label, "values": [*(each.mean for each in sums), *own]})
-        columns.append(
-            {"name": f"{label}, sd", "values": [*(each.standard_deviation for each in sums), *[None] * len(own)]}
-        )
-    columns.append({"name": "seeds", "values": [*(point.y.n for point in points), *[None] * len(published)]})
+        columns.append({"name": f"{label}, sd", "values": [*(each.standard_deviation for each in sums), *unknown]})
+    columns.append({"name": "seeds", "values": [*(point.y.n for point in points), *unknown]})
     columns.append({"name": "source", "values": [*["own run"] * len(points), *(each.source for each in published)]})
     return columns
 
 
 def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference, ...]:
-    """Published results that have a place in this view: test accuracy by parameters on the baseline's data set."""
+    """Published results that fit this view: test accuracy by parameters on the baseline's data set."""
     fits = view.references and view.x == "parameters" and view.y in ("test/accuracy", "test/accuracy_best")
     return references_for(units[0].first.spec.data.dataset) if fits and units else ()
 
@@ -114,13 +112,12 @@ def _find_middle(values: Sequence[float], log: bool) -> float:
 
 
 def _place_names(points: Sequence[_Point], middle: float) -> dict[_Point, str]:
-    """Names stand towards the middle, where there is room, above and below in turns; many points have none."""
+    """Names point to the middle, where there is room, alternating above and below; many points have none."""
     if len(points) > _NAMED:
         return {}
-    turns = enumerate(sorted(points, key=lambda point: point.x.mean))
     return {
-        point: f"{'bottom' if turn % 2 else 'top'} {'left' if point.x.mean > middle else 'right'}"
-        for turn, point in turns
+        point: f"{'bottom' if index % 2 else 'top'} {'left' if point.x.mean > middle else 'right'}"
+        for index, point in enumerate(sorted(points, key=lambda point: point.x.mean))
     }
 
 

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from core.spec.fields import label_path, show_value
 from core.studies.importance import main_objective, rank_fields
 from core.studies.objectives import OBJECTIVES
-from core.studies.space import Dimension, Value, propose_values
+from core.studies.space import Dimension, propose_values
 from core.studies.spec import StudySpec, parse_study
 from core.studies.trials import iterate_feasible
 from core.text.words import join_words
@@ -30,7 +30,7 @@ def rank_trials(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTr
 
 
 def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Empty where there are too few trials to say anything."""
+    """Empty if there are too few trials to say anything."""
     ranked = rank_trials(spec, trials)
     return ranked[: max(MIN_BEST, len(ranked) // BEST_SHARE)] if len(ranked) >= MIN_TRIALS else []
 
@@ -39,7 +39,7 @@ def find_telling(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
     """Fields that mattered, the most important first, by the smaller of two shares.
 
     The best tenth of a small study is two or three trials, in which anything may look important by chance: a field is
-    only believed where it also matters for the best quarter.
+    only believed if it also matters for the best quarter.
     """
     tenth, quarter = rank_fields(spec, study), rank_fields(spec, study, quantile=0.25)
     shares = {path: min(share, quarter.get(path, 0.0)) for path, share in tenth.items()}
@@ -47,15 +47,14 @@ def find_telling(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
 
 
 def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
-    """What mattered, and where the best trials lie; one sentence where it is too early to tell."""
+    """What mattered, and where the best trials are; one sentence if it is too early to tell."""
     trials = study.get_trials(deepcopy=False)
     ranked, best = rank_trials(spec, trials), best_fifth(spec, trials)
     if not best:
         return [f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."]
     objective = spec.objectives[main_objective(spec)]
     sentences = []
-    telling = list(find_telling(spec, study))[:3]
-    if telling:
+    if telling := list(find_telling(spec, study))[:3]:
         words = join_words([label_path(path).lower() for path in telling])
         sentences.append(f"What mattered most for the {OBJECTIVES[objective].label.lower()}: {words}.")
     dimensions = {dimension.path: dimension for dimension in spec.space}
@@ -80,7 +79,7 @@ def _span(dimension: Dimension, best: Sequence[FrozenTrial]) -> str:
 
 
 def narrow(spec: StudySpec, trials: Sequence[FrozenTrial]) -> StudySpec:
-    """The next study: around the best fifth of this one, from its best trial. Raises ValueError where it is too early.
+    """The next study: around the best fifth of this one, from its best trial. Raises ValueError if it is too early.
 
     A field at which all of the best agree is fixed there, as long as something is left to search.
     """
@@ -97,24 +96,22 @@ def narrow(spec: StudySpec, trials: Sequence[FrozenTrial]) -> StudySpec:
 
 
 def _narrow(dimension: Dimension, best: Sequence[FrozenTrial]) -> Dimension | None:
-    """The dimension around the best values; None where they all agree."""
+    """The dimension around the best values; None if they all agree."""
     values = [trial.params[dimension.path] for trial in best]
     if dimension.choices:
-        kept: tuple[Value, ...] = tuple(choice for choice in dimension.choices if choice in values)
+        kept = tuple(choice for choice in dimension.choices if choice in values)
         return dimension.model_copy(update={"choices": kept}) if len(kept) > 1 else None
-    assert dimension.low is not None
-    assert dimension.high is not None
-    low, high = min(values), max(values)
+    (start, end), low, high = dimension.bounds, min(values), max(values)
     if dimension.log:
-        margin = (dimension.high / dimension.low) ** 0.1
+        margin = (end / start) ** 0.1
         low, high = low / margin, high * margin
     else:
-        margin = 0.1 * (dimension.high - dimension.low)
+        margin = 0.1 * (end - start)
         low, high = low - margin, high + margin
     if dimension.kind == "int" or dimension.step:
         step = dimension.int_step if dimension.kind == "int" else float(dimension.step or 0)
         # On the steps of the range before, outwards.
-        low = dimension.low + math.floor((low - dimension.low) / step) * step
-        high = dimension.low + math.ceil((high - dimension.low) / step) * step
-    bounds = (max(dimension.low, float(f"{low:.6g}")), min(dimension.high, float(f"{high:.6g}")))
-    return dimension.model_copy(update={"low": bounds[0], "high": bounds[1]}) if bounds[0] < bounds[1] else None
+        low = start + math.floor((low - start) / step) * step
+        high = start + math.ceil((high - start) / step) * step
+    low, high = max(start, float(f"{low:.6g}")), min(end, float(f"{high:.6g}"))
+    return dimension.model_copy(update={"low": low, "high": high}) if low < high else None

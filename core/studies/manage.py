@@ -80,7 +80,7 @@ def _adopt(name: str, storage: BaseStorage, study_spec: StudySpec) -> optuna.Stu
 def start_workers(name: str, count: int | None = None) -> None:
     """Starts workers up to `count`, by default the spec's number; those already running stay.
 
-    Resumes a study that was stopped. Raises StudyError where nothing is left to do, or no trial could train.
+    Resumes a study that was stopped. Raises StudyError if nothing is left to do, or no trial could train.
     """
     study = open_study(name)
     count = study.spec.workers if count is None else count
@@ -127,9 +127,9 @@ def _control(study: Study) -> Iterator[None]:
 def _start_missing(study: Study, count: int) -> None:
     files.write_json(study.folder / "wish.json", {"workers": count})
     for index in range(count):
-        folder = study.workers_folder / str(index)
-        if presence.is_waiting(study.workers_folder / str(index)):
+        if study.is_worker_alive(index):
             continue
+        folder = study.worker_folder(index)
         folder.mkdir(parents=True, exist_ok=True)
         presence.mark_launch(folder)
         command = ["core.studies.worker", study.name, str(index)]
@@ -141,14 +141,14 @@ def set_workers(name: str, count: int) -> None:
     """Adds workers to a running study, or ends some after their trial; 0 pauses it."""
     study = open_study(name)
     if count == 0:
-        return stop_study(name)
+        stop_study(name)
+        return
     _check_count(count)
     with _control(study):
         if study.summary().workers_alive and not (study.folder / layout.STOP).exists():
             _start_missing(study, count)
         else:
             files.write_json(study.folder / "wish.json", {"workers": count})
-    return None
 
 
 def stop_study(name: str, now: bool = False) -> None:
@@ -170,7 +170,7 @@ def extend_study(name: str, *, trials: int | None = None, minutes: float | None 
 
 
 def delete_study(name: str) -> None:
-    """Stops a study and removes it with its trials; their runs stay. Raises StudyError where a worker does not end."""
+    """Stops a study and removes it with its trials; their runs stay. Raises StudyError if a worker does not end."""
     study = open_study(name)
     stop_study(name, now=True)
     with _control(study):
@@ -186,8 +186,8 @@ def delete_study(name: str) -> None:
 def _kill_workers(study: Study) -> None:
     for index in study.worker_indices():
         with suppress(files.DamagedFileError):
-            recorded = files.find_json(study.workers_folder / str(index) / layout.WORKER)
-            if recorded and presence.is_waiting(study.workers_folder / str(index)):
+            recorded = files.find_json(study.worker_folder(index) / layout.WORKER)
+            if recorded and study.is_worker_alive(index):
                 processes.kill(recorded["process"])
 
 
@@ -201,7 +201,7 @@ def _wait_for(question: Callable[[], bool], seconds: float) -> bool:
 
 
 def enqueue(name: str, run_spec: RunSpec) -> None:
-    """Makes a spec the study's next trial. Raises SpecError where it is outside of the space, naming the fields."""
+    """Makes a spec the study's next trial. Raises SpecError if it is outside of the space, naming the fields."""
     study = open_study(name)
     values = place_spec(study.spec, run_spec)
     with telling():
@@ -209,9 +209,9 @@ def enqueue(name: str, run_spec: RunSpec) -> None:
 
 
 def join_runs(name: str, run_ids: Sequence[str]) -> int:
-    """Lets finished runs join as finished trials, each once; how many joined.
+    """Adds finished runs as finished trials, each once; how many were added.
 
-    Raises SpecError with the reason where the only run that was named cannot join; RunNotFoundError.
+    Raises SpecError with the reason if the only run that was named cannot join; RunNotFoundError.
     """
     study = open_study(name)
     with telling(), _control(study):

@@ -60,7 +60,7 @@ class Points:
         return np.isin(self.states, states)
 
     def with_value(self, objective: int, pruned: bool) -> npt.NDArray[np.bool_]:
-        """Which trials have a value for an objective: finished ones, and pruned ones where they are wanted."""
+        """Which trials have a value for an objective: finished ones, and pruned ones if wanted."""
         states: tuple[TrialStateName, ...] = ("finished", "pruned") if pruned else ("finished",)
         return self.where(*states) & np.isfinite(self.values[:, objective])
 
@@ -133,9 +133,8 @@ def _position(dimension: Dimension, value: Any) -> float:
 
 
 def _curve_of(trial: FrozenTrial) -> tuple[FloatArray, FloatArray]:
-    steps = sorted(trial.intermediate_values)
-    values = [trial.intermediate_values[step] for step in steps]
-    return np.array(steps, dtype=float), np.array(values, dtype=float)
+    steps, values = np.array(sorted(trial.intermediate_values.items()), dtype=float).reshape(-1, 2).T
+    return steps, values
 
 
 def _moment(when: Any) -> float:

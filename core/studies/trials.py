@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from core.runs import layout
 from core.studies.storage import folder_of, is_local
 from core.system import processes
+from core.system.folders import runs_folder
 from core.system.locks import is_locked
 
 TrialStateName = Literal[
@@ -85,10 +86,11 @@ class Tally:
     states: Counter[TrialStateName]
     joined: int
     minutes: float
+    grid_points: int = 0  # points of the grid that have a trial
 
     @property
     def taken(self) -> int:
-        """Trials that stand for one of the study's number: trained, in training, or failed for good."""
+        """Trials that count against the study's number: trained, in training, or failed for good."""
         counted: tuple[TrialStateName, ...] = ("finished", "pruned", "failed", "running", "interrupted")
         return sum(self.states[state] for state in counted) - self.joined
 
@@ -101,7 +103,8 @@ def count_trials(name: str, trials: Sequence[FrozenTrial]) -> Tally:
     retried = retried_numbers(trials)
     states: Counter[TrialStateName] = Counter(name_state(name, trial, retried) for trial in trials)
     joined = sum(bool(trial.user_attrs.get("joined")) for trial in trials)
-    return Tally(states, joined, _busy_minutes(trials))
+    points = {trial.system_attrs["grid_id"] for trial in trials if "grid_id" in trial.system_attrs}
+    return Tally(states, joined, _busy_minutes(trials), len(points))
 
 
 def _busy_minutes(trials: Sequence[FrozenTrial]) -> float:
@@ -124,7 +127,7 @@ def _span_of(trial: FrozenTrial) -> tuple[float, float] | None:
     return start, max(start, float(ended))
 
 
-def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None, seen: int = 0) -> str:
+def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None) -> str:
     """The reason the search is over, or "" if it is not: a trial in the queue always begins."""
     if tally.states["waiting"]:
         return ""
@@ -132,7 +135,7 @@ def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None,
         return f"All {trials:,} trials are done."
     if minutes and tally.minutes >= minutes:
         return f"The time limit of {minutes:g} minutes is reached."
-    if grid is not None and seen >= grid:
+    if grid is not None and tally.grid_points >= grid:
         return f"All {grid:,} points of the grid are done."
     if tally.states["infeasible"] > SPARE_PROPOSALS + PROPOSALS_PER_TRIAL * max(trials, tally.taken):
         return (
@@ -152,7 +155,7 @@ def fail_orphans(study: optuna.Study, name: str) -> int:
         if is_orphan(name, trial) or ("worker" not in trial.user_attrs and _is_left(storage, trial)):
             ended = _last_sign_of_life(trial)
             storage.set_trial_user_attr(trial._trial_id, "ended", ended)
-            storage.set_trial_user_attr(trial._trial_id, "reason", "Its worker's process ended without a word.")
+            storage.set_trial_user_attr(trial._trial_id, "reason", "Its worker's process ended unexpectedly.")
             requeue_killed(study, trial)
             storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
             found += 1
@@ -167,8 +170,6 @@ def _is_left(storage: BaseStorage, trial: FrozenTrial) -> bool:
 
 
 def _last_sign_of_life(trial: FrozenTrial) -> float:
-    from core.system.folders import runs_folder
-
     begun = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
     try:
         return max(begun, (runs_folder() / str(trial.user_attrs["run_id"]) / layout.PROGRESS).stat().st_mtime)
@@ -188,7 +189,7 @@ def requeue_killed(study: optuna.Study, trial: FrozenTrial) -> None:
 def requeue(study: optuna.Study, trial: FrozenTrial, *, resumes: bool = False, **noted: Any) -> None:
     """Queues a trial with the same values to replace this one; each trial only once.
 
-    With `resumes` its run goes on from where it is, instead of a new one from the start.
+    With `resumes` its run is resumed; otherwise a new one starts from the beginning.
     """
     if trial.number in retried_numbers(study.get_trials(deepcopy=False)):
         return
@@ -212,11 +213,6 @@ def requeue(study: optuna.Study, trial: FrozenTrial, *, resumes: bool = False, *
 def new_owner(index: int) -> dict[str, Any]:
     """What a worker notes at each of its trials."""
     return {"host": processes.host_name(), "index": index, "token": f"{time.time_ns():x}"}
-
-
-def grid_points(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Points of the grid that some trial stands for."""
-    return {trial.system_attrs["grid_id"] for trial in trials if "grid_id" in trial.system_attrs}
 
 
 def iterate_feasible(trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:

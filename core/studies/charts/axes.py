@@ -36,7 +36,7 @@ VALUE_SCALE = [[0, "#4854c0"], [0.35, "#5490fc"], [0.65, "#b9b3a2"], [1, "#cc900
 
 @dataclass(frozen=True)
 class StudyView:
-    """How a study is looked at: pruned trials too, a logarithmic objective, which fields and which objectives."""
+    """How a study is shown: pruned trials too, a logarithmic objective, which fields and which objectives."""
 
     pruned: bool = False
     log: bool = False
@@ -135,7 +135,7 @@ def tabulate_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> La
 
 
 def describe_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> list[str]:
-    """What a trial's point says; all of it stands here, as a field's value on an axis may be an index."""
+    """What a trial's point says; complete, as a field's value on an axis may be an index."""
     return [
         "<br>".join(
             [f"<b>Trial {points.numbers[row]}</b> · {points.states[row]}"]
@@ -162,7 +162,7 @@ def find_best(points: Points, objective: int) -> int | None:
 
 
 def rows_with(points: Points, view: StudyView, paths: Sequence[str]) -> Rows:
-    """Rows with a value and all of these fields; the best are drawn last and so lie on top."""
+    """Rows with a value and all of these fields; the best are drawn last, on top."""
     mask = points.with_value(view.objective, view.pruned)
     rows = np.flatnonzero(np.logical_and.reduce([mask, *(np.isfinite(points.at(path)) for path in paths)]))
     return rows[np.argsort(-points.sign(view.objective) * points.values[rows, view.objective], kind="stable")]

@@ -13,7 +13,7 @@ from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points, find_front
 
 GRID_CELLS = 40  # a side of the contour's grid
-NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one place
+NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one point
 BAND = 0.3  # half the width of a choice's band
 SLICES_IN_ROW = 3
 
@@ -33,7 +33,7 @@ def draw_importance(points: Points, view: StudyView, importance: dict[str, float
     x_axis: Layout = {"title": axis_title(f"Importance for {objective}")}
     layout: Layout = {"xaxis": {**x_axis, "tickformat": ".0%", "range": [0, min(1.08, max(shares) * 1.18)]}}
     layout |= {"yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": " "}, "bargap": 0.35}
-    columns = {"Field": names, "Importance": shares}
+    columns: Layout = {"Field": names, "Importance": shares}
     # The best first.
     layout["meta"] = {"table": [{"name": name, "values": values[::-1]} for name, values in columns.items()]}
     finished = int(points.where("finished").sum())
@@ -93,14 +93,10 @@ def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     }
     field |= {"line": {"width": 0.6, "smoothing": 1.1}, "hoverinfo": "skip"}
     field |= {"zmin": low, "zmax": high, "colorbar": _colour_bar(points, view.objective)}
-    marker = {
-        "color": "#1b2330",
-        "size": 6,
-        "line": {"width": 1, "color": "#ffffff"},
-        "symbol": axes.pick_symbols(points, rows),
-    }
-    layout = _two_axes(points, view) | axes.tabulate_trials(points, rows, view.fields[:2])
-    return [field, _crossing(points, view, rows, marker)], layout, ()
+    marker: Layout = {"color": "#1b2330", "size": 6, "line": {"width": 1, "color": "#ffffff"}}
+    marker["symbol"] = axes.pick_symbols(points, rows)
+    trials, layout = _cross_fields(points, view, rows, marker)
+    return [field, trials], layout, ()
 
 
 def _colour_bar(points: Points, objective: int) -> Layout:
@@ -113,7 +109,7 @@ def _bar(title: str) -> Layout:
 
 
 def _make_grid(points: Points, path: str, rows: Rows) -> FloatArray:
-    """Where a field is looked at between its trials: at each of few values, else evenly."""
+    """The values at which a contour is computed: each one if there are only a few, else evenly spaced."""
     field, positions = points.field(path), points.at(path)[rows]
     low, high = float(positions.min()), float(positions.max())
     if low == high:
@@ -148,18 +144,13 @@ def _scale(points: Points, path: str, rows: Rows, positions: FloatArray) -> Floa
     return np.asarray((positions - own.min()) / (own.max() - own.min()), dtype=np.float64)
 
 
-def _crossing(points: Points, view: StudyView, rows: Rows, marker: Layout) -> Trace:
-    """Trials at their values of two fields."""
+def _cross_fields(points: Points, view: StudyView, rows: Rows, marker: Layout) -> tuple[Trace, Layout]:
+    """Trials at their values of two fields, and the layout with both axes."""
     x, y = view.fields[:2]
     trace = axes.mark_trials(points, rows, [x, y], name="trials", uid="trials", marker=marker)
-    return trace | {"x": axes.spread_out(points, x, rows), "y": axes.spread_out(points, y, rows)}
-
-
-def _two_axes(points: Points, view: StudyView) -> Layout:
-    return {
-        "xaxis": axes.make_field_axis(points, view.fields[0]),
-        "yaxis": axes.make_field_axis(points, view.fields[1]),
-    }
+    trace |= {"x": axes.spread_out(points, x, rows), "y": axes.spread_out(points, y, rows)}
+    layout = {"xaxis": axes.make_field_axis(points, x), "yaxis": axes.make_field_axis(points, y)}
+    return trace, layout | axes.tabulate_trials(points, rows, [x, y])
 
 
 def draw_rank(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
@@ -174,8 +165,8 @@ def draw_rank(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     bar = _bar("Rank") | {"tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["best", "25 %", "50 %", "75 %", "worst"]}
     marker = {"color": ranks, "colorscale": axes.VALUE_SCALE, "cmin": 0, "cmax": 1, "size": 9, "colorbar": bar}
     marker |= {"showscale": True, "line": {"width": 0}, "symbol": axes.pick_symbols(points, rows)}
-    layout = _two_axes(points, view) | axes.tabulate_trials(points, rows, view.fields[:2])
-    return [_crossing(points, view, rows, marker)], layout, ()
+    trials, layout = _cross_fields(points, view, rows, marker)
+    return [trials], layout, ()
 
 
 def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
@@ -191,19 +182,19 @@ def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
     sign = points.sign(view.objective)
     low, high = axes.span_colours(points, view.objective, rows)
     ends = sorted((-sign * low, -sign * high))
-    # Plotly draws the lines of the highest colour last, so that the best ones lie on top.
+    # Plotly draws the lines of the highest colour last, so that the best ones are on top.
     line: Layout = {"color": -sign * points.values[rows, view.objective], "cmin": ends[0], "cmax": ends[1]}
     line |= {"colorscale": axes.VALUE_SCALE, "reversescale": True, "showscale": True}
     line["colorbar"] = _mirrored_bar(points, view.objective, np.linspace(low, high, 5))
     trace: Trace = {"type": "parcoords", "uid": "parallel", "dimensions": dimensions, "line": line}
-    trace["domain"] = {"y": [0, 0.88]}  # above it stand the names of the axes
+    trace["domain"] = {"y": [0, 0.88]}  # above it are the names of the axes
     trace |= {"labelfont": {"size": 12}, "tickfont": {"size": 11}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"}}
     layout: Layout = {"margin": {"l": 70, "r": 120, "t": 8, "b": 24}}
     return [trace], layout | axes.tabulate_trials(points, rows, view.fields), ()
 
 
 def _mirrored_bar(points: Points, objective: int, ticks: FloatArray) -> Layout:
-    """A colour bar whose values were turned round, beside the name of the last axis, which is centred on that."""
+    """A colour bar of negated values, right of the name of the last axis, which is centred on that axis."""
     share = OBJECTIVES[points.objectives[objective]].is_share
     shown = [f"{tick:.1%}" if share else f"{tick:,.3g}" if tick < 1000 else f"{tick:,.0f}" for tick in ticks]
     positions = [float(-points.sign(objective) * tick) for tick in ticks]

@@ -124,11 +124,7 @@ def draw_intermediate(points: Points, view: StudyView, _: dict[str, float]) -> D
         name = f"Best: trial {points.numbers[best]}"
         traces.append(_join_curves(points, [best], most, name=name, uid="best", line=line))
     longest = max(float(points.curves[row][0].max()) for row in shown)
-    x_axis = {
-        "title": axis_title("Epoch"),
-        "tickformat": "d",
-        **({"dtick": 1} if longest <= 12 else {"nticks": 12}),
-    }
+    x_axis = {"title": axis_title("Epoch"), "tickformat": "d", **({"dtick": 1} if longest <= 12 else {"nticks": 12})}
     layout = {"xaxis": x_axis, "yaxis": axes.make_value_axis(points, 0, view.log), "showlegend": True}
     thinned = any(len(points.curves[row][0]) > most for row in shown)
     return traces, layout, (f"Thinned to {most} points a trial.",) if thinned else ()

@@ -77,7 +77,7 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
     traces += _join(drawn) if chart.is_crowded else drawn
     traces += [ring for line in lines for ring in _mark_best(chart, line)]
     low_high = find_fences([line.y for line in lines]) if view.clip else None
-    notes = _tell_notes(chart, lines, points, low_high)
+    notes = _list_notes(chart, lines, points, low_high)
     return Drawing(to_json(traces, _lay_out(chart, lines, low_high)), chart.curve.title, notes)
 
 
@@ -282,7 +282,7 @@ def _y_axis(
     return axis
 
 
-def _tell_notes(
+def _list_notes(
     chart: _Chart, lines: Sequence[Line], points: int, low_high: tuple[float, float] | None
 ) -> tuple[str, ...]:
     low, high = low_high or (-np.inf, np.inf)

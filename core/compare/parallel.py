@@ -64,7 +64,7 @@ def draw_parallel(
                 "opacity": 1 if is_kept else 0.35,
                 "line": {"color": run_colour(unit.id), "width": 2} if is_kept else {"color": GREY, "width": 1},
                 "marker": {"size": 7, "symbol": symbols.get(unit.id, SYMBOLS[0])},
-                "customdata": [_tell(unit, paths, figure, pick, at) for at, _ in known],
+                "customdata": [_describe(unit, paths, figure, pick, at) for at, _ in known],
                 "hovertemplate": f"<b>{name}</b><br>%{{customdata}}<extra></extra>",
                 "showlegend": len(units) > 1 and is_kept,
             }
@@ -155,7 +155,7 @@ def _lay_out_scales(scales: Sequence[_Scale], title: str, count: int) -> dict[st
     return layout
 
 
-def _tell(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
+def _describe(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
     if at < len(paths):
         return as_text(f"{label_path(paths[at])}: {show_field(unit.first, paths[at])}")
     summary = summary_of(unit, figure, pick)

@@ -19,7 +19,7 @@ from core.text.words import join_words
 MIN_TRIALS = 10  # fewer say nothing about a space
 BEST_SHARE = 5  # the best fifth
 MIN_BEST = 3
-TELLING = 0.1  # an importance that is worth a word
+MIN_SHARE = 0.1  # of the importance, to be mentioned
 
 
 def rank_trials(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -35,7 +35,7 @@ def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTri
     return ranked[: max(MIN_BEST, len(ranked) // BEST_SHARE)] if len(ranked) >= MIN_TRIALS else []
 
 
-def find_telling(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
+def find_important(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
     """Fields that mattered, the most important first, by the smaller of two shares.
 
     The best tenth of a small study is two or three trials, in which anything may look important by chance: a field is
@@ -43,7 +43,7 @@ def find_telling(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
     """
     tenth, quarter = rank_fields(spec, study), rank_fields(spec, study, quantile=0.25)
     shares = {path: min(share, quarter.get(path, 0.0)) for path, share in tenth.items()}
-    return {path: share for path, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= TELLING}
+    return {path: share for path, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= MIN_SHARE}
 
 
 def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
@@ -54,11 +54,11 @@ def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
         return [f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."]
     objective = spec.objectives[main_objective(spec)]
     sentences = []
-    if telling := list(find_telling(spec, study))[:3]:
-        words = join_words([label_path(path).lower() for path in telling])
+    if important := list(find_important(spec, study))[:3]:
+        words = join_words([label_path(path).lower() for path in important])
         sentences.append(f"What mattered most for the {OBJECTIVES[objective].label.lower()}: {words}.")
     dimensions = {dimension.path: dimension for dimension in spec.space}
-    spans = [span for path in telling if (span := _span(dimensions[path], best))]
+    spans = [span for path in important if (span := _span(dimensions[path], best))]
     if spans:
         sentences.append(f"The best {len(best)} of {len(ranked)} trials have {join_words(spans)}.")
     return sentences or [f"No searched field stands out among {len(ranked)} trials."]

@@ -24,7 +24,7 @@ from core.studies.objectives import OBJECTIVES
 from core.studies.runs import make_joined_trial, place_spec
 from core.studies.spec import MAX_WORKERS, StudySpec, parse_study
 from core.studies.storage import StudyError, folder_of, open_storage
-from core.studies.study import Study, open_study, telling
+from core.studies.study import Study, explained, open_study
 from core.system import files, processes
 from core.system.child import start_process
 from core.system.errors import LabError
@@ -51,7 +51,7 @@ def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> N
     """
     name = check_name(name)
     ensure_folder()
-    with telling():
+    with explained():
         storage = open_storage()
         try:
             made = optuna.create_study(storage=storage, study_name=name, directions=study_spec.directions)
@@ -165,7 +165,7 @@ def extend_study(name: str, *, trials: int | None = None, minutes: float | None 
     study = open_study(name)
     changes = {key: value for key, value in (("trials", trials), ("minutes", minutes)) if value is not None}
     spec = parse_study({**study.spec.model_dump(mode="json"), **changes})
-    with telling():
+    with explained():
         study.optuna().set_user_attr("spec", spec.model_dump(mode="json"))
 
 
@@ -178,7 +178,7 @@ def delete_study(name: str) -> None:
             _kill_workers(study)
             if not _wait_for(lambda: not study.summary().workers_alive, 5):
                 raise StudyError("A worker of this study does not end, so it was kept. Try again in a moment.")
-        with telling():
+        with explained():
             optuna.delete_study(study_name=name, storage=study._storage)
         shutil.rmtree(study.folder, ignore_errors=True)
 
@@ -204,7 +204,7 @@ def enqueue(name: str, run_spec: RunSpec) -> None:
     """Makes a spec the study's next trial. Raises SpecError if it is outside of the space, naming the fields."""
     study = open_study(name)
     values = place_spec(study.spec, run_spec)
-    with telling():
+    with explained():
         study.optuna().enqueue_trial(values, user_attrs={"queued": True})
 
 
@@ -214,7 +214,7 @@ def join_runs(name: str, run_ids: Sequence[str]) -> int:
     Raises SpecError with the reason if the only run that was named cannot join; RunNotFoundError.
     """
     study = open_study(name)
-    with telling(), _control(study):
+    with explained(), _control(study):
         inner = study.optuna()
         known = {trial.user_attrs.get("run_id") for trial in inner.get_trials(deepcopy=False)}
         joined = 0

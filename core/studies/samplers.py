@@ -86,11 +86,11 @@ def make_pruner(study: StudySpec) -> pruners.BasePruner:
 
 
 def _make_hyperband(study: StudySpec) -> pruners.BasePruner:
-    warmup, epochs = study.pruner_warmup_epochs, most_epochs(study)
+    warmup, epochs = study.pruner_warmup_epochs, max_epochs(study)
     return pruners.HyperbandPruner(min_resource=max(1, warmup), max_resource=max(epochs, warmup + 1))
 
 
-def most_epochs(study: StudySpec) -> int:
+def max_epochs(study: StudySpec) -> int:
     """Epochs of the longest training in the space."""
     found = [dimension.highest for dimension in study.space if dimension.path == "train.epochs"]
     return int(found[0]) if found else study.base.train.epochs

@@ -69,7 +69,7 @@ class StudySummary:
 
 
 @contextmanager
-def telling() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turns the storage's errors into StudyErrors."""
     try:
         yield
@@ -87,7 +87,7 @@ def list_studies() -> list[StudySummary]:
     database = runs_folder() / "studies.db"
     if storage_url().endswith(str(database)) and not database.exists():
         return []
-    with telling():
+    with explained():
         storage = open_storage()
         made = [frozen for frozen in storage.get_all_studies() if "spec" in frozen.user_attrs]
         storage = reopen_if_reused(storage, {frozen._study_id: frozen.user_attrs.get("created") for frozen in made})
@@ -98,7 +98,7 @@ def list_studies() -> list[StudySummary]:
 
 def open_study(name: str, storage: BaseStorage | None = None) -> Study:
     """Raises StudyNotFoundError, StudyError."""
-    with telling():
+    with explained():
         opened = storage or open_storage()
         try:
             study_id = opened.get_study_id_from_name(name)
@@ -140,12 +140,12 @@ class Study:
 
     def optuna(self) -> optuna.Study:
         """Optuna's own object, to read from."""
-        with telling():
+        with explained():
             return optuna.load_study(study_name=self.name, storage=self._storage)
 
     def frozen_trials(self) -> list[FrozenTrial]:
         """Optuna's trials, not to be changed."""
-        with telling():
+        with explained():
             return self.optuna().get_trials(deepcopy=False)
 
     def try_summary(self) -> StudySummary | None:
@@ -251,7 +251,7 @@ class Study:
 
     def words(self) -> list[str]:
         """What mattered, and which range is worth searching next: a sentence or two."""
-        with telling():
+        with explained():
             return describe(self.spec, self.optuna())
 
     def narrow(self) -> StudySpec:

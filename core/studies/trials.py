@@ -28,7 +28,7 @@ TrialStateName = Literal[
 CONSTRAINT = "network"  # above 0: over budget, or a network that cannot work
 RETRIES = 1
 # Proposals that cost no training, before a study gives up on its space: so many, and so many a trial.
-SPARE_PROPOSALS, PROPOSALS_PER_TRIAL = 100, 50
+FREE_PROPOSALS, PROPOSALS_PER_TRIAL = 100, 50
 # What Optuna or a worker notes of one attempt, and no other attempt may inherit.
 _OF_ONE_ATTEMPT = ("worker", "run_id", "resumes", "reason", "ended")
 
@@ -137,7 +137,7 @@ def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None)
         return f"The time limit of {minutes:g} minutes is reached."
     if grid is not None and tally.grid_points >= grid:
         return f"All {grid:,} points of the grid are done."
-    if tally.states["infeasible"] > SPARE_PROPOSALS + PROPOSALS_PER_TRIAL * max(trials, tally.taken):
+    if tally.states["infeasible"] > FREE_PROPOSALS + PROPOSALS_PER_TRIAL * max(trials, tally.taken):
         return (
             f"{tally.states['infeasible']:,} proposals were over budget or could not be built. "
             "Narrow the space or raise the budget."
@@ -181,8 +181,8 @@ def requeue_killed(study: optuna.Study, trial: FrozenTrial) -> None:
     """Queues a killed trial once more; also what Optuna calls for a trial whose heartbeats have ended."""
     begun = "worker" in trial.user_attrs
     kills = int(trial.user_attrs.get("kills") or 0) + begun
-    has_place = trial.params or "fixed_params" in trial.system_attrs or "grid_id" in trial.system_attrs
-    if kills <= RETRIES and has_place:
+    has_values = trial.params or "fixed_params" in trial.system_attrs or "grid_id" in trial.system_attrs
+    if kills <= RETRIES and has_values:
         requeue(study, trial, kills=kills)
 
 

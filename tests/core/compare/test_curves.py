@@ -76,7 +76,7 @@ def test_smoothing_draws_the_raw_line_faint_behind() -> None:
     assert raw["opacity"] < 0.5
     assert raw["hoverinfo"] == "skip"
     assert unpack(raw["y"]).tolist() == LOSSES
-    # Speeds and rates are told as they were.
+    # Speeds and rates are drawn as they were.
     assert len(draw_one("learning_rate", CurveView(smoothing=0.6))[0]) == 1
 
 

@@ -15,7 +15,7 @@ def test_disagreements_are_just_the_images_one_gets_right_and_the_other_wrong() 
     one, two = units_of(make_compared(a), make_compared(b), fold=False)
     found = find_disagreement(one, two, "last")
     assert set(found.places.tolist()) == set(np.flatnonzero(a & ~b).tolist())
-    # The surest first: the logits rise with the place.
+    # The surest first: the logits rise with the index.
     assert found.places.tolist() == sorted(found.places.tolist(), reverse=True)
     assert found.right.confidence[found.places[-1]] == pytest.approx(np.exp(4) / (np.exp(4) + 9), rel=2e-2)
 
@@ -35,12 +35,12 @@ def test_groups_disagree_where_the_majority_of_one_is_right_and_of_the_other_wro
     np.testing.assert_array_equal(found.right.right, np.sum(a, 0))
     np.testing.assert_array_equal(found.wrong.right, np.sum(b, 0))
     # Those on which all seeds are of one mind come before those on which some waver.
-    clear = [min(np.sum(a, 0)[place] / 3, 1 - np.sum(b, 0)[place] / 4) for place in found.places]
+    clear = [min(np.sum(a, 0)[index] / 3, 1 - np.sum(b, 0)[index] / 4) for index in found.places]
     assert clear == sorted(clear, reverse=True)
-    place = found.places[0]
-    assert found.right.predicted[place] == found.labels[place]
-    assert found.wrong.predicted[place] == (found.labels[place] + 1) % 10
-    assert found.wrong.voters[place] == 4 - found.wrong.right[place]
+    index = found.places[0]
+    assert found.right.predicted[index] == found.labels[index]
+    assert found.wrong.predicted[index] == (found.labels[index] + 1) % 10
+    assert found.wrong.voters[index] == 4 - found.wrong.right[index]
 
 
 def test_a_side_is_told_by_the_wrong_answer_that_most_of_its_seeds_give() -> None:

@@ -25,10 +25,12 @@ def as_text(name: str) -> str:
     return escape(name, quote=False).replace("{", "&#123;")
 
 
-_NAME_LENGTH = 34
-
-
 LEGEND_MOST = 24  # the names of more would take half a second to lay out, and the chart's height to show
+LEGEND_ABOVE = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
+
+
+def axis_title(text: str) -> dict[str, Any]:
+    return {"text": as_text(text), "standoff": 8, "font": {"size": 12}}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Drawing:
 
 
 def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
-    """A layout without colours of a theme; the legend lies below and scrolls where it is long."""
+    """A layout without colours of a theme; the legend is below and scrolls if it is long."""
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"}
     return {
         "title": {"text": title},
@@ -57,7 +59,7 @@ def lay_out(title: str, x: str, count: int) -> dict[str, Any]:
     }
 
 
-def shorten(name: str, length: int = _NAME_LENGTH) -> str:
+def shorten(name: str, length: int = 34) -> str:
     """A long name by its two ends, where names of one family differ."""
     if len(name) <= length:
         return name

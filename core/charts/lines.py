@@ -1,8 +1,4 @@
-"""Figures of a training: data frames in, Plotly figures out, never a widget.
-
-Colour is the run, fixed by its id; line style is the split: training dashed, validation solid. Figures carry no colours
-of a theme (text, grid, background): the page that shows them knows whether it is light or dark.
-"""
+"""Lines before they are drawn: smoothed, and thinned to what a screen can show."""
 
 from __future__ import annotations
 
@@ -25,9 +21,9 @@ def smooth(values: pd.Series, weight: float) -> pd.Series:
 
 
 def thin(values: npt.NDArray[np.float32], points: int = MAX_POINTS) -> npt.NDArray[np.intp]:
-    """Places of at most `points` values that draw the same line: of every stretch its lowest and highest, and the ends.
+    """Indices of at most `points` values that draw the same line: of every stretch the extremes, and both ends.
 
-    Gaps of a single value may close where a line is thinned out.
+    Gaps of a single value may close when a line is thinned.
     """
     if len(values) <= points:
         return np.arange(len(values))

@@ -21,11 +21,7 @@ PALETTE = (
     "#b478cc",
     "#84603c",
 )
-
-
 GREY = "#8a94a3"  # what is no run; readable on white and on near-black alike
-
-
 # Two of the runs drawn together may share a colour: the second then carries the next of these at its points.
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross", "star")
 

@@ -10,25 +10,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.charts.figure import LEGEND_MOST, Drawing, as_text, lay_out, shorten, to_json, trace_id
+from core.charts.figure import (
+    LEGEND_ABOVE,
+    LEGEND_MOST,
+    Drawing,
+    as_text,
+    axis_title,
+    lay_out,
+    shorten,
+    to_json,
+    trace_id,
+)
 from core.charts.lines import MAX_POINTS, thin
 from core.charts.palette import pick_symbols, run_colour
-from core.compare.lines import (
-    CURVES,
-    SPREADS,
-    Curve,
-    CurveMetric,
-    CurveView,
-    FloatArray,
-    Line,
-    find_fences,
-    make_line,
-)
+from core.compare.lines import CURVES, SPREADS, Curve, CurveMetric, CurveView, FloatArray, Line, find_fences, make_line
 from core.compare.units import Unit
 from core.runs.metrics import find_best
 from core.text.words import count_of, list_first
 
-# All lines of a chart share these; fewer than the least tell too little, more than the most are not seen.
+# All lines of a chart share these; fewer than the least show too little, more than the most are not seen.
 ALL_POINTS, LEAST_POINTS = 18_000, 120
 _FEW_POINTS = 25
 _RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
@@ -41,7 +41,7 @@ def draw_curves(metric: CurveMetric, units: Sequence[Unit], view: CurveView) -> 
 
 @dataclass(frozen=True)
 class _Chart:
-    """What the lines of a chart have to know of it."""
+    """What the lines of a chart need to know of it."""
 
     curve: Curve
     view: CurveView
@@ -57,8 +57,12 @@ class _Chart:
         """Whether lines are told apart at the pointer: symbols and names of all of them would hide each other."""
         return len(self.units) > LEGEND_MOST
 
+    def group_of(self, line: Line) -> str:
+        """What a click in the legend hides together: all of a run, or of a single run the line alone."""
+        return line.part.column if self.is_single else line.unit.id
 
-@lru_cache(maxsize=48)  # each holds on to its runs as they stood
+
+@lru_cache(maxsize=48)  # each holds on to its runs
 def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) -> Drawing:
     chart = _Chart(CURVES[metric], view, units)
     parts = [part for part in chart.curve.parts if view.training or not part.is_training]
@@ -67,13 +71,13 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
         lines = [replace(line, raw=None) for line in lines]
     points = max(LEAST_POINTS, min(MAX_POINTS, ALL_POINTS // max(1, len(lines))))
     symbols = {} if chart.is_crowded else pick_symbols([unit.id for unit in units])
-    # Bands first, so that no line lies under another's band.
+    # Bands first, so that no line is under another's band.
     traces = [trace for line in lines for trace in _draw_band(line, points)]
     drawn = [trace for line in lines for trace in _draw_line(chart, line, points, symbols.get(line.unit.id, ""))]
     traces += _join(drawn) if chart.is_crowded else drawn
     traces += [ring for line in lines for ring in _mark_best(chart, line)]
     low_high = find_fences([line.y for line in lines]) if view.clip else None
-    notes = _tell_notes(chart, lines, points, low_high)
+    notes = _list_notes(chart, lines, points, low_high)
     return Drawing(to_json(traces, _lay_out(chart, lines, low_high)), chart.curve.title, notes)
 
 
@@ -82,57 +86,50 @@ def _draw_band(line: Line, points: int) -> list[dict[str, Any]]:
     if line.low is None or line.high is None or np.isnan(line.low).all():
         return []
     known = np.flatnonzero(~np.isnan(line.low))
-    places = known[thin(line.y[known].astype(np.float32), points)]
-    edge = {
-        "type": "scatter",
-        "mode": "lines",
-        "legendgroup": line.unit.id,
-        "x": line.x[places],
-        "line": {"width": 0, "color": run_colour(line.unit.id)},
-        "showlegend": False,
-    }
-    meta = {"run": line.unit.name, "edge": True}
-    return [
+    indices = known[thin(line.y[known].astype(np.float32), points)]
+    colour = run_colour(line.unit.id)
+    low, high = (
         {
-            **edge,
-            "uid": trace_id(line.unit.id, line.part.column, "low"),
-            "y": line.low[places],
-            "meta": {**meta, "series": f"{line.part.column} mean - spread"},
-        },
-        {
-            **edge,
-            "uid": trace_id(line.unit.id, line.part.column, "high"),
-            "y": line.high[places],
-            "fill": "tonexty",
-            "fillcolor": _see_through(run_colour(line.unit.id)),
-            "meta": {**meta, "series": f"{line.part.column} mean + spread"},
-        },
-    ]
+            "type": "scatter",
+            "mode": "lines",
+            "uid": trace_id(line.unit.id, line.part.column, edge),
+            "legendgroup": line.unit.id,
+            "x": line.x[indices],
+            "y": values[indices],
+            "line": {"width": 0, "color": colour},
+            "meta": {"run": line.unit.name, "edge": True, "series": f"{line.part.column} mean {sign} spread"},
+            "showlegend": False,
+        }
+        for edge, sign, values in (("low", "-", line.low), ("high", "+", line.high))
+    )
+    return [low, high | {"fill": "tonexty", "fillcolor": _see_through(colour)}]
 
 
 def _see_through(colour: str) -> str:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.18)"
 
 
 def _draw_line(chart: _Chart, line: Line, points: int, symbol: str) -> list[dict[str, Any]]:
-    """The line, and faint behind it the raw values where it is smoothed."""
+    """The line, and faint behind it the raw values if it is smoothed."""
     indices = _pick_points(line, line.y, points)
     part, series = line.part, line.part.column
     shared: dict[str, Any] = {
         "type": "scatter",
-        "legendgroup": _group_of(chart, line),
+        "legendgroup": chart.group_of(line),
         "x": line.x[indices],
         "name": part.label if chart.is_single else as_text(shorten(line.unit.name)),
         "line": {"color": run_colour(line.unit.id), "width": 1.4 if part.is_training else 2, "dash": part.dash},
     }
+    # About a dozen symbols tell two lines of one colour apart; one at every point would hide the line.
+    spaced = {"maxdisplayed": 12} if symbol and len(indices) > _FEW_POINTS else {}
     few = len(line.y) <= _FEW_POINTS and not part.is_training and not chart.is_crowded
     drawn = {
         **shared,
         "uid": trace_id(line.unit.id, series),
         "y": line.y[indices],
         "mode": "lines+markers" if symbol or few or len(line.y) == 1 else "lines",
-        "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **_space_out(symbol, len(indices))},
+        "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **spaced},
         # Plain text: for the CSV that a chart writes, and for the label at the pointer.
         "meta": {
             "run": line.unit.name,
@@ -144,32 +141,28 @@ def _draw_line(chart: _Chart, line: Line, points: int, symbol: str) -> list[dict
     }
     if line.count is not None:
         drawn |= {"customdata": line.count[indices], "meta": drawn["meta"] | {"custom": "seeds"}}
-    if line.raw is None:
-        return [drawn]
-    raw_indices = _pick_points(line, line.raw, points)
-    raw = {
+    return [drawn] if line.raw is None else [_draw_raw(line, line.raw, points, shared), drawn]
+
+
+def _draw_raw(line: Line, raw: FloatArray, points: int, shared: dict[str, Any]) -> dict[str, Any]:
+    indices = _pick_points(line, raw, points)
+    return {
         **shared,
-        "uid": trace_id(line.unit.id, series, "raw"),
-        "x": line.x[raw_indices],
-        "y": line.raw[raw_indices],
+        "uid": trace_id(line.unit.id, line.part.column, "raw"),
+        "x": line.x[indices],
+        "y": raw[indices],
         "mode": "lines",
         "line": {**shared["line"], "width": 1},
         "opacity": 0.25,
         "showlegend": False,
         "hoverinfo": "skip",
     }
-    return [raw, drawn]
 
 
 def _pick_points(line: Line, values: FloatArray, points: int) -> npt.NDArray[np.intp]:
     """Where to draw the values: thinned, and without rows that do not say their epoch."""
     indices = thin(values.astype(np.float32), points)
     return indices[~np.isnan(line.x[indices])]
-
-
-def _group_of(chart: _Chart, line: Line) -> str:
-    """What a click in the legend hides together: all of a run, or of a single run the line alone."""
-    return line.part.column if chart.is_single else line.unit.id
 
 
 def _mark_best(chart: _Chart, line: Line) -> list[dict[str, Any]]:
@@ -190,7 +183,7 @@ def _mark_best(chart: _Chart, line: Line) -> list[dict[str, Any]]:
             "y": [line.y[index]],
             "mode": "markers",
             "name": f"best epoch {epoch}",
-            "legendgroup": _group_of(chart, line),
+            "legendgroup": chart.group_of(line),
             "showlegend": False,
             "marker": {"size": 11, "symbol": "circle-open", "color": run_colour(line.unit.id), "line": {"width": 2}},
             "hovertemplate": f"best epoch: {epoch}<extra></extra>",
@@ -201,7 +194,7 @@ def _mark_best(chart: _Chart, line: Line) -> list[dict[str, Any]]:
 def _join(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Lines that look alike as one trace, with gaps between them: a trace costs the browser more than its points do.
 
-    `meta.lines` tells whose line stands from where to where.
+    `meta.lines` tells whose line goes from where to where.
     """
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for trace in traces:
@@ -229,7 +222,7 @@ def _join(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _join_arrays(arrays: Sequence[FloatArray | None], ends: Sequence[int]) -> FloatArray:
-    """One after the other, each up to its end less one; NaN in between, and in the place of one that is missing."""
+    """One after the other, each up to its end less one; NaN in between, and for one that is missing."""
     whole = np.full(ends[-1] - 1, np.nan)
     for array, end in zip(arrays, ends, strict=True):
         if array is not None:
@@ -237,26 +230,20 @@ def _join_arrays(arrays: Sequence[FloatArray | None], ends: Sequence[int]) -> Fl
     return whole
 
 
-def _space_out(symbol: str, count: int) -> dict[str, int]:
-    """About a dozen symbols tell two lines of one colour apart; one at every point would hide the line."""
-    return {"maxdisplayed": 12} if symbol and count > _FEW_POINTS else {}
-
-
 def _lay_out(chart: _Chart, lines: Sequence[Line], low_high: tuple[float, float] | None) -> dict[str, Any]:
-    """Of a single run both lines stand at the pointer; of several the nearest (core/charts/browser/nearest.js)."""
+    """The pointer shows both lines of a single run, the nearest of several (core/charts/browser/nearest.js)."""
     curve = chart.curve
     layout = lay_out(curve.title, chart.view.x, len(chart.units))
     layout["xaxis"] |= _x_axis(chart.view, lines)
     layout["yaxis"] |= _y_axis(curve, chart.view, lines, low_high)
     if chart.is_single:
-        legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
-        return layout | {"hovermode": "x unified", "showlegend": len(curve.parts) > 1, "legend": legend}
+        return layout | {"hovermode": "x unified", "showlegend": len(curve.parts) > 1, "legend": LEGEND_ABOVE}
     return layout | {"hovermode": False, "meta": {"nearest": curve.number, "unit": curve.unit}}
 
 
 def _x_axis(view: CurveView, lines: Sequence[Line]) -> dict[str, Any]:
     axis: dict[str, Any] = {
-        "title": {"text": view.x, "standoff": 6, "font": {"size": 12}},
+        "title": axis_title(view.x),
         "uirevision": view.x,
         "hoverformat": ".3~f",
         "unifiedhovertitle": {"text": f"{view.x} %{{x}}"},
@@ -288,36 +275,30 @@ def _y_axis(
     if low_high:
         low, high = low_high
         room = 0.04 * (high - low)
-        axis["range"] = (
-            [float(np.log10(max(low, 1e-12))), float(np.log10(high))] if log and low > 0 else [low - room, high + room]
-        )
-        axis["autorange"] = False
+        ends = np.log10([max(low, 1e-12), high]).tolist() if log and low > 0 else [low - room, high + room]
+        axis |= {"range": ends, "autorange": False}
     elif not curve.improves and not log:
         axis["rangemode"] = "tozero"
     return axis
 
 
-def _tell_notes(
+def _list_notes(
     chart: _Chart, lines: Sequence[Line], points: int, low_high: tuple[float, float] | None
 ) -> tuple[str, ...]:
-    notes = []
-    if not lines:
-        notes.append("not measured")
-    if chart.is_crowded:
-        notes.append("point at a line for its name")
-    if not chart.is_single and any(line.part.dash == "dot" for line in lines):
-        notes.append("dotted: GPU")
-    if low_high:
-        hidden = sum(int(((line.y < low_high[0]) | (line.y > low_high[1])).sum()) for line in lines)
-        if hidden:
-            notes.append(f"{count_of(hidden, 'point')} hidden")
-    if any(len(line.y) > points for line in lines):
-        notes.append(f"thinned to {points:,} points a line")
-    return tuple(notes)
+    low, high = low_high or (-np.inf, np.inf)
+    hidden = sum(int(((line.y < low) | (line.y > high)).sum()) for line in lines)
+    notes = (
+        (not lines, "not measured"),
+        (chart.is_crowded, "point at a line for its name"),
+        (not chart.is_single and any(line.part.dash == "dot" for line in lines), "dotted: GPU"),
+        (hidden > 0, f"{count_of(hidden, 'point')} hidden"),
+        (any(len(line.y) > points for line in lines), f"thinned to {points:,} points a line"),
+    )
+    return tuple(note for holds, note in notes if holds)
 
 
 def explain_lines(units: Sequence[Unit], view: CurveView) -> str:
-    """What the lines and bands of a chart of curves are, and how many seeds stand behind each group."""
+    """What the lines and bands of a chart of curves are, and how many seeds each group has."""
     training = "Solid is validation, dashed is training." if view.training else "Validation."
     groups = [unit for unit in units if unit.is_group]
     if not groups:

@@ -14,12 +14,11 @@ from core.stats.significance import Comparison
 
 def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
     """Every unit's test accuracy minus the baseline's, in points, with its 95 % interval; settled ones are filled."""
-    judged = [verdict for verdict in verdicts if verdict.comparison is not None]
+    judged = [(each.unit, each.comparison) for each in verdicts if each.comparison is not None]
     symbols = pick_symbols([baseline.id, *(verdict.unit.id for verdict in verdicts)])
     traces = [
-        _draw_difference(place, verdict.unit, verdict.comparison, symbols.get(verdict.unit.id, SYMBOLS[0]))
-        for place, verdict in enumerate(judged)
-        if verdict.comparison is not None
+        _draw_difference(index, unit, comparison, symbols.get(unit.id, SYMBOLS[0]))
+        for index, (unit, comparison) in enumerate(judged)
     ]
     title = f"Test accuracy minus that of {shorten(baseline.name, 40)}, points"
     layout = lay_out(title, "", 1)
@@ -30,7 +29,7 @@ def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
     layout["meta"] = {"table": _tabulate_differences(judged)}
     layout["yaxis"] |= {
         "tickvals": list(range(len(judged))),
-        "ticktext": [as_text(shorten(verdict.unit.name, 24)) for verdict in judged],
+        "ticktext": [as_text(shorten(unit.name, 24)) for unit, _ in judged],
         "range": [len(judged) - 0.5, -0.5],
         "showgrid": False,
         "fixedrange": True,
@@ -38,29 +37,28 @@ def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
     return Drawing(to_json(traces, layout), title)
 
 
-def _tabulate_differences(judged: Sequence[Verdict]) -> list[dict[str, Any]]:
+def _tabulate_differences(judged: Sequence[tuple[Unit, Comparison]]) -> list[dict[str, Any]]:
     """For the CSV: the differences in points with their 95 % intervals."""
-    found = [(verdict.unit.name, verdict.comparison) for verdict in judged if verdict.comparison is not None]
-    intervals = [comparison.interval for _, comparison in found]
+    intervals = [comparison.interval for _, comparison in judged]
     return [
-        {"name": "run", "values": [name for name, _ in found]},
-        {"name": "points", "values": [100 * comparison.difference for _, comparison in found]},
+        {"name": "run", "values": [unit.name for unit, _ in judged]},
+        {"name": "points", "values": [100 * comparison.difference for _, comparison in judged]},
         {"name": "95 % from", "values": [100 * each.low if each else None for each in intervals]},
         {"name": "95 % to", "values": [100 * each.high if each else None for each in intervals]},
-        {"name": "settled", "values": ["yes" if comparison.is_settled else "no" for _, comparison in found]},
+        {"name": "settled", "values": ["yes" if comparison.is_settled else "no" for _, comparison in judged]},
     ]
 
 
-def _draw_difference(place: int, unit: Unit, comparison: Comparison, symbol: str) -> dict[str, Any]:
+def _draw_difference(index: int, unit: Unit, comparison: Comparison, symbol: str) -> dict[str, Any]:
     points, colour, name = 100 * comparison.difference, run_colour(unit.id), as_text(shorten(unit.name))
     interval = comparison.interval
-    told = f"<br>95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
+    between = f"<br>95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
     return {
         "type": "scatter",
         "uid": unit.id,
         "mode": "markers",
         "x": [points],
-        "y": [place],
+        "y": [index],
         "name": name,
         "marker": {
             "size": 10,
@@ -79,5 +77,5 @@ def _draw_difference(place: int, unit: Unit, comparison: Comparison, symbol: str
         },
         "meta": {"run": unit.name, "series": "points"},
         "showlegend": False,
-        "hovertemplate": f"<b>{name}</b><br>%{{x:+.2f}} points{told}<extra></extra>",
+        "hovertemplate": f"<b>{name}</b><br>%{{x:+.2f}} points{between}<extra></extra>",
     }

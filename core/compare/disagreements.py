@@ -41,7 +41,7 @@ class Disagreement:
 
 
 def find_disagreement(right: Unit, wrong: Unit, weights: Weights) -> Disagreement:
-    """Raises NoPredictionsError with a sentence where the two cannot be held against each other."""
+    """Raises NoPredictionsError with a sentence if the two cannot be compared."""
     (a, missing_a), (b, missing_b) = collect_predictions(right, weights), collect_predictions(wrong, weights)
     for found, missing in ((a, missing_a), (b, missing_b)):
         if not found:

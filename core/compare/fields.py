@@ -35,7 +35,7 @@ def _applies(run: ComparedRun, path: str) -> bool:
 
 
 def show_field(run: ComparedRun, path: str) -> str:
-    """The value as people read it; empty where the field is not there or has no effect."""
+    """The value as people read it; empty if the field is not there or has no effect."""
     if not _applies(run, path):
         return ""
     return show_value(field_at(path), run.fields[path])

@@ -21,7 +21,7 @@ PICKS: dict[Pick, str] = {"best": "Best", "last": "Last", "min": "Lowest", "max"
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of a run: `better` says which way is better, empty where neither is."""
+    """One figure of a run: `better` says which way is better, empty if neither is."""
 
     key: str
     label: str
@@ -34,6 +34,7 @@ class Figure:
         return f"{PICKS[pick]} {self.label}" if self.by_epoch else self.label
 
 
+_VIEWS = "The same with test-time augmentation: mirrored (and shifted) copies judged together"
 FIGURES = (
     Figure("val/accuracy", "val. accuracy", "Accuracy on the validation images", "share", "high", True),
     Figure("val/loss", "val. loss", "Cross-entropy on the validation images", "loss", "low", True),
@@ -55,39 +56,21 @@ FIGURES = (
     Figure("train/loss", "train. loss", "Loss on the augmented training images", "loss", "low", True),
     Figure("test/loss", "Test loss, last weights", "Cross-entropy on the test images", "loss", "low"),
     Figure("test/loss_best", "Test loss, best weights", "Cross-entropy on the test images", "loss", "low"),
-    Figure(
-        "test/accuracy_views",
-        "Test acc., last weights, views",
-        "The same with test-time augmentation: mirrored (and shifted) copies judged together",
-        "share",
-        "high",
-    ),
-    Figure(
-        "test/accuracy_best_views",
-        "Test acc., best weights, views",
-        "The same with test-time augmentation: mirrored (and shifted) copies judged together",
-        "share",
-        "high",
-    ),
+    Figure("test/accuracy_views", "Test acc., last weights, views", _VIEWS, "share", "high"),
+    Figure("test/accuracy_best_views", "Test acc., best weights, views", _VIEWS, "share", "high"),
     Figure("epochs", "Epochs done", "Passes over the training images", "count"),
 )
 BY_KEY = {figure.key: figure for figure in FIGURES}
 SHOWN = tuple(figure.key for figure in FIGURES[:8])
 
 
-def field_figure(path: str) -> Figure:
-    """A number of the spec as a figure, as `train.learning_rate`. Raises KeyError where there is no such field."""
-    spec_field = field_at(path)
-    return Figure(path, label_path(path), spec_field.help, "number")
-
-
 def find_figure(key: str) -> Figure:
-    """The figure of this key, or of the spec's field at this path. Raises KeyError."""
-    return BY_KEY.get(key) or field_figure(key)
+    """The figure of this key, or of the spec's field at this path, as `train.learning_rate`. Raises KeyError."""
+    return BY_KEY.get(key) or Figure(key, label_path(key), field_at(key).help, "number")
 
 
 def value_of(run: ComparedRun, figure: Figure, pick: Pick = "best") -> float | None:
-    """The figure of one run; None where the run has none (yet)."""
+    """The figure of one run; None if the run has none (yet)."""
     match figure.key:
         case "parameters":
             return float(run.cost.parameters)
@@ -121,24 +104,25 @@ def _pick(values: np.ndarray, pick: Pick, better: Better) -> float | None:
 
 
 def summary_of(unit: Unit, figure: Figure, pick: Pick = "best") -> Summary | None:
-    """Mean and spread over the seeds that have the figure; None where none has."""
+    """Mean and spread over the seeds that have the figure; None if none has."""
     values = [value for run in unit.seeds if (value := value_of(run, figure, pick)) is not None]
     return summarise(values) if values else None
 
 
 def difference(figure: Figure, value: float, baseline: float) -> tuple[str, Better]:
-    """How a value stands to the baseline's, in words, and whether it is better: "high" yes, "low" no, "" neither.
+    """How a value differs from the baseline's, in words, and whether it is better: "high" yes, "low" no, "" neither.
 
     Accuracies differ in points (1 point is 0.01), losses by their difference, sizes and times by a factor.
     """
-    if figure.kind == "share":
-        text = f"{100 * (value - baseline):+.2f}"
-    elif figure.kind in ("loss", "number"):
-        text = f"{value - baseline:+.4g}" if figure.kind == "number" else f"{value - baseline:+.4f}"
-    elif baseline > 0:
-        text = f"×{value / baseline:.3g}"
-    else:
-        text = ""
+    match figure.kind:
+        case "share":
+            text = f"{100 * (value - baseline):+.2f}"
+        case "loss":
+            text = f"{value - baseline:+.4f}"
+        case "number":
+            text = f"{value - baseline:+.4g}"
+        case _:
+            text = f"×{value / baseline:.3g}" if baseline > 0 else ""
     if text.strip("+-0.") == "" or text == "×1":
         return "", ""
     if not figure.better:
@@ -148,8 +132,7 @@ def difference(figure: Figure, value: float, baseline: float) -> tuple[str, Bett
 
 def sort_units(units: Sequence[Unit], order: str, pick: Pick) -> list[Unit]:
     """By a figure's key, falling after a minus; units without the figure come last, an unknown key changes nothing."""
-    key = order.removeprefix("-")
-    falling = order.startswith("-")
+    key, falling = order.removeprefix("-"), order.startswith("-")
     if key == "name":
         return sorted(units, key=lambda unit: unit.name.casefold(), reverse=falling)
     if key not in BY_KEY:

@@ -52,7 +52,7 @@ class Curve:
 
     @property
     def main(self) -> Part:
-        """The line that stands for a run in the legend of several."""
+        """The line that represents a run in the legend of several."""
         return next(part for part in self.parts if not part.is_training)
 
 
@@ -84,7 +84,7 @@ CURVES: dict[CurveMetric, Curve] = {
 
 @dataclass(frozen=True)
 class CurveView:
-    """How curves are looked at.
+    """How curves are shown.
 
     `training` draws the dashed lines too, `clip` leaves outliers out of the frame, `best` rings each run's best epoch.
     """
@@ -100,7 +100,7 @@ class CurveView:
 
 @dataclass(frozen=True)
 class Line:
-    """One line to draw, (points,) each; `low` and `high` bound the band of a group where its spread is known."""
+    """One line to draw, (points,) each; `low` and `high` bound the band of a group if its spread is known."""
 
     unit: Unit
     part: Part
@@ -137,9 +137,8 @@ def make_line(unit: Unit, part: Part, curve: Curve, view: CurveView) -> Line | N
     epochs = epochs[~np.isnan(epochs)]
     # Smoothed first, so that the band is the spread of the lines as they would be drawn.
     values = np.stack([_align(run, _smooth(run.column(column), weight), epochs) for run in runs])  # (seeds, epochs)
-    places = np.stack([_align(run, _x_of(run, view.x), epochs) for run in runs])
-    count = (~np.isnan(values)).sum(0).astype(float)
-    mean, x = _mean(values), _mean(places)
+    x = _mean(np.stack([_align(run, _x_of(run, view.x), epochs) for run in runs]))
+    count, mean = (~np.isnan(values)).sum(0).astype(float), _mean(values)
     low = high = None
     if not part.is_training:
         reach = _spread(values, mean, count, view.spread)
@@ -156,7 +155,7 @@ def _x_of(run: ComparedRun, axis: Axis) -> FloatArray:
 
 
 def _align(run: ComparedRun, values: FloatArray, epochs: FloatArray) -> FloatArray:
-    """The values at these epochs, NaN where the run has not been (or an epoch's line is missing)."""
+    """The values at these epochs, NaN if the run has not got there (or an epoch's line is missing)."""
     aligned = np.full(len(epochs), np.nan)
     own = run.column("epoch")
     known = ~np.isnan(own)
@@ -172,7 +171,7 @@ def _mean(values: FloatArray) -> FloatArray:
 
 
 def _spread(values: FloatArray, mean: FloatArray, count: FloatArray, spread: Spread) -> FloatArray:
-    """Sample standard deviation over the seeds, or the standard error of their mean; NaN where one seed is left."""
+    """Sample standard deviation over the seeds, or the standard error of their mean; NaN if one seed is left."""
     squares = np.where(np.isnan(values), 0, (values - mean) ** 2).sum(0)
     deviation = np.sqrt(np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan))
     return deviation / np.sqrt(np.maximum(count, 1)) if spread == "se" else deviation

@@ -20,12 +20,11 @@ Ranges = Mapping[str, tuple[float, float]]
 
 _NARROW = 0.02  # so much around a single value that was clicked
 _BARE = {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True}
-_ASIDE = {"color": GREY, "width": 1}
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """One upright axis: where each unit crosses it, 0 to 1, and what stands beside it."""
+    """One upright axis: where each unit crosses it, 0 to 1, and its tick labels."""
 
     key: str
     title: str
@@ -36,7 +35,7 @@ class _Scale:
 def choose_units(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick, ranges: Ranges) -> list[Unit]:
     """The units that cross each of these axes within its range; ranges of other axes do not count."""
     scales = _make_scales(units, paths, figure, pick)
-    return [unit for place, unit in enumerate(units) if _passes(scales, place, ranges)]
+    return [unit for index, unit in enumerate(units) if _passes(scales, index, ranges)]
 
 
 def draw_parallel(
@@ -44,34 +43,33 @@ def draw_parallel(
 ) -> Drawing:
     """One line a unit across the fields that differ, to its result on the last axis; named where it is pointed at.
 
-    Units outside a range stand back in grey.
+    Units outside a range are drawn in grey, behind the others.
     """
     scales = _make_scales(units, paths, figure, pick)
     kept = {scale.key: ranges[scale.key] for scale in scales if ranges and scale.key in ranges}
     symbols = pick_symbols([unit.id for unit in units])
     traces = []
-    for place, unit in enumerate(units):
-        crossings = [(at, scale.heights[place]) for at, scale in enumerate(scales)]
-        known = [(at, height) for at, height in crossings if height is not None]
-        name, aside = as_text(shorten(unit.name)), not _passes(scales, place, kept)
+    for index, unit in enumerate(units):
+        known = [(at, height) for at, scale in enumerate(scales) if (height := scale.heights[index]) is not None]
+        name, is_kept = as_text(shorten(unit.name)), _passes(scales, index, kept)
         traces.append(
             {
                 "type": "scatter",
                 "uid": unit.id,
-                "mode": "lines" if aside else "lines+markers",
+                "mode": "lines+markers" if is_kept else "lines",
                 "x": [at for at, _ in known],
                 "y": [height for _, height in known],
                 "name": name,
                 "legendgroup": unit.id,
-                "opacity": 0.35 if aside else 1,
-                "line": _ASIDE if aside else {"color": run_colour(unit.id), "width": 2},
+                "opacity": 1 if is_kept else 0.35,
+                "line": {"color": run_colour(unit.id), "width": 2} if is_kept else {"color": GREY, "width": 1},
                 "marker": {"size": 7, "symbol": symbols.get(unit.id, SYMBOLS[0])},
-                "customdata": [_tell(unit, paths, figure, pick, at) for at, _ in known],
+                "customdata": [_describe(unit, paths, figure, pick, at) for at, _ in known],
                 "hovertemplate": f"<b>{name}</b><br>%{{customdata}}<extra></extra>",
-                "showlegend": len(units) > 1 and not aside,
+                "showlegend": len(units) > 1 and is_kept,
             }
         )
-    traces.sort(key=lambda trace: trace["opacity"] == 1)  # those that stand back lie below
+    traces.sort(key=lambda trace: trace["opacity"] == 1)  # the grey ones lie below
     title = f"The fields that differ, and {figure.label_of(pick).lower()}"
     layout = _lay_out_scales(scales, title, len(units))
     layout["meta"] = {
@@ -83,25 +81,24 @@ def draw_parallel(
 
 
 def _tabulate(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[dict[str, Any]]:
-    """For the CSV: a row a unit, as all of its fields and its result read."""
-    means = [summary.mean if (summary := summary_of(unit, figure, pick)) else None for unit in units]
+    """For the CSV: a row a unit, its fields and its result as people read them."""
     fields = [{"name": label_path(path), "values": [show_field(unit.first, path) for unit in units]} for path in paths]
-    result = {"name": label_figure(figure, pick), "values": means}
+    result = {"name": label_figure(figure, pick), "values": _means_of(units, figure, pick)}
     return [{"name": "run", "values": [unit.name for unit in units]}, *fields, result]
+
+
+def _means_of(units: Sequence[Unit], figure: Figure, pick: Pick) -> list[float | None]:
+    return [summary.mean if (summary := summary_of(unit, figure, pick)) else None for unit in units]
 
 
 def _make_scales(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[_Scale]:
     return [*(_scale_field(units, path) for path in paths), _scale_figure(units, figure, pick)]
 
 
-def _passes(scales: Sequence[_Scale], place: int, ranges: Ranges) -> bool:
-    """Whether the unit at this place crosses each of the axes within its range."""
-    return all(
-        (height := scale.heights[place]) is not None and low <= height <= high
-        for scale in scales
-        if scale.key in ranges
-        for low, high in [ranges[scale.key]]
-    )
+def _passes(scales: Sequence[_Scale], index: int, ranges: Ranges) -> bool:
+    """Whether the unit of this index crosses each of the axes within its range."""
+    crossed = [(scale.heights[index], *ranges[scale.key]) for scale in scales if scale.key in ranges]
+    return all(height is not None and low <= height <= high for height, low, high in crossed)
 
 
 def _draw_range(at: int, low: float, high: float) -> dict[str, Any]:
@@ -158,7 +155,7 @@ def _lay_out_scales(scales: Sequence[_Scale], title: str, count: int) -> dict[st
     return layout
 
 
-def _tell(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
+def _describe(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
     if at < len(paths):
         return as_text(f"{label_path(paths[at])}: {show_field(unit.first, paths[at])}")
     summary = summary_of(unit, figure, pick)
@@ -187,7 +184,7 @@ def _scaled(value: float, log: bool) -> float:
 
 
 def _scale_figure(units: Sequence[Unit], figure: Figure, pick: Pick) -> _Scale:
-    means = [summary.mean if (summary := summary_of(unit, figure, pick)) else None for unit in units]
+    means = _means_of(units, figure, pick)
     known = [mean for mean in means if mean is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
     reach = (high - low) or 1.0
@@ -197,7 +194,7 @@ def _scale_figure(units: Sequence[Unit], figure: Figure, pick: Pick) -> _Scale:
 
 
 def _space_ticks(shown: dict[float | None, str], most: int = 9) -> list[tuple[float, str]]:
-    """The values on an axis; of many only those that do not stand on one another."""
+    """The values on an axis; of many only those that do not overlap."""
     ticks: list[tuple[float, str]] = []
     heights = sorted(height for height in shown if height is not None)
     for height in [*heights[:1], *heights[:0:-1]]:

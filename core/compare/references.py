@@ -14,7 +14,7 @@ WRN_6 = "Zagoruyko & Komodakis 2016, arXiv:1605.07146, table 6"
 
 @dataclass(frozen=True)
 class Reference:
-    """A published test accuracy (0 to 1); `note` says how many runs stand behind it and which of them it is."""
+    """A published test accuracy (0 to 1); `note` says how many runs it comes from and which of them it is."""
 
     name: str
     dataset: Dataset

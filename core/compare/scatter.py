@@ -1,4 +1,4 @@
-"""Runs as points: accuracy against cost with its Pareto front, and differences with their intervals."""
+"""Runs as points: accuracy against cost with its Pareto front."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from core.charts.figure import Drawing, as_text, lay_out, shorten, to_json
+from core.charts.figure import Drawing, as_text, axis_title, lay_out, shorten, to_json
 from core.charts.palette import GREY, SYMBOLS, pick_symbols, run_colour
 from core.compare.figures import Figure, Pick, find_figure, summary_of
 from core.compare.references import Reference, references_for
@@ -23,7 +23,7 @@ _NAMED = 14  # so many points have their name beside them
 
 @dataclass(frozen=True)
 class ScatterView:
-    """What stands on the two axes, by the keys of figures or the paths of fields."""
+    """What the two axes show, by the keys of figures or the paths of fields."""
 
     x: str = "parameters"
     y: str = "test/accuracy"
@@ -40,7 +40,7 @@ class _Point:
 
 
 def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
-    """Every unit as a point, groups with their standard deviation, and the Pareto front where both ways are known."""
+    """Every unit as a point, groups with their standard deviation, and the Pareto front if both axes have one."""
     x, y = find_figure(view.x), find_figure(view.y)
     points = [
         _Point(unit, at_x, at_y)
@@ -48,17 +48,18 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
         if (at_x := summary_of(unit, x, view.pick)) and (at_y := summary_of(unit, y, view.pick))
     ]
     published = find_published(units, view)
+    across = [*(point.x.mean for point in points), *(float(reference.parameters) for reference in published)]
     traces = _draw_front(points, x, y, view)
     if published:
         traces.append(_draw_published(published, x))
     symbols = pick_symbols([unit.id for unit in units])
-    sides = _place_names(points, _find_middle(points, published, view.log_x))
+    sides = _place_names(points, _find_middle(across, view.log_x))
     traces += [_draw_point(point, x, y, symbols, view, sides.get(point, "")) for point in points]
     title = f"{label_figure(y, view.pick)} by {x.label_of(view.pick).lower()}"
     layout = lay_out(title, "", 1)
     layout["xaxis"] |= _axis(x, view.pick) | {"type": "log" if view.log_x else "linear", "uirevision": str(view)}
     # Within a part of a decade Plotly's own ticks are the only ones that are sure to be seen.
-    if view.log_x and (decades := _decades(points, published)) > 0.7:
+    if view.log_x and (decades := _decades(across)) > 0.7:
         layout["xaxis"] |= {"dtick": "D2" if decades < 2 else 1}
     layout["yaxis"] |= _axis(y, view.pick) | {"uirevision": str(view)}
     layout["margin"] |= {"l": 62, "r": 40}
@@ -75,24 +76,22 @@ def _tabulate_points(
     points: Sequence[_Point], published: Sequence[Reference], x: Figure, y: Figure, pick: Pick
 ) -> list[dict[str, Any]]:
     """For the CSV: a row a point, with the spread and the number of seeds; below them the published results."""
-    columns: list[dict[str, Any]] = [
-        {"name": "run", "values": [*(point.unit.name for point in points), *(each.name for each in published)]}
-    ]
+    unknown = [None] * len(published)
+    names = [*(point.unit.name for point in points), *(each.name for each in published)]
+    columns: list[dict[str, Any]] = [{"name": "run", "values": names}]
     for figure, axis in ((x, "x"), (y, "y")):
         sums: list[Summary] = [getattr(point, axis) for point in points]
         own = [each.parameters if axis == "x" else each.test_accuracy for each in published]
         label = label_figure(figure, pick)
         columns.append({"name": label, "values": [*(each.mean for each in sums), *own]})
-        columns.append(
-            {"name": f"{label}, sd", "values": [*(each.standard_deviation for each in sums), *[None] * len(own)]}
-        )
-    columns.append({"name": "seeds", "values": [*(point.y.n for point in points), *[None] * len(published)]})
+        columns.append({"name": f"{label}, sd", "values": [*(each.standard_deviation for each in sums), *unknown]})
+    columns.append({"name": "seeds", "values": [*(point.y.n for point in points), *unknown]})
     columns.append({"name": "source", "values": [*["own run"] * len(points), *(each.source for each in published)]})
     return columns
 
 
 def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference, ...]:
-    """Published results that have a place in this view: test accuracy by parameters on the baseline's data set."""
+    """Published results that fit this view: test accuracy by parameters on the baseline's data set."""
     fits = view.references and view.x == "parameters" and view.y in ("test/accuracy", "test/accuracy_best")
     return references_for(units[0].first.spec.data.dataset) if fits and units else ()
 
@@ -100,34 +99,29 @@ def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference,
 def _axis(figure: Figure, pick: Pick) -> dict[str, Any]:
     ticks = {"share": ".1%", "count": ".2~s", "minutes": "~g", "number": "~g"}
     return {
-        "title": {"text": label_figure(figure, pick), "standoff": 8, "font": {"size": 12}},
+        "title": axis_title(label_figure(figure, pick)),
         "tickformat": ticks.get(figure.kind, "~g"),
         "zeroline": False,
     }
 
 
-def _find_middle(points: Sequence[_Point], published: Sequence[Reference], log: bool) -> float:
-    """The middle of the axis across, in its own unit."""
-    values = [point.x.mean for point in points] + [float(reference.parameters) for reference in published]
-    if not values:
-        return 0.0
-    low, high = min(values), max(values)
+def _find_middle(values: Sequence[float], log: bool) -> float:
+    """The middle of an axis, in its own unit."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
     return math.sqrt(low * high) if log and low > 0 else (low + high) / 2
 
 
 def _place_names(points: Sequence[_Point], middle: float) -> dict[_Point, str]:
-    """Names stand towards the middle, where there is room, above and below in turns; many points have none."""
+    """Names point to the middle, where there is room, alternating above and below; many points have none."""
     if len(points) > _NAMED:
         return {}
-    turns = enumerate(sorted(points, key=lambda point: point.x.mean))
     return {
-        point: f"{'bottom' if turn % 2 else 'top'} {'left' if point.x.mean > middle else 'right'}"
-        for turn, point in turns
+        point: f"{'bottom' if index % 2 else 'top'} {'left' if point.x.mean > middle else 'right'}"
+        for index, point in enumerate(sorted(points, key=lambda point: point.x.mean))
     }
 
 
-def _decades(points: Sequence[_Point], published: Sequence[Reference]) -> float:
-    values = [point.x.mean for point in points] + [reference.parameters for reference in published]
+def _decades(values: Sequence[float]) -> float:
     known = [value for value in values if value > 0]
     return math.log10(max(known) / min(known)) if known else 0
 
@@ -166,7 +160,8 @@ def _draw_front(points: Sequence[_Point], x: Figure, y: Figure, view: ScatterVie
     if not (x.better and y.better) or len(points) < 2:
         return []
     at_x, at_y = np.array([point.x.mean for point in points]), np.array([point.y.mean for point in points])
-    front = pareto_front(at_x, at_y, lower_x_better=x.better == "low", higher_y_better=y.better == "high")
+    signs = [-1 if figure.better == "high" else 1 for figure in (x, y)]
+    front = pareto_front(np.column_stack([at_x, at_y]) * signs)
     order = np.flatnonzero(front)[np.argsort(at_x[front], kind="stable")]
     return [
         {
@@ -203,6 +198,3 @@ def _draw_published(published: Sequence[Reference], x: Figure) -> dict[str, Any]
         "hovertemplate": f"<b>%{{text}}</b><br>Test accuracy %{{y:.2%}}<br>{x.label} %{{x:.3s}}<br>"
         "%{customdata[1]}<br>%{customdata[0]}<extra></extra>",
     }
-
-
-# Differences ----------------------------------------------------------------------------------------------------------

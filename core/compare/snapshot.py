@@ -1,7 +1,6 @@
-"""What a comparison is made of: runs as they stand now.
+"""What a comparison is made of: runs as they are now.
 
-Runs are read once and kept: the same object comes back as long as nothing of the run has changed, so whatever is worked
-out from it can be kept as well.
+Runs are read once and kept: the same object comes back until the run changes, so what follows from it can be kept too.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ from core.system.folders import runs_folder
 
 MAX_RUNS = 50
 SEED = "train.seed"
-_NO_VALUES: npt.NDArray[np.float64] = np.empty(0)
 
 
 class SpecFacts:
@@ -64,7 +62,7 @@ class SpecFacts:
 
 @dataclass(frozen=True, eq=False)
 class ComparedRun:
-    """One run as it stood at one look; compared by identity, so it can be the key of a cache."""
+    """One run as it was at one look; compared by identity, so it can be the key of a cache."""
 
     id: str
     name: str
@@ -106,17 +104,16 @@ class ComparedRun:
         return self.facts.recipe
 
     def column(self, name: str) -> npt.NDArray[np.float64]:
-        """One metric over the epochs, (epochs,); NaN where it was not finite or not there. Do not change it."""
-        known = self._columns.get(name, _NO_VALUES)
+        """One metric over the epochs, (epochs,); NaN if it was not finite or not there. Do not change it."""
+        known = self._columns.get(name, np.empty(0))
         if len(known) < len(self.rows):
             # A run that went on has the values of its earlier epochs from the last look.
             values = [finite(row.get(name)) for row in self.rows[len(known) :]]
-            known = np.append(known, np.array([math.nan if value is None else value for value in values], float))
-            self._columns[name] = known
+            self._columns[name] = known = np.append(known, np.array(values, float))  # None becomes NaN
         return known
 
     def columns_for(self, rows: list[dict[str, Any]]) -> dict[str, npt.NDArray[np.float64]]:
-        """What is known of the metrics of `rows`, where they go on from this run's; nothing where they start anew."""
+        """What is known of the metrics of `rows`, if they continue this run's; nothing if they start anew."""
         count = len(self.rows)
         goes_on = count <= len(rows) and (not count or rows[count - 1] is self.rows[-1])
         return dict(self._columns) if goes_on else {}
@@ -129,9 +126,6 @@ def finite(value: Any) -> float | None:
     return None
 
 
-# Looking --------------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Look:
     """The runs that can be compared, in the order asked for, and a sentence for each that cannot."""
@@ -140,7 +134,7 @@ class Look:
     problems: tuple[str, ...] = ()
 
 
-_FileStamp = tuple[int, int] | None  # time and size; None where there is no such file
+_FileStamp = tuple[int, int] | None  # time and size; None if there is no such file
 
 
 class _Stamp(NamedTuple):
@@ -151,10 +145,6 @@ class _Stamp(NamedTuple):
     environment: _FileStamp
     end: _FileStamp
     metrics: _FileStamp
-
-    def differs_beyond_metrics(self, other: _Stamp) -> bool:
-        """Whether a file has changed that seldom does."""
-        return self._replace(metrics=None) != other._replace(metrics=None)
 
 
 @dataclass(frozen=True)
@@ -209,7 +199,7 @@ def read_run(run_id: str) -> ComparedRun:
             run, known = open_run(run_id), None
         if not known:
             known = _Known(stamp, run, _read(run))
-        elif known.stamp.differs_beyond_metrics(stamp):
+        elif known.stamp._replace(metrics=stamp.metrics) != stamp:
             known = _Known(stamp, run, _read(run, known.compared))
         elif known.stamp != stamp or known.compared.state not in ENDS:
             known = _Known(stamp, run, _read_on(run, known.compared))
@@ -223,13 +213,8 @@ def read_run(run_id: str) -> ComparedRun:
 
 
 def _stamp(folder: Path) -> _Stamp:
-    return _Stamp(
-        spec=_stamp_file(folder / layout.SPEC),
-        about=_stamp_file(folder / layout.ABOUT),
-        environment=_stamp_file(folder / layout.ENVIRONMENT),
-        end=_stamp_file(folder / layout.END),
-        metrics=_stamp_file(folder / layout.METRICS),
-    )
+    names = (layout.SPEC, layout.ABOUT, layout.ENVIRONMENT, layout.END, layout.METRICS)
+    return _Stamp(*(_stamp_file(folder / name) for name in names))
 
 
 def _stamp_file(path: Path) -> _FileStamp:
@@ -245,13 +230,12 @@ def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
     # The state first: what is read after it can only be newer.
     state = "damaged" if damage else run.read_state()
     name, rows, environment = run.about.name, run.rows(), run.environment()
-    results = run.results()
     facts, columns = (before.facts, before.columns_for(rows)) if before else (SpecFacts(lambda: run.spec), {})
-    return ComparedRun(run.id, name, state, facts, rows, environment, results, damage, columns)
+    return ComparedRun(run.id, name, state, facts, rows, environment, run.results(), damage, columns)
 
 
 def _read_on(run: Run, before: ComparedRun) -> ComparedRun:
-    """Of a run whose other files stand still, the epochs; and its state, as its process may have died or begun."""
+    """The epochs of a run whose other files are unchanged; and its state, as its process may have died or begun."""
     state, rows = before.state if before.damage else run.read_state(), run.rows()
     if before.rows is rows and before.state == state:
         return before

@@ -57,7 +57,7 @@ def _best_mean(sums: Sequence[Summary | None], figure: Figure) -> float | None:
 
 
 def tell_unit(unit: Unit) -> str:
-    """`3 seeds · finished, running`: how many runs stand behind it, and what they do."""
+    """`3 seeds · finished, running`: how many seeds it has, and their states."""
     count = len(unit.seeds)
     seeds = f"seed {unit.first.seed}" if count == 1 else f"{count} seeds"
     return f"{seeds} · {', '.join(sorted({run.state for run in unit.runs}))}"

@@ -22,7 +22,7 @@ class Unit:
 
     @property
     def id(self) -> str:
-        """The run whose colour and place it has: the one with the smallest seed."""
+        """The run whose colour and row it has: the one with the smallest seed."""
         return min(self.runs, key=lambda run: (run.seed, run.id)).id if self.is_group else self.first.id
 
     @property
@@ -35,7 +35,7 @@ class Unit:
 
     @property
     def seeds(self) -> tuple[ComparedRun, ...]:
-        """One run of every seed, the one that came furthest: a seed that is repeated tells nothing new."""
+        """One run of every seed, the one that came furthest: a repeated seed adds nothing."""
         if not self.is_group:
             return self.runs
         furthest: dict[int, ComparedRun] = {}
@@ -50,15 +50,14 @@ def make_units(runs: Sequence[ComparedRun], *, fold: bool) -> list[Unit]:
     """One unit a run or, folded, one for all that differ only in their seed; names are made to differ."""
     groups = _group_seeds(runs) if fold else [[run] for run in runs]
     names = [_name_group(group) for group in groups]
-    units = []
-    for group, name in zip(groups, names, strict=True):
-        alike = names.count(name) > 1
-        units.append(Unit(tuple(group), f"{name} ({group[0].id[-6:]})" if alike else name))
-    return units
+    return [
+        Unit(tuple(group), f"{name} ({group[0].id[-6:]})" if names.count(name) > 1 else name)
+        for group, name in zip(groups, names, strict=True)
+    ]
 
 
 def _group_seeds(runs: Sequence[ComparedRun]) -> list[list[ComparedRun]]:
-    """Runs of equal specs but for the seed, on the same images where they say which they had."""
+    """Runs of equal specs but for the seed, on the same images as far as known."""
     groups: list[list[ComparedRun]] = []
     alike: dict[Any, list[list[ComparedRun]]] = {}
     for run in runs:
@@ -88,25 +87,18 @@ def put_first(run_ids: Sequence[str], chosen: Iterable[str]) -> list[str]:
 
 
 def find_mismatches(units: Sequence[Unit]) -> list[str]:
-    """Sentences on what was trained or measured on other images than the baseline; empty where all compare."""
-    if len(units) < 2:
-        return []
-    baseline = units[0].first
+    """Sentences on what was trained or measured on other images than the baseline; empty if all compare."""
     found: dict[str, list[str]] = {}
     for unit in units[1:]:
-        sentence = _find_mismatch(unit.first, baseline)
-        if sentence:
+        if sentence := _find_mismatch(unit.first, units[0].first):
             found.setdefault(sentence, []).append(unit.name)
     return [f"{list_first(names, 3)}: {sentence}" for sentence, names in found.items()]
 
 
 def _find_mismatch(run: ComparedRun, baseline: ComparedRun) -> str:
     if not same_data(run, baseline):
-        names = [name_data(each.spec.data) for each in (run, baseline)]
-        return (
-            f"another data set than the baseline's ({names[0]} instead of {names[1]}), so accuracies and losses do not "
-            "compare."
-        )
+        names = " instead of ".join(name_data(each.spec.data) for each in (run, baseline))
+        return f"another data set than the baseline's ({names}), so accuracies and losses do not compare."
     if not same_test_images(run, baseline):
         return "other test and validation images than the baseline's, so differences are partly those of the images."
     if not same_validation_images(run, baseline):

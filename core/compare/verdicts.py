@@ -28,14 +28,14 @@ METHODS = (
     "Two runs: the exact McNemar test (McNemar 1947) and the bootstrap over images (Efron 1979), both paired on the "
     "same test images. Groups of seeds: images and seeds as two crossed sources of chance (Gallas et al. 2007), with "
     "Student's t and Satterthwaite's (1946) degrees of freedom; without stored predictions, Welch's (1947) t test over "
-    "the seeds alone. A difference counts as settled where its 95 % interval and its test both exclude zero."
+    "the seeds alone. A difference counts as settled if its 95 % interval and its test both exclude zero."
 )
 _FIGURES = {"last": "test/accuracy", "best": "test/accuracy_best"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A unit held against the baseline; `comparison` is unit minus baseline, None where nothing can be compared."""
+    """A unit compared with the baseline; `comparison` is unit minus baseline, None if nothing can be compared."""
 
     unit: Unit
     sentence: str
@@ -45,7 +45,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one run says to the test images: class and its probability, (images,) each, and the true classes."""
+    """What one run predicts for the test images: class and its probability, (images,) each, and the true classes."""
 
     labels: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
@@ -57,20 +57,15 @@ class Predictions:
 
 
 class NoPredictionsError(LabError):
-    """A run has no usable predictions."""
-
-
-def read_predictions(run: ComparedRun, weights: Weights) -> Predictions:
-    """The stored predictions on the test images, in the order of the data set. Raises NoPredictionsError."""
-    found = _read_predictions(run, weights)
-    if isinstance(found, str):
-        raise NoPredictionsError(found)
-    return found
+    """Runs have no usable predictions."""
 
 
 @lru_cache(maxsize=256)
 def _read_predictions(run: ComparedRun, weights: Weights) -> Predictions | str:
-    """Kept by the run as it stood: once it has ended, its predictions stay as they are."""
+    """A run's stored predictions on the test images, in the order of the data set, or a sentence why it has none.
+
+    Kept by the run as it was: once it has ended, its predictions stay as they are.
+    """
     if run.is_active:
         return f"{run.name} has not ended yet, so it has no test predictions."
     try:
@@ -95,17 +90,14 @@ def _explain(run: ComparedRun) -> str:
     return f": it {ends[run.state]}" if run.state in ends else ""
 
 
-# Which is better --------------------------------------------------------------------------------------------------
-
-
 def judge_all(units: Sequence[Unit], weights: Weights) -> list[Verdict]:
-    """Every unit held against the first one."""
+    """Every unit compared with the first one."""
     return [judge(unit, units[0], weights) for unit in units[1:]]
 
 
 @lru_cache(maxsize=512)
 def judge(unit: Unit, baseline: Unit, weights: Weights) -> Verdict:
-    """A unit against the baseline on the test images; runs are judged by seeds alone only where predictions lack.
+    """A unit against the baseline on the test images; by seeds alone only if predictions are missing.
 
     Nothing compares across data sets; on other images of the same data set only seeds do.
     """
@@ -133,12 +125,9 @@ def judge(unit: Unit, baseline: Unit, weights: Weights) -> Verdict:
 
 def collect_predictions(side: Unit, weights: Weights) -> tuple[dict[ComparedRun, Predictions], list[str]]:
     """The predictions of a side's seeds, and why some have none."""
-    found, missing = {}, []
-    for run in side.seeds:
-        try:
-            found[run] = read_predictions(run, weights)
-        except NoPredictionsError as error:
-            missing.append(str(error))
+    read = {run: _read_predictions(run, weights) for run in side.seeds}
+    found = {run: each for run, each in read.items() if isinstance(each, Predictions)}
+    missing = [each for each in read.values() if isinstance(each, str)]
     if len(missing) > 2:
         missing = [f"{len(missing)} of {len(side.seeds)} runs of {side.name} have no usable test predictions."]
     if repeated := len(side.runs) - len(side.seeds):
@@ -149,15 +138,12 @@ def collect_predictions(side: Unit, weights: Weights) -> tuple[dict[ComparedRun,
 
 def share_images(sides: Sequence[ComparedRun]) -> bool:
     """Whether all were tested on the same images, in the same order."""
-    first = sides[0]
-    labels = [_labels(run) for run in sides]
-    return all(same_test_images(run, first) for run in sides) and all(
-        np.array_equal(each, labels[0]) for each in labels
-    )
+    first, labels = sides[0], _labels(sides[0])
+    return all(same_test_images(run, first) and np.array_equal(_labels(run), labels) for run in sides)
 
 
 def _labels(run: ComparedRun) -> npt.NDArray[np.int64]:
-    # Which weights told makes no difference to what is true.
+    # Which weights predicted makes no difference to the true classes.
     for weights in WEIGHTS:
         found = _read_predictions(run, weights)
         if isinstance(found, Predictions):

@@ -16,13 +16,14 @@ import plotly.graph_objects as go
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
-from core.charts.figure import Drawing, as_text, shorten, to_json
+from core.charts.figure import LEGEND_ABOVE, Drawing, as_text, axis_title, shorten, to_json
 from core.charts.palette import GREY, run_colour
 from core.examine.history import History
 from core.examine.predictions import Reliability
 from core.stats.scores import IntArray
 
 Pixels = npt.NDArray[np.uint8]
+Json = dict[str, Any]
 
 _HEAT_OPACITY = 0.65
 _FIGURED_CLASSES = 24  # more leave no room for figures in their cells
@@ -30,13 +31,13 @@ _FIGURED_CLASSES = 24  # more leave no room for figures in their cells
 
 def draw_reliability(run_id: str, before: Reliability, after: Reliability | None, temperature: float) -> go.Figure:
     """Accuracy by confidence in 15 bins, as trained and at the temperature; on the diagonal the two are equal."""
-    traces: list[dict[str, Any]] = [
+    traces: list[Json] = [
         {
             "type": "scatter",
             "x": [0, 1],
             "y": [0, 1],
             "mode": "lines",
-            "name": "as right as sure",
+            "name": "perfectly calibrated",
             "line": {"color": GREY, "width": 1, "dash": "dot"},
             "hoverinfo": "skip",
         },
@@ -46,13 +47,13 @@ def draw_reliability(run_id: str, before: Reliability, after: Reliability | None
         traces.append(_draw_bins(after, f"temperature {temperature:.2f}", GREY, "dash", "diamond"))
     axis = {"range": [0, 1.04], "tickformat": ".0%", "dtick": 0.2}
     layout = _layout("Reliability", "confidence") | {
-        "xaxis": axis | {"title": _axis_title("mean confidence")},
-        "yaxis": axis | {"title": _axis_title("accuracy"), "automargin": True},
+        "xaxis": axis | {"title": axis_title("mean confidence")},
+        "yaxis": axis | {"title": axis_title("accuracy"), "automargin": True},
     }
     return go.Figure(data=traces, layout=layout)
 
 
-def _draw_bins(measured: Reliability, name: str, colour: str, dash: str, symbol: str) -> dict[str, Any]:
+def _draw_bins(measured: Reliability, name: str, colour: str, dash: str, symbol: str) -> Json:
     """One point a bin that holds images, the larger the more of them."""
     bins = measured.bins
     full = bins.counts > 0
@@ -68,7 +69,7 @@ def _draw_bins(measured: Reliability, name: str, colour: str, dash: str, symbol:
         "marker": {"symbol": symbol, "size": 6 + 14 * np.sqrt(counts / counts.max()), "opacity": 0.85},
         "customdata": counts,
         "meta": {"run": name, "series": "accuracy", "custom": "images"},
-        "hovertemplate": "sure %{x:.1%}, right %{y:.1%}<br>%{customdata:,} images<extra>" + name + "</extra>",
+        "hovertemplate": "confidence %{x:.1%}, accuracy %{y:.1%}<br>%{customdata:,} images<extra>" + name + "</extra>",
     }
 
 
@@ -77,7 +78,7 @@ def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
     learnt, lost = history.changes()
     epochs = np.arange(1, history.num_epochs + 1)
     bars = (("learnt", learnt, run_colour(run_id), 0.9), ("forgotten", -lost, GREY, 0.7))
-    traces: list[dict[str, Any]] = [
+    traces: list[Json] = [
         {
             "type": "bar",
             "x": epochs,
@@ -90,14 +91,14 @@ def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
         }
         for name, values, colour, opacity in bars
     ]
-    x_axis: dict[str, Any] = {"title": _axis_title("epoch"), "tickformat": "d", "unifiedhovertitle": _HOVER}
+    x_axis: Json = {"title": axis_title("epoch"), "tickformat": "d", "unifiedhovertitle": {"text": "epoch %{x}"}}
     x_axis |= {"dtick": 1} if history.num_epochs <= 10 else {"nticks": 10}
     layout = _layout("Learnt and forgotten", "changes") | {
         "barmode": "relative",
         "bargap": 0.15,
         "hovermode": "x unified",
         "xaxis": x_axis,
-        "yaxis": {"title": _axis_title("images"), "automargin": True, "nticks": 6},
+        "yaxis": {"title": axis_title("images"), "automargin": True, "nticks": 6},
         "shapes": [
             {"type": "line", "x0": epoch, "x1": epoch, "yref": "paper", "y0": 0, "y1": 1}
             | {"line": {"color": GREY, "width": 1, "dash": "dot"}}
@@ -111,7 +112,9 @@ def draw_matrix(matrix: IntArray, classes: Sequence[str], *, rates: bool = False
 
     Cells show images or, with `rates`, the percentage of their true class; of many classes only colours.
     """
-    names = _tell_apart(classes)
+    texts = [as_text(name) for name in classes]
+    # Plotly's categories must differ.
+    names = [text if texts.count(text) == 1 else f"{text} ({index})" for index, text in enumerate(texts)]
     totals = matrix.sum(1, keepdims=True)
     share = matrix / np.maximum(1, totals)  # (true, predicted)
     right = np.eye(len(names), dtype=bool)
@@ -119,33 +122,28 @@ def draw_matrix(matrix: IntArray, classes: Sequence[str], *, rates: bool = False
     depth = np.where(right, share, -0.75 * share / worst)
     traces = [_draw_cells(np.where(matrix > 0, depth, np.nan), matrix, totals, names)]
     if len(names) <= _FIGURED_CLASSES:
-        shown = _write_cells(matrix, share, rates)
+        figures = [[f"{100 * part:.0f}" for part in row] for row in share] if rates else matrix.astype(str)
+        shown = np.where(matrix > 0, figures, "")
         for deep in (False, True):
             traces.append(_write_texts(shown, (np.abs(depth) > 0.6) == deep, names, "#ffffff" if deep else None))
     heading = title or "Confusion matrix"
     layout = _layout(heading, "matrix") | {
         "showlegend": False,
-        "xaxis": _class_axis(names) | {"title": _axis_title("predicted class")},
-        "yaxis": _class_axis(names) | {"title": _axis_title("true class"), "range": [len(names) - 0.5, -0.5]},
+        "xaxis": _class_axis(names) | {"title": axis_title("predicted class")},
+        "yaxis": _class_axis(names) | {"title": axis_title("true class"), "range": [len(names) - 0.5, -0.5]},
         "meta": {"table": _tabulate(matrix, classes)},
     }
     return Drawing(to_json(traces, layout), heading)
 
 
-def _tabulate(matrix: IntArray, classes: Sequence[str]) -> list[dict[str, Any]]:
+def _tabulate(matrix: IntArray, classes: Sequence[str]) -> list[Json]:
     """For the CSV: one row a true class, one column a predicted one."""
     columns = [{"name": f"predicted {name}", "values": matrix[:, index].tolist()} for index, name in enumerate(classes)]
     return [{"name": "true class", "values": list(classes)}, *columns]
 
 
-def _tell_apart(classes: Sequence[str]) -> list[str]:
-    """Names as Plotly's categories, which must differ."""
-    texts = [as_text(name) for name in classes]
-    return [text if texts.count(text) == 1 else f"{text} ({number})" for number, text in enumerate(texts)]
-
-
-def _draw_cells(depth: npt.NDArray[np.float64], matrix: IntArray, totals: IntArray, names: list[str]) -> dict[str, Any]:
-    """`depth` is 0 to 1 for right images, 0 to -1 for mistakes, NaN where there is no image."""
+def _draw_cells(depth: npt.NDArray[np.float64], matrix: IntArray, totals: IntArray, names: list[str]) -> Json:
+    """`depth` is 0 to 1 for right images, 0 to -1 for mistakes, NaN if there is no image."""
     counts = np.dstack([matrix, np.broadcast_to(totals, matrix.shape)])  # (true, predicted, 2)
     blue, red = "43,95,196", "197,53,47"
     return {
@@ -172,15 +170,9 @@ def _draw_cells(depth: npt.NDArray[np.float64], matrix: IntArray, totals: IntArr
     }
 
 
-def _write_cells(matrix: IntArray, share: npt.NDArray[np.float64], rates: bool) -> npt.NDArray[np.str_]:
-    """What stands in each cell; empty where no image falls into it."""
-    texts = [[f"{100 * part:.0f}" for part in row] for row in share] if rates else matrix.astype(str)
-    return np.where(matrix > 0, texts, "")
-
-
 def _write_texts(
     shown: npt.NDArray[np.str_], mask: npt.NDArray[np.bool_], names: list[str], colour: str | None
-) -> dict[str, Any]:
+) -> Json:
     cells = np.argwhere(mask & (shown != ""))
     return {
         "type": "scatter",
@@ -194,7 +186,7 @@ def _write_texts(
     }
 
 
-def _class_axis(names: list[str]) -> dict[str, Any]:
+def _class_axis(names: list[str]) -> Json:
     return {
         "type": "category",
         "categoryorder": "array",
@@ -207,20 +199,13 @@ def _class_axis(names: list[str]) -> dict[str, Any]:
     }
 
 
-_HOVER = {"text": "epoch %{x}"}
-
-
-def _axis_title(text: str) -> dict[str, Any]:
-    return {"text": text, "standoff": 6, "font": {"size": 12}}
-
-
-def _layout(title: str, revision: str) -> dict[str, Any]:
+def _layout(title: str, revision: str) -> Json:
     return {
         "template": None,
         "title": {"text": title, "x": 0, "xref": "container", "font": {"size": 14}},
         "showlegend": True,
         "uirevision": revision,
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        "legend": LEGEND_ABOVE,
         "margin": {"l": 48, "r": 12, "t": 42, "b": 40},
     }
 
@@ -234,7 +219,7 @@ def draw_picture(pixels: Pixels, side: int = 320) -> bytes:
 
 
 def draw_heat(pixels: Pixels, heat: npt.NDArray[np.float32], side: int = 320) -> bytes:
-    """PNG of an image under its heat, (size, size) from 0 to 1: where there is none, the image shows as it is."""
+    """PNG of an image under its heat, (size, size) from 0 to 1; without heat the image shows as it is."""
     size = pixels.shape[0]
     picture = _enlarge(Image.fromarray(pixels), side)
     smooth = Image.fromarray(np.round(255 * heat).astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC)

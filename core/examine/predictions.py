@@ -1,4 +1,4 @@
-"""One run looked at closely: its stored predictions and its history, and the numbers that a page shows of them.
+"""One run in detail: its stored predictions, and the numbers that a page shows of them.
 
 No torch: what is not stored is predicted by the helper process (`core.examine.predicting`).
 """
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.examine.weights import ExamineError, Weights
-from core.runs import layout
+from core.runs import layout, results
 from core.runs.folder import Run
 from core.stats import calibration, scores
 from core.stats.calibration import ReliabilityBins
@@ -23,12 +23,6 @@ Split = Literal["val", "test"]
 SPLITS: dict[Split, str] = {"val": "Validation", "test": "Test"}
 TOP_KS = (1, 2, 3, 5)
 STORED = ("val_best", "test_best", "test_last")  # what a worker leaves behind
-
-
-# Which weights ----------------------------------------------------------------------------------------------------
-
-
-# Predictions ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -58,22 +52,22 @@ class Predicted:
 
 
 def check_predicted(logits: npt.ArrayLike | None, labels: npt.ArrayLike | None, classes: int) -> Predicted:
-    """Raises ExamineError where the two do not fit each other or the run."""
+    """Raises ExamineError if the two do not fit each other or the run."""
     if logits is None or labels is None:
         raise ExamineError("These predictions are not in the run's folder.")
     try:
         values = scores.check_logits(logits)
         if values.shape[1] != classes:
-            raise ValueError(f"{values.shape[1]} classes where the run has {classes}")
+            raise ValueError(f"{values.shape[1]} classes, but the run has {classes}")
         return Predicted(values, scores.check_labels(labels, values))
     except (ValueError, TypeError) as error:
         raise ExamineError(f"The predictions cannot be used: {error}.") from None
 
 
 def read_stored(run: Run, weights: Weights, split: Split) -> Predicted | None:
-    """The predictions that the worker stored at the end; None where it stored none of these weights on this split.
+    """The predictions that the worker stored at the end; None if it stored none of these weights on this split.
 
-    Raises ExamineError where they are damaged, and for test predictions of a run that has not reached its end.
+    Raises ExamineError if they are damaged, and for test predictions of a run that has not reached its end.
     """
     check_split(run, weights, split)
     name = f"{split}_{weights.key}"
@@ -88,7 +82,7 @@ def read_stored(run: Run, weights: Weights, split: Split) -> Predicted | None:
 
 
 def check_split(run: Run, weights: Weights, split: Split) -> None:
-    """Raises ExamineError where test images would be looked at before, or otherwise than, at the training's end."""
+    """Raises ExamineError if test images would be looked at before, or otherwise than, at the training's end."""
     if split != "test":
         return
     if weights.key not in ("best", "last"):
@@ -98,14 +92,11 @@ def check_split(run: Run, weights: Weights, split: Split) -> None:
 
 
 def count_images(run: Run, split: Split) -> int:
-    """How many images a split has. Raises ExamineError where the run does not tell."""
-    known = run.environment().get(f"{split}_images")
-    if isinstance(known, int) and known > 0:
-        return known
-    labels = run.predictions(f"{split}_labels")
-    if labels is None or not labels.size:
-        raise ExamineError("The run does not tell how many images it has.")
-    return int(labels.size)
+    """How many images a split has. Raises ExamineError if the run does not say."""
+    count = results.count_images(run, split)
+    if not count:
+        raise ExamineError("The run does not say how many images it has.")
+    return count
 
 
 def _explain_no_test(run: Run) -> str:
@@ -118,7 +109,7 @@ def _explain_no_test(run: Run) -> str:
 
 
 def name_classes(run: Run) -> list[str]:
-    """The classes as the worker found them; their numbers where it noted none."""
+    """The classes as the worker found them; their numbers if it noted none."""
     count = run.spec.data.num_classes
     names = run.environment().get("class_names")
     if isinstance(names, list) and len(names) == count:
@@ -126,12 +117,9 @@ def name_classes(run: Run) -> list[str]:
     return [str(number) for number in range(count)]
 
 
-# Numbers ----------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Figures:
-    """What predictions come to: shares 0 to 1, `loss` the mean cross-entropy, `matrix` (true, predicted)."""
+    """The figures of predictions: shares 0 to 1, `loss` the mean cross-entropy, `matrix` (true, predicted)."""
 
     accuracy: Accuracy
     loss: float
@@ -175,8 +163,8 @@ def measure_reliability(predicted: Predicted, temperature: float = 1.0) -> Relia
 
 
 def explain_temperature(split: Split, temperature: float) -> str:
-    """What the fitted temperature tells of the model, and how fair a figure this split gives."""
-    direction = "surer than it is right" if temperature > 1.005 else "less sure than it is right"
+    """What the fitted temperature says about the model, and how fair this split's figures are."""
+    direction = "overconfident" if temperature > 1.005 else "underconfident"
     about = f"The model is {direction}." if abs(temperature - 1) > 0.005 else "The model needs no scaling."
     where = (
         "It is shown on the images it was fitted on, which flatters it a little: look at Test for a fair figure."
@@ -184,7 +172,7 @@ def explain_temperature(split: Split, temperature: float) -> str:
         else "The test images had no part in it."
     )
     return (
-        f"{about} Dividing the logits by one temperature, fitted on validation only, changes how sure it is and no "
+        f"{about} Dividing the logits by one temperature, fitted on validation only, changes its confidence and no "
         f"answer (Guo et al. 2017; 15 bins). {where}"
     )
 
@@ -202,6 +190,3 @@ def find_cell(
     true_class, predicted_class = cell
     indices = np.flatnonzero((labels == true_class) & (predicted == predicted_class))
     return indices if confidence is None else indices[np.argsort(-confidence[indices], kind="stable")]
-
-
-# History ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Which weights of a run there are to look at, and what the helper process needs to load them."""
+"""Which weights of a run can be examined, and what the helper process needs to load them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class ExamineError(LabError):
 
 @dataclass(frozen=True)
 class Weights:
-    """One set of a run's weights: `key` names it in addresses, `file` is None where only its predictions are left.
+    """One set of a run's weights: `key` names it in addresses, `file` is None if only its predictions are left.
 
-    `label` stays the same while the run goes on; `title` tells the epoch.
+    `label` stays the same while the run goes on; `title` includes the epoch.
     """
 
     key: str
@@ -44,7 +44,7 @@ def list_weights(run: Run) -> list[Weights]:
     found = []
     if best or last or run.predictions("test_best") is not None:
         epoch = best.epoch if best else _whole(figures.get("best/epoch"))
-        # Every checkpoint carries the best weights so far, also where the file of their own epoch was lost.
+        # Every checkpoint carries the best weights so far, even if the file of their own epoch was lost.
         found.append(Weights("best", "Best on validation", epoch, best or last, "best"))
     if last or run.predictions("test_last") is not None:
         epoch = last.epoch if last else _whole(figures.get("last/epoch"))
@@ -58,7 +58,7 @@ def list_weights(run: Run) -> list[Weights]:
 
 
 def find_weights(run: Run, key: str) -> Weights:
-    """The weights of this key, else the first. Raises ExamineError where the run has none yet."""
+    """The weights of this key, else the first. Raises ExamineError if the run has none yet."""
     choices = list_weights(run)
     if not choices:
         raise ExamineError(explain_nothing(run))
@@ -77,7 +77,7 @@ def explain_nothing(run: Run) -> str:
 
 
 def name_file(run: Run, weights: Weights) -> WeightsFile:
-    """What the helper process needs to load these weights. Raises ExamineError where no checkpoint holds them."""
+    """What the helper process needs to load these weights. Raises ExamineError if no checkpoint holds them."""
     if weights.file is None:
         raise ExamineError("The checkpoint of these weights is gone, so nothing new can be asked of them.")
     return WeightsFile(run.spec.model_dump_json(), str(weights.file.path), weights.file.sha256, weights.which)

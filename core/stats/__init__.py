@@ -1,1 +1,1 @@
-"""Arrays in, numbers out. Imports nothing of the lab."""
+"""Arrays in, numbers out. Of the lab it imports only `core.text`."""

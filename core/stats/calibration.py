@@ -1,7 +1,7 @@
 """Does a model know when it may be wrong: reliability, expected calibration error, temperature scaling.
 
-Arrays in, numbers out; the methods and their binning are those of Guo et al. (2017), "On Calibration of Modern Neural
-Networks". Confidence is the largest of an image's probabilities.
+The methods and their binning are those of Guo et al. (2017), "On Calibration of Modern Neural Networks". Confidence is
+the largest of an image's probabilities.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ReliabilityBins:
 def reliability_bins(confidences: npt.ArrayLike, correct: npt.ArrayLike, bins: int = 15) -> ReliabilityBins:
     """Mean confidence and accuracy in bins of equal width, each holding its upper edge: ((m - 1) / M, m / M].
 
-    So Guo et al. 2017, section 2, with their 15 bins; a confidence of 0 joins the first. ValueError where the
+    So Guo et al. 2017, section 2, with their 15 bins; a confidence of 0 joins the first. ValueError if the
     confidences are not between 0 and 1, one an image.
     """
     shares, right = np.asarray(confidences, np.float64), np.asarray(correct, bool)
@@ -73,8 +73,8 @@ def apply_temperature(logits: npt.ArrayLike, temperature: float) -> FloatArray:
 def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """The temperature of least negative log-likelihood (Guo et al. 2017, section 4.2), for *validation* logits.
 
-    Searched over its logarithm, between 0.05 and 20: where every image is right, ever surer is ever better, and the
-    search ends near 0.05. Fitted on the test set it would flatter every figure drawn from that set.
+    Searched over its logarithm, between 0.05 and 20: if every image is right, more confident is always better, and
+    the search ends near 0.05. Fitted on the test set it would flatter every figure drawn from that set.
     """
     values = check_logits(logits)
     classes = check_labels(labels, values)

@@ -31,7 +31,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class PerClass:
-    """One entry a class, (classes,); NaN where nothing defines it: a class never predicted has no precision."""
+    """One entry a class, (classes,); NaN if nothing defines it: a class never predicted has no precision."""
 
     precision: FloatArray
     recall: FloatArray
@@ -112,7 +112,7 @@ def top_k(logits: npt.ArrayLike, labels: npt.ArrayLike, ks: Sequence[int] = (1, 
 
 
 def learnt_at(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> IntArray:
-    """The first epoch, counted from 1, that gets each image right, (images,); 0 where none does.
+    """The first epoch, counted from 1, that gets each image right, (images,); 0 if none does.
 
     `predictions` is (epochs, images); the first learning event of Toneva et al. (2019), here at the end of epochs.
     """
@@ -142,7 +142,7 @@ def _rightness(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray
 
 
 def check_logits(logits: npt.ArrayLike) -> FloatArray:
-    """Logits as float64, (images, classes); ValueError where they cannot be scored."""
+    """Logits as float64, (images, classes); ValueError if they cannot be scored."""
     values = np.asarray(logits, np.float64)
     if values.ndim != 2 or values.size == 0:
         raise ValueError(f"logits {values.shape}: must be (images, classes), with at least one of each")
@@ -152,7 +152,7 @@ def check_logits(logits: npt.ArrayLike) -> FloatArray:
 
 
 def check_labels(labels: npt.ArrayLike, logits: FloatArray) -> IntArray:
-    """Labels as int64, (images,), one for each row of the logits; ValueError where they do not fit."""
+    """Labels as int64, (images,), one for each row of the logits; ValueError if they do not fit."""
     classes = np.asarray(labels).astype(np.int64)
     if classes.shape != logits.shape[:1]:
         raise ValueError(f"{classes.size:,} labels for the logits of {logits.shape[0]:,} images")
@@ -162,9 +162,8 @@ def check_labels(labels: npt.ArrayLike, logits: FloatArray) -> IntArray:
 
 def _check_pair(labels: np.ndarray, predictions: np.ndarray) -> None:
     if labels.shape != predictions.shape or labels.ndim != 1 or labels.size == 0:
-        raise ValueError(
-            f"labels {labels.shape} and predictions {predictions.shape}: one of each is needed for every image"
-        )
+        shapes = f"labels {labels.shape} and predictions {predictions.shape}"
+        raise ValueError(f"{shapes}: one of each is needed for every image")
 
 
 def _check_classes(what: str, classes: IntArray, num_classes: int) -> None:

@@ -64,9 +64,9 @@ def find_run(trial: FrozenTrial) -> BestTrial:
 
 
 def measure_best(name: str) -> list[BestTrial]:
-    """Lets the best trials look at the test images, those that have not yet; returns them all.
+    """Tests the best trials that have not been tested yet; returns them all.
 
-    Raises StudyError while the study searches, where it has no trial to test, or where one cannot be tested.
+    Raises StudyError while the study searches, if it has no trial to test, or if one cannot be tested.
     """
     study = open_study(name)
     if study.summary().state == "running":

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from core.spec.fields import label_path, show_value
 from core.studies.importance import main_objective, rank_fields
 from core.studies.objectives import OBJECTIVES
-from core.studies.space import Dimension, Value, propose_values
+from core.studies.space import Dimension, propose_values
 from core.studies.spec import StudySpec, parse_study
 from core.studies.trials import iterate_feasible
 from core.text.words import join_words
@@ -19,7 +19,7 @@ from core.text.words import join_words
 MIN_TRIALS = 10  # fewer say nothing about a space
 BEST_SHARE = 5  # the best fifth
 MIN_BEST = 3
-TELLING = 0.1  # an importance that is worth a word
+MIN_SHARE = 0.1  # of the importance, to be mentioned
 
 
 def rank_trials(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -30,36 +30,35 @@ def rank_trials(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTr
 
 
 def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Empty where there are too few trials to say anything."""
+    """Empty if there are too few trials to say anything."""
     ranked = rank_trials(spec, trials)
     return ranked[: max(MIN_BEST, len(ranked) // BEST_SHARE)] if len(ranked) >= MIN_TRIALS else []
 
 
-def find_telling(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
+def find_important(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
     """Fields that mattered, the most important first, by the smaller of two shares.
 
     The best tenth of a small study is two or three trials, in which anything may look important by chance: a field is
-    only believed where it also matters for the best quarter.
+    only believed if it also matters for the best quarter.
     """
     tenth, quarter = rank_fields(spec, study), rank_fields(spec, study, quantile=0.25)
     shares = {path: min(share, quarter.get(path, 0.0)) for path, share in tenth.items()}
-    return {path: share for path, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= TELLING}
+    return {path: share for path, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= MIN_SHARE}
 
 
 def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
-    """What mattered, and where the best trials lie; one sentence where it is too early to tell."""
+    """What mattered, and where the best trials are; one sentence if it is too early to tell."""
     trials = study.get_trials(deepcopy=False)
     ranked, best = rank_trials(spec, trials), best_fifth(spec, trials)
     if not best:
         return [f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."]
     objective = spec.objectives[main_objective(spec)]
     sentences = []
-    telling = list(find_telling(spec, study))[:3]
-    if telling:
-        words = join_words([label_path(path).lower() for path in telling])
+    if important := list(find_important(spec, study))[:3]:
+        words = join_words([label_path(path).lower() for path in important])
         sentences.append(f"What mattered most for the {OBJECTIVES[objective].label.lower()}: {words}.")
     dimensions = {dimension.path: dimension for dimension in spec.space}
-    spans = [span for path in telling if (span := _span(dimensions[path], best))]
+    spans = [span for path in important if (span := _span(dimensions[path], best))]
     if spans:
         sentences.append(f"The best {len(best)} of {len(ranked)} trials have {join_words(spans)}.")
     return sentences or [f"No searched field stands out among {len(ranked)} trials."]
@@ -80,7 +79,7 @@ def _span(dimension: Dimension, best: Sequence[FrozenTrial]) -> str:
 
 
 def narrow(spec: StudySpec, trials: Sequence[FrozenTrial]) -> StudySpec:
-    """The next study: around the best fifth of this one, from its best trial. Raises ValueError where it is too early.
+    """The next study: around the best fifth of this one, from its best trial. Raises ValueError if it is too early.
 
     A field at which all of the best agree is fixed there, as long as something is left to search.
     """
@@ -97,24 +96,22 @@ def narrow(spec: StudySpec, trials: Sequence[FrozenTrial]) -> StudySpec:
 
 
 def _narrow(dimension: Dimension, best: Sequence[FrozenTrial]) -> Dimension | None:
-    """The dimension around the best values; None where they all agree."""
+    """The dimension around the best values; None if they all agree."""
     values = [trial.params[dimension.path] for trial in best]
     if dimension.choices:
-        kept: tuple[Value, ...] = tuple(choice for choice in dimension.choices if choice in values)
+        kept = tuple(choice for choice in dimension.choices if choice in values)
         return dimension.model_copy(update={"choices": kept}) if len(kept) > 1 else None
-    assert dimension.low is not None
-    assert dimension.high is not None
-    low, high = min(values), max(values)
+    (start, end), low, high = dimension.bounds, min(values), max(values)
     if dimension.log:
-        margin = (dimension.high / dimension.low) ** 0.1
+        margin = (end / start) ** 0.1
         low, high = low / margin, high * margin
     else:
-        margin = 0.1 * (dimension.high - dimension.low)
+        margin = 0.1 * (end - start)
         low, high = low - margin, high + margin
     if dimension.kind == "int" or dimension.step:
         step = dimension.int_step if dimension.kind == "int" else float(dimension.step or 0)
         # On the steps of the range before, outwards.
-        low = dimension.low + math.floor((low - dimension.low) / step) * step
-        high = dimension.low + math.ceil((high - dimension.low) / step) * step
-    bounds = (max(dimension.low, float(f"{low:.6g}")), min(dimension.high, float(f"{high:.6g}")))
-    return dimension.model_copy(update={"low": bounds[0], "high": bounds[1]}) if bounds[0] < bounds[1] else None
+        low = start + math.floor((low - start) / step) * step
+        high = start + math.ceil((high - start) / step) * step
+    low, high = max(start, float(f"{low:.6g}")), min(end, float(f"{high:.6g}"))
+    return dimension.model_copy(update={"low": low, "high": high}) if low < high else None

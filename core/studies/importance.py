@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from core.studies.objectives import OBJECTIVES
 from core.studies.spec import StudySpec
 
-MIN_TRIALS = 4  # fewer tell nothing
+MIN_TRIALS = 4  # fewer say nothing
 
 
 def main_objective(spec: StudySpec) -> int:
@@ -26,7 +26,7 @@ def rank_fields(
 ) -> dict[str, float]:
     """Share of each searched field in whether a trial is among the best, summing to 1, the largest first.
 
-    PED-ANOVA (Watanabe et al. 2023), Optuna's default, which calls the best tenth good. Empty where nothing is known:
+    PED-ANOVA (Watanabe et al. 2023), Optuna's default, which calls the best tenth good. Empty if nothing is known:
     fewer than four finished trials, or all alike. Without an objective it is the first that is validated.
     """
     if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < MIN_TRIALS:

@@ -24,7 +24,7 @@ from core.studies.objectives import OBJECTIVES
 from core.studies.runs import make_joined_trial, place_spec
 from core.studies.spec import MAX_WORKERS, StudySpec, parse_study
 from core.studies.storage import StudyError, folder_of, open_storage
-from core.studies.study import Study, open_study, telling
+from core.studies.study import Study, explained, open_study
 from core.system import files, processes
 from core.system.child import start_process
 from core.system.errors import LabError
@@ -51,7 +51,7 @@ def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> N
     """
     name = check_name(name)
     ensure_folder()
-    with telling():
+    with explained():
         storage = open_storage()
         try:
             made = optuna.create_study(storage=storage, study_name=name, directions=study_spec.directions)
@@ -80,7 +80,7 @@ def _adopt(name: str, storage: BaseStorage, study_spec: StudySpec) -> optuna.Stu
 def start_workers(name: str, count: int | None = None) -> None:
     """Starts workers up to `count`, by default the spec's number; those already running stay.
 
-    Resumes a study that was stopped. Raises StudyError where nothing is left to do, or no trial could train.
+    Resumes a study that was stopped. Raises StudyError if nothing is left to do, or no trial could train.
     """
     study = open_study(name)
     count = study.spec.workers if count is None else count
@@ -127,9 +127,9 @@ def _control(study: Study) -> Iterator[None]:
 def _start_missing(study: Study, count: int) -> None:
     files.write_json(study.folder / "wish.json", {"workers": count})
     for index in range(count):
-        folder = study.workers_folder / str(index)
-        if presence.is_waiting(study.workers_folder / str(index)):
+        if study.is_worker_alive(index):
             continue
+        folder = study.worker_folder(index)
         folder.mkdir(parents=True, exist_ok=True)
         presence.mark_launch(folder)
         command = ["core.studies.worker", study.name, str(index)]
@@ -141,14 +141,14 @@ def set_workers(name: str, count: int) -> None:
     """Adds workers to a running study, or ends some after their trial; 0 pauses it."""
     study = open_study(name)
     if count == 0:
-        return stop_study(name)
+        stop_study(name)
+        return
     _check_count(count)
     with _control(study):
         if study.summary().workers_alive and not (study.folder / layout.STOP).exists():
             _start_missing(study, count)
         else:
             files.write_json(study.folder / "wish.json", {"workers": count})
-    return None
 
 
 def stop_study(name: str, now: bool = False) -> None:
@@ -165,12 +165,12 @@ def extend_study(name: str, *, trials: int | None = None, minutes: float | None 
     study = open_study(name)
     changes = {key: value for key, value in (("trials", trials), ("minutes", minutes)) if value is not None}
     spec = parse_study({**study.spec.model_dump(mode="json"), **changes})
-    with telling():
+    with explained():
         study.optuna().set_user_attr("spec", spec.model_dump(mode="json"))
 
 
 def delete_study(name: str) -> None:
-    """Stops a study and removes it with its trials; their runs stay. Raises StudyError where a worker does not end."""
+    """Stops a study and removes it with its trials; their runs stay. Raises StudyError if a worker does not end."""
     study = open_study(name)
     stop_study(name, now=True)
     with _control(study):
@@ -178,7 +178,7 @@ def delete_study(name: str) -> None:
             _kill_workers(study)
             if not _wait_for(lambda: not study.summary().workers_alive, 5):
                 raise StudyError("A worker of this study does not end, so it was kept. Try again in a moment.")
-        with telling():
+        with explained():
             optuna.delete_study(study_name=name, storage=study._storage)
         shutil.rmtree(study.folder, ignore_errors=True)
 
@@ -186,8 +186,8 @@ def delete_study(name: str) -> None:
 def _kill_workers(study: Study) -> None:
     for index in study.worker_indices():
         with suppress(files.DamagedFileError):
-            recorded = files.find_json(study.workers_folder / str(index) / layout.WORKER)
-            if recorded and presence.is_waiting(study.workers_folder / str(index)):
+            recorded = files.find_json(study.worker_folder(index) / layout.WORKER)
+            if recorded and study.is_worker_alive(index):
                 processes.kill(recorded["process"])
 
 
@@ -201,20 +201,20 @@ def _wait_for(question: Callable[[], bool], seconds: float) -> bool:
 
 
 def enqueue(name: str, run_spec: RunSpec) -> None:
-    """Makes a spec the study's next trial. Raises SpecError where it is outside of the space, naming the fields."""
+    """Makes a spec the study's next trial. Raises SpecError if it is outside of the space, naming the fields."""
     study = open_study(name)
     values = place_spec(study.spec, run_spec)
-    with telling():
+    with explained():
         study.optuna().enqueue_trial(values, user_attrs={"queued": True})
 
 
 def join_runs(name: str, run_ids: Sequence[str]) -> int:
-    """Lets finished runs join as finished trials, each once; how many joined.
+    """Adds finished runs as finished trials, each once; how many were added.
 
-    Raises SpecError with the reason where the only run that was named cannot join; RunNotFoundError.
+    Raises SpecError with the reason if the only run that was named cannot join; RunNotFoundError.
     """
     study = open_study(name)
-    with telling(), _control(study):
+    with explained(), _control(study):
         inner = study.optuna()
         known = {trial.user_attrs.get("run_id") for trial in inner.get_trials(deepcopy=False)}
         joined = 0

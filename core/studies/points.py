@@ -11,6 +11,7 @@ import numpy.typing as npt
 from optuna.trial import FrozenTrial, TrialState
 
 from core.spec.fields import label_path, show_value
+from core.stats.significance import pareto_front
 from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.space import Dimension, Value, find_field
 from core.studies.spec import StudySpec
@@ -59,7 +60,7 @@ class Points:
         return np.isin(self.states, states)
 
     def with_value(self, objective: int, pruned: bool) -> npt.NDArray[np.bool_]:
-        """Which trials have a value for an objective: finished ones, and pruned ones where they are wanted."""
+        """Which trials have a value for an objective: finished ones, and pruned ones if wanted."""
         states: tuple[TrialStateName, ...] = ("finished", "pruned") if pruned else ("finished",)
         return self.where(*states) & np.isfinite(self.values[:, objective])
 
@@ -67,8 +68,12 @@ class Points:
         """What an objective is multiplied with so that less is better."""
         return -1 if OBJECTIVES[self.objectives[objective]].is_maximized else 1
 
-    def field(self, path: str) -> int:
-        return next(index for index, field in enumerate(self.fields) if field.path == path)
+    def field(self, path: str) -> Field:
+        return next(field for field in self.fields if field.path == path)
+
+    def at(self, path: str) -> FloatArray:
+        """The positions of a field, (trials,)."""
+        return self.positions[:, self.fields.index(self.field(path))]
 
 
 def gather_points(name: str, spec: StudySpec, trials: Sequence[FrozenTrial]) -> Points:
@@ -83,7 +88,10 @@ def gather_points(name: str, spec: StudySpec, trials: Sequence[FrozenTrial]) -> 
         numbers=np.array([trial.number for trial in trials], dtype=np.int64),
         states=np.array([name_state(name, trial, retried) for trial in trials], dtype=np.str_),
         values=_stack([_values_of(trial, count) for trial in trials], count),
-        positions=_stack([_positions_of(trial, spec.space) for trial in trials], len(fields)),
+        positions=_stack(
+            [[_position(dimension, trial.params.get(dimension.path)) for dimension in spec.space] for trial in trials],
+            len(fields),
+        ),
         curves=tuple(_curve_of(trial) for trial in trials),
         started=np.array([_moment(trial.datetime_start) for trial in trials], dtype=float),
         ended=np.array([_moment(trial.datetime_complete) for trial in trials], dtype=float),
@@ -98,8 +106,7 @@ def _describe(dimension: Dimension) -> Field:
     scale: Scale = "category" if dimension.choices else "log" if dimension.log else "linear"
     labels = tuple(show_searched(dimension.path, choice) for choice in dimension.choices)
     values = None if dimension.choices else dimension.values()
-    few = values is not None and len(values) <= MAX_TICKS
-    ticks = tuple(map(float, values)) if values is not None and few else ()
+    ticks = tuple(map(float, values)) if values is not None and len(values) <= MAX_TICKS else ()
     return Field(dimension.path, label_path(dimension.path), scale, labels, ticks)
 
 
@@ -115,10 +122,6 @@ def _values_of(trial: FrozenTrial, count: int) -> list[float]:
     return [float("nan") if value is None else float(value) for value in values or [None] * count]
 
 
-def _positions_of(trial: FrozenTrial, space: Sequence[Dimension]) -> list[float]:
-    return [_position(dimension, trial.params.get(dimension.path)) for dimension in space]
-
-
 def _position(dimension: Dimension, value: Any) -> float:
     if value is None:
         return float("nan")
@@ -130,9 +133,8 @@ def _position(dimension: Dimension, value: Any) -> float:
 
 
 def _curve_of(trial: FrozenTrial) -> tuple[FloatArray, FloatArray]:
-    steps = sorted(trial.intermediate_values)
-    values = [trial.intermediate_values[step] for step in steps]
-    return np.array(steps, dtype=float), np.array(values, dtype=float)
+    steps, values = np.array(sorted(trial.intermediate_values.items()), dtype=float).reshape(-1, 2).T
+    return steps, values
 
 
 def _moment(when: Any) -> float:
@@ -141,10 +143,5 @@ def _moment(when: Any) -> float:
 
 def find_front(points: Points) -> npt.NDArray[np.bool_]:
     """Which finished trials no other one beats in every objective (the Pareto front); a trial of equal values stays."""
-    known = points.where("finished") & np.isfinite(points.values).all(1)
     costs = points.values * [points.sign(index) for index in range(len(points.objectives))]  # (trials, objectives)
-    front = known.copy()
-    for row in np.flatnonzero(known):
-        others = costs[known]
-        front[row] = not ((others <= costs[row]).all(1) & (others < costs[row]).any(1)).any()
-    return front
+    return pareto_front(np.where(points.where("finished")[:, None], costs, np.nan))

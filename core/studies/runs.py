@@ -19,12 +19,12 @@ from core.studies.space import Value, read_values
 from core.studies.spec import StudySpec
 from core.studies.trials import CONSTRAINT
 
-# Two runs that differ only here stand at the same point of a space.
+# Two runs that differ only here are the same point of a space.
 FREE_FIELDS = frozenset({"train.device", "train.seed"})
 
 
 def measure_network(study: StudySpec, parameters: int) -> float:
-    """Above 0 where a network is over the study's budget, and the more so the larger it is."""
+    """Above 0 if a network is over the study's budget, and the more so the larger it is."""
     return math.log2(parameters / study.budget) if study.budget else 0.0
 
 
@@ -34,25 +34,25 @@ def worst_values(study: StudySpec) -> list[float]:
 
 
 def intermediate_value(study: StudySpec, metrics: Mapping[str, Any]) -> float | None:
-    """What an epoch's figures say of the first objective; None where nobody asks, or it is not finite."""
+    """What an epoch's figures say of the first objective; None if nobody asks, or it is not finite."""
     value = metrics.get(study.objectives[0]) if len(study.objectives) == 1 else None
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def objective_values(study: StudySpec, run: Run) -> list[float]:
-    """A run's values; of loss and accuracy those of its best epoch. Raises ValueError where it has none."""
+    """A run's values; of loss and accuracy those of its best epoch. Raises ValueError if it has none."""
     rows, cost = run.rows(), cost_of(run.spec)
     return [OBJECTIVES[name].read(rows, cost) for name in study.objectives]
 
 
 def place_spec(study: StudySpec, spec: RunSpec) -> dict[str, Value]:
-    """The values of a spec in the study's space. Raises SpecError where it does not belong there, naming the fields."""
+    """The values of a spec in the study's space. Raises SpecError if it does not belong there, naming the fields."""
     searched = {dimension.path for dimension in study.space}
     return read_values(study.base, study.space, spec, ignore=FREE_FIELDS - searched)
 
 
 def make_joined_trial(study: StudySpec, run: Run) -> FrozenTrial:
-    """A finished run as a trial of the study. Raises SpecError where it is no point of the study's space."""
+    """A finished run as a trial of the study. Raises SpecError if it is no point of the study's space."""
     state = run.state()
     if state != "finished":
         raise SpecError([FieldProblem("", f"the run is {state}; only finished runs can join", missing=True)])

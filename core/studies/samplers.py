@@ -10,12 +10,7 @@ from typing import Any, cast
 import numpy as np
 import optuna
 from optuna import pruners, samplers
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from core.studies.space import Dimension, Value, count_values
 from core.studies.spec import Pruner, Sampler, StudySpec
@@ -26,17 +21,14 @@ MIN_TRIALS = 5  # trials with a value at the same epoch, before the median of th
 def make_distribution(dimension: Dimension) -> BaseDistribution:
     if dimension.choices:
         return CategoricalDistribution(dimension.choices)
-    assert dimension.low is not None
-    assert dimension.high is not None
     if dimension.kind == "int":
-        low, high, step = int(dimension.low), int(dimension.high), dimension.int_step
+        low, high, step = *map(int, dimension.bounds), dimension.int_step
         # Optuna would warn of an end that no step reaches.
         return IntDistribution(low, low + (high - low) // step * step, log=dimension.log, step=step)
-    if dimension.step is not None:
-        values = dimension.values()
-        assert values is not None
-        return FloatDistribution(dimension.low, float(values[-1]), step=dimension.step)
-    return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+    start, end = dimension.bounds
+    if values := dimension.values():
+        return FloatDistribution(start, float(values[-1]), step=dimension.step)
+    return FloatDistribution(start, end, log=dimension.log)
 
 
 def suggest_values(trial: optuna.Trial, study: StudySpec) -> dict[str, Value]:
@@ -82,7 +74,7 @@ def grid_of(study: StudySpec) -> dict[str, list[Value]]:
 
 
 def count_grid(study: StudySpec) -> int | None:
-    """Points of the grid that the study walks through, or None where it walks through none."""
+    """Points of the grid that the study searches, or None if it does not search a grid."""
     return count_values(study.space) if study.sampler == "grid" else None
 
 
@@ -94,11 +86,11 @@ def make_pruner(study: StudySpec) -> pruners.BasePruner:
 
 
 def _make_hyperband(study: StudySpec) -> pruners.BasePruner:
-    warmup, epochs = study.pruner_warmup_epochs, most_epochs(study)
+    warmup, epochs = study.pruner_warmup_epochs, max_epochs(study)
     return pruners.HyperbandPruner(min_resource=max(1, warmup), max_resource=max(epochs, warmup + 1))
 
 
-def most_epochs(study: StudySpec) -> int:
+def max_epochs(study: StudySpec) -> int:
     """Epochs of the longest training in the space."""
     found = [dimension.highest for dimension in study.space if dimension.path == "train.epochs"]
     return int(found[0]) if found else study.base.train.epochs

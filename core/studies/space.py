@@ -40,12 +40,19 @@ class Dimension(Strict):
 
     @property
     def field(self) -> SpecField:
-        """Raises KeyError where there is no such field."""
+        """Raises KeyError if there is no such field."""
         return find_field(self.path)
 
     @property
     def kind(self) -> str:
         return self.field.kind
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Both ends of a range."""
+        assert self.low is not None
+        assert self.high is not None
+        return self.low, self.high
 
     @property
     def shapes_network(self) -> bool:
@@ -56,14 +63,12 @@ class Dimension(Strict):
         """All its values, or None for a continuous range."""
         if self.choices:
             return self.choices
-        assert self.low is not None
-        assert self.high is not None
+        low, high = self.bounds
         if self.kind == "int":
-            return range(int(self.low), int(self.high) + 1, self.int_step)
+            return range(int(low), int(high) + 1, self.int_step)
         if self.step is None:
             return None
-        count = int((self.high - self.low) / self.step + 1e-9) + 1
-        return [float(f"{self.low + index * self.step:.12g}") for index in range(count)]
+        return [float(f"{low + index * self.step:.12g}") for index in range(int((high - low) / self.step + 1e-9) + 1)]
 
     @property
     def highest(self) -> float:
@@ -107,14 +112,18 @@ def _check_path(base: RunSpec, space: Sequence[Dimension], dimension: Dimension)
     if field.kind in ("text", "ints"):
         return [FieldProblem("path", "cannot be searched: it is no number and has no choices", path)]
     if path.startswith("data.") and field.name in _DEFINES_TASK:
-        return [
-            FieldProblem("path", "cannot be searched: it changes what is validated, so trials would not compare", path)
-        ]
-    found = re.match(r"model\.layers\[([0-9]+)\]", path)
+        message = "cannot be searched: it changes what is validated, so trials would not compare"
+        return [FieldProblem("path", message, path)]
     most = max_layers(base, space)
-    if found and int(found[1]) >= most:
+    if _layer_of(path) >= most:
         return [FieldProblem("path", f"there is no such layer; there are {most}, counted from 0", path)]
     return []
+
+
+def _layer_of(path: str) -> int:
+    """The layer of a field; -1 for a field of all layers or of none."""
+    found = re.match(r"model\.layers\[([0-9]+)\]", path)
+    return int(found[1]) if found else -1
 
 
 def max_layers(base: RunSpec, space: Iterable[Dimension]) -> int:
@@ -167,20 +176,16 @@ def _check_range(dimension: Dimension) -> list[FieldProblem]:
     if field.kind not in ("int", "float"):
         options = "true and false" if field.kind == "bool" else ", ".join(field.choices)
         return [FieldProblem("choices", f"has no range: choose among {options}", missing=True)]
-    for name, bound in (("low", low), ("high", high)):
-        if bound is None:
-            return [FieldProblem(name, "a range needs both ends", missing=True)]
-    assert low is not None
-    assert high is not None
+    if low is None or high is None:
+        return [FieldProblem("low" if low is None else "high", "a range needs both ends", missing=True)]
     problems = [
         FieldProblem(name, message, _plain(field, bound))
         for name, bound in (("low", low), ("high", high))
         if (message := check_value(field, _plain(field, bound)))
     ]
     if not problems and low >= high:
-        problems.append(
-            FieldProblem("high", f"must be above low, {format_value(_plain(field, low))}", _plain(field, high))
-        )
+        message = f"must be above low, {format_value(_plain(field, low))}"
+        problems.append(FieldProblem("high", message, _plain(field, high)))
     if dimension.log and low <= 0:
         problems.append(FieldProblem("low", "must be above 0 on a logarithmic scale", low))
     if not problems and step is not None:
@@ -228,7 +233,7 @@ def check_value(field: SpecField, value: Value) -> str:
 
 
 def count_values(space: Sequence[Dimension]) -> int | None:
-    """Points of the space, or None where a range is continuous."""
+    """Points of the space, or None if a range is continuous."""
     counts = [None if (values := dimension.values()) is None else len(values) for dimension in space]
     return None if None in counts else math.prod(count for count in counts if count is not None)
 
@@ -240,29 +245,24 @@ def propose_values(base: RunSpec, values: Mapping[str, Any]) -> RunSpec:
     """
     count = int(values.get(LAYERS, len(base.model.layers)))
     known = base.model.layers
-    layers = [known[min(place, len(known) - 1)].model_dump(mode="json") for place in range(count)]
-    return set_values(base, {LAYERS: layers} | {p: value for p, value in values.items() if _is_active(p, count)})
-
-
-def _is_active(path: str, layers: int) -> bool:
-    found = re.match(r"model\.layers\[([0-9]+)\]", path)
-    return path != LAYERS and (found is None or int(found[1]) < layers)
+    layers = [known[min(index, len(known) - 1)].model_dump(mode="json") for index in range(count)]
+    active = {path: value for path, value in values.items() if path != LAYERS and _layer_of(path) < count}
+    return set_values(base, {LAYERS: layers} | active)
 
 
 def read_values(
     base: RunSpec, space: Sequence[Dimension], spec: RunSpec, *, ignore: frozenset[str]
 ) -> dict[str, Value]:
-    """The values at which a spec stands in the space. Raises SpecError where it lies outside, naming the fields."""
+    """The values of a spec in the space. Raises SpecError if it lies outside, naming the fields."""
     values: dict[str, Value] = {}
     problems: list[FieldProblem] = []
     wanted = flatten(spec)
     for dimension in space:
         value = _read(dimension, spec, wanted)
-        own = _snap(dimension, value)
-        if own is None:
-            problems.append(FieldProblem(dimension.path, "is outside of the study's space", value))
-        else:
+        if (own := _snap(dimension, value)) is not None:
             values[dimension.path] = own
+        else:
+            problems.append(FieldProblem(dimension.path, "is outside of the study's space", value))
     if problems:
         raise SpecError(problems)
     nearest = flatten(propose_values(base, values))
@@ -290,23 +290,22 @@ def _read(dimension: Dimension, spec: RunSpec, flat: Mapping[str, Any]) -> Value
 
 
 def _snap(dimension: Dimension, value: Value) -> Value | None:
-    """The dimension's own value that this one is, or None where it lies outside."""
+    """The dimension's own value equal to this one, or None if it lies outside."""
     values = dimension.values()
     if values is None:
-        assert dimension.low is not None
-        assert dimension.high is not None
-        return value if dimension.low <= float(value) <= dimension.high else None
+        low, high = dimension.bounds
+        return value if low <= float(value) <= high else None
     if dimension.kind == "float":
-        return next(
-            (own for own in values if math.isclose(float(own), float(value), rel_tol=1e-9, abs_tol=1e-12)), None
-        )
-    return next((own for own in values if _same(own, value)), None)
+        same = (own for own in values if math.isclose(float(own), float(value), rel_tol=1e-9, abs_tol=1e-12))
+    else:
+        same = (own for own in values if _same(own, value))
+    return next(same, None)
 
 
 def default_dimension(base: RunSpec, path: str) -> Dimension:
     """A first guess for a field to search: around the base's value, within the field's own range.
 
-    Raises KeyError where there is no such field.
+    Raises KeyError if there is no such field.
     """
     field = find_field(path)
     if field.kind == "bool":
@@ -322,20 +321,14 @@ def default_dimension(base: RunSpec, path: str) -> Dimension:
         return Dimension(path=path, low=1, high=min(highest, value + 2))
     if field.name in ODD:
         return Dimension(path=path, low=1, high=min(highest, max(7, value)), step=2)
-    step = next((step for step in (16, 8) if value >= 2 * step and value % step == 0), None)
     low, high = max(lowest, value // 2), min(highest, max(2 * value, lowest + 1))
-    if step:
+    if step := next((step for step in (16, 8) if value >= 2 * step and value % step == 0), None):
         low = max(step, low // step * step)
     return Dimension(path=path, low=low, high=high, step=step if not field.log else None, log=field.log)
 
 
 def _default_float(field: SpecField, path: str, value: float, lowest: float, highest: float) -> Dimension:
     if field.log:
-        value = value or 1e-4
-        return Dimension(
-            path=path,
-            low=max(lowest, float(f"{value / 10:.6g}")),
-            high=min(highest, float(f"{value * 10:.6g}")),
-            log=True,
-        )
+        low, high = (float(f"{(value or 1e-4) * factor:.6g}") for factor in (0.1, 10))
+        return Dimension(path=path, low=max(lowest, low), high=min(highest, high), log=True)
     return Dimension(path=path, low=lowest, high=highest if highest <= 1 else min(highest, max(1.0, 2 * value)))

@@ -27,7 +27,7 @@ MAX_GRID = 100_000
 MAX_TRIALS = 100_000
 MAX_WORKERS = 64
 MAX_DIMENSIONS = 100
-SAMPLES = 256  # networks looked at to describe a space that is too large to count out
+SAMPLES = 256  # networks that describe a space too large to enumerate
 
 
 class StudySpec(Strict):
@@ -92,21 +92,20 @@ def _can_prune(objectives: Sequence[Any]) -> bool:
 
 
 def _check_sampler(study: StudySpec) -> list[FieldProblem]:
-    count, ranges = count_values(study.space), [dimension for dimension in study.space if not dimension.choices]
     if study.sampler == "grid":
         endless = [index for index, dimension in enumerate(study.space) if dimension.values() is None]
         if endless:
             message = "a grid needs a step here, or choices: the range is continuous"
             return [FieldProblem(f"space[{index}].step", message, missing=True) for index in endless]
-        if count is not None and count > MAX_GRID:
+        count = count_values(study.space) or 0
+        if count > MAX_GRID:
             return [FieldProblem("space", f"makes a grid of {count:,} points; at most {MAX_GRID:,}", missing=True)]
     if study.sampler == "cmaes":
         if len(study.objectives) > 1:
             return [FieldProblem("sampler", "CMA-ES takes one objective; NSGA-II and TPE take several", "cmaes")]
-        if len(ranges) < 2:
-            message = (
-                f"CMA-ES needs at least two ranges; this space has {len(ranges)} (choices it can only draw at random)"
-            )
+        ranges = sum(not dimension.choices for dimension in study.space)
+        if ranges < 2:
+            message = f"CMA-ES needs at least two ranges; this space has {ranges} (choices it can only draw at random)"
             return [FieldProblem("sampler", message, "cmaes")]
     return []
 
@@ -127,7 +126,7 @@ def _check_objectives(study: StudySpec) -> list[FieldProblem]:
 def fitting_warmup(train: TrainSpec) -> int:
     """Epochs in which no trial is pruned.
 
-    Under a falling learning rate early epochs tell little of the last ones, so a trial has a third of the training,
+    Under a falling learning rate early epochs say little about the last ones, so a trial has a third of the training,
     a quarter under a constant one, and always the warm-up of the learning rate and an epoch more.
     """
     share = 4 if train.schedule in ("constant", "plateau") else 3
@@ -152,9 +151,8 @@ def _problems_of(error: ValidationError) -> list[FieldProblem]:
             path = "base" if problem.path in ("", "spec") else f"base.{problem.path}"
             problems.append(replace(problem, path=path))
         elif loc[:1] == ("space",) and "choices" in loc:
-            problems.append(
-                replace(explain({**detail, "loc": loc[:4]}), message="must be text, a number, true or false")
-            )
+            problem = explain({**detail, "loc": loc[:4]})
+            problems.append(replace(problem, message="must be text, a number, true or false"))
         elif detail["type"] == "missing":
             problems.append(replace(explain(detail), message="is missing", missing=True))
         elif detail["type"] == "extra_forbidden":
@@ -178,7 +176,7 @@ def propose(study: StudySpec, values: Mapping[str, Any]) -> RunSpec:
 class SpaceSize:
     """How large a space is.
 
-    `count` is None where a range is continuous. The parameters are those of the smallest and the largest network found,
+    `count` is None if a range is continuous. The parameters are those of the smallest and the largest network found,
     over budget or not. The shares are of all points of the space: over budget, and impossible to build.
     """
 
@@ -193,7 +191,7 @@ class SpaceSize:
 def describe_space(study: StudySpec) -> SpaceSize:
     """The size of a study's space and of its networks: exact for few shapes, else by 256 samples and a local search.
 
-    Raises SpecError where no network of the space can work.
+    Raises SpecError if no network of the space can work.
     """
     shaping = [dimension for dimension in study.space if dimension.shapes_network]
     shapes = count_values(shaping)
@@ -202,9 +200,8 @@ def describe_space(study: StudySpec) -> SpaceSize:
     sizes = [_count_parameters(study, point) for point in points]
     working = [(size, index) for index, size in enumerate(sizes) if size is not None]
     if not working:
-        raise SpecError(
-            [FieldProblem("space", "no network of this space can work: see pooling, strides and layers", missing=True)]
-        )
+        message = "no network of this space can work: see pooling, strides and layers"
+        raise SpecError([FieldProblem("space", message, missing=True)])
     extremes = [min(working), max(working)]
     found = [
         size if exact else _improve(study, shaping, points[index], size, sign)
@@ -242,7 +239,7 @@ def _draw(dimension: Dimension, dice: random.Random) -> Value:
     values = dimension.values()
     if values is not None and not dimension.log:
         return values[dice.randrange(len(values))]
-    low, high = dimension.low or 0.0, dimension.high or 0.0
+    low, high = dimension.bounds
     if not dimension.log:
         return dice.uniform(low, high)
     drawn = float(low * (high / low) ** dice.random())
@@ -255,7 +252,7 @@ def _improve(study: StudySpec, space: Sequence[Dimension], start: Mapping[str, V
     while better:
         better = False
         for dimension in space:
-            values = dimension.values() or (dimension.low or 0.0, dimension.high or 0.0)
+            values = dimension.values() or dimension.bounds
             ends = values if len(values) <= 8 else (values[0], values[-1])
             for value in ends:
                 changed = {**point, dimension.path: value}

@@ -60,14 +60,11 @@ def shown_url() -> str:
         return "RESNET_LAB_STORAGE"
 
 
-def studies_folder() -> Path:
-    return runs_folder() / ".studies"
-
-
 def folder_of(name: str) -> Path:
     """Where a study keeps what is not Optuna's; the name's own characters are no part of the path."""
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:30]
-    return studies_folder() / f"{readable or 'study'}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return runs_folder() / ".studies" / f"{readable or 'study'}-{digest}"
 
 
 def _passes(error: BaseException | None) -> bool:
@@ -106,7 +103,7 @@ def _patient(method: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 class PatientStorage(RDBStorage):
-    """Optuna's storage for a database, which waits where it would give up."""
+    """Optuna's storage for a database, which retries instead of giving up."""
 
     patience = PAGE_PATIENCE
 
@@ -121,7 +118,7 @@ class PatientStorage(RDBStorage):
             self.remove_session()
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        """Without those of this machine: their workers' locks tell who lives, even after the machine has slept."""
+        """Without those of this machine: their workers' locks tell which are alive, even after the machine slept."""
         stale = super()._get_stale_trial_ids(study_id)
         return [trial_id for trial_id in stale if not is_local(self.get_trial(trial_id))]
 
@@ -165,7 +162,7 @@ _opening = threading.Lock()
 def open_storage(patience: float = PAGE_PATIENCE, on_stale: StaleCallback | None = None) -> BaseStorage:
     """The storage, opened once a process; its cache of finished trials makes later questions cheap.
 
-    Raises StudyError where it cannot be reached.
+    Raises StudyError if it cannot be reached.
     """
     url = storage_url()
     with _opening:
@@ -193,7 +190,7 @@ def reopen_if_reused(storage: BaseStorage, created: Mapping[int, Any]) -> BaseSt
 
 
 def _file_number(url: str) -> int:
-    """Changes where the database's file was replaced by another."""
+    """Changes when another file replaces the database's."""
     try:
         return os.stat(sqlalchemy.make_url(url).database or "").st_ino if url.startswith("sqlite") else 0
     except (OSError, ArgumentError):
@@ -263,7 +260,7 @@ def describe_trouble(error: Exception) -> str:
 
 
 class AskLock:
-    """Held by the one worker that counts the trials and begins the next; by all machines' workers where they share a
+    """Held by the one worker that counts the trials and begins the next; of all machines if they share a
     PostgreSQL server."""
 
     def __init__(self, name: str, storage: BaseStorage) -> None:
@@ -274,7 +271,7 @@ class AskLock:
         self._key = int.from_bytes(digest[:8], "big", signed=True)
 
     def try_acquire(self) -> bool:
-        """Whether the lock is now held. Raises OperationalError where the server is away."""
+        """Whether the lock is now held. Raises OperationalError if the server is away."""
         if not self._file.try_acquire():
             return False
         try:
@@ -299,7 +296,7 @@ class AskLock:
             raise
 
     def release(self) -> None:
-        """Lets go; where the server is away, it has let go by itself."""
+        """Releases the lock; a server that is away has released it by itself."""
         try:
             if self._connection is not None:
                 self._ask("pg_advisory_unlock")

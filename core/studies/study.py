@@ -25,11 +25,11 @@ from core.studies.storage import StudyError, describe_trouble, folder_of, open_s
 from core.studies.trials import (
     Tally,
     count_trials,
-    grid_points,
     iterate_feasible,
     name_state,
     retried_numbers,
     why_over,
+    worker_folder,
 )
 from core.system import files
 from core.system.folders import runs_folder
@@ -49,7 +49,7 @@ class StudyNotFoundError(StudyError):
 
 @dataclass(frozen=True)
 class StudySummary:
-    """One line of the table of studies; `total` is 0 where only time limits the study."""
+    """One line of the table of studies; `total` is 0 if only time limits the study."""
 
     name: str
     state: State
@@ -69,7 +69,7 @@ class StudySummary:
 
 
 @contextmanager
-def telling() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turns the storage's errors into StudyErrors."""
     try:
         yield
@@ -84,9 +84,10 @@ def _parse(text: str) -> StudySpec:
 
 def list_studies() -> list[StudySummary]:
     """Every study of the storage that was made here, the newest first. Raises StudyError."""
-    if storage_url().startswith("sqlite") and not Path(runs_folder() / "studies.db").exists() and _is_default():
+    database = runs_folder() / "studies.db"
+    if storage_url().endswith(str(database)) and not database.exists():
         return []
-    with telling():
+    with explained():
         storage = open_storage()
         made = [frozen for frozen in storage.get_all_studies() if "spec" in frozen.user_attrs]
         storage = reopen_if_reused(storage, {frozen._study_id: frozen.user_attrs.get("created") for frozen in made})
@@ -95,13 +96,9 @@ def list_studies() -> list[StudySummary]:
     return sorted(summaries, key=lambda summary: -summary.created)
 
 
-def _is_default() -> bool:
-    return str(runs_folder()) in storage_url()
-
-
 def open_study(name: str, storage: BaseStorage | None = None) -> Study:
     """Raises StudyNotFoundError, StudyError."""
-    with telling():
+    with explained():
         opened = storage or open_storage()
         try:
             study_id = opened.get_study_id_from_name(name)
@@ -124,12 +121,9 @@ class Study:
         self._storage = storage
         self._attributes = attributes
 
-    def __repr__(self) -> str:
-        return f"Study({self.name})"
-
     @cached_property
     def spec(self) -> StudySpec:
-        """Raises StudyError where the storage holds no spec that this version can read."""
+        """Raises StudyError if the storage holds no spec that this version can read."""
         try:
             return _parse(json.dumps(self._attributes["spec"]))
         except SpecError as error:
@@ -141,17 +135,17 @@ class Study:
 
     @property
     def started_by(self) -> str:
-        """Who made it; nothing where nobody signs in."""
+        """Who made it; nothing if nobody signs in."""
         return str(self._attributes.get("started_by") or "")
 
     def optuna(self) -> optuna.Study:
         """Optuna's own object, to read from."""
-        with telling():
+        with explained():
             return optuna.load_study(study_name=self.name, storage=self._storage)
 
     def frozen_trials(self) -> list[FrozenTrial]:
         """Optuna's trials, not to be changed."""
-        with telling():
+        with explained():
             return self.optuna().get_trials(deepcopy=False)
 
     def try_summary(self) -> StudySummary | None:
@@ -164,10 +158,12 @@ class Study:
     def summary(self) -> StudySummary:
         trials = self.frozen_trials()
         tally = count_trials(self.name, trials)
-        alive = sum(presence.is_waiting(self.workers_folder / str(index)) for index in self.worker_indices())
+        over, alive = self._why_over(tally), sum(map(self.is_worker_alive, self.worker_indices()))
+        # A trial that runs on another machine keeps the study running too.
+        is_running = alive or tally.states["running"]
         return StudySummary(
             name=self.name,
-            state=self._state(trials, tally, alive),
+            state="running" if is_running else "finished" if over else "paused" if trials else "empty",
             done=tally.states["finished"],
             failed=tally.states["failed"],
             pruned=tally.states["pruned"],
@@ -180,27 +176,16 @@ class Study:
             workers_alive=alive,
             created=self.created,
             stopping=alive > 0 and (self.folder / layout.STOP).exists(),
-            # Its last trials may still train: then nothing is done yet.
-            reason=("" if tally.live else self._why_over(trials, tally)) or self._last_words(alive),
+            reason=over or self._last_words(alive),
         )
-
-    def _state(self, trials: Sequence[FrozenTrial], tally: Tally, alive: int) -> State:
-        # A trial that runs on another machine keeps the study running too.
-        if alive or tally.states["running"]:
-            return "running"
-        if not tally.states["interrupted"] and self._why_over(trials, tally):
-            return "finished"
-        return "paused" if trials else "empty"
 
     def why_over(self) -> str:
         """The reason nothing is left to do, or "" while a trial is to begin, trains, or was interrupted."""
-        trials = self.frozen_trials()
-        tally = count_trials(self.name, trials)
-        return "" if tally.live else self._why_over(trials, tally)
+        return self._why_over(count_trials(self.name, self.frozen_trials()))
 
-    def _why_over(self, trials: Sequence[FrozenTrial], tally: Tally) -> str:
-        grid = count_grid(self.spec)
-        return why_over(self.spec.trials, self.spec.minutes, tally, grid, len(grid_points(trials)) if grid else 0)
+    def _why_over(self, tally: Tally) -> str:
+        spec = self.spec
+        return "" if tally.live else why_over(spec.trials, spec.minutes, tally, count_grid(spec))
 
     def _last_words(self, alive: int) -> str:
         """What ended the last worker, while none works and nobody asked it to stop."""
@@ -210,9 +195,7 @@ class Study:
             if end := files.find_json(self.folder / layout.END):
                 return str(end.get("reason") or "")
         if self.worker_indices() and not (self.folder / layout.STOP).exists():
-            return (
-                "Its workers ended without a word: killed, out of memory, or the machine went down. It can be resumed."
-            )
+            return "Its workers ended unexpectedly: killed, out of memory, or the machine went down. It can be resumed."
         return ""
 
     def _best_value(self, trials: Sequence[FrozenTrial]) -> float | None:
@@ -221,18 +204,20 @@ class Study:
         values = [trial.value for trial in iterate_feasible(trials) if trial.value is not None]
         return (max if self.spec.directions == ["maximize"] else min)(values, default=None)
 
-    @property
-    def workers_folder(self) -> Path:
-        return self.folder / "workers"
+    def worker_folder(self, index: int) -> Path:
+        return worker_folder(self.name, index)
+
+    def is_worker_alive(self, index: int) -> bool:
+        return presence.is_waiting(self.worker_folder(index))
 
     def worker_indices(self) -> list[int]:
         """Numbers of the workers that the study ever had on this machine."""
         with suppress(OSError):
-            return sorted(int(path.name) for path in self.workers_folder.iterdir() if path.name.isdigit())
+            return sorted(int(path.name) for path in (self.folder / "workers").iterdir() if path.name.isdigit())
         return []
 
     def trials(self) -> pd.DataFrame:
-        """One row a trial: number, state, value, values, params.*, and what stands in `MORE_COLUMNS`.
+        """One row a trial: number, state, value, values, params.*, and `MORE_COLUMNS`.
 
         Times are seconds since 1970. The state is waiting, running, interrupted, finished, pruned, failed, infeasible,
         retried (another trial replaced it) or void (it never began).
@@ -266,11 +251,11 @@ class Study:
 
     def words(self) -> list[str]:
         """What mattered, and which range is worth searching next: a sentence or two."""
-        with telling():
+        with explained():
             return describe(self.spec, self.optuna())
 
     def narrow(self) -> StudySpec:
-        """The next study, around the best fifth of this one. Raises StudyError where it is too early."""
+        """The next study, around the best fifth of this one. Raises StudyError if it is too early."""
         try:
             return narrow(self.spec, self.frozen_trials())
         except ValueError as error:

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from core.runs import layout
 from core.studies.storage import folder_of, is_local
 from core.system import processes
+from core.system.folders import runs_folder
 from core.system.locks import is_locked
 
 TrialStateName = Literal[
@@ -27,7 +28,7 @@ TrialStateName = Literal[
 CONSTRAINT = "network"  # above 0: over budget, or a network that cannot work
 RETRIES = 1
 # Proposals that cost no training, before a study gives up on its space: so many, and so many a trial.
-SPARE_PROPOSALS, PROPOSALS_PER_TRIAL = 100, 50
+FREE_PROPOSALS, PROPOSALS_PER_TRIAL = 100, 50
 # What Optuna or a worker notes of one attempt, and no other attempt may inherit.
 _OF_ONE_ATTEMPT = ("worker", "run_id", "resumes", "reason", "ended")
 
@@ -85,10 +86,11 @@ class Tally:
     states: Counter[TrialStateName]
     joined: int
     minutes: float
+    grid_points: int = 0  # points of the grid that have a trial
 
     @property
     def taken(self) -> int:
-        """Trials that stand for one of the study's number: trained, in training, or failed for good."""
+        """Trials that count against the study's number: trained, in training, or failed for good."""
         counted: tuple[TrialStateName, ...] = ("finished", "pruned", "failed", "running", "interrupted")
         return sum(self.states[state] for state in counted) - self.joined
 
@@ -101,7 +103,8 @@ def count_trials(name: str, trials: Sequence[FrozenTrial]) -> Tally:
     retried = retried_numbers(trials)
     states: Counter[TrialStateName] = Counter(name_state(name, trial, retried) for trial in trials)
     joined = sum(bool(trial.user_attrs.get("joined")) for trial in trials)
-    return Tally(states, joined, _busy_minutes(trials))
+    points = {trial.system_attrs["grid_id"] for trial in trials if "grid_id" in trial.system_attrs}
+    return Tally(states, joined, _busy_minutes(trials), len(points))
 
 
 def _busy_minutes(trials: Sequence[FrozenTrial]) -> float:
@@ -124,7 +127,7 @@ def _span_of(trial: FrozenTrial) -> tuple[float, float] | None:
     return start, max(start, float(ended))
 
 
-def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None, seen: int = 0) -> str:
+def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None) -> str:
     """The reason the search is over, or "" if it is not: a trial in the queue always begins."""
     if tally.states["waiting"]:
         return ""
@@ -132,9 +135,9 @@ def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None,
         return f"All {trials:,} trials are done."
     if minutes and tally.minutes >= minutes:
         return f"The time limit of {minutes:g} minutes is reached."
-    if grid is not None and seen >= grid:
+    if grid is not None and tally.grid_points >= grid:
         return f"All {grid:,} points of the grid are done."
-    if tally.states["infeasible"] > SPARE_PROPOSALS + PROPOSALS_PER_TRIAL * max(trials, tally.taken):
+    if tally.states["infeasible"] > FREE_PROPOSALS + PROPOSALS_PER_TRIAL * max(trials, tally.taken):
         return (
             f"{tally.states['infeasible']:,} proposals were over budget or could not be built. "
             "Narrow the space or raise the budget."
@@ -152,7 +155,7 @@ def fail_orphans(study: optuna.Study, name: str) -> int:
         if is_orphan(name, trial) or ("worker" not in trial.user_attrs and _is_left(storage, trial)):
             ended = _last_sign_of_life(trial)
             storage.set_trial_user_attr(trial._trial_id, "ended", ended)
-            storage.set_trial_user_attr(trial._trial_id, "reason", "Its worker's process ended without a word.")
+            storage.set_trial_user_attr(trial._trial_id, "reason", "Its worker's process ended unexpectedly.")
             requeue_killed(study, trial)
             storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
             found += 1
@@ -167,8 +170,6 @@ def _is_left(storage: BaseStorage, trial: FrozenTrial) -> bool:
 
 
 def _last_sign_of_life(trial: FrozenTrial) -> float:
-    from core.system.folders import runs_folder
-
     begun = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
     try:
         return max(begun, (runs_folder() / str(trial.user_attrs["run_id"]) / layout.PROGRESS).stat().st_mtime)
@@ -180,15 +181,15 @@ def requeue_killed(study: optuna.Study, trial: FrozenTrial) -> None:
     """Queues a killed trial once more; also what Optuna calls for a trial whose heartbeats have ended."""
     begun = "worker" in trial.user_attrs
     kills = int(trial.user_attrs.get("kills") or 0) + begun
-    has_place = trial.params or "fixed_params" in trial.system_attrs or "grid_id" in trial.system_attrs
-    if kills <= RETRIES and has_place:
+    has_values = trial.params or "fixed_params" in trial.system_attrs or "grid_id" in trial.system_attrs
+    if kills <= RETRIES and has_values:
         requeue(study, trial, kills=kills)
 
 
 def requeue(study: optuna.Study, trial: FrozenTrial, *, resumes: bool = False, **noted: Any) -> None:
     """Queues a trial with the same values to replace this one; each trial only once.
 
-    With `resumes` its run goes on from where it is, instead of a new one from the start.
+    With `resumes` its run is resumed; otherwise a new one starts from the beginning.
     """
     if trial.number in retried_numbers(study.get_trials(deepcopy=False)):
         return
@@ -212,11 +213,6 @@ def requeue(study: optuna.Study, trial: FrozenTrial, *, resumes: bool = False, *
 def new_owner(index: int) -> dict[str, Any]:
     """What a worker notes at each of its trials."""
     return {"host": processes.host_name(), "index": index, "token": f"{time.time_ns():x}"}
-
-
-def grid_points(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Points of the grid that some trial stands for."""
-    return {trial.system_attrs["grid_id"] for trial in trials if "grid_id" in trial.system_attrs}
 
 
 def iterate_feasible(trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:

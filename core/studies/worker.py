@@ -14,13 +14,12 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.exceptions import StorageInternalError, TrialPruned
-from optuna.trial import FrozenTrial
 from sqlalchemy.exc import DBAPIError
 
 from core.launch.launcher import reopen_run
@@ -37,16 +36,7 @@ from core.studies.samplers import PRUNERS, count_grid, make_pruner, make_sampler
 from core.studies.spec import propose
 from core.studies.storage import WORKER_PATIENCE, AskLock, StudyError, describe_trouble, open_storage
 from core.studies.study import Study, open_study
-from core.studies.trials import (
-    CONSTRAINT,
-    count_trials,
-    fail_orphans,
-    grid_points,
-    new_owner,
-    requeue,
-    requeue_killed,
-    why_over,
-)
+from core.studies.trials import CONSTRAINT, count_trials, fail_orphans, new_owner, requeue, requeue_killed, why_over
 from core.system import files, processes
 from core.system.errors import LabError
 from core.system.folders import runs_folder
@@ -61,7 +51,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.05
 IDLE_SECONDS = 0.5
-KEPT_DATA = 2  # sets of images, where the space searches among some
 FAILURES = 3  # in a row, after which a worker gives up: the next would fail as well
 # Failures caused by a trial's own values: the sampler learns to avoid them.
 BLAMED = ("nan", "batch_norm", "out_of_memory")
@@ -79,31 +68,21 @@ class TrialStop(StopSignal):
         super().__init__(run_folder)
         self.study_folder = study_folder
         self.begun = False
-        self.by_study = False
 
     def is_set(self) -> bool:
         names = ("stop-now",) if self.begun else (layout.STOP, "stop-now")
         if any((self.study_folder / name).exists() for name in names):
-            self.asked = self.by_study = True
+            self.asked = True
         return super().is_set()
 
 
-class KeptData:
-    """Images that are read once and not once a trial."""
+@lru_cache(maxsize=2)  # sets of images, if the space searches among some
+def load_once(spec: DataSpec) -> Data:
+    """Images, not read anew for each trial. Raises DataError."""
+    with LoadingTorch():
+        from core.engine.data import load_data
 
-    def __init__(self) -> None:
-        self._kept: dict[DataSpec, Data] = {}
-
-    def load(self, spec: DataSpec) -> Data:
-        """Raises DataError."""
-        with LoadingTorch():
-            from core.engine.data import load_data
-
-        data = self._kept.pop(spec, None) or load_data(spec)
-        self._kept[spec] = data
-        while len(self._kept) > KEPT_DATA:
-            del self._kept[next(iter(self._kept))]
-        return data
+    return load_data(spec)
 
 
 class Worker:
@@ -113,7 +92,6 @@ class Worker:
         self.study, self.spec, self.index, self.owner = study, study.spec, index, owner
         self.folder = study.folder
         self.lock = AskLock(study.name, study._storage)
-        self.data = KeptData()
         self.stops = False
         self.failures = 0
         self.trial_stop: TrialStop | None = None
@@ -146,7 +124,7 @@ class Worker:
 
     def warm_up(self) -> None:
         """Loads what every trial needs. Raises DataError."""
-        self.data.load(self.spec.base.data)
+        load_once(self.spec.base.data)
         # What is loaded now stays: garbage collection need not walk through it again and again.
         gc.collect()
         gc.freeze()
@@ -185,9 +163,8 @@ class Worker:
         self.spec = open_study(self.study.name, self.study._storage).spec  # its limits may have changed
         fail_orphans(self.optuna, self.study.name)
         trials = self.optuna.get_trials(deepcopy=False)
-        tally, grid = count_trials(self.study.name, trials), count_grid(self.spec)
-        over = why_over(self.spec.trials, self.spec.minutes, tally, grid, len(grid_points(trials)) if grid else 0)
-        return over, tally.live > 0
+        tally = count_trials(self.study.name, trials)
+        return why_over(self.spec.trials, self.spec.minutes, tally, count_grid(self.spec)), tally.live > 0
 
     def _give_up(self) -> str:
         trials = self.optuna.get_trials(deepcopy=False)
@@ -196,7 +173,7 @@ class Worker:
         return f"{FAILURES} trials in a row failed. The last one: {reason}"
 
     def _run_trial(self) -> None:
-        """Asks Optuna for one trial and trains it. The lock is let go once the trial has its values."""
+        """Asks Optuna for one trial and trains it. The lock is released once the trial has its values."""
         self.failures += 1  # taken back by whatever is no failure
         try:
             self.optuna.optimize(self._objective, n_trials=1, catch=(Exception,))
@@ -204,7 +181,7 @@ class Worker:
             # Another machine took this worker for dead and has failed the trial.
             log(f"The trial's result could not be stored: {error}")
 
-    def _objective(self, trial: optuna.Trial) -> float | list[float]:
+    def _objective(self, trial: optuna.Trial) -> list[float]:
         trial.set_user_attr("worker", self.owner)
         values = suggest_values(trial, self.spec)
         self.lock.release()
@@ -224,19 +201,16 @@ class Worker:
         self._train(trial, run)
         return self._conclude(trial, run)
 
-    def _refuse(self, trial: optuna.Trial, measure: float, reason: str) -> float | list[float]:
+    def _refuse(self, trial: optuna.Trial, measure: float, reason: str) -> list[float]:
         """Tells Optuna that a network is infeasible, at no cost of training."""
         self.failures = 0
         trial.set_user_attr("reason", reason)
         trial.set_constraint(CONSTRAINT, measure)
         log(f"Trial {trial.number} is infeasible: {reason}")
-        return self._plain(worst_values(self.spec))
-
-    def _plain(self, values: list[float]) -> float | list[float]:
-        return values[0] if len(values) == 1 else values
+        return worst_values(self.spec)
 
     def _reopen(self, trial: optuna.Trial) -> Run | None:
-        """The stopped run that this trial goes on with; None where there is none, or somebody else went on with it."""
+        """The stopped run that this trial resumes; None if there is none, or somebody else has resumed it."""
         with suppress(KeyError, RunNotFoundError):
             run = open_run(trial.user_attrs["resumes"])
             if run.state() == "stopped":
@@ -279,7 +253,7 @@ class Worker:
             folder,
             device,
             stop,
-            load=self.data.load,
+            load=load_once,
             after_epoch=partial(self._report, trial, folder),
             # Validation chooses among the trials; the best is tested once it is chosen.
             untested=f"this run is a trial of study {self.study.name}",
@@ -298,27 +272,23 @@ class Worker:
         pruner, objective = PRUNERS[self.spec.pruner].label.lower(), self.spec.objectives[0]
         return f"Pruned after epoch {event.epoch} of {epochs} by the {pruner} pruner, at a {objective} of {value:.4g}."
 
-    def _conclude(self, trial: optuna.Trial, run: Run) -> float | list[float]:
+    def _conclude(self, trial: optuna.Trial, run: Run) -> list[float]:
         """What the run's end means for its trial: values, or one of Optuna's ways to have none."""
         end = (run.end() if run.path.is_dir() else None) or {}
         state, reason = end.get("state"), str(end.get("reason") or "The run was deleted.")
         if state == "finished":
             self.failures = 0
-            return self._plain(objective_values(self.spec, run))
+            return objective_values(self.spec, run)
         trial.set_user_attr("reason", reason)
         log(f"Trial {trial.number}: {state or 'deleted'}. {reason}")
         if state == "stopped" and (self.stops or (self.folder / layout.STOP).exists()):
             self.failures = 0
-            requeue(self.optuna, self._frozen(trial), resumes=True)
+            requeue(self.optuna, self.study._storage.get_trial(trial._trial_id), resumes=True)
             raise TrialFailedError(reason)
         if state in ("pruned", "stopped") or end.get("kind") in BLAMED:
             self.failures = 0
             raise TrialPruned(reason)
         raise TrialFailedError(reason)
-
-    def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
-        trials = self.optuna.get_trials(deepcopy=False)
-        return next(frozen for frozen in trials if frozen.number == trial.number)
 
 
 @contextmanager
@@ -342,7 +312,7 @@ def log_into(path: Path) -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> int:
-    """0 where the worker's work was done or it was stopped."""
+    """0 if the worker's work was done or it was stopped."""
     name = arguments[0] if arguments else ""
     warnings.filterwarnings("ignore", module="optuna")
     try:
@@ -356,14 +326,12 @@ def main(arguments: list[str]) -> int:
 
 def _find_index(study: Study) -> int:
     """The lowest number that no worker of the study has."""
-    from core.runs.presence import is_waiting
-
-    return next(index for index in range(10_000) if not is_waiting(study.workers_folder / str(index)))
+    return next(index for index in range(10_000) if not study.is_worker_alive(index))
 
 
 def _hold(study: Study, index: int) -> int:
     """Runs a worker, which holds its lock until it ends."""
-    folder = study.workers_folder / str(index)
+    folder = study.worker_folder(index)
     folder.mkdir(parents=True, exist_ok=True)
     owner = new_owner(index)
     with FileLock(folder / layout.LOCK) as lock:

@@ -172,7 +172,7 @@ def test_matrix_reliability_and_history_leave_too(dark: Page, lab: LabServer) ->
     assert sum(int(value) for row in matrix.rows for name, value in row.items() if name != "true class") == 90
     open_tab(dark, "Confidence")
     found = save_all(dark, ["Reliability"])["Reliability"]
-    assert {"as trained", "as right as sure", "mean confidence"} <= set(found.words)
+    assert {"as trained", "perfectly calibrated", "mean confidence"} <= set(found.words)
     assert sum(int(row["images"]) for row in found.rows if row["run"] == "as trained") == 90
     open_tab(dark, "History")
     accuracy = format_percent(float(read_history(run).right[1].mean()))

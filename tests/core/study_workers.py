@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.runs import presence
 from core.studies.manage import create_study
 from core.studies.spec import StudySpec, parse_study
 from core.studies.study import Study, open_study
@@ -67,17 +66,17 @@ def states_of(study: Study) -> dict[str, int]:
 
 def kill_worker(study: Study, index: int) -> bool:
     """Kills a worker at once, as the system would that runs out of memory; False where there is none."""
-    if not presence.is_waiting(study.workers_folder / str(index)):
+    if not study.is_worker_alive(index):
         return False
     try:
-        recorded = json.loads((study.workers_folder / str(index) / "worker.json").read_text())
+        recorded = json.loads((study.worker_folder(index) / "worker.json").read_text())
     except FileNotFoundError:
         return False
     return processes.kill(recorded["process"])
 
 
 def logs_of(study: Study) -> str:
-    return "\n".join(path.read_text() for path in sorted(study.workers_folder.glob("*/log.txt")))
+    return "\n".join(path.read_text() for path in sorted(study.folder.glob("workers/*/log.txt")))
 
 
 def write_ended_run(folder: Path, losses: Sequence[float]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.charts.figure import as_text
+from core.charts.figure import LEGEND_ABOVE, as_text, axis_title
 from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points
 from core.studies.trials import TrialStateName
@@ -36,7 +36,7 @@ VALUE_SCALE = [[0, "#4854c0"], [0.35, "#5490fc"], [0.65, "#b9b3a2"], [1, "#cc900
 
 @dataclass(frozen=True)
 class StudyView:
-    """How a study is looked at: pruned trials too, a logarithmic objective, which fields and which objectives."""
+    """How a study is shown: pruned trials too, a logarithmic objective, which fields and which objectives."""
 
     pruned: bool = False
     log: bool = False
@@ -55,32 +55,20 @@ LAYOUT: Layout = {
     "hoverdistance": 30,
     "dragmode": "zoom",
     "showlegend": False,
-    "legend": {
-        "orientation": "h",
-        "x": 1,
-        "xanchor": "right",
-        "y": 1.02,
-        "yanchor": "bottom",
-        "itemsizing": "constant",
-    },
+    "legend": {**LEGEND_ABOVE, "itemsizing": "constant"},
     "margin": {"l": 56, "r": 16, "t": 8, "b": 44},
 }
-_NOTHING = "There is nothing to draw before the first trial has finished."
 
 
-def draw_nothing(note: str = _NOTHING) -> Drawn:
+def draw_nothing(note: str = "There is nothing to draw before the first trial has finished.") -> Drawn:
     """No figure, and why."""
     return [], {}, (note,)
-
-
-def make_title(text: str) -> Layout:
-    return {"text": as_text(text), "standoff": 8, "font": {"size": 12}}
 
 
 def make_value_axis(points: Points, objective: int, log: bool) -> Layout:
     name = points.objectives[objective]
     axis: Layout = {
-        "title": make_title(OBJECTIVES[name].label),
+        "title": axis_title(OBJECTIVES[name].label),
         "automargin": True,
         "nticks": 7,
         "hoverformat": OBJECTIVES[name].number,
@@ -89,18 +77,14 @@ def make_value_axis(points: Points, objective: int, log: bool) -> Layout:
         "exponentformat": "power" if log else "SI",
     }
     if OBJECTIVES[name].is_share:
-        axis["tickformat"] = ".1%" if log or _spread(points.values[:, objective]) < 0.1 else ".0%"
+        known = points.values[np.isfinite(points.values[:, objective]), objective]
+        axis["tickformat"] = ".1%" if log or not len(known) or np.ptp(known) < 0.1 else ".0%"
     return axis
 
 
-def _spread(values: FloatArray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.max() - known.min()) if len(known) else 0.0
-
-
 def make_field_axis(points: Points, path: str) -> Layout:
-    field = points.fields[points.field(path)]
-    axis: Layout = {"title": make_title(field.name), "automargin": True, "uirevision": path, "nticks": 6}
+    field = points.field(path)
+    axis: Layout = {"title": axis_title(field.name), "automargin": True, "uirevision": path, "nticks": 6}
     if field.scale == "log":
         return {**axis, "type": "log", "exponentformat": "power", "hoverformat": ".3g"}
     if field.scale == "linear":
@@ -112,20 +96,20 @@ def make_field_axis(points: Points, path: str) -> Layout:
 
 def spread_out(points: Points, path: str, rows: Rows) -> FloatArray:
     """A field's values; choices beside each other where trials would hide each other, the same way every time."""
-    column = points.field(path)
-    positions: FloatArray = points.positions[rows, column]
-    if points.fields[column].scale != "category":
+    positions: FloatArray = points.at(path)[rows]
+    if points.field(path).scale != "category":
         return positions
     beside = np.mod(points.numbers[rows] * 0.618034, 1.0) - 0.5
     return np.asarray(positions + 0.4 * beside, dtype=np.float64)
 
 
-def mark_trials(points: Points, rows: Rows, **trace: Any) -> Trace:
-    """Trials as points; their numbers ride along for a click."""
+def mark_trials(points: Points, rows: Rows, paths: Sequence[str] = (), **trace: Any) -> Trace:
+    """Trials as points that say these fields; their numbers are there for a click."""
     return {
         "type": "scatter",
         "mode": "markers",
         "hovertemplate": "%{hovertext}<extra></extra>",
+        "hovertext": describe_trials(points, rows, paths),
         "customdata": [int(number) for number in points.numbers[rows]],
         "meta": {"run": points.study, "series": trace.get("name", "trials")},
         **trace,
@@ -140,10 +124,9 @@ def tabulate_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> La
         {"name": "State", "values": own, "labels": states.tolist()},
     ]
     for path in paths:
-        column = points.field(path)
-        field = points.fields[column]
+        field = points.field(path)
         labels = {"labels": field.labels} if field.labels else {}
-        columns.append({"name": field.name, "values": points.positions[rows, column], **labels})
+        columns.append({"name": field.name, "values": points.at(path)[rows], **labels})
     columns += [
         {"name": OBJECTIVES[name].label, "values": points.values[rows, objective]}
         for objective, name in enumerate(points.objectives)
@@ -152,30 +135,22 @@ def tabulate_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> La
 
 
 def describe_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> list[str]:
-    """What a trial's point says; all of it stands here, as a field's value on an axis may be an index."""
+    """What a trial's point says; complete, as a field's value on an axis may be an index."""
     return [
         "<br>".join(
             [f"<b>Trial {points.numbers[row]}</b> · {points.states[row]}"]
             + [
-                f"{OBJECTIVES[name].label} {_number(points, row, objective)}"
-                for objective, name in enumerate(points.objectives)
+                f"{OBJECTIVES[name].label} {OBJECTIVES[name].show(value) if np.isfinite(value) else 'unknown'}"
+                for name, value in zip(points.objectives, points.values[row].tolist(), strict=True)
             ]
-            + [f"{as_text(points.fields[points.field(path)].name)} {_shown(points, row, path)}" for path in paths]
+            + [f"{as_text(points.field(path).name)} {_shown(points, row, path)}" for path in paths]
         )
         for row in rows
     ]
 
 
-def _number(points: Points, row: int, objective: int) -> str:
-    value, name = float(points.values[row, objective]), points.objectives[objective]
-    if not np.isfinite(value):
-        return "unknown"
-    return OBJECTIVES[name].show(value)
-
-
 def _shown(points: Points, row: int, path: str) -> str:
-    column = points.field(path)
-    position, field = float(points.positions[row, column]), points.fields[column]
+    position, field = float(points.at(path)[row]), points.field(path)
     if np.isnan(position):
         return "none"
     return as_text(field.labels[int(position)]) if field.scale == "category" else f"{position:.4g}"
@@ -187,10 +162,9 @@ def find_best(points: Points, objective: int) -> int | None:
 
 
 def rows_with(points: Points, view: StudyView, paths: Sequence[str]) -> Rows:
-    """Rows with a value and all of these fields; the best are drawn last and so lie on top."""
-    columns = [points.field(path) for path in paths]
-    mask = points.with_value(view.objective, view.pruned) & np.isfinite(points.positions[:, columns]).all(1)
-    rows = np.flatnonzero(mask)
+    """Rows with a value and all of these fields; the best are drawn last, on top."""
+    mask = points.with_value(view.objective, view.pruned)
+    rows = np.flatnonzero(np.logical_and.reduce([mask, *(np.isfinite(points.at(path)) for path in paths)]))
     return rows[np.argsort(-points.sign(view.objective) * points.values[rows, view.objective], kind="stable")]
 
 
@@ -203,7 +177,7 @@ def span_colours(points: Points, objective: int, rows: Rows) -> tuple[float, flo
 
 def make_number_axis(points: Points) -> Layout:
     few = {"dtick": 1} if len(points.numbers) <= 12 else {"nticks": 12}
-    return {"title": make_title("Trial"), "tickformat": "d", "automargin": True, **few}
+    return {"title": axis_title("Trial"), "tickformat": "d", "automargin": True, **few}
 
 
 def pick_symbols(points: Points, rows: Rows) -> list[str]:

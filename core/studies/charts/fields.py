@@ -6,34 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.charts.figure import as_text
-from core.studies.charts.axes import (
-    BEST,
-    STATE_COLOURS,
-    TIME_SCALE,
-    VALUE_SCALE,
-    Drawn,
-    Layout,
-    Rows,
-    StudyView,
-    Trace,
-    describe_trials,
-    draw_nothing,
-    make_field_axis,
-    make_title,
-    make_value_axis,
-    mark_trials,
-    pick_symbols,
-    rows_with,
-    span_colours,
-    spread_out,
-    tabulate_trials,
-)
+from core.charts.figure import as_text, axis_title
+from core.studies.charts import axes
+from core.studies.charts.axes import Drawn, Layout, Rows, StudyView, Trace
 from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points, find_front
 
 GRID_CELLS = 40  # a side of the contour's grid
-NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one place
+NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one point
 BAND = 0.3  # half the width of a choice's band
 SLICES_IN_ROW = 3
 
@@ -41,25 +21,21 @@ SLICES_IN_ROW = 3
 def draw_importance(points: Points, view: StudyView, importance: dict[str, float]) -> Drawn:
     """How much each field decides, the most important on top."""
     if not importance:
-        return draw_nothing("The importance of the fields shows after four finished trials.")
+        return axes.draw_nothing("The importance of the fields shows after four finished trials.")
     ordered = sorted(importance.items(), key=lambda entry: entry[1])
-    names = [as_text(points.fields[points.field(path)].name) for path, _ in ordered]
-    shares = [share for _, share in ordered]
-    bars: Trace = {"type": "bar", "orientation": "h", "x": shares, "y": names, "uid": "importance"}
-    bars |= {
-        "marker": {"color": STATE_COLOURS["finished"]},
-        "text": [f"{share:.0%}" if share >= 0.005 else "<1%" for share in shares],
-    }
+    names, shares = [points.field(path).name for path, _ in ordered], [share for _, share in ordered]
+    bars: Trace = {"type": "bar", "orientation": "h", "uid": "importance"}
+    bars |= {"x": shares, "y": [as_text(name) for name in names]}
+    bars |= {"text": [f"{share:.0%}" if share >= 0.005 else "<1%" for share in shares]}
+    bars |= {"marker": {"color": axes.STATE_COLOURS["finished"]}}
     bars |= {"textposition": "outside", "cliponaxis": False, "hovertemplate": "%{y}: %{x:.1%}<extra></extra>"}
     objective = OBJECTIVES[points.objectives[view.objective]].label.lower()
-    x_axis: Layout = {"title": make_title(f"Importance for {objective}")}
+    x_axis: Layout = {"title": axis_title(f"Importance for {objective}")}
     layout: Layout = {"xaxis": {**x_axis, "tickformat": ".0%", "range": [0, min(1.08, max(shares) * 1.18)]}}
     layout |= {"yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": " "}, "bargap": 0.35}
-    best_first = [
-        {"name": "Field", "values": [points.fields[points.field(path)].name for path, _ in ordered[::-1]]},
-        {"name": "Importance", "values": shares[::-1]},
-    ]
-    layout["meta"] = {"table": best_first}
+    columns: Layout = {"Field": names, "Importance": shares}
+    # The best first.
+    layout["meta"] = {"table": [{"name": name, "values": values[::-1]} for name, values in columns.items()]}
     finished = int(points.where("finished").sum())
     notes = (f"From {finished} finished trials; it takes about 50 for a judgement.",) if finished < 50 else ()
     return [bars], layout, notes
@@ -68,76 +44,73 @@ def draw_importance(points: Points, view: StudyView, importance: dict[str, float
 def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """The objective against each field by itself; later trials are darker."""
     if not points.with_value(view.objective, view.pruned).any():
-        return draw_nothing()
+        return axes.draw_nothing()
     columns = min(len(view.fields), SLICES_IN_ROW if len(view.fields) != 4 else 2)
     lines = -(-len(view.fields) // columns)
     traces: list[Trace] = []
     layout: Layout = {"grid": {"rows": lines, "columns": columns, "pattern": "independent", "xgap": 0.08, "ygap": 0.3}}
     for index, path in enumerate(view.fields):
-        rows = np.sort(rows_with(points, view, [path]))
+        rows = np.sort(axes.rows_with(points, view, [path]))
         suffix = str(index + 1) if index else ""
-        marker = {"color": points.numbers[rows], "colorscale": TIME_SCALE, "size": 6, "line": {"width": 0}}
-        marker |= {"cmin": 0, "cmax": int(max(points.numbers[-1], 1)), "symbol": pick_symbols(points, rows)}
-        trace = mark_trials(
-            points, rows, name=points.fields[points.field(path)].name, uid=f"slice{index}", marker=marker
-        )
-        trace |= {"x": spread_out(points, path, rows), "y": points.values[rows, view.objective]}
-        trace |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "hovertext": describe_trials(points, rows, [path])}
+        marker = {"color": points.numbers[rows], "colorscale": axes.TIME_SCALE, "size": 6, "line": {"width": 0}}
+        marker |= {"cmin": 0, "cmax": int(max(points.numbers[-1], 1)), "symbol": axes.pick_symbols(points, rows)}
+        name = points.field(path).name
+        trace = axes.mark_trials(points, rows, [path], name=name, uid=f"slice{index}", marker=marker)
+        trace |= {"x": axes.spread_out(points, path, rows), "y": points.values[rows, view.objective]}
+        trace |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         traces.append(trace)
-        layout[f"xaxis{suffix}"] = make_field_axis(points, path)
+        layout[f"xaxis{suffix}"] = axes.make_field_axis(points, path)
         # All rows of a figure are read against one scale.
-        layout[f"yaxis{suffix}"] = make_value_axis(points, view.objective, view.log) | (
-            {"matches": "y"} if index else {}
-        )
+        layout[f"yaxis{suffix}"] = axes.make_value_axis(points, view.objective, view.log)
+        if index:
+            layout[f"yaxis{suffix}"] |= {"matches": "y"}
         if index % columns:
             layout[f"yaxis{suffix}"] |= {"title": {"text": ""}, "showticklabels": False}
     shown = np.flatnonzero(points.with_value(view.objective, view.pruned))
-    return traces, layout | tabulate_trials(points, shown, view.fields), ()
+    return traces, layout | axes.tabulate_trials(points, shown, view.fields), ()
 
 
 def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """The objective over two fields, interpolated between the trials."""
     if len(set(view.fields[:2])) < 2:
-        return draw_nothing("Choose two different fields.")
-    rows = rows_with(points, view, view.fields[:2])
+        return axes.draw_nothing("Choose two different fields.")
+    rows = axes.rows_with(points, view, view.fields[:2])
     if len(rows) < 3:
-        return draw_nothing("A contour shows after three trials with a value.")
+        return axes.draw_nothing("A contour shows after three trials with a value.")
     x_grid, y_grid = (_make_grid(points, path, rows) for path in view.fields[:2])
     if len(x_grid) < 2 or len(y_grid) < 2:
-        return draw_nothing("All trials so far have one value here; choose other fields.")
-    low, high = span_colours(points, view.objective, rows)
+        return axes.draw_nothing("All trials so far have one value here; choose other fields.")
+    low, high = axes.span_colours(points, view.objective, rows)
     values = np.clip(points.values[rows, view.objective], low, high)
     heights = _interpolate(points, view.fields[:2], rows, values, x_grid, y_grid)  # (y, x)
     sign = points.sign(view.objective)
     field: Trace = {"type": "contour", "uid": "contour", "x": x_grid, "y": y_grid, "z": heights.tolist()}
-    field |= {"colorscale": VALUE_SCALE, "reversescale": sign < 0, "contours": {"coloring": "heatmap"}, "opacity": 0.75}
-    field |= {"line": {"width": 0.6, "smoothing": 1.1}, "hoverinfo": "skip"}
-    field |= {"zmin": low, "zmax": high}
-    field["colorbar"] = _colour_bar(points, view.objective)
-    marker = {
-        "color": "#1b2330",
-        "size": 6,
-        "line": {"width": 1, "color": "#ffffff"},
-        "symbol": pick_symbols(points, rows),
+    field |= {
+        "colorscale": axes.VALUE_SCALE,
+        "reversescale": sign < 0,
+        "contours": {"coloring": "heatmap"},
+        "opacity": 0.75,
     }
-    layout = _two_axes(points, view) | tabulate_trials(points, rows, view.fields[:2])
-    return [field, _crossing(points, view, rows, marker)], layout, ()
+    field |= {"line": {"width": 0.6, "smoothing": 1.1}, "hoverinfo": "skip"}
+    field |= {"zmin": low, "zmax": high, "colorbar": _colour_bar(points, view.objective)}
+    marker: Layout = {"color": "#1b2330", "size": 6, "line": {"width": 1, "color": "#ffffff"}}
+    marker["symbol"] = axes.pick_symbols(points, rows)
+    trials, layout = _cross_fields(points, view, rows, marker)
+    return [field, trials], layout, ()
 
 
 def _colour_bar(points: Points, objective: int) -> Layout:
-    name = points.objectives[objective]
-    return {
-        "title": {"text": OBJECTIVES[name].label, "side": "right", "font": {"size": 12}},
-        "thickness": 12,
-        "outlinewidth": 0,
-        "tickformat": OBJECTIVES[name].short_number,
-    }
+    entry = OBJECTIVES[points.objectives[objective]]
+    return {**_bar(entry.label), "tickformat": entry.short_number}
+
+
+def _bar(title: str) -> Layout:
+    return {"title": {"text": title, "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0}
 
 
 def _make_grid(points: Points, path: str, rows: Rows) -> FloatArray:
-    """Where a field is looked at between its trials: at each of few values, else evenly."""
-    column = points.field(path)
-    field, positions = points.fields[column], points.positions[rows, column]
+    """The values at which a contour is computed: each one if there are only a few, else evenly spaced."""
+    field, positions = points.field(path), points.at(path)[rows]
     low, high = float(positions.min()), float(positions.max())
     if low == high:
         return np.array([low])
@@ -155,7 +128,7 @@ def _interpolate(
     """The objective at each point of the grid: the mean of all trials, weighted by their inverse squared distance
     (Shepard 1968) -> (y, x)."""
     grids = [_scale(points, path, rows, grid) for path, grid in zip(paths, (x, y), strict=True)]
-    at_x, at_y = (_scale(points, path, rows, points.positions[rows, points.field(path)]) for path in paths)
+    at_x, at_y = (_scale(points, path, rows, points.at(path)[rows]) for path in paths)
     distances = (grids[0][None, :, None] - at_x) ** 2 + (grids[1][:, None, None] - at_y) ** 2  # (y, x, trials)
     weights = 1 / (distances + NEAR)
     return np.asarray((weights * values).sum(2) / weights.sum(2))
@@ -163,70 +136,65 @@ def _interpolate(
 
 def _scale(points: Points, path: str, rows: Rows, positions: FloatArray) -> FloatArray:
     """A field's values from 0 to 1, as its axis shows them."""
-    column = points.field(path)
-    own = points.positions[rows, column]
-    if points.fields[column].scale == "category":
+    own, scale = points.at(path)[rows], points.field(path).scale
+    if scale == "category":
         positions = np.round(positions)
-    if points.fields[column].scale == "log":
+    if scale == "log":
         own, positions = np.log(own), np.log(positions)
     return np.asarray((positions - own.min()) / (own.max() - own.min()), dtype=np.float64)
 
 
-def _crossing(points: Points, view: StudyView, rows: Rows, marker: Layout) -> Trace:
-    """Trials at their values of two fields."""
+def _cross_fields(points: Points, view: StudyView, rows: Rows, marker: Layout) -> tuple[Trace, Layout]:
+    """Trials at their values of two fields, and the layout with both axes."""
     x, y = view.fields[:2]
-    trace = mark_trials(points, rows, name="trials", uid="trials", marker=marker)
-    trace |= {"x": spread_out(points, x, rows), "y": spread_out(points, y, rows)}
-    return {**trace, "hovertext": describe_trials(points, rows, view.fields[:2])}
-
-
-def _two_axes(points: Points, view: StudyView) -> Layout:
-    return {"xaxis": make_field_axis(points, view.fields[0]), "yaxis": make_field_axis(points, view.fields[1])}
+    trace = axes.mark_trials(points, rows, [x, y], name="trials", uid="trials", marker=marker)
+    trace |= {"x": axes.spread_out(points, x, rows), "y": axes.spread_out(points, y, rows)}
+    layout = {"xaxis": axes.make_field_axis(points, x), "yaxis": axes.make_field_axis(points, y)}
+    return trace, layout | axes.tabulate_trials(points, rows, [x, y])
 
 
 def draw_rank(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """Trials over two fields, coloured by their rank: a wild value among them cannot hide the others."""
     if len(set(view.fields[:2])) < 2:
-        return draw_nothing("Choose two different fields.")
-    rows = rows_with(points, view, view.fields[:2])
+        return axes.draw_nothing("Choose two different fields.")
+    rows = axes.rows_with(points, view, view.fields[:2])
     if not len(rows):
-        return draw_nothing()
-    # `rows_with` goes from worst to best.
+        return axes.draw_nothing()
+    # `axes.rows_with` goes from worst to best.
     ranks = np.linspace(1, 0, len(rows)) if len(rows) > 1 else np.zeros(1)
-    bar = {"title": {"text": "Rank", "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0}
-    bar |= {"tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["best", "25 %", "50 %", "75 %", "worst"]}
-    marker = {"color": ranks, "colorscale": VALUE_SCALE, "cmin": 0, "cmax": 1, "size": 9, "colorbar": bar}
-    marker |= {"showscale": True, "line": {"width": 0}, "symbol": pick_symbols(points, rows)}
-    layout = _two_axes(points, view) | tabulate_trials(points, rows, view.fields[:2])
-    return [_crossing(points, view, rows, marker)], layout, ()
+    bar = _bar("Rank") | {"tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["best", "25 %", "50 %", "75 %", "worst"]}
+    marker = {"color": ranks, "colorscale": axes.VALUE_SCALE, "cmin": 0, "cmax": 1, "size": 9, "colorbar": bar}
+    marker |= {"showscale": True, "line": {"width": 0}, "symbol": axes.pick_symbols(points, rows)}
+    trials, layout = _cross_fields(points, view, rows, marker)
+    return [trials], layout, ()
 
 
 def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """One line a trial through its fields to its value; drag along an axis to see only some."""
     if not view.fields:
-        return draw_nothing("Choose a field.")
-    rows = rows_with(points, view, view.fields)
+        return axes.draw_nothing("Choose a field.")
+    rows = axes.rows_with(points, view, view.fields)
     if not len(rows):
-        return draw_nothing()
+        return axes.draw_nothing()
     objectives = range(len(points.objectives))
-    axes = [_parallel_value(points, objective, rows, view) for objective in objectives]
-    axes += [_parallel_field(points, path, rows) for path in view.fields]
+    dimensions = [_parallel_value(points, objective, rows, view) for objective in objectives]
+    dimensions += [_parallel_field(points, path, rows) for path in view.fields]
     sign = points.sign(view.objective)
-    low, high = span_colours(points, view.objective, rows)
+    low, high = axes.span_colours(points, view.objective, rows)
     ends = sorted((-sign * low, -sign * high))
-    # Plotly draws the lines of the highest colour last, so that the best ones lie on top.
+    # Plotly draws the lines of the highest colour last, so that the best ones are on top.
     line: Layout = {"color": -sign * points.values[rows, view.objective], "cmin": ends[0], "cmax": ends[1]}
-    line |= {"colorscale": VALUE_SCALE, "reversescale": True, "showscale": True}
+    line |= {"colorscale": axes.VALUE_SCALE, "reversescale": True, "showscale": True}
     line["colorbar"] = _mirrored_bar(points, view.objective, np.linspace(low, high, 5))
-    trace: Trace = {"type": "parcoords", "uid": "parallel", "dimensions": axes, "line": line}
-    trace["domain"] = {"y": [0, 0.88]}  # above it stand the names of the axes
+    trace: Trace = {"type": "parcoords", "uid": "parallel", "dimensions": dimensions, "line": line}
+    trace["domain"] = {"y": [0, 0.88]}  # above it are the names of the axes
     trace |= {"labelfont": {"size": 12}, "tickfont": {"size": 11}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"}}
     layout: Layout = {"margin": {"l": 70, "r": 120, "t": 8, "b": 24}}
-    return [trace], layout | tabulate_trials(points, rows, view.fields), ()
+    return [trace], layout | axes.tabulate_trials(points, rows, view.fields), ()
 
 
 def _mirrored_bar(points: Points, objective: int, ticks: FloatArray) -> Layout:
-    """A colour bar whose values were turned round, beside the name of the last axis, which is centred on that."""
+    """A colour bar of negated values, right of the name of the last axis, which is centred on that axis."""
     share = OBJECTIVES[points.objectives[objective]].is_share
     shown = [f"{tick:.1%}" if share else f"{tick:,.3g}" if tick < 1000 else f"{tick:,.0f}" for tick in ticks]
     positions = [float(-points.sign(objective) * tick) for tick in ticks]
@@ -234,15 +202,14 @@ def _mirrored_bar(points: Points, objective: int, ticks: FloatArray) -> Layout:
 
 
 def _parallel_value(points: Points, objective: int, rows: Rows, view: StudyView) -> Layout:
-    name, values = points.objectives[objective], points.values[rows, objective]
+    entry, values = OBJECTIVES[points.objectives[objective]], points.values[rows, objective]
     if view.log and objective == view.objective and (values > 0).all():
-        return {"label": OBJECTIVES[name].label, **_log_ticks(values)}
-    return {"label": OBJECTIVES[name].label, "values": values, "tickformat": OBJECTIVES[name].short_number}
+        return {"label": entry.label, **_log_ticks(values)}
+    return {"label": entry.label, "values": values, "tickformat": entry.short_number}
 
 
 def _parallel_field(points: Points, path: str, rows: Rows) -> Layout:
-    column = points.field(path)
-    field, positions = points.fields[column], spread_out(points, path, rows)
+    field, positions = points.field(path), axes.spread_out(points, path, rows)
     label = field.name if len(field.name) <= 18 else field.name[:17] + "…"
     if field.scale == "log":
         return {"label": label, **_log_ticks(positions)}
@@ -250,13 +217,8 @@ def _parallel_field(points: Points, path: str, rows: Rows) -> Layout:
         return {"label": label, "values": positions, **({"tickvals": list(field.ticks)} if field.ticks else {})}
     ticks = list(range(len(field.labels)))
     texts = [text if len(text) <= 14 else text[:13] + "…" for text in field.labels]
-    return {
-        "label": label,
-        "values": positions,
-        "tickvals": ticks,
-        "ticktext": texts,
-        "range": [-0.3, len(ticks) - 0.7],
-    }
+    labelled = {"tickvals": ticks, "ticktext": texts, "range": [-0.3, len(ticks) - 0.7]}
+    return {"label": label, "values": positions, **labelled}
 
 
 def _log_ticks(values: FloatArray) -> Layout:
@@ -271,35 +233,30 @@ def _log_ticks(values: FloatArray) -> Layout:
 def draw_pareto(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """Two objectives against each other; trials that no other beats in all objectives stand out."""
     if len(points.objectives) < 2:
-        return draw_nothing("A Pareto front needs two objectives or more.")
+        return axes.draw_nothing("A Pareto front needs two objectives or more.")
     x, y = view.objective, view.other_objective
     known = points.where("finished") & np.isfinite(points.values).all(1)
     if not known.any():
-        return draw_nothing()
+        return axes.draw_nothing()
     front = find_front(points)
-    traces = []
+    traces: list[Trace] = []
     for name, mask, colour, size in (
-        ("Other trials", known & ~front, STATE_COLOURS["infeasible"], 7),
-        ("Pareto front", front, BEST, 10),
+        ("Other trials", known & ~front, axes.STATE_COLOURS["infeasible"], 7),
+        ("Pareto front", front, axes.BEST, 10),
     ):
         rows = np.flatnonzero(mask)
         rows = rows[np.argsort(points.values[rows, x])]
-        marks = mark_trials(
-            points,
-            rows,
-            name=name,
-            uid=name.split()[0].lower(),
-            marker={"color": colour, "size": size, "line": {"width": 0}},
-        )
-        marks |= {"x": points.values[rows, x], "y": points.values[rows, y], "hovertext": describe_trials(points, rows)}
+        marker = {"color": colour, "size": size, "line": {"width": 0}}
+        marks = axes.mark_trials(points, rows, name=name, uid=name.split()[0].lower(), marker=marker)
+        marks |= {"x": points.values[rows, x], "y": points.values[rows, y]}
         # With two objectives the front is a line; with more it is the shadow of a surface.
         if mask is front and len(points.objectives) == 2:
-            marks |= {"mode": "lines+markers", "line": {"color": BEST, "width": 1, "dash": "dot"}}
+            marks |= {"mode": "lines+markers", "line": {"color": axes.BEST, "width": 1, "dash": "dot"}}
         traces.append(marks)
     layout = {
-        "xaxis": make_value_axis(points, x, False),
-        "yaxis": make_value_axis(points, y, view.log),
+        "xaxis": axes.make_value_axis(points, x, False),
+        "yaxis": axes.make_value_axis(points, y, view.log),
         "showlegend": True,
-        **tabulate_trials(points, np.flatnonzero(known)),
+        **axes.tabulate_trials(points, np.flatnonzero(known)),
     }
     return traces, layout, ()

@@ -8,24 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from core.charts.figure import axis_title
 from core.charts.lines import thin
-from core.studies.charts.axes import (
-    BEST,
-    STATE_COLOURS,
-    Drawn,
-    Layout,
-    Rows,
-    StudyView,
-    Trace,
-    describe_trials,
-    draw_nothing,
-    find_best,
-    make_number_axis,
-    make_title,
-    make_value_axis,
-    mark_trials,
-    tabulate_trials,
-)
+from core.studies.charts import axes
+from core.studies.charts.axes import Drawn, Layout, StudyView, Trace
 from core.studies.objectives import OBJECTIVES, VALIDATED
 from core.studies.points import FloatArray, Points
 from core.studies.trials import TrialStateName
@@ -38,14 +24,14 @@ def draw_history(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     """Every trial's value by its number, and the best so far."""
     objective = view.objective
     if not points.with_value(objective, view.pruned).any():
-        return draw_nothing()
+        return axes.draw_nothing()
     traces = [_draw_best(points, objective)]
     if view.pruned:
         traces.append(_draw_values(points, objective, "pruned"))
     traces.append(_draw_values(points, objective, "finished"))
     layout = {
-        "xaxis": make_number_axis(points),
-        "yaxis": make_value_axis(points, objective, view.log),
+        "xaxis": axes.make_number_axis(points),
+        "yaxis": axes.make_value_axis(points, objective, view.log),
         "showlegend": True,
     }
     return traces, layout, ()
@@ -55,17 +41,9 @@ def _draw_values(points: Points, objective: int, state: TrialStateName) -> Trace
     rows = np.flatnonzero(points.where(state) & np.isfinite(points.values[:, objective]))
     symbol = "circle-open" if state == "pruned" else "circle"
     width = 1.2 if state == "pruned" else 0
-    marker = {"color": STATE_COLOURS[state], "symbol": symbol, "size": 7, "line": {"width": width}}
-    return mark_trials(
-        points,
-        rows,
-        name=f"{state.capitalize()} trials",
-        uid=state,
-        marker=marker,
-        x=points.numbers[rows],
-        y=points.values[rows, objective],
-        hovertext=describe_trials(points, rows),
-    )
+    marker = {"color": axes.STATE_COLOURS[state], "symbol": symbol, "size": 7, "line": {"width": width}}
+    marks = axes.mark_trials(points, rows, name=f"{state.capitalize()} trials", uid=state, marker=marker)
+    return marks | {"x": points.numbers[rows], "y": points.values[rows, objective]}
 
 
 def _draw_best(points: Points, objective: int) -> Trace:
@@ -79,7 +57,7 @@ def _draw_best(points: Points, objective: int) -> Trace:
         "uid": "best",
         "x": np.append(points.numbers[rows], points.numbers[-1:]),
         "y": np.append(best, best[-1:]),
-        "line": {"color": BEST, "width": 2, "shape": "hv"},
+        "line": {"color": axes.BEST, "width": 2, "shape": "hv"},
         "hoverinfo": "skip",
         "meta": {"run": points.study, "series": "best"},
     }
@@ -89,40 +67,36 @@ def draw_timeline(points: Points, view: StudyView, _: dict[str, float]) -> Drawn
     """When each trial began and ended, and how."""
     begun = np.isfinite(points.started)
     if not begun.any():
-        return draw_nothing("There is nothing to draw before the first trial has begun.")
+        return axes.draw_nothing("There is nothing to draw before the first trial has begun.")
     now = datetime.now().timestamp()
     traces: list[Trace] = []
-    for state, colour in STATE_COLOURS.items():
+    for state, colour in axes.STATE_COLOURS.items():
         rows = np.flatnonzero(begun & points.where(state))
         if not len(rows):
             continue
         ends = np.where(np.isfinite(points.ended[rows]), points.ended[rows], now)
         lasted = np.maximum(ends - points.started[rows], 0.2)
-        bars = mark_trials(points, rows, name=state.capitalize(), uid=state, type="bar", orientation="h")
+        bars = axes.mark_trials(points, rows, name=state.capitalize(), uid=state, type="bar", orientation="h")
+        bars["hovertext"] = [f"{text}<br>{s:,.1f} s" for text, s in zip(bars["hovertext"], lasted, strict=True)]
         # As text: a date in milliseconds is more than a float32 holds.
-        bars["base"] = [
-            datetime.fromtimestamp(second).isoformat(timespec="milliseconds") for second in points.started[rows]
-        ]
+        bars["base"] = _write_moments(points.started[rows], "milliseconds")
         bars |= {"x": [round(1000 * float(second)) for second in lasted], "y": points.numbers[rows]}
-        bars |= {"marker": {"color": colour, "line": {"width": 0}}, "hovertext": _tell_times(points, rows, lasted)}
-        traces.append(bars)
-    y_axis = {**make_number_axis(points), "autorange": "reversed"}
+        traces.append(bars | {"marker": {"color": colour, "line": {"width": 0}}})
+    y_axis = {**axes.make_number_axis(points), "autorange": "reversed"}
     layout = {"xaxis": {"type": "date", "automargin": True}, "yaxis": y_axis, "barmode": "overlay"}
-    table = tabulate_trials(points, np.flatnonzero(begun))
+    table = axes.tabulate_trials(points, np.flatnonzero(begun))
     table["meta"]["table"] += [
-        _tell_moments("Started", points.started[begun]),
-        _tell_moments("Ended", points.ended[begun]),
+        {"name": name, "values": _write_moments(moments[begun], "seconds")}
+        for name, moments in (("Started", points.started), ("Ended", points.ended))
     ]
     return traces, {**layout, **table, "bargap": 0.25, "showlegend": True}, ()
 
 
-def _tell_moments(name: str, moments: FloatArray) -> dict[str, Any]:
-    known = [datetime.fromtimestamp(moment) if np.isfinite(moment) else None for moment in moments.tolist()]
-    return {"name": name, "values": [moment.isoformat(timespec="seconds") if moment else None for moment in known]}
-
-
-def _tell_times(points: Points, rows: Rows, lasted: FloatArray) -> list[str]:
-    return [f"{text}<br>{seconds:,.1f} s" for text, seconds in zip(describe_trials(points, rows), lasted, strict=True)]
+def _write_moments(moments: FloatArray, precision: str) -> list[str | None]:
+    return [
+        datetime.fromtimestamp(moment).isoformat(timespec=precision) if np.isfinite(moment) else None
+        for moment in moments.tolist()
+    ]
 
 
 def draw_intermediate(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
@@ -131,23 +105,27 @@ def draw_intermediate(points: Points, view: StudyView, _: dict[str, float]) -> D
     if not view.pruned:
         shown = [index for index in shown if points.states[index] != "pruned"]
     if not shown:
-        return draw_nothing("The curves begin with the first epoch of the first trial.")
-    best = find_best(points, 0)
+        return axes.draw_nothing("The curves begin with the first epoch of the first trial.")
+    best = axes.find_best(points, 0)
     most = max(LEAST_CURVE_POINTS, MAX_CURVE_POINTS // len(shown))
     traces = []
     states: tuple[TrialStateName, ...] = ("pruned", "failed", "interrupted", "finished", "running")
     for state in states:
         rows = [row for row in shown if points.states[row] == state and row != best]
-        line: Layout = {"color": STATE_COLOURS[state], "width": 1.2, "dash": "dot" if state == "pruned" else "solid"}
+        line: Layout = {
+            "color": axes.STATE_COLOURS[state],
+            "width": 1.2,
+            "dash": "dot" if state == "pruned" else "solid",
+        }
         if rows:
             traces.append(_join_curves(points, rows, most, name=state.capitalize(), uid=state, line=line, opacity=0.7))
     if best is not None and best in shown:
-        line = {"color": BEST, "width": 3}
+        line = {"color": axes.BEST, "width": 3}
         name = f"Best: trial {points.numbers[best]}"
         traces.append(_join_curves(points, [best], most, name=name, uid="best", line=line))
     longest = max(float(points.curves[row][0].max()) for row in shown)
-    x_axis = {"title": make_title("Epoch"), "tickformat": "d", **({"dtick": 1} if longest <= 12 else {"nticks": 12})}
-    layout = {"xaxis": x_axis, "yaxis": make_value_axis(points, 0, view.log), "showlegend": True}
+    x_axis = {"title": axis_title("Epoch"), "tickformat": "d", **({"dtick": 1} if longest <= 12 else {"nticks": 12})}
+    layout = {"xaxis": x_axis, "yaxis": axes.make_value_axis(points, 0, view.log), "showlegend": True}
     thinned = any(len(points.curves[row][0]) > most for row in shown)
     return traces, layout, (f"Thinned to {most} points a trial.",) if thinned else ()
 

@@ -35,10 +35,10 @@ def test_a_gap_stays_a_gap_and_spoils_nothing_after_it() -> None:
 @given(st.integers(0, 5000), st.integers(4, 500), st.integers(0, 2**32 - 1))
 def test_thinning_keeps_ends_and_extremes_in_order(count: int, points: int, seed: int) -> None:
     values = np.random.default_rng(seed).standard_normal(count, dtype=np.float32)
-    places = thin(values, points)
-    assert len(places) <= max(points, 4)
-    assert (np.diff(places) > 0).all()
+    kept = thin(values, points)
+    assert len(kept) <= max(points, 4)
+    assert (np.diff(kept) > 0).all()
     if count:
-        assert {0, count - 1} <= set(places)
-        assert values[places].max() == values.max()
-        assert values[places].min() == values.min()
+        assert {0, count - 1} <= set(kept)
+        assert values[kept].max() == values.max()
+        assert values[kept].min() == values.min()

@@ -27,7 +27,7 @@ XYZ = np.array(
 
 
 def to_linear(colour: str) -> np.ndarray:
-    share = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    share = np.array([int(colour[index : index + 2], 16) for index in (1, 3, 5)]) / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
 
 
@@ -58,20 +58,20 @@ def test_colours_of_runs_are_seen_on_both_themes(ground: str) -> None:
 
 
 def test_no_colour_of_a_run_is_a_grey() -> None:
-    rgb = [[int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)] for colour in PALETTE]
+    rgb = [[int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)] for colour in PALETTE]
     assert min(colorsys.rgb_to_hls(*each)[2] for each in rgb) > 0.15
 
 
 def test_colour_is_the_same_in_every_process_and_all_colours_are_used() -> None:
     # Written down: a run keeps its colour from one version to the next.
     assert run_colour("20260101-120000-000-abcdef") == "#5490fc"
-    assert {run_colour(str(place)) for place in range(500)} == set(PALETTE)
+    assert {run_colour(str(index)) for index in range(500)} == set(PALETTE)
 
 
 def test_runs_of_one_colour_get_markers_of_their_own() -> None:
     by_colour: dict[str, list[str]] = {}
-    for place in range(200):
-        by_colour.setdefault(run_colour(str(place)), []).append(str(place))
+    for index in range(200):
+        by_colour.setdefault(run_colour(str(index)), []).append(str(index))
     same = next(ids for ids in by_colour.values() if len(ids) >= 3)[:3]
     symbols = pick_symbols(same)
     assert same[0] not in symbols

@@ -53,7 +53,7 @@ def test_validation_predictions_that_were_not_stored_are_none_and_can_be_made() 
     ("content", "says"),
     [
         (b"not an array", "damaged"),
-        (np.zeros((VAL, 3)), "3 classes where the run has 10"),
+        (np.zeros((VAL, 3)), "3 classes, but the run has 10"),
         (np.full((VAL, CLASSES), np.nan), "not finite"),
         (np.zeros((VAL - 1, CLASSES)), "60 labels for the logits of 59 images"),
         (np.zeros(VAL), "must be"),

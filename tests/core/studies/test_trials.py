@@ -15,8 +15,8 @@ from tests.core.studies.made_studies import HOST, add, make
 from tests.core.study_workers import tiny_study
 
 
-def tally(minutes: float = 0.0, joined: int = 0, **states: int) -> Tally:
-    return Tally(Counter(states), joined, minutes)  # type: ignore[arg-type]
+def tally(minutes: float = 0.0, joined: int = 0, grid_points: int = 0, **states: int) -> Tally:
+    return Tally(Counter(states), joined, minutes, grid_points)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def tally(minutes: float = 0.0, joined: int = 0, **states: int) -> Tally:
         ({"trials": 5}, tally(finished=1, infeasible=351), "351 proposals were over budget or could not be built."),
         ({"trials": 0, "minutes": 2}, tally(1.9, finished=50), ""),
         ({"trials": 0, "minutes": 2}, tally(2.0, finished=50), "The time limit of 2 minutes is reached."),
-        ({"trials": 9, "grid": 6, "seen": 6}, tally(finished=5, pruned=1), "All 6 points of the grid are done."),
+        ({"trials": 9, "grid": 6}, tally(grid_points=6, finished=5, pruned=1), "All 6 points of the grid are done."),
     ],
 )  # fmt: skip
 def test_a_study_is_over_when_its_trials_its_time_or_its_space_are_used_up(

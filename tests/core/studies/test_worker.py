@@ -128,7 +128,7 @@ def test_a_killed_workers_trial_is_failed_and_retried_once_by_the_next(lab: Path
     trials = study.trials()
     assert trials.state.tolist() == ["retried", "running"]
     assert trials["params.train.learning_rate"].nunique() == 1
-    assert trials.reason[0] == "Its worker's process ended without a word."
+    assert trials.reason[0] == "Its worker's process ended unexpectedly."
     assert second != first
 
     assert kill_worker(study, 0)
@@ -167,7 +167,7 @@ def stop_now(study: Study) -> None:
 
 def end_process(study: Study) -> None:
     """As a shutdown of the machine does."""
-    recorded = json.loads((study.workers_folder / "0" / "worker.json").read_text())
+    recorded = json.loads((study.worker_folder(0) / "worker.json").read_text())
     os.kill(recorded["process"]["pid"], signal.SIGTERM)
 
 

@@ -33,17 +33,17 @@ def make_spec(*objectives: str) -> StudySpec:
 
 
 def make_trial(
-    place: int,
+    index: int,
     values: Sequence[float],
     state: TrialState = TrialState.COMPLETE,
     curve: Sequence[float] = (),
     learning_rate: float = 0.0,
 ) -> FrozenTrial:
     params: dict[str, Any] = {
-        "train.learning_rate": learning_rate or 1e-4 * 10 ** (3 * (place * 0.37 % 1)),
-        "model.stem_channels": [16, 32][place % 2],
-        "train.optimizer": ["sgd", "adam"][place // 2 % 2],
-        "model.dropout": 0.5 * (place * 0.61 % 1),
+        "train.learning_rate": learning_rate or 1e-4 * 10 ** (3 * (index * 0.37 % 1)),
+        "model.stem_channels": [16, 32][index % 2],
+        "train.optimizer": ["sgd", "adam"][index // 2 % 2],
+        "model.dropout": 0.5 * (index * 0.61 % 1),
     }
     trial = create_trial(
         state=state,
@@ -53,7 +53,7 @@ def make_trial(
         intermediate_values=dict(enumerate(curve, start=1)),
         user_attrs={"worker": WORKER},
     )
-    begun = datetime(2026, 3, 1, 12) + timedelta(seconds=20 * place)
+    begun = datetime(2026, 3, 1, 12) + timedelta(seconds=20 * index)
     trial.datetime_start = None if state == TrialState.WAITING else begun
     trial.datetime_complete = begun + timedelta(seconds=15) if state.is_finished() else None
     return trial

@@ -21,7 +21,7 @@ from tests.core.studies.charts.drawn import FIELDS, LOSSES, make_spec, make_tria
 def test_choices_are_spread_beside_their_tick_and_numbers_stay(mixed: Points) -> None:
     rows = np.arange(len(LOSSES))
     for path, is_moved in (("train.optimizer", True), ("model.dropout", False)):
-        own, shown = mixed.positions[rows, mixed.field(path)], spread_out(mixed, path, rows)
+        own, shown = mixed.at(path)[rows], spread_out(mixed, path, rows)
         assert (np.abs(shown - own) <= 0.2).all()
         assert (shown != own).any() == is_moved
 

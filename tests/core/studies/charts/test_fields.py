@@ -18,7 +18,7 @@ def test_slice_shows_every_field_on_its_own_scale(mixed: Points) -> None:
     assert axes[2]["ticktext"] == ["SGD with momentum", "Adam"]
     # Choices are spread beside their tick, by less than half the way to the next.
     places = unpack(figure["data"][1]["x"])
-    assert [round(place) for place in places] == [0, 1, 0, 1, 0]
+    assert [round(index) for index in places] == [0, 1, 0, 1, 0]
 
 
 def test_rank_colours_by_order_so_one_wild_value_hides_nothing() -> None:
@@ -29,7 +29,7 @@ def test_rank_colours_by_order_so_one_wild_value_hides_nothing() -> None:
 
 
 def test_a_contour_passes_through_its_trials_and_stays_between_them() -> None:
-    trials = [make_trial(place, [0.2 + 0.1 * (place % 5)]) for place in range(20)]
+    trials = [make_trial(index, [0.2 + 0.1 * (index % 5)]) for index in range(20)]
     figure = draw("Contour", points_of(make_spec(), trials), fields=("train.learning_rate", "model.dropout"))
     heights = np.array(figure["data"][0]["z"])
     assert heights.shape == (40, 40)
@@ -39,7 +39,7 @@ def test_a_contour_passes_through_its_trials_and_stays_between_them() -> None:
 
 
 def test_one_wild_value_does_not_take_all_colours() -> None:
-    trials = [make_trial(place, [0.2 + 0.01 * place]) for place in range(20)] + [make_trial(20, [1e5])]
+    trials = [make_trial(index, [0.2 + 0.01 * index]) for index in range(20)] + [make_trial(20, [1e5])]
     figure = draw("Contour", points_of(make_spec(), trials), fields=("train.learning_rate", "model.dropout"))
     assert figure["data"][0]["zmax"] < 1
 

@@ -13,7 +13,7 @@ from tests.core.studies.charts.drawn import FIELDS, draw, make_spec, make_trial,
 @pytest.mark.parametrize("plot", ["History", "Slice", "Contour", "Rank", "Timeline", "Pareto Front"])
 def test_every_point_tells_its_trial_when_clicked(plot: str) -> None:
     spec = make_spec("val/accuracy", "parameters") if plot == "Pareto Front" else make_spec()
-    trials = [make_trial(place, [0.1 * place + 0.1, 1e6][: len(spec.objectives)]) for place in range(6)]
+    trials = [make_trial(index, [0.1 * index + 0.1, 1e6][: len(spec.objectives)]) for index in range(6)]
     figure = draw(plot, points_of(spec, trials))
     clicked = [number for found in figure["data"] for number in found.get("customdata", [])]
     assert set(clicked) == set(range(6))
@@ -23,7 +23,7 @@ def test_every_point_tells_its_trial_when_clicked(plot: str) -> None:
 @pytest.mark.parametrize("states", [[], ["waiting"], ["running"], ["finished"]])
 def test_a_young_study_draws_or_says_why_not(plot: str, states: list[str]) -> None:
     kinds = {"waiting": TrialState.WAITING, "running": TrialState.RUNNING, "finished": TrialState.COMPLETE}
-    trials = [make_trial(place, [0.5], kinds[state]) for place, state in enumerate(states)]
+    trials = [make_trial(index, [0.5], kinds[state]) for index, state in enumerate(states)]
     figure = draw(plot, points_of(make_spec(), trials))
     assert figure["data"] or figure["notes"][0].endswith(".")
 

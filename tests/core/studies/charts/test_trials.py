@@ -12,7 +12,7 @@ from tests.core.studies.charts.drawn import LOSSES, draw, fill, make_spec, make_
 
 
 def test_history_draws_what_optuna_draws(mixed: Points) -> None:
-    trials = [make_trial(place, [loss]) for place, loss in enumerate(LOSSES)]
+    trials = [make_trial(index, [loss]) for index, loss in enumerate(LOSSES)]
     theirs = optuna.visualization.plot_optimization_history(fill(make_spec(), trials))
     ours = draw("History", mixed)
     assert unpack(trace(ours, "finished")["y"]) == pytest.approx(list(theirs.data[0].y))

@@ -29,7 +29,7 @@ def evaluate_run(
     """Evaluates a run's checkpoint: accuracy, loss, top-k, calibration, and precision, recall and F1 of each class.
 
     The validation images are predicted now, from the checkpoint. The test images are not looked at again: their
-    figures come from the predictions that the training stored at its end, and are left out where there are none.
+    figures come from the predictions that the training stored at its end, and are left out if there are none.
     """
     from core.examine.predictions import name_classes
     from core.examine.weights import find_weights, require_sound

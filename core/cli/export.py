@@ -39,7 +39,7 @@ def export_runs(
 ) -> None:
     """Writes runs to a file to take away; prints its path.
 
-    A zip of a run that still trains holds it as it stands: its whole epochs and sound checkpoints.
+    A zip of a run that still trains holds it as of now: its whole epochs and sound checkpoints.
     """
     from core.export.make import export_runs
 

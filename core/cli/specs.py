@@ -77,7 +77,7 @@ def _cost_facts(spec: RunSpec) -> dict[str, Any]:
     from core.spec.cost import cost_of, training_memory
 
     cost = cost_of(spec)
-    # "auto" takes bfloat16 only where the device has it; float32 is what it needs at most.
+    # "auto" takes bfloat16 only if the device has it; float32 is the most it needs.
     precision = "bfloat16" if spec.train.precision == "bfloat16" else "float32"
     return {
         **{key: getattr(cost, key) for key in ("parameters", "multiply_adds", "activation_elements")},

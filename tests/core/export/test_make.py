@@ -17,7 +17,7 @@ from typer.testing import Result
 from core.export import model, table
 from core.export.formats import FORMATS, ExportError, Format, Order
 from core.export.make import export_runs
-from core.export.outbox import address_of, find_file, make_place
+from core.export.outbox import address_of, find_file, make_folder
 from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.system.errors import LabError
@@ -151,7 +151,7 @@ def test_only_the_very_address_of_a_file_leads_to_it(runs: Path) -> None:
 def test_what_nobody_fetched_for_an_hour_goes(runs: Path) -> None:
     old, new = (export_runs([make_run().id], "csv") for _ in range(2))
     os.utime(old.path.parent, (time.time() - 4000,) * 2)
-    make_place()
+    make_folder()
     assert not old.path.exists()
     assert new.path.exists()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from core.export.formats import FORMATS
-from tests.core.cli.test_app import core, strict  # noqa: F401 - a fixture
 
 
 def test_every_format_says_what_it_is_for() -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from core.export.make import export_runs
 from core.export.outbox import address_of, find_file, make_folder
 from core.runs.listing import list_runs
-from tests.core.cli.test_app import core, strict  # noqa: F401 - a fixture
 from tests.pages.sample_runs import make_run
 
 

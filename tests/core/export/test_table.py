@@ -7,7 +7,6 @@ import io
 from pathlib import Path
 
 from core.export.make import export_runs
-from tests.core.cli.test_app import core, strict  # noqa: F401 - a fixture
 from tests.pages.sample_runs import make_run
 
 

@@ -21,16 +21,14 @@ class SentenceGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except CommandError as error:
-            say(str(error))
-            raise typer.Exit(error.exit_code) from None
         except LabError as error:
             say(str(error))
-            raise typer.Exit(FAILED if isinstance(error, DamagedRunError) else BAD_INPUT) from None
+            code = FAILED if isinstance(error, DamagedRunError) else BAD_INPUT
+            raise typer.Exit(error.exit_code if isinstance(error, CommandError) else code) from None
         except (typer.Abort, BrokenPipeError, EOFError):
             raise
         except Exception as error:
-            if hasattr(error, "exit_code"):  # typer's own: an exit, or a wrong option, which it tells itself
+            if hasattr(error, "exit_code"):  # typer's own: an exit, or a wrong option, which it reports itself
                 raise
             if os.environ.get("RESNET_LAB_DEBUG"):
                 traceback.print_exc()

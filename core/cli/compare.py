@@ -3,52 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from core.cli.find import find_runs
 from core.cli.output import CommandError, print_json, print_table, say
-from core.cli.source import AsJson, RunIds
-from core.text.formats import UNKNOWN, format_count, format_percent
+from core.cli.source import AsJson, RunIds, WeightsName
+from core.text.formats import UNKNOWN
 from core.text.safe import plain
 
 if TYPE_CHECKING:
-    from core.compare.figures import Figure, Pick
+    from core.compare.figures import Pick
+    from core.compare.table import Cell
     from core.compare.units import Unit
-    from core.compare.verdicts import Verdict, Weights
+    from core.compare.verdicts import Verdict
 
 
-class PickName(StrEnum):
-    """Which of its epochs a run is shown by."""
-
-    best = "best"
-    last = "last"
-    min = "min"
-    max = "max"
-
-
-class WeightsName(StrEnum):
-    """Which weights the verdict is about."""
-
-    last = "last"
-    best = "best"
+PickName = Literal["best", "last", "min", "max"]
 
 
 def compare_runs(
     run_ids: RunIds,
-    pick: Annotated[PickName, typer.Option("--pick", help="Which epoch's accuracy and loss to show.")] = PickName.best,
+    pick: Annotated[PickName, typer.Option("--pick", help="Which epoch's accuracy and loss to show.")] = "best",
     weights: Annotated[
         WeightsName, typer.Option("--weights", help="Tested weights: the last, or the best on validation.")
-    ] = WeightsName.last,
+    ] = "last",
     fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Runs that differ only in their seed as one.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Compares runs with the first one: their figures, what differs, and whether one is really better.
 
-    Exit status 0, also where nothing is settled; 2 where fewer than two runs can be compared.
+    Exit status 0, even if nothing is settled; 2 if fewer than two runs can be compared.
     """
-    from core.cli.find import find_runs
     from core.compare.snapshot import look_at
     from core.compare.units import find_mismatches, make_units
     from core.compare.verdicts import judge_all, warn_of_chance
@@ -59,61 +46,40 @@ def compare_runs(
     units = make_units(look.runs, fold=fold)
     if len(look.runs) < 2:
         raise CommandError("Name at least two runs that can be read.")
-    verdicts = judge_all(units, weights.value)
+    verdicts = judge_all(units, weights)
     if as_json:
-        print_json(_describe(units, verdicts, pick.value, weights.value, look.problems))
+        print_json(_describe(units, verdicts, pick, weights, look.problems))
         return
-    _print_figures(units, pick.value)
+    _print_figures(units, pick)
     _print_differences(units)
-    for sentence in (*find_mismatches(units), *(line for verdict in verdicts for line in _tell(verdict, units[0]))):
+    for sentence in (*find_mismatches(units), *(line for verdict in verdicts for line in _explain(verdict, units[0]))):
         print(plain(sentence, keep="\n"))
     if len(units) == 1:
-        print("All of these runs differ only in their seed: there is nothing to hold them against. (--no-fold)")
+        print("All of these runs differ only in their seed: there is nothing to compare them with. (--no-fold)")
     if warning := warn_of_chance(sum(verdict.comparison is not None for verdict in verdicts)):
         print(f"\n{warning}")
 
 
-def _tell(verdict: Verdict, baseline: Unit) -> list[str]:
+def _explain(verdict: Verdict, baseline: Unit) -> list[str]:
     head = f"\n{verdict.unit.name} against {baseline.name}"
     return [head, f"  {verdict.sentence}", *(f"  {remark}" for remark in verdict.remarks)]
 
 
 def _print_figures(units: Sequence[Unit], pick: Pick) -> None:
     from core.compare.figures import FIGURES, SHOWN
+    from core.compare.table import make_cells
 
     figures = [figure for figure in FIGURES if figure.key in SHOWN]
+    cells = make_cells(units, figures, pick)
     columns = ["run", "seeds", *(figure.label_of(pick).lower() for figure in figures)]
-    rows = [
-        [unit.name, len(unit.seeds), *(_show_cell(unit, units[0], figure, pick) for figure in figures)]
-        for unit in units
-    ]
+    rows = [[unit.name, len(unit.seeds), *map(_show_cell, cells[unit])] for unit in units]
     print_table(columns, rows, right=columns[1:])
 
 
-def _show_cell(unit: Unit, baseline: Unit, figure: Figure, pick: Pick) -> str:
+def _show_cell(cell: Cell) -> str:
     """Mean, standard deviation, and in brackets the difference to the baseline."""
-    from core.compare.figures import difference, summary_of
-
-    own, base = summary_of(unit, figure, pick), summary_of(baseline, figure, pick)
-    if own is None:
-        return UNKNOWN
-    shown = _show_value(figure, own.mean)
-    if own.standard_deviation:
-        shown += (
-            f" ± {100 * own.standard_deviation:.2f}" if figure.kind == "share" else f" ± {own.standard_deviation:.3g}"
-        )
-    if base is not None and unit is not baseline:
-        told, _ = difference(figure, own.mean, base.mean)
-        shown += f" ({told})" if told else ""
-    return shown
-
-
-def _show_value(figure: Figure, value: float) -> str:
-    if figure.kind == "share":
-        return format_percent(value)
-    if figure.kind == "count":
-        return format_count(value)
-    return f"{value:.4f}" if figure.kind == "loss" else f"{value:,.3g}"
+    parts = (cell.text, cell.spread.strip(), f"({cell.difference})" if cell.difference else "")
+    return " ".join(part for part in parts if part)
 
 
 def _print_differences(units: Sequence[Unit]) -> None:
@@ -127,9 +93,9 @@ def _print_differences(units: Sequence[Unit]) -> None:
 
 
 def _describe(
-    units: Sequence[Unit], verdicts: Sequence[Verdict], pick: Pick, weights: Weights, problems: Sequence[str]
+    units: Sequence[Unit], verdicts: Sequence[Verdict], pick: Pick, weights: WeightsName, problems: Sequence[str]
 ) -> dict[str, Any]:
-    """All of it for programs: accuracies 0 to 1, the first unit is the baseline."""
+    """Everything for programs: accuracies from 0 to 1; the first unit is the baseline."""
     from core.compare.fields import list_fields
     from core.compare.figures import FIGURES, summary_of
     from core.compare.units import find_mismatches

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.cli.fetch import fetch
 from core.cli.output import FAILED, CommandError, confirm, print_json, print_table, say
-from core.cli.source import AsJson
+from core.cli.source import AsJson, Yes
 from core.data.store import DataError
 from core.text.formats import UNKNOWN, format_bytes
+
+if TYPE_CHECKING:
+    from core.data.catalogue import DatasetStatus
+    from core.data.downloads import DownloadProgress
 
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="One that `data list` names.")]
 
@@ -28,7 +31,7 @@ def data(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_data(as_json: AsJson = False) -> None:
-    """Lists the data sets: how many images, whether they are here, and where."""
+    """Lists the data sets: how many images, whether they are on this machine, and where."""
     from core.data.catalogue import list_datasets
     from core.data.downloads import read_download
 
@@ -53,7 +56,7 @@ def list_data(as_json: AsJson = False) -> None:
     print_table(columns, rows, right=("training", "test", "classes", "size"))
 
 
-def _presence(status: Any, progress: Any) -> str:
+def _presence(status: DatasetStatus, progress: DownloadProgress | None) -> str:
     if status.present:
         return "yes"
     if progress and progress.state == "running":
@@ -74,9 +77,7 @@ def download_data(
 
 
 @app.command("delete")
-def delete_data(
-    name: DataName, yes: Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")] = False
-) -> None:
+def delete_data(name: DataName, yes: Yes = False) -> None:
     """Deletes a downloaded data set from the disk."""
     from core.data.downloads import delete_dataset
 
@@ -131,4 +132,3 @@ def list_devices(
         for device in found
     ]
     print_table(("device", "name", "memory", "use", "slots taken", "runs"), rows, right=("memory", "use"))
-    sys.stdout.flush()

@@ -1,18 +1,17 @@
-"""Commands about what leaves and comes in: `export`, `import`."""
+"""The commands `export` and `import`."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.cli.evaluate import Checkpoint
+from core.cli.find import find_runs
 from core.cli.output import FAILED, CommandError, print_json, say
-from core.cli.source import AsJson, RunIds
+from core.cli.source import AsJson, RunIds, WeightsName
 from core.export.formats import FORMATS
 from core.system.errors import LabError
 from core.text.formats import format_bytes
@@ -26,8 +25,8 @@ def export_runs(
         str, typer.Option("--format", "-f", metavar=" | ".join(FORMATS), help=f"Several runs fit into {_SEVERAL}.")
     ],
     checkpoint: Annotated[
-        Checkpoint, typer.Option("--checkpoint", "-c", help="Of a model: best on validation, or the last.")
-    ] = Checkpoint.best,
+        WeightsName, typer.Option("--checkpoint", "-c", help="Of a model: best on validation, or the last.")
+    ] = "best",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A file, or a folder to write into; by default here.", show_default=False),
@@ -40,21 +39,20 @@ def export_runs(
 ) -> None:
     """Writes runs to a file to take away; prints its path.
 
-    A zip of a run that still trains holds it as it stands: its whole epochs and sound checkpoints.
+    A zip of a run that still trains holds it as of now: its whole epochs and sound checkpoints.
     """
-    from core.cli.find import find_runs
     from core.export.make import export_runs
 
     if format not in FORMATS:
         raise CommandError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
     ids = [run.id for run in find_runs(run_ids)]
-    target = _find_target(output, FORMATS[format].name_file(ids, checkpoint.value))
+    target = _find_target(output, FORMATS[format].name_file(ids, checkpoint))
     if target.exists() and not force:
         raise CommandError(f"{target} is there already; --force writes over it.")
     try:
-        # Beside its place, so that one rename puts it there whole.
+        # In the same folder, so that one rename publishes the whole file.
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:
-            made = export_runs(ids, format, checkpoint.value, checkpoints=checkpoints, folder=Path(folder))
+            made = export_runs(ids, format, checkpoint, checkpoints=checkpoints, folder=Path(folder))
             shutil.move(made.path, target)
     except OSError as error:
         raise CommandError(f"{target} could not be written: {error.strerror}.", FAILED) from None
@@ -78,10 +76,10 @@ def import_files(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Archives that `export --format zip` wrote.")],
     as_json: AsJson = False,
 ) -> None:
-    """Takes in runs of another lab, or of an earlier time; prints their ids.
+    """Imports runs of another lab, or of an earlier time; prints their ids.
 
-    A run that is here already stays as it is. A run whose id is taken by another gets a new one. Exit status 2 where an
-    archive is refused; those before it are in.
+    A run that is here already stays as it is. A run whose id is taken by another gets a new one. Exit status 2 if an
+    archive is refused; those before it are imported.
     """
     from core.export.archive.unpack import Imported, import_runs
 
@@ -94,7 +92,7 @@ def import_files(
             problem = f"{path}: {error}"
             break
     if as_json:
-        print_json([asdict(run) for run in taken])
+        print_json(taken)
     else:
         for run in taken:
             print(run.id)

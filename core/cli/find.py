@@ -17,7 +17,7 @@ def find_runs(wanted: Sequence[str]) -> list[Run]:
 
 
 def find_run(wanted: str) -> Run:
-    """The run whose id is, begins with or ends with the text. Raises CommandError where that is not exactly one."""
+    """The run whose id is, begins with or ends with the text. Raises CommandError unless that is exactly one."""
     try:
         ids = sorted(name for name in os.listdir(runs_folder()) if ID_PATTERN.fullmatch(name))
     except OSError:

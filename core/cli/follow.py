@@ -1,4 +1,4 @@
-"""Following runs in the terminal: it reads their folders and nothing else, so closing the terminal ends no training."""
+"""Follows runs in the terminal, only by reading their folders, so closing the terminal ends no training."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import FrameType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from core.cli.output import make_console, say
@@ -22,7 +23,7 @@ LIVE_STATES = ("queued", "running")
 
 
 class Interrupts:
-    """Counts presses of Ctrl+C in place of ending the program; within a `with` statement."""
+    """Within a `with` statement, counts presses of Ctrl+C instead of ending the program."""
 
     def __init__(self) -> None:
         self.pressed = 0
@@ -38,30 +39,29 @@ class Interrupts:
         self.pressed += 1
 
 
-class Display(Protocol):
-    """Where the course of the runs is shown."""
+def make_bars(console: Console) -> Progress:
+    """Live bars for a terminal, each with its description before it and its `facts` after it."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[facts]}", markup=False),
+    )
+    return Progress(*columns, console=console, expand=True, disable=not console.is_terminal)
 
-    def show_epoch(self, run: Run, row: dict[str, Any]) -> None: ...
 
-    def show_state(self, run: Run, state: str, progress: ProgressRecord) -> None: ...
-
-    def note(self, sentence: str) -> None: ...
-
-
-def follow_runs(runs: Sequence[Run], interrupts: Interrupts, *, stops: bool) -> dict[str, str]:
+def watch_runs(runs: Sequence[Run], interrupts: Interrupts, *, stops: bool) -> dict[str, str]:
     """Shows the runs until all have ended, and returns their states by id.
 
     With `stops` the first Ctrl+C asks the runs to stop and the second ends them at once; without it the first one only
-    ends the following. A run that is deleted meanwhile has the state "deleted".
+    ends the watching. A run that is deleted meanwhile has the state "deleted".
     """
-    states: dict[str, str] = {}
     shown = {run.id: -1 for run in runs}
     handled = 0
     with ExitStack() as stack:
         display = _open_display(runs, stack)
         while True:
             # The state first: what is read after it can only be newer, so no epoch is missed.
-            states = {run.id: _state_of(run) for run in runs}
+            states = {run.id: run.state() if run.path.is_dir() else "deleted" for run in runs}
             for run in runs:
                 _show(run, states[run.id], shown, display)
             if all(state not in LIVE_STATES for state in states.values()):
@@ -75,11 +75,7 @@ def follow_runs(runs: Sequence[Run], interrupts: Interrupts, *, stops: bool) -> 
             time.sleep(POLL_SECONDS)
 
 
-def _state_of(run: Run) -> str:
-    return run.state() if run.path.is_dir() else "deleted"
-
-
-def _show(run: Run, state: str, shown: dict[str, int], display: Display) -> None:
+def _show(run: Run, state: str, shown: dict[str, int], display: Lines) -> None:
     for row in run.rows():
         epoch = int(row.get("epoch") or 0)
         # Compared by number: a resumed run goes back to its checkpoint and writes the later epochs again.
@@ -89,83 +85,26 @@ def _show(run: Run, state: str, shown: dict[str, int], display: Display) -> None
     display.show_state(run, state, run.progress() or {})
 
 
-def _stop_runs(runs: list[Run], presses: int, display: Display) -> None:
+def _stop_runs(runs: list[Run], presses: int, display: Lines) -> None:
     from core.launch.launcher import kill_run, request_stop
 
     if presses == 1:
         display.note("Stopping after the current step, with a checkpoint to resume from. Ctrl+C again ends it at once.")
         display.note("A run started with --detach goes on without the terminal.")
     for run in runs:
-        if presses == 1:
-            request_stop(run.id)
-        else:
-            kill_run(run.id)
+        (request_stop if presses == 1 else kill_run)(run.id)
 
 
-def _open_display(runs: Sequence[Run], stack: ExitStack) -> Display:
+def _open_display(runs: Sequence[Run], stack: ExitStack) -> Lines:
     console = make_console()
-    if not console.is_terminal:
-        return Lines(named=len(runs) > 1)
-    columns = (
-        TextColumn("{task.fields[name]}", markup=False),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[facts]}", markup=False),
-    )
-    bars = Bars(stack.enter_context(Progress(*columns, console=console, expand=True)))
-    for run in runs:
-        bars.add(run)
-    return bars
-
-
-class Bars:
-    """One live bar a run, for a terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-        self._rows: dict[str, dict[str, Any]] = {}
-
-    def add(self, run: Run) -> None:
-        total = run.spec.train.epochs
-        name = plain(run.about.name)[:26]  # as long as an id, which is the name of a run without one
-        self._tasks[run.id] = self._progress.add_task("", total=total, name=name, facts="")
-
-    def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
-        self._rows[run.id] = row
-
-    def show_state(self, run: Run, state: str, progress: ProgressRecord) -> None:
-        row = self._rows.get(run.id, {})
-        epochs = run.spec.train.epochs
-        done = float(row.get("epoch") or 0)
-        if state == "running" and progress.get("phase") == "train" and progress.get("steps"):
-            done = max(done, progress["epoch"] - 1 + progress["step"] / progress["steps"])
-        facts = _facts_of(state, min(epochs, int(done) + (state == "running")), epochs, row, progress)
-        self._progress.update(self._tasks[run.id], completed=done, facts="  ".join(facts))
-
-    def note(self, sentence: str) -> None:
-        self._progress.console.print(sentence)
-
-
-def _facts_of(state: str, epoch: int, epochs: int, row: dict[str, Any], progress: ProgressRecord) -> list[str]:
-    """What stands beside a run's bar."""
-    if state == "running" and not progress:
-        return ["starting"]
-    live = progress if state == "running" else {}
-    facts = [f"epoch {epoch}/{epochs}"] if live else [state, f"epoch {epoch}/{epochs}"]
-    if live.get("loss") is not None:
-        facts.append(f"loss {live['loss']:.3f}")
-    if row.get("val/accuracy") is not None:
-        facts.append(f"val {format_percent(row['val/accuracy'])}")
-    if live.get("seconds_left") is not None:
-        facts.append(f"{format_seconds(live['seconds_left'])} left")
-    return facts
+    return Bars(runs, stack.enter_context(make_bars(console))) if console.is_terminal else Lines(runs)
 
 
 class Lines:
-    """One plain line an epoch, for a file or a pipe."""
+    """One plain line per epoch, for a file or a pipe."""
 
-    def __init__(self, *, named: bool) -> None:
-        self._named = named
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._named = len(runs) > 1
 
     def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
         parts = [
@@ -184,3 +123,45 @@ class Lines:
 
     def note(self, sentence: str) -> None:
         say(sentence)
+
+
+class Bars(Lines):
+    """One live bar per run, for a terminal."""
+
+    def __init__(self, runs: Sequence[Run], progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+        self._rows: dict[str, dict[str, Any]] = {}
+        for run in runs:
+            name = plain(run.about.name)[:26]  # as long as an id, which is the name of a run without one
+            self._tasks[run.id] = progress.add_task(name, total=run.spec.train.epochs, facts="")
+
+    def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
+        self._rows[run.id] = row
+
+    def show_state(self, run: Run, state: str, progress: ProgressRecord) -> None:
+        row = self._rows.get(run.id, {})
+        epochs = run.spec.train.epochs
+        done = float(row.get("epoch") or 0)
+        if state == "running" and progress.get("phase") == "train" and progress.get("steps"):
+            done = max(done, progress["epoch"] - 1 + progress["step"] / progress["steps"])
+        facts = _facts_of(state, min(epochs, int(done) + (state == "running")), epochs, row, progress)
+        self._progress.update(self._tasks[run.id], completed=done, facts="  ".join(facts))
+
+    def note(self, sentence: str) -> None:
+        self._progress.console.print(sentence)
+
+
+def _facts_of(state: str, epoch: int, epochs: int, row: dict[str, Any], progress: ProgressRecord) -> list[str]:
+    """What is shown beside a run's bar."""
+    if state == "running" and not progress:
+        return ["starting"]
+    live = progress if state == "running" else {}
+    facts = [f"epoch {epoch}/{epochs}"] if live else [state, f"epoch {epoch}/{epochs}"]
+    if live.get("loss") is not None:
+        facts.append(f"loss {live['loss']:.3f}")
+    if row.get("val/accuracy") is not None:
+        facts.append(f"val {format_percent(row['val/accuracy'])}")
+    if live.get("seconds_left") is not None:
+        facts.append(f"{format_seconds(live['seconds_left'])} left")
+    return facts

@@ -1,11 +1,11 @@
-"""What the command line writes: tables for people, strict JSON for programs, and trouble as one sentence."""
+"""What the command line writes: tables for people, strict JSON for programs, and errors as one sentence."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from core.system.files import to_strict
 from core.text.safe import plain
 
 FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
-# So wide that a piped table has one line a row, as grep wants it.
+# Wide enough that a piped table has one line per row, as grep wants it.
 PIPE_WIDTH = 2000
 
 STATE_STYLES = {
@@ -36,7 +36,7 @@ STATE_STYLES = {
 
 
 class CommandError(LabError):
-    """A command cannot do what it was asked to; the message is what the user reads."""
+    """A command cannot do what it was asked to do; the message is what the user reads."""
 
     def __init__(self, sentence: str, exit_code: int = BAD_INPUT) -> None:
         super().__init__(sentence)
@@ -51,23 +51,21 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def say(sentence: str) -> None:
-    """A line on the standard error, beside the facts on the standard output."""
+    """Prints a line on the standard error; facts go to the standard output."""
     print(plain(sentence, keep="\n"), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
     """Strict JSON on the standard output: data classes as objects, NaN and infinity as null."""
-    print(json.dumps(to_strict({"value": _to_plain(value)})["value"], indent=2, allow_nan=False))
+    print(json.dumps(_clean(value), indent=2, allow_nan=False, default=_to_plain))
+
+
+def _clean(value: Any) -> Any:
+    return to_strict({"value": value})["value"]
 
 
 def _to_plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return _to_plain(asdict(value))
-    if isinstance(value, dict):
-        return {str(key): _to_plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_plain(inner) for inner in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path) else _clean(asdict(value))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
@@ -81,7 +79,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
-    """Names and values, one a line; what is empty is left out."""
+    """Names and values, one per line; empty values are left out."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -97,10 +95,10 @@ def _cell(value: object) -> Text:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Asks on a terminal; elsewhere nobody could answer, so --yes must have been given."""
+    """Asks on a terminal; elsewhere nobody could answer, so --yes is required."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandError("Nothing was deleted: add --yes where nobody can be asked.", BAD_INPUT)
+        raise CommandError("Nothing was deleted: add --yes where nobody can be asked.")
     if not typer.confirm(question):
         raise CommandError("Nothing was deleted.", FAILED)

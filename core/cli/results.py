@@ -1,4 +1,4 @@
-"""How runs ended: the closing table of `train` and what it means for the exit code."""
+"""How runs ended: the closing table of `train`, and the exit code."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from typing import Any
 
 from core.cli.output import FAILED, FINISHED, STOPPED, print_facts, print_table, say
 from core.runs.folder import Run
-from core.runs.records import RunSummary
 from core.text.formats import UNKNOWN, format_number, format_percent, format_seconds
+
+_ROWS = (
+    ("validation accuracy", "last/val_accuracy", "best/val_accuracy", format_percent),
+    ("validation loss", "last/val_loss", "best/val_loss", format_number),
+    ("test accuracy", "test/accuracy", "test/accuracy_best", format_percent),
+    ("test loss", "test/loss", "test/loss_best", format_number),
+    ("test accuracy, with views", "test/accuracy_views", "test/accuracy_best_views", format_percent),
+)
 
 
 def print_results(runs: Sequence[Run], states: Mapping[str, str]) -> None:
-    """The closing table, and for each run that did not finish the reason and the way on."""
+    """The closing table, and for each run that did not finish the reason and how to continue."""
     known = [run for run in runs if states[run.id] != "deleted"]
     print()
     if len(known) == 1:
@@ -21,12 +28,12 @@ def print_results(runs: Sequence[Run], states: Mapping[str, str]) -> None:
     elif known:
         _print_many(known)
     for run in runs:
-        if sentence := _way_on(run, states[run.id]):
+        if sentence := _explain(run, states[run.id]):
             say(sentence)
 
 
 def exit_code_of(states: Mapping[str, str]) -> int:
-    """0 where every run finished, 1 where one failed, 3 where one was stopped or interrupted."""
+    """0 if every run finished, 1 if one failed, 3 if one was stopped or interrupted."""
     if all(state == "finished" for state in states.values()):
         return FINISHED
     return FAILED if any(state in ("failed", "damaged") for state in states.values()) else STOPPED
@@ -34,21 +41,13 @@ def exit_code_of(states: Mapping[str, str]) -> int:
 
 def _print_one(run: Run) -> None:
     summary, found = run.summary(), _figures(run)
-    best = f"best on validation (epoch {found['best/epoch']:.0f})" if found.get("best/epoch") else "best on validation"
     rows = [
-        (
-            "validation accuracy",
-            format_percent(found.get("last/val_accuracy")),
-            format_percent(found.get("best/val_accuracy")),
-        ),
-        ("validation loss", format_number(found.get("last/val_loss")), format_number(found.get("best/val_loss"))),
-        ("test accuracy", format_percent(found.get("test/accuracy")), format_percent(found.get("test/accuracy_best"))),
-        ("test loss", format_number(found.get("test/loss")), format_number(found.get("test/loss_best"))),
+        (label, show(found.get(last)), show(found.get(best)))
+        for label, last, best, show in _ROWS
+        if found.get(last) is not None or "views" not in last
     ]
-    if found.get("test/accuracy_views") is not None:
-        views = format_percent(found.get("test/accuracy_views")), format_percent(found.get("test/accuracy_best_views"))
-        rows.append(("test accuracy, with views", *views))
-    columns = (summary.state, "last weights", best)
+    epoch = f" (epoch {found['best/epoch']:.0f})" if found.get("best/epoch") else ""
+    columns = (summary.state, "last weights", f"best on validation{epoch}")
     print_table(columns, rows, right=columns[1:])
     print()
     print_facts(
@@ -62,37 +61,43 @@ def _print_one(run: Run) -> None:
 
 
 def _figures(run: Run) -> dict[str, Any]:
-    """The figures of the end; for a run that did not reach it, what its epochs tell."""
-    ended = run.results()
+    """The figures of the end; for a run that did not reach it, those of its epochs."""
     rows = [row for row in run.rows() if row.get("val/accuracy") is not None]
     if not rows:
-        return dict(ended)
+        return dict(run.results())
     # Ties go to the lower loss, as in the choice of the best weights.
-    best = max(rows, key=lambda row: (row["val/accuracy"], -(row.get("val/loss") or 0)))
-    read = {
+    best = max(
+        rows, key=lambda row: (row["val/accuracy"], row.get("val/loss") is not None, -(row.get("val/loss") or 0))
+    )
+    return {
         "last/val_accuracy": rows[-1]["val/accuracy"],
         "last/val_loss": rows[-1].get("val/loss"),
         "best/val_accuracy": best["val/accuracy"],
         "best/val_loss": best.get("val/loss"),
         "best/epoch": best.get("epoch"),
+        **run.results(),
     }
-    return {**read, **ended}
 
 
 def _print_many(runs: Sequence[Run]) -> None:
     found = [(run.summary(), _figures(run)) for run in runs]
     keys = ("best/val_accuracy", "last/val_accuracy", "test/accuracy", "test/accuracy_best")
     columns = ("run", "state", "seed", "best val", "last val", "test, last", "test, best", "time")
-    rows = [_row(summary, [format_percent(figures.get(key)) for key in keys]) for summary, figures in found]
-    if sum(summary.state == "finished" for summary, _ in found) > 1:
-        done = [figures for summary, figures in found if summary.state == "finished"]
+    rows: list[tuple[object, ...]] = [
+        (
+            summary.id,
+            summary.state,
+            summary.seed,
+            *[format_percent(figures.get(key)) for key in keys],
+            format_seconds(summary.seconds),
+        )
+        for summary, figures in found
+    ]
+    done = [figures for summary, figures in found if summary.state == "finished"]
+    if len(done) > 1:
         means = [_spread([figures[key] for figures in done if figures.get(key) is not None]) for key in keys]
         rows.append((f"mean and spread of {len(done)} seeds", "", "", *means, ""))
     print_table(columns, rows, right=columns[2:])
-
-
-def _row(summary: RunSummary, figures: list[str]) -> tuple[str, ...]:
-    return (summary.id, summary.state, str(summary.seed), *figures, format_seconds(summary.seconds))
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -100,7 +105,7 @@ def _spread(values: Sequence[float]) -> str:
     return f"{100 * mean(values):.2f} ± {100 * stdev(values):.2f} %" if len(values) > 1 else UNKNOWN
 
 
-def _way_on(run: Run, state: str) -> str:
+def _explain(run: Run, state: str) -> str:
     if state == "finished":
         return ""
     if state in ("deleted", "damaged", "pruned"):
@@ -108,6 +113,6 @@ def _way_on(run: Run, state: str) -> str:
     if state in ("queued", "running"):
         return f"{run.id} is {state}; follow it again with: python -m core follow {run.id}"
     reason = run.summary().reason
-    told = f"{run.id} {'was interrupted' if state == 'interrupted' else state}{': ' + reason if reason else '.'}"
+    ending = f"{run.id} {'was interrupted' if state == 'interrupted' else state}{': ' + reason if reason else '.'}"
     log = f"Its output: python -m core show {run.id} --log 50\n" if state in ("failed", "interrupted") else ""
-    return f"{told}\n{log}Resume it with: python -m core resume {run.id}"
+    return f"{ending}\n{log}Resume it with: python -m core resume {run.id}"

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
+from core.cli.find import find_run, find_runs
 from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
-from core.cli.source import AsJson, RunIds
+from core.cli.source import AsJson, RunId, RunIds, Yes
+from core.runs.folder import Run
+from core.runs.records import RunSummary
 from core.system.errors import LabError
 from core.text.formats import format_bytes, format_moment, format_percent, format_seconds
 from core.text.safe import plain
 
 STATES = ("queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged")
-RunId = Annotated[str, typer.Argument(metavar="ID", help="The id of a run, or how it begins.")]
 
 
 def list_all(
@@ -70,8 +72,6 @@ def show_run(
     as_json: AsJson = False,
 ) -> None:
     """Shows one run: state, figures, what differs from the defaults, checkpoints."""
-    from core.cli.find import find_run
-
     run = find_run(run_id)
     summary = run.summary()
     try:
@@ -103,9 +103,8 @@ def show_run(
         print(plain(run.log_tail(log), keep="\n\t"))
 
 
-def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
-    about, end = run.about, run.results()
-    checkpoints = run.checkpoints()
+def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
+    end = run.results()
     last, best = format_percent(summary.last_val_accuracy), format_percent(summary.best_val_accuracy)
     test, test_best = format_percent(end.get("test/accuracy")), format_percent(end.get("test/accuracy_best"))
     return [
@@ -117,7 +116,7 @@ def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
         ("created", format_moment(summary.created)),
         ("started by", summary.started_by),
         ("tags", ", ".join(summary.tags)),
-        ("note", about.note),
+        ("note", run.about.note),
         ("archived", "yes" if summary.archived else ""),
         ("data", summary.dataset),
         ("device", summary.device),
@@ -126,12 +125,12 @@ def _describe(run: Any, summary: Any) -> list[tuple[str, object]]:
         ("validation accuracy", f"{last}, best {best}"),
         ("test accuracy", f"last weights {test}, best on validation {test_best}" if "test/accuracy" in end else ""),
         ("time", format_seconds(summary.seconds)),
-        ("checkpoints", ", ".join(f"{entry.name} ({format_bytes(entry.bytes)})" for entry in checkpoints)),
+        ("checkpoints", ", ".join(f"{entry.name} ({format_bytes(entry.bytes)})" for entry in run.checkpoints())),
         ("folder", run.path),
     ]
 
 
-def _differences(run: Any) -> list[tuple[str, object]]:
+def _differences(run: Run) -> list[tuple[str, object]]:
     """The fields in which the run differs from the default spec, and all of its layers."""
     from core.spec import RunSpec
     from core.spec.fields import flatten, format_value
@@ -149,7 +148,6 @@ def stop_runs(
     now: Annotated[bool, typer.Option("--now", help="Ends it at once, without a last checkpoint.")] = False,
 ) -> None:
     """Asks runs to stop after their current step, with a checkpoint to resume from."""
-    from core.cli.find import find_runs
     from core.launch.launcher import kill_run, request_stop
 
     refused = False
@@ -166,7 +164,6 @@ def stop_runs(
 
 def run_first(run_id: RunId) -> None:
     """Moves a waiting run to the head of the queue."""
-    from core.cli.find import find_run
     from core.launch.launcher import run_next
 
     run = find_run(run_id)
@@ -187,8 +184,6 @@ def edit_run(
     ] = None,
 ) -> None:
     """Renames, tags, annotates or archives a run."""
-    from core.cli.find import find_run
-
     wanted = {"name": name, "tags": tags, "note": note, "archived": archived}
     changes = {field: value for field, value in wanted.items() if value is not None}
     if not changes:
@@ -196,11 +191,8 @@ def edit_run(
     find_run(run_id).update_about(**changes)
 
 
-def delete_runs(
-    run_ids: RunIds, yes: Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")] = False
-) -> None:
+def delete_runs(run_ids: RunIds, yes: Yes = False) -> None:
     """Deletes runs with all their files; one that trains is stopped first."""
-    from core.cli.find import find_runs
     from core.launch.launcher import delete_run
 
     runs = find_runs(run_ids)

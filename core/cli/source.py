@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -31,12 +31,19 @@ Settings = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Prints strict JSON for programs.")]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of a run, or how it begins.")]
+RunIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, or how they begin.")]
+WeightsName = Literal["best", "last"]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")]
+Download = Annotated[bool, typer.Option("--download", help="Fetches the data set first if need be.")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the work goes on.")]
+DetachOrFollow = Annotated[bool, typer.Option("--detach/--follow", "-d/-f", help="Return at once, or follow.")]
 
 
 def read_spec(
     file: Path | None, preset: str | None, settings: list[str] | None, *, needs_source: bool = False
 ) -> RunSpec:
-    """The checked spec that the three options name; the default spec where none of them is given.
+    """The checked spec that the three options name; the default spec if none of them is given.
 
     Raises CommandError and SpecError.
     """
@@ -55,7 +62,7 @@ def read_spec(
 
 
 def find_preset(name: str) -> RunSpec:
-    """The preset's spec. Raises CommandError with the names that come close."""
+    """The preset's spec. Raises CommandError with the closest names."""
     from core.spec.presets import PRESETS
 
     if name in PRESETS:
@@ -70,7 +77,7 @@ def read_file(file: Path) -> dict[str, Any]:
         if str(file) == "-":
             content = sys.stdin.buffer.read(MAX_SPEC_BYTES + 10)
         else:
-            # No more than shows that it is too long: the path may be that of a film.
+            # Only enough to see that it is too long: the path may be that of a film.
             with file.open("rb") as stream:
                 content = stream.read(MAX_SPEC_BYTES + 10)
     except FileNotFoundError:
@@ -86,10 +93,7 @@ def read_file(file: Path) -> dict[str, Any]:
 
 
 def name_file(error: SpecError, file: Path | None) -> CommandError:
-    """Problems with the text as a whole name the file; those of a field already name the field."""
+    """Adds the file to problems with the text as a whole; those of a field already name the field."""
     shown = "standard input" if str(file) == "-" else str(file)
     lines = [str(problem) if problem.path or file is None else f"{shown}: {problem}" for problem in error.problems]
     return CommandError("\n".join(lines))
-
-
-RunIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, or how they begin.")]

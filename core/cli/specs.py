@@ -10,10 +10,10 @@ from core.cli.output import FAILED, CommandError, print_json, print_table, say
 from core.cli.source import AsJson, PresetName, Settings, SpecFile, read_spec
 from core.spec import RunSpec
 from core.system.errors import LabError
-from core.text.formats import format_bytes, format_count
+from core.text.formats import format_bytes, format_count, format_seconds
 
 Batch = Annotated[
-    int | None, typer.Option("--batch", metavar="IMAGES", help="Batch size for the memory, in place of the spec's.")
+    int | None, typer.Option("--batch", metavar="IMAGES", help="Batch size for the memory, instead of the spec's.")
 ]
 
 
@@ -26,14 +26,7 @@ def list_presets(as_json: AsJson = False) -> None:
     if as_json:
         print_json(
             [
-                {
-                    "name": preset.name,
-                    "title": preset.title,
-                    "parameters": parameters,
-                    "source": preset.source,
-                    "note": preset.note,
-                    "spec": preset.spec.model_dump(mode="json"),
-                }
+                {**vars(preset), "parameters": parameters, "spec": preset.spec.model_dump(mode="json")}
                 for preset, parameters in presets
             ]
         )
@@ -60,7 +53,7 @@ def show_cost(
     if as_json:
         print_json(facts)
         return
-    whole: dict[str, Any] = {"name": "total", "channels": "", "map_size": ""}
+    total = {**facts, "name": "total", "channels": "", "map_size": ""}
     columns = ("part", "channels", "map", "parameters", "multiply-adds", "activations")
     rows = [
         (
@@ -71,7 +64,7 @@ def show_cost(
             format_count(row["multiply_adds"]),
             format_count(row["activation_elements"]),
         )
-        for row in [*facts["layers"], {**whole, **{key: facts[key] for key in _TOTALS}}]
+        for row in [*facts["layers"], total]
     ]
     print_table(columns, rows, right=columns[1:])
     print(
@@ -80,20 +73,15 @@ def show_cost(
     )
 
 
-_TOTALS = ("parameters", "multiply_adds", "activation_elements")
-
-
 def _cost_facts(spec: RunSpec) -> dict[str, Any]:
-    from dataclasses import asdict
-
     from core.spec.cost import cost_of, training_memory
 
     cost = cost_of(spec)
-    # "auto" takes bfloat16 only where the device has it; float32 is what it needs at most.
+    # "auto" takes bfloat16 only if the device has it; float32 is the most it needs.
     precision = "bfloat16" if spec.train.precision == "bfloat16" else "float32"
     return {
-        **{key: getattr(cost, key) for key in _TOTALS},
-        "layers": [asdict(layer) for layer in cost.layers],
+        **{key: getattr(cost, key) for key in ("parameters", "multiply_adds", "activation_elements")},
+        "layers": [vars(layer) for layer in cost.layers],
         "batch_size": spec.train.batch_size,
         "memory_bytes": training_memory(spec, cost, 2 if precision == "bfloat16" else 4),
         "memory_precision": precision,
@@ -121,11 +109,8 @@ def fit_spec(
 def measure_spec(
     file: SpecFile = None, preset: PresetName = None, settings: Settings = None, as_json: AsJson = False
 ) -> None:
-    """Trains 20 steps on this machine to tell an epoch's time, the peak of memory and the largest batch."""
-    from dataclasses import asdict
-
+    """Trains 20 steps on this machine to estimate an epoch's time, peak memory and the largest batch."""
     from core.launch.estimates import make_forecast, measure_now
-    from core.text.formats import format_bytes, format_seconds
 
     spec = read_spec(file, preset, settings)
     try:
@@ -134,7 +119,7 @@ def measure_spec(
         raise CommandError(str(error), FAILED) from None
     forecast = make_forecast(spec, estimate)
     if as_json:
-        print_json({"measured": asdict(estimate), "forecast": asdict(forecast)})
+        print_json({"measured": estimate, "forecast": forecast})
         return
     rows = [
         ("an epoch", format_seconds(forecast.epoch_seconds)),

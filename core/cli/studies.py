@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import time
 from collections.abc import Iterator
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
 
+from core.cli.fetch import fetch_missing
+from core.cli.follow import Interrupts, make_bars
 from core.cli.output import FAILED, STOPPED, CommandError, make_console, print_facts, print_json, print_table, say
-from core.cli.source import AsJson, name_file, read_file
+from core.cli.source import AsJson, Detach, DetachOrFollow, Download, name_file, read_file
 from core.cli.train import follow_runs
 from core.spec.fields import format_value
 from core.spec.parse import SpecError
@@ -21,7 +23,6 @@ from core.text.formats import UNKNOWN, format_moment, format_seconds
 from core.text.safe import plain
 
 if TYPE_CHECKING:
-    from core.cli.follow import Interrupts
     from core.studies.spec import StudySpec
     from core.studies.study import Study, StudySummary
 
@@ -35,7 +36,6 @@ StudyFile = Annotated[
 Workers = Annotated[
     int | None, typer.Option("--workers", "-w", min=1, max=64, help="Processes that search.", show_default=False)
 ]
-Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the search goes on.")]
 
 
 def search(
@@ -56,26 +56,22 @@ def search(
     workers: Workers = None,
     name: Annotated[str, typer.Option("--name", "-n", help="What the study is called.", show_default=False)] = "",
     detach: Detach = False,
-    download: Annotated[bool, typer.Option("--download", help="Fetches the data set first if need be.")] = False,
+    download: Download = False,
 ) -> None:
     """Searches a space of networks and trainings: prints the study's name, then its trials, then the best.
 
-    The exit code is 0 where the study finished, 1 where its workers gave up, 2 for bad input, 3 where it was paused.
+    The exit code is 0 if the study finished, 1 if its workers gave up, 2 for bad input, 3 if it was paused.
     Ctrl+C pauses it after the trials that train, a second one at once; closing the terminal lets it go on.
     """
-    from core.cli.follow import Interrupts
-    from core.studies.manage import check_start, create_study, start_workers
+    from core.studies.manage import check_start, create_study
 
     spec = _read_study(file, preset, [*(settings or []), *([f"workers={workers}"] if workers else [])])
     if download:
-        _fetch(spec)
+        fetch_missing(spec.base.data)
     check_start(spec)
     name = name or _free_name(preset or (file.stem if file and str(file) != "-" else "study"))
     create_study(name, spec)
-    with Interrupts() as interrupts:
-        start_workers(name, spec.workers)
-        print(plain(name), flush=True)
-        _watch(name, interrupts, detach=detach)
+    _start(name, None, detach=detach)
 
 
 def list_all(as_json: AsJson = False) -> None:
@@ -91,7 +87,7 @@ def list_all(as_json: AsJson = False) -> None:
         (
             study.name,
             study.state,
-            f"{study.done + study.pruned + study.failed}{f' of {study.total}' if study.total else ''}",
+            f"{_count(study)}{f' of {study.total}' if study.total else ''}",
             study.pruned,
             study.failed,
             study.infeasible,
@@ -129,18 +125,14 @@ def resume(
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.01, help="So many minutes in all.", show_default=False)
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach/--follow", "-d/-f", help="Return at once, or follow.")] = True,
+    detach: DetachOrFollow = True,
 ) -> None:
-    """Goes on with a paused study, or with a finished one that may now take more trials or time."""
-    from core.cli.follow import Interrupts
-    from core.studies.manage import extend_study, start_workers
+    """Continues a paused study, or a finished one that may now take more trials or time."""
+    from core.studies.manage import extend_study
 
     if trials is not None or minutes is not None:
         extend_study(name, trials=trials, minutes=minutes)
-    with Interrupts() as interrupts:
-        start_workers(name, workers)
-        print(plain(name), flush=True)
-        _watch(name, interrupts, detach=detach)
+    _start(name, workers, detach=detach)
 
 
 def measure(name: StudyName) -> None:
@@ -188,14 +180,6 @@ def _read_setting(setting: str) -> tuple[str, Any]:
     return field.strip(), value
 
 
-def _fetch(spec: StudySpec) -> None:
-    from core.cli.fetch import fetch
-    from core.data.catalogue import is_ready
-
-    if not is_ready(spec.base.data) and spec.base.data.dataset != "folder":
-        fetch(spec.base.data.dataset)
-
-
 def _free_name(wanted: str) -> str:
     """The name, or the name with the first number that is free."""
     from core.studies.manage import MAX_NAME
@@ -203,22 +187,24 @@ def _free_name(wanted: str) -> str:
 
     taken = {study.name for study in list_studies()}
     wanted = wanted[: MAX_NAME - 4]
-    number = 1
-    while (name := wanted if number == 1 else f"{wanted} {number}") in taken:
-        number += 1
-    return name
+    names = itertools.chain([wanted], (f"{wanted} {number}" for number in itertools.count(2)))
+    return next(name for name in names if name not in taken)
 
 
-def _watch(name: str, interrupts: Interrupts, *, detach: bool) -> None:
-    """Shows a study's trials until it ends, then its best; raises typer.Exit with what became of it."""
+def _start(name: str, workers: int | None, *, detach: bool) -> None:
+    """Starts workers, shows the trials until the study ends, then its best; raises typer.Exit unless it finished."""
+    from core.studies.manage import start_workers
     from core.studies.study import open_study
 
-    if detach:
-        say("The search goes on in the background. Its trials are on the Studies page and in `python -m core studies`.")
-        return
-    study = open_study(name)
-    summary = _follow(study, interrupts)
-    _print_best(study)
+    with Interrupts() as interrupts:
+        start_workers(name, workers)
+        print(plain(name), flush=True)
+        if detach:
+            say("The search goes on in the background. Follow it on the Studies page or with `python -m core studies`.")
+            return
+        study = open_study(name)
+        summary = _follow(study, interrupts)
+        _print_best(study)
     if summary.state != "finished":
         say(summary.reason or "The study is paused. Go on with: python -m core study-resume NAME")
         raise typer.Exit(FAILED if summary.reason else STOPPED)
@@ -228,23 +214,16 @@ def _watch(name: str, interrupts: Interrupts, *, detach: bool) -> None:
 def _follow(study: Study, interrupts: Interrupts) -> StudySummary:
     from core.studies.manage import stop_study
 
-    console = make_console()
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[facts]}", markup=False),
-    )
     shown: set[int] = set()
     handled, begun = 0, time.monotonic()
-    with Progress(*columns, console=console, expand=True, disable=not console.is_terminal) as bars:
+    with make_bars(make_console()) as bars:
         task = bars.add_task(plain(study.name), total=None, facts="")
         while True:
             # The summary first: what is read after it can only be newer, so no trial is missed.
             summary = study.summary()
             for line in _new_lines(study, shown):
                 bars.console.print(line, soft_wrap=True)
-            done = summary.done + summary.pruned + summary.failed
-            bars.update(task, completed=done, total=summary.total or None, facts=_facts(summary, begun))
+            bars.update(task, completed=_count(summary), total=summary.total or None, facts=_facts(summary, begun))
             if not summary.workers_alive:
                 return summary
             if interrupts.pressed > handled:
@@ -256,8 +235,13 @@ def _follow(study: Study, interrupts: Interrupts) -> StudySummary:
             time.sleep(POLL_SECONDS)
 
 
+def _count(summary: StudySummary) -> int:
+    """How many of the trials are over."""
+    return summary.done + summary.pruned + summary.failed
+
+
 def _facts(summary: StudySummary, begun: float) -> str:
-    facts = [f"{summary.done + summary.pruned + summary.failed}{f'/{summary.total}' if summary.total else ''} trials"]
+    facts = [f"{_count(summary)}{f'/{summary.total}' if summary.total else ''} trials"]
     facts += [f"{count} {word}" for word in ("pruned", "failed", "infeasible") if (count := getattr(summary, word))]
     if summary.best_value is not None:
         facts.append(f"best {summary.objectives[0]} {summary.best_value:.4f}")
@@ -267,18 +251,16 @@ def _facts(summary: StudySummary, begun: float) -> str:
 def _new_lines(study: Study, shown: set[int]) -> Iterator[str]:
     """One line for each trial that has ended since the last look."""
     for trial in study.trials().to_dict("records"):
-        if trial["number"] in shown or trial["state"] in ("waiting", "running", "interrupted"):
+        if trial["number"] in shown or trial["state"] in ("waiting", "running", "interrupted", "retried", "void"):
             continue
         shown.add(trial["number"])
-        if trial["state"] in ("retried", "void"):
-            continue
         figures = [f"{name} {value:.6g}" for name, value in zip(study.spec.objectives, trial["values"], strict=False)]
         parts = [f"trial {trial['number']}", trial["state"], *figures, trial["run_id"], trial["reason"]]
         yield plain("  ".join(part for part in parts if part))
 
 
 def _print_best(study: Study) -> None:
-    """The best trial's figures and values, or those that no other is better than in every way; and what was learnt."""
+    """The best trial's figures and values, or those of the Pareto front; and what was learnt."""
     best = study.optuna().best_trials if study.summary().done else []
     for trial in best[:10]:
         print()

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from core.cli.output import FINISHED, CommandError, say
-from core.cli.source import PresetName, RunIds, Settings, SpecFile, read_spec
+from core.cli.fetch import fetch_missing
+from core.cli.find import find_runs
+from core.cli.follow import LIVE_STATES, Interrupts, watch_runs
+from core.cli.output import FAILED, FINISHED, CommandError, say
+from core.cli.results import exit_code_of, print_results
+from core.cli.source import Detach, DetachOrFollow, Download, PresetName, RunIds, Settings, SpecFile, read_spec
+from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.system.errors import LabError
-
-Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the training goes on.")]
 
 
 def train_run(
@@ -29,21 +32,19 @@ def train_run(
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=100, help="Runs with this many seeds, counted up.")] = 1,
     detach: Detach = False,
-    download: Annotated[bool, typer.Option("--download", help="Fetches the data set first if need be.")] = False,
+    download: Download = False,
 ) -> None:
     """Trains a network: prints the run's id, then its progress, then its results.
 
-    The exit code is 0 where the run finished, 1 where it failed, 2 for bad input, 3 where it was stopped or
-    interrupted. Ctrl+C stops the run with a checkpoint; closing the terminal lets it go on.
+    The exit code is 0 if the run finished, 1 if it failed, 2 for bad input, 3 if it was stopped or interrupted.
+    Ctrl+C stops the run with a checkpoint; closing the terminal lets it go on.
     """
-    chosen = [f"train.device={device}"] if device is not None else []
-    spec = read_spec(file, preset, [*(settings or []), *chosen], needs_source=True)
-    _check_start(spec, seeds, download=download)
-
-    from core.cli.follow import Interrupts
     from core.launch.launcher import start_run, start_seeds
     from core.runs.records import About
 
+    chosen = [f"train.device={device}"] if device is not None else []
+    spec = read_spec(file, preset, [*(settings or []), *chosen], needs_source=True)
+    _check_start(spec, seeds, download=download)
     about = About(name=name, tags=tuple(tags or ()))
     with Interrupts() as interrupts:
         ids = start_seeds(spec, seeds, about) if seeds > 1 else [start_run(spec, about)]
@@ -57,7 +58,7 @@ def train_run(
 
 def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
     """Reports what would make every worker fail before a run is created."""
-    from core.data.catalogue import check_ready, is_ready
+    from core.data.catalogue import check_ready
     from core.machine.devices import list_device_ids
     from core.machine.queue import suits
 
@@ -67,20 +68,13 @@ def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
     devices = list_device_ids()
     if not any(suits(spec.train.device, device, devices) for device in devices):
         raise CommandError(f'train.device = "{spec.train.device}": this machine has {", ".join(devices)}')
-    if download and not is_ready(spec.data) and spec.data.dataset != "folder":
-        from core.cli.fetch import fetch
-
-        fetch(spec.data.dataset)
+    if download:
+        fetch_missing(spec.data)
     check_ready(spec.data)
 
 
-def resume_runs(
-    run_ids: RunIds,
-    detach: Annotated[bool, typer.Option("--detach/--follow", "-d/-f", help="Return at once, or follow.")] = True,
-) -> None:
-    """Goes on with stopped, failed or interrupted runs, exactly where they were."""
-    from core.cli.find import find_runs
-    from core.cli.follow import Interrupts
+def resume_runs(run_ids: RunIds, detach: DetachOrFollow = True) -> None:
+    """Continues stopped, failed or interrupted runs, exactly where they were."""
     from core.launch.launcher import resume_run
 
     runs = find_runs(run_ids)
@@ -89,7 +83,7 @@ def resume_runs(
             try:
                 resume_run(run.id)
             except LabError as error:
-                raise CommandError(f"{run.id}: {error}", 1) from None
+                raise CommandError(f"{run.id}: {error}", FAILED) from None
             print(run.id, flush=True)
         if detach:
             say("Training goes on in the background.")
@@ -99,22 +93,14 @@ def resume_runs(
 
 def follow_runs(run_ids: RunIds) -> None:
     """Shows the progress of runs until they end; Ctrl+C leaves them training."""
-    from core.cli.find import find_runs
-    from core.cli.follow import Interrupts
-
     with Interrupts() as interrupts:
         _follow([run.id for run in find_runs(run_ids)], interrupts, stops=False)
 
 
-def _follow(run_ids: Sequence[str], interrupts: object, *, stops: bool) -> None:
-    from core.cli.follow import Interrupts, follow_runs
-    from core.cli.results import exit_code_of, print_results
-    from core.runs.store import open_run
-
-    assert isinstance(interrupts, Interrupts)
+def _follow(run_ids: Sequence[str], interrupts: Interrupts, *, stops: bool) -> None:
     runs = [open_run(run_id) for run_id in run_ids]
-    states = follow_runs(runs, interrupts, stops=stops)
+    states = watch_runs(runs, interrupts, stops=stops)
     print_results(runs, states)
-    left = not stops and any(state in ("queued", "running") for state in states.values())
+    left = not stops and any(state in LIVE_STATES for state in states.values())
     if (code := exit_code_of(states)) != FINISHED and not left:
         raise typer.Exit(code)

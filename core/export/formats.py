@@ -1,4 +1,4 @@
-"""Everything that leaves the lab, in one table: what it is called, what it is for, and how it is made."""
+"""All export formats in one table: what each is called, what it is for, and how it is made."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Literal
 from core.system.errors import LabError
 
 Checkpoint = Literal["best", "last"]
-# Hears of bytes done and in all, where that is known.
+# Called with the bytes done and the total.
 Report = Callable[[int, int], None]
 
 
 class ExportError(LabError):
-    """Something cannot be taken away."""
+    """Something cannot be exported."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be written: which runs, a model with which weights, a run folder with or without its checkpoints."""
+    """What to write: which runs, a model with which weights, a run folder with or without its checkpoints."""
 
     ids: tuple[str, ...]
     checkpoint: Checkpoint = "best"
@@ -31,7 +31,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Format:
-    """One way out: `purpose` is a sentence that says what it is good for; `several`: it takes more than one run.
+    """One format: `purpose` is a sentence that says what it is good for; `several`: it takes more than one run.
 
     `writer` is the `module:function` that writes an Order to a path and returns a note. It is imported when first used:
     the report brings scipy along, which not every process needs.
@@ -53,7 +53,7 @@ class Format:
         return note
 
     def name_file(self, ids: Sequence[str], checkpoint: Checkpoint) -> str:
-        """What the file is called; no text of a user is part of it."""
+        """The file's name, which contains no text of a user."""
         stem = ids[0] if len(ids) == 1 else f"{len(ids)}-runs-{ids[0]}"
         return f"{stem}{f'-{checkpoint}' if self.of_weights else ''}{self.suffix}"
 
@@ -91,7 +91,7 @@ _FORMATS = (
         "ONNX",
         ".onnx",
         "application/octet-stream",
-        "The network for any runtime, with its normalisation inside; held against torch before it leaves.",
+        "The network for any runtime, with its normalisation inside; checked against torch before it leaves.",
         "core.export.model:write_onnx",
         of_weights=True,
     ),
@@ -127,7 +127,7 @@ FORMATS = {format.key: format for format in _FORMATS}
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that is ready, and in words what there is to know of it."""
+    """A file that is ready, with a note in sentences or ""."""
 
     path: Path
     format: Format

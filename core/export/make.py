@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.export.formats import FORMATS, Checkpoint, Exported, ExportError, Order, Report
-from core.export.outbox import make_place
+from core.export.outbox import make_folder
 
 
 def export_runs(
@@ -19,17 +19,16 @@ def export_runs(
     folder: Path | None = None,
     report: Report | None = None,
 ) -> Exported:
-    """Makes a file of one or several runs in `folder`, by default a place that a browser can fetch it from.
+    """Makes a file of one or several runs in `folder`, by default one that a browser can fetch it from.
 
-    `checkpoint` says which weights a model leaves with, `checkpoints` whether a run folder takes its own along. Raises
-    LabError.
+    `checkpoint` says which weights a model has, `checkpoints` whether a run folder includes its own. Raises LabError.
     """
     wanted = FORMATS[format]
     order = Order(tuple(dict.fromkeys(run_ids)), checkpoint, checkpoints, report)
     if len(order.ids) > 1 and not wanted.several:
         raise ExportError(f"{wanted.title} takes one run at a time.")
     try:
-        path = (folder or make_place()) / wanted.name_file(order.ids, checkpoint)
+        path = (folder or make_folder()) / wanted.name_file(order.ids, checkpoint)
         # Renamed at the end, so that nobody fetches half a file.
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:

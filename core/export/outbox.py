@@ -1,4 +1,4 @@
-"""Files that were made for somebody to fetch: beside the runs, each in a folder whose name nobody can guess.
+"""Files that wait to be fetched: beside the runs, each in a folder whose name nobody can guess.
 
 A browser fetches them from the disk through a route of the server, so the page's process never holds one in memory.
 """
@@ -21,17 +21,17 @@ _FOLDER = ".outbox"
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
-def make_place() -> Path:
-    """An empty folder for one file; what has lain there for an hour is removed. Raises RunsFolderError, OSError."""
+def make_folder() -> Path:
+    """An empty folder for one file; removes those older than an hour. Raises RunsFolderError, OSError."""
     outbox = ensure_folder() / _FOLDER
     outbox.mkdir(mode=0o700, exist_ok=True)
     for path in outbox.iterdir():
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > KEPT_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
-    place = outbox / secrets.token_hex(16)
-    place.mkdir(mode=0o700)
-    return place
+    folder = outbox / secrets.token_hex(16)
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def address_of(file: Path) -> str:
@@ -40,7 +40,7 @@ def address_of(file: Path) -> str:
 
 
 def find_file(token: str) -> Path | None:
-    """The file of an address; None where it is gone, or never was."""
+    """The file of an address; None if it is gone, or never was."""
     if not _TOKEN.fullmatch(token):
         return None
     folder = runs_folder() / _FOLDER / token

@@ -17,7 +17,7 @@ def write_table(order: Order, path: Path) -> str:
 
 
 def open_with_epochs(ids: Sequence[str]) -> list[Run]:
-    """The runs that have curves. Raises ExportError where none has, DamagedRunError, RunNotFoundError."""
+    """The runs that have curves. Raises ExportError if none has, DamagedRunError, RunNotFoundError."""
     runs = [run for run in map(open_run, ids) if run.rows()]
     if not runs:
         raise ExportError("No epoch has ended yet, so there are no curves to take away.")

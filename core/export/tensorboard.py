@@ -24,7 +24,7 @@ from core.runs.folder import Run
 from core.spec.fields import flatten
 from core.system import files
 
-# Columns that are an axis, and no curve.
+# Columns that are no curves.
 _AXES = ("step", "seconds", "not_finite")
 _SHOWN = ("val/accuracy", "val/loss", "test/accuracy", "test/loss", "test/accuracy_best", "test/loss_best")
 
@@ -58,7 +58,7 @@ def find_start(run: Run) -> float:
 
 
 def make_events(run: Run, start: float) -> Iterator[Any]:
-    """The file's head, the spec, an event for each epoch, and the figures of the run's end."""
+    """The file's header, the spec, an event for each epoch, and the figures of the run's end."""
     yield Event(wall_time=start, file_version="brain.Event:2", source_metadata=SourceMetadata(writer="resnet-lab"))
     rows = run.rows()
     figures = {key: value for key, value in run.results().items() if key.startswith("test/")}
@@ -77,25 +77,17 @@ def make_events(run: Run, start: float) -> Iterator[Any]:
 
 def _to_scalars(row: Mapping[str, Any]) -> Any:
     """Every figure under its own name; what was not finite is NaN, which TensorBoard marks."""
-    return Summary(
-        value=[
-            Summary.Value(tag=tag, simple_value=math.nan if value is None else float(value))
-            for tag, value in row.items()
-            if tag not in _AXES
-        ]
-    )
+    values = {tag: math.nan if value is None else float(value) for tag, value in row.items() if tag not in _AXES}
+    return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
 
 
 def _describe_spec(run: Run, tags: Sequence[str], start: float) -> Iterator[Any]:
-    """What the HPARAMS tab shows: every field of the spec, and which curves it is judged by."""
-    values = {path: _to_plain(value) for path, value in flatten(run.spec).items()}
+    """For the HPARAMS tab: every field of the spec, and the curves to judge it by."""
+    plain = (bool, int, float, str)
+    values = {path: value if isinstance(value, plain) else str(value) for path, value in flatten(run.spec).items()}
     yield summary_v2.hparams_config_pb(
         hparams=[summary_v2.HParam(path) for path in values],
         metrics=[summary_v2.Metric(tag) for tag in tags],
         time_created_secs=start,
     )
     yield summary_v2.hparams_pb(values, trial_id=run.id, start_time_secs=start)
-
-
-def _to_plain(value: Any) -> bool | int | float | str:
-    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -48,7 +48,8 @@ def find_row_fault(row: dict[str, Any]) -> str:
         elif key == "not_finite":
             fits = isinstance(value, list) and all(isinstance(name, str) for name in value)
         else:
-            fits = value is None or (type(value) in (int, float) and math.isfinite(value) and abs(value) < MAX_NUMBER)
+            usable = math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < MAX_NUMBER
+            fits = value is None or usable
         if not fits:
             return f"{key[:80]}: must be a {'count' if key == 'epoch' else 'number'}"
     return ""

@@ -1,7 +1,7 @@
-"""What a run folder from elsewhere must be before it is let in: files of the right kind that no page trips over.
+"""Checks a run folder from elsewhere before it is imported: files of the right kind that no page fails on.
 
 Nothing is unpickled here. A checkpoint's pickle is read instruction by instruction, and only what a training state
-needs is let through; whoever loads it later still does so with torch's `weights_only`, which refuses all else.
+needs is accepted; loading it later still uses torch's `weights_only`, which refuses all else.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 def _model_of(
     record: type, required: Container[str] = (), *, nullable: bool = True, extra: Literal["ignore", "forbid"] = "ignore"
 ) -> type[BaseModel]:
-    """A record of `core.runs.records` as a model that a file from elsewhere is held against, strictly."""
+    """A record of `core.runs.records` as a strict model to check a file from elsewhere against."""
     fields: dict[str, Any] = {
         key: (hint | None if nullable else hint, ... if key in required else None)
         for key, hint in get_type_hints(record, include_extras=True).items()
@@ -52,7 +52,7 @@ _CHECKPOINTS = create_model("CheckpointList", checkpoints=(Annotated[list[_ENTRY
 
 
 def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
-    """Looks through a run folder whose files, with these hashes, are those of its manifest.
+    """Checks a run folder whose files, with these hashes, are those of its manifest.
 
     Raises BundleError with a sentence that names the file.
     """
@@ -138,7 +138,7 @@ def _check_spec(path: Path) -> RunSpec:
 
 
 def _check_about(path: Path, started_by: str) -> None:
-    """What people say about the run. Its place in a queue means nothing here, nor who is said to have started it."""
+    """What people say about the run. Its priority in a queue means nothing here, nor who is said to have started it."""
     if not path.exists():
         raise BundleError("about.json is missing: this is no whole run.")
     _read_file(path)
@@ -155,7 +155,7 @@ def _check_about(path: Path, started_by: str) -> None:
 
 
 def _check_metrics(path: Path, epochs: int) -> None:
-    """One line an epoch, each with all columns."""
+    """One line per epoch, each with all columns."""
     if not path.exists():
         return
     with open(path, "rb") as file:
@@ -204,20 +204,19 @@ def _check_array(path: Path, classes: int) -> None:
 def _check_checkpoints(folder: Path, sha256: dict[str, str]) -> None:
     """Every checkpoint is listed with the hash it has, and holds a training state's pickle and nothing else."""
     there = {name for name in sha256 if name.startswith(f"{layout.CHECKPOINTS}/") and name.endswith(".pt")}
-    path = folder / layout.CHECKPOINTS / layout.MANIFEST
+    path = folder / _MANIFEST
     if not path.exists():
         if there:
             raise BundleError(f"{_MANIFEST} is missing.")
         return
-    value = _read_file(path, _MANIFEST)
-    listed: Any = check_shape(_CHECKPOINTS, value, _MANIFEST)
+    listed: Any = check_shape(_CHECKPOINTS, _read_file(path, _MANIFEST), _MANIFEST)
     if sorted(f"{layout.CHECKPOINTS}/{entry.name}" for entry in listed.checkpoints) != sorted(there):
         raise BundleError(f"{_MANIFEST} names other checkpoints than there are.")
     for entry in listed.checkpoints:
-        file = folder / layout.CHECKPOINTS / entry.name
-        if sha256[f"{layout.CHECKPOINTS}/{entry.name}"] != entry.sha256 or file.stat().st_size != entry.bytes:
+        name = f"{layout.CHECKPOINTS}/{entry.name}"
+        if sha256[name] != entry.sha256 or (folder / name).stat().st_size != entry.bytes:
             raise BundleError(f"{entry.name} is not the checkpoint that was written: its SHA-256 differs.")
-        check_checkpoint(file)
+        check_checkpoint(folder / name)
 
 
 # What `torch.save` writes of a training state: dicts, lists, numbers, texts and tensors.
@@ -236,25 +235,21 @@ _OPCODES = {
 
 
 def check_checkpoint(path: Path) -> None:
-    """Raises BundleError where the file is no plain archive of torch's, or its pickle would call anything."""
+    """Raises BundleError unless the file is a plain archive of torch's whose pickle calls nothing else.
+
+    Reads the pickle's instructions without following any.
+    """
+    name = path.name
     try:
         with open(path, "rb") as file:
             content = read_pickle(file)
-    except CheckpointFileError as error:
-        raise BundleError(f"{path.name} {error}.") from error
-    _check_pickle(content, path.name)
-
-
-def _check_pickle(content: bytes, name: str) -> None:
-    """Reads the pickle's instructions without following any."""
-    try:
         for opcode, argument, _ in pickletools.genops(content):
             if opcode.name not in _OPCODES:
-                raise BundleError(
-                    f"{name} is refused: its pickle uses {opcode.name}, which no checkpoint of ours does."
-                )
+                raise BundleError(f"{name} is refused: its pickle uses {opcode.name}, as no checkpoint of ours does.")
             if opcode.name == "GLOBAL" and argument not in _GLOBALS:
                 asked = ".".join(str(argument).split(" "))[:80]
                 raise BundleError(f"{name} is refused: loading it would call {asked!r}.")
+    except CheckpointFileError as error:
+        raise BundleError(f"{name} {error}.") from error
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise BundleError(f"{name} holds no training state.") from error

@@ -1,7 +1,7 @@
-"""Run folders travel: one zip holds the folders of one or several runs, and a manifest that vouches for every file.
+"""One zip with the folders of one or several runs, and a manifest with the hash of every file.
 
-What belongs to this machine alone stays: locks, requests, the worker's process. Packing reads and writes in pieces, so
-it takes little memory however large the checkpoints are, and a run that trains meanwhile is packed as it stood at one
+What belongs to this machine alone is left out: locks, requests, the worker's process. Packing reads and writes in
+pieces, so it takes little memory however large the checkpoints are, and a run that is training is packed as of one
 moment: its whole epochs, and checkpoints whose hashes agree.
 """
 
@@ -39,7 +39,7 @@ CHUNK = 1 << 20
 MAX_RUNS = 100
 MAX_LOG_BYTES = 4_000_000
 CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.pt"
-# What a run folder holds and another machine can use. Nothing else leaves, and nothing else is let in.
+# What a run folder holds and another machine can use. Nothing else is exported or imported.
 MEMBERS = re.compile(
     r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end)\.json|metrics\.jsonl|log\.txt"
     rf"|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
@@ -51,22 +51,22 @@ TRIES = 5
 
 
 class BundleError(LabError):
-    """A run cannot be packed, or an archive not be taken in."""
+    """A run cannot be packed, or an archive cannot be imported."""
 
 
-class Member(BaseModel):
-    """One file of a run, as the manifest vouches for it."""
-
+class _Record(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
+
+
+class Member(_Record):
+    """One file of a run, as the manifest lists it."""
 
     bytes: int = Field(ge=0)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class PackedRun(BaseModel):
-    """One run of an archive; its files lie in a folder of its id."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
+class PackedRun(_Record):
+    """One run of an archive; its files are in a folder named by its id."""
 
     id: str = Field(pattern=rf"^{ID_PATTERN.pattern}$")
     name: str
@@ -76,10 +76,8 @@ class PackedRun(BaseModel):
     files: dict[str, Member]
 
 
-class Manifest(BaseModel):
+class Manifest(_Record):
     """What an archive holds: the last of its files to be written, as it has the hashes of all others."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
 
     format: Literal[1]
     lab: str
@@ -128,7 +126,7 @@ def write_archive(order: Order, path: Path) -> str:
 def pack_runs(
     run_ids: Sequence[str], target: IO[bytes], *, checkpoints: bool = True, report: Report | None = None
 ) -> list[str]:
-    """Writes an archive of the runs and returns what there is to remark. `report` hears of bytes done and in all.
+    """Writes an archive of the runs and returns remarks as sentences. `report` gets the bytes done and the total.
 
     Raises BundleError for a damaged run, RunNotFoundError, OSError.
     """
@@ -147,30 +145,28 @@ def pack_runs(
                     done += piece.size
                     if report:
                         report(done, total)
-                packed.append(_describe(parcel, members, checkpoints))
+                packed.append(
+                    PackedRun(
+                        id=parcel.run.id,
+                        name=parcel.run.about.name,
+                        state=parcel.state,
+                        checkpoints=checkpoints,
+                        data_fingerprint=parcel.run.environment().get("data_fingerprint"),
+                        files=members,
+                    )
+                )
             manifest = Manifest(format=FORMAT, lab=lab_version(), exported=time.time(), runs=packed)
             _write(archive, MANIFEST, _in_memory(manifest.model_dump(mode="json")))
     return [note for parcel in parcels for note in parcel.notes]
 
 
-def _describe(parcel: _Parcel, members: dict[str, Member], checkpoints: bool) -> PackedRun:
-    return PackedRun(
-        id=parcel.run.id,
-        name=parcel.run.about.name,
-        state=parcel.state,
-        checkpoints=checkpoints,
-        data_fingerprint=parcel.run.environment().get("data_fingerprint"),
-        files=members,
-    )
-
-
-# Reading a run as it stands -----------------------------------------------------------------------------------------
+# Reading a run at one moment ----------------------------------------------------------------------------------------
 
 
 def _collect(run: Run, checkpoints: bool, stack: ExitStack) -> _Parcel:
     """Opens all that is packed of a run, at one moment: an open file stays what it was when its name is replaced."""
     try:
-        # Held, so that nobody resumes or deletes the run in between; a worker that trains it has no need of it.
+        # Held, so that nobody resumes or deletes the run in between; a worker that trains it does not need it.
         with hold(run.path / layout.CONTROL):
             if damage := run.damage():
                 raise BundleError(f"{run.about.name} is damaged and cannot be exported: {damage}.")
@@ -187,33 +183,31 @@ def _collect(run: Run, checkpoints: bool, stack: ExitStack) -> _Parcel:
 
 
 def _open_checkpoints(parcel: _Parcel, stack: ExitStack) -> None:
-    """A run that trains removes its older checkpoints while they are looked at: then it is looked at again."""
+    """Tries again if the run, which may be training, removes an older checkpoint in between."""
     for _ in range(TRIES):
         entries = parcel.run.checkpoints()
         with ExitStack() as opened:
             try:
-                pieces = [
-                    _Piece(
-                        f"{layout.CHECKPOINTS}/{entry.name}", opened.enter_context(open(entry.path, "rb")), entry.bytes
-                    )
-                    for entry in entries
-                ]
+                opens = [opened.enter_context(open(entry.path, "rb")) for entry in entries]
             except FileNotFoundError:
                 continue
             stack.push(opened.pop_all())
-            parcel.checkpoints, parcel.pieces = entries, pieces
-            return
+        parcel.checkpoints = entries
+        parcel.pieces = [_Piece(_name(entry), file, entry.bytes) for entry, file in zip(entries, opens, strict=True)]
+        return
     raise BundleError(f"{parcel.run.about.name} writes checkpoints faster than they can be read. Stop it first.")
+
+
+def _name(entry: CheckpointFile) -> str:
+    return f"{layout.CHECKPOINTS}/{entry.name}"
 
 
 def _open_texts(parcel: _Parcel, stack: ExitStack) -> None:
     run = parcel.run
     for path in sorted(run.path.iterdir()):
-        if path.name in (layout.METRICS, layout.LOG, layout.END) or not MEMBERS.fullmatch(path.name):
-            continue
-        parcel.add(path.name, path.read_bytes())
-    metrics = _open(parcel, layout.METRICS, stack)
-    if metrics:
+        if path.name not in (layout.METRICS, layout.LOG, layout.END) and MEMBERS.fullmatch(path.name):
+            parcel.add(path.name, path.read_bytes())
+    if metrics := _open(parcel, layout.METRICS, stack):
         # The last line may be half written: the worker is still appending.
         metrics.size = _end_of_lines(metrics)
     log = _open(parcel, layout.LOG, stack)
@@ -268,13 +262,13 @@ def _end_of_lines(piece: _Piece) -> int:
 
 
 def _drop_unsound(parcel: _Parcel) -> None:
-    """Leaves out checkpoints whose bytes are not those that were written, and lists the others for the next machine."""
+    """Leaves out checkpoints whose bytes are not those that were written, and lists the others for the importer."""
     if not parcel.checkpoints:
         return
     by_name = {piece.name: piece for piece in parcel.pieces}
     sound = []
     for entry in parcel.checkpoints:
-        piece = by_name[f"{layout.CHECKPOINTS}/{entry.name}"]
+        piece = by_name[_name(entry)]
         if hashlib.file_digest(piece.file, "sha256").hexdigest() == entry.sha256:
             sound.append(entry)
         else:
@@ -297,7 +291,7 @@ def _write(archive: zipfile.ZipFile, name: str, piece: _Piece) -> Member:
     info = zipfile.ZipInfo(name, time.localtime()[:6])
     info.external_attr = 0o644 << 16
     info.compress_type = zipfile.ZIP_DEFLATED if Path(name).suffix in TEXTS else zipfile.ZIP_STORED
-    info.file_size = piece.size  # or it would leave no room for the size of a file of several GB
+    info.file_size = piece.size  # otherwise no room is left for the size of a file of several GB
     digest = hashlib.sha256()
     with archive.open(info, "w") as out:
         for chunk in _read(piece):

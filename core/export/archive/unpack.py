@@ -1,4 +1,4 @@
-"""Takes in an archive of runs that somebody hands over, which may be anything: nothing in it is believed.
+"""Imports an archive of runs, which may be anything: nothing in it is trusted.
 
 The archive is checked before a byte is unpacked, then unpacked into a temporary folder while every hash is checked. Its
 files are read as data, never as code. Only then does a run appear, whole, by one rename. A refusal leaves no trace.
@@ -30,6 +30,7 @@ from core.export.archive.pack import (
     MEMBERS,
     BundleError,
     Manifest,
+    Member,
     PackedRun,
 )
 from core.export.formats import Report
@@ -75,20 +76,21 @@ class Imported:
 
 
 def import_runs(source: Path | IO[bytes], report: Report | None = None, *, started_by: str = "") -> list[Imported]:
-    """Takes in all runs of an archive, for the person `started_by`. `report` hears of bytes unpacked and in all.
+    """Imports all runs of an archive, for the person `started_by`. `report` gets the bytes unpacked and the total.
 
-    Raises BundleError with a sentence, RunsFolderError where the runs folder cannot be used.
+    Raises BundleError with a sentence, RunsFolderError if the runs folder cannot be used.
     """
     folder = ensure_folder()
     try:
         with _open_source(source) as file, _open_archive(file) as archive:
-            members = _check_archive(archive, _measure(file), folder)
+            members = _check_archive(archive, file.seek(0, os.SEEK_END), folder)
             manifest = _read_manifest(archive, members)
             with hold(folder / _LOCK), _make_temporary(folder) as temporary:
                 _unpack(archive, members, manifest, temporary, started_by, report)
                 return [_publish(temporary / packed.id, packed) for packed in manifest.runs]
     except _DAMAGE as error:
-        raise BundleError(f"The file is damaged or only part of an archive: {_shorten(error)}.") from error
+        shown = (str(error) or type(error).__name__)[:200].rstrip(".")
+        raise BundleError(f"The file is damaged or only part of an archive: {shown}.") from error
     except OSError as error:
         raise BundleError(f"It could not be read or written: {error.strerror or error}.") from error
 
@@ -99,7 +101,7 @@ def _open_source(source: Path | IO[bytes]) -> Iterator[IO[bytes]]:
         yield source
         return
     if not source.is_file():
-        raise BundleError("There is no such file." if not source.exists() else "This is no file.")
+        raise BundleError("This is no file." if source.exists() else "There is no such file.")
     with open(source, "rb") as file:
         yield file
 
@@ -109,14 +111,6 @@ def _open_archive(file: IO[bytes]) -> zipfile.ZipFile:
         return zipfile.ZipFile(BoundedFile(file, MAX_DIRECTORY_BYTES, BundleError))
     except (*_DAMAGE, OSError) as error:
         raise BundleError("This is no zip archive, or only part of one.") from error
-
-
-def _measure(file: IO[bytes]) -> int:
-    return file.seek(0, os.SEEK_END)
-
-
-def _shorten(error: Exception) -> str:
-    return (str(error) or type(error).__name__)[:200].rstrip(".")
 
 
 # The archive, before anything of it is unpacked ---------------------------------------------------------------------
@@ -130,7 +124,7 @@ def _check_archive(archive: zipfile.ZipFile, size: int, folder: Path) -> dict[st
     members: dict[str, zipfile.ZipInfo] = {}
     folded: set[str] = set()
     for member in listed:
-        # The name as it stands there: the reader cuts it off at a NUL.
+        # The name as written: the reader cuts it off at a NUL.
         name = member.orig_filename
         _check_member(member, name)
         if name.casefold() in folded:
@@ -143,8 +137,7 @@ def _check_archive(archive: zipfile.ZipFile, size: int, folder: Path) -> dict[st
 
 
 def _check_member(member: zipfile.ZipInfo, name: str) -> None:
-    unsafe = "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/") or name[1:2] == ":"
-    if unsafe:
+    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
         raise BundleError(f"The archive names a path outside of its own folder: {_show(name)}.")
     mode = stat.S_IFMT(member.external_attr >> 16)
     if mode not in (0, stat.S_IFDIR if name.endswith("/") else stat.S_IFREG):
@@ -184,13 +177,13 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int, folder: Path) -> Non
 
 
 def _show(name: str) -> str:
-    """A name from outside in a sentence: short, and without characters that steer."""
+    """A name from outside for a sentence: short, and without control characters."""
     safe = plain(name)
     return safe if len(safe) <= 80 else f"{safe[:79]}…"
 
 
 def _read_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> Manifest:
-    """Raises BundleError where it does not name exactly what the archive holds."""
+    """Raises BundleError unless it names exactly what the archive holds."""
     if MANIFEST not in members:
         raise BundleError(f"The archive holds no {MANIFEST}: it was not exported by this lab.")
     if members[MANIFEST].file_size > MAX_JSON_BYTES:
@@ -236,7 +229,7 @@ def _unpack(
     started_by: str,
     report: Report | None,
 ) -> None:
-    """Every file with its hash checked, then every run looked through."""
+    """Extracts every file with its hash checked, then checks every run."""
     total, done = sum(member.file_size for member in members.values()), 0
     for packed in manifest.runs:
         folder = temporary / packed.id
@@ -246,7 +239,7 @@ def _unpack(
             member = members[f"{packed.id}/{name}"]
             sha256, size = _extract(archive, member, folder / name)
             if (sha256, size) != (wanted.sha256, wanted.bytes):
-                raise BundleError(f"{name} is damaged: its SHA-256 is not the one that was noted at the export.")
+                raise BundleError(f"{name} is damaged: its SHA-256 is not the one that was recorded at the export.")
             done += size
             if report:
                 report(done, total)
@@ -254,7 +247,7 @@ def _unpack(
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> tuple[str, int]:
-    """Writes one file that is not there yet; its SHA-256 and size."""
+    """Writes one new file and returns its SHA-256 and size."""
     digest, size = hashlib.sha256(), 0
     with archive.open(member) as source, open(path, "xb") as target:
         while chunk := source.read(CHUNK):
@@ -266,7 +259,7 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> t
     return digest.hexdigest(), size
 
 
-# Taking in ----------------------------------------------------------------------------------------------------------
+# Publishing ---------------------------------------------------------------------------------------------------------
 
 
 def _publish(folder: Path, packed: PackedRun) -> Imported:
@@ -285,7 +278,7 @@ def _publish(folder: Path, packed: PackedRun) -> Imported:
 
 
 def _sync(folder: Path) -> None:
-    """Puts all of a run on the disk before its name is there; folders that hold nothing go."""
+    """Puts all of a run on the disk before its name appears; removes empty folders."""
     for part in (layout.CHECKPOINTS, layout.PREDICTIONS, ""):
         inner = folder / part
         if part and not any(inner.iterdir()):
@@ -308,14 +301,11 @@ def _find_same(packed: PackedRun, results: str) -> Run | None:
     """The run of this id if it holds these very results, else an earlier import of them."""
     folder = ensure_folder()
     path = folder / packed.id
-    if path.is_dir() and all(
-        _has(path / name, member.bytes, member.sha256)
-        for name, member in packed.files.items()
-        if _RESULTS.fullmatch(name)
-    ):
-        return Run(path)
     if not path.is_dir():
         return None
+    wanted = {path / name: member for name, member in packed.files.items() if _RESULTS.fullmatch(name)}
+    if all(_has(inner, member) for inner, member in wanted.items()):
+        return Run(path)
     for known in sorted(folder.glob(f"[0-9]*/{layout.ORIGIN}")):
         with suppress(files.DamagedFileError, OSError):
             if files.read_json(known).get("results") == results and ID_PATTERN.fullmatch(known.parent.name):
@@ -323,7 +313,8 @@ def _find_same(packed: PackedRun, results: str) -> Run | None:
     return None
 
 
-def _has(path: Path, size: int, sha256: str) -> bool:
+def _has(path: Path, member: Member) -> bool:
     with suppress(OSError), open(path, "rb") as file:
-        return os.fstat(file.fileno()).st_size == size and hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        same_size = os.fstat(file.fileno()).st_size == member.bytes
+        return same_size and hashlib.file_digest(file, "sha256").hexdigest() == member.sha256
     return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from core.charts.palette import run_colour
 from core.compare.curves import draw_curves, explain_lines
@@ -13,59 +13,18 @@ from core.compare.figures import BY_KEY, FIGURES, SHOWN
 from core.compare.lines import CurveView, find_measured
 from core.compare.parallel import draw_parallel
 from core.compare.scatter import ScatterView, draw_scatter, find_published
-from core.compare.table import Cell, label_figure, make_cells, tell_unit
+from core.compare.table import label_figure, make_cells, tell_unit
 from core.compare.units import Unit, find_mismatches
-from core.compare.verdicts import METHODS, WEIGHTS, Verdict, judge_all, warn_of_chance
-from core.export.report.parts import Chart, Table, make_chart
+from core.compare.verdicts import METHODS, WEIGHTS, judge_all, warn_of_chance
+from core.export.report.parts import Table, make_chart
 from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
 
 _MAX_AXES = 8
 
 
-@dataclass(frozen=True)
-class UnitRow:
-    """One run or group of the table of figures."""
-
-    name: str
-    colour: str
-    about: str
-    is_baseline: bool
-    cells: Sequence[Cell]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """All units against the baseline, tested with one set of weights."""
-
-    heading: str
-    verdicts: Sequence[Verdict]
-    colours: Sequence[str]
-    chart: Chart | None
-    warning: str
-
-
-@dataclass(frozen=True)
-class ComparisonReport:
-    """Everything of a comparison; the first unit is the baseline."""
-
-    baseline: str
-    mismatches: Sequence[str]
-    curves: Sequence[Chart]
-    curves_told: str
-    heads: Sequence[str]
-    rows: Sequence[UnitRow]
-    differs: Table
-    same: str
-    judgements: Sequence[Judgement]
-    methods: str
-    scatter: Chart | None
-    sources: str
-    parallel: Chart | None
-
-
-def report_comparison(units: Sequence[Unit]) -> ComparisonReport:
-    """Units as Compare makes them, in their order."""
+def report_comparison(units: Sequence[Unit]) -> dict[str, Any]:
+    """Of the units of the Compare page, in their order; the first is the baseline."""
     started = [unit for unit in units if any(run.rows for run in unit.runs)]
     view = CurveView()
     figures = [figure for figure in FIGURES if figure.key in SHOWN]
@@ -75,27 +34,32 @@ def report_comparison(units: Sequence[Unit]) -> ComparisonReport:
     sources = dict.fromkeys(reference.source for reference in find_published(units, across))
     alike = "All runs have the same spec" + (" but for their seed." if any(unit.is_group for unit in units) else ".")
     parallel = draw_parallel(units, paths[:_MAX_AXES], BY_KEY["test/accuracy"], "best") if paths else None
-    return ComparisonReport(
-        baseline=units[0].name,
-        mismatches=find_mismatches(units),
-        curves=[
+    return {
+        "baseline": units[0].name,
+        "mismatches": find_mismatches(units),
+        "curves": [
             make_chart(draw_curves(metric, started, view), f"compare-{metric}") for metric in find_measured(started)
         ],
-        curves_told=explain_lines(started, view),
-        heads=[label_figure(figure, "best") for figure in figures],
-        rows=[_make_row(unit, units[0], cells[unit]) for unit in units],
-        differs=_list_differences(units, paths),
-        same="" if paths else alike,
-        judgements=_judge(units),
-        methods=METHODS if len(units) > 1 else "",
-        scatter=make_chart(draw_scatter(units, across), "compare-scatter", 460) if len(units) > 1 else None,
-        sources="; ".join(sources),
-        parallel=make_chart(parallel, "compare-parallel", 420) if parallel else None,
-    )
-
-
-def _make_row(unit: Unit, baseline: Unit, cells: Sequence[Cell]) -> UnitRow:
-    return UnitRow(unit.name, run_colour(unit.id), tell_unit(unit), unit is baseline, cells)
+        "curves_note": explain_lines(started, view),
+        "heads": [label_figure(figure, "best") for figure in figures],
+        "rows": [
+            {
+                "name": unit.name,
+                "colour": run_colour(unit.id),
+                "about": tell_unit(unit),
+                "is_baseline": unit is units[0],
+                "cells": cells[unit],
+            }
+            for unit in units
+        ],
+        "differs": _list_differences(units, paths),
+        "same": "" if paths else alike,
+        "judgements": _judge(units),
+        "methods": METHODS if len(units) > 1 else "",
+        "scatter": make_chart(draw_scatter(units, across), "compare-scatter", 460) if len(units) > 1 else None,
+        "sources": "; ".join(sources),
+        "parallel": make_chart(parallel, "compare-parallel", 420) if parallel else None,
+    }
 
 
 def _list_differences(units: Sequence[Unit], paths: Sequence[str]) -> Table:
@@ -103,8 +67,8 @@ def _list_differences(units: Sequence[Unit], paths: Sequence[str]) -> Table:
     return Table(("Field", *(unit.name for unit in units)), rows)
 
 
-def _judge(units: Sequence[Unit]) -> list[Judgement]:
-    """With the last and with the best weights; a way of testing that tells nothing of any unit is left out."""
+def _judge(units: Sequence[Unit]) -> list[dict[str, Any]]:
+    """All units against the baseline, with the last and with the best weights; the latter only if any can be tested."""
     if len(units) < 2:
         return []
     found = []
@@ -116,5 +80,6 @@ def _judge(units: Sequence[Unit]) -> list[Judgement]:
         height = max(180, 90 + 34 * len(judged))
         chart = make_chart(draw_differences(verdicts, units[0]), f"compare-{weights}", height) if judged else None
         colours = [run_colour(verdict.unit.id) for verdict in verdicts]
-        found.append(Judgement(heading, verdicts, colours, chart, warn_of_chance(len(judged))))
+        warning = warn_of_chance(len(judged))
+        found.append({"heading": heading, "verdicts": verdicts, "colours": colours, "chart": chart, "warning": warning})
     return found

@@ -1,6 +1,6 @@
 """A run or a comparison as one HTML file that needs nothing else: it opens offline, and its charts can be zoomed.
 
-plotly.js stands in it as it is shipped, about 4.8 MB: compressed it would be 2 MB, but then a browser would have to
+plotly.js is in it as it is shipped, about 4.8 MB: compressed it would be 2 MB, but then a browser would have to
 unpack it and run text as code, which the file's own content security policy rightly forbids.
 """
 
@@ -12,27 +12,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.charts.assets import COLOURS, FIGURE_SCRIPT
-from core.compare.snapshot import ComparedRun, Look, look_at
+from core.compare.snapshot import Look, look_at
 from core.compare.units import make_units
-from core.data.catalogue import name_data
 from core.export.formats import Order
 from core.export.report.comparison import report_comparison
-from core.export.report.parts import RunCard, make_card
+from core.export.report.parts import make_card
 from core.export.report.run import report_run
-from core.runs.folder import Run
 from core.runs.records import DamagedRunError
-from core.runs.results import describe_origin
 from core.runs.store import open_run
-from core.text.formats import format_count
 from core.text.safe import JOINERS, plain
 
 _TEMPLATES = Path(__file__).parent
@@ -47,9 +43,9 @@ def write_report(order: Order, path: Path) -> str:
 def make_report(run_ids: Sequence[str], *, fold: bool = True, moment: datetime | None = None) -> bytes:
     """The report of one run, or the comparison of several with the first as baseline, as UTF-8.
 
-    `fold` makes one of runs that differ only in their seed. The same runs give the same bytes but for `moment`, by
-    default now. What is missing or damaged gets a sentence in its place; where nothing is left to tell of, this raises
-    RunNotFoundError or DamagedRunError.
+    `fold` groups runs that differ only in their seed. The same runs give the same bytes except for `moment`, by default
+    now. What is missing or damaged is replaced by a sentence; raises RunNotFoundError or DamagedRunError if nothing is
+    left to report.
     """
     look = look_at(run_ids)
     if not look.runs:
@@ -57,7 +53,7 @@ def make_report(run_ids: Sequence[str], *, fold: bool = True, moment: datetime |
             open_run(run_id)
         raise DamagedRunError(" ".join(look.problems) or "Name at least one run.")
     look = Look(tuple(replace(run, name=plain(run.name, JOINERS)) for run in look.runs), look.problems)
-    cards = [_make_card(run) for run in look.runs]
+    cards = [make_card(open_run(run.id), run) for run in look.runs]
     several = len(look.runs) > 1
     made = moment or datetime.now().astimezone()
     words = {
@@ -66,57 +62,27 @@ def make_report(run_ids: Sequence[str], *, fold: bool = True, moment: datetime |
         "problems": look.problems,
         "cards": cards,
         "comparison": report_comparison(make_units(look.runs, fold=fold)) if several else None,
-        "run": None if several else _report_run(look.runs[0], cards[0]),
+        "run": None if several else report_run(open_run(look.runs[0].id), look.runs[0], cards[0]),
     }
     return _assemble(words)
 
 
-def _make_card(compared: ComparedRun) -> RunCard:
-    run = open_run(compared.id)
-    summary = run.summary()
-    return make_card(run, compared, summary, _list_facts(run, compared))
-
-
-def _report_run(compared: ComparedRun, card: RunCard) -> Any:
-    run = open_run(compared.id)
-    return report_run(run, compared, run.summary(), card)
-
-
-def _list_facts(run: Run, compared: ComparedRun) -> tuple[str, ...]:
-    """Where the run comes from, in the words of its page."""
-    created = datetime.fromtimestamp(run.about.created).astimezone().strftime("%Y-%m-%d %H:%M")
-    return (
-        describe_origin(compared.spec),
-        name_data(compared.spec.data),
-        f"{format_count(compared.cost.parameters)} parameters",
-        f"seed {compared.seed}",
-        f"made {created}",
-    )
-
-
-# The file -------------------------------------------------------------------------------------------------------------
-
-
 def _assemble(words: dict[str, Any]) -> bytes:
-    script = _read_script()
-    policy = f"script-src {_hash(_read_plotly())} {_hash(script)}"
-    html = (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            **words,
-            policy=policy,
-            style=Markup(_read_style()),  # nosec B704 - our own style sheet
-            script=Markup(script),  # nosec B704 - our own script
-            library=Markup(_LIBRARY),  # nosec B704 - a word of ours, replaced by plotly.js below
-        )
+    style = "\n" + COLOURS + (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    script = "\n" + FIGURE_SCRIPT + (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    html = _load_template().render(
+        **words,
+        policy=f"script-src {_hash(_read_plotly())} {_hash(script)}",
+        style=Markup(style),  # nosec B704 - our own style sheet
+        script=Markup(script),  # nosec B704 - our own script
+        library=Markup(_LIBRARY),  # nosec B704 - a word of ours, replaced by plotly.js below
     )
     # Once more over all of it: notes, tags, class names and sentences that name runs.
     return plain(html, keep="\n\t" + JOINERS).replace(_LIBRARY, _read_plotly(), 1).encode()
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
+@cache
+def _load_template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -125,7 +91,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["data"] = _write_data
-    return environment
+    return environment.get_template("report.html.jinja")
 
 
 def _write_data(figure: str) -> Markup:
@@ -134,22 +100,12 @@ def _write_data(figure: str) -> Markup:
     return Markup(written)  # nosec B704 - escaped in the line above
 
 
-@lru_cache(maxsize=1)
+@cache
 def _read_plotly() -> str:
     return f"\n{get_plotlyjs()}\n"
 
 
-@lru_cache(maxsize=1)
-def _read_script() -> str:
-    return "\n" + FIGURE_SCRIPT + (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=1)
-def _read_style() -> str:
-    return "\n" + COLOURS + (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=4)
+@cache
 def _hash(script: str) -> str:
-    """What a content security policy knows an inline script by."""
+    """How a content security policy names an inline script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -1,8 +1,8 @@
-"""The report of one run: its curves, which classes it mistakes, how sure it is, and its network layer by layer."""
+"""The report of one run: its curves, confusions, confidence and history, and its network layer by layer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from core.compare.curves import draw_curves
 from core.compare.lines import CurveMetric, CurveView, find_measured
@@ -21,59 +21,32 @@ from core.examine.predictions import (
     work_out,
 )
 from core.examine.weights import ExamineError, Weights, find_weights
-from core.export.report.parts import Chart, RunCard, Table, make_chart
+from core.export.report.parts import Chart, Table, make_chart
 from core.runs.folder import Run
-from core.runs.records import RunSummary
 from core.runs.results import list_costs
-from core.stats import calibration
+from core.stats.calibration import fit_temperature
 from core.text.formats import UNKNOWN, format_count, format_percent
 from core.text.safe import JOINERS, plain
 
 _METRICS: tuple[CurveMetric, ...] = ("loss", "accuracy", "learning_rate", "images_per_second", "use", "memory")
 
 
-@dataclass(frozen=True)
-class Classes:
-    """What one set of weights says to one split: which classes it mistakes and how sure it is."""
-
-    heading: str
-    accuracy: str
-    matrix: Chart
-    table: Table
-    reliability: Chart
-    calibration: Table
-    explanation: str
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """Everything of one run; where something is not to be had, `missing` says why in its place."""
-
-    card: RunCard
-    costs: Table
-    curves: tuple[Chart, ...]
-    layers: Table
-    classes: Classes | None
-    classes_missing: str
-    history: Chart | None
-
-
-def report_run(run: Run, compared: ComparedRun, summary: RunSummary, card: RunCard) -> RunReport:
+def report_run(run: Run, compared: ComparedRun, card: dict[str, Any]) -> dict[str, Any]:
     """Reads what the run's folder holds. Nothing is predicted anew, so this needs neither torch nor the images."""
     classes, missing = None, ""
     try:
         classes = _report_classes(run)
     except ExamineError as error:
         missing = str(error)
-    return RunReport(
-        card=card,
-        costs=Table(("", ""), list_costs(run, summary)),
-        curves=_draw_curves(compared),
-        layers=_list_layers(compared),
-        classes=classes,
-        classes_missing=missing,
-        history=_draw_history(run),
-    )
+    return {
+        "card": card,
+        "costs": Table(("", ""), list_costs(run, run.summary())),
+        "curves": _draw_curves(compared),
+        "layers": _list_layers(compared),
+        "classes": classes,
+        "classes_missing": missing,
+        "history": _draw_history(run),
+    }
 
 
 def _draw_curves(compared: ComparedRun) -> tuple[Chart, ...]:
@@ -91,7 +64,7 @@ def _draw_curves(compared: ComparedRun) -> tuple[Chart, ...]:
 
 
 def _list_layers(compared: ComparedRun) -> Table:
-    """The network part by part; blocks, filters and strides are those of the block layers."""
+    """The network part by part; only block layers have blocks, filters and strides."""
     layers = compared.spec.model.layers
     blank = [""] * 4
     own = [[str(layer.blocks), str(layer.filter_size), str(layer.skip_kernel), str(layer.stride)] for layer in layers]
@@ -113,7 +86,7 @@ def _list_layers(compared: ComparedRun) -> Table:
 
 
 def _draw_history(run: Run) -> Chart | None:
-    """What was learnt and forgotten; nothing where the run kept no predictions of its epochs."""
+    """What was learnt and forgotten; None if the run kept no predictions of its epochs."""
     try:
         history = read_history(run)
     except ExamineError:
@@ -122,45 +95,34 @@ def _draw_history(run: Run) -> Chart | None:
     return Chart(figure.to_json(), "Learnt and forgotten", f"{run.id}-changes", 260)
 
 
-# Classes and confidence -----------------------------------------------------------------------------------------------
-
-
-def _report_classes(run: Run) -> Classes:
-    """Of the best-on-validation weights, on test where that was reached. Raises ExamineError."""
+def _report_classes(run: Run) -> dict[str, Any]:
+    """Confusions and confidence of the best-on-validation weights, on test if that was reached. Raises ExamineError."""
     weights = find_weights(run, "best")
     split, predicted = _read_predicted(run, weights)
     names = [plain(name, JOINERS) for name in name_classes(run)]
     figures = work_out(predicted)
-    accuracy = figures.accuracy
+    accuracy, classes = figures.accuracy, figures.classes
     low, high = 100 * accuracy.interval.low, 100 * accuracy.interval.high
-    told = f"accuracy (95 % interval {low:.2f} to {high:.2f}), {accuracy.num_images:,} {SPLITS[split].lower()} images"
-    matrix = draw_matrix(figures.matrix, names)
+    measured = f"(95 % interval {low:.2f} to {high:.2f}), {accuracy.num_images:,} {SPLITS[split].lower()} images"
+    columns = zip(names, classes.precision, classes.recall, classes.f1, classes.support, strict=True)
     rows = [
-        [name, *(format_percent(value, 1) for value in values), f"{support:,}"]
-        for name, *values, support in zip(
-            names,
-            figures.classes.precision,
-            figures.classes.recall,
-            figures.classes.f1,
-            figures.classes.support,
-            strict=True,
-        )
+        [name, *(format_percent(value, 1) for value in values), f"{support:,}"] for name, *values, support in columns
     ]
     temperature = _fit_temperature(run, weights)
-    reliability, measured = _draw_reliability(run, predicted, temperature)
-    return Classes(
-        heading=f"{SPLITS[split]} images, {weights.title[:1].lower()}{weights.title[1:]} weights",
-        accuracy=f"{format_percent(accuracy.value)} {told}",
-        matrix=make_chart(matrix, f"{run.id}-{split}-confusion", 460),
-        table=Table(("Class", "Precision", "Recall", "F1", "Images"), rows),
-        reliability=reliability,
-        calibration=measured,
-        explanation=explain_temperature(split, temperature) if temperature else "",
-    )
+    reliability, calibration = _draw_reliability(run, predicted, temperature)
+    return {
+        "heading": f"{SPLITS[split]} images, {weights.title[:1].lower()}{weights.title[1:]} weights",
+        "accuracy": f"{format_percent(accuracy.value)} accuracy {measured}",
+        "matrix": make_chart(draw_matrix(figures.matrix, names), f"{run.id}-{split}-confusion", 460),
+        "table": Table(("Class", "Precision", "Recall", "F1", "Images"), rows),
+        "reliability": reliability,
+        "calibration": calibration,
+        "explanation": explain_temperature(split, temperature) if temperature else "",
+    }
 
 
 def _read_predicted(run: Run, weights: Weights) -> tuple[Split, Predicted]:
-    """Test where it was reached, else validation. Raises ExamineError with what keeps both."""
+    """Test if it was reached, else validation. Raises ExamineError with the reason if there is neither."""
     problem = ExamineError("No predictions of this run are stored.")
     splits: tuple[Split, ...] = ("test", "val")
     for split in splits:
@@ -173,12 +135,12 @@ def _read_predicted(run: Run, weights: Weights) -> tuple[Split, Predicted]:
 
 
 def _fit_temperature(run: Run, weights: Weights) -> float | None:
-    """Fitted on validation whatever split is shown; None where those predictions are not stored."""
+    """Fitted on validation whatever split is shown; None if those predictions are not stored."""
     try:
         val = read_stored(run, weights, "val")
     except ExamineError:
         return None
-    return calibration.fit_temperature(val.logits, val.labels) if val else None
+    return fit_temperature(val.logits, val.labels) if val else None
 
 
 def _draw_reliability(run: Run, predicted: Predicted, temperature: float | None) -> tuple[Chart, Table]:

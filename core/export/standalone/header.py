@@ -1,4 +1,4 @@
-"""The head of a standalone script: which run it is, what that reached and with what, and how to start it."""
+"""The docstring of a standalone script: which run it trains, what that run reached, and how to start it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def describe_run(run: Run, spec: RunSpec) -> Iterator[str]:
     yield "It prints a line an epoch, and writes metrics.csv, result.json, best.pt and last.pt into the folder --out."
     yield "On a CPU with the versions and threads below, every figure and weight is the run's own, bit for bit."
     yield ""
-    yield from _tell_results(run)
-    yield from _tell_environment(run.environment())
+    yield from _list_results(run)
+    yield from _describe_environment(run.environment())
     yield ""
     yield "The weights, once trained:"
     yield ""
@@ -50,22 +50,22 @@ def _command(spec: RunSpec) -> str:
             return "python train.py --data data --download"
 
 
-def _tell_results(run: Run) -> Iterator[str]:
+def _list_results(run: Run) -> Iterator[str]:
     figures = run.results()
-    told = [
+    lines = [
         f"    {title:<36}{figures[key]:.2%}" for key, title in _FIGURES.items() if isinstance(figures.get(key), float)
     ]
-    if told:
+    if lines:
         yield f"What the run reached (best: epoch {figures.get('best/epoch')} of {figures.get('last/epoch')}):"
         yield ""
-        yield from told
+        yield from lines
     else:
         done, epochs = len(run.rows()), run.spec.train.epochs
         yield f"The run is {run.state()}, after {done} of {epochs} epochs; this script trains all of them."
     yield ""
 
 
-def _tell_environment(environment: Environment) -> Iterator[str]:
+def _describe_environment(environment: Environment) -> Iterator[str]:
     if not environment.get("versions"):
         yield "The run has not begun, so it is not known what it computes with."
         return

@@ -1,4 +1,4 @@
-"""Reads a module's source: what it imports, what it defines, and which names a definition asks for."""
+"""Reads a module's source: what it imports, what it defines, and which names a definition uses."""
 
 # ruff: noqa: N815 - ast calls a visitor by the name of the node
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class StandaloneError(LabError):
-    """The sources cannot be put together as one file; the message names the place."""
+    """The sources cannot be put together as one file; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Source:
 
 @lru_cache(maxsize=64)
 def read_source(name: str) -> Source:
-    """Raises OSError where there is no such module."""
+    """Raises OSError if there is no such module."""
     path = PROJECT / name.replace(".", "/")
     text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
     tree = ast.parse(text)
@@ -96,12 +96,8 @@ def read_source(name: str) -> Source:
 
 def list_imports(line: ast.Import | ast.ImportFrom) -> Iterator[Import]:
     for item in line.names:
-        alias = item.asname or item.name
-        yield (
-            Import(line.module or "", item.name, alias)
-            if isinstance(line, ast.ImportFrom)
-            else Import(item.name, "", alias)
-        )
+        module, name = (line.module or "", item.name) if isinstance(line, ast.ImportFrom) else (item.name, "")
+        yield Import(module, name, item.asname or item.name)
 
 
 def stored_names(body: Iterable[ast.AST]) -> set[str]:
@@ -125,7 +121,7 @@ def stored_names(body: Iterable[ast.AST]) -> set[str]:
 
 
 class Names(ast.NodeVisitor):
-    """Names that some code asks of its module, and its attributes with their owners ("" where that is no such name)."""
+    """Names that code uses from its module, and attributes with their owners ("" if that is no such name)."""
 
     def __init__(self, nodes: Iterable[ast.AST]) -> None:
         self.asked: set[str] = set()
@@ -153,7 +149,7 @@ class Names(ast.NodeVisitor):
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         for found in list_imports(node):
             if found.is_ours:
-                raise StandaloneError(f"{found} stands inside a function, where it cannot be followed.")
+                raise StandaloneError(f"{found} is inside a function, where it cannot be followed.")
             check_allowed(found)
 
     visit_ImportFrom = visit_Import

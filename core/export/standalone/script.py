@@ -1,4 +1,4 @@
-"""Puts a standalone `train.py` together: what run it is, its spec, the engine's code, and the data it brings along."""
+"""Writes a standalone `train.py`: a description of the run, its spec, the engine's code, and the data it needs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ REGISTRIES = {
 }
 _WIDTH = 120
 
-# Where the purpose of a module says more than what is left of it, or nothing to whoever reads a single file.
+# For modules whose purpose covers more than what is left of them, or does not help in a single file.
 _HEADINGS = {
     "core.spec.parts": "What parts of the network have in common",
     "core.data.store": "What is wrong with images",
@@ -92,7 +92,7 @@ def write_script(path: str, spec: RunSpec) -> str:
 
 
 def _quote(lines: Iterable[str]) -> str:
-    """Text that stands between triple quotes: what people called a run must not end them."""
+    """Text for a docstring: the name that people gave a run must not end it."""
     safe = ("".join(sign if sign.isprintable() else " " for sign in line) for line in lines)
     return "\n".join(line.replace("\\", "/").replace('"', "'").rstrip() for line in safe)
 
@@ -138,13 +138,14 @@ def _comment(text: str) -> str:
 
 
 def _write_spec(spec: RunSpec, gathered: Gathered) -> Iterator[str]:
-    """The settings as dataclasses whose defaults are the run's; only those that something asks for."""
+    """The settings as dataclasses whose defaults are the run's; only those that the code uses."""
     chosen = ", ".join(path for name, path in REGISTRIES.items() if name in gathered.registries)
     yield _comment(
         f"The settings of the run: change them here. Of {chosen} only the choice that is set has its code in this "
         "file, and of augment.mixup and augment.cutmix only the value that is set, or 0."
     )
-    yield _write_class("LayerSpec", LayerSpec.__doc__ or "", [_field("layers[]", name) for name in _layer_names()])
+    fields = [_field("layers[]", field.name) for field in fields_of("layers[]")]
+    yield _write_class("LayerSpec", LayerSpec.__doc__ or "", fields)
     for name, kind in SECTIONS.items():
         live = [field.name for field in fields_of(name) if field.name in gathered.attributes]
         lines = [_field(name, field, value_at(spec, f"{name}.{field}")) for field in live]
@@ -158,10 +159,6 @@ def _write_spec(spec: RunSpec, gathered: Gathered) -> Iterator[str]:
 def value_at(spec: RunSpec, path: str) -> Any:
     section, _, name = path.partition(".")
     return getattr(getattr(spec, section), name)
-
-
-def _layer_names() -> list[str]:
-    return [field.name for field in fields_of("layers[]")]
 
 
 def _write_class(name: str, purpose: str, lines: Iterable[str]) -> str:
@@ -189,7 +186,7 @@ def _plain(value: object) -> str:
     return f'"{text[1:-1]}"' if isinstance(value, str) and '"' not in text else text
 
 
-# What the script brings along -------------------------------------------------------------------------------------
+# The data of the script -------------------------------------------------------------------------------------------
 
 
 def _write_data(spec: RunSpec, given: set[str]) -> Iterator[str]:
@@ -198,19 +195,16 @@ def _write_data(spec: RunSpec, given: set[str]) -> Iterator[str]:
         tables = "\n".join(f'    {alpha!r}: """\n{_pack(_quantile_steps(alpha))}\n""",' for alpha in alphas)
         yield f"# Quantiles of Beta(alpha, alpha), by alpha.\nQUANTILES: dict[float, str] = {{\n{tables}\n}}"
     if "DIGITS" in given:
+        from sklearn.datasets import load_digits  # half a second that a page need not wait for
+
         remark = "# scikit-learn's digits, packed: the labels (1797,), then the images (1797, 8, 8), from 0 to 16."
-        yield f'{remark}\nDIGITS = """\n{_pack(_digits())}\n"""'
-
-
-def _digits() -> bytes:
-    from sklearn.datasets import load_digits  # half a second that a page need not wait for
-
-    digits = load_digits()
-    return b"".join(part.astype(np.uint8).tobytes() for part in (digits.target, digits.images))
+        digits = load_digits()
+        content = b"".join(part.astype(np.uint8).tobytes() for part in (digits.target, digits.images))
+        yield f'{remark}\nDIGITS = """\n{_pack(content)}\n"""'
 
 
 def _quantile_steps(alpha: float) -> bytes:
-    """The bits of the rising quantiles as whole numbers, each as its distance from the one before: small numbers."""
+    """The bits of the rising quantiles as whole numbers, each as the small difference to the one before."""
     from core.stats.betas import quantile_table
 
     bits: npt.NDArray[np.int32] = quantile_table(alpha).view(np.int32)

@@ -1,8 +1,8 @@
-"""Gathers the definitions that a function needs, out of several modules' sources.
+"""Gathers the definitions that a function needs from several modules' sources.
 
-Functions, classes and constants are followed by name, methods by the names of attributes: what nobody asks for stays
-away. Of a registry only the entry that the spec names is kept, and so only what that one needs. Names that two modules
-give to different things are refused, as all will stand in one file.
+Functions, classes and constants are followed by name, methods by the names of attributes: what nothing uses is left
+out. Of a registry only the entry that the spec names is kept, with what that one needs. Names that two modules give to
+different things are refused, as everything goes into one file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Everything for one file, and what it asks of others: definitions that were `given`, and attributes by name."""
+    """Everything for one file, and what it uses: definitions that were `given`, attributes, registries by name."""
 
     imports: tuple[Import, ...]
     sections: tuple[Section, ...]
@@ -42,8 +42,8 @@ class Gathered:
 class Gatherer:
     """Follows names from a root.
 
-    `given`: definitions that somebody else writes. `replaced`: definitions that stand for others. `entries`: for the
-    name of each registry, the key of the entry that is kept.
+    `given`: definitions that the caller writes. `replaced`: definitions to use instead of others. `entries`: the key of
+    the entry to keep, by the name of its registry.
     """
 
     def __init__(
@@ -71,9 +71,8 @@ class Gatherer:
             if needed:
                 texts = tuple(_tidy(self._texts[source.name, name]) for name in needed)
                 sections.append(Section(source.name, source.purpose, texts))
-        imports = tuple(self._imports[alias] for alias in sorted(self._imports))
         return Gathered(
-            imports,
+            tuple(self._imports[alias] for alias in sorted(self._imports)),
             tuple(sections),
             frozenset(self._needed_given),
             frozenset(self._attributes),
@@ -90,7 +89,7 @@ class Gatherer:
         return self.resolve(found.module, found.name) if found and found.is_ours else found
 
     def reach(self, module: str, name: str) -> None:
-        """Adds a definition, and whatever that needs, unless it is there."""
+        """Adds a definition, and whatever it needs, unless it is there already."""
         found = self.resolve(module, name)
         if isinstance(found, Import):
             check_allowed(found)
@@ -194,5 +193,5 @@ def _in_order(root: str) -> list[Source]:
 
 
 def _tidy(text: str) -> str:
-    """Without remarks to checkers that do not see it."""
+    """Without remarks to linters, which do not see the file."""
     return "\n".join(_REMARK.sub("", line).rstrip() for line in text.splitlines())

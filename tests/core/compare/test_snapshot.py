@@ -1,17 +1,13 @@
 """Runs are read once and again when they change; what is missing or damaged gets a sentence."""
 
-import json
 import shutil
 from typing import Any
 
-import numpy as np
 import pytest
 
-from core.compare.curves import draw_curves
-from core.compare.lines import CurveView
 from core.compare.snapshot import MAX_RUNS, look_at, read_run
 from core.system import files
-from tests.compared_runs import look, units_of
+from tests.compared_runs import look
 from tests.pages.sample_runs import make_rows, make_run, training
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
@@ -81,10 +77,12 @@ def test_no_more_than_the_most_are_compared_and_it_is_said() -> None:
     assert f"Only the first {MAX_RUNS} of {MAX_RUNS + 1}" in found.problems[-1]
 
 
-def test_rows_with_nonsense_leave_gaps_and_break_nothing() -> None:
-    run = make_run()
+def test_a_run_whose_rows_hold_nonsense_is_left_out_with_the_line_named_and_breaks_nothing() -> None:
+    run, sound = make_run(), make_run()
     rows: list[dict[str, Any]] = [*make_rows(3), {"epoch": 4, "val/loss": "x", "val/accuracy": [1]}, {"epoch": True}]
     (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, rows)))
-    (unit,) = units_of(run)
-    assert np.isnan(unit.first.column("val/loss")).tolist() == [False, False, False, True, True]
-    assert json.loads(draw_curves("loss", [unit], CurveView()).figure)["data"]
+    seen = look_at([run.id, sound.id])
+    assert [each.id for each in seen.runs] == [sound.id]
+    assert "metrics.jsonl, line 4: val/loss" in seen.problems[0]
+    (whole,) = read_runs([run.id])  # what came before the line is drawn on its own page
+    assert len(whole.rows) == 3

@@ -18,15 +18,7 @@ from core.runs.listing import list_runs
 from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.system.locks import FileLock
-from tests.bundles import (
-    add_checkpoint,
-    make_whole_run,
-    pack,
-    snapshot,
-    take_in,
-    unpack,
-    write_checkpoint,
-)
+from tests.bundles import add_checkpoint, make_whole_run, pack, snapshot, take_in, unpack, write_checkpoint
 from tests.core.worker.test_crash import EPOCHS, assert_same_result, undisturbed  # noqa: F401 - a fixture
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 from tests.pages.sample_runs import make_run
@@ -104,15 +96,6 @@ def test_several_runs_travel_in_one_archive(elsewhere: Callable[[], Path]) -> No
     elsewhere()
     assert [taken.id for taken in take_in(archive)] == [run.id for run in made]
     assert {summary.name for summary in list_runs()} == {"one", "two", "three"}
-
-
-def test_a_run_that_is_here_is_not_taken_in_twice(runs: Path) -> None:
-    run = make_whole_run(name="A run")
-    archive = pack(run)
-    run.update_about(name="Renamed", note="Seen since")
-    (taken,) = take_in(archive)
-    assert (taken.id, taken.outcome, taken.name) == (run.id, "here", "Renamed")
-    assert len(list_runs()) == 1
 
 
 def test_another_run_of_the_same_id_stays_and_the_new_one_gets_an_id_of_its_own(runs: Path) -> None:

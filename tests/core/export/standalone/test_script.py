@@ -24,9 +24,7 @@ from core.engine import augment, layers, model, optim, script
 from core.engine.checkpoint import weights_of
 from core.engine.data import load_data
 from core.export.model import without_path
-from core.export.standalone.reading import StandaloneError
 from core.export.standalone.script import REGISTRIES, make_script
-from core.export.standalone.sources import Gatherer
 from core.runs.store import open_run
 from core.spec import RunSpec, schedule
 from core.spec.fields import field_at, fields_of
@@ -334,12 +332,3 @@ def test_images_of_another_split_are_told_apart(
     monkeypatch.setattr(sys, "argv", ["train.py", "--out", str(tmp_path), "--threads", "0"])
     assert module.main() == 0
     assert "not those of the run" in capsys.readouterr().err
-
-
-# Putting sources together
-
-
-def test_a_package_that_a_script_cannot_count_on_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    gatherer = Gatherer(frozenset(), {}, {})
-    with pytest.raises(StandaloneError, match=r"from scipy\.special import betaincinv is needed"):
-        gatherer.gather("core.stats.betas", "quantile_table")

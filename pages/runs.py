@@ -16,8 +16,10 @@ from core.runs.store import open_run
 from core.system.errors import LabError
 from core.text.words import count_of
 from pages.parts.chart.chart import show_metrics
+from pages.parts.frame.address import set_params
 from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
+from pages.parts.frame.widgets import turn_pages
 from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run.filter import Filter, show_search
 from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
@@ -50,10 +52,7 @@ def open_selection() -> Selection:
 def select(ids: Sequence[str]) -> None:
     selection = open_selection()
     selection.ids = list(ids)
-    if ids:
-        st.query_params["select"] = ",".join(ids)
-    else:
-        st.query_params.pop("select", None)
+    set_params(select=",".join(ids))
 
 
 def show_filter(runs: Sequence[RunSummary]) -> Filter:
@@ -173,12 +172,11 @@ def show_runs(filter: Filter, was_active: bool) -> None:
     show_bar(shown, chosen)
     drawn = bool(chosen) and st.session_state.get("curves", True)
     above = st.container()
-    pages = -(-len(shown) // PAGE_ROWS)
     # Asked first and shown below: the page that the address names counts from the first run of the script on.
-    page = min(st.pagination(pages, key="page", bind="query-params"), pages) if pages > 1 else 1
+    page = turn_pages(len(shown), PAGE_ROWS, "page")
     with above:
         event = show_run_table(
-            shown[(page - 1) * PAGE_ROWS : page * PAGE_ROWS],
+            shown[page],
             key=TABLE,
             order=st.query_params.get("sort", DEFAULT_SORT),
             selected=selection.ids,

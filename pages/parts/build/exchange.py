@@ -7,8 +7,7 @@ import hashlib
 import streamlit as st
 
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
-from pages.parts.build.address import link_of
-from pages.parts.build.draft import Draft
+from pages.parts.build.draft import Draft, link_of
 from pages.parts.build.form import say
 from pages.parts.frame.style import show_problem
 
@@ -61,6 +60,4 @@ def _take(draft: Draft, text: str | bytes) -> None:
     try:
         draft.replace(parse_spec(text))
     except SpecError as error:
-        st.session_state[PROBLEMS_KEY] = [
-            say(problem.path or "The spec", problem.message) for problem in error.problems
-        ]
+        st.session_state[PROBLEMS_KEY] = [say(each.path or "The spec", each.message) for each in error.problems]

@@ -24,7 +24,7 @@ from pages.parts.frame.style import PLOTLY_PATH, serve_at
 CHART_SCRIPT = FIGURE_SCRIPT + read_asset(Path(__file__).with_name("plotly.js"))
 CHART_STYLE = read_asset(Path(__file__).with_name("chart.css"))
 
-_chart = load("chart", __file__, js=CHART_SCRIPT)
+_chart = load("chart", __file__, "pick", "brush", js=CHART_SCRIPT)
 
 
 def show_chart(
@@ -59,14 +59,8 @@ def show_chart(
             "picks": picks,
             "brushes": brushes,
         },
-        on_pick_change=_ignore,
-        on_brush_change=_ignore,
     )
     return shown.brush if brushes else shown.pick
-
-
-def _ignore() -> None:
-    """An event needs a callback to exist; the page reads it from the result."""
 
 
 def show_metrics(

@@ -7,7 +7,6 @@ from html import escape
 
 import streamlit as st
 
-from core.charts.palette import run_colour
 from core.compare.differences import draw_differences
 from core.compare.fields import list_fields, numeric_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, find_figure
@@ -19,19 +18,12 @@ from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
 from pages.parts.compare.choose import keep_ids
 from pages.parts.compare.curves import show_curves, show_drawing
-from pages.parts.compare.gallery import show_gallery
+from pages.parts.compare.gallery import draw_dot, need_two, show_gallery
 from pages.parts.compare.table import pick_control, show_table, weights_control
+from pages.parts.frame.address import set_params
 
 MAX_AXES = 8
 AXIS_WIDTH = 110  # pixels, for the names and values beside it
-
-
-def need_two(units: Sequence[Unit]) -> bool:
-    """Says so where there is nothing to hold the baseline against."""
-    if len(units) > 1:
-        return True
-    st.html('<p class="lab-muted">Choose another run to compare this one with.</p>')
-    return False
 
 
 # What differs ---------------------------------------------------------------------------------------------------------
@@ -62,11 +54,7 @@ def _draw_row(path: str, units: Sequence[Unit]) -> str:
 
 
 def _name_cell(unit: Unit) -> str:
-    return f'{_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'
-
-
-def _dot(unit: Unit) -> str:
-    return f'<span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
+    return f'{draw_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'
 
 
 # Is it better -----------------------------------------------------------------------------------------------------
@@ -96,7 +84,7 @@ def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
     remarks = "".join(f'<p class="lab-muted lab-small">{escape(remark)}</p>' for remark in verdict.remarks)
     settled = verdict.comparison is not None and verdict.comparison.is_settled
     return (
-        f'<div class="compare-verdict{" settled" if settled else ""}">{_dot(verdict.unit)}'
+        f'<div class="compare-verdict{" settled" if settled else ""}">{draw_dot(verdict.unit)}'
         f'<div><p class="pair">{escape(verdict.unit.name)} against {escape(baseline.name)}</p>'
         f"<p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
     )
@@ -173,10 +161,7 @@ def show_parallel(units: Sequence[Unit]) -> None:
 
 
 def _keep_ranges(ranges: Ranges) -> None:
-    if ranges:
-        st.query_params["brush"] = write_ranges(ranges)
-    else:
-        st.query_params.pop("brush", None)
+    set_params(brush=write_ranges(ranges))
 
 
 def _show_chosen(units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
@@ -188,7 +173,7 @@ def _show_chosen(units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
             keep = f"Keep {'this one' if len(chosen) == 1 else f'these {len(chosen)}'}"
             st.button(keep, icon=":material/filter_alt:", on_click=_keep_chosen, args=(chosen,))
         st.button("Show all", icon=":material/filter_alt_off:", type="tertiary", on_click=_keep_ranges, args=({},))
-    links = "".join(f"<span>{_dot(unit)}{_link(unit)}</span>" for unit in chosen)
+    links = "".join(f"<span>{draw_dot(unit)}{_link(unit)}</span>" for unit in chosen)
     st.html(f'<div class="compare-chosen">{links}</div>')
 
 

@@ -11,6 +11,7 @@ from core.examine.predictions import Figures, Predicted, Split, find_cell
 from core.runs.folder import Run
 from core.text.formats import format_percent
 from core.text.safe import plain_cell
+from core.text.words import count_of
 from pages.parts.examine.gallery import Caption, show_gallery, show_note
 from pages.parts.examine.matrix import Cell, show_matrix, show_units
 
@@ -35,7 +36,7 @@ def show_cell(run: Run, split: Split, predicted: Predicted, cell: Cell, classes:
     """The images of one cell, the most confident first."""
     true, answer = cell
     indices = find_cell(predicted.labels, predicted.predicted, cell, predicted.confidence)
-    count = f"{len(indices):,} {'image' if len(indices) == 1 else 'images'}"
+    count = count_of(len(indices), "image")
     how = "rightly taken for" if true == answer else "taken for"
     st.html(f'<h3 class="lab-text">{escape(f"{count} of {classes[true]} {how} {classes[answer]}")}</h3>')
     show_gallery(

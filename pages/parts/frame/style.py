@@ -30,6 +30,11 @@ class StateLook:
     colour: str
     meaning: str
 
+    @property
+    def badge(self) -> str:
+        """As Markdown, for `st.markdown` and labels."""
+        return f":{self.colour}-badge[{f'{self.icon} {self.label}'.strip()}]"
+
 
 STATES: dict[str, StateLook] = {
     "queued": StateLook("Queued", ":material/schedule:", "gray", "Waiting for a free device."),
@@ -47,12 +52,6 @@ STOPPING = StateLook("Stopping", ":material/hourglass_bottom:", "orange", "Finis
 def look_of(state: str, stop_requested: bool = False) -> StateLook:
     """The look of a state; a running run that was asked to stop says so."""
     return STOPPING if stop_requested and state == "running" else STATES[state]
-
-
-def state_badge(state: str, stop_requested: bool = False) -> str:
-    """A coloured badge as Markdown, for `st.markdown` and labels."""
-    look = look_of(state, stop_requested)
-    return f":{look.colour}-badge[{look.icon} {look.label}]"
 
 
 def apply_style() -> None:

@@ -8,20 +8,19 @@ server, and the browser gets one page of rows.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.charts.palette import run_colour
 from core.runs.records import RunSummary
-from core.text.formats import UNKNOWN, format_ago, format_count, format_percent, format_seconds
-from pages.parts.frame.assets import ignore, load
+from core.text.formats import UNKNOWN, format_ago, format_count, format_moment, format_percent, format_seconds
+from pages.parts.frame.assets import load
 from pages.parts.frame.style import look_of
 
 PAGE_ROWS = 50
 
-_table = load("run_table", __file__)
+_table = load("run_table", __file__, "select", "sort", "open", "follow")
 
 
 @dataclass(frozen=True)
@@ -37,29 +36,17 @@ class Column:
     sorts: bool = True
 
 
+def _accuracy(name: str, label: str, help: str, read: Callable[[RunSummary], float | None]) -> Column:
+    return Column(name, label, help, read, lambda run: format_percent(read(run)))
+
+
 COLUMNS = (
     Column("name", "Name", "What you called the run", lambda run: run.name.casefold(), lambda run: run.name, "name"),
     Column("state", "State", "What the run does now", lambda run: look_of(run.state).label, kind="state"),
-    Column(
-        "best",
-        "Best val.",
-        "Highest validation accuracy of any epoch",
-        lambda run: run.best_val_accuracy,
-        lambda run: format_percent(run.best_val_accuracy),
-    ),
-    Column(
-        "last",
-        "Last val.",
-        "Validation accuracy of the last epoch",
-        lambda run: run.last_val_accuracy,
-        lambda run: format_percent(run.last_val_accuracy),
-    ),
-    Column(
-        "test",
-        "Test",
-        "Test accuracy of the last weights, measured once at the end",
-        lambda run: run.test_accuracy,
-        lambda run: format_percent(run.test_accuracy),
+    _accuracy("best", "Best val.", "Highest validation accuracy of any epoch", lambda run: run.best_val_accuracy),
+    _accuracy("last", "Last val.", "Validation accuracy of the last epoch", lambda run: run.last_val_accuracy),
+    _accuracy(
+        "test", "Test", "Test accuracy of the last weights, measured once at the end", lambda run: run.test_accuracy
     ),
     Column(
         "curve",
@@ -128,28 +115,18 @@ def show_run_table(
     of the last `select` received: what the browser did since then is kept.
     """
     curves = [value for run in runs for value in run.curve if value is not None and math.isfinite(value)]
-    return _table(
+    return _show(
+        [column for column in COLUMNS if column.name not in without],
+        [_to_row(run) for run in runs],
         key=key,
-        data={
-            "columns": [
-                {"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts}
-                for c in COLUMNS
-                if c.name not in without
-            ],
-            "rows": [_to_row(run) for run in runs],
-            "order": order,
-            "selected": selected,
-            "version": version,
-            "bottom": min(curves, default=0.0),
-            "top": max(curves, default=1.0),
-            "low": low,
-            "picks": True,
-            "label": "Runs",
-        },
-        on_select_change=ignore,
-        on_sort_change=ignore,
-        on_open_change=ignore,
-        on_follow_change=ignore,
+        order=order,
+        selected=selected,
+        version=version,
+        bottom=min(curves, default=0.0),
+        top=max(curves, default=1.0),
+        low=low,
+        picks=True,
+        label="Runs",
     )
 
 
@@ -161,27 +138,14 @@ def show_rows(
     A row has an `id`, a `name` and its `href`, `state`, `cells` and `links` by column. Events are `open` with the id,
     `sort`, and `follow` with {"id", "column"} of a link in a cell.
     """
+    full = [{"tags": [], "curve": [], "colour": "", "archived": False, **row} for row in rows]
+    return _show(columns, full, key=key, order=order, selected=[marked] if marked else [], picks=False, label=label)
+
+
+def _show(columns: Sequence[Column], rows: Sequence[dict[str, Any]], *, key: str, **data: Any) -> Any:
     described = [{"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts} for c in columns]
-    return _table(
-        key=key,
-        data={
-            "columns": described,
-            "rows": [{"tags": [], "curve": [], "colour": "", "archived": False, **row} for row in rows],
-            "order": order,
-            "selected": [marked] if marked else [],
-            # Nothing is ticked in the browser, so the server's word is always the newest.
-            "version": 0,
-            "bottom": 0.0,
-            "top": 1.0,
-            "low": False,
-            "picks": False,
-            "label": label,
-        },
-        on_select_change=ignore,
-        on_sort_change=ignore,
-        on_open_change=ignore,
-        on_follow_change=ignore,
-    )
+    defaults = {"version": 0, "bottom": 0.0, "top": 1.0, "low": False}
+    return _table(key=key, data={"columns": described, "rows": rows, **defaults, **data})
 
 
 def _to_row(run: RunSummary) -> dict[str, Any]:
@@ -195,6 +159,6 @@ def _to_row(run: RunSummary) -> dict[str, Any]:
         "tags": list(run.tags),
         "curve": [None if value is None or math.isnan(value) else round(value, 4) for value in run.curve],
         "done": run.epoch / run.epochs if run.epochs else 0,
-        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
+        "created": format_moment(run.created),
         "cells": {column.name: column.show(run) for column in COLUMNS},
     }

@@ -11,7 +11,6 @@ import streamlit as st
 from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.spec import RunSpec
-from core.spec.parse import SpecError
 from core.spec.presets import PRESETS
 from core.studies.manage import (
     delete_study,
@@ -26,16 +25,16 @@ from core.studies.manage import (
 from core.studies.spec import MAX_WORKERS
 from core.studies.study import Study, StudySummary
 from core.system import files
-from core.system.errors import LabError
 from core.text.formats import format_percent
+from core.text.words import count_of
 from pages.parts.build.draft import open_draft
-from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
-from pages.parts.run.actions import keep_problems, show_outcome
+from pages.parts.frame.style import show_problem
+from pages.parts.run import actions
 from server import sign_in
 from server.dashboard import find_dashboard, start_dashboard, stop_dashboard
 
-_ASKED, _DONE, _DELETED = "studies.asked", "studies.done", "studies.deleted"
+_ASKED, _DELETED = "studies.asked", "studies.deleted"
 _ANSWERED, _FITTING = "studies.answered", "studies.fitting"
 MAX_CHOICES = 50
 
@@ -46,28 +45,13 @@ def act(do: Callable[..., Any], *args: Any) -> None:
 
 
 def attempt(do: Callable[..., Any], *args: Any, done: str = "", **options: Any) -> bool:
-    """Does something to a study and says whether it worked; what went wrong is shown by the page's `show_outcome`."""
-    try:
-        do(*args, **options)
+    """Does something to a study and says whether it worked; `show_outcome` tells what was done or went wrong."""
+    worked = actions.attempt(do, *args, **options)
+    if worked:
         note_act(getattr(do, "__name__", "changed").replace("_", " "), " ".join(map(str, args)))
-    except (LabError, OSError) as error:
-        keep_problems([_tell(error)])
-        return False
-    keep_problems([])
-    if done:
-        st.session_state[_DONE] = done
-    return True
-
-
-def _tell(error: Exception) -> str:
-    text = "; ".join(map(str, error.problems)) if isinstance(error, SpecError) else tell(error)
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?")) else ".")
-
-
-def show_done() -> None:
-    """What was just done, once."""
-    if done := st.session_state.pop(_DONE, ""):
-        st.toast(done, icon=":material/check:")
+        if done:
+            actions.keep_done(done, ":material/check:")
+    return worked
 
 
 # Start and stop ----------------------------------------------------------------------------------------------------
@@ -142,7 +126,7 @@ def _show_stepper(count: int, change: Callable[[int], None], alive: int | None =
             help="One worker leaves after its trial." if alive else "One worker fewer",
         )
         arriving = f" ({alive} now)" if alive is not None and alive != count else ""
-        st.html(f'<span class="lab-small lab-num">{count} worker{"" if count == 1 else "s"}{arriving}</span>')
+        st.html(f'<span class="lab-small lab-num">{count_of(count, "worker")}{arriving}</span>')
         st.button(
             "More workers",
             icon=":material/add:",
@@ -190,7 +174,7 @@ def show_dashboard(study: Study, shown_state: str) -> None:
             help="Optuna's own pages for these studies, on this machine alone. They only show; changes are made here.",
         )
     if dashboard.state == "failed":
-        st.html(f'<p class="lab-problem" role="alert">{escape(dashboard.reason)}</p>')
+        show_problem(dashboard.reason)
 
 
 # Questions ---------------------------------------------------------------------------------------------------------
@@ -214,7 +198,7 @@ def close_when_answered() -> None:
     # A flag, as a button that is gone or disabled by now does not say that it was pressed.
     if st.session_state.pop(_ANSWERED, False):
         st.rerun()
-    show_outcome()
+    actions.show_outcome()
 
 
 def answered(worked: bool) -> None:

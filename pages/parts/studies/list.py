@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import quote
 
@@ -10,9 +9,10 @@ import streamlit as st
 
 from core.studies.objectives import OBJECTIVES
 from core.studies.study import StudySummary, list_studies
-from core.text.formats import UNKNOWN, format_ago
+from core.text.formats import UNKNOWN, format_ago, format_moment
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.style import StateLook
+from pages.parts.run.actions import show_outcome
 from pages.parts.run.table import Column, show_rows
 from pages.parts.studies.plots import show_number
 
@@ -60,6 +60,7 @@ def show_list(was_active: bool) -> None:
     studies = list_studies()
     if any(study.state == "running" for study in studies) != was_active:
         st.rerun()
+    show_outcome()
     if not studies:
         show_empty()
         return
@@ -84,7 +85,7 @@ def _to_row(summary: StudySummary) -> dict[str, Any]:
         "href": f"studies?name={quote(summary.name)}",
         "state": {"label": state.label, "colour": state.colour, "help": summary.reason or state.meaning},
         "done": count_done(summary) / summary.total if summary.total else 0,
-        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created)),
+        "created": format_moment(summary.created),
         "cells": {column.name: column.show(summary) for column in COLUMNS},
         "links": {},
     }

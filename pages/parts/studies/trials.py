@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -24,6 +25,7 @@ from core.studies.spec import propose
 from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_count, format_seconds
 from pages.parts.frame.style import StateLook
+from pages.parts.frame.widgets import turn_pages
 from pages.parts.run.table import Column, show_rows
 from pages.parts.studies.look import Look, recall
 from pages.parts.studies.plots import show_number
@@ -89,10 +91,8 @@ def show_trials(look: Look, marked: int | None) -> Any:
     order = st.query_params.get("sort", DEFAULT_SORT)
     columns = _columns(look)
     rows = _sort(list_rows(look), columns, order)
-    pages = -(-len(rows) // PAGE_ROWS)
     above = st.container()
-    page = min(st.pagination(pages, key="page", bind="query-params"), pages) if pages > 1 else 1
-    shown = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+    shown = rows[turn_pages(len(rows), PAGE_ROWS, "page")]
     with above:
         return show_rows(
             columns,
@@ -177,10 +177,8 @@ def spec_of(look: Look, trial: FrozenTrial) -> RunSpec:
     """The network and training of a trial: its run's own, or what its values make. Raises SpecError."""
     run_id = trial.user_attrs.get("run_id")
     if run_id:
-        try:
+        with suppress(LabError):  # Deleted meanwhile: its values make the same.
             return open_run(run_id).spec
-        except LabError:
-            pass  # Deleted meanwhile: its values make the same.
     return propose(look.study.spec, read_params(trial))
 
 
@@ -199,7 +197,7 @@ def show_trial(look: Look, number: int) -> None:
                 f'<p class="study-trial-name"><b>Trial {number}</b>{f" · {escape(values)}" if values else ""}</p>',
                 width="content",
             )
-            st.markdown(f":{state.colour}-badge[{state.label}]", width="content")
+            st.markdown(state.badge, width="content")
             st.space("stretch")
             _show_ways(look, trial, row)
         if row.reason:

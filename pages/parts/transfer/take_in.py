@@ -9,7 +9,9 @@ from html import escape
 import streamlit as st
 
 from core.export.archive.unpack import Imported, import_runs
-from pages.parts.transfer.jobs import Job, show_live
+from pages.parts.frame.style import show_problem
+from pages.parts.frame.widgets import show_live
+from pages.parts.transfer.jobs import Job
 from server.sign_in import current_address
 
 # Streamlit holds an upload in memory; the command line reads from the disk, whatever the size.
@@ -34,10 +36,9 @@ def _upload_key() -> str:
 
 
 def _begin() -> None:
-    file = st.session_state[_upload_key()]
-    if file is None:
+    content: io.BytesIO | None = st.session_state[_upload_key()]
+    if content is None:
         return
-    content: io.BytesIO = file
     person = current_address()  # the job's thread knows of no visitor
     st.session_state[_OUTCOME] = ("", [])
     st.session_state[_JOB] = Job(lambda report: import_runs(content, report, started_by=person))
@@ -68,7 +69,7 @@ def _show_door() -> None:
         st.progress(share, f"Checking and unpacking, {job.describe()}")
     problem, taken = st.session_state.get(_OUTCOME, ("", []))
     if problem:
-        st.html(f'<p class="lab-problem" role="alert">Nothing was imported. {escape(problem)}</p>')
+        show_problem(f"Nothing was imported. {problem}")
     _show_taken(taken)
 
 

@@ -1,4 +1,4 @@
-"""One model looked at closely: what it mistakes, how sure it is, what it learnt and forgot, and where it looks."""
+"""One model in detail: its mistakes, its confidence, what it learnt and forgot, and where it looks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TABS = ("Classes", "Confidence", "History", IMAGE_TAB)
 
 
 def find_run() -> Run:
-    """The run that the address names, or the newest one with something to show; else a sentence and the way on."""
+    """The run that the address names, or the newest one with an epoch; else a sentence and a link to another page."""
     run_id = st.query_params.get("id", "") or newest_run()
     if not run_id:
         show_way_on("There is no trained run to examine yet.", "Train one", "build.py", ":material/tune:")
@@ -96,7 +96,7 @@ def load(run: Run, weights: Weights, split: Split) -> Loaded | None:
 
 
 def show_tabs(run: Run, weights: Weights, split: Split) -> None:
-    """Only the open tab is worked out; history and single images need no predictions of the whole split."""
+    """Only the open tab is computed; history and single images need no predictions of the whole split."""
     names = name_classes(run)
     head = st.container()
     open_tab = read_option("tab", TABS, TABS[0])

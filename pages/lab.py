@@ -112,7 +112,6 @@ def show_queue(runs: dict[str, RunSummary]) -> None:
 
 
 def show_machine() -> None:
-    """Devices and queue, renewed by themselves."""
     runs = {run.id: run for run in list_runs()}
     show_outcome()
     show_heading("Devices")
@@ -122,7 +121,7 @@ def show_machine() -> None:
 
 
 def show_datasets() -> None:
-    """The data sets: what they are, where they lie, and a download with its progress."""
+    """The data sets: what they are, their folders, and downloads with their progress."""
     show_heading("Data sets")
     for dataset in list_datasets():
         _show_dataset(dataset)
@@ -198,7 +197,7 @@ def measure_disk(folder: str) -> list[RunUse]:
 
 
 def show_disk() -> None:
-    """What the runs take, which take most, and what can be given back."""
+    """The space that runs take, the largest of them, and what can be freed."""
     show_heading("Disk")
     uses = measure_disk(str(runs_folder()))
     total = sum(use.bytes for use in uses)

@@ -1,4 +1,4 @@
-"""One run: what it does now, its curves as they grow, what came out, and everything needed to do it again."""
+"""One run: its state, its curves as they grow, its results, and everything needed to reproduce it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TABS = {
 
 
 def find_run() -> tuple[Run, RunSummary]:
-    """The run that the address names; else a sentence and the way back."""
+    """The run that the address names; else a sentence and a link to all runs."""
     run_id = st.query_params.get("id", "")
     if not run_id:
         show_way_on("This link names no run.", *ALL_RUNS)
@@ -133,7 +133,7 @@ def describe_state(summary: RunSummary) -> str:
 
 
 def show_progress(run: Run, summary: RunSummary) -> None:
-    """A bar, and in one line what the worker last said."""
+    """A bar, and in one line the last report of the worker."""
     now = run.progress() or {}
     step, steps = now.get("step") or 0, now.get("steps") or 0
     share = tabs.share_done(now, summary)

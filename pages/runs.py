@@ -56,7 +56,6 @@ def select(ids: Sequence[str]) -> None:
 
 
 def show_filter(runs: Sequence[RunSummary]) -> Filter:
-    """Search and filters, kept in the address."""
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
         words, states, datasets = show_search()
@@ -71,7 +70,7 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
 
 
 def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
-    """Whose runs to show, where people sign in."""
+    """Whose runs to show, if people sign in."""
     if sign_in.in_use() is None:
         return ()
     known = sorted({run.started_by for run in runs if run.started_by}, key=str.casefold)
@@ -79,7 +78,7 @@ def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
 
 
 def show_empty(anything: bool) -> None:
-    """What to do where there is nothing to show."""
+    """What to do when there is nothing to show."""
     message = "No runs match this search." if anything else "No runs yet. Build a network and start the first one."
     st.html(f'<p class="lab-muted" style="text-align:center;padding:4rem 0 0.5rem">{message}</p>')
     _, middle, _ = st.columns([2, 1, 2])
@@ -190,7 +189,7 @@ def show_runs(filter: Filter, was_active: bool) -> None:
 
 
 def follow(event: Any) -> None:
-    """Does what was asked for in the table: open a run, sort, select."""
+    """Handles the events of the table: open a run, sort, select."""
     if event.open:
         st.switch_page("run.py", query_params={"id": event.open})
     if event.sort:

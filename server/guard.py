@@ -1,7 +1,6 @@
 """The door in front of everything that is served: one middleware around the pages, their stream and every route.
 
-What it lets through is known by what it was told to be open; a new route is behind the door and the sign-in from its
-first day.
+Only routes that are listed as open pass without a sign-in, so a new route is protected from its first day.
 """
 
 from __future__ import annotations

@@ -106,8 +106,7 @@ def read_tags(text: str) -> tuple[str, ...]:
 
 def _show_download(dataset: DatasetStatus) -> None:
     def is_running() -> bool:
-        progress = read_download(dataset.name)
-        return progress is not None and progress.state == "running"
+        return (progress := read_download(dataset.name)) is not None and progress.state == "running"
 
     with st.container(key="download_row", gap="xsmall"):
         show_live(is_running, lambda: _show_progress(dataset), 1.0)

@@ -1,4 +1,4 @@
-"""Where two runs or groups disagree: test images that one gets right and the other wrong, and what each says."""
+"""Where two runs or groups disagree: test images that one gets right and the other wrong, and both predictions."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def show_gallery(units: Sequence[Unit]) -> None:
 def _tell_count(right: Unit, wrong: Unit, found: Disagreement) -> str:
     """How many images, what counts as right and wrong, and what is missing."""
     apart = max(found.right.num_seeds, found.wrong.num_seeds) > 1
-    order = "First those on which most seeds differ, then those on which both are surest."
+    order = "First those on which most seeds differ, then" if apart else "First"
     remarks = "".join(f'<p class="lab-muted lab-small run-facts">{escape(remark)}</p>' for remark in found.remarks)
     return (
         f'<p class="run-facts"><b>{len(found.places):,}</b> of {len(found.labels):,} test images: '
         f"{_name(right, found.right)} right and {_name(wrong, found.wrong)} wrong. "
-        f'<span class="lab-muted">{order if apart else "First those on which both are surest."}</span></p>{remarks}'
+        f'<span class="lab-muted">{order} those on which both are most confident.</span></p>{remarks}'
     )
 
 

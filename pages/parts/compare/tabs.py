@@ -38,7 +38,11 @@ def show_differences(units: Sequence[Unit]) -> None:
         words = f"All runs have the same spec {same}".strip() if len(units) > 1 else "One run differs from none"
         st.html(f'<p class="lab-muted">{words}.</p>')
         return
-    heads = "".join(f"<th>{_name_cell(unit)}{'<i>baseline</i>' if unit is units[0] else ''}</th>" for unit in units)
+    heads = "".join(
+        f'<th>{draw_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'
+        f"{'<i>baseline</i>' if unit is units[0] else ''}</th>"
+        for unit in units
+    )
     rows = "".join(_draw_row(path, units) for path in paths)
     st.html(
         f'<div class="compare-specs" tabindex="0" role="region" aria-label="Specs"><table><thead><tr><th></th>{heads}'
@@ -51,10 +55,6 @@ def _draw_row(path: str, units: Sequence[Unit]) -> str:
     other = f' class=other title="Baseline: {escape(shown[0]) or UNKNOWN}"'
     cells = "".join(f"<td{other if value != shown[0] else ''}>{escape(value) or UNKNOWN}</td>" for value in shown)
     return f'<tr><th title="{escape(path)}">{escape(label_path(path))}</th>{cells}</tr>'
-
-
-def _name_cell(unit: Unit) -> str:
-    return f'{draw_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'
 
 
 # Is it better -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Which classes are mistaken for which: confusion matrix, the images of a cell, and the figures of each class."""
+"""Which classes are confused: the confusion matrix, the images of a cell, and the figures of each class."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def show_cell(run: Run, split: Split, predicted: Predicted, cell: Cell, classes:
 
 
 def caption(predicted: Predicted, index: int, classes: list[str]) -> Caption:
-    """What the network says of an image, how sure it is, and what it truly is."""
+    """The predicted class of an image, its confidence, and the true class."""
     answer, true = classes[predicted.predicted[index]], classes[predicted.labels[index]]
     wrong = bool(predicted.predicted[index] != predicted.labels[index])
     confidence = format_percent(float(predicted.confidence[index]), 1)
@@ -58,7 +58,7 @@ def caption(predicted: Predicted, index: int, classes: list[str]) -> Caption:
 
 
 def show_class_table(figures: Figures, classes: list[str], file_name: str) -> None:
-    """Precision, recall, F1 and support, sortable; what nothing defines stays empty."""
+    """Precision, recall, F1 and support, sortable; undefined values stay empty."""
     found = figures.classes
     frame = pd.DataFrame(
         {

@@ -17,7 +17,7 @@ def read_asset(path: Path) -> str:
 
 
 def show_style(module: str, shared: str = "") -> None:
-    """Puts the style sheet of a module's name, which lies beside it, on the page: `show_style(__file__)`."""
+    """Puts the style sheet beside a module, of the same name, on the page: `show_style(__file__)`."""
     st.html(f"<style>{shared}{read_asset(Path(module).with_suffix('.css'))}</style>")
 
 

@@ -1,4 +1,4 @@
-"""What a visitor sees when a page fails: a calm sentence with an id; the rest stands in the server's log."""
+"""What a visitor sees when a page fails: a calm sentence with an id; the rest is in the server's log."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from core.charts.palette import run_colour
 from core.runs.records import RunSummary
@@ -19,6 +19,8 @@ from pages.parts.frame.assets import load
 from pages.parts.frame.style import look_of
 
 PAGE_ROWS = 50
+
+Row = TypeVar("Row")
 
 _table = load("run_table", __file__, "select", "sort", "open", "follow")
 
@@ -80,21 +82,26 @@ COLUMNS = (
     ),
     Column("tags", "Tags", "Your tags", lambda run: ", ".join(run.tags) or None, kind="tags"),
 )
-_BY_NAME = {column.name: column for column in COLUMNS}
 DEFAULT_SORT = "-created"
 
 
 def sort_runs(runs: Sequence[RunSummary], order: str) -> list[RunSummary]:
-    """The runs in the order of a column, `-name` for falling; an unknown column gives the newest first."""
-    column = _BY_NAME.get(order.removeprefix("-"), _BY_NAME["created"])
-    order = order if order.removeprefix("-") in _BY_NAME else DEFAULT_SORT
-    known = [run for run in runs if not _is_missing(column.value(run))]
-    missing = [run for run in runs if _is_missing(column.value(run))]
-    return sorted(known, key=column.value, reverse=order.startswith("-")) + missing
+    return sort_rows(runs, COLUMNS, order, DEFAULT_SORT)
+
+
+def sort_rows(rows: Sequence[Row], columns: Sequence[Column], order: str, default: str) -> list[Row]:
+    """By a column's name, `-name` for falling; by `default` if there is no such column. Missing values come last."""
+    by_name = {column.name: column for column in columns if column.sorts}
+    if order.removeprefix("-") not in by_name:
+        order = default
+    value = by_name[order.removeprefix("-")].value
+    known = [row for row in rows if not _is_missing(value(row))]
+    missing = [row for row in rows if _is_missing(value(row))]
+    return sorted(known, key=value, reverse=order.startswith("-")) + missing
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def show_run_table(

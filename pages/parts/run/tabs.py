@@ -1,4 +1,4 @@
-"""The tabs of a run's page; each is handed the run and reads what it shows afresh."""
+"""The tabs of a run's page; each is given the run and reads what it shows."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def show_notes(run: Run) -> None:
 
 
 def _show_reason(run: Run, summary: RunSummary) -> None:
-    """Why a run ended before its time, and what to do."""
+    """Why a run ended early, and what to do."""
     advice = {
         "failed": "The log has the details. Clone the run into Build to change what the message names.",
         "interrupted": "Resume continues from the last checkpoint; the result is the same as without the interruption.",
@@ -135,7 +135,7 @@ def _show_reason(run: Run, summary: RunSummary) -> None:
 
 
 def show_config(run: Run) -> None:
-    """The spec by section, what differs from a preset marked, and how to do it again."""
+    """The spec by section, with differences from a preset marked, and the command that reproduces the run."""
     nearest, _ = closest_preset(run.spec)
     names = ["defaults", *PRESETS]
     left, middle, right = st.columns([0.3, 0.4, 0.3], vertical_alignment="bottom")
@@ -221,7 +221,7 @@ def show_log(run: Run) -> None:
 
 
 def show_system(run: Run) -> None:
-    """How hard the run works the machine, and what it ran on."""
+    """How busy the run keeps the machine, and what it ran on."""
     if any(name.startswith("system/") for row in run.rows()[:1] for name in row):
         view = CurveView("minutes" if st.query_params.get("x") == "minutes" else "epoch")
         runs = read_runs([run.id])

@@ -9,8 +9,6 @@ from typing import Any
 import streamlit as st
 
 from core.runs.listing import list_runs
-from core.runs.store import open_run
-from core.spec import RunSpec
 from core.spec.presets import PRESETS
 from core.studies.manage import (
     delete_study,
@@ -27,10 +25,10 @@ from core.studies.study import Study, StudySummary
 from core.system import files
 from core.text.formats import format_percent
 from core.text.words import count_of
-from pages.parts.build.draft import open_draft
 from pages.parts.frame.gate import note_act
 from pages.parts.frame.style import show_problem
 from pages.parts.run import actions
+from pages.parts.studies.draft import find_spec
 from server import sign_in
 from server.dashboard import find_dashboard, start_dashboard, stop_dashboard
 
@@ -278,7 +276,7 @@ def add_trials(study: Study) -> None:
         word = st.selectbox("Network", list(labels), key="queue.source", format_func=lambda each: labels[each])
 
         def queue() -> None:
-            answered(attempt(lambda: enqueue(study.name, _find_spec(word)), done="Queued as the next trial."))
+            answered(attempt(lambda: enqueue(study.name, find_spec(word)), done="Queued as the next trial."))
 
         st.button("Queue", icon=":material/playlist_add:", key="queue.add", on_click=queue)
     st.caption("It must lie in the study's space: every field that is not searched must match the study.")
@@ -303,10 +301,3 @@ def add_trials(study: Study) -> None:
         answered(attempt(join_runs, study.name, wanted, done=f"{len(wanted)} runs joined."))
 
     st.button("Join", icon=":material/merge:", key="join.add", on_click=join)
-
-
-def _find_spec(word: str) -> RunSpec:
-    kind, _, value = word.partition(":")
-    if kind == "draft":
-        return open_draft().good
-    return PRESETS[value].spec if kind == "preset" else open_run(value).spec

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from core.charts.figure import Drawing
 from core.studies.charts.axes import StudyView
@@ -109,7 +109,3 @@ def draw(look: Look, plot: PlotName, view: StudyView) -> Drawing:
     alone = plot not in ("Timeline", "Intermediate Values", "History") and not view.pruned
     scope = "finished" if alone else "all"
     return recall(look, (scope, plot, view), lambda: draw_study(plot, look.points, view, importance))
-
-
-def is_over(trial: FrozenTrial) -> bool:
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

@@ -147,8 +147,3 @@ def _choose_field(label: str, names: dict[str, str], key: str, first: str) -> st
     # None is "the one that matters most", which may be another after the next trial.
     options: dict[str, Any] = {"bind": "query-params", "placeholder": names[first], "width": 230}
     return st.selectbox(label, list(names), None, names.__getitem__, key=key, **options) or first
-
-
-def show_number(objective: str, value: float) -> str:
-    """An objective's value as people read it."""
-    return OBJECTIVES[objective].show(value)

@@ -26,9 +26,8 @@ from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_count, format_seconds
 from pages.parts.frame.style import StateLook
 from pages.parts.frame.widgets import turn_pages
-from pages.parts.run.table import Column, show_rows
+from pages.parts.run.table import Column, show_rows, sort_rows
 from pages.parts.studies.look import Look, recall
-from pages.parts.studies.plots import show_number
 
 PAGE_ROWS = 50
 DEFAULT_SORT = "-number"
@@ -62,7 +61,6 @@ class TrialRow:
 
 
 def list_rows(look: Look) -> list[TrialRow]:
-    """All trials, as the table needs them."""
     return recall(look, ("all", "rows"), lambda: [_to_row(look, index) for index in range(len(look.trials))])
 
 
@@ -90,7 +88,7 @@ def show_trials(look: Look, marked: int | None) -> Any:
     """One page of the table; its events are those of `show_rows`."""
     order = st.query_params.get("sort", DEFAULT_SORT)
     columns = _columns(look)
-    rows = _sort(list_rows(look), columns, order)
+    rows = sort_rows(list_rows(look), columns, order, DEFAULT_SORT)
     above = st.container()
     shown = rows[turn_pages(len(rows), PAGE_ROWS, "page")]
     with above:
@@ -122,7 +120,7 @@ def _objective_column(index: int, name: Objective) -> Column:
         OBJECTIVES[name].label,
         "Of its best epoch" if name.startswith("val/") else "",
         lambda row: row.values[index],
-        lambda row: show_number(name, row.values[index]) if math.isfinite(row.values[index]) else UNKNOWN,
+        lambda row: OBJECTIVES[name].show(row.values[index]) if math.isfinite(row.values[index]) else UNKNOWN,
     )
 
 
@@ -136,24 +134,6 @@ def _searched_column(field: Field) -> Column:
         lambda row: show_searched(path, row.params[path]) if path in row.params else UNKNOWN,
         "text" if find_field(path).kind in ("choice", "bool") else "number",
     )
-
-
-def _sort(rows: Sequence[TrialRow], columns: Sequence[Column], order: str) -> list[TrialRow]:
-    """By a column, `-name` for falling; what has no figure comes last either way."""
-    known = {column.name: column for column in columns if column.sorts}
-    column = known.get(order.removeprefix("-"), known["number"])
-    falling = order.startswith("-") if order.removeprefix("-") in known else True
-
-    def is_missing(row: TrialRow) -> bool:
-        value = column.value(row)
-        return value is None or (isinstance(value, float) and not math.isfinite(value))
-
-    def rank(row: TrialRow) -> Any:
-        value = column.value(row)
-        return str(value) if isinstance(value, str | bool) else value
-
-    found = sorted((row for row in rows if not is_missing(row)), key=rank, reverse=falling)
-    return found + [row for row in rows if is_missing(row)]
 
 
 def _to_cells(look: Look, row: TrialRow, columns: Sequence[Column]) -> dict[str, Any]:
@@ -189,7 +169,7 @@ def show_trial(look: Look, number: int) -> None:
     with st.container(key="study_trial", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             values = " · ".join(
-                f"{OBJECTIVES[name].label} {show_number(name, value)}"
+                f"{OBJECTIVES[name].label} {OBJECTIVES[name].show(value)}"
                 for name, value in zip(look.study.spec.objectives, row.values, strict=True)
                 if math.isfinite(value)
             )

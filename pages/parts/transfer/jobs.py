@@ -1,4 +1,4 @@
-"""What takes seconds is done beside the page: begun by a click, looked at again and again, never waited for."""
+"""Work that takes seconds, in a thread: started by a click and polled by the page, which never waits for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _executor = ThreadPoolExecutor(2, thread_name_prefix="job")
 
 
 class Job(Generic[Result]):
-    """Work under way or done. `done` of `total` bytes, 0 where that is not known; `error` is a sentence, or empty."""
+    """Work under way or done. `done` of `total` bytes, 0 where that is not known;"""
 
     def __init__(self, work: Callable[[Report], Result]) -> None:
         self.done = self.total = 0

@@ -42,7 +42,7 @@ class _Wish:
 
 
 def _jobs() -> dict[_Wish, Job[tuple[Exported, float]]]:
-    """The session's own, kept until it ends; the files themselves lie on the disk."""
+    """This session's own; the files themselves are on the disk."""
     jobs: dict[_Wish, Job[tuple[Exported, float]]] = st.session_state.setdefault(_JOBS, {})
     return jobs
 
@@ -52,7 +52,6 @@ def _start(wish: _Wish) -> None:
 
 
 def show_take_away(run: Run) -> None:
-    """All formats of one run, with what each is for."""
     show_style(__file__)
     show_live(lambda: _is_busy((run.id,)), lambda: _show_one(run))
 
@@ -93,7 +92,7 @@ def _is_busy(ids: tuple[str, ...]) -> bool:
 
 
 def _show_format(format: Format, wish: _Wish) -> None:
-    """A row: the title, a sentence, a button; below it how far the file is, or what came of it."""
+    """A row: the title, a sentence, a button; below it the progress of the file, or the result."""
     job = _jobs().get(wish)
     name = f"{format.key}.{abs(hash(wish))}"
     with st.container(gap="xsmall", key=f"take_row.{name}"):

@@ -1,4 +1,4 @@
-"""Taking runs in: an archive is dropped, looked through beside the page, and its runs are in the table at once."""
+"""Import: an archive is dropped, checked in the background, and its runs are in the table at once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _JOB, _COUNT, _OUTCOME = "take_in.job", "take_in.count", "take_in.outcome"
 
 
 def show_import() -> None:
-    """The door for archives, in a popover."""
+    """The upload of archives, in a popover."""
     with st.popover("Import", icon=":material/upload_file:", key="take_in"), st.container(width=380):
-        show_live(_is_busy, _show_door)
+        show_live(_is_busy, _show_upload)
 
 
 def _is_busy() -> bool:
@@ -31,7 +31,7 @@ def _is_busy() -> bool:
 
 
 def _upload_key() -> str:
-    """A new one after every archive, so that the last lets go of its memory."""
+    """A new one after every archive, so that the memory of the last is freed."""
     return f"take_in.upload.{st.session_state.get(_COUNT, 0)}"
 
 
@@ -39,12 +39,12 @@ def _begin() -> None:
     content: io.BytesIO | None = st.session_state[_upload_key()]
     if content is None:
         return
-    person = current_address()  # the job's thread knows of no visitor
+    person = current_address()  # unknown in the job's thread
     st.session_state[_OUTCOME] = ("", [])
     st.session_state[_JOB] = Job(lambda report: import_runs(content, report, started_by=person))
 
 
-def _show_door() -> None:
+def _show_upload() -> None:
     job: Job[list[Imported]] | None = st.session_state.get(_JOB)
     if job is not None and job.is_over():
         del st.session_state[_JOB]

@@ -26,7 +26,7 @@ OPEN_ROUTES = ("/_stcore/health", "/_stcore/host-config", LOGIN, LOGOUT, CALLBAC
 OPEN_MESSAGES = ("rerun_script", "app_heartbeat", "stop_script")
 POLICY_VIOLATION = 1008
 _COOKIES = tuple(name.encode() for name in COOKIES)
-# Nothing is fetched from, or told to, any other host. Plotly and Streamlit make code at run time.
+# Nothing is fetched from, or sent to, any other host. Plotly and Streamlit make code at run time.
 POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -227,7 +227,7 @@ def _path_of(scope: Scope) -> str:
 
 
 def _mark_secure(message: Message) -> None:
-    # Streamlit leaves it out for the sake of plain http on one's own machine.
+    # Streamlit leaves it out to allow plain http on localhost.
     message["headers"] = [
         (name, value + b"; Secure" if name == b"set-cookie" and b"; secure" not in value.lower() else value)
         for name, value in message["headers"]

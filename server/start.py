@@ -26,7 +26,7 @@ FIXED = {
     "server.enableAgentApi": (False, "programs could press buttons without a sign-in"),
     "server.enableStaticServing": (False, "a folder would be served as it is"),
     "global.developmentMode": (False, "pages of other sites could read this one"),
-    "browser.gatherUsageStats": (False, "what you do would be told to others"),
+    "browser.gatherUsageStats": (False, "what you do would be reported to others"),
 }
 
 

@@ -10,7 +10,7 @@ from core.spec.cost import Cost
 
 WIDTH, HEIGHT = 480, 134
 CENTRE = 54  # of the boxes, from the top
-GROUND = 92  # below them stands the text
+GROUND = 92  # the text is below
 MAX_BOX, MIN_BOX = 64.0, 12.0
 MAX_BLOCKS_DRAWN = 5
 MUTED = ' fill="var(--lab-muted)"'

@@ -16,12 +16,12 @@ def draw_rate(epochs: Sequence[float], rates: Sequence[float], last: float) -> s
     highest = max(*rates, 1e-12)
     top = round_up(highest)
 
-    def place(epoch: float, rate: float) -> str:
+    def locate(epoch: float, rate: float) -> str:
         x = LEFT + (RIGHT - LEFT) * epoch / last
         return f"{x:.1f},{BOTTOM - (BOTTOM - TOP) * rate / top:.1f}"
 
-    points = " ".join(place(epoch, rate) for epoch, rate in zip(epochs, rates, strict=True))
-    area = f"{place(epochs[0], 0)} {points} {place(epochs[-1], 0)}"
+    points = " ".join(locate(epoch, rate) for epoch, rate in zip(epochs, rates, strict=True))
+    area = f"{locate(epochs[0], 0)} {points} {locate(epochs[-1], 0)}"
     label = f"Learning rate: from {rates[0]:.3g} to {rates[-1]:.3g}, at most {highest:.3g}, over {last:g} epochs"
     return (
         f'<div class="lab-drawing"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'

@@ -20,7 +20,7 @@ from core.compare.units import make_units
 from pages.parts.frame.assets import load, read_asset
 from pages.parts.frame.style import PLOTLY_PATH, serve_at
 
-# What stands before the script of every component that shows a figure or saves one.
+# Precedes the script of every component that shows a figure or saves one.
 CHART_SCRIPT = FIGURE_SCRIPT + read_asset(Path(__file__).with_name("plotly.js"))
 CHART_STYLE = read_asset(Path(__file__).with_name("chart.css"))
 
@@ -40,9 +40,9 @@ def show_chart(
 ) -> Any:
     """Shows a figure, given in Plotly's JSON, under a stable `key`.
 
-    `title` stands above the figure and inside its PNG and SVG; `file_name` is what its downloads are called, without
+    `title` is above the figure and in its PNG and SVG; `file_name` is what its downloads are called, without
     an ending. Where there is less room than `min_width` pixels it scrolls sideways. With `picks`, a click on a point is
-    an event: this then returns the point's `customdata`, once. With `brushes`, a range drawn on an upright axis is one:
+    an event: this then returns the point's `customdata`, once. With `brushes`, a range drawn on a vertical axis is one:
     {"axis": its key, "range": [low, high] or None to clear it}.
     """
     shown = _chart(

@@ -78,8 +78,8 @@ def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:
             "Hide outliers",
             key="clip",
             bind="query-params",
-            help="Zooms to what lies within 1.5 interquartile ranges of the quartiles (Tukey 1977); below the chart "
-            "stands how many points are out of sight.",
+            help="Zooms to what lies within 1.5 interquartile ranges of the quartiles (Tukey 1977); the number "
+            "of hidden points is below the chart.",
         )
         if bands:
             spread = choose("Band", {name: f"± {words}" for name, words in SPREADS.items()}, "band", "sd")

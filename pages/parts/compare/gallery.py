@@ -79,7 +79,7 @@ def _name(unit: Unit, side: Side) -> str:
 
 
 def _choose_pair(units: Sequence[Unit]) -> tuple[Unit, Unit, Weights]:
-    """The two by the ids of their runs, which stand in the address; the baseline and the next of another spec first."""
+    """The two by their ids, kept in the address; at first the baseline and the next unit of another spec."""
     known = {unit.id: unit for unit in units}
     other = next((unit.id for unit in units[1:] if unit.first.recipe != units[0].first.recipe), units[1].id)
     ids = list(known)
@@ -130,7 +130,7 @@ def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures:
 
     tiles = []
     for number, place in enumerate(found.places[shown]):
-        told = "".join(
+        answers = "".join(
             f"<span>{draw_dot(unit)}{name(int(side.predicted[place]))}</span>"
             f"<span>{_tell_confidence(side, int(place))}</span>"
             for unit, side in ((right, found.right), (wrong, found.wrong))
@@ -138,7 +138,7 @@ def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures:
         picture = f'<img alt="" src="{image_address(pictures[number])}">' if pictures else '<span class="empty"></span>'
         tiles.append(
             f'<figure title="Test image {int(place)}">{picture}<figcaption>'
-            f'<b>{name(int(found.labels[place]))}</b><span class="told">{told}</span></figcaption></figure>'
+            f'<b>{name(int(found.labels[place]))}</b><span class="told">{answers}</span></figcaption></figure>'
         )
     st.html(f'<div class="compare-gallery">{"".join(tiles)}</div>')
 
@@ -148,5 +148,5 @@ def _tell_confidence(side: Side, place: int) -> str:
     confidence = f"{100 * side.confidence[place]:.0f} %"
     if side.num_seeds == 1:
         return confidence
-    told = f"{side.voters[place]} of {side.num_seeds} seeds say so, with this mean confidence"
-    return f'<span title="{told}">{side.voters[place]}/{side.num_seeds} · {confidence}</span>'
+    title = f"{side.voters[place]} of {side.num_seeds} seeds say so, with this mean confidence"
+    return f'<span title="{title}">{side.voters[place]}/{side.num_seeds} · {confidence}</span>'

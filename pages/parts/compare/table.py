@@ -22,7 +22,7 @@ _table = load("compare_table", __file__, "sort", "first", "drop", "open")
 
 
 def show_table(units: Sequence[Unit]) -> None:
-    """The chosen columns, sorted by the one that was clicked; the baseline keeps its mark wherever it stands."""
+    """The chosen columns, sorted by the one that was clicked; the baseline keeps its mark in any order."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="compare_columns"):
         pick = pick_control()
         st.space("stretch")

@@ -30,7 +30,7 @@ AXIS_WIDTH = 110  # pixels, for the names and values beside it
 
 
 def show_differences(units: Sequence[Unit]) -> None:
-    """The specs side by side, the baseline's first; what is not as in the baseline stands out."""
+    """The specs side by side, the baseline's first; differences from it stand out."""
     everything = st.toggle("All fields", key="all", bind="query-params", help="Also those in which all runs agree.")
     paths = list_fields(units, only_differing=not everything)
     if not paths:
@@ -69,8 +69,8 @@ def show_verdicts(units: Sequence[Unit]) -> None:
     judged = [verdict for verdict in verdicts if verdict.comparison is not None]
     left, right = st.columns([0.56, 0.44], gap="large") if judged else (st.container(), st.container())
     with left:
-        told = "".join(_tell_verdict(verdict, units[0]) for verdict in verdicts)
-        st.html(f'<div class="compare-verdicts">{told}</div>')
+        sentences = "".join(_tell_verdict(verdict, units[0]) for verdict in verdicts)
+        st.html(f'<div class="compare-verdicts">{sentences}</div>')
         if warning := warn_of_chance(len(judged)):
             st.caption(warning)
         st.caption(METHODS)
@@ -94,7 +94,7 @@ def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
 
 
 def show_scatter(units: Sequence[Unit]) -> None:
-    """Any two figures, with the Pareto front and, where they have a place, published results."""
+    """Any two figures, with the Pareto front and, on axes that fit, published results."""
     keys = [figure.key for figure in FIGURES]
     fields = ["train.learning_rate", "train.batch_size", "train.epochs"]
     options = list(dict.fromkeys([*keys, *fields, *numeric_fields(units)]))
@@ -108,7 +108,7 @@ def show_scatter(units: Sequence[Unit]) -> None:
             True,
             key="published",
             bind="query-params",
-            help="Grey: what papers report for this data set, where test accuracy stands by parameters.",
+            help="Grey: what papers report for this data set, if test accuracy is plotted against parameters.",
         )
     view = ScatterView(x or keys[4], y or keys[2], pick, log, published)
     show_drawing(draw_scatter(units, view), key="compare.scatter", height=520)

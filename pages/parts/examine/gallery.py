@@ -23,7 +23,7 @@ IMAGE_TAB = "Image"
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands below an image; a `wrong` prediction is shown as such."""
+    """The text below an image; a `wrong` prediction is shown as such."""
 
     title: str
     line: str

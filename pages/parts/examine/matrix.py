@@ -1,4 +1,4 @@
-"""The confusion matrix, to look at and to click: the chosen cell stands in the address."""
+"""The confusion matrix with cells to click: the chosen one is kept in the address."""
 
 from __future__ import annotations
 

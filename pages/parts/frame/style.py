@@ -61,7 +61,7 @@ def apply_style() -> None:
 
 
 def follow_theme() -> None:
-    """Tells popovers and dialogs, which stand outside the app's root, whether the theme is light or dark."""
+    """Tells popovers and dialogs, which are outside the app's root, whether the theme is light or dark."""
     scheme = "dark" if st.context.theme.type == "dark" else "light"
     st.html(f"<style>:root {{ color-scheme: {scheme}; }}</style>")
 

@@ -116,7 +116,7 @@ def show_run_table(
 ) -> Any:
     """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
 
-    A `low` table scrolls by itself, so that what stands below it is in sight; `without` names columns to leave out.
+    A `low` table scrolls by itself, so that what is below it stays visible; `without` names columns to leave out.
 
     `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
     of the last `select` received: what the browser did since then is kept.

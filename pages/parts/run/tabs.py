@@ -80,7 +80,7 @@ def show_charts(run: Run) -> None:
 
 
 def show_summary(run: Run) -> None:
-    """The figures with their splits, what they cost, and a note of one's own."""
+    """The figures with their splits, what they cost, and a note."""
     summary = run.summary()
     left, right = st.columns([0.62, 0.38], gap="large")
     with left:

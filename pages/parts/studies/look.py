@@ -44,7 +44,7 @@ _lock = threading.Lock()
 
 
 def look_at(study: Study) -> Look:
-    """The study as it stands; the same object as before where nothing has changed. Raises StudyError."""
+    """The study's current state; the same object as before if nothing has changed. Raises StudyError."""
     trials = study.frozen_trials()
     key = (storage_url(), study.name, study.created)
     stamp = _stamp(study, trials)

@@ -93,7 +93,7 @@ def _show_view(look: Look, plot: PlotName) -> StudyView:
 
 
 def _drawn_values(points: Points, plot: PlotName, objective: int, pruned: bool) -> npt.NDArray[np.float64]:
-    """All that stands on the axis of the objective."""
+    """All values on the axis of the objective."""
     if plot == "Intermediate Values":
         return np.concatenate([np.empty(0), *(values for _, values in points.curves)])
     drawn: npt.NDArray[np.float64] = points.values[points.with_value(objective, pruned), objective]

@@ -1,4 +1,4 @@
-"""The server: the pages, plotly.js for their charts, and a word on its health. Start: `streamlit run app.py`."""
+"""The server: the pages, plotly.js for their charts, and a health check. Start: `streamlit run app.py`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 async def serve_plotly(_: Request) -> FileResponse:
-    """plotly.js as the installed plotly ships it; its version stands in the address, so it may be kept for ever."""
+    """plotly.js as the installed plotly ships it; the address names its version, so browsers may cache it forever."""
     return FileResponse(
         PLOTLY_FILE, media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
     )
 
 
 async def send_export(request: Request) -> Response:
-    """A file that was made to be taken away; read from the disk in pieces, whatever its size."""
+    """An exported file, streamed from the disk."""
     file = find_file(request.path_params["token"])
     if file is None:
         return PlainTextResponse("This file is no longer here. Ask for it again on its page.", status_code=404)
@@ -49,7 +49,7 @@ async def tell_health(_: Request) -> JSONResponse:
 
 @asynccontextmanager
 async def serve(_: st.App) -> AsyncIterator[None]:
-    """What holds as long as the server serves."""
+    """What is set up while the server runs."""
     failures.set_up_log()
     failures.keep_errors_inside()
     patches.ignore_left_pages()

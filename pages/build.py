@@ -7,9 +7,8 @@ import streamlit as st
 from core.machine.devices import list_devices
 from core.spec.fields import differing, fields_of
 from core.spec.presets import PRESETS
-from pages.parts.build.address import ADDRESS, read_address, write_address
 from pages.parts.build.cost_panel import show_cost
-from pages.parts.build.draft import Draft, open_draft
+from pages.parts.build.draft import ADDRESS, Draft, open_draft, read_address, write_address
 from pages.parts.build.exchange import show_export, show_import
 from pages.parts.build.form import count_changed, folded_names, show_fields, show_layers
 from pages.parts.build.samples import show_samples

@@ -19,7 +19,7 @@ TICK_SECONDS = 1.0
 
 
 def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, bool]:
-    """What is compared: which runs, the baseline, and whether seeds are folded. Tells whether to fold and to choose."""
+    """The runs, the baseline, and whether seeds are folded. Returns whether to fold, and to list runs."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_bar"):
         if not ids:
             st.html('<p class="run-facts">Tick the runs to compare. The first one is the baseline.</p>')
@@ -53,7 +53,7 @@ def _show_latest() -> None:
 
 
 def _choose_baseline(units: Sequence[Unit]) -> None:
-    """A key of its own for every order: the first of the address is always what is shown."""
+    """Its key changes with the order, so that it always shows the first of the address."""
     by_id = {unit.id: unit for unit in units}
     key = f"baseline.{hash(tuple(by_id))}"
 
@@ -67,7 +67,7 @@ def _choose_baseline(units: Sequence[Unit]) -> None:
         key=key,
         on_change=change,
         width=280,
-        help="What all others are held against. It stands first in the address.",
+        help="All others are compared with it. It is the first in the address.",
     )
 
 

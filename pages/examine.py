@@ -1,9 +1,8 @@
-"""One model looked at closely: what it mistakes, how sure it is, what it learnt and forgot, and where it looks."""
+"""One model in detail: its mistakes, its confidence, what it learnt and forgot, and where it looks."""
 
 from __future__ import annotations
 
 from html import escape
-from typing import NoReturn
 
 import streamlit as st
 
@@ -15,43 +14,37 @@ from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.text.formats import format_percent
 from pages.parts.examine import classes, confidence, history, image
-from pages.parts.examine.address import read_option, tie, write
+from pages.parts.examine.address import choose, read_option, tie
 from pages.parts.examine.gallery import IMAGE_TAB, show_note
 from pages.parts.examine.load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
 from pages.parts.examine.pick import newest_run, pick_run
+from pages.parts.frame.address import set_params
 from pages.parts.frame.assets import show_style
-from pages.parts.frame.style import show_alert, state_badge
+from pages.parts.frame.style import look_of
+from pages.parts.frame.widgets import ALL_RUNS, show_way_on
 
 TABS = ("Classes", "Confidence", "History", IMAGE_TAB)
 
 
 def find_run() -> Run:
-    """The run that the address names, or the newest one with something to show; else a sentence and the way on."""
+    """The run that the address names, or the newest one with an epoch; else a sentence and a link to another page."""
     run_id = st.query_params.get("id", "") or newest_run()
     if not run_id:
-        show_way_on("There is no trained run to examine yet.", "Train one", "build.py")
+        show_way_on("There is no trained run to examine yet.", "Train one", "build.py", ":material/tune:")
     try:
         run = open_run(run_id)
         require_sound(run)
     except RunNotFoundError:
-        show_way_on("There is no such run. It may have been deleted.", "All runs", "runs.py")
+        show_way_on("There is no such run. It may have been deleted.", *ALL_RUNS)
     except ExamineError as error:
-        show_way_on(str(error), "All runs", "runs.py")
+        show_way_on(str(error), *ALL_RUNS)
     if st.query_params.get("id") != run.id:
-        write(id=run.id)
+        set_params(id=run.id)
     return run
-
-
-def show_way_on(message: str, label: str, page: str) -> NoReturn:
-    show_alert(message, is_error=False)
-    if st.button(label, type="primary"):
-        st.switch_page(page, query_params={})
-    st.stop()
 
 
 def show_head(run: Run) -> tuple[Weights | None, Split]:
     """Which run, which weights, which images; every figure below is of these."""
-    split = read_option("split", SPLITS, "val")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="examine_head"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=430):
             st.html(f'<span class="lab-run-dot" style="background:{run_colour(run.id)}"></span>', width="content")
@@ -66,14 +59,8 @@ def show_head(run: Run) -> tuple[Weights | None, Split]:
                 width=230,
                 **tie("weights", key, next(iter(choices))),
             )
-        st.segmented_control(
-            "Images of",
-            list(SPLITS),
-            required=True,
-            format_func=SPLITS.__getitem__,
-            help="Choose by validation. The test images are looked at once, at the end of the training.",
-            **tie("split", split, "val"),
-        )
+        once = "Choose by validation. The test images are looked at once, at the end of the training."
+        split = choose("Images of", "split", SPLITS, help=once)
         if st.button("Open run", icon=":material/show_chart:"):
             st.switch_page("run.py", query_params={"id": run.id})
     return choices.get(key), "test" if split == "test" else "val"
@@ -109,7 +96,7 @@ def load(run: Run, weights: Weights, split: Split) -> Loaded | None:
 
 
 def show_tabs(run: Run, weights: Weights, split: Split) -> None:
-    """Only the open tab is worked out; history and single images need no predictions of the whole split."""
+    """Only the open tab is computed; history and single images need no predictions of the whole split."""
     names = name_classes(run)
     head = st.container()
     open_tab = read_option("tab", TABS, TABS[0])
@@ -139,8 +126,7 @@ run = find_run()
 show_style(__file__)
 weights, split = show_head(run)
 if weights is None:
-    state = run.state()
-    st.markdown(state_badge(state))
+    st.markdown(look_of(run.state()).badge)
     try:
         find_weights(run, "")
     except ExamineError as error:

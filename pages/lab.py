@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import streamlit as st
 
@@ -29,8 +28,9 @@ from core.text.words import count_of
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
-from pages.parts.frame.style import show_alert
-from pages.parts.run.actions import keep_problems, show_button, show_outcome
+from pages.parts.frame.style import show_problem
+from pages.parts.frame.widgets import show_live
+from pages.parts.run.actions import act, attempt, keep_problems, show_button, show_outcome
 from pages.parts.run.tabs import show_table
 
 TICK_SECONDS = 2.0
@@ -78,18 +78,19 @@ def _draw_use(device: Device) -> str:
         ("busy", (busy or 0) / 100, UNKNOWN if busy is None else format_percent(busy / 100, 0)),
         ("memory", memory or 0, of),
     )
-    return "".join(
-        f'<div class="lab-use"><span class="lab-muted">{label}</span><div class="lab-bar">'
+    return "".join(_draw_bar(*row) for row in rows)
+
+
+def _draw_bar(label: str, share: float, text: str, style: str = "") -> str:
+    return (
+        f'<div class="lab-use{style}"><span class="lab-muted">{label}</span><div class="lab-bar">'
         f'<span style="width:{share:.1%}"></span></div><span class="lab-num">{text}</span></div>'
-        for label, share, text in rows
     )
 
 
 def _link(run_id: str, name: str) -> str:
-    colour = run_colour(run_id)
-    return (
-        f'<span class="lab-dot" style="background:{colour}"></span><a href="run?id={escape(run_id)}">{escape(name)}</a>'
-    )
+    dot = f'<span class="lab-dot" style="background:{run_colour(run_id)}"></span>'
+    return f'{dot}<a href="run?id={escape(run_id)}">{escape(name)}</a>'
 
 
 def show_queue(runs: dict[str, RunSummary]) -> None:
@@ -98,20 +99,19 @@ def show_queue(runs: dict[str, RunSummary]) -> None:
     waiting = [ticket for ticket in waiting if runs[ticket.run_id].state == "queued"]
     if not waiting:
         st.html('<p class="lab-muted lab-small">The queue is empty. Runs wait here until a device is free.</p>')
-    for place, ticket in enumerate(waiting, start=1):
+    for position, ticket in enumerate(waiting, start=1):
         run = runs[ticket.run_id]
         with st.container(horizontal=True, vertical_alignment="center", key=f"queue.{run.id}"):
             st.html(
-                f'<span class="lab-num lab-muted">{place}.</span> {_link(run.id, run.name)} <span class="lab-muted '
+                f'<span class="lab-num lab-muted">{position}.</span> {_link(run.id, run.name)} <span class="lab-muted '
                 f'lab-small">for {escape(ticket.device)}, queued {format_ago(ticket.queued_ns / 1e9)}</span>'
             )
-            if place > 1:
+            if position > 1:
                 show_button("next", [run], key=f"queue.{run.id}")
             show_button("stop", [run], key=f"queue.{run.id}", label="Cancel", help="Removes it from the queue.")
 
 
 def show_machine() -> None:
-    """Devices and queue, renewed by themselves."""
     runs = {run.id: run for run in list_runs()}
     show_outcome()
     show_heading("Devices")
@@ -120,8 +120,8 @@ def show_machine() -> None:
     show_queue(runs)
 
 
-def show_datasets(was_running: bool) -> None:
-    """The data sets: what they are, where they lie, and a download with its progress."""
+def show_datasets() -> None:
+    """The data sets: what they are, their folders, and downloads with their progress."""
     show_heading("Data sets")
     for dataset in list_datasets():
         _show_dataset(dataset)
@@ -132,14 +132,12 @@ def show_datasets(was_running: bool) -> None:
                 f'<b>Image folders</b> <span class="lab-muted lab-small">decoded copies, {format_bytes(size)}</span>'
             )
             st.button(
-                "Delete copies", icon=":material/delete:", on_click=_delete_copies, help="Made again when needed."
+                "Delete copies",
+                icon=":material/delete:",
+                on_click=act,
+                args=(delete_caches,),
+                help="Made again when needed.",
             )
-    if _downloads_run() != was_running:
-        st.rerun()
-
-
-def _delete_copies() -> None:
-    delete_caches()
 
 
 def _downloads_run() -> bool:
@@ -167,22 +165,18 @@ def _show_dataset(dataset: DatasetStatus) -> None:
         elif progress and progress.state == "running":
             share = progress.done / max(progress.total, 1)
             done = f"{format_bytes(progress.done)} of {format_bytes(progress.total)}"
-            st.html(
-                f'<div class="lab-use lab-wide-use"><span class="lab-muted">{share:.0%}</span><div class="lab-bar">'
-                f'<span style="width:{share:.1%}"></span></div><span class="lab-num">{done}</span></div>'
-            )
+            st.html(_draw_bar(f"{share:.0%}", share, done, " lab-wide-use"))
         else:
             label = f"Download {format_bytes(dataset.download_bytes)}"
-            st.button(label, icon=":material/download:", key=f"get.{dataset.name}", on_click=_get, args=(dataset.name,))
+            st.button(
+                label,
+                icon=":material/download:",
+                key=f"get.{dataset.name}",
+                on_click=act,
+                args=(start_download, dataset.name),
+            )
     if progress and progress.state == "failed" and not dataset.present:
-        st.html(f'<p class="lab-problem" role="alert">{escape(progress.error)}</p>')
-
-
-def _get(name: str) -> None:
-    try:
-        start_download(name)
-    except (LabError, OSError) as error:
-        st.session_state["lab.data_problem"] = tell(error)
+        show_problem(progress.error)
 
 
 @st.dialog("Delete this data set?")
@@ -192,10 +186,7 @@ def confirm_data(dataset: DatasetStatus) -> None:
         "Runs keep their results; training on it again needs another download.</p>"
     )
     if st.button("Delete", type="primary", icon=":material/delete:", key="confirm_data"):
-        try:
-            delete_dataset(dataset.name)
-        except LabError as error:
-            st.session_state["lab.data_problem"] = tell(error)
+        attempt(delete_dataset, dataset.name)
         st.rerun()
 
 
@@ -206,11 +197,12 @@ def measure_disk(folder: str) -> list[RunUse]:
 
 
 def show_disk() -> None:
-    """What the runs take, which take most, and what can be given back."""
+    """The space that runs take, the largest of them, and what can be freed."""
     show_heading("Disk")
     uses = measure_disk(str(runs_folder()))
     total = sum(use.bytes for use in uses)
-    free = shutil.disk_usage(_existing(runs_folder())).free
+    folder = runs_folder()
+    free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
     st.html(
         f'<p class="lab-small"><b>{format_bytes(total)}</b> in {count_of(len(uses), "run")}, '
         f"{format_bytes(sum(use.checkpoint_bytes for use in uses))} of it checkpoints · {format_bytes(free)} free</p>"
@@ -236,10 +228,6 @@ def show_disk() -> None:
             confirm_cleanup(archived, checkpoints_only=True)
         if st.button(f"Delete archived runs ({len(archived)})", icon=":material/delete_sweep:", disabled=not archived):
             confirm_cleanup(archived, checkpoints_only=False)
-
-
-def _existing(folder: Path) -> Path:
-    return folder if folder.exists() else folder.parent
 
 
 @st.dialog("Free disk space?")
@@ -282,15 +270,12 @@ def show_heading(text: str) -> None:
 
 
 show_style(__file__)
-if problem := st.session_state.pop("lab.data_problem", ""):
-    show_alert(problem)
 if asked := st.session_state.pop("lab.ask_data", None):
     confirm_data(asked)
 left, right = st.columns([0.58, 0.42], gap="large")
 with left:
     st.fragment(show_machine, run_every=TICK_SECONDS)()
-    downloading = _downloads_run()
-    st.fragment(show_datasets, run_every=0.5 if downloading else None)(downloading)
+    show_live(_downloads_run, show_datasets)
 with right:
     show_disk()
     show_versions()

@@ -58,7 +58,7 @@ def describe_status() -> str:
 
 
 def describe_devices(devices: Sequence[Device]) -> str:
-    """The devices in a few words: the GPUs where there are any, else the CPU."""
+    """The devices in a few words: the GPUs if there are any, else the CPU."""
     counted = [device for device in devices if device.id != "cpu"] or devices
     busy = sum(bool(device.busy_by) for device in counted)
     state = f"{busy} of {len(counted)} GPUs busy" if len(counted) > 1 else "busy" if busy else "free"

@@ -1,9 +1,8 @@
-"""One run: what it does now, its curves as they grow, what came out, and everything needed to do it again."""
+"""One run: its state, its curves as they grow, its results, and everything needed to reproduce it."""
 
 from __future__ import annotations
 
 from html import escape
-from typing import NoReturn
 
 import streamlit as st
 
@@ -14,22 +13,13 @@ from core.runs.records import RunNotFoundError, RunSummary
 from core.runs.results import describe_origin
 from core.runs.store import open_run
 from core.spec.link import to_link
-from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
 from pages.parts.frame.assets import show_style
-from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
-from pages.parts.frame.style import look_of, state_badge
+from pages.parts.frame.style import look_of
+from pages.parts.frame.widgets import ALL_RUNS, show_way_on
 from pages.parts.run import tabs
-from pages.parts.run.actions import (
-    answer_delete,
-    ask_delete,
-    is_active,
-    keep_problems,
-    show_button,
-    show_outcome,
-    was_deleted,
-)
+from pages.parts.run.actions import answer_delete, ask_delete, is_active, show_button, show_outcome, was_deleted
 from pages.parts.transfer.take_away import show_take_away
 
 TICK_SECONDS = 0.5
@@ -42,36 +32,27 @@ TABS = {
     "Checkpoints": tabs.show_checkpoints,
     "Take away": show_take_away,
 }
-
-
 # `query_params={}` at every switch: without it, Streamlit refuses to leave an address that widgets are bound to.
 
 
 def find_run() -> tuple[Run, RunSummary]:
-    """The run that the address names; else a sentence and the way back."""
+    """The run that the address names; else a sentence and a link to all runs."""
     run_id = st.query_params.get("id", "")
     if not run_id:
-        show_way_back("This link names no run.")
+        show_way_on("This link names no run.", *ALL_RUNS)
     try:
         run = open_run(run_id)
         return run, run.summary()
     except RunNotFoundError:
         if was_deleted(run_id):
             st.switch_page("runs.py", query_params={})
-        show_way_back("There is no such run. It may have been deleted.")
-
-
-def show_way_back(message: str) -> NoReturn:
-    st.info(message, icon=":material/search_off:")
-    if st.button("All runs", icon=":material/table_rows:", type="primary"):
-        st.switch_page("runs.py", query_params={})
-    st.stop()
+        show_way_on("There is no such run. It may have been deleted.", *ALL_RUNS)
 
 
 def show_damage(run: Run, summary: RunSummary) -> None:
     """A run whose own files cannot be read: which, why, and that deleting it harms no other."""
     st.html(f'<h2 style="overflow-wrap:anywhere">{escape(summary.name)}</h2>')
-    st.markdown(state_badge("damaged"))
+    st.markdown(look_of("damaged").badge)
     st.html(f'<p class="lab-problem" style="margin:0">{escape(summary.reason)}</p>')
     st.caption("Its folder is shown below. Repair the file there, or delete the run; no other run is affected.")
     st.code(str(run.path), language=None)
@@ -94,7 +75,7 @@ def show_title(run: Run, summary: RunSummary) -> None:
             key=f"name.{run.id}",
             max_chars=200,
             label_visibility="collapsed",
-            on_change=keep_about,
+            on_change=tabs.keep_about,
             args=(run, "name"),
         )
         st.multiselect(
@@ -105,7 +86,7 @@ def show_title(run: Run, summary: RunSummary) -> None:
             accept_new_options=True,
             placeholder="Add a tag",
             label_visibility="collapsed",
-            on_change=keep_about,
+            on_change=tabs.keep_about,
             args=(run, "tags"),
             width=340,
         )
@@ -119,18 +100,6 @@ def show_title(run: Run, summary: RunSummary) -> None:
     joined = " · ".join(escape(fact) for fact in facts)
     archived = " · archived" if about.archived else ""
     st.html(f'<p class="lab-muted lab-small run-facts">{joined}{archived} · <span class="lab-mono">{run.id}</span></p>')
-
-
-def keep_about(run: Run, field: str) -> None:
-    """Stores what was typed; an empty name gives the id back."""
-    value = st.session_state[f"{field}.{run.id}"]
-    if field == "name":
-        value = value.strip() or run.id
-        st.session_state[f"name.{run.id}"] = value
-    try:
-        run.update_about(**{field: value})
-    except (LabError, OSError) as error:
-        keep_problems([tell(error)])
 
 
 def show_actions(run: Run, summary: RunSummary) -> None:
@@ -164,7 +133,7 @@ def describe_state(summary: RunSummary) -> str:
 
 
 def show_progress(run: Run, summary: RunSummary) -> None:
-    """A bar, and in one line what the worker last said."""
+    """A bar, and in one line the last report of the worker."""
     now = run.progress() or {}
     step, steps = now.get("step") or 0, now.get("steps") or 0
     share = tabs.share_done(now, summary)
@@ -194,7 +163,7 @@ def show_live(run: Run, shown_state: str) -> None:
         st.rerun()
     show_outcome()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_bar"):
-        st.markdown(state_badge(summary.state, summary.stop_requested), width="content")
+        st.markdown(look_of(summary.state, summary.stop_requested).badge, width="content")
         st.html(f'<p class="lab-small lab-muted run-facts">{escape(describe_state(summary))}</p>')
         show_actions(run, summary)
     if summary.state == "running":

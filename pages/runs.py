@@ -16,8 +16,10 @@ from core.runs.store import open_run
 from core.system.errors import LabError
 from core.text.words import count_of
 from pages.parts.chart.chart import show_metrics
+from pages.parts.frame.address import set_params
 from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
+from pages.parts.frame.widgets import turn_pages
 from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run.filter import Filter, show_search
 from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
@@ -50,14 +52,10 @@ def open_selection() -> Selection:
 def select(ids: Sequence[str]) -> None:
     selection = open_selection()
     selection.ids = list(ids)
-    if ids:
-        st.query_params["select"] = ",".join(ids)
-    else:
-        st.query_params.pop("select", None)
+    set_params(select=",".join(ids))
 
 
 def show_filter(runs: Sequence[RunSummary]) -> Filter:
-    """Search and filters, kept in the address."""
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
         words, states, datasets = show_search()
@@ -72,7 +70,7 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
 
 
 def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
-    """Whose runs to show, where people sign in."""
+    """Whose runs to show, if people sign in."""
     if sign_in.in_use() is None:
         return ()
     known = sorted({run.started_by for run in runs if run.started_by}, key=str.casefold)
@@ -80,7 +78,7 @@ def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
 
 
 def show_empty(anything: bool) -> None:
-    """What to do where there is nothing to show."""
+    """What to do when there is nothing to show."""
     message = "No runs match this search." if anything else "No runs yet. Build a network and start the first one."
     st.html(f'<p class="lab-muted" style="text-align:center;padding:4rem 0 0.5rem">{message}</p>')
     _, middle, _ = st.columns([2, 1, 2])
@@ -173,12 +171,11 @@ def show_runs(filter: Filter, was_active: bool) -> None:
     show_bar(shown, chosen)
     drawn = bool(chosen) and st.session_state.get("curves", True)
     above = st.container()
-    pages = -(-len(shown) // PAGE_ROWS)
     # Asked first and shown below: the page that the address names counts from the first run of the script on.
-    page = min(st.pagination(pages, key="page", bind="query-params"), pages) if pages > 1 else 1
+    page = turn_pages(len(shown), PAGE_ROWS, "page")
     with above:
         event = show_run_table(
-            shown[(page - 1) * PAGE_ROWS : page * PAGE_ROWS],
+            shown[page],
             key=TABLE,
             order=st.query_params.get("sort", DEFAULT_SORT),
             selected=selection.ids,
@@ -192,7 +189,7 @@ def show_runs(filter: Filter, was_active: bool) -> None:
 
 
 def follow(event: Any) -> None:
-    """Does what was asked for in the table: open a run, sort, select."""
+    """Handles the events of the table: open a run, sort, select."""
     if event.open:
         st.switch_page("run.py", query_params={"id": event.open})
     if event.sort:

@@ -1,1 +1,1 @@
-"""Who gets in: what stands between the network and the pages."""
+"""Access control: what is between the network and the pages."""

@@ -52,28 +52,21 @@ class Dashboard:
         return f"{self.url}/dashboard/studies/{study_id}"
 
 
-def _folder() -> Path:
-    return runs_folder() / ".studies"
-
-
-def _lock_path() -> Path:
-    return _folder() / "dashboard.lock"
-
-
-def _note_path() -> Path:
-    return _folder() / "dashboard.json"
+def _path(suffix: str) -> Path:
+    """Of the dashboard's lock, note or log."""
+    return runs_folder() / ".studies" / f"dashboard{suffix}"
 
 
 def _read_note() -> dict[str, Any]:
     with suppress(files.DamagedFileError):
-        return files.find_json(_note_path()) or {}
+        return files.find_json(_path(".json")) or {}
     return {}
 
 
 def find_dashboard() -> Dashboard:
     """Whether the dashboard of this storage runs, and where."""
     note = _read_note()
-    if is_locked(_lock_path()):
+    if is_locked(_path(".lock")):
         served = processes.is_same(note.get("process")) and isinstance(note.get("port"), int)
         return Dashboard("running", f"http://{ADDRESS}:{note['port']}") if served else Dashboard("starting")
     if note.get("reason"):
@@ -82,7 +75,7 @@ def find_dashboard() -> Dashboard:
         return Dashboard("stopped")
     if processes.is_same(note["launched"]):
         return Dashboard("starting")
-    return Dashboard("failed", reason=f"Its process ended at once; {_folder() / 'dashboard.log'} may tell why.")
+    return Dashboard("failed", reason=f"Its process ended at once; {_path('.log')} may tell why.")
 
 
 def start_dashboard() -> None:
@@ -94,13 +87,13 @@ def start_dashboard() -> None:
     if find_dashboard().state in ("starting", "running"):
         return
     try:
-        _folder().mkdir(parents=True, exist_ok=True)
-        log = _folder() / "dashboard.log"
+        log = _path(".log")
+        log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         pid = start_process(["server.dashboard"], log, worker_environment())
         # Beside the note of the process itself, which may already be there.
-        if not is_locked(_lock_path()):
-            files.write_json(_note_path(), {"launched": processes.identify(pid)}, sync=False)
+        if not is_locked(_path(".lock")):
+            files.write_json(_path(".json"), {"launched": processes.identify(pid)}, sync=False)
     except OSError as error:
         raise DashboardError(f"optuna-dashboard could not be started: {error.strerror}.") from error
 
@@ -112,11 +105,11 @@ def stop_dashboard() -> bool:
     # It only shows what is stored, so it may end at any moment.
     stopped = processes.kill(recorded) if recorded else False
     end = time.monotonic() + STOP_SECONDS
-    while is_locked(_lock_path()):
+    while is_locked(_path(".lock")):
         if time.monotonic() > end:
             raise DashboardError("optuna-dashboard does not end. Try again in a moment.")
         time.sleep(0.02)
-    _note_path().unlink(missing_ok=True)
+    _path(".json").unlink(missing_ok=True)
     return stopped
 
 
@@ -180,8 +173,8 @@ class _QuietHandler(WSGIRequestHandler):
 
 def serve(idle_seconds: float = IDLE_SECONDS) -> None:
     """Serves until nobody has asked for a while, or the runs folder is gone; does nothing where another one serves."""
-    _folder().mkdir(parents=True, exist_ok=True)
-    with FileLock(_lock_path()) as lock:
+    _path(".lock").parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(_path(".lock")) as lock:
         # Whoever only asks whether it is held holds it for a moment.
         if not lock.acquire(2.0):
             return
@@ -189,7 +182,7 @@ def serve(idle_seconds: float = IDLE_SECONDS) -> None:
             app = _make_app()
         except Exception as error:
             # The page asks for it; a storage that cannot be reached says so in a sentence.
-            files.write_json(_note_path(), {"reason": str(error) or type(error).__name__}, sync=False)
+            files.write_json(_path(".json"), {"reason": str(error) or type(error).__name__}, sync=False)
             raise
         last = [time.monotonic()]
 
@@ -199,11 +192,11 @@ def serve(idle_seconds: float = IDLE_SECONDS) -> None:
         with make_server(ADDRESS, 0, _refuse_all, _Server, _QuietHandler) as server:
             server.set_app(guard(app, server.server_port, note_request))
             note = {"process": processes.identify(os.getpid()), "port": server.server_port, "started": time.time()}
-            files.write_json(_note_path(), note, sync=False)
+            files.write_json(_path(".json"), note, sync=False)
             watcher = threading.Thread(target=_watch, args=(server, last, idle_seconds), daemon=True)
             watcher.start()
             server.serve_forever(poll_interval=0.2)
-        _note_path().unlink(missing_ok=True)
+        _path(".json").unlink(missing_ok=True)
 
 
 def _make_app() -> WSGIApplication:
@@ -221,7 +214,7 @@ def _refuse_all(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
 
 
 def _watch(server: WSGIServer, last: list[float], idle_seconds: float) -> None:
-    while time.monotonic() - last[0] < idle_seconds and _lock_path().exists():
+    while time.monotonic() - last[0] < idle_seconds and _path(".lock").exists():
         time.sleep(min(1.0, idle_seconds / 10))
     server.shutdown()
 

@@ -1,4 +1,4 @@
-"""Who may ask this machine's servers: only their own address, only pages of their own, and in no frame.
+"""Which requests the servers answer: only to their own address, only from their own pages, and in no frame.
 
 A foreign page's requests carry its origin, and those of a page whose name was re-bound to this machine carry that name
 as their host (DNS rebinding). Every server of the lab asks here, for every request, before anything else.
@@ -30,7 +30,7 @@ _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::([0-9]{1,5}))?", re
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request says of where it was sent and whence it comes; header values as often as they were sent."""
+    """Where a request was sent and where it comes from; header values as often as they were sent."""
 
     scheme: str  # http or https
     method: str

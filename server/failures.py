@@ -1,4 +1,4 @@
-"""What went wrong goes to the log under an id; a visitor reads a calm sentence with that id, and no more."""
+"""Errors go to the log under an id; a visitor reads a calm sentence with that id, and no more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADVICE = "Runs that train are not affected. Reload the page to try again; the se
 
 
 def log_failure(error: BaseException) -> str:
-    """Writes the error with its traceback to the log; returns the id it stands under."""
+    """Writes the error with its traceback to the log; returns its id."""
     failure_id = secrets.token_hex(4)
     log.error("Failure %s", failure_id, exc_info=error)
     return failure_id

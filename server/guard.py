@@ -1,7 +1,6 @@
 """The door in front of everything that is served: one middleware around the pages, their stream and every route.
 
-What it lets through is known by what it was told to be open; a new route is behind the door and the sign-in from its
-first day.
+Only routes that are listed as open pass without a sign-in, so a new route is protected from its first day.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ OPEN_ROUTES = ("/_stcore/health", "/_stcore/host-config", LOGIN, LOGOUT, CALLBAC
 OPEN_MESSAGES = ("rerun_script", "app_heartbeat", "stop_script")
 POLICY_VIOLATION = 1008
 _COOKIES = tuple(name.encode() for name in COOKIES)
-# Nothing is fetched from, or told to, any other host. Plotly and Streamlit make code at run time.
+# Nothing is fetched from, or sent to, any other host. Plotly and Streamlit make code at run time.
 POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -228,7 +227,7 @@ def _path_of(scope: Scope) -> str:
 
 
 def _mark_secure(message: Message) -> None:
-    # Streamlit leaves it out for the sake of plain http on one's own machine.
+    # Streamlit leaves it out to allow plain http on localhost.
     message["headers"] = [
         (name, value + b"; Secure" if name == b"set-cookie" and b"; secure" not in value.lower() else value)
         for name, value in message["headers"]

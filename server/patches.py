@@ -2,8 +2,8 @@
 
 A fragment that renews itself is asked for by a timer in the browser, which also says for which page. `st.switch_page`
 leaves that page on the server; until the browser learns of it, the timer goes on asking. Streamlit 1.67 runs such a
-request after the new page, in the name of the old one, and the browser, told of another page, empties itself and stays
-empty. Where a visitor clicks a link, Streamlit stops the timers before it asks for the new page.
+request after the new page, in the name of the old one, and the browser, now on another page, shows nothing from
+then on. Where a visitor clicks a link, Streamlit stops the timers before it asks for the new page.
 """
 
 from __future__ import annotations

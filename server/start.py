@@ -1,4 +1,4 @@
-"""Refuses to start where strangers could get in, with the reason and what to do."""
+"""Refuses to start if strangers could get in, with the reason and what to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIXED = {
     "server.enableAgentApi": (False, "programs could press buttons without a sign-in"),
     "server.enableStaticServing": (False, "a folder would be served as it is"),
     "global.developmentMode": (False, "pages of other sites could read this one"),
-    "browser.gatherUsageStats": (False, "what you do would be told to others"),
+    "browser.gatherUsageStats": (False, "what you do would be reported to others"),
 }
 
 
@@ -35,7 +35,7 @@ class StartError(SystemExit):
 
 
 def check_start() -> SignIn | None:
-    """How visitors sign in, None where only this machine is served. Raises StartError."""
+    """How visitors sign in; None if only this machine is served. Raises StartError."""
     for name, (value, harm) in FIXED.items():
         if config.get_option(name) != value:
             raise StartError(f"{name} must be {str(value).lower()}: else {harm}.")
@@ -87,17 +87,12 @@ def list_hosts() -> list[str]:
     return [str(name).strip() for name in config.get_option("server.allowedHosts") or []]
 
 
-def end_dashboard() -> None:
-    """optuna-dashboard knows no sign-in, so one that was left open does not stay."""
-    with suppress(LabError, OSError):
-        stop_dashboard()
-
-
 def open_door(sign_in: SignIn | None) -> Door:
     """The names that this server answers to."""
     names, origins = [*OWN_NAMES, *list_hosts()], []
     if sign_in:
-        end_dashboard()
+        with suppress(LabError, OSError):
+            stop_dashboard()  # it knows no sign-in, so one that was left open must not stay
         names.append(str(urlsplit(sign_in.origin).hostname))
         origins.append(sign_in.origin)
     # Streamlit asks its own list too, where a page connects.

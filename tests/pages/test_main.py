@@ -1,7 +1,6 @@
 """The frame: every page is framed and at its own address, failures are calm, and the page process stays small."""
 
 import asyncio
-import logging
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -10,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.machine.devices import Device
@@ -42,20 +40,6 @@ def test_devices_are_told_in_a_few_words() -> None:
     assert "GPU busy" in describe_devices([device("cuda:0", True), device("cpu", False)])
     two = [device("cuda:0", True), device("cuda:1", False), device("cpu", False)]
     assert "1 of 2 GPUs busy" in describe_devices(two)
-
-
-def test_a_failure_shows_a_sentence_whose_id_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    def fail() -> None:
-        from pages.parts.frame.failure import show_failure
-
-        assert show_failure(RuntimeError("the secret cause"))
-
-    with caplog.at_level(logging.ERROR):
-        page = AppTest.from_function(fail).run()
-    sentence = page.error[0].value
-    failure_id = sentence.rsplit("**", 2)[1]
-    assert "secret cause" not in sentence
-    assert any(failure_id in record.getMessage() and record.exc_info for record in caplog.records)
 
 
 def test_plotly_is_served_from_its_package_and_may_be_kept() -> None:

@@ -160,10 +160,10 @@ def test_a_process_that_died_is_told_and_no_stranger_is_killed(folders: Path) ->
     try:
         recorded = processes.identify(stranger.pid)
         assert recorded
-        dashboard._folder().mkdir()
+        dashboard._path(".json").parent.mkdir()
         # The same process id, but of a process that began at another time.
         note = {"process": {**recorded, "started": recorded["started"] - 1}, "port": 1}
-        dashboard._note_path().write_text(json.dumps(note))
+        dashboard._path(".json").write_text(json.dumps(note))
         assert find_dashboard().state == "stopped"
         assert not stop_dashboard()
         assert stranger.poll() is None
@@ -173,8 +173,8 @@ def test_a_process_that_died_is_told_and_no_stranger_is_killed(folders: Path) ->
 
 
 def test_two_never_serve_one_folder(folders: Path) -> None:
-    dashboard._folder().mkdir()
-    with FileLock(dashboard._lock_path()) as held:
+    dashboard._path(".json").parent.mkdir()
+    with FileLock(dashboard._path(".lock")) as held:
         assert held.acquire(1)
         command = [sys.executable, "-m", "server.dashboard"]
         second = subprocess.run(command, cwd=PROJECT, timeout=WAIT, capture_output=True, check=False)

@@ -23,9 +23,7 @@ from pages.parts.frame.style import show_problem, show_svg
 BUDGET_KEY = "budget"
 
 
-@lru_cache(maxsize=64)
-def _drawing(spec: RunSpec) -> str:
-    return draw_network(spec, cost_of(spec))
+_drawing = lru_cache(maxsize=64)(draw_network)
 
 
 def show_cost(draft: Draft) -> None:
@@ -35,7 +33,7 @@ def show_cost(draft: Draft) -> None:
     _show_budget(draft, cost, stale)
     st.html(f'<div class="{stale}">{_facts(spec, cost)}</div>')
     show_forecast(draft)
-    show_svg(f'<div class="lab-section{stale}">{_drawing(spec)}</div>')
+    show_svg(f'<div class="lab-section{stale}">{_drawing(spec, cost)}</div>')
     st.html(f'<div class="{stale}">{_layer_table(spec, cost)}</div>')
     _show_rate(spec, stale)
 
@@ -89,12 +87,9 @@ def _fit(draft: Draft, budget: int) -> None:
 def _facts(spec: RunSpec, cost: Cost) -> str:
     bytes_per_value = 2 if spec.train.precision == "bfloat16" else 4
     memory = format_bytes(training_memory(spec, cost, bytes_per_value))
+    forward = "One image, forward; training takes about 3 times."
     facts = [
-        (
-            format_count(cost.multiply_adds),
-            "multiply-adds an image",
-            "One image, forward; training takes about 3 times.",
-        ),
+        (format_count(cost.multiply_adds), "multiply-adds an image", forward),
         (memory, f"to train at batch {spec.train.batch_size:,}", "Estimate: weights, optimizer and one batch's maps."),
     ]
     if images := count_train_images(spec.data):

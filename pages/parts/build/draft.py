@@ -1,21 +1,30 @@
-"""The spec that is being shaped on the Build page: kept in the session, apart from any widget, so nothing is lost."""
+"""The spec that is being shaped on the Build page: kept in the session, apart from any widget, so nothing is lost.
+
+Its address, `?spec=...`, is kept up to date; `?preset=NAME` and `?clone=RUN_ID` are taken in.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
 from core.data.folder import inspect_folder
 from core.data.store import DataError
-from core.spec import ModelSpec, RunSpec, map_sizes
+from core.runs.store import open_run
+from core.spec import MAX_LAYERS, RunSpec, map_sizes
 from core.spec.fields import field_at
+from core.spec.link import from_link, to_link
 from core.spec.parse import FieldProblem, SpecError, parse_spec
 from core.spec.presets import PRESETS
+from core.system.errors import LabError
+from pages.parts.frame.address import DraftAddress
 
 KEY = "build.draft"
+ADDRESS = DraftAddress("build", ("spec", "preset", "clone"))
 # Keys of the form's widgets begin with this.
 WIDGETS = "build.field"
 FIRST_PRESET = "first-look"
@@ -68,7 +77,7 @@ class Draft:
     def replace(self, spec: RunSpec, preset: str = "") -> None:
         """Takes another spec in; the widgets are filled again."""
         self.values = spec.model_dump(mode="json")
-        self.rows = [self._next_row() + place for place in range(len(spec.model.layers))]
+        self.rows = [self._next_row() + index for index in range(len(spec.model.layers))]
         self.good, self.problems, self.preset, self.touched = spec, [], preset, True
         self.generation += 1
 
@@ -92,6 +101,11 @@ class Draft:
         layers: list[dict[str, Any]] = self.values["model"]["layers"]
         return layers
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the network has all the block layers that it may have."""
+        return len(self.rows) >= MAX_LAYERS
+
     def add_layer(self) -> None:
         """A layer of twice the channels below the last; it halves the map where the pooling still fits."""
         last = self.layers[-1]
@@ -103,17 +117,17 @@ class Draft:
 
     def duplicate_layer(self, row: int) -> None:
         """The same layer once more below it; the copy keeps the map's size."""
-        place = self.rows.index(row)
-        self._insert(place + 1, {**self.layers[place], "stride": 1})
+        index = self.rows.index(row)
+        self._insert(index + 1, {**self.layers[index], "stride": 1})
 
     def remove_layer(self, row: int) -> None:
-        place = self.rows.index(row)
-        del self.values["model"]["layers"][place], self.rows[place]
+        index = self.rows.index(row)
+        del self.layers[index], self.rows[index]
         self.touched = True
 
-    def _insert(self, place: int, layer: dict[str, Any]) -> None:
-        self.values["model"]["layers"].insert(place, layer)
-        self.rows.insert(place, self._next_row())
+    def _insert(self, index: int, layer: dict[str, Any]) -> None:
+        self.layers.insert(index, layer)
+        self.rows.insert(index, self._next_row())
         self.touched = True
 
     def _next_row(self) -> int:
@@ -122,12 +136,6 @@ class Draft:
     def problems_at(self, path: str) -> list[FieldProblem]:
         """What is wrong at a field, or inside it: `train.milestones` also has those of `train.milestones[1]`."""
         return [p for p in self.problems if p.path == path or p.path.startswith((path + "[", path + "."))]
-
-
-def max_layers() -> int:
-    """How many block layers a network may have."""
-    marks = ModelSpec.model_fields["layers"].metadata
-    return next(int(mark.max_length) for mark in marks if hasattr(mark, "max_length"))
 
 
 def open_draft() -> Draft:
@@ -140,3 +148,52 @@ def open_draft() -> Draft:
         st.session_state[KEY] = first
     draft: Draft = st.session_state[KEY]
     return draft
+
+
+# Its address -------------------------------------------------------------------------------------------------------
+
+
+def read_address(draft: Draft) -> None:
+    """Fills the draft from the address if that asks for another; a damaged one leaves a notice."""
+    if (word := ADDRESS.find_news(draft.touched)) is None:
+        return
+    try:
+        spec, preset = _resolve(*word)
+    except (LabError, KeyError) as error:
+        ADDRESS.refuse(_explain(*word, error))
+    else:
+        draft.replace(spec, preset)
+
+
+def _resolve(name: str, value: str) -> tuple[RunSpec, str]:
+    if name == "preset":
+        return PRESETS[value].spec, value
+    return (from_link(value) if name == "spec" else open_run(value).spec), ""
+
+
+def _explain(name: str, value: str, error: Exception) -> str:
+    shown = value[:60]
+    match name:
+        case "preset":
+            return f"There is no preset “{shown}”. Choose one from the list."
+        case "clone" if not isinstance(error, SpecError):
+            return f"There is no run “{shown}” to clone here."
+    problems = error.problems if isinstance(error, SpecError) else []
+    return "The link could not be used. " + " ".join(f"{str(p)[:1].upper()}{str(p)[1:]}." for p in problems[:3])
+
+
+def write_address(draft: Draft) -> None:
+    """Puts the draft's last good spec into the address; the spec that every visit begins with needs none."""
+    touched, draft.touched = draft.touched, False
+    ADDRESS.write(None if draft.good == PRESETS[FIRST_PRESET].spec else _packed(draft.good), touched)
+
+
+@lru_cache(maxsize=64)
+def _packed(spec: RunSpec) -> str:
+    return to_link(spec)
+
+
+def link_of(spec: RunSpec) -> str:
+    """The whole address that opens this spec."""
+    base = (st.context.url or "").partition("?")[0].rstrip("/")
+    return f"{base}?spec={_packed(spec)}"

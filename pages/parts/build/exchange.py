@@ -7,8 +7,7 @@ import hashlib
 import streamlit as st
 
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
-from pages.parts.build.address import link_of
-from pages.parts.build.draft import Draft
+from pages.parts.build.draft import Draft, link_of
 from pages.parts.build.form import say
 from pages.parts.frame.style import show_problem
 
@@ -38,29 +37,21 @@ def show_import(draft: Draft) -> None:
     """Takes a spec in; one that cannot be used says why and leaves the form as it is."""
     with st.popover("Import", icon=":material/upload_file:", key="import"):
         st.text_area("Spec as JSON", key=PASTED_KEY, height=160, placeholder='{"model": {"stem_channels": 16}}')
-        st.button("Use this spec", key="use_spec", type="primary", on_click=_take_pasted, args=(draft,))
+        st.button("Use this spec", key="use_spec", type="primary", on_click=_take, args=(draft, PASTED_KEY))
         st.file_uploader(
-            "or a file", type="json", key=UPLOAD_KEY, on_change=_take_upload, args=(draft,), max_upload_size=1
+            "or a file", type="json", key=UPLOAD_KEY, on_change=_take, args=(draft, UPLOAD_KEY), max_upload_size=1
         )
         st.caption(f"At most {MAX_SPEC_BYTES // 1000} KB. Missing fields get their defaults.")
         for sentence in st.session_state.get(PROBLEMS_KEY, []):
             show_problem(sentence)
 
 
-def _take_pasted(draft: Draft) -> None:
-    _take(draft, st.session_state[PASTED_KEY])
-
-
-def _take_upload(draft: Draft) -> None:
-    if file := st.session_state[UPLOAD_KEY]:
-        _take(draft, file.getvalue())
-
-
-def _take(draft: Draft, text: str | bytes) -> None:
+def _take(draft: Draft, key: str) -> None:
+    given = st.session_state[key]
+    if given is None:
+        return  # the upload was removed
     st.session_state[PROBLEMS_KEY] = []
     try:
-        draft.replace(parse_spec(text))
+        draft.replace(parse_spec(given if isinstance(given, str) else given.getvalue()))
     except SpecError as error:
-        st.session_state[PROBLEMS_KEY] = [
-            say(problem.path or "The spec", problem.message) for problem in error.problems
-        ]
+        st.session_state[PROBLEMS_KEY] = [say(each.path or "The spec", each.message) for each in error.problems]

@@ -13,25 +13,21 @@ from core.text.formats import format_ago, format_bytes, format_seconds
 from core.text.words import count_of
 from pages.parts.build.draft import Draft
 from pages.parts.frame.style import show_problem
+from pages.parts.frame.widgets import show_live
 
-TICK_SECONDS = 0.5
 BUSY = 0.5  # of the device: what is measured then is of a machine that others use
 
 
 def show_forecast(draft: Draft) -> None:
     """The forecast for the last spec that can be run, or the button that measures it."""
-    under_way = MEASUREMENTS.is_under_way(draft.good)
-    st.fragment(_show, run_every=TICK_SECONDS if under_way else None)(draft, under_way)
+    show_live(lambda: MEASUREMENTS.is_under_way(draft.good), lambda: _show(draft))
 
 
-def _show(draft: Draft, was_under_way: bool) -> None:
+def _show(draft: Draft) -> None:
     spec = draft.good
-    under_way = MEASUREMENTS.is_under_way(spec)
-    if under_way != was_under_way:
-        st.rerun()  # only the whole page can begin or end the fragment's ticking
     device = pick_device(spec)
     with st.container(key="forecast", gap="xsmall"):
-        if under_way:
+        if MEASUREMENTS.is_under_way(spec):
             seconds = format_seconds(MEASUREMENTS.seconds(spec))
             st.html(
                 f'<p class="lab-small lab-muted" role="status">Measuring on {escape(device)}: torch is '

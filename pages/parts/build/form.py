@@ -9,11 +9,10 @@ import streamlit as st
 
 from core.spec import CHOICE_LABELS
 from core.spec.fields import SpecField, fields_of, label_path
-from pages.parts.build.draft import Draft, max_layers
+from core.studies.space import ODD
+from pages.parts.build.draft import Draft
 from pages.parts.frame.style import show_problem
 
-# Arrow keys step from one odd size to the next.
-ODD_FIELDS = {"filter_size", "skip_kernel", "stem_filter"}
 # Counted by the draft, so there is nothing to fill in.
 COUNTED_FIELDS = {"folder_classes"}
 # A label with its unit that is longer than this keeps the unit for the help.
@@ -109,15 +108,19 @@ def _make_widget(field: SpecField, label: str, value: Any, choices: Sequence[str
     elif field.kind == "float" and field.low is not None and (field.high or 1) <= SLIDER_HIGH and not field.log:
         st.slider(label, float(field.low), float(field.high or 1), float(value), step=0.01, format="%.2f", **common)
     else:
-        _make_number(field, label, value, common)
+        show_number(field, label, value, common)
 
 
-def _make_number(field: SpecField, label: str, value: Any, common: dict[str, Any]) -> None:
+def show_number(field: SpecField, label: str, value: float | None, common: dict[str, Any], *, step: int = 0) -> None:
+    """A number with the field's step, or another."""
     # No bounds are handed on: the browser would silently keep the old number, the check says what is wrong.
-    if field.kind == "int":
-        st.number_input(label, value=value, step=2 if field.name in ODD_FIELDS else 1, **common)
+    whole = value is None or value == int(value)
+    if field.kind == "int" and whole:
+        step = step or (2 if field.name in ODD else 1)
+        st.number_input(label, value=None if value is None else int(value), step=step, **common)
     else:
-        st.number_input(label, value=float(value), step=1e-4 if field.log else 0.05, format="%.6g", **common)
+        value = None if value is None else float(value)
+        st.number_input(label, value=value, step=1e-4 if field.log else 0.05, format="%.6g", **common)
 
 
 def _label_choice(value: str) -> str:
@@ -144,8 +147,8 @@ def show_layers(draft: Draft) -> None:
                 # On a phone there is room for the letter only.
                 words = f'<span class="lab-word">{field.label} </span>{field.symbol}' if field.symbol else field.label
                 st.markdown(f'<span class="lab-small">{words}</span>', unsafe_allow_html=True, help=_help(field))
-        for place, row in enumerate(list(draft.rows)):
-            _show_layer(draft, place, row, fields)
+        for index, row in enumerate(list(draft.rows)):
+            _show_layer(draft, index, row, fields)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Add layer",
@@ -153,7 +156,7 @@ def show_layers(draft: Draft) -> None:
                 icon=":material/add:",
                 type="tertiary",
                 on_click=draft.add_layer,
-                disabled=len(draft.rows) >= max_layers(),
+                disabled=draft.is_full,
                 help="Twice the channels of the last one, on half the map.",
             )
     for problem in draft.problems:
@@ -161,49 +164,36 @@ def show_layers(draft: Draft) -> None:
             show_problem(say(name_field(problem.path), problem.message))
 
 
-def _show_layer(draft: Draft, place: int, row: int, fields: Sequence[SpecField]) -> None:
+def _show_layer(draft: Draft, index: int, row: int, fields: Sequence[SpecField]) -> None:
     with st.container(key=f"layer_row_{row}"):
-        st.html(f'<span class="lab-muted lab-num">{place + 1}</span>')
+        st.html(f'<span class="lab-muted lab-num">{index + 1}</span>')
         for field in fields:
             key = draft.widget_key(f"layer{row}.{field.name}")
-            _make_number(
-                field,
-                label_path(f"model.layers[{place}].{field.name}"),
-                draft.layers[place][field.name],
-                {
-                    "key": key,
-                    "label_visibility": "collapsed",
-                    "on_change": _commit_layer,
-                    "args": (draft, key, row, field.name),
-                },
+            common = {
+                "key": key,
+                "label_visibility": "collapsed",
+                "on_change": _commit_layer,
+                "args": (draft, key, row, field.name),
+            }
+            label = label_path(f"model.layers[{index}].{field.name}")
+            show_number(field, label, draft.layers[index][field.name], common)
+        for verb, icon, help, act, disabled in (
+            ("Duplicate", "content_copy", "The same layer once more", draft.duplicate_layer, draft.is_full),
+            ("Remove", "close", "Remove this layer", draft.remove_layer, len(draft.rows) == 1),
+        ):
+            st.button(
+                f"{verb} layer {index + 1}",
+                key=f"{verb.lower()}_{row}",
+                icon=f":material/{icon}:",
+                type="tertiary",
+                help=help,
+                on_click=act,
+                args=(row,),
+                disabled=disabled,
             )
-        _show_layer_actions(draft, place, row)
         for field in fields:
-            for problem in draft.problems_at(f"model.layers[{place}].{field.name}"):
+            for problem in draft.problems_at(f"model.layers[{index}].{field.name}"):
                 show_problem(say(name_field(problem.path), problem.message))
-
-
-def _show_layer_actions(draft: Draft, place: int, row: int) -> None:
-    st.button(
-        f"Duplicate layer {place + 1}",
-        key=f"duplicate_{row}",
-        icon=":material/content_copy:",
-        type="tertiary",
-        help="The same layer once more",
-        on_click=draft.duplicate_layer,
-        args=(row,),
-        disabled=len(draft.rows) >= max_layers(),
-    )
-    st.button(
-        f"Remove layer {place + 1}",
-        key=f"remove_{row}",
-        icon=":material/close:",
-        type="tertiary",
-        help="Remove this layer",
-        on_click=draft.remove_layer,
-        args=(row,),
-        disabled=len(draft.rows) == 1,
-    )
 
 
 def _commit_layer(draft: Draft, key: str, row: int, name: str) -> None:

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 
 from core.spec import CHOICE_LABELS, RunSpec
-from core.spec.cost import Cost, LayerCost
+from core.spec.cost import Cost
 
 WIDTH, HEIGHT = 480, 134
 CENTRE = 54  # of the boxes, from the top
-GROUND = 92  # below them stands the text
+GROUND = 92  # the text is below
 MAX_BOX, MIN_BOX = 64.0, 12.0
 MAX_BLOCKS_DRAWN = 5
+MUTED = ' fill="var(--lab-muted)"'
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,18 @@ def stages_of(spec: RunSpec, cost: Cost) -> list[Stage]:
     model = spec.model
     stem, *layers, head = cost.layers
     stages = [Stage("image", 3, spec.data.image_size, 0, "")]
-    stages.append(_stage("stem", stem, 0, f"convolution {model.stem_filter}×{model.stem_filter}"))
-    for place, (layer, row) in enumerate(zip(model.layers, layers, strict=True)):
+    convolution = f"convolution {model.stem_filter}×{model.stem_filter}"
+    stages.append(Stage("stem", stem.channels, stem.map_size, 0, convolution))
+    for number, (layer, row) in enumerate(zip(model.layers, layers, strict=True), 1):
         detail = (
             f"{layer.blocks} {CHOICE_LABELS[model.block].lower()} blocks, filter {layer.filter_size}, "
             f"skip kernel {layer.skip_kernel}, stride {layer.stride}"
         )
-        stages.append(_stage(f"layer {place + 1}", row, layer.blocks, detail))
+        stages.append(Stage(f"layer {number}", row.channels, row.map_size, layer.blocks, detail))
     pool = f"{CHOICE_LABELS[model.pool_kind].lower()} pooling {model.pool_size}×{model.pool_size}"
-    stages.append(_stage("pool", head, 0, pool))
+    stages.append(Stage("pool", head.channels, head.map_size, 0, pool))
     stages.append(Stage("classes", spec.data.num_classes, 1, 0, "linear layer"))
     return stages
-
-
-def _stage(name: str, row: LayerCost, blocks: int, detail: str) -> Stage:
-    return Stage(name, row.channels, row.map_size, blocks, detail)
 
 
 def draw_network(spec: RunSpec, cost: Cost) -> str:
@@ -53,17 +51,16 @@ def draw_network(spec: RunSpec, cost: Cost) -> str:
     stages = stages_of(spec, cost)
     step = WIDTH / len(stages)
     largest = max(stage.map_size for stage in stages)
-    boxes = [_draw_stage(stage, step * (place + 0.5), step, largest) for place, stage in enumerate(stages)]
-    arrows = [_draw_arrow(step * place, CENTRE) for place in range(1, len(stages))]
+    boxes = [_draw_stage(stage, step * (index + 0.5), step, largest) for index, stage in enumerate(stages)]
+    arrows = [
+        f'<path d="M{step * index - 3:.1f} {CENTRE - 3} l3.5 3 l-3.5 3" fill="none" stroke="var(--lab-faint)" />'
+        for index in range(1, len(stages))
+    ]
     title = "Network: " + ", ".join(f"{s.name} {s.channels}×{s.map_size}×{s.map_size}" for s in stages)
     return (
         f'<div class="lab-drawing"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'
         f"{''.join(arrows)}{''.join(boxes)}</svg></div>"
     )
-
-
-def _draw_arrow(x: float, y: float) -> str:
-    return f'<path d="M{x - 3:.1f} {y - 3} l3.5 3 l-3.5 3" fill="none" stroke="var(--lab-faint)" />'
 
 
 def _draw_stage(stage: Stage, centre: float, step: float, largest: int) -> str:
@@ -77,11 +74,10 @@ def _draw_stage(stage: Stage, centre: float, step: float, largest: int) -> str:
     else:
         parts.append(_box(centre - width / 2, CENTRE - height / 2, width, height, "var(--lab-line)"))
     size = f"{stage.map_size}×{stage.map_size}" if stage.name != "classes" else "linear"
-    small = step < 48
-    parts.append(_text(centre, GROUND + 10, str(stage.channels), "var(--lab-text)", 12, bold=True))
-    parts.append(_text(centre, GROUND + 24, size, "var(--lab-muted)", 9 if small else 10.5))
-    name = stage.name.replace("layer ", "L") if small else stage.name
-    parts.append(_text(centre, GROUND + 37, name, "var(--lab-muted)", 9 if small else 10.5))
+    name, letters = (stage.name.replace("layer ", "L"), 9.0) if step < 48 else (stage.name, 10.5)
+    parts.append(draw_text(centre, GROUND + 10, str(stage.channels), 12, ' fill="var(--lab-text)" font-weight="600"'))
+    parts.append(draw_text(centre, GROUND + 24, size, letters))
+    parts.append(draw_text(centre, GROUND + 37, name, letters))
     return f"<g>{''.join(parts)}</g>"
 
 
@@ -92,14 +88,14 @@ def _draw_blocks(stage: Stage, centre: float, width: float, height: float) -> li
     each = max(2.0, (width - gap * (drawn - 1)) / drawn)
     left, top = centre - (each * drawn + gap * (drawn - 1)) / 2, CENTRE - height / 2
     parts = []
-    for place in range(drawn):
-        x = left + place * (each + gap)
+    for index in range(drawn):
+        x = left + index * (each + gap)
         parts.append(_box(x, top, each, height, "var(--lab-accent)"))
         parts.append(
             f'<path d="M{x + 0.5:.1f} {top - 2:.1f} q{each / 2 - 0.5:.1f} -8 {each - 1:.1f} 0" fill="none" '
             f'stroke="var(--lab-faint)" />'
         )
-    parts.append(_text(centre, top - 10, f"×{stage.blocks}", "var(--lab-muted)", 10.5))
+    parts.append(draw_text(centre, top - 10, f"×{stage.blocks}"))
     return parts
 
 
@@ -111,6 +107,6 @@ def _box(x: float, y: float, width: float, height: float, stroke: str) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, fill: str, size: float, *, bold: bool = False) -> str:
-    weight = ' font-weight="600"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="{size}" fill="{fill}"{weight}>{text}</text>'
+def draw_text(x: float, y: float, text: str, size: float = 10.5, look: str = MUTED, anchor: str = "middle") -> str:
+    """A line of text as SVG; `look` holds further attributes."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"{look}>{text}</text>'

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pages.parts.build.network_drawing import draw_text
+
 WIDTH, HEIGHT = 480, 94
 LEFT, RIGHT, TOP, BOTTOM = 52, 474, 6, 72
 
@@ -14,12 +16,12 @@ def draw_rate(epochs: Sequence[float], rates: Sequence[float], last: float) -> s
     highest = max(*rates, 1e-12)
     top = round_up(highest)
 
-    def place(epoch: float, rate: float) -> str:
+    def locate(epoch: float, rate: float) -> str:
         x = LEFT + (RIGHT - LEFT) * epoch / last
         return f"{x:.1f},{BOTTOM - (BOTTOM - TOP) * rate / top:.1f}"
 
-    points = " ".join(place(epoch, rate) for epoch, rate in zip(epochs, rates, strict=True))
-    area = f"{place(epochs[0], 0)} {points} {place(epochs[-1], 0)}"
+    points = " ".join(locate(epoch, rate) for epoch, rate in zip(epochs, rates, strict=True))
+    area = f"{locate(epochs[0], 0)} {points} {locate(epochs[-1], 0)}"
     label = f"Learning rate: from {rates[0]:.3g} to {rates[-1]:.3g}, at most {highest:.3g}, over {last:g} epochs"
     return (
         f'<div class="lab-drawing"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
@@ -39,7 +41,7 @@ def round_up(value: float) -> float:
 def ticks_of(last: float, most: int = 6) -> list[float]:
     """Round numbers of epochs from 0 to `last`, at most `most` of them beside 0."""
     step = max(1.0, float(math.ceil(round_up(last / most))))
-    return [place * step for place in range(int(last / step + 1e-9) + 1)]
+    return [index * step for index in range(int(last / step + 1e-9) + 1)]
 
 
 def _rate_axis(top: float) -> list[str]:
@@ -47,7 +49,7 @@ def _rate_axis(top: float) -> list[str]:
     for share in (0, 0.5, 1):
         y = BOTTOM - (BOTTOM - TOP) * share
         parts.append(f'<line x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--lab-line-soft)" />')
-        parts.append(_label(LEFT - 6, y + 3.5, f"{top * share:.3g}", "end"))
+        parts.append(draw_text(LEFT - 6, y + 3.5, f"{top * share:.3g}", anchor="end"))
     return parts
 
 
@@ -57,14 +59,8 @@ def _epoch_axis(last: float) -> list[str]:
     for tick in ticks:
         x = LEFT + (RIGHT - LEFT) * tick / last
         # The last label carries the unit and must stay inside.
-        near_end = x > RIGHT - 30
+        label_x, anchor = (RIGHT, "end") if x > RIGHT - 30 else (x, "middle")
         text = f"{tick:g} {'epoch' if tick == 1 else 'epochs'}" if tick == ticks[-1] else f"{tick:g}"
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{BOTTOM}" y2="{BOTTOM + 3}" stroke="var(--lab-faint)" />')
-        parts.append(_label(RIGHT if near_end else x, BOTTOM + 16, text, "end" if near_end else "middle"))
+        parts.append(draw_text(label_x, BOTTOM + 16, text, anchor=anchor))
     return parts
-
-
-def _label(x: float, y: float, text: str, anchor: str) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="10.5" fill="var(--lab-muted)">{text}</text>'
-    )

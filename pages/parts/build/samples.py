@@ -11,10 +11,11 @@ from core.data.catalogue import is_ready
 from core.helper.process import call
 from core.spec import RunSpec
 from core.system.errors import LabError
+from pages.parts.frame.widgets import show_live
 
 COUNT = 16
 POLL_SECONDS = 0.3
-LAST_KEY = "build.last_samples"
+LAST_KEY, SEED_KEY = "build.last_samples", "build.sample_seed"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -32,34 +33,27 @@ def show_samples(spec: RunSpec) -> None:
     if not is_ready(spec.data):
         st.html('<p class="lab-muted lab-small">The images can be shown once the data set is on this machine.</p>')
         return
-    seed = st.session_state.get("build.sample_seed", 0)
+    seed = st.session_state.get(SEED_KEY, 0)
     relevant = spec.data.model_dump_json() + spec.augment.model_dump_json()
     future = _request(relevant, seed, spec.model_dump_json())
-    poll = None if future.done() else POLL_SECONDS
-    st.fragment(_show_grid, run_every=poll)(future, relevant, seed)
+
+    def show() -> None:
+        with st.container(key="samples", height="content"):
+            if not future.done():
+                _show_waiting()
+            elif error := future.exception():
+                _request.clear(relevant, seed)
+                reason = str(error) if isinstance(error, LabError) else "The preview could not be made; try again."
+                st.html(f'<p class="lab-muted lab-small">{escape(reason)}</p>')
+            else:
+                st.session_state[LAST_KEY] = future.result()
+                st.image(future.result(), width="stretch")
+
+    show_live(lambda: not future.done(), show, POLL_SECONDS)
 
 
 def _redraw() -> None:
-    st.session_state["build.sample_seed"] = st.session_state.get("build.sample_seed", 0) + 1
-
-
-def _show_grid(future: Future[bytes], relevant: str, seed: int) -> None:
-    was_waiting = st.session_state.get("build.samples_waiting", False)
-    st.session_state["build.samples_waiting"] = not future.done()
-    with st.container(key="samples", height="content"):
-        if not future.done():
-            _show_waiting()
-            return
-        if error := future.exception():
-            _request.clear(relevant, seed)
-            reason = str(error) if isinstance(error, LabError) else "The preview could not be made; try again."
-            st.html(f'<p class="lab-muted lab-small">{escape(reason)}</p>')
-        else:
-            st.session_state[LAST_KEY] = future.result()
-            st.image(future.result(), width="stretch")
-    if was_waiting:
-        # The whole page once more: without a timer from now on.
-        st.rerun()
+    st.session_state[SEED_KEY] = st.session_state.get(SEED_KEY, 0) + 1
 
 
 def _show_waiting() -> None:

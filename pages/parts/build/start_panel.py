@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import Any
 
 import streamlit as st
 
@@ -17,6 +18,7 @@ from pages.parts.build.draft import Draft
 from pages.parts.build.form import name_field
 from pages.parts.frame.failure import tell
 from pages.parts.frame.style import show_problem
+from pages.parts.frame.widgets import show_live
 from server.sign_in import current_address
 
 CLICK_KEY = "build.click_key"
@@ -48,30 +50,33 @@ def show_start(draft: Draft) -> None:
             "Tags", key="build.tags", placeholder="Optional, with commas", max_chars=200, persist_state="session"
         )
         blocked = bool(draft.problems) or not is_ready(draft.good.data)
-        pressed = st.button(
-            "Start",
-            # Part of its key, so that a late second click is of a button that is gone, and starts nothing.
-            key=f"start_{st.session_state[CLICK_KEY]}",
-            type="primary",
-            icon=":material/play_arrow:",
-            shortcut="Ctrl+Enter",
-            disabled=blocked,
-            on_click=_hold,
-            args=(draft,),
-        )
+        pressed = _show_button(draft, "Start", "start", blocked, icon=":material/play_arrow:", shortcut="Ctrl+Enter")
         _show_seeds(draft, name, tags, blocked)
     if draft.problems:
         names = ", ".join(dict.fromkeys(name_field(problem.path) for problem in draft.problems))
         show_problem(f"Fix these first: {names}.")
     if pressed and not blocked:
         try:
-            about = About(name=name.strip(), tags=read_tags(tags), started_by=current_address())
-            run_id = start_run(draft.good, about, click_key=st.session_state[CLICK_KEY])
+            run_id = start_run(draft.good, _describe(name, tags), click_key=st.session_state[CLICK_KEY])
         except (LabError, OSError) as error:
             show_problem(f"The run could not be started: {tell(error)}")
             return
         st.session_state[STARTED_KEY] = (run_id, time.monotonic())
         st.switch_page("run.py", query_params={"id": run_id})
+
+
+def _show_button(draft: Draft, label: str, key: str, blocked: bool, **look: Any) -> bool:
+    """A button that starts what the draft is at this moment."""
+    return st.button(
+        label,
+        # The click is part of its key, so that a late second click is of a button that is gone, and starts nothing.
+        key=f"{key}_{st.session_state[CLICK_KEY]}",
+        type="primary",
+        disabled=blocked,
+        on_click=_hold,
+        args=(draft,),
+        **look,
+    )
 
 
 def _hold(draft: Draft) -> None:
@@ -84,23 +89,20 @@ def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
         first = draft.good.train.seed
         count = st.number_input("Seeds", 2, MAX_SEEDS, 5, key="build.seeds", help="One run per seed; they queue.")
         st.caption(f"Seeds {first} to {first + count - 1}: the spread shows how much is chance.")
-        pressed = st.button(
-            f"Start {count} runs",
-            key=f"seeds_{st.session_state[CLICK_KEY]}",
-            type="primary",
-            disabled=blocked,
-            on_click=_hold,
-            args=(draft,),
-        )
+        pressed = _show_button(draft, f"Start {count} runs", "seeds", blocked)
     if pressed and not blocked:
-        key = st.session_state[CLICK_KEY] + "-seeds"
         try:
-            about = About(name=name.strip(), tags=read_tags(tags), started_by=current_address())
-            start_seeds(draft.good, count, about, click_key=key)
+            key = st.session_state[CLICK_KEY] + "-seeds"
+            start_seeds(draft.good, count, _describe(name, tags), click_key=key)
         except (LabError, OSError) as error:
             show_problem(f"The runs could not be started: {tell(error)}")
             return
         st.switch_page("runs.py")
+
+
+def _describe(name: str, tags: str) -> About:
+    """Raises AboutError."""
+    return About(name=name.strip(), tags=read_tags(tags), started_by=current_address())
 
 
 def read_tags(text: str) -> tuple[str, ...]:
@@ -109,9 +111,11 @@ def read_tags(text: str) -> tuple[str, ...]:
 
 
 def _show_download(dataset: DatasetStatus) -> None:
+    def is_running() -> bool:
+        return (progress := read_download(dataset.name)) is not None and progress.state == "running"
+
     with st.container(key="download_row", gap="xsmall"):
-        running = (progress := read_download(dataset.name)) is not None and progress.state == "running"
-        st.fragment(_show_progress, run_every=1.0 if running else None)(dataset)
+        show_live(is_running, lambda: _show_progress(dataset), 1.0)
 
 
 def _show_progress(dataset: DatasetStatus) -> None:

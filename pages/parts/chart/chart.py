@@ -20,11 +20,11 @@ from core.compare.units import make_units
 from pages.parts.frame.assets import load, read_asset
 from pages.parts.frame.style import PLOTLY_PATH, serve_at
 
-# What stands before the script of every component that shows a figure or saves one.
+# Precedes the script of every component that shows a figure or saves one.
 CHART_SCRIPT = FIGURE_SCRIPT + read_asset(Path(__file__).with_name("plotly.js"))
 CHART_STYLE = read_asset(Path(__file__).with_name("chart.css"))
 
-_chart = load("chart", __file__, js=CHART_SCRIPT)
+_chart = load("chart", __file__, "pick", "brush", js=CHART_SCRIPT)
 
 
 def show_chart(
@@ -40,9 +40,9 @@ def show_chart(
 ) -> Any:
     """Shows a figure, given in Plotly's JSON, under a stable `key`.
 
-    `title` stands above the figure and inside its PNG and SVG; `file_name` is what its downloads are called, without
+    `title` is above the figure and in its PNG and SVG; `file_name` is what its downloads are called, without
     an ending. Where there is less room than `min_width` pixels it scrolls sideways. With `picks`, a click on a point is
-    an event: this then returns the point's `customdata`, once. With `brushes`, a range drawn on an upright axis is one:
+    an event: this then returns the point's `customdata`, once. With `brushes`, a range drawn on a vertical axis is one:
     {"axis": its key, "range": [low, high] or None to clear it}.
     """
     shown = _chart(
@@ -59,14 +59,8 @@ def show_chart(
             "picks": picks,
             "brushes": brushes,
         },
-        on_pick_change=_ignore,
-        on_brush_change=_ignore,
     )
     return shown.brush if brushes else shown.pick
-
-
-def _ignore() -> None:
-    """An event needs a callback to exist; the page reads it from the result."""
 
 
 def show_metrics(

@@ -10,7 +10,9 @@ from core.compare.snapshot import MAX_RUNS
 from core.compare.units import Unit, put_first
 from core.runs.listing import list_runs
 from core.runs.records import RunSummary
+from pages.parts.frame.address import set_params
 from pages.parts.frame.frame import was_entered
+from pages.parts.frame.widgets import turn_pages
 from pages.parts.run.filter import Filter, show_search
 from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 
@@ -30,10 +32,7 @@ def read_ids() -> list[str]:
 def keep_ids(ids: Iterable[str]) -> None:
     """Puts the ids into the address; the run of the script that follows shows them."""
     chosen = list(dict.fromkeys(ids))
-    if chosen:
-        st.query_params["ids"] = ",".join(chosen)
-    else:
-        st.query_params.pop("ids", None)
+    set_params(ids=",".join(chosen))
     st.session_state[_LAST] = chosen
 
 
@@ -66,12 +65,11 @@ def show_chooser(ids: Sequence[str]) -> None:
         st.html('<p class="lab-muted">No run fits this search.</p>')
         return
     above = st.container()
-    pages = -(-len(shown) // PAGE_ROWS)
-    page = min(st.pagination(pages, key="runs_page", bind="query-params"), pages) if pages > 1 else 1
+    page = turn_pages(len(shown), PAGE_ROWS, "runs_page")
     with above:
         order = st.session_state.get(_ORDER, DEFAULT_SORT)
         event = show_run_table(
-            sort_runs(shown, order)[(page - 1) * PAGE_ROWS : page * PAGE_ROWS],
+            sort_runs(shown, order)[page],
             key="compare.runs",
             order=order,
             selected=list(ids),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from core.compare.curves import draw_curves, explain_lines
 from core.compare.lines import CURVES, SPREADS, Axis, CurveMetric, CurveView, Spread
 from core.compare.units import Unit
 from pages.parts.chart.chart import show_chart
+from pages.parts.frame.widgets import choose
 
 HEIGHT = 400
 
@@ -59,14 +60,7 @@ def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:
             key="metric",
             bind="query-params",
         )
-        x: Axis = st.segmented_control(
-            "Horizontal",
-            ["epoch", "step", "minutes"],
-            default="epoch",
-            required=True,
-            key="x",
-            bind="query-params",
-        )
+        x = choose("X axis", {axis: axis for axis in get_args(Axis)}, "x", "epoch")
         smoothing = st.slider(
             "Smoothing",
             0.0,
@@ -84,17 +78,9 @@ def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:
             "Hide outliers",
             key="clip",
             bind="query-params",
-            help="Zooms to what lies within 1.5 interquartile ranges of the quartiles (Tukey 1977); below the chart "
-            "stands how many points are out of sight.",
+            help="Zooms to what lies within 1.5 interquartile ranges of the quartiles (Tukey 1977); the number "
+            "of hidden points is below the chart.",
         )
         if bands:
-            spread = st.segmented_control(
-                "Band",
-                list(SPREADS),
-                default="sd",
-                required=True,
-                format_func=lambda name: f"± {SPREADS[name]}",
-                key="band",
-                bind="query-params",
-            )
-    return metrics or ["accuracy"], CurveView(x or "epoch", smoothing, log, training, clip, spread or "sd")
+            spread = choose("Band", {name: f"± {words}" for name, words in SPREADS.items()}, "band", "sd")
+    return metrics or ["accuracy"], CurveView(x, smoothing, log, training, clip, spread)

@@ -1,8 +1,7 @@
-"""Where two runs or groups disagree: test images that one gets right and the other wrong, and what each says."""
+"""Where two runs or groups disagree: test images that one gets right and the other wrong, and both predictions."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from concurrent.futures import Future
 from html import escape
@@ -17,10 +16,12 @@ from core.data.catalogue import is_ready
 from core.helper.process import call
 from core.system.errors import LabError
 from pages.parts.compare.table import weights_control
+from pages.parts.frame.assets import image_address
+from pages.parts.frame.style import show_problem
+from pages.parts.frame.widgets import show_live, turn_pages
 
 PAGE_IMAGES = 24
 POLL_SECONDS = 0.3
-_WAITING = "compare.gallery_waits"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -30,10 +31,21 @@ def _request(run_id: str, fingerprint: str, places: tuple[int, ...], _spec_json:
     )
 
 
+def draw_dot(unit: Unit) -> str:
+    return f'<span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
+
+
+def need_two(units: Sequence[Unit]) -> bool:
+    """Says so where there is nothing to hold the baseline against."""
+    if len(units) > 1:
+        return True
+    st.html('<p class="lab-muted">Choose another run to compare this one with.</p>')
+    return False
+
+
 def show_gallery(units: Sequence[Unit]) -> None:
     """Two runs or groups to choose, and the images on which they disagree, page by page."""
-    if len(units) < 2:
-        st.html('<p class="lab-muted">Choose another run to compare this one with.</p>')
+    if not need_two(units):
         return
     right, wrong, weights = _choose_pair(units)
     if right is wrong:
@@ -44,34 +56,30 @@ def show_gallery(units: Sequence[Unit]) -> None:
     except NoPredictionsError as error:
         st.html(f'<p class="lab-muted">{escape(str(error))}</p>')
         return
-    count = len(found.places)
     st.html(_tell_count(right, wrong, found))
-    if not count:
-        return
-    pages = -(-count // PAGE_IMAGES)
-    page = min(st.pagination(pages, key="gallery", bind="query-params"), pages) if pages > 1 else 1
-    _show_images(right, wrong, found, slice((page - 1) * PAGE_IMAGES, page * PAGE_IMAGES))
+    if count := len(found.places):
+        _show_images(right, wrong, found, turn_pages(count, PAGE_IMAGES, "gallery"))
 
 
 def _tell_count(right: Unit, wrong: Unit, found: Disagreement) -> str:
     """How many images, what counts as right and wrong, and what is missing."""
     apart = max(found.right.num_seeds, found.wrong.num_seeds) > 1
-    order = "First those on which most seeds differ, then those on which both are surest."
+    order = "First those on which most seeds differ, then" if apart else "First"
     remarks = "".join(f'<p class="lab-muted lab-small run-facts">{escape(remark)}</p>' for remark in found.remarks)
     return (
         f'<p class="run-facts"><b>{len(found.places):,}</b> of {len(found.labels):,} test images: '
         f"{_name(right, found.right)} right and {_name(wrong, found.wrong)} wrong. "
-        f'<span class="lab-muted">{order if apart else "First those on which both are surest."}</span></p>{remarks}'
+        f'<span class="lab-muted">{order} those on which both are most confident.</span></p>{remarks}'
     )
 
 
 def _name(unit: Unit, side: Side) -> str:
-    name = f'<span class="compare-dot" style="background:{run_colour(unit.id)}"></span> <b>{escape(unit.name)}</b>'
+    name = f"{draw_dot(unit)} <b>{escape(unit.name)}</b>"
     return f"{name} is" if side.num_seeds == 1 else f"most of the {side.num_seeds} seeds of {name} are"
 
 
 def _choose_pair(units: Sequence[Unit]) -> tuple[Unit, Unit, Weights]:
-    """The two by the ids of their runs, which stand in the address; the baseline and the next of another spec first."""
+    """The two by their ids, kept in the address; at first the baseline and the next unit of another spec."""
     known = {unit.id: unit for unit in units}
     other = next((unit.id for unit in units[1:] if unit.first.recipe != units[0].first.recipe), units[1].id)
     ids = list(known)
@@ -94,39 +102,23 @@ def _swap(right: str, wrong: str) -> None:
 
 
 def _show_images(right: Unit, wrong: Unit, found: Disagreement, shown: slice) -> None:
+    """Words at once, the images as soon as the helper process has them."""
     run = right.first
     if not is_ready(run.spec.data):
         _draw(right, wrong, found, shown, None)
         st.html('<p class="lab-muted lab-small">The images show once the data set is on this machine.</p>')
         return
-    places = tuple(int(place) for place in found.places[shown])
-    fingerprint = str(run.environment.get("data_fingerprint") or "")
-    future = _request(run.id, fingerprint, places, run.spec.model_dump_json())
-    st.fragment(_show_when_there, run_every=None if future.done() else POLL_SECONDS)(
-        right, wrong, found, shown, future, (run.id, fingerprint, places)
-    )
+    asked = (run.id, str(run.environment.get("data_fingerprint") or ""), tuple(map(int, found.places[shown])))
+    future = _request(*asked, run.spec.model_dump_json())
 
+    def show() -> None:
+        error = future.exception() if future.done() else None
+        _draw(right, wrong, found, shown, future.result() if future.done() and not error else None)
+        if error:
+            _request.clear(*asked)
+            show_problem(str(error) if isinstance(error, LabError) else "The images could not be read.")
 
-def _show_when_there(
-    right: Unit,
-    wrong: Unit,
-    found: Disagreement,
-    shown: slice,
-    future: Future[list[bytes]],
-    asked: tuple[str, str, tuple[int, ...]],
-) -> None:
-    """Words at once, the images as soon as the helper process has them."""
-    waited = st.session_state.get(_WAITING, False)
-    st.session_state[_WAITING] = not future.done()
-    error = future.exception() if future.done() else None
-    _draw(right, wrong, found, shown, future.result() if future.done() and not error else None)
-    if error:
-        _request.clear(*asked)
-        reason = str(error) if isinstance(error, LabError) else "The images could not be read."
-        st.html(f'<p class="lab-problem">{escape(reason)}</p>')
-    if waited and future.done():
-        # The whole page once more: without a timer from now on.
-        st.rerun()
+    show_live(lambda: not future.done(), show, POLL_SECONDS)
 
 
 def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures: Sequence[bytes] | None) -> None:
@@ -138,27 +130,23 @@ def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures:
 
     tiles = []
     for number, place in enumerate(found.places[shown]):
-        told = "".join(
-            f'<span><span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
-            f"{name(int(side.predicted[place]))}</span><span>{_tell_sureness(side, int(place))}</span>"
+        answers = "".join(
+            f"<span>{draw_dot(unit)}{name(int(side.predicted[place]))}</span>"
+            f"<span>{_tell_confidence(side, int(place))}</span>"
             for unit, side in ((right, found.right), (wrong, found.wrong))
         )
-        picture = f'<img alt="" src="{_as_address(pictures[number])}">' if pictures else '<span class="empty"></span>'
+        picture = f'<img alt="" src="{image_address(pictures[number])}">' if pictures else '<span class="empty"></span>'
         tiles.append(
             f'<figure title="Test image {int(place)}">{picture}<figcaption>'
-            f'<b>{name(int(found.labels[place]))}</b><span class="told">{told}</span></figcaption></figure>'
+            f'<b>{name(int(found.labels[place]))}</b><span class="told">{answers}</span></figcaption></figure>'
         )
     st.html(f'<div class="compare-gallery">{"".join(tiles)}</div>')
 
 
-def _tell_sureness(side: Side, place: int) -> str:
+def _tell_confidence(side: Side, place: int) -> str:
     """The confidence; of a group its mean over the seeds that say so, and how many they are."""
     confidence = f"{100 * side.confidence[place]:.0f} %"
     if side.num_seeds == 1:
         return confidence
-    told = f"{side.voters[place]} of {side.num_seeds} seeds say so, with this mean confidence"
-    return f'<span title="{told}">{side.voters[place]}/{side.num_seeds} · {confidence}</span>'
-
-
-def _as_address(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    title = f"{side.voters[place]} of {side.num_seeds} seeds say so, with this mean confidence"
+    return f'<span title="{title}">{side.voters[place]}/{side.num_seeds} · {confidence}</span>'

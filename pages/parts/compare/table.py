@@ -14,13 +14,15 @@ from core.compare.table import Cell, label_figure, make_cells, tell_unit, write_
 from core.compare.units import Unit
 from core.compare.verdicts import WEIGHTS, Weights
 from pages.parts.compare.choose import drop, make_first
-from pages.parts.frame.assets import ignore, load
+from pages.parts.frame.address import set_params
+from pages.parts.frame.assets import load
+from pages.parts.frame.widgets import choose
 
-_table = load("compare_table", __file__)
+_table = load("compare_table", __file__, "sort", "first", "drop", "open")
 
 
 def show_table(units: Sequence[Unit]) -> None:
-    """The chosen columns, sorted by the one that was clicked; the baseline keeps its mark wherever it stands."""
+    """The chosen columns, sorted by the one that was clicked; the baseline keeps its mark in any order."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="compare_columns"):
         pick = pick_control()
         st.space("stretch")
@@ -59,51 +61,27 @@ def show_table(units: Sequence[Unit]) -> None:
             ],
             "rows": [_to_row(unit, unit is units[0], cells[unit]) for unit in sort_units(units, order, pick)],
         },
-        on_sort_change=ignore,
-        on_first_change=ignore,
-        on_drop_change=ignore,
-        on_open_change=ignore,
     )
     _follow(event, {unit.id: unit for unit in units})
 
 
-def weights_control(key: str = "weights") -> Weights:
-    """Which weights were tested."""
-    chosen: Weights = st.segmented_control(
-        "Tested with",
-        list(WEIGHTS),
-        default="last",
-        required=True,
-        format_func=lambda name: WEIGHTS[name],
-        key=key,
-        bind="query-params",
-    )
-    return chosen or "last"
+def weights_control() -> Weights:
+    weights: Weights = choose("Tested with", WEIGHTS, "weights", "last")
+    return weights
 
 
-def pick_control(key: str = "pick") -> Pick:
+def pick_control() -> Pick:
     """Which of its epochs a run is shown by."""
-    chosen: Pick = st.segmented_control(
-        "Of the epochs",
-        list(PICKS),
-        default="best",
-        required=True,
-        format_func=lambda name: PICKS[name],
-        key=key,
-        bind="query-params",
-        help="Best: the highest accuracy, the lowest loss of any epoch. Test figures are measured once, at the end.",
-    )
-    return chosen or "best"
+    best = "Best: the highest accuracy, the lowest loss of any epoch. Test figures are measured once, at the end."
+    pick: Pick = choose("Of the epochs", PICKS, "pick", "best", help=best)
+    return pick
 
 
 def _follow(event: Any, units: dict[str, Unit]) -> None:
     if event.open:
         st.switch_page("run.py", query_params={"id": event.open})
     if event.sort:
-        if event.sort["order"]:
-            st.query_params["sort"] = event.sort["order"]
-        else:
-            st.query_params.pop("sort", None)
+        set_params(sort=event.sort["order"])
         st.rerun()
     for name, do in (("first", make_first), ("drop", drop)):
         chosen = units.get(getattr(event, name) or "")

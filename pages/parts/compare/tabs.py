@@ -7,7 +7,6 @@ from html import escape
 
 import streamlit as st
 
-from core.charts.palette import run_colour
 from core.compare.differences import draw_differences
 from core.compare.fields import list_fields, numeric_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, find_figure
@@ -19,26 +18,19 @@ from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
 from pages.parts.compare.choose import keep_ids
 from pages.parts.compare.curves import show_curves, show_drawing
-from pages.parts.compare.gallery import show_gallery
+from pages.parts.compare.gallery import draw_dot, need_two, show_gallery
 from pages.parts.compare.table import pick_control, show_table, weights_control
+from pages.parts.frame.address import set_params
 
 MAX_AXES = 8
 AXIS_WIDTH = 110  # pixels, for the names and values beside it
-
-
-def need_two(units: Sequence[Unit]) -> bool:
-    """Says so where there is nothing to hold the baseline against."""
-    if len(units) > 1:
-        return True
-    st.html('<p class="lab-muted">Choose another run to compare this one with.</p>')
-    return False
 
 
 # What differs ---------------------------------------------------------------------------------------------------------
 
 
 def show_differences(units: Sequence[Unit]) -> None:
-    """The specs side by side, the baseline's first; what is not as in the baseline stands out."""
+    """The specs side by side, the baseline's first; differences from it stand out."""
     everything = st.toggle("All fields", key="all", bind="query-params", help="Also those in which all runs agree.")
     paths = list_fields(units, only_differing=not everything)
     if not paths:
@@ -46,7 +38,11 @@ def show_differences(units: Sequence[Unit]) -> None:
         words = f"All runs have the same spec {same}".strip() if len(units) > 1 else "One run differs from none"
         st.html(f'<p class="lab-muted">{words}.</p>')
         return
-    heads = "".join(f"<th>{_name_cell(unit)}{'<i>baseline</i>' if unit is units[0] else ''}</th>" for unit in units)
+    heads = "".join(
+        f'<th>{draw_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'
+        f"{'<i>baseline</i>' if unit is units[0] else ''}</th>"
+        for unit in units
+    )
     rows = "".join(_draw_row(path, units) for path in paths)
     st.html(
         f'<div class="compare-specs" tabindex="0" role="region" aria-label="Specs"><table><thead><tr><th></th>{heads}'
@@ -61,14 +57,6 @@ def _draw_row(path: str, units: Sequence[Unit]) -> str:
     return f'<tr><th title="{escape(path)}">{escape(label_path(path))}</th>{cells}</tr>'
 
 
-def _name_cell(unit: Unit) -> str:
-    return f'{_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'
-
-
-def _dot(unit: Unit) -> str:
-    return f'<span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
-
-
 # Is it better -----------------------------------------------------------------------------------------------------
 
 
@@ -81,8 +69,8 @@ def show_verdicts(units: Sequence[Unit]) -> None:
     judged = [verdict for verdict in verdicts if verdict.comparison is not None]
     left, right = st.columns([0.56, 0.44], gap="large") if judged else (st.container(), st.container())
     with left:
-        told = "".join(_tell_verdict(verdict, units[0]) for verdict in verdicts)
-        st.html(f'<div class="compare-verdicts">{told}</div>')
+        sentences = "".join(_tell_verdict(verdict, units[0]) for verdict in verdicts)
+        st.html(f'<div class="compare-verdicts">{sentences}</div>')
         if warning := warn_of_chance(len(judged)):
             st.caption(warning)
         st.caption(METHODS)
@@ -96,7 +84,7 @@ def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
     remarks = "".join(f'<p class="lab-muted lab-small">{escape(remark)}</p>' for remark in verdict.remarks)
     settled = verdict.comparison is not None and verdict.comparison.is_settled
     return (
-        f'<div class="compare-verdict{" settled" if settled else ""}">{_dot(verdict.unit)}'
+        f'<div class="compare-verdict{" settled" if settled else ""}">{draw_dot(verdict.unit)}'
         f'<div><p class="pair">{escape(verdict.unit.name)} against {escape(baseline.name)}</p>'
         f"<p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
     )
@@ -106,7 +94,7 @@ def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
 
 
 def show_scatter(units: Sequence[Unit]) -> None:
-    """Any two figures, with the Pareto front and, where they have a place, published results."""
+    """Any two figures, with the Pareto front and, on axes that fit, published results."""
     keys = [figure.key for figure in FIGURES]
     fields = ["train.learning_rate", "train.batch_size", "train.epochs"]
     options = list(dict.fromkeys([*keys, *fields, *numeric_fields(units)]))
@@ -120,7 +108,7 @@ def show_scatter(units: Sequence[Unit]) -> None:
             True,
             key="published",
             bind="query-params",
-            help="Grey: what papers report for this data set, where test accuracy stands by parameters.",
+            help="Grey: what papers report for this data set, if test accuracy is plotted against parameters.",
         )
     view = ScatterView(x or keys[4], y or keys[2], pick, log, published)
     show_drawing(draw_scatter(units, view), key="compare.scatter", height=520)
@@ -173,10 +161,7 @@ def show_parallel(units: Sequence[Unit]) -> None:
 
 
 def _keep_ranges(ranges: Ranges) -> None:
-    if ranges:
-        st.query_params["brush"] = write_ranges(ranges)
-    else:
-        st.query_params.pop("brush", None)
+    set_params(brush=write_ranges(ranges))
 
 
 def _show_chosen(units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
@@ -188,7 +173,7 @@ def _show_chosen(units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
             keep = f"Keep {'this one' if len(chosen) == 1 else f'these {len(chosen)}'}"
             st.button(keep, icon=":material/filter_alt:", on_click=_keep_chosen, args=(chosen,))
         st.button("Show all", icon=":material/filter_alt_off:", type="tertiary", on_click=_keep_ranges, args=({},))
-    links = "".join(f"<span>{_dot(unit)}{_link(unit)}</span>" for unit in chosen)
+    links = "".join(f"<span>{draw_dot(unit)}{_link(unit)}</span>" for unit in chosen)
     st.html(f'<div class="compare-chosen">{links}</div>')
 
 

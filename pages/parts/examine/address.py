@@ -5,10 +5,12 @@ Streamlit's own bound widgets forget a choice while their tab is closed, and can
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import streamlit as st
+
+from pages.parts.frame.address import set_params
 
 PREFIX = "examine."
 
@@ -41,20 +43,14 @@ def tie(name: str, value: Any, default: Any) -> dict[str, Any]:
     return {"key": key, "on_change": _take_over, "args": (name, default)}
 
 
+def choose(label: str, name: str, labels: Mapping[Any, str], **options: Any) -> str:
+    """One of a few options side by side, by the label of each; the first is the default."""
+    first = next(iter(labels))
+    chosen = read_option(name, labels, first)
+    tied = tie(name, chosen, first)
+    st.segmented_control(label, list(labels), required=True, format_func=labels.__getitem__, **tied, **options)
+    return chosen
+
+
 def _take_over(name: str, default: Any) -> None:
-    write(**{name: None if st.session_state[PREFIX + name] == default else st.session_state[PREFIX + name]})
-
-
-def write(**values: Any) -> None:
-    """Puts choices into the address; None takes one out."""
-    for name, value in values.items():
-        if value is None:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = _to_text(value)
-
-
-def _to_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    set_params(**{name: None if st.session_state[PREFIX + name] == default else st.session_state[PREFIX + name]})

@@ -1,4 +1,4 @@
-"""Which classes are mistaken for which: confusion matrix, the images of a cell, and the figures of each class."""
+"""Which classes are confused: the confusion matrix, the images of a cell, and the figures of each class."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from core.runs.folder import Run
 from core.stats.scores import mean_over_classes
 from core.text.formats import format_percent
 from core.text.safe import plain_cell
+from core.text.words import count_of
 from pages.parts.examine.gallery import Caption, show_gallery, show_note
 from pages.parts.examine.matrix import Cell, show_matrix, show_units
 
@@ -36,7 +37,7 @@ def show_cell(run: Run, split: Split, predicted: Predicted, cell: Cell, classes:
     """The images of one cell, the most confident first."""
     true, answer = cell
     indices = find_cell(predicted.labels, predicted.predicted, cell, predicted.confidence)
-    count = f"{len(indices):,} {'image' if len(indices) == 1 else 'images'}"
+    count = count_of(len(indices), "image")
     how = "rightly taken for" if true == answer else "taken for"
     st.html(f'<h3 class="lab-text">{escape(f"{count} of {classes[true]} {how} {classes[answer]}")}</h3>')
     show_gallery(
@@ -50,7 +51,7 @@ def show_cell(run: Run, split: Split, predicted: Predicted, cell: Cell, classes:
 
 
 def caption(predicted: Predicted, index: int, classes: list[str]) -> Caption:
-    """What the network says of an image, how sure it is, and what it truly is."""
+    """The predicted class of an image, its confidence, and the true class."""
     answer, true = classes[predicted.predicted[index]], classes[predicted.labels[index]]
     wrong = bool(predicted.predicted[index] != predicted.labels[index])
     confidence = format_percent(float(predicted.confidence[index]), 1)
@@ -58,7 +59,7 @@ def caption(predicted: Predicted, index: int, classes: list[str]) -> Caption:
 
 
 def show_class_table(figures: Figures, classes: list[str], file_name: str) -> None:
-    """Precision, recall, F1 and support, sortable; what nothing defines stays empty."""
+    """Precision, recall, F1 and support, sortable; undefined values stay empty."""
     found = figures.classes
     frame = pd.DataFrame(
         {

@@ -19,7 +19,7 @@ from pages.parts.run.tabs import show_table
 def show_confidence(
     run: Run, split: Split, weights: Weights, loaded: Loaded, figures: Figures, classes: list[str]
 ) -> None:
-    """The reliability diagram with its figures, and the mistakes it was surest of."""
+    """The reliability diagram with its figures, and the most confident mistakes."""
     predicted = loaded.predicted
     left, right = st.columns([0.56, 0.44], gap="large")
     with right:
@@ -62,6 +62,6 @@ def _find_temperature(run: Run, split: Split, weights: Weights, loaded: Loaded) 
         wait_for(now.prediction)
         return None
     except ExamineError as error:
-        show_note(f"No temperature: it is fitted on validation predictions, and those are not to be had. {error}")
+        show_note(f"No temperature: it is fitted on validation predictions, and these are not available. {error}")
         return None
     return get_temperature(val.key, val.predicted)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 
 import streamlit as st
@@ -13,10 +12,10 @@ from core.examine.predictions import Split
 from core.helper.process import call
 from core.runs.folder import Run
 from core.system.errors import LabError
-from pages.parts.examine.address import write
-from pages.parts.frame.assets import ignore, load
+from pages.parts.frame.address import set_params
+from pages.parts.frame.assets import image_address, load
 
-_gallery = load("gallery", __file__)
+_gallery = load("gallery", __file__, "open")
 
 PAGE_IMAGES = 24
 IMAGE_TAB = "Image"
@@ -24,7 +23,7 @@ IMAGE_TAB = "Image"
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands below an image; a `wrong` prediction is shown as such."""
+    """The text below an image; a `wrong` prediction is shown as such."""
 
     title: str
     line: str
@@ -44,15 +43,16 @@ def show_gallery(
     sources = fetch_images(run, split, chosen)
     if isinstance(sources, str):
         show_note(sources)
-        show_note(f"Their places in the {'test' if split == 'test' else 'validation'} set: {_list(chosen)}.")
+        named = ", ".join(map(str, chosen[:12])) + (", …" if len(chosen) > 12 else "")
+        show_note(f"Their indices in the {'test' if split == 'test' else 'validation'} set: {named}.")
         return
-    items = []
-    for index, source in zip(chosen, sources, strict=True):
-        words = caption(index)
-        items.append({"index": index, "source": source, "title": words.title, "line": words.line, "wrong": words.wrong})
-    event = _gallery(key=f"gallery.{key}", data={"items": items}, on_open_change=ignore)
+    items = [
+        {"index": index, "source": source, **asdict(caption(index))}
+        for index, source in zip(chosen, sources, strict=True)
+    ]
+    event = _gallery(key=f"gallery.{key}", data={"items": items})
     if event.open is not None:
-        write(image=int(event.open), tab=IMAGE_TAB)
+        set_params(image=int(event.open), tab=IMAGE_TAB)
         st.rerun(scope="app")
     if shown < len(indices):
         st.button(
@@ -82,11 +82,7 @@ def _fetch(fingerprint: str, split: Split, indices: tuple[int, ...], _spec_json:
     pictures = call(
         "core.engine.preview:image_strip", spec_json=_spec_json, part=split, places=indices, fingerprint=fingerprint
     ).result()
-    return [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
-
-
-def _list(indices: Sequence[int]) -> str:
-    return ", ".join(map(str, indices[:12])) + (", …" if len(indices) > 12 else "")
+    return [image_address(picture) for picture in pictures]
 
 
 def show_note(sentence: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+from html import escape
+
 import streamlit as st
 
 from core.examine.charts import draw_changes
@@ -11,8 +12,9 @@ from core.examine.predictions import find_cell
 from core.examine.weights import ExamineError
 from core.runs.folder import Run
 from core.text.formats import format_percent
+from core.text.words import count_of
 from pages.parts.chart.chart import show_chart
-from pages.parts.examine.address import read_option, read_whole, tie
+from pages.parts.examine.address import choose, read_whole, tie
 from pages.parts.examine.gallery import Caption, show_gallery, show_note
 from pages.parts.examine.matrix import show_matrix, show_units
 
@@ -70,11 +72,8 @@ def _tell(history: History) -> None:
         "forgotten at least once": int((history.forgotten > 0).sum()),
         "never learnt": len(history.never),
     }
-    st.html(
-        '<div class="lab-facts">'
-        + "".join(f"<div><b>{count:,}</b> {what}</div>" for what, count in facts.items())
-        + "</div>"
-    )
+    cells = "".join(f"<div><b>{count:,}</b> {what}</div>" for what, count in facts.items())
+    st.html(f'<div class="lab-facts">{cells}</div>')
 
 
 def _scrub(history: History) -> int:
@@ -87,21 +86,13 @@ def _scrub(history: History) -> int:
 
 
 def _show_lists(run: Run, history: History, classes: list[str], epoch: int) -> None:
-    chosen = read_option("list", LISTS, "never")
     counts = {
         "never": history.never,
         "forgotten": history.most_forgotten(),
         "learnt": history.changed_at(epoch, learnt=True),
         "lost": history.changed_at(epoch, learnt=False),
     }
-    st.segmented_control(
-        "Images",
-        list(LISTS),
-        required=True,
-        format_func=LISTS.__getitem__,
-        label_visibility="collapsed",
-        **tie("list", chosen, "never"),
-    )
+    chosen = choose("Images", "list", LISTS, label_visibility="collapsed")
     empty = {
         "never": "Every image was right after some epoch.",
         "forgotten": "No image that was once right became wrong.",
@@ -110,7 +101,7 @@ def _show_lists(run: Run, history: History, classes: list[str], epoch: int) -> N
     }
     shown = epoch if chosen in ("learnt", "lost") else history.num_epochs
     if count := len(counts[chosen]):
-        show_note(f"{count:,} {'image' if count == 1 else 'images'}, with the answers after epoch {shown}.")
+        show_note(f"{count_of(count, 'image')}, with the answers after epoch {shown}.")
     _gallery(run, history, classes, counts[chosen].tolist(), shown, chosen, empty[chosen])
 
 
@@ -146,17 +137,13 @@ def show_strip(run: Run, index: int, classes: list[str]) -> None:
     predicted, right = history.predicted[:, index], history.right[:, index]
     names = [classes[number] for number in predicted]
     cells = "".join(
-        f'<i class="{"right" if fine else "wrong"}" title="epoch {epoch}: {_attribute(name)}"></i>'
+        f'<i class="{"right" if fine else "wrong"}" title="epoch {epoch}: {escape(name)}"></i>'
         for epoch, (name, fine) in enumerate(zip(names, right, strict=True), 1)
     )
     first = int(history.learnt_at[index])
     story = f"right first at epoch {first}" if first else "never right"
     lost = int(history.forgotten[index])
     story += f", forgotten {lost} ×" if lost else ""
-    ends = f"right after {int(np.sum(right)):,} of {history.num_epochs:,} epochs; {story}"
+    ends = f"right after {int(right.sum()):,} of {history.num_epochs:,} epochs; {story}"
     st.html(f'<p class="lab-title">Over the epochs</p><div class="lab-strip">{cells}</div>')
     show_note(ends[:1].upper() + ends[1:] + ".")
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

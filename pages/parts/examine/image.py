@@ -1,4 +1,4 @@
-"""One image, the network's answer to it and where it looks: from the data set or one's own, changed by sliders."""
+"""One image from the data set or an upload, edited by sliders: what the network predicts and where it looks."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from core.runs.store import open_run
 from core.spec import map_sizes
 from core.system.errors import LabError
 from core.text.formats import format_percent
-from pages.parts.examine.address import read_number, read_option, read_whole, tie
+from pages.parts.examine.address import choose, read_number, read_option, read_whole, tie
 from pages.parts.examine.gallery import show_note
 from pages.parts.examine.history import show_strip
 from pages.parts.examine.pick import pick_run
 
 WAIT_SECONDS = 90
 TOP_CLASSES = 5
-PREDICTED = "predicted"  # stands for the class that the network itself answers
+PREDICTED = "predicted"  # the class that the network itself predicts
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,7 @@ def show_image(run: Run, split: Split, weights: Weights, classes: list[str]) -> 
 
 
 def _choose_picture(run: Run, weights: Weights, split: Split) -> Picture | None:
-    own = read_option("source", ("set", "own"), "set") == "own"
-    names = {"set": "Data set", "own": "Own image"}
-    st.segmented_control(
-        "Image",
-        list(names),
-        required=True,
-        format_func=names.__getitem__,
-        **tie("source", "own" if own else "set", "set"),
-    )
-    if own:
+    if choose("Image", "source", {"set": "Data set", "own": "Own image"}) == "own":
         return _take_upload()
     try:
         check_split(run, weights, split)
@@ -87,7 +78,7 @@ def _choose_picture(run: Run, weights: Weights, split: Split) -> Picture | None:
         return None
     index = read_whole("image", 0, count - 1, 0)
     st.number_input(
-        f"Place in the {SPLITS[split].lower()} set, 0 to {count - 1:,}",
+        f"Index in the {SPLITS[split].lower()} set, 0 to {count - 1:,}",
         0,
         count - 1,
         help="In the order of the data set. Click an image on another tab to come here with it.",
@@ -150,7 +141,7 @@ def _choose_look(run: Run, picture: Picture | None, edits: Edits, classes: list[
             targets,
             format_func=lambda key: "the predicted class" if key == PREDICTED else classes[int(key)],
             width=210,
-            help="Grad-CAM (Selvaraju et al. 2017): which parts of the layer's map speak for this class.",
+            help="Grad-CAM (Selvaraju et al. 2017): which parts of the layer's map support this class.",
             **tie("class", target, PREDICTED),
         )
         st.selectbox(
@@ -188,9 +179,9 @@ def _show_answer(run: Run, weights: Weights, look: Look, classes: list[str], *, 
         heat.image(draw_heat(answer.pixels, answer.heat), width="stretch")
         whose = classes[answer.target] if answer.target < len(classes) else str(answer.target)
         if answer.heat.any():
-            show_note(f"As the network sees it, and the places that speak for “{whose}”.")
+            show_note(f"As the network sees it, and the regions that support “{whose}”.")
         else:
-            show_note(f"As the network sees it. No place of this layer speaks for “{whose}”.")
+            show_note(f"As the network sees it. No region of this layer supports “{whose}”.")
     with answers:
         _show_classes(answer, classes)
 
@@ -248,7 +239,7 @@ def _show_other(run: Run, other_id: str, look: Look, split: Split, classes: list
     same = other.environment().get("data_fingerprint") == run.environment().get("data_fingerprint")
     if not same and not look.picture.content:
         show_note(
-            "The other run has other images, or another split of them, so this place is another image there. "
+            "The other run has other images, or another split of them, so this index is another image there. "
             "Drop an image of your own to ask both."
         )
         return

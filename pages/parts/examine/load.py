@@ -40,15 +40,16 @@ def load_predictions(run: Run, weights: Weights, split: Split) -> Loaded:
     stored = _read(run.id, key, run, weights, split)
     if stored is not None:
         return Loaded(stored, True, key)
-    prediction = start_prediction(name_file(run, weights), split)
+    file = name_file(run, weights)
+    prediction = _start(file.sha256, file.which, split, file)
     if not prediction.is_over():
         raise NotYet(prediction)
     if prediction.error:
-        _start.clear(prediction.weights.sha256, prediction.weights.which, split, prediction.weights)
+        _start.clear(file.sha256, file.which, split, file)
         raise ExamineError(f"The predictions could not be made: {prediction.error}")
     logits, labels = prediction.result()
-    made = f"{prediction.weights.sha256}.{prediction.weights.which}.{split}"
-    return Loaded(check_predicted(logits, labels, run.spec.data.num_classes), False, made)
+    made = check_predicted(logits, labels, run.spec.data.num_classes)
+    return Loaded(made, False, f"{file.sha256}.{file.which}.{split}")
 
 
 def _stamp(run: Run, weights: Weights, split: Split) -> str:
@@ -66,13 +67,9 @@ def _read(run_id: str, stamp: str, _run: Run, _weights: Weights, _split: Split) 
     return read_stored(_run, _weights, _split)
 
 
-def start_prediction(weights: WeightsFile, split: Split) -> Prediction:
-    """The prediction of these weights, begun only once however often it is asked for."""
-    return _start(weights.sha256, weights.which, split, weights)
-
-
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _start(sha256: str, which: str, split: Split, _weights: WeightsFile) -> Prediction:
+    """The prediction of these weights, begun only once however often it is asked for."""
     return Prediction(_weights, split)
 
 

@@ -1,4 +1,4 @@
-"""The confusion matrix, to look at and to click: the chosen cell stands in the address."""
+"""The confusion matrix with cells to click: the chosen one is kept in the address."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import streamlit as st
 from core.examine.charts import draw_matrix
 from core.stats.scores import IntArray
 from pages.parts.chart.chart import CHART_SCRIPT, CHART_STYLE
-from pages.parts.examine.address import read_option, tie, write
-from pages.parts.frame.assets import ignore, load
+from pages.parts.examine.address import choose
+from pages.parts.frame.address import set_params
+from pages.parts.frame.assets import load
 from pages.parts.frame.style import PLOTLY_PATH, serve_at
 
-_matrix = load("matrix", __file__, css=CHART_STYLE, js=CHART_SCRIPT)
+_matrix = load("matrix", __file__, "cell", css=CHART_STYLE, js=CHART_SCRIPT)
 
 Cell = tuple[int, int]
 
@@ -30,16 +31,7 @@ def read_cell(num_classes: int) -> Cell | None:
 def show_units() -> bool:
     """Whether cells show counts or the share of their true class; one switch for every matrix."""
     units = {"counts": "Images", "rates": "% of true class"}
-    value = read_option("cells", units, "counts")
-    st.segmented_control(
-        "Cells show",
-        list(units),
-        required=True,
-        format_func=units.__getitem__,
-        label_visibility="collapsed",
-        **tie("cells", value, "counts"),
-    )
-    return value == "rates"
+    return choose("Cells show", "cells", units, label_visibility="collapsed") == "rates"
 
 
 def show_matrix(
@@ -60,9 +52,8 @@ def show_matrix(
             "figure": draw_matrix(matrix, classes, rates=rates, title=title).figure,
             "plotly": serve_at(PLOTLY_PATH),
         },
-        on_cell_change=ignore,
     )
     if event.cell is not None:
-        write(cell=event.cell or None)
+        set_params(cell=event.cell)
         st.rerun()
     return chosen

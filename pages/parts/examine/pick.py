@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.runs.listing import list_runs
 from core.runs.records import RunSummary
-from pages.parts.examine.address import PREFIX, write
+from pages.parts.examine.address import PREFIX
+from pages.parts.frame.address import set_params
 
 
 def pick_run(
@@ -36,7 +37,7 @@ def pick_run(
 def _take_over(param: str) -> None:
     """Another run has other cells, images and epochs: what was chosen of the former one goes."""
     gone = dict.fromkeys(("cell", "epoch", "image", "layer", "class", "weights")) if param == "id" else {}
-    write(**gone, **{param: st.session_state[PREFIX + param]})
+    set_params(**gone, **{param: st.session_state[PREFIX + param]})
 
 
 def _describe(run: RunSummary) -> str:

@@ -1,4 +1,4 @@
-"""A draft in its page's address: kept up to date there, and taken in when a link is opened or Back is pressed."""
+"""Choices and drafts in a page's address; a draft is taken in when a link is opened or Back is pressed."""
 
 from __future__ import annotations
 
@@ -67,3 +67,18 @@ class DraftAddress:
                 del st.query_params[name]
         if word and st.query_params.get(word[0]) != word[1]:
             st.query_params[word[0]] = word[1]
+
+
+def set_params(**values: Any) -> None:
+    """Puts choices into the address; None and "" take one out."""
+    for name, value in values.items():
+        if value in (None, ""):
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = _to_text(value)
+
+
+def _to_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)

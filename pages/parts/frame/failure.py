@@ -1,4 +1,4 @@
-"""What a visitor sees when a page fails: a calm sentence with an id; the rest stands in the server's log."""
+"""What a visitor sees when a page fails: a calm sentence with an id; the rest is in the server's log."""
 
 from __future__ import annotations
 
@@ -34,5 +34,7 @@ def _show(sentence: str, failure_id: str) -> None:
 
 
 def tell(error: Exception) -> str:
-    """What an expected error says to a visitor; an error of the file system would also tell where the file lies."""
-    return (error.strerror or "a file could not be read or written") if isinstance(error, OSError) else str(error)
+    """An expected error as a sentence; without the path that an error of the file system holds."""
+    text = (error.strerror or "a file could not be read or written") if isinstance(error, OSError) else str(error)
+    text = text.replace("\n", "; ")
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?")) else ".")

@@ -1,4 +1,4 @@
-"""The way in, where sign-in is set up: a page with one button, and who is signed in at the top of every page."""
+"""Sign-in, if it is set up: a page with one button, and who is signed in at the top of every page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_let_in() -> bool:
 
 
 def show_gate() -> None:
-    """For who is not let in: what to do, and nothing of the lab."""
+    """For those who are not let in: what to do, and nothing of the lab."""
     rule, person = sign_in.in_use(), sign_in.find_person()
     with st.container(key="lab_gate", horizontal_alignment="center", gap="medium"):
         show_svg(read_asset(Path(__file__).with_name("mark.svg")))
@@ -35,7 +35,7 @@ def show_gate() -> None:
 
 
 def show_visitor() -> None:
-    """Who is signed in, and the way out; nothing where nobody needs to."""
+    """Who is signed in, and a button to sign out; nothing if nobody needs to sign in."""
     if person := sign_in.find_person():
         with (
             st.container(key="lab_visitor"),
@@ -46,6 +46,6 @@ def show_visitor() -> None:
 
 
 def note_act(act: str, what: str) -> None:
-    """Writes to the log who did something to a run or a study, where people sign in."""
+    """Writes to the log who did something to a run or a study, if people sign in."""
     if address := sign_in.current_address():
         log.info("%s: %s %s", address, act, what)

@@ -30,6 +30,11 @@ class StateLook:
     colour: str
     meaning: str
 
+    @property
+    def badge(self) -> str:
+        """As Markdown, for `st.markdown` and labels."""
+        return f":{self.colour}-badge[{f'{self.icon} {self.label}'.strip()}]"
+
 
 STATES: dict[str, StateLook] = {
     "queued": StateLook("Queued", ":material/schedule:", "gray", "Waiting for a free device."),
@@ -49,12 +54,6 @@ def look_of(state: str, stop_requested: bool = False) -> StateLook:
     return STOPPING if stop_requested and state == "running" else STATES[state]
 
 
-def state_badge(state: str, stop_requested: bool = False) -> str:
-    """A coloured badge as Markdown, for `st.markdown` and labels."""
-    look = look_of(state, stop_requested)
-    return f":{look.colour}-badge[{look.icon} {look.label}]"
-
-
 def apply_style() -> None:
     """Puts the shared style sheet on the page; the frame does it once a run of the script."""
     # Streamlit sets `color-scheme`, which the colours follow, on the app's root.
@@ -62,7 +61,7 @@ def apply_style() -> None:
 
 
 def follow_theme() -> None:
-    """Tells popovers and dialogs, which stand outside the app's root, whether the theme is light or dark."""
+    """Tells popovers and dialogs, which are outside the app's root, whether the theme is light or dark."""
     scheme = "dark" if st.context.theme.type == "dark" else "light"
     st.html(f"<style>:root {{ color-scheme: {scheme}; }}</style>")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -12,8 +13,10 @@ from core.launch.launcher import delete_run, kill_run, measure_test, request_sto
 from core.runs.records import RunSummary
 from core.runs.store import open_run
 from core.system.errors import LabError
+from core.text.words import count_of
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
+from pages.parts.frame.style import show_problem
 
 _PROBLEMS, _DONE = "run_actions.problems", "run_actions.done"
 _ASKED, _DELETED = "run_actions.asked", "run_actions.deleted"
@@ -29,14 +32,6 @@ class Action:
     done: str
     applies: Callable[[RunSummary], bool]
     do: Callable[[str], object]
-
-
-def _archive(run_id: str) -> None:
-    open_run(run_id).update_about(archived=True)
-
-
-def _restore(run_id: str) -> None:
-    open_run(run_id).update_about(archived=False)
 
 
 def is_active(run: RunSummary) -> bool:
@@ -91,7 +86,7 @@ ACTIONS = {
         "Hides it from the table; nothing is deleted.",
         "archived",
         lambda run: not run.archived and run.state != "damaged",
-        _archive,
+        lambda run_id: open_run(run_id).update_about(archived=True),
     ),
     "restore": Action(
         "Restore",
@@ -99,17 +94,14 @@ ACTIONS = {
         "Shows it in the table again.",
         "restored",
         lambda run: run.archived,
-        _restore,
+        lambda run_id: open_run(run_id).update_about(archived=False),
     ),
     "delete": Action("Delete", ":material/delete:", "Removes its folder.", "deleted", lambda run: True, delete_run),
 }
 
 
-def act_on(name: str, runs: Sequence[RunSummary]) -> list[str]:
-    """Does one action to all runs it applies to; says how many and keeps what went wrong for `show_outcome`.
-
-    Returns the ids of those it worked for.
-    """
+def act_on(name: str, runs: Sequence[RunSummary]) -> None:
+    """Does one action to all runs it applies to; `show_outcome` then tells how many, and what went wrong."""
     action = ACTIONS[name]
     done, problems = [], []
     for run in runs:
@@ -122,15 +114,31 @@ def act_on(name: str, runs: Sequence[RunSummary]) -> list[str]:
         except (LabError, OSError) as error:
             problems.append(f"{action.label} did not work for {run.name}: {tell(error)}")
     if done:
-        # Only our own words: a toast reads Markdown. Shown later, as this runs in a callback.
-        st.session_state[_DONE] = (f"{len(done)} {'run' if len(done) == 1 else 'runs'} {action.done}.", action.icon)
-    st.session_state[_PROBLEMS] = problems
-    return done
+        keep_done(f"{count_of(len(done), 'run')} {action.done}.", action.icon)
+    if name == "delete":
+        st.session_state.setdefault(_DELETED, set()).update(done)
+    keep_problems(problems)
 
 
-def _act(name: str, runs: Sequence[RunSummary]) -> None:
-    """`act_on` as a button's callback."""
-    act_on(name, runs)
+def attempt(do: Callable[..., object], *args: Any, **options: Any) -> bool:
+    """Does something and says whether it worked; what went wrong is left for `show_outcome`."""
+    try:
+        do(*args, **options)
+    except (LabError, OSError) as error:
+        keep_problems([tell(error)])
+        return False
+    keep_problems([])
+    return True
+
+
+def act(do: Callable[..., object], *args: Any) -> None:
+    """`attempt` as a button's callback."""
+    attempt(do, *args)
+
+
+def keep_done(sentence: str, icon: str) -> None:
+    """For the next `show_outcome`, as callbacks cannot show it. Only our own words: a toast reads Markdown."""
+    st.session_state[_DONE] = (sentence, icon)
 
 
 def keep_problems(problems: list[str]) -> None:
@@ -143,7 +151,7 @@ def show_outcome() -> None:
     if done := st.session_state.pop(_DONE, None):
         st.toast(done[0], icon=done[1])
     for problem in st.session_state.pop(_PROBLEMS, []):
-        st.html(f'<p class="lab-problem" role="alert" style="margin:0">{escape(problem)}</p>')
+        show_problem(problem)
 
 
 def show_button(name: str, runs: Sequence[RunSummary], *, key: str, label: str = "", help: str = "") -> None:
@@ -158,7 +166,7 @@ def show_button(name: str, runs: Sequence[RunSummary], *, key: str, label: str =
         key=f"{key}.{name}",
         icon=action.icon,
         help=help or action.help,
-        on_click=_act,
+        on_click=act_on,
         args=(name, fitting),
         type="primary" if name == "kill" else "secondary",
     )
@@ -179,10 +187,6 @@ def answer_delete() -> None:
 def was_deleted(run_id: str) -> bool:
     """Whether the run was deleted from this session."""
     return run_id in st.session_state.get(_DELETED, ())
-
-
-def _delete(runs: Sequence[RunSummary]) -> None:
-    st.session_state.setdefault(_DELETED, set()).update(act_on("delete", runs))
 
 
 @st.dialog("Delete for good?")
@@ -207,8 +211,8 @@ def confirm_delete(runs: Sequence[RunSummary]) -> None:
         icon=":material/delete:",
         width="stretch",
         key="confirm_delete",
-        on_click=_delete,
-        args=(runs,),
+        on_click=act_on,
+        args=("delete", runs),
     )
     if kept or removed:
         st.rerun()

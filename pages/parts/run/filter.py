@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -47,19 +47,11 @@ def show_search() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         icon=":material/search:",
         width=260,
     )
-    states = _choose("State", "state", list(STATES), {name: look.label for name, look in STATES.items()}, 190)
-    datasets = _choose("Data", "data", DATASETS, CHOICE_LABELS, 170)
+    states = _choose("State", "state", {name: look.label for name, look in STATES.items()}, 190)
+    datasets = _choose("Data", "data", {name: CHOICE_LABELS.get(name, name) for name in DATASETS}, 170)
     return tuple(text.casefold().split()), states, datasets
 
 
-def _choose(label: str, key: str, options: Sequence[str], labels: dict[str, str], width: int) -> tuple[str, ...]:
-    chosen = st.multiselect(
-        label,
-        options,
-        key=key,
-        bind="query-params",
-        width=width,
-        placeholder="Any",
-        format_func=lambda name: labels.get(name, name),
-    )
-    return tuple(chosen)
+def _choose(label: str, key: str, labels: dict[str, str], width: int) -> tuple[str, ...]:
+    options: dict[str, Any] = {"bind": "query-params", "width": width, "placeholder": "Any"}
+    return tuple(st.multiselect(label, list(labels), key=key, format_func=labels.__getitem__, **options))

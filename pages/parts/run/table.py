@@ -8,20 +8,21 @@ server, and the browser gets one page of rows.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from core.charts.palette import run_colour
 from core.runs.records import RunSummary
-from core.text.formats import UNKNOWN, format_ago, format_count, format_percent, format_seconds
-from pages.parts.frame.assets import ignore, load
+from core.text.formats import UNKNOWN, format_ago, format_count, format_moment, format_percent, format_seconds
+from pages.parts.frame.assets import load
 from pages.parts.frame.style import look_of
 
 PAGE_ROWS = 50
 
-_table = load("run_table", __file__)
+Row = TypeVar("Row")
+
+_table = load("run_table", __file__, "select", "sort", "open", "follow")
 
 
 @dataclass(frozen=True)
@@ -37,29 +38,17 @@ class Column:
     sorts: bool = True
 
 
+def _accuracy(name: str, label: str, help: str, read: Callable[[RunSummary], float | None]) -> Column:
+    return Column(name, label, help, read, lambda run: format_percent(read(run)))
+
+
 COLUMNS = (
     Column("name", "Name", "What you called the run", lambda run: run.name.casefold(), lambda run: run.name, "name"),
     Column("state", "State", "What the run does now", lambda run: look_of(run.state).label, kind="state"),
-    Column(
-        "best",
-        "Best val.",
-        "Highest validation accuracy of any epoch",
-        lambda run: run.best_val_accuracy,
-        lambda run: format_percent(run.best_val_accuracy),
-    ),
-    Column(
-        "last",
-        "Last val.",
-        "Validation accuracy of the last epoch",
-        lambda run: run.last_val_accuracy,
-        lambda run: format_percent(run.last_val_accuracy),
-    ),
-    Column(
-        "test",
-        "Test",
-        "Test accuracy of the last weights, measured once at the end",
-        lambda run: run.test_accuracy,
-        lambda run: format_percent(run.test_accuracy),
+    _accuracy("best", "Best val.", "Highest validation accuracy of any epoch", lambda run: run.best_val_accuracy),
+    _accuracy("last", "Last val.", "Validation accuracy of the last epoch", lambda run: run.last_val_accuracy),
+    _accuracy(
+        "test", "Test", "Test accuracy of the last weights, measured once at the end", lambda run: run.test_accuracy
     ),
     Column(
         "curve",
@@ -93,21 +82,26 @@ COLUMNS = (
     ),
     Column("tags", "Tags", "Your tags", lambda run: ", ".join(run.tags) or None, kind="tags"),
 )
-_BY_NAME = {column.name: column for column in COLUMNS}
 DEFAULT_SORT = "-created"
 
 
 def sort_runs(runs: Sequence[RunSummary], order: str) -> list[RunSummary]:
-    """The runs in the order of a column, `-name` for falling; an unknown column gives the newest first."""
-    column = _BY_NAME.get(order.removeprefix("-"), _BY_NAME["created"])
-    order = order if order.removeprefix("-") in _BY_NAME else DEFAULT_SORT
-    known = [run for run in runs if not _is_missing(column.value(run))]
-    missing = [run for run in runs if _is_missing(column.value(run))]
-    return sorted(known, key=column.value, reverse=order.startswith("-")) + missing
+    return sort_rows(runs, COLUMNS, order, DEFAULT_SORT)
+
+
+def sort_rows(rows: Sequence[Row], columns: Sequence[Column], order: str, default: str) -> list[Row]:
+    """By a column's name, `-name` for falling; by `default` if there is no such column. Missing values come last."""
+    by_name = {column.name: column for column in columns if column.sorts}
+    if order.removeprefix("-") not in by_name:
+        order = default
+    value = by_name[order.removeprefix("-")].value
+    known = [row for row in rows if not _is_missing(value(row))]
+    missing = [row for row in rows if _is_missing(value(row))]
+    return sorted(known, key=value, reverse=order.startswith("-")) + missing
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def show_run_table(
@@ -122,34 +116,24 @@ def show_run_table(
 ) -> Any:
     """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
 
-    A `low` table scrolls by itself, so that what stands below it is in sight; `without` names columns to leave out.
+    A `low` table scrolls by itself, so that what is below it stays visible; `without` names columns to leave out.
 
     `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
     of the last `select` received: what the browser did since then is kept.
     """
     curves = [value for run in runs for value in run.curve if value is not None and math.isfinite(value)]
-    return _table(
+    return _show(
+        [column for column in COLUMNS if column.name not in without],
+        [_to_row(run) for run in runs],
         key=key,
-        data={
-            "columns": [
-                {"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts}
-                for c in COLUMNS
-                if c.name not in without
-            ],
-            "rows": [_to_row(run) for run in runs],
-            "order": order,
-            "selected": selected,
-            "version": version,
-            "bottom": min(curves, default=0.0),
-            "top": max(curves, default=1.0),
-            "low": low,
-            "picks": True,
-            "label": "Runs",
-        },
-        on_select_change=ignore,
-        on_sort_change=ignore,
-        on_open_change=ignore,
-        on_follow_change=ignore,
+        order=order,
+        selected=selected,
+        version=version,
+        bottom=min(curves, default=0.0),
+        top=max(curves, default=1.0),
+        low=low,
+        picks=True,
+        label="Runs",
     )
 
 
@@ -161,27 +145,14 @@ def show_rows(
     A row has an `id`, a `name` and its `href`, `state`, `cells` and `links` by column. Events are `open` with the id,
     `sort`, and `follow` with {"id", "column"} of a link in a cell.
     """
+    full = [{"tags": [], "curve": [], "colour": "", "archived": False, **row} for row in rows]
+    return _show(columns, full, key=key, order=order, selected=[marked] if marked else [], picks=False, label=label)
+
+
+def _show(columns: Sequence[Column], rows: Sequence[dict[str, Any]], *, key: str, **data: Any) -> Any:
     described = [{"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts} for c in columns]
-    return _table(
-        key=key,
-        data={
-            "columns": described,
-            "rows": [{"tags": [], "curve": [], "colour": "", "archived": False, **row} for row in rows],
-            "order": order,
-            "selected": [marked] if marked else [],
-            # Nothing is ticked in the browser, so the server's word is always the newest.
-            "version": 0,
-            "bottom": 0.0,
-            "top": 1.0,
-            "low": False,
-            "picks": False,
-            "label": label,
-        },
-        on_select_change=ignore,
-        on_sort_change=ignore,
-        on_open_change=ignore,
-        on_follow_change=ignore,
-    )
+    defaults = {"version": 0, "bottom": 0.0, "top": 1.0, "low": False}
+    return _table(key=key, data={"columns": described, "rows": rows, **defaults, **data})
 
 
 def _to_row(run: RunSummary) -> dict[str, Any]:
@@ -195,6 +166,6 @@ def _to_row(run: RunSummary) -> dict[str, Any]:
         "tags": list(run.tags),
         "curve": [None if value is None or math.isnan(value) else round(value, 4) for value in run.curve],
         "done": run.epoch / run.epochs if run.epochs else 0,
-        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
+        "created": format_moment(run.created),
         "cells": {column.name: column.show(run) for column in COLUMNS},
     }

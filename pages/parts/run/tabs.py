@@ -1,4 +1,4 @@
-"""The tabs of a run's page; each is handed the run and reads what it shows afresh."""
+"""The tabs of a run's page; each is given the run and reads what it shows."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ from core.runs.results import (
 from core.spec import RunSpec
 from core.spec.fields import field_at, fields_of, flatten, show_value
 from core.spec.presets import PRESETS
-from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_bytes
 from pages.parts.chart.chart import show_metrics
-from pages.parts.frame.failure import tell
-from pages.parts.run.actions import keep_problems
+from pages.parts.frame.widgets import choose
+from pages.parts.run.actions import attempt
 
 LOG_LINES = 500
 _SECTION_TITLES = {"model": "Model", "data": "Data", "augment": "Augmentation", "train": "Training"}
@@ -44,27 +43,25 @@ _USE = {
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def show_view(prefix: str = "") -> CurveView:
+def show_view() -> CurveView:
     """Smoothing, scale and x axis, kept in the address."""
-    with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key=f"{prefix}view"):
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key="view"):
         smoothing = st.slider(
             "Smoothing",
             0.0,
             1.0,
             0.0,
             0.05,
-            key=f"{prefix}smooth",
+            key="smooth",
             bind="query-params",
             width=190,
             help="Exponential average of loss and accuracy; the raw line stays faint behind it.",
         )
-        x = st.segmented_control(
-            "Horizontal", ["epoch", "minutes"], default="epoch", required=True, key=f"{prefix}x", bind="query-params"
-        )
+        x = choose("X axis", {axis: axis for axis in ("epoch", "minutes")}, "x", "epoch")
         log = st.toggle(
-            "Log scale", key=f"{prefix}log", bind="query-params", help="Loss and learning rate on a logarithmic axis."
+            "Log scale", key="log", bind="query-params", help="Loss and learning rate on a logarithmic axis."
         )
-    return CurveView("minutes" if x == "minutes" else "epoch", smoothing, log, best=True)
+    return CurveView(x, smoothing, log, best=True)
 
 
 def show_charts(run: Run) -> None:
@@ -83,7 +80,7 @@ def show_charts(run: Run) -> None:
 
 
 def show_summary(run: Run) -> None:
-    """The figures with their splits, what they cost, and a note of one's own."""
+    """The figures with their splits, what they cost, and a note."""
     summary = run.summary()
     left, right = st.columns([0.62, 0.38], gap="large")
     with left:
@@ -106,16 +103,17 @@ def show_summary(run: Run) -> None:
             max_chars=20_000,
             height=120,
             placeholder="What you tried and what you saw",
-            on_change=_keep_note,
-            args=(run,),
+            on_change=keep_about,
+            args=(run, "note"),
         )
 
 
-def _keep_note(run: Run) -> None:
-    try:
-        run.update_about(note=st.session_state[f"note.{run.id}"])
-    except (LabError, OSError) as error:
-        keep_problems([tell(error)])
+def keep_about(run: Run, field: str) -> None:
+    """Stores what was typed; an empty name gives the id back."""
+    value = st.session_state[f"{field}.{run.id}"]
+    if field == "name":
+        value = st.session_state[f"name.{run.id}"] = value.strip() or run.id
+    attempt(run.update_about, **{field: value})
 
 
 def show_notes(run: Run) -> None:
@@ -125,7 +123,7 @@ def show_notes(run: Run) -> None:
 
 
 def _show_reason(run: Run, summary: RunSummary) -> None:
-    """Why a run ended before its time, and what to do."""
+    """Why a run ended early, and what to do."""
     advice = {
         "failed": "The log has the details. Clone the run into Build to change what the message names.",
         "interrupted": "Resume continues from the last checkpoint; the result is the same as without the interruption.",
@@ -137,7 +135,7 @@ def _show_reason(run: Run, summary: RunSummary) -> None:
 
 
 def show_config(run: Run) -> None:
-    """The spec by section, what differs from a preset marked, and how to do it again."""
+    """The spec by section, with differences from a preset marked, and the command that reproduces the run."""
     nearest, _ = closest_preset(run.spec)
     names = ["defaults", *PRESETS]
     left, middle, right = st.columns([0.3, 0.4, 0.3], vertical_alignment="bottom")
@@ -188,22 +186,21 @@ def _show_section(section: str, paths: list[str], here: dict[str, Any], other: d
 
 
 def _show_layers(here: dict[str, Any], other: dict[str, Any], only: bool) -> None:
-    """The block layers, a row each; what is different there stands in brackets."""
+    """The block layers, a row each; a different value of the base is in brackets."""
     fields = fields_of("layers[]")
     rows, marked = [], []
-    for place in range(sum(path.endswith("].blocks") for path in here)):
-        paths = [f"model.layers[{place}].{field.name}" for field in fields]
-        cells = [str(here[path]) + _there(other.get(path), here[path]) for path in paths]
-        differs = any(other.get(path) != here[path] for path in paths)
-        if differs or not only:
-            rows.append([f"Layer {place + 1}", *cells])
-            marked.append(differs)
+    for index in range(sum(path.endswith("].blocks") for path in here)):
+        paths = [f"model.layers[{index}].{field.name}" for field in fields]
+        differing = [other.get(path) != here[path] for path in paths]
+        cells = [
+            f"{here[path]} ({other.get(path, UNKNOWN)})" if differs else str(here[path])
+            for path, differs in zip(paths, differing, strict=True)
+        ]
+        if any(differing) or not only:
+            rows.append([f"Layer {index + 1}", *cells])
+            marked.append(any(differing))
     if rows:
         show_table(["Block layers", *(field.label for field in fields)], rows, marked)
-
-
-def _there(value: Any, own: Any) -> str:
-    return "" if value == own else f" ({UNKNOWN if value is None else value})"
 
 
 def show_log(run: Run) -> None:
@@ -224,7 +221,7 @@ def show_log(run: Run) -> None:
 
 
 def show_system(run: Run) -> None:
-    """How hard the run works the machine, and what it ran on."""
+    """How busy the run keeps the machine, and what it ran on."""
     if any(name.startswith("system/") for row in run.rows()[:1] for name in row):
         view = CurveView("minutes" if st.query_params.get("x") == "minutes" else "epoch")
         runs = read_runs([run.id])

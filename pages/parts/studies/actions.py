@@ -9,9 +9,6 @@ from typing import Any
 import streamlit as st
 
 from core.runs.listing import list_runs
-from core.runs.store import open_run
-from core.spec import RunSpec
-from core.spec.parse import SpecError
 from core.spec.presets import PRESETS
 from core.studies.manage import (
     delete_study,
@@ -26,16 +23,16 @@ from core.studies.manage import (
 from core.studies.spec import MAX_WORKERS
 from core.studies.study import Study, StudySummary
 from core.system import files
-from core.system.errors import LabError
 from core.text.formats import format_percent
-from pages.parts.build.draft import open_draft
-from pages.parts.frame.failure import tell
+from core.text.words import count_of
 from pages.parts.frame.gate import note_act
-from pages.parts.run.actions import keep_problems, show_outcome
+from pages.parts.frame.style import show_problem
+from pages.parts.run import actions
+from pages.parts.studies.draft import find_spec
 from server import sign_in
 from server.dashboard import find_dashboard, start_dashboard, stop_dashboard
 
-_ASKED, _DONE, _DELETED = "studies.asked", "studies.done", "studies.deleted"
+_ASKED, _DELETED = "studies.asked", "studies.deleted"
 _ANSWERED, _FITTING = "studies.answered", "studies.fitting"
 MAX_CHOICES = 50
 
@@ -46,28 +43,13 @@ def act(do: Callable[..., Any], *args: Any) -> None:
 
 
 def attempt(do: Callable[..., Any], *args: Any, done: str = "", **options: Any) -> bool:
-    """Does something to a study and says whether it worked; what went wrong is shown by the page's `show_outcome`."""
-    try:
-        do(*args, **options)
+    """Does something to a study and says whether it worked; `show_outcome` tells what was done or went wrong."""
+    worked = actions.attempt(do, *args, **options)
+    if worked:
         note_act(getattr(do, "__name__", "changed").replace("_", " "), " ".join(map(str, args)))
-    except (LabError, OSError) as error:
-        keep_problems([_tell(error)])
-        return False
-    keep_problems([])
-    if done:
-        st.session_state[_DONE] = done
-    return True
-
-
-def _tell(error: Exception) -> str:
-    text = "; ".join(map(str, error.problems)) if isinstance(error, SpecError) else tell(error)
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?")) else ".")
-
-
-def show_done() -> None:
-    """What was just done, once."""
-    if done := st.session_state.pop(_DONE, ""):
-        st.toast(done, icon=":material/check:")
+        if done:
+            actions.keep_done(done, ":material/check:")
+    return worked
 
 
 # Start and stop ----------------------------------------------------------------------------------------------------
@@ -142,7 +124,7 @@ def _show_stepper(count: int, change: Callable[[int], None], alive: int | None =
             help="One worker leaves after its trial." if alive else "One worker fewer",
         )
         arriving = f" ({alive} now)" if alive is not None and alive != count else ""
-        st.html(f'<span class="lab-small lab-num">{count} worker{"" if count == 1 else "s"}{arriving}</span>')
+        st.html(f'<span class="lab-small lab-num">{count_of(count, "worker")}{arriving}</span>')
         st.button(
             "More workers",
             icon=":material/add:",
@@ -190,7 +172,7 @@ def show_dashboard(study: Study, shown_state: str) -> None:
             help="Optuna's own pages for these studies, on this machine alone. They only show; changes are made here.",
         )
     if dashboard.state == "failed":
-        st.html(f'<p class="lab-problem" role="alert">{escape(dashboard.reason)}</p>')
+        show_problem(dashboard.reason)
 
 
 # Questions ---------------------------------------------------------------------------------------------------------
@@ -214,7 +196,7 @@ def close_when_answered() -> None:
     # A flag, as a button that is gone or disabled by now does not say that it was pressed.
     if st.session_state.pop(_ANSWERED, False):
         st.rerun()
-    show_outcome()
+    actions.show_outcome()
 
 
 def answered(worked: bool) -> None:
@@ -294,7 +276,7 @@ def add_trials(study: Study) -> None:
         word = st.selectbox("Network", list(labels), key="queue.source", format_func=lambda each: labels[each])
 
         def queue() -> None:
-            answered(attempt(lambda: enqueue(study.name, _find_spec(word)), done="Queued as the next trial."))
+            answered(attempt(lambda: enqueue(study.name, find_spec(word)), done="Queued as the next trial."))
 
         st.button("Queue", icon=":material/playlist_add:", key="queue.add", on_click=queue)
     st.caption("It must lie in the study's space: every field that is not searched must match the study.")
@@ -319,10 +301,3 @@ def add_trials(study: Study) -> None:
         answered(attempt(join_runs, study.name, wanted, done=f"{len(wanted)} runs joined."))
 
     st.button("Join", icon=":material/merge:", key="join.add", on_click=join)
-
-
-def _find_spec(word: str) -> RunSpec:
-    kind, _, value = word.partition(":")
-    if kind == "draft":
-        return open_draft().good
-    return PRESETS[value].spec if kind == "preset" else open_run(value).spec

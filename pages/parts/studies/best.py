@@ -16,7 +16,7 @@ SHOWN = 6  # of a Pareto front
 
 
 def find_best(look: Look) -> list[BestTrial]:
-    """The best trials as they stand; which they are depends on finished trials alone."""
+    """The best trials now; the choice depends on finished trials alone."""
     study = look.study
     chosen = recall(look, ("finished", "best"), lambda: choose_best(study.spec, study.optuna(), look.trials))
     return [find_run(trial) for trial in chosen]

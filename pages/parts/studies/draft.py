@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -94,7 +93,7 @@ class StudyDraft:
         try:
             study = parse_study(data)
         except SpecError as error:
-            self.problems += [_place_problem(problem, searched) for problem in error.problems]
+            self.problems += [_name_row(problem, searched) for problem in error.problems]
             self.good = None
         else:
             self.good = None if self.problems else study
@@ -190,7 +189,7 @@ class StudyDraft:
         return [path for path in list_paths(self.base) if path not in taken and not _overlaps(path, taken)]
 
 
-def _place_problem(problem: FieldProblem, searched: list[Row]) -> FieldProblem:
+def _name_row(problem: FieldProblem, searched: list[Row]) -> FieldProblem:
     """`space[2].high` becomes `row.7.high`, whose row stays where it is."""
     found = re.match(r"space\[(\d+)\](.*)", problem.path)
     if found and int(found[1]) < len(searched):
@@ -265,24 +264,26 @@ def resolve(word: str) -> tuple[StudySpec, str]:
     A study preset's name, `preset:NAME` and `run:ID` for a spec, `draft` for that of Build, or a packed study.
     Raises SpecError, RunNotFoundError, KeyError.
     """
-    kind, _, value = word.partition(":")
     if word in STUDY_PRESETS:
         return STUDY_PRESETS[word], f"study:{word}"
-    if kind == "preset":
-        return around(PRESETS[value].spec), word
-    if kind == "run":
-        return around(open_run(value).spec), word
-    if word == "draft":
-        return around(open_draft().good), word
+    if word == "draft" or word.startswith(("preset:", "run:")):
+        return around(find_spec(word)), word
     return unpack(word), ""
+
+
+def find_spec(word: str) -> RunSpec:
+    """The spec of `preset:NAME` or `run:ID`, or with `draft` that of Build. Raises RunNotFoundError, KeyError."""
+    kind, _, value = word.partition(":")
+    if kind == "draft":
+        return open_draft().good
+    return PRESETS[value].spec if kind == "preset" else open_run(value).spec
 
 
 def pack(study: StudySpec) -> str:
     """A study as text that is safe in an address."""
-    text = json.dumps(study.model_dump(mode="json", exclude_defaults=True), separators=(",", ":"), ensure_ascii=False)
+    data = study.model_dump(mode="json", exclude_defaults=True)
     layers = [layer.model_dump(mode="json") for layer in study.base.model.layers]
-    # Strides depend on the place of a layer, so they are written out; and so is what depends on other fields.
-    data = json.loads(text)
+    # Strides depend on the position of a layer, so they are written out; and so is what depends on other fields.
     if "layers" in data.get("base", {}).get("model", {}):
         data["base"]["model"]["layers"] = layers
     data |= {"pruner": study.pruner, "pruner_warmup_epochs": study.pruner_warmup_epochs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -17,14 +18,10 @@ from core.spec.presets import PRESETS
 from core.studies.objectives import OBJECTIVES
 from core.studies.samplers import PRUNERS, SAMPLERS, PrunerEntry, SamplerEntry
 from core.studies.space import find_field
-from core.studies.spec import (
-    STUDY_PRESETS,
-    SpaceSize,
-    StudySpec,
-    describe_space,
-)
+from core.studies.spec import STUDY_PRESETS, SpaceSize, StudySpec, describe_space
 from core.system.errors import LabError
 from core.text.formats import format_count, format_percent
+from core.text.words import count_of
 from pages.parts.build.form import say
 from pages.parts.frame.style import show_problem
 from pages.parts.studies.draft import PRESET_TITLES, StudyDraft, around, read_base, resolve
@@ -85,9 +82,8 @@ def describe_base(base: RunSpec) -> str:
     """The network to search around, in a line."""
     data = CHOICE_LABELS[base.data.dataset]
     images = f", {base.data.max_train_images:,} images" if base.data.max_train_images else ""
-    layers = len(base.model.layers)
     return (
-        f"{data}{images} · {base.train.epochs} epochs · {layers} layer{'' if layers == 1 else 's'} · "
+        f"{data}{images} · {base.train.epochs} epochs · {count_of(len(base.model.layers), 'layer')} · "
         f"{format_count(cost_of(base).parameters)} parameters"
     )
 
@@ -122,13 +118,8 @@ def show_settings(draft: StudyDraft) -> None:
         _choose(draft, "sampler", "Sampler", SAMPLERS, SAMPLER_HELP)
         _choose(draft, "pruner", "Pruner", PRUNERS, PRUNER_HELP)
         if draft.settings["pruner"] != "none":
-            _count(
-                draft,
-                "pruner_warmup_epochs",
-                "Pruner waits (epochs)",
-                "No trial is pruned in this many first epochs.",
-                0,
-            )
+            warmup = "No trial is pruned in this many first epochs."
+            _count(draft, "pruner_warmup_epochs", "Pruner waits (epochs)", warmup, 0)
         _count(draft, "trials", "Trials", "Networks to train; 0 leaves only the time limit.", 0)
         _count(draft, "minutes", "Time limit (min)", "0 is none. Trials that train by then go on to their end.", 0.0)
         _count(draft, "workers", "Workers", "Processes that train side by side, where devices have room for them.", 1)
@@ -161,9 +152,10 @@ def _show_objectives(draft: StudyDraft) -> None:
     show_problems(draft, "objectives", "Objectives")
 
 
-def _commit(draft: StudyDraft, name: str, key: str) -> None:
+def _commit(draft: StudyDraft, name: str, key: str, empty: float | None = None) -> None:
     if draft.is_current(key):
-        draft.settings[name], draft.touched = st.session_state[key], True
+        value = st.session_state[key]
+        draft.settings[name], draft.touched = empty if value is None else value, True
 
 
 def _choose(
@@ -186,16 +178,10 @@ def _choose(
 
 def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float) -> None:
     """A number; `lowest` tells whether it is whole, and what an emptied box means."""
-    key = draft.widget_key(name)
-
-    def commit() -> None:
-        if draft.is_current(key):
-            value = st.session_state[key]
-            draft.settings[name], draft.touched = lowest if value is None else value, True
-
+    key, kind = draft.widget_key(name), type(lowest)
     with st.container(key=f"cell_study_{name}", gap="xsmall"):
-        value = type(lowest)(draft.settings[name])
-        st.number_input(label, value=value, step=type(lowest)(1), key=key, help=text, on_change=commit)
+        value, commit = kind(draft.settings[name]), partial(_commit, draft, name, key, lowest)
+        st.number_input(label, value=value, step=kind(1), key=key, help=text, on_change=commit)
         show_problems(draft, name, label)
 
 
@@ -245,14 +231,7 @@ def _tell_size(study: StudySpec, size: SpaceSize) -> str:
 
 def name_problem_fields(draft: StudyDraft) -> Sequence[str]:
     """The fields with problems, by their names in the form."""
-    names = {
-        "objectives": "Objectives",
-        "sampler": "Sampler",
-        "pruner": "Pruner",
-        "trials": "Trials",
-        "space": "Fields",
-        "base": "The network",
-    }
+    names = {"space": "Fields", "base": "The network"}
     found = []
     for problem in draft.problems:
         head = problem.path.split(".")[0].split("[")[0]

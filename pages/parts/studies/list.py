@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import quote
 
@@ -10,11 +9,11 @@ import streamlit as st
 
 from core.studies.objectives import OBJECTIVES
 from core.studies.study import StudySummary, list_studies
-from core.text.formats import UNKNOWN, format_ago
+from core.text.formats import UNKNOWN, format_ago, format_moment
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.style import StateLook
-from pages.parts.run.table import Column, show_rows
-from pages.parts.studies.plots import show_number
+from pages.parts.run.actions import show_outcome
+from pages.parts.run.table import DEFAULT_SORT, Column, show_rows, sort_rows
 
 LIVE_SECONDS = 1.5
 STATES = {
@@ -34,7 +33,7 @@ def _tell_done(summary: StudySummary) -> str:
 
 
 def tell_best(summary: StudySummary) -> str:
-    return UNKNOWN if summary.best_value is None else show_number(summary.objectives[0], summary.best_value)
+    return UNKNOWN if summary.best_value is None else OBJECTIVES[summary.objectives[0]].show(summary.best_value)
 
 
 COLUMNS = (
@@ -56,19 +55,16 @@ COLUMNS = (
 
 
 def show_list(was_active: bool) -> None:
-    """All studies with how far they are and the best they found."""
     studies = list_studies()
     if any(study.state == "running" for study in studies) != was_active:
         st.rerun()
+    show_outcome()
     if not studies:
         show_empty()
         return
-    order = st.query_params.get("sort", "-created")
-    column = next((column for column in COLUMNS if column.name == order.removeprefix("-")), COLUMNS[-1])
-    known = [study for study in studies if column.value(study) is not None]
-    rows = sorted(known, key=column.value, reverse=order.startswith("-"))
-    rows += [study for study in studies if column.value(study) is None]
-    event = show_rows(COLUMNS, [_to_row(study) for study in rows], key="studies_table", label="Studies", order=order)
+    order = st.query_params.get("sort", DEFAULT_SORT)
+    rows = [_to_row(study) for study in sort_rows(studies, COLUMNS, order, DEFAULT_SORT)]
+    event = show_rows(COLUMNS, rows, key="studies_table", label="Studies", order=order)
     if event.open:
         st.switch_page("studies.py", query_params={"name": event.open})
     if event.sort:
@@ -84,7 +80,7 @@ def _to_row(summary: StudySummary) -> dict[str, Any]:
         "href": f"studies?name={quote(summary.name)}",
         "state": {"label": state.label, "colour": state.colour, "help": summary.reason or state.meaning},
         "done": count_done(summary) / summary.total if summary.total else 0,
-        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.created)),
+        "created": format_moment(summary.created),
         "cells": {column.name: column.show(summary) for column in COLUMNS},
         "links": {},
     }

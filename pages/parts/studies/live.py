@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, NoReturn
+from typing import Any
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from core.studies.study import Study, StudyNotFoundError, StudySummary, open_stu
 from core.text.formats import format_ago
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.style import show_alert, show_problem
+from pages.parts.frame.widgets import show_way_on
 from pages.parts.run.actions import show_outcome
 from pages.parts.studies import actions
 from pages.parts.studies.best import is_testing, show_best
@@ -27,6 +28,7 @@ from server.dashboard import find_dashboard
 
 LIVE_SECONDS, IDLE_SECONDS = 1.5, 10.0
 BEST_COMPARED = 5
+ALL_STUDIES = ("All studies", "studies.py", ":material/science:")
 _TESTING = "studies.testing"
 
 
@@ -39,16 +41,9 @@ def find_study(name: str) -> Study:
     except StudyNotFoundError:
         if actions.was_deleted(name):
             st.switch_page("studies.py", query_params={})
-        show_way_back("There is no such study. It may have been deleted.")
+        show_way_on("There is no such study. It may have been deleted.", *ALL_STUDIES)
     except StudyError as error:
-        show_way_back(str(error))
-
-
-def show_way_back(message: str) -> NoReturn:
-    show_alert(message, is_error=False)
-    if st.button("All studies", icon=":material/science:", type="primary"):
-        st.switch_page("studies.py", query_params={})
-    st.stop()
+        show_way_on(str(error), *ALL_STUDIES)
 
 
 def show_study(name: str) -> None:
@@ -108,7 +103,6 @@ def show_live(name: str, shown_pulse: str) -> None:
     if tell_pulse(summary, testing) != shown_pulse:
         st.rerun()
     show_outcome()
-    actions.show_done()
     show_progress(study, summary)
     if not look.trials:
         message = (
@@ -131,7 +125,7 @@ def show_progress(study: Study, summary: StudySummary) -> None:
     """Badge, counts and controls in a line; below it a bar of how the trials ended."""
     look = STATES[summary.state]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="study_bar"):
-        st.markdown(f":{look.colour}-badge[{look.icon} {look.label}]", width="content")
+        st.markdown(look.badge, width="content")
         st.html(f'<p class="lab-small lab-num study-line">{_tell_counts(summary)}</p>')
         st.space("stretch")
         actions.show_controls(study, summary)

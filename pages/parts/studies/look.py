@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from core.charts.figure import Drawing
 from core.studies.charts.axes import StudyView
@@ -44,7 +44,7 @@ _lock = threading.Lock()
 
 
 def look_at(study: Study) -> Look:
-    """The study as it stands; the same object as before where nothing has changed. Raises StudyError."""
+    """The study's current state; the same object as before if nothing has changed. Raises StudyError."""
     trials = study.frozen_trials()
     key = (storage_url(), study.name, study.created)
     stamp = _stamp(study, trials)
@@ -109,7 +109,3 @@ def draw(look: Look, plot: PlotName, view: StudyView) -> Drawing:
     alone = plot not in ("Timeline", "Intermediate Values", "History") and not view.pruned
     scope = "finished" if alone else "all"
     return recall(look, (scope, plot, view), lambda: draw_study(plot, look.points, view, importance))
-
-
-def is_over(trial: FrozenTrial) -> bool:
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

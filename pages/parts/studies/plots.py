@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,7 @@ def _show_view(look: Look, plot: PlotName) -> StudyView:
 
 
 def _drawn_values(points: Points, plot: PlotName, objective: int, pruned: bool) -> npt.NDArray[np.float64]:
-    """All that stands on the axis of the objective."""
+    """All values on the axis of the objective."""
     if plot == "Intermediate Values":
         return np.concatenate([np.empty(0), *(values for _, values in points.curves)])
     drawn: npt.NDArray[np.float64] = points.values[points.with_value(objective, pruned), objective]
@@ -111,14 +112,9 @@ def _choose_objectives(spec: StudySpec, plot: PlotName) -> tuple[int, int]:
 
 
 def _choose(label: str, names: Sequence[Objective], key: str, first: Objective) -> Objective:
+    titles = {name: OBJECTIVES[name].label for name in names}
     return st.selectbox(
-        label,
-        list(names),
-        index=list(names).index(first),
-        key=key,
-        format_func=lambda name: OBJECTIVES[name].label,
-        bind="query-params",
-        width=210,
+        label, list(titles), names.index(first), titles.__getitem__, key=key, bind="query-params", width=210
     )
 
 
@@ -149,19 +145,5 @@ def _choose_fields(look: Look, plot: PlotName, objective: int) -> tuple[str, ...
 
 def _choose_field(label: str, names: dict[str, str], key: str, first: str) -> str:
     # None is "the one that matters most", which may be another after the next trial.
-    chosen = st.selectbox(
-        label,
-        list(names),
-        index=None,
-        key=key,
-        format_func=lambda path: names[path],
-        bind="query-params",
-        placeholder=names[first],
-        width=230,
-    )
-    return chosen or first
-
-
-def show_number(objective: str, value: float) -> str:
-    """An objective's value as people read it."""
-    return OBJECTIVES[objective].show(value)
+    options: dict[str, Any] = {"bind": "query-params", "placeholder": names[first], "width": 230}
+    return st.selectbox(label, list(names), None, names.__getitem__, key=key, **options) or first

@@ -11,10 +11,9 @@ from typing import Any
 import streamlit as st
 
 from core.spec import RunSpec
-from core.spec.fields import SpecField, format_value, label_path
+from core.spec.fields import format_value, label_path
 from core.studies.points import show_searched
-from core.studies.space import ODD
-from pages.parts.build.form import say
+from pages.parts.build.form import say, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.studies.draft import Mode, Row, StudyDraft, read_base
 
@@ -130,25 +129,12 @@ def _common(draft: StudyDraft, row: Row, name: str, read: Callable[[Any], Any] =
 def _show_range(draft: StudyDraft, row: Row) -> None:
     field, label = row.spec_field, label_path(row.path)
     for name, word in (("low", "from"), ("high", "to")):
-        _show_number(field, f"{label} {word}", getattr(row, name), _common(draft, row, name))
+        show_number(field, f"{label} {word}", getattr(row, name), _common(draft, row, name))
     if row.log:
         st.html("<span></span>")
     else:
-        _show_number(
-            field, f"{label} step", row.step, {**_common(draft, row, "step"), "placeholder": "any"}, is_step=True
-        )
+        show_number(field, f"{label} step", row.step, {**_common(draft, row, "step"), "placeholder": "any"}, step=1)
     st.checkbox(f"{label} logarithmic", row.log, **_common(draft, row, "log"))
-
-
-def _show_number(
-    field: SpecField, label: str, value: float | None, common: dict[str, Any], *, is_step: bool = False
-) -> None:
-    """A bound or a step. No limits are handed on: the browser would silently keep the old number."""
-    if field.kind == "int" and (value is None or value == int(value)):
-        whole = None if value is None else int(value)
-        st.number_input(label, value=whole, step=2 if field.name in ODD and not is_step else 1, **common)
-    else:
-        st.number_input(label, value=value, step=1e-4 if field.log else 0.05, format="%.6g", **common)
 
 
 def _show_choices(draft: StudyDraft, row: Row) -> None:
@@ -187,4 +173,4 @@ def _show_fixed(draft: StudyDraft, row: Row) -> None:
         shown = partial(show_searched, row.path)
         st.selectbox(label, options, index=options.index(row.value), format_func=shown, **common)
     else:
-        _show_number(field, label, row.value, common)
+        show_number(field, label, row.value, common)

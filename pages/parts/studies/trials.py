@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -24,9 +25,9 @@ from core.studies.spec import propose
 from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_count, format_seconds
 from pages.parts.frame.style import StateLook
-from pages.parts.run.table import Column, show_rows
+from pages.parts.frame.widgets import turn_pages
+from pages.parts.run.table import Column, show_rows, sort_rows
 from pages.parts.studies.look import Look, recall
-from pages.parts.studies.plots import show_number
 
 PAGE_ROWS = 50
 DEFAULT_SORT = "-number"
@@ -60,7 +61,6 @@ class TrialRow:
 
 
 def list_rows(look: Look) -> list[TrialRow]:
-    """All trials, as the table needs them."""
     return recall(look, ("all", "rows"), lambda: [_to_row(look, index) for index in range(len(look.trials))])
 
 
@@ -88,11 +88,9 @@ def show_trials(look: Look, marked: int | None) -> Any:
     """One page of the table; its events are those of `show_rows`."""
     order = st.query_params.get("sort", DEFAULT_SORT)
     columns = _columns(look)
-    rows = _sort(list_rows(look), columns, order)
-    pages = -(-len(rows) // PAGE_ROWS)
+    rows = sort_rows(list_rows(look), columns, order, DEFAULT_SORT)
     above = st.container()
-    page = min(st.pagination(pages, key="page", bind="query-params"), pages) if pages > 1 else 1
-    shown = rows[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+    shown = rows[turn_pages(len(rows), PAGE_ROWS, "page")]
     with above:
         return show_rows(
             columns,
@@ -122,7 +120,7 @@ def _objective_column(index: int, name: Objective) -> Column:
         OBJECTIVES[name].label,
         "Of its best epoch" if name.startswith("val/") else "",
         lambda row: row.values[index],
-        lambda row: show_number(name, row.values[index]) if math.isfinite(row.values[index]) else UNKNOWN,
+        lambda row: OBJECTIVES[name].show(row.values[index]) if math.isfinite(row.values[index]) else UNKNOWN,
     )
 
 
@@ -136,24 +134,6 @@ def _searched_column(field: Field) -> Column:
         lambda row: show_searched(path, row.params[path]) if path in row.params else UNKNOWN,
         "text" if find_field(path).kind in ("choice", "bool") else "number",
     )
-
-
-def _sort(rows: Sequence[TrialRow], columns: Sequence[Column], order: str) -> list[TrialRow]:
-    """By a column, `-name` for falling; what has no figure comes last either way."""
-    known = {column.name: column for column in columns if column.sorts}
-    column = known.get(order.removeprefix("-"), known["number"])
-    falling = order.startswith("-") if order.removeprefix("-") in known else True
-
-    def is_missing(row: TrialRow) -> bool:
-        value = column.value(row)
-        return value is None or (isinstance(value, float) and not math.isfinite(value))
-
-    def rank(row: TrialRow) -> Any:
-        value = column.value(row)
-        return str(value) if isinstance(value, str | bool) else value
-
-    found = sorted((row for row in rows if not is_missing(row)), key=rank, reverse=falling)
-    return found + [row for row in rows if is_missing(row)]
 
 
 def _to_cells(look: Look, row: TrialRow, columns: Sequence[Column]) -> dict[str, Any]:
@@ -177,10 +157,8 @@ def spec_of(look: Look, trial: FrozenTrial) -> RunSpec:
     """The network and training of a trial: its run's own, or what its values make. Raises SpecError."""
     run_id = trial.user_attrs.get("run_id")
     if run_id:
-        try:
+        with suppress(LabError):  # Deleted meanwhile: its values make the same.
             return open_run(run_id).spec
-        except LabError:
-            pass  # Deleted meanwhile: its values make the same.
     return propose(look.study.spec, read_params(trial))
 
 
@@ -191,7 +169,7 @@ def show_trial(look: Look, number: int) -> None:
     with st.container(key="study_trial", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             values = " · ".join(
-                f"{OBJECTIVES[name].label} {show_number(name, value)}"
+                f"{OBJECTIVES[name].label} {OBJECTIVES[name].show(value)}"
                 for name, value in zip(look.study.spec.objectives, row.values, strict=True)
                 if math.isfinite(value)
             )
@@ -199,7 +177,7 @@ def show_trial(look: Look, number: int) -> None:
                 f'<p class="study-trial-name"><b>Trial {number}</b>{f" · {escape(values)}" if values else ""}</p>',
                 width="content",
             )
-            st.markdown(f":{state.colour}-badge[{state.label}]", width="content")
+            st.markdown(state.badge, width="content")
             st.space("stretch")
             _show_ways(look, trial, row)
         if row.reason:

@@ -1,4 +1,4 @@
-"""What takes seconds is done beside the page: begun by a click, looked at again and again, never waited for."""
+"""Work that takes seconds, in a thread: started by a click and polled by the page, which never waits for it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-import streamlit as st
-
 from core.system.errors import LabError
 
 Result = TypeVar("Result")
 Report = Callable[[int, int], None]
-TICK_SECONDS = 0.5
 
 _executor = ThreadPoolExecutor(2, thread_name_prefix="job")
 
 
 class Job(Generic[Result]):
-    """Work under way or done. `done` of `total` bytes, 0 where that is not known; `error` is a sentence, or empty."""
+    """Work under way or done. `done` of `total` bytes, 0 where that is not known;"""
 
     def __init__(self, work: Callable[[Report], Result]) -> None:
         self.done = self.total = 0
@@ -32,10 +29,6 @@ class Job(Generic[Result]):
     def is_over(self) -> bool:
         return self._future.done()
 
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
-
     def answer(self) -> tuple[Result | None, str]:
         """The result, or why there is none; what nobody expected is raised, for the page to log."""
         try:
@@ -45,18 +38,4 @@ class Job(Generic[Result]):
 
     def describe(self) -> str:
         """How far it is: a share where that is known, else the seconds."""
-        if self.total:
-            return f"{self.done / self.total:.0%}"
-        return f"{self.seconds:.0f} s"
-
-
-def show_live(is_busy: Callable[[], bool], show: Callable[[], object]) -> None:
-    """Shows a part that renews itself while a job of it is under way, and only then; the page when that changes."""
-    busy = is_busy()
-
-    def show_part() -> None:
-        show()
-        if is_busy() != busy:
-            st.rerun()
-
-    st.fragment(show_part, run_every=TICK_SECONDS if busy else None)()
+        return f"{self.done / self.total:.0%}" if self.total else f"{time.monotonic() - self.began:.0f} s"

@@ -15,8 +15,9 @@ from core.export.outbox import address_of
 from core.runs.folder import Run
 from core.text.formats import format_bytes
 from pages.parts.frame.assets import load, show_style
-from pages.parts.frame.style import serve_at
-from pages.parts.transfer.jobs import Job, Report, show_live
+from pages.parts.frame.style import serve_at, show_problem
+from pages.parts.frame.widgets import choose, show_live
+from pages.parts.transfer.jobs import Job, Report
 
 # A file that was ready longer ago than this is not fetched by itself any more: the page was opened again.
 FRESH_SECONDS = 10.0
@@ -41,7 +42,7 @@ class _Wish:
 
 
 def _jobs() -> dict[_Wish, Job[tuple[Exported, float]]]:
-    """The session's own, kept until it ends; the files themselves lie on the disk."""
+    """This session's own; the files themselves are on the disk."""
     jobs: dict[_Wish, Job[tuple[Exported, float]]] = st.session_state.setdefault(_JOBS, {})
     return jobs
 
@@ -51,7 +52,6 @@ def _start(wish: _Wish) -> None:
 
 
 def show_take_away(run: Run) -> None:
-    """All formats of one run, with what each is for."""
     show_style(__file__)
     show_live(lambda: _is_busy((run.id,)), lambda: _show_one(run))
 
@@ -61,17 +61,7 @@ def _show_one(run: Run) -> None:
     checkpoint: Checkpoint = "best"
     with st.container(horizontal=True, gap="large", vertical_alignment="center", key="take_choices"):
         if size:
-            checkpoint = (
-                st.segmented_control(
-                    "Weights of a model",
-                    list(WEIGHTS),
-                    default="best",
-                    required=True,
-                    format_func=lambda name: WEIGHTS[name],
-                    key=f"take.weights.{run.id}",
-                )
-                or "best"
-            )
+            checkpoint = choose("Weights of a model", WEIGHTS, f"take.weights.{run.id}", "best", bind=None)
         with_checkpoints = bool(size) and st.toggle(
             f"Checkpoints in the run folder ({format_bytes(size)})",
             True,
@@ -79,15 +69,8 @@ def _show_one(run: Run) -> None:
             help="Without them the run keeps its curves and predictions, but cannot resume or predict.",
         )
     for format in FORMATS.values():
-        _show_format(
-            format,
-            _Wish(
-                (run.id,),
-                format.key,
-                checkpoint if format.of_weights else "best",
-                with_checkpoints or format.key != "zip",
-            ),
-        )
+        weights = checkpoint if format.of_weights else "best"
+        _show_format(format, _Wish((run.id,), format.key, weights, with_checkpoints or format.key != "zip"))
 
 
 def show_several(run_ids: Sequence[str]) -> None:
@@ -109,7 +92,7 @@ def _is_busy(ids: tuple[str, ...]) -> bool:
 
 
 def _show_format(format: Format, wish: _Wish) -> None:
-    """A row: the title, a sentence, a button; below it how far the file is, or what came of it."""
+    """A row: the title, a sentence, a button; below it the progress of the file, or the result."""
     job = _jobs().get(wish)
     name = f"{format.key}.{abs(hash(wish))}"
     with st.container(gap="xsmall", key=f"take_row.{name}"):
@@ -138,7 +121,7 @@ def _show_outcome(wish: _Wish, job: Job[tuple[Exported, float]], name: str) -> N
         del _jobs()[wish]  # shown once; the button tries again
         raise
     if made is None:
-        st.html(f'<p class="lab-problem" role="alert">{escape(problem)}</p>')
+        show_problem(problem)
         return
     exported, ready = made
     if not exported.path.exists():

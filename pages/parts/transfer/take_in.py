@@ -1,4 +1,4 @@
-"""Taking runs in: an archive is dropped, looked through beside the page, and its runs are in the table at once."""
+"""Import: an archive is dropped, checked in the background, and its runs are in the table at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from html import escape
 import streamlit as st
 
 from core.export.archive.unpack import Imported, import_runs
-from pages.parts.transfer.jobs import Job, show_live
+from pages.parts.frame.style import show_problem
+from pages.parts.frame.widgets import show_live
+from pages.parts.transfer.jobs import Job
 from server.sign_in import current_address
 
 # Streamlit holds an upload in memory; the command line reads from the disk, whatever the size.
@@ -18,9 +20,9 @@ _JOB, _COUNT, _OUTCOME = "take_in.job", "take_in.count", "take_in.outcome"
 
 
 def show_import() -> None:
-    """The door for archives, in a popover."""
+    """The upload of archives, in a popover."""
     with st.popover("Import", icon=":material/upload_file:", key="take_in"), st.container(width=380):
-        show_live(_is_busy, _show_door)
+        show_live(_is_busy, _show_upload)
 
 
 def _is_busy() -> bool:
@@ -29,21 +31,20 @@ def _is_busy() -> bool:
 
 
 def _upload_key() -> str:
-    """A new one after every archive, so that the last lets go of its memory."""
+    """A new one after every archive, so that the memory of the last is freed."""
     return f"take_in.upload.{st.session_state.get(_COUNT, 0)}"
 
 
 def _begin() -> None:
-    file = st.session_state[_upload_key()]
-    if file is None:
+    content: io.BytesIO | None = st.session_state[_upload_key()]
+    if content is None:
         return
-    content: io.BytesIO = file
-    person = current_address()  # the job's thread knows of no visitor
+    person = current_address()  # unknown in the job's thread
     st.session_state[_OUTCOME] = ("", [])
     st.session_state[_JOB] = Job(lambda report: import_runs(content, report, started_by=person))
 
 
-def _show_door() -> None:
+def _show_upload() -> None:
     job: Job[list[Imported]] | None = st.session_state.get(_JOB)
     if job is not None and job.is_over():
         del st.session_state[_JOB]
@@ -68,7 +69,7 @@ def _show_door() -> None:
         st.progress(share, f"Checking and unpacking, {job.describe()}")
     problem, taken = st.session_state.get(_OUTCOME, ("", []))
     if problem:
-        st.html(f'<p class="lab-problem" role="alert">Nothing was imported. {escape(problem)}</p>')
+        show_problem(f"Nothing was imported. {problem}")
     _show_taken(taken)
 
 

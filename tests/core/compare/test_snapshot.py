@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.compare.snapshot import MAX_RUNS, look_at, read_run
+from core.compare.snapshot import MAX_RUNS, look_at, read_run, read_runs
 from core.system import files
 from tests.compared_runs import look
 from tests.pages.sample_runs import make_rows, make_run, training

@@ -1,0 +1,53 @@
+"""Controls and parts that several pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from pages.parts.frame.style import show_alert
+
+ALL_RUNS = ("All runs", "runs.py", ":material/table_rows:")
+
+
+def show_live(is_busy: Callable[[], bool], show: Callable[[], object], seconds: float = 0.5) -> None:
+    """Shows a part that renews itself only while something it waits for is under way; reruns the page at the end."""
+    busy = is_busy()
+
+    def show_part() -> None:
+        show()
+        if is_busy() != busy:
+            st.rerun()  # only the whole page can start or stop the timer
+
+    st.fragment(show_part, run_every=seconds if busy else None)()
+
+
+def turn_pages(count: int, size: int, key: str) -> slice:
+    """Which of `count` rows are shown; the page is chosen here and kept in the address."""
+    pages = -(-count // size)
+    page = min(st.pagination(pages, key=key, bind="query-params"), pages) if pages > 1 else 1
+    return slice((page - 1) * size, page * size)
+
+
+def choose(label: str, labels: Mapping[Any, str], key: str, default: Any, **options: Any) -> Any:
+    """One of a few options side by side, by the label of each; kept in the address."""
+    chosen = st.segmented_control(
+        label,
+        list(labels),
+        default=default,
+        required=True,
+        format_func=labels.__getitem__,
+        key=key,
+        **{"bind": "query-params", **options},
+    )
+    return chosen or default
+
+
+def show_way_on(message: str, label: str, page: str, icon: str) -> NoReturn:
+    """Why there is nothing to show, and a button to a page that has something; ends the script."""
+    show_alert(message, is_error=False)
+    if st.button(label, icon=icon, type="primary"):
+        st.switch_page(page, query_params={})
+    st.stop()

@@ -1,0 +1,52 @@
+"""The look that all pages share: states, messages and addresses."""
+
+import re
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.runs.records import ENDS
+from pages.parts.frame.style import PLOTLY_PATH, STATES, STOPPING, StateLook, look_of, serve_at
+from tests.pages.conftest import texts
+
+
+def test_every_end_of_a_run_has_a_look() -> None:
+    assert set(ENDS) < set(STATES)
+
+
+def test_a_running_run_that_was_asked_to_stop_says_so() -> None:
+    assert look_of("running", stop_requested=True) is STOPPING
+    assert look_of("running") is STATES["running"]
+    assert look_of("finished", stop_requested=True) is STATES["finished"]
+
+
+def test_a_badge_holds_icon_and_label() -> None:
+    assert look_of("failed").badge == ":red-badge[:material/error: Failed]"
+    assert StateLook("Void", "", "gray", "Never began.").badge == ":gray-badge[Void]"
+
+
+@pytest.mark.parametrize(("base", "address"), [("", PLOTLY_PATH), ("/lab/", f"/lab{PLOTLY_PATH}")])
+def test_addresses_follow_the_path_below_which_the_lab_is_served(
+    monkeypatch: pytest.MonkeyPatch, base: str, address: str
+) -> None:
+    monkeypatch.setattr(st, "get_option", lambda name: base)
+    assert serve_at(PLOTLY_PATH) == address
+
+
+def test_messages_are_text_and_drawings_lose_their_blank_lines() -> None:
+    def show() -> None:
+        from pages.parts.frame.style import show_alert, show_problem, show_svg
+
+        show_alert("<b>gone</b>")
+        show_alert("Nothing yet.", is_error=False)
+        show_problem("Epochs < 1.")
+        show_svg("<svg>\n\n</svg>")
+
+    page = AppTest.from_function(show).run()
+    assert re.findall(r'<p class="(.*?)" role="(.*?)">(.*?)</p>', texts(page)) == [
+        ("lab-alert failed", "alert", "&lt;b&gt;gone&lt;/b&gt;"),
+        ("lab-alert told", "status", "Nothing yet."),
+        ("lab-problem", "alert", "Epochs &lt; 1."),
+    ]
+    assert "<svg>\n</svg>" in texts(page)

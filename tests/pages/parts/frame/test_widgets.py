@@ -1,0 +1,82 @@
+"""What several pages share: parts that wait, pages of a list, one of a few options, and the way on."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import press, texts
+
+
+def run(show, **address: str) -> AppTest:  # type: ignore[no-untyped-def]
+    page = AppTest.from_function(show)
+    for name, value in address.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception, page.exception
+    return page
+
+
+def test_a_part_renews_itself_only_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(under_way: list[str]) -> None:
+        import streamlit as st
+
+        from pages.parts.frame.widgets import show_live
+
+        show_live(lambda: bool(under_way), lambda: st.html("waits" if under_way else "done"), 0.2)
+
+    intervals: list[float | None] = []
+    monkeypatch.setattr("streamlit.fragment", lambda part, run_every: (intervals.append(run_every), part)[1])
+    under_way = ["a job"]
+    page = AppTest.from_function(show, args=(under_way,)).run()
+    assert texts(page) == "waits"
+    under_way.clear()
+    assert texts(page.run()) == "done"
+    assert intervals == [0.2, None]
+
+
+@pytest.mark.parametrize(
+    ("count", "page", "shown"), [(3, "1", "0:5"), (12, "1", "0:5"), (12, "3", "10:15"), (0, "1", "0:5")]
+)
+def test_a_long_list_is_turned_by_the_address(count: int, page: str, shown: str) -> None:
+    def show(count: int) -> None:
+        import streamlit as st
+
+        from pages.parts.frame.widgets import turn_pages
+
+        rows = turn_pages(count, 5, "page")
+        st.html(f"{rows.start}:{rows.stop}")
+
+    opened = AppTest.from_function(show, args=(count,))
+    opened.query_params["page"] = page
+    opened.run()
+    assert not opened.exception, opened.exception
+    assert texts(opened) == shown
+
+
+@pytest.mark.parametrize(("address", "chosen"), [({}, "last"), ({"which": "Best"}, "best"), ({"which": "x"}, "last")])
+def test_one_of_a_few_is_chosen_by_the_address(address: dict[str, str], chosen: str) -> None:
+    def show() -> None:
+        import streamlit as st
+
+        from pages.parts.frame.widgets import choose
+
+        st.html(choose("Which", {"best": "Best", "last": "Last"}, "which", "last"))
+
+    assert texts(run(show, **address)) == chosen
+
+
+def test_the_way_on_leads_to_another_page_and_ends_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def show() -> None:
+        import streamlit as st
+
+        from pages.parts.frame.widgets import ALL_RUNS, show_way_on
+
+        show_way_on("There is no such run.", *ALL_RUNS)
+        st.html("never shown")
+
+    switched: list[str] = []
+    monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: switched.append(page))
+    page = run(show)
+    assert "There is no such run." in texts(page)
+    assert "never shown" not in texts(page)
+    press(page, "All runs")
+    assert switched == ["runs.py"]

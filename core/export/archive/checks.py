@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 import math
 import pickletools
-from collections.abc import Container
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, create_model
 
 from core.export.archive.pack import BundleError
-from core.runs import layout
+from core.runs import layout, shapes
 from core.runs.folder import Run
-from core.runs.records import COLUMNS, YEAR_5000, About, CheckpointEntry, End, Environment, ProgressRecord
+from core.runs.records import COLUMNS, About, CheckpointEntry
 from core.spec import RunSpec
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
 from core.system import files
@@ -32,22 +31,9 @@ MAX_NUMBER = 2**63
 _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 
 
-def _model_of(
-    record: type, required: Container[str] = (), *, nullable: bool = True, extra: Literal["ignore", "forbid"] = "ignore"
-) -> type[BaseModel]:
-    """A record of `core.runs.records` as a strict model to check a file from elsewhere against."""
-    fields: dict[str, Any] = {
-        key: (hint | None if nullable else hint, ... if key in required else None)
-        for key, hint in get_type_hints(record, include_extras=True).items()
-    }
-    return create_model(record.__name__, __config__=ConfigDict(strict=True, allow_inf_nan=False, extra=extra), **fields)
-
-
-# Keys that no page reads may hold any JSON, as a newer lab may have written them.
-_ENVIRONMENT, _PROGRESS = _model_of(Environment), _model_of(ProgressRecord)
-_END = _model_of(End, {"state"}, nullable=False)
+Shape = TypeVar("Shape", bound=BaseModel)
 _NEEDED = {"name", "epoch", "bytes", "sha256", "kind"}
-_ENTRY: Any = _model_of(CheckpointEntry, _NEEDED, nullable=False, extra="forbid")
+_ENTRY: Any = shapes.model_of(CheckpointEntry, _NEEDED, nullable=False, extra="forbid")
 _CHECKPOINTS = create_model("CheckpointList", checkpoints=(Annotated[list[_ENTRY], Field(max_length=20)], ...))
 
 
@@ -59,9 +45,9 @@ def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
     spec = _check_spec(folder / layout.SPEC)
     _check_about(folder / layout.ABOUT, started_by)
     for path in folder.glob("environment*.json"):
-        _check_json(path, _ENVIRONMENT)
-    _check_json(folder / layout.PROGRESS, _PROGRESS)
-    _check_json(folder / layout.END, _END)
+        _check_json(path, shapes.ENVIRONMENT)
+    _check_json(folder / layout.PROGRESS, shapes.PROGRESS)
+    _check_json(folder / layout.END, shapes.END)
     _check_metrics(folder / layout.METRICS, spec.train.epochs)
     for path in (folder / layout.PREDICTIONS).glob("*.npy"):
         _check_array(path, spec.data.num_classes)
@@ -111,14 +97,11 @@ def _require_plain(value: Any, depth: int = 0) -> None:
         raise ValueError("a number is too large")
 
 
-def check_shape(model: type[BaseModel], value: dict[str, Any], name: str) -> BaseModel:
+def check_shape(model: type[Shape], value: dict[str, Any], name: str) -> Shape:
     """Raises BundleError that names the field."""
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])[:80]
-        raise BundleError(f"{name}: {where}: {first['msg'][:200].lower()}.") from error
+    if fault := shapes.find_fault(model, value):
+        raise BundleError(f"{name}: {fault}.")
+    return model.model_validate(value)
 
 
 def _check_json(path: Path, model: type[BaseModel]) -> None:
@@ -146,8 +129,6 @@ def _check_about(path: Path, started_by: str) -> None:
         about = About.read(path)
     except files.DamagedFileError as error:
         raise BundleError(f"{error}.") from error
-    if not 0 <= about.created <= YEAR_5000 or not isinstance(about.archived, bool):
-        raise BundleError("about.json: created must be a time, archived true or false.")
     About(**{**vars(about), "priority": 0, "started_by": started_by}).write(path)
 
 
@@ -171,11 +152,10 @@ def _check_row(row: dict[str, Any], epoch: int, name: str) -> None:
         raise BundleError(f"{name}: {missing[0]} is missing.")
     if row["epoch"] != epoch:
         raise BundleError(f"{name}: epoch must be {epoch}.")
-    for key, value in row.items():
-        plain = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-        listed = key == "not_finite" and isinstance(value, list) and all(isinstance(text, str) for text in value)
-        if not (plain or listed) or len(key) > 100:
-            raise BundleError(f"{name}: {key[:100]} must be a number.")
+    if fault := shapes.find_row_fault(row):
+        raise BundleError(f"{name}: {fault}.")
+    if long := [key for key in row if len(key) > 100]:
+        raise BundleError(f"{name}: {long[0][:100]} is too long a name.")
 
 
 def _check_array(path: Path, classes: int) -> None:
@@ -209,13 +189,14 @@ def _check_checkpoints(folder: Path, sha256: dict[str, str]) -> None:
         if there:
             raise BundleError(f"{_MANIFEST} is missing.")
         return
-    listed: Any = check_shape(_CHECKPOINTS, _read_file(path, _MANIFEST), _MANIFEST)
-    if sorted(f"{layout.CHECKPOINTS}/{entry.name}" for entry in listed.checkpoints) != sorted(there):
+    manifest = _read_file(path, _MANIFEST)
+    check_shape(_CHECKPOINTS, manifest, _MANIFEST)
+    if sorted(f"{layout.CHECKPOINTS}/{entry['name']}" for entry in manifest["checkpoints"]) != sorted(there):
         raise BundleError(f"{_MANIFEST} names other checkpoints than there are.")
-    for entry in listed.checkpoints:
-        name = f"{layout.CHECKPOINTS}/{entry.name}"
-        if sha256[name] != entry.sha256 or (folder / name).stat().st_size != entry.bytes:
-            raise BundleError(f"{entry.name} is not the checkpoint that was written: its SHA-256 differs.")
+    for entry in manifest["checkpoints"]:
+        name = f"{layout.CHECKPOINTS}/{entry['name']}"
+        if sha256[name] != entry["sha256"] or (folder / name).stat().st_size != entry["bytes"]:
+            raise BundleError(f"{entry['name']} is not the checkpoint that was written: its SHA-256 differs.")
         check_checkpoint(folder / name)
 
 

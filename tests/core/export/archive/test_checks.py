@@ -49,7 +49,7 @@ ROW = (
         ("environment-1.json", b'{"class_names": [1]}', "environment-1.json: class_names"),
         ("progress.json", b'{"epoch": "5"}', "progress.json: epoch"),
         ("metrics.jsonl", ROW % b"NaN", "metrics.jsonl, line 1 is no strict JSON: NaN"),
-        ("metrics.jsonl", ROW % b'"high"', "metrics.jsonl, line 1: val/accuracy must be a number"),
+        ("metrics.jsonl", ROW % b'"high"', "metrics.jsonl, line 1: val/accuracy: must be a number"),
         ("metrics.jsonl", ROW % b"1" * 2, "metrics.jsonl, line 2: epoch must be 2"),
         ("metrics.jsonl", b'{"epoch": 1}\n', "metrics.jsonl, line 1: step is missing"),
         ("metrics.jsonl", (ROW % b"1")[:-1], "metrics.jsonl, line 1: there is more"),

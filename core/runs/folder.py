@@ -127,15 +127,16 @@ class Run:
         """The state of a run that is known not to be damaged."""
         if ended := self._read_end():
             return ended
-        if locks.is_locked(self.path / layout.LOCK):
-            return "running" if (self.path / layout.ENVIRONMENT).exists() else "queued"
-        # The worker may have written its end and gone between the two checks.
-        if ended := self._read_end():
-            return ended
-        if presence.is_starting(self.path):
-            return "queued"
-        self._require_folder()
-        return "interrupted"
+        if not self.is_alive():
+            if presence.is_starting(self.path):
+                return "queued"
+            # Since the first look the worker may have come, in this order: its lock, no more launch note, an end.
+            if not self.is_alive():
+                if ended := self._read_end():
+                    return ended
+                self._require_folder()
+                return "interrupted"
+        return "running" if (self.path / layout.ENVIRONMENT).exists() else "queued"
 
     def _require_folder(self) -> None:
         if not self.path.is_dir():

@@ -25,7 +25,7 @@ from core.machine import queue
 from core.runs.ends import end_run
 from core.runs.folder import Run
 from core.runs.listing import list_runs
-from core.runs.records import RunNotFoundError
+from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run
 from core.studies.manage import create_study
 from core.system import files, locks
@@ -103,7 +103,7 @@ def interleave(seed: int, remove: Callable[[str], None]) -> tuple[list[Any], int
         partial(train, begun),
         partial(compare, [done, begun]),
         partial(rename, target),
-        partial(start_run, SPEC, name="whole", click_key="click"),
+        partial(start_run, SPEC, About(name="whole"), click_key="click"),
         partial(request_stop, begun),
         partial(resume_run, target),
     ]

@@ -278,7 +278,7 @@ def copy_with_address(project: Path, address: str) -> Path:
     control="the same request to its own application without the guard is answered",
 )
 def test_every_route_of_optuna_dashboard_is_behind_the_door(lab_folders: Path, record_figure: Record) -> None:
-    dashboard._folder().mkdir()
+    dashboard._path("").parent.mkdir()
     inner = dashboard._make_app()
     port, asked = 4711, 0
     guarded = dashboard.guard(inner, port, lambda: None)

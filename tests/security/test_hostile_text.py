@@ -232,6 +232,7 @@ def test_texts_are_shown_as_typed_and_do_nothing(
     for number in (1, 2):
         watched.open(hostile_lab, f"runs?page={number}")
         page.wait_for_selector(".lab-runs tbody tr", timeout=WAIT)
+        expect(page.get_by_text("older runs for the first time")).to_have_count(0, timeout=WAIT)
         shown += page.eval_on_selector_all(".lab-runs td.kind-name a", "links => links.map(link => link.textContent)")
         heights = page.eval_on_selector_all(".lab-runs tbody tr", "rows => rows.map(row => row.offsetHeight)")
         assert max(heights) <= 2 * min(heights), heights

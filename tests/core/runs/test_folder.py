@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from core.runs import presence
 from core.runs.folder import Run
 from core.runs.listing import list_runs
 from core.runs.records import About
@@ -64,6 +65,15 @@ def test_a_held_lock_is_queued_before_the_start_and_running_after(interrupted: R
         files.write_json(interrupted.path / "environment.json", {})
         assert interrupted.state() == "running"
     assert interrupted.state() == "interrupted"
+
+
+def test_a_worker_that_comes_between_two_looks_is_no_interruption(
+    interrupted: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FileLock(interrupted.path / "run.lock") as lock:
+        # It takes its lock and removes the note of its launch after the first look and before the second.
+        monkeypatch.setattr(presence, "is_starting", lambda _: not lock.try_acquire())
+        assert interrupted.state() == "queued"
 
 
 def test_readers_of_a_lock_never_take_each_other_for_the_worker(interrupted: Run) -> None:

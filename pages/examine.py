@@ -14,7 +14,7 @@ from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.text.formats import format_percent
 from pages.parts.examine import classes, confidence, history, image
-from pages.parts.examine.address import choose, read_option, tie
+from pages.parts.examine.address import choose_option, read_option, tie
 from pages.parts.examine.gallery import IMAGE_TAB, show_note
 from pages.parts.examine.load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
 from pages.parts.examine.pick import newest_run, pick_run
@@ -60,7 +60,7 @@ def show_head(run: Run) -> tuple[Weights | None, Split]:
                 **tie("weights", key, next(iter(choices))),
             )
         once = "Choose by validation. The test images are looked at once, at the end of the training."
-        split = choose("Images of", "split", SPLITS, help=once)
+        split = choose_option("Images of", "split", SPLITS, help=once)
         if st.button("Open run", icon=":material/show_chart:"):
             st.switch_page("run.py", query_params={"id": run.id})
     return choices.get(key), "test" if split == "test" else "val"

@@ -29,7 +29,7 @@ from pages.parts.frame.assets import show_style
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
 from pages.parts.frame.style import show_problem
-from pages.parts.frame.widgets import show_live
+from pages.parts.frame.widgets import renew_while
 from pages.parts.run.actions import act, attempt, keep_problems, show_button, show_outcome
 from pages.parts.run.tabs import show_table
 
@@ -275,7 +275,7 @@ if asked := st.session_state.pop("lab.ask_data", None):
 left, right = st.columns([0.58, 0.42], gap="large")
 with left:
     st.fragment(show_machine, run_every=TICK_SECONDS)()
-    show_live(_downloads_run, show_datasets)
+    renew_while(_downloads_run, show_datasets)
 with right:
     show_disk()
     show_versions()

@@ -13,6 +13,7 @@ PACKAGES = sorted(path.parent for path in (PROJECT / "core").glob("*/__init__.py
 
 def test_core_holds_packages_only() -> None:
     assert sorted(path.name for path in (PROJECT / "core").glob("*.py")) == ["__init__.py", "__main__.py"]
+    assert find_modules()
     parts = PROJECT / "pages" / "parts"
     assert [path.name for path in parts.glob("*.py")] == ["__init__.py"]
 
@@ -36,4 +37,5 @@ def test_the_tests_of_a_module_are_found_by_its_name(module: Path) -> None:
     folders = [tests / inside.parent]
     if inside.parts[0] == "server":
         folders.append(tests / "security")
-    assert any((folder / f"test_{inside.name}").is_file() for folder in folders)
+    files = [path for folder in folders if (path := folder / f"test_{inside.name}").is_file()]
+    assert any("def test_" in path.read_text(encoding="utf-8") for path in files)

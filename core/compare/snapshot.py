@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from core.runs import layout
+from core.runs import layout, metrics
 from core.runs.folder import Run
 from core.runs.records import ENDS, DamagedRunError, Environment, RunNotFoundError, State
 from core.runs.store import open_run
@@ -199,7 +199,7 @@ def read_run(run_id: str) -> ComparedRun:
             run, known = open_run(run_id), None
         if not known:
             known = _Known(stamp, run, _read(run))
-        elif known.stamp._replace(metrics=stamp.metrics) != stamp:
+        elif known.compared.damage or known.stamp._replace(metrics=stamp.metrics) != stamp:
             known = _Known(stamp, run, _read(run, known.compared))
         elif known.stamp != stamp or known.compared.state not in ENDS:
             known = _Known(stamp, run, _read_on(run, known.compared))
@@ -236,7 +236,9 @@ def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
 
 def _read_on(run: Run, before: ComparedRun) -> ComparedRun:
     """The epochs of a run whose other files are unchanged; and its state, as its process may have died or begun."""
-    state, rows = before.state if before.damage else run.read_state(), run.rows()
+    state, rows = run.read_state(), run.rows()
+    if metrics.find_fault(run.path / layout.METRICS):
+        return _read(run, before)
     if before.rows is rows and before.state == state:
         return before
     return replace(before, state=state, rows=rows, _columns=before.columns_for(rows))

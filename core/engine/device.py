@@ -36,8 +36,10 @@ def name_device(device: torch.device) -> str:
 
 def pick_precision(precision: Precision, device: torch.device) -> torch.dtype:
     """The type the network computes in; `auto` is bfloat16 only if the device has instructions for it."""
-    native = torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
-    return {"auto": native, "bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
+    named = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+    if precision == "auto":
+        return named["bfloat16" if computes_in_bfloat16(device) else "float32"]
+    return named[precision]
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:

@@ -20,7 +20,7 @@ from torch import Tensor
 _WARM_UP = 3
 # Kinds of step that are captured: each holds memory of its own, and few are frequent.
 _MOST_GRAPHS = 6
-# Until 2.13 torch has to be told which generators a graph draws from; from 2.14 on it finds them and warns.
+# Until 2.13 torch has to be told which generators a graph draws from; from 2.14 on it finds them, and warns if told.
 _TELLS_GENERATORS = torch.__version__ < "2.14"
 # Until 2.12 a capture that breaks off leaves its generators in it.
 _LEAVES_GENERATORS = torch.__version__ < "2.13"

@@ -96,7 +96,8 @@ def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:
     """An exponential moving average of weights and buffers, or None if it is off."""
     if train.ema_decay == 0:
         return None
-    average = AveragedModel(model, use_buffers=True)
+    # With its count of updates on the same device, or a graph would replay the first decay for ever.
+    average = AveragedModel(model, device=next(model.parameters()).device, use_buffers=True)
     average.requires_grad_(False)
     return average
 

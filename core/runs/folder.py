@@ -104,14 +104,14 @@ class Run:
             return str(error)
 
     def _require_own_files(self) -> None:
-        """Raises DamagedFileError for a link: what it leads to may be anybody's."""
+        """Raises DamagedFileError for a link, which may lead anywhere, and for a pipe, which may never answer."""
         try:
             with os.scandir(self.path) as entries:
-                link = next((entry.name for entry in entries if entry.is_symlink()), None)
+                for entry in entries:
+                    if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+                        raise files.DamagedFileError(f"{entry.name} is no regular file of the run")
         except OSError:
             return
-        if link:
-            raise files.DamagedFileError(f"{link} is a link, not a file of the run")
 
     def _require_shape(self, name: str, model: type[BaseModel]) -> None:
         """Raises DamagedFileError."""
@@ -195,10 +195,10 @@ class Run:
     def log_tail(self, lines: int = 200) -> str:
         """The end of the worker's output; reads no more than it needs of a long log."""
         try:
-            with open(self.path / layout.LOG, "rb") as file:
+            with files.open_regular(self.path / layout.LOG) as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - 500 * lines))
                 return "\n".join(deque(file.read().decode(errors="replace").splitlines(), maxlen=lines))
-        except OSError:
+        except (OSError, files.DamagedFileError):
             return ""
 
     def checkpoints(self) -> list[CheckpointFile]:
@@ -219,8 +219,9 @@ class Run:
         None if they are not there (yet).
         """
         try:
-            array: np.ndarray[Any, Any] = np.load(self.path / layout.PREDICTIONS / f"{name}.npy", allow_pickle=False)
-        except (OSError, ValueError, EOFError, SyntaxError, MemoryError, TokenError):
+            with files.open_regular(self.path / layout.PREDICTIONS / f"{name}.npy") as file:
+                array: np.ndarray[Any, Any] = np.load(file, allow_pickle=False)
+        except (files.DamagedFileError, OSError, ValueError, EOFError, SyntaxError, MemoryError, TokenError):
             # The last three are raised by numpy for a broken header, or one that claims terabytes.
             return None
         return array
@@ -232,16 +233,17 @@ class Run:
         if not images or kind not in ("uint8", "uint16"):
             return None
         try:
-            flat = np.fromfile(self.path / layout.PREDICTIONS / layout.VAL_CLASSES, dtype=f"<{np.dtype(kind).str[1:]}")
-        except OSError:
+            with files.open_regular(self.path / layout.PREDICTIONS / layout.VAL_CLASSES) as file:
+                flat = np.fromfile(file, dtype=f"<{np.dtype(kind).str[1:]}")
+        except (files.DamagedFileError, OSError):
             return None
         epochs = min(len(flat) // images, len(self.rows()))
         return flat[: epochs * images].reshape(epochs, images)
 
     def kill(self) -> bool:
         """Kills the run's worker; False if the recorded process is not, or no longer, that worker."""
-        recorded = self.worker()
-        return bool(recorded and self.is_alive() and processes.kill(recorded["process"]))
+        process = (self.worker() or {}).get("process")
+        return bool(process and self.is_alive() and processes.kill(process))
 
     def summary(self) -> RunSummary:
         return summarize(self)

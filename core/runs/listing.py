@@ -182,5 +182,5 @@ def _summarize_cached(path: Path) -> RunSummary | None:
 
 
 def _still_holds(path: Path, summary: RunSummary) -> bool:
-    """Every change of a run's files renames one into its folder, which changes the folder's time; a lock does not."""
+    """Whether a summary is still true: after a run's end, whatever the lab changes changes its folder's time."""
     return summary.state in ENDS or Run(path).read_state() == summary.state

@@ -31,8 +31,9 @@ class _Read:
 
     offset: int = 0
     last_line: bytes = b""
+    lines: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
-    fault: str = ""  # of the first line after them that holds something else than figures
+    fault: str = ""  # of the first row after them that holds something else than figures
 
 
 _reads: OrderedDict[str, _Read] = OrderedDict()
@@ -41,12 +42,12 @@ _lock = threading.Lock()
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of a metrics file, oldest first, up to one with a fault. Do not change the list."""
+    """All rows of a metrics file, oldest first, up to one with a fault. Do not change the list."""
     return _read(path).rows
 
 
 def find_fault(path: Path) -> str:
-    """What is wrong with the first line that holds something else than figures; empty if there is none."""
+    """What is wrong with the first row that holds something else than figures; empty if there is none."""
     return _read(path).fault
 
 
@@ -72,9 +73,10 @@ def _read(path: Path) -> _Read:
 
 def _read_on(path: Path, known: _Read) -> None:
     with open_regular(path) as file:
-        if os.pread(file.fileno(), len(known.last_line), known.offset - len(known.last_line)) != known.last_line:
-            # A resumed run goes back to its checkpoint and writes the later epochs again.
-            known.offset, known.last_line, known.rows, known.fault = 0, b"", [], ""
+        before = os.pread(file.fileno(), len(known.last_line), known.offset - len(known.last_line))
+        # A resumed run goes back to its checkpoint and writes the later epochs again; a fault may be mended anywhere.
+        if known.fault or before != known.last_line:
+            known.offset, known.last_line, known.lines, known.rows, known.fault = 0, b"", 0, [], ""
         file.seek(known.offset)
         content = file.read()
     # The last line may be half written: the worker is still appending.
@@ -82,25 +84,27 @@ def _read_on(path: Path, known: _Read) -> None:
     lines = whole.splitlines(keepends=True)
     if not lines:
         return
+    rows = []
+    for number, row in enumerate(_parse_lines(lines), known.lines + 1):
+        if row is not None and (fault := find_row_fault(row)):
+            known.fault = f"{path.name}, line {number}: {fault}"
+            break
+        rows += [row] if row is not None else []
     # A new list, so that a holder of the old one sees it unchanged.
-    rows = [] if known.fault else _parse_lines(lines)
-    if faulty := next(((index, fault) for index, row in enumerate(rows) if (fault := find_row_fault(row))), None):
-        known.fault = f"{path.name}, line {len(known.rows) + faulty[0] + 1}: {faulty[1]}"
-        rows = rows[: faulty[0]]
     known.rows = known.rows + rows
     known.offset += len(whole)
-    known.last_line = lines[-1]
+    known.last_line, known.lines = lines[-1], known.lines + len(lines)
 
 
-def _parse_lines(lines: list[bytes]) -> list[dict[str, Any]]:
-    """A row for each line that holds one."""
+def _parse_lines(lines: list[bytes]) -> list[dict[str, Any] | None]:
+    """The row of each line; None if it holds none."""
     if len(lines) >= MANY_LINES:
         # As one array they are read four times as fast, and share the strings of their keys.
         with suppress(ValueError, RecursionError):
-            rows = json.loads(b"[" + b",".join(lines) + b"]")
+            rows = json.loads(b"[" + b",".join(lines) + b"]", parse_constant=read_constant)
             if len(rows) == len(lines) and all(type(row) is dict for row in rows):
                 return list(rows)
-    return [row for row in map(_parse, lines) if row is not None]
+    return [_parse(line) for line in lines]
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from core.runs import layout
-from core.system import processes
+from core.system import files, processes
 from core.system.locks import is_locked
 
 LAUNCH_SECONDS = 10.0  # as long as this a worker may take from its launch to holding its lock
@@ -33,11 +33,12 @@ def is_starting(folder: Path) -> bool:
     """Whether the run's worker is on its way to its lock."""
     path = folder / layout.LAUNCHED
     try:
-        launched, noted = os.stat(path).st_mtime, path.read_bytes()
+        launched = os.stat(path).st_mtime
+        return processes.is_same(files.read_json(path))
     except OSError:
         return False
-    if noted.endswith(b"}"):
-        return processes.is_same(json.loads(noted))
+    except files.DamagedFileError:
+        pass  # empty: the process is not known yet
     # A clock that was set back must not make a launch last for hours, hence the distance either way.
     return abs(time.time() - launched) < LAUNCH_SECONDS
 

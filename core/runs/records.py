@@ -1,7 +1,7 @@
 """What the files of a run folder hold, as values; and what is wrong with one that cannot be read.
 
-The records are dicts as they were written: any key may be missing, and those of another version are ignored. Only
-if a run comes from elsewhere are they checked against their types, by `core.export.archive.checks`.
+The records are dicts as they were written: any key may be missing, and those of another version are ignored. What is
+there is checked against its type, by `core.runs.shapes`.
 """
 
 from __future__ import annotations

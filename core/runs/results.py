@@ -62,7 +62,7 @@ def count_images(run: Run, split: str) -> int | None:
     if isinstance(known, int) and known > 0:
         return known
     labels = run.predictions(f"{split}_labels")
-    return None if labels is None else len(labels)
+    return None if labels is None else int(labels.size)
 
 
 def list_figures(run: Run, summary: RunSummary) -> list[Figure]:

@@ -44,12 +44,13 @@ def find_row_fault(row: dict[str, Any]) -> str:
     """The same for a line of the metrics: numbers or null, but for the names of what was not finite."""
     for key, value in row.items():
         if key == "epoch":
-            fits = type(value) is int and 0 <= value < MAX_NUMBER
+            fits, wanted = type(value) is int and 0 <= value < MAX_NUMBER, "a whole number"
         elif key == "not_finite":
             fits = isinstance(value, list) and all(isinstance(name, str) for name in value)
+            wanted = "a list of names"
         else:
             usable = math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < MAX_NUMBER
-            fits = value is None or usable
+            fits, wanted = value is None or usable, "a number"
         if not fits:
-            return f"{key[:80]}: must be a {'count' if key == 'epoch' else 'number'}"
+            return f"{key[:80]}: must be {wanted}"
     return ""

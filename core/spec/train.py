@@ -88,7 +88,7 @@ class TrainSpec(Strict):
         0.0,
         (0, 0.99999),
         "Weight averaging",
-        "Decay of a running mean of the weights, which is then evaluated; 0 is off.",
+        "Decay of a running mean of the weights, which is then evaluated; it begins lower and rises to this. 0 is off.",
     )
     lookahead_steps: int = number(
         0,

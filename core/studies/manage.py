@@ -185,10 +185,9 @@ def delete_study(name: str) -> None:
 
 def _kill_workers(study: Study) -> None:
     for index in study.worker_indices():
-        with suppress(files.DamagedFileError):
-            recorded = files.find_json(study.worker_folder(index) / layout.WORKER)
-            if recorded and study.is_worker_alive(index):
-                processes.kill(recorded["process"])
+        recorded = files.find_note(study.worker_folder(index) / layout.WORKER) or {}
+        if recorded.get("process") and study.is_worker_alive(index):
+            processes.kill(recorded["process"])
 
 
 def _wait_for(question: Callable[[], bool], seconds: float) -> bool:

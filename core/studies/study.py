@@ -191,9 +191,8 @@ class Study:
         """What ended the last worker, while none works and nobody asked it to stop."""
         if alive:
             return ""
-        with suppress(files.DamagedFileError):
-            if end := files.find_json(self.folder / layout.END):
-                return str(end.get("reason") or "")
+        if end := files.find_note(self.folder / layout.END):
+            return str(end.get("reason") or "")
         if self.worker_indices() and not (self.folder / layout.STOP).exists():
             return "Its workers ended unexpectedly: killed, out of memory, or the machine went down. It can be resumed."
         return ""

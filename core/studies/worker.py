@@ -117,10 +117,8 @@ class Worker:
 
     def is_wanted(self) -> bool:
         """Whether the study still wants as many workers."""
-        with suppress(files.DamagedFileError):
-            wish = files.find_json(self.folder / "wish.json") or {}
-            return self.index < int(wish.get("workers", self.index + 1))
-        return True
+        wish = files.find_note(self.folder / "wish.json") or {}
+        return self.index < int(wish.get("workers", self.index + 1))
 
     def warm_up(self) -> None:
         """Loads what every trial needs. Raises DataError."""

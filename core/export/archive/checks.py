@@ -10,7 +10,7 @@ import json
 import math
 import pickletools
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field, create_model
@@ -27,11 +27,9 @@ from core.system.safe_zip import CheckpointFileError, read_pickle
 MAX_JSON_BYTES = 4_000_000
 MAX_LINE_BYTES = 64_000
 MAX_DEPTH = 20
-MAX_NUMBER = 2**63
 _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 
 
-Shape = TypeVar("Shape", bound=BaseModel)
 _NEEDED = {"name", "epoch", "bytes", "sha256", "kind"}
 _ENTRY: Any = shapes.model_of(CheckpointEntry, _NEEDED, nullable=False, extra="forbid")
 _CHECKPOINTS = create_model("CheckpointList", checkpoints=(Annotated[list[_ENTRY], Field(max_length=20)], ...))
@@ -92,16 +90,19 @@ def _require_plain(value: Any, depth: int = 0) -> None:
     if isinstance(value, list):
         for inner in value:
             _require_plain(inner, depth + 1)
-    # `1e999` is read as infinity.
-    elif isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
+    # `1e999` is read as infinity. A loss that diverged may be as large as a float gets, a count may not.
+    elif isinstance(value, int | float) and not abs(value) < _largest(value):
         raise ValueError("a number is too large")
 
 
-def check_shape(model: type[Shape], value: dict[str, Any], name: str) -> Shape:
+def _largest(value: float) -> float:
+    return math.inf if isinstance(value, float) else shapes.MAX_NUMBER
+
+
+def check_shape(model: type[BaseModel], value: dict[str, Any], name: str) -> None:
     """Raises BundleError that names the field."""
     if fault := shapes.find_fault(model, value):
         raise BundleError(f"{name}: {fault}.")
-    return model.model_validate(value)
 
 
 def _check_json(path: Path, model: type[BaseModel]) -> None:

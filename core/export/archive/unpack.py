@@ -192,8 +192,8 @@ def _read_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
     written = value.get("format")
     if isinstance(written, int) and written > FORMAT:
         raise BundleError(f"The archive was written by a newer lab (format {written}; this one reads {FORMAT}).")
-    manifest = check_shape(Manifest, value, MANIFEST)
-    assert isinstance(manifest, Manifest)
+    check_shape(Manifest, value, MANIFEST)
+    manifest = Manifest.model_validate(value)
     named = [f"{packed.id}/{name}" for packed in manifest.runs for name in packed.files]
     if len(set(named)) != len(named):
         raise BundleError(f"{MANIFEST} names a run twice.")

@@ -28,7 +28,8 @@ def describe_run(run: Run, spec: RunSpec) -> Iterator[str]:
     yield f"    {_command(spec)}"
     yield ""
     yield "It prints a line an epoch, and writes metrics.csv, result.json, best.pt and last.pt into the folder --out."
-    yield "On a CPU with the versions and threads below, every figure and weight is the run's own, bit for bit."
+    yield "On a CPU with the versions and threads below, every figure and weight is the run's own, bit for bit,"
+    yield "if this version of the lab trained it."
     yield ""
     yield from _list_results(run)
     yield from _describe_environment(run.environment())

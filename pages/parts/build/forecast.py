@@ -13,14 +13,14 @@ from core.text.formats import format_ago, format_bytes, format_seconds
 from core.text.words import count_of
 from pages.parts.build.draft import Draft
 from pages.parts.frame.style import show_problem
-from pages.parts.frame.widgets import show_live
+from pages.parts.frame.widgets import renew_while
 
 BUSY = 0.5  # of the device: what is measured then is of a machine that others use
 
 
 def show_forecast(draft: Draft) -> None:
     """The forecast for the last spec that can be run, or the button that measures it."""
-    show_live(lambda: MEASUREMENTS.is_under_way(draft.good), lambda: _show(draft))
+    renew_while(lambda: MEASUREMENTS.is_under_way(draft.good), lambda: _show(draft))
 
 
 def _show(draft: Draft) -> None:

@@ -11,7 +11,7 @@ from core.data.catalogue import is_ready
 from core.helper.process import call
 from core.spec import RunSpec
 from core.system.errors import LabError
-from pages.parts.frame.widgets import show_live
+from pages.parts.frame.widgets import renew_while
 
 COUNT = 16
 POLL_SECONDS = 0.3
@@ -49,7 +49,7 @@ def show_samples(spec: RunSpec) -> None:
                 st.session_state[LAST_KEY] = future.result()
                 st.image(future.result(), width="stretch")
 
-    show_live(lambda: not future.done(), show, POLL_SECONDS)
+    renew_while(lambda: not future.done(), show, POLL_SECONDS)
 
 
 def _redraw() -> None:

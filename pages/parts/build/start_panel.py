@@ -18,7 +18,7 @@ from pages.parts.build.draft import Draft
 from pages.parts.build.form import name_field
 from pages.parts.frame.failure import tell
 from pages.parts.frame.style import show_problem
-from pages.parts.frame.widgets import show_live
+from pages.parts.frame.widgets import renew_while
 from server.sign_in import current_address
 
 CLICK_KEY = "build.click_key"
@@ -115,7 +115,7 @@ def _show_download(dataset: DatasetStatus) -> None:
         return (progress := read_download(dataset.name)) is not None and progress.state == "running"
 
     with st.container(key="download_row", gap="xsmall"):
-        show_live(is_running, lambda: _show_progress(dataset), 1.0)
+        renew_while(is_running, lambda: _show_progress(dataset), 1.0)
 
 
 def _show_progress(dataset: DatasetStatus) -> None:

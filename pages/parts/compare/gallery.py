@@ -18,7 +18,7 @@ from core.system.errors import LabError
 from pages.parts.compare.table import weights_control
 from pages.parts.frame.assets import image_address
 from pages.parts.frame.style import show_problem
-from pages.parts.frame.widgets import show_live, turn_pages
+from pages.parts.frame.widgets import renew_while, turn_pages
 
 PAGE_IMAGES = 24
 POLL_SECONDS = 0.3
@@ -118,7 +118,7 @@ def _show_images(right: Unit, wrong: Unit, found: Disagreement, shown: slice) ->
             _request.clear(*asked)
             show_problem(str(error) if isinstance(error, LabError) else "The images could not be read.")
 
-    show_live(lambda: not future.done(), show, POLL_SECONDS)
+    renew_while(lambda: not future.done(), show, POLL_SECONDS)
 
 
 def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures: Sequence[bytes] | None) -> None:

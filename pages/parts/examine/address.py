@@ -43,7 +43,7 @@ def tie(name: str, value: Any, default: Any) -> dict[str, Any]:
     return {"key": key, "on_change": _take_over, "args": (name, default)}
 
 
-def choose(label: str, name: str, labels: Mapping[Any, str], **options: Any) -> str:
+def choose_option(label: str, name: str, labels: Mapping[Any, str], **options: Any) -> str:
     """One of a few options side by side, by the label of each; the first is the default."""
     first = next(iter(labels))
     chosen = read_option(name, labels, first)

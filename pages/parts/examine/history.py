@@ -14,7 +14,7 @@ from core.runs.folder import Run
 from core.text.formats import format_percent
 from core.text.words import count_of
 from pages.parts.chart.chart import show_chart
-from pages.parts.examine.address import choose, read_whole, tie
+from pages.parts.examine.address import choose_option, read_whole, tie
 from pages.parts.examine.gallery import Caption, show_gallery, show_note
 from pages.parts.examine.matrix import show_matrix, show_units
 
@@ -92,7 +92,7 @@ def _show_lists(run: Run, history: History, classes: list[str], epoch: int) -> N
         "learnt": history.changed_at(epoch, learnt=True),
         "lost": history.changed_at(epoch, learnt=False),
     }
-    chosen = choose("Images", "list", LISTS, label_visibility="collapsed")
+    chosen = choose_option("Images", "list", LISTS, label_visibility="collapsed")
     empty = {
         "never": "Every image was right after some epoch.",
         "forgotten": "No image that was once right became wrong.",

@@ -21,7 +21,7 @@ from core.runs.store import open_run
 from core.spec import map_sizes
 from core.system.errors import LabError
 from core.text.formats import format_percent
-from pages.parts.examine.address import choose, read_number, read_option, read_whole, tie
+from pages.parts.examine.address import choose_option, read_number, read_option, read_whole, tie
 from pages.parts.examine.gallery import show_note
 from pages.parts.examine.history import show_strip
 from pages.parts.examine.pick import pick_run
@@ -68,7 +68,7 @@ def show_image(run: Run, split: Split, weights: Weights, classes: list[str]) -> 
 
 
 def _choose_picture(run: Run, weights: Weights, split: Split) -> Picture | None:
-    if choose("Image", "source", {"set": "Data set", "own": "Own image"}) == "own":
+    if choose_option("Image", "source", {"set": "Data set", "own": "Own image"}) == "own":
         return _take_upload()
     try:
         check_split(run, weights, split)

@@ -9,7 +9,7 @@ import streamlit as st
 from core.examine.charts import draw_matrix
 from core.stats.scores import IntArray
 from pages.parts.chart.chart import CHART_SCRIPT, CHART_STYLE
-from pages.parts.examine.address import choose
+from pages.parts.examine.address import choose_option
 from pages.parts.frame.address import set_params
 from pages.parts.frame.assets import load
 from pages.parts.frame.style import PLOTLY_PATH, serve_at
@@ -31,7 +31,7 @@ def read_cell(num_classes: int) -> Cell | None:
 def show_units() -> bool:
     """Whether cells show counts or the share of their true class; one switch for every matrix."""
     units = {"counts": "Images", "rates": "% of true class"}
-    return choose("Cells show", "cells", units, label_visibility="collapsed") == "rates"
+    return choose_option("Cells show", "cells", units, label_visibility="collapsed") == "rates"
 
 
 def show_matrix(

@@ -12,14 +12,15 @@ from pages.parts.frame.style import show_alert
 ALL_RUNS = ("All runs", "runs.py", ":material/table_rows:")
 
 
-def show_live(is_busy: Callable[[], bool], show: Callable[[], object], seconds: float = 0.5) -> None:
+def renew_while(is_busy: Callable[[], bool], show: Callable[[], object], seconds: float = 0.5) -> None:
     """Shows a part that renews itself only while something it waits for is under way; reruns the page at the end."""
     busy = is_busy()
 
     def show_part() -> None:
-        show()
+        # Before anything is shown: a part that asks again after a failure would do so at every rerun, without end.
         if is_busy() != busy:
             st.rerun()  # only the whole page can start or stop the timer
+        show()
 
     st.fragment(show_part, run_every=seconds if busy else None)()
 

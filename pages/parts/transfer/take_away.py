@@ -16,7 +16,7 @@ from core.runs.folder import Run
 from core.text.formats import format_bytes
 from pages.parts.frame.assets import load, show_style
 from pages.parts.frame.style import serve_at, show_problem
-from pages.parts.frame.widgets import choose, show_live
+from pages.parts.frame.widgets import choose, renew_while
 from pages.parts.transfer.jobs import Job, Report
 
 # A file that was ready longer ago than this is not fetched by itself any more: the page was opened again.
@@ -53,7 +53,7 @@ def _start(wish: _Wish) -> None:
 
 def show_take_away(run: Run) -> None:
     show_style(__file__)
-    show_live(lambda: _is_busy((run.id,)), lambda: _show_one(run))
+    renew_while(lambda: _is_busy((run.id,)), lambda: _show_one(run))
 
 
 def _show_one(run: Run) -> None:
@@ -84,7 +84,7 @@ def show_several(run_ids: Sequence[str]) -> None:
 
     with st.popover("Take away", icon=":material/download:", key="take"), st.container(width=380, key="take_several"):
         show_style(__file__)
-        show_live(lambda: _is_busy(ids), show)
+        renew_while(lambda: _is_busy(ids), show)
 
 
 def _is_busy(ids: tuple[str, ...]) -> bool:

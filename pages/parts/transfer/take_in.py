@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.export.archive.unpack import Imported, import_runs
 from pages.parts.frame.style import show_problem
-from pages.parts.frame.widgets import show_live
+from pages.parts.frame.widgets import renew_while
 from pages.parts.transfer.jobs import Job
 from server.sign_in import current_address
 
@@ -22,7 +22,7 @@ _JOB, _COUNT, _OUTCOME = "take_in.job", "take_in.count", "take_in.outcome"
 def show_import() -> None:
     """The upload of archives, in a popover."""
     with st.popover("Import", icon=":material/upload_file:", key="take_in"), st.container(width=380):
-        show_live(_is_busy, _show_upload)
+        renew_while(_is_busy, _show_upload)
 
 
 def _is_busy() -> bool:

@@ -1,8 +1,11 @@
-"""What tests of commands share: a run that is finished, and a strict reader of JSON."""
+"""What tests of commands share: how one is run, a run that is finished, and a strict reader of JSON."""
 
 import json
 from typing import Any
 
+from typer.testing import CliRunner, Result
+
+from core.cli.app import app
 from core.runs.store import open_run
 from core.spec.parse import parse_spec
 from tests.made_runs import create_run
@@ -13,6 +16,14 @@ TINY = {
     "augment": {"crop_padding": 0, "flip": False},
     "train": {"epochs": 2, "batch_size": 32, "device": "cpu", "precision": "float32"},
 }
+
+
+def run_command(*arguments: str, text: str | None = None) -> Result:
+    """Runs a command in this process; it ends without a traceback."""
+    result = CliRunner().invoke(app, list(arguments), input=text)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    return result
 
 
 def strict(text: str) -> Any:

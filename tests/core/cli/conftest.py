@@ -4,23 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from core.cli.app import app
-from tests.core.cli.commands import make_finished
+from tests.core.cli.commands import make_finished, run_command
 
 
 @pytest.fixture
 def core(lab_folders: Path) -> Callable[..., Result]:
     """Runs a command in this process, on folders of its own."""
-
-    def run(*arguments: str, text: str | None = None) -> Result:
-        result = CliRunner().invoke(app, list(arguments), input=text)
-        assert result.exception is None or isinstance(result.exception, SystemExit)
-        assert "Traceback" not in result.output
-        return result
-
-    return run
+    return run_command
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from core.cli.app import app
 from core.studies import manage as studies
 from core.studies.study import list_studies, open_study
 from tests.core import study_workers
+from tests.core.cli.commands import run_command
 from tests.core.study_workers import tiny_study
 from tests.core.workers import wait_for
 
@@ -19,14 +19,7 @@ from tests.core.workers import wait_for
 def core(quick_workers: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs a command in this process; its workers are forked."""
     monkeypatch.setattr(studies, "start_process", study_workers.start_module)
-
-    def run(*arguments: str, text: str | None = None) -> Result:
-        result = CliRunner().invoke(app, list(arguments), input=text)
-        assert result.exception is None or isinstance(result.exception, SystemExit)
-        assert "Traceback" not in result.output
-        return result
-
-    return run
+    return run_command
 
 
 def test_a_study_from_a_file_is_searched_resumed_and_listed(core: Callable[..., Result], tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """The scatter shows figures where they belong."""
 
+import numpy as np
 import pytest
 
+from core.compare.figures import find_figure, summary_of
 from core.compare.references import references_for
 from core.compare.scatter import ScatterView, draw_scatter
 from core.spec.cost import cost_of
+from core.system import files
 from tests.compared_runs import make_compared, right, units_of
 from tests.core.compare.drawn import traces_of, unpack
 from tests.pages.sample_runs import make_run
@@ -26,3 +29,27 @@ def test_the_scatter_draws_the_front_and_published_results_where_they_belong() -
         assert "published" not in traces_of(draw_scatter(digits_as_cifar, view).figure)
     notes = draw_scatter(units, ScatterView(x="train.learning_rate")).notes
     assert any("no Pareto front" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "front"),
+    [
+        ("parameters", "test/accuracy", {0, 2}),
+        ("parameters", "val/loss", {0}),
+        ("test/accuracy", "val/loss", {0, 2}),
+        ("val/loss", "test/accuracy", {0, 2}),
+    ],
+)
+def test_the_front_goes_by_what_is_better_on_each_axis(x: str, y: str, front: set[int]) -> None:
+    """Three runs, from small to large: 50 % at loss 0.5, 40 % at loss 0.6, 90 % at loss 0.9."""
+    runs = []
+    for channels, share, loss in ((8, 0.5, 0.5), (16, 0.4, 0.6), (32, 0.9, 0.9)):
+        run = make_compared(right(int(1000 * share), 1000), settings=[f"model.layers[*].channels={channels}"])
+        rows = [row | {"val/loss": loss} for row in run.rows()]
+        (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, rows)))
+        runs.append(run)
+    units = units_of(*runs)
+    traces = traces_of(draw_scatter(units, ScatterView(x=x, y=y)).figure)
+    points = [[summary_of(unit, find_figure(key)).mean for key in (x, y)] for unit in units]
+    drawn = np.column_stack([unpack(traces["front"][axis]) for axis in ("x", "y")])
+    np.testing.assert_allclose(drawn, sorted(points[index] for index in front), rtol=1e-6)

@@ -1,13 +1,17 @@
 """Runs are read once and again when they change; what is missing or damaged gets a sentence."""
 
+import json
 import shutil
 from typing import Any
 
+import numpy as np
 import pytest
 
+from core.compare.curves import draw_curves
+from core.compare.lines import CurveView
 from core.compare.snapshot import MAX_RUNS, look_at, read_run, read_runs
 from core.system import files
-from tests.compared_runs import look
+from tests.compared_runs import look, units_of
 from tests.pages.sample_runs import make_rows, make_run, training
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
@@ -86,3 +90,25 @@ def test_a_run_whose_rows_hold_nonsense_is_left_out_with_the_line_named_and_brea
     assert "metrics.jsonl, line 4: val/loss" in seen.problems[0]
     (whole,) = read_runs([run.id])  # what came before the line is drawn on its own page
     assert len(whole.rows) == 3
+
+
+def test_a_row_that_goes_wrong_and_is_mended_is_seen_at_once() -> None:
+    run = make_run()
+    path = run.path / "metrics.jsonl"
+    sound = path.read_bytes()
+    assert look_at([run.id]).runs
+    path.write_bytes(sound + b'{"epoch": "x"}\n')
+    assert not look_at([run.id]).runs
+    assert read_run(run.id).damage
+    path.write_bytes(sound)
+    assert look_at([run.id]).runs
+    assert not read_run(run.id).damage
+
+
+def test_a_figure_that_is_null_or_absent_is_a_gap_and_the_curve_is_drawn() -> None:
+    run = make_run()
+    rows = [*make_rows(3), {"epoch": 4, "val/loss": None}, {"epoch": 5}]
+    (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, rows)))
+    (unit,) = units_of(run)
+    assert np.isnan(unit.first.column("val/loss")).tolist() == [False, False, False, True, True]
+    assert json.loads(draw_curves("loss", [unit], CurveView()).figure)["data"]

@@ -182,6 +182,16 @@ def test_of_the_random_start_nothing_is_left_after_a_short_training():
         torch.testing.assert_close(parameter, torch.full_like(parameter, 3.0))
 
 
+def test_the_updates_of_an_average_are_counted_on_the_models_device():
+    """A count on another device is a constant to a graph, which would replay one decay for ever."""
+    with torch.device("meta"):
+        model = make_model()
+    average = build_average(TrainSpec(ema_decay=0.9), model)
+    assert average is not None
+    assert {tensor.device.type for tensor in average.state_dict().values()} == {"meta"}
+    update_average(average, model, 0.9)
+
+
 def test_weight_averaging_is_off_at_zero():
     assert build_average(TrainSpec(ema_decay=0), make_model()) is None
 

@@ -194,8 +194,9 @@ def test_a_step_played_back_as_a_graph_gives_the_weights_of_plain_steps(settings
     monkeypatch.setattr(train_module, "make_step", make_plain_step)
     plain, _ = run(spec, make_data())
     for one, other in zip(graphed, plain, strict=True):
-        for name, weight in one.state["model"].items():
-            torch.testing.assert_close(weight, other.state["model"][name], rtol=1e-3, atol=1e-4)
+        for part in ("model", "ema"):
+            for name, weight in (one.state[part] or {}).items():
+                torch.testing.assert_close(weight, other.state[part][name], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.cuda

@@ -233,6 +233,31 @@ def test_what_is_no_file_of_the_run_damages_it_and_holds_nobody_up(runs: Path, n
     assert name in listed[broken.id].reason
 
 
+@pytest.mark.parametrize("name", ["log.txt", "launched", "stop", "worker.json"])
+def test_a_pipe_in_place_of_any_file_damages_its_run_and_holds_nobody_up(runs: Path, name: str) -> None:
+    broken = open_run(create_run(tiny_spec()))
+    (broken.path / name).unlink(missing_ok=True)
+    os.mkfifo(broken.path / name)
+    (listed,) = list_runs()
+    assert (listed.state, listed.reason) == ("damaged", f"{name} is no regular file of the run")
+    assert broken.log_tail() == ""
+
+
+@pytest.mark.parametrize("name", ["test_last", "val_classes"])
+def test_a_pipe_among_the_predictions_counts_as_missing(run: Run, name: str) -> None:
+    (run.path / "predictions").mkdir()
+    os.mkfifo(run.path / "predictions" / (f"{name}.npy" if name == "test_last" else f"{name}.bin"))
+    files.write_json(run.path / "environment.json", {"val_images": 3, "val_classes_dtype": "uint8"})
+    assert (run.predictions("test_last"), run.val_classes()) == (None, None)
+
+
+@pytest.mark.parametrize("content", [b"x}", b'{"pid": "one"}', b"[]", b"{}"])
+def test_an_odd_note_of_a_launch_takes_no_list_down(runs: Path, content: bytes) -> None:
+    (open_run(create_run(tiny_spec())).path / "launched").write_bytes(content)
+    (listed,) = list_runs()
+    assert listed.state in ("queued", "interrupted")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_run_is_listed_with_its_reason_and_hurts_no_other(runs: Path, kind: str) -> None:
     sound, broken = create_run(tiny_spec()), open_run(create_run(tiny_spec()))

@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.runs.metrics import best_epoch, read_rows, thin_out
+from core.runs.metrics import best_epoch, find_fault, read_rows, thin_out
 from core.system import files
 
 
@@ -55,3 +55,25 @@ def test_a_thinned_curve_keeps_its_ends_and_its_limit(values: list[float | None]
     known, thin = [v for v in values if v is not None], thin_out(values, 40)
     assert len(thin) == min(len(known), 40)
     assert (thin[:1], thin[-1:]) == (known[:1], known[-1:])
+
+
+def test_figures_that_other_programs_write_as_nan_are_read_alike_at_once_and_line_by_line(tmp_path: Path) -> None:
+    lines = [b'{"epoch": %d, "val/loss": NaN}\n' % epoch for epoch in range(200)]
+    at_once, followed = tmp_path / "at-once.jsonl", tmp_path / "followed.jsonl"
+    at_once.write_bytes(b"".join(lines))
+    for stop in range(50, 201, 50):
+        followed.write_bytes(b"".join(lines[:stop]))
+        read_rows(followed)
+    assert read_rows(at_once) == read_rows(followed) == [{"epoch": epoch, "val/loss": None} for epoch in range(200)]
+    assert find_fault(at_once) == find_fault(followed) == ""
+
+
+def test_a_fault_is_named_by_its_line_and_gone_once_it_is_mended(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [b'{"epoch": 1}\n', b"half a li\n", b'{"epoch": 2}\n', b'{"epoch": "x"}\n', b'{"epoch": 4}\n']
+    path.write_bytes(b"".join(lines))
+    assert find_fault(path) == "metrics.jsonl, line 4: epoch: must be a whole number"
+    assert [row["epoch"] for row in read_rows(path)] == [1, 2]
+    path.write_bytes(b"".join(lines).replace(b'"x"', b"  3"))  # of the same length
+    assert find_fault(path) == ""
+    assert [row["epoch"] for row in read_rows(path)] == [1, 2, 3, 4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -13,7 +14,10 @@ import numpy as np
 import pytest
 
 from core.export.archive.checks import check_checkpoint
+from core.export.archive.unpack import import_runs
 from core.launch.launcher import delete_run
+from core.runs.store import open_run
+from core.system import files
 from tests.bundles import CLASSES, build, make_whole_run, pack, seal, write_checkpoint
 from tests.core.export.archive.refusals import refuse
 
@@ -70,6 +74,15 @@ def test_files_that_are_not_what_they_should_be_are_refused_by_name(
     run_id, members = good
     archive = build(seal({**members, f"{run_id}/{name}": content}))
     assert sentence in refuse(archive, runs)
+
+
+def test_a_run_whose_loss_diverged_is_let_in(good: tuple[str, dict[str, bytes]], runs: Path) -> None:
+    run_id, members = good
+    name = f"{run_id}/metrics.jsonl"
+    lines = members[name].splitlines(keepends=True)
+    row = json.loads(lines[0]) | {"val/loss": 3e38}
+    (imported,) = import_runs(io.BytesIO(build(seal({**members, name: files.to_line(row) + b"".join(lines[1:])}))))
+    assert open_run(imported.id).rows()[0]["val/loss"] == 3e38
 
 
 def test_a_run_without_spec_is_no_whole_run(good: tuple[str, dict[str, bytes]], runs: Path) -> None:

@@ -19,9 +19,9 @@ def test_a_part_renews_itself_only_while_it_waits(monkeypatch: pytest.MonkeyPatc
     def show(under_way: list[str]) -> None:
         import streamlit as st
 
-        from pages.parts.frame.widgets import show_live
+        from pages.parts.frame.widgets import renew_while
 
-        show_live(lambda: bool(under_way), lambda: st.html("waits" if under_way else "done"), 0.2)
+        renew_while(lambda: bool(under_way), lambda: st.html("waits" if under_way else "done"), 0.2)
 
     intervals: list[float | None] = []
     monkeypatch.setattr("streamlit.fragment", lambda part, run_every: (intervals.append(run_every), part)[1])
@@ -31,6 +31,28 @@ def test_a_part_renews_itself_only_while_it_waits(monkeypatch: pytest.MonkeyPatc
     under_way.clear()
     assert texts(page.run()) == "done"
     assert intervals == [0.2, None]
+
+
+def test_a_part_that_failed_asks_once_and_not_at_every_rerun() -> None:
+    def show(asked: list[str]) -> None:
+        import streamlit as st
+
+        from pages.parts.frame.widgets import renew_while
+
+        if "answer" not in st.session_state:
+            asked.append("asked")
+            st.session_state.answer = iter((True, False))  # under way, then over
+
+        def show_failure() -> None:
+            st.html("It could not be made.")
+            del st.session_state.answer  # so that the next visit asks again
+
+        renew_while(lambda: next(st.session_state.answer, False), show_failure)
+
+    asked: list[str] = []
+    page = AppTest.from_function(show, args=(asked,)).run()
+    assert texts(page) == "It could not be made."
+    assert asked == ["asked"]
 
 
 @pytest.mark.parametrize(

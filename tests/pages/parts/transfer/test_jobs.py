@@ -1,10 +1,12 @@
 """A job tells how far it is, and ends with its result or a sentence."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from core.system.errors import LabError
+from pages.parts.transfer import jobs
 from pages.parts.transfer.jobs import Job, Report
 from tests.core.workers import wait_for
 
@@ -26,9 +28,10 @@ def test_a_job_tells_its_share_while_it_works_and_then_its_result() -> None:
     assert job.answer() == ("made", "")
 
 
-def test_without_a_total_the_seconds_are_told() -> None:
-    job = Job(lambda report: None)
-    assert job.describe() == "0 s"
+def test_without_a_total_the_seconds_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter((100.0, 107.2))
+    monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    assert Job(lambda report: None).describe() == "7 s"
 
 
 def test_an_expected_error_is_a_sentence_and_any_other_is_raised() -> None:

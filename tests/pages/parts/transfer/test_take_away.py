@@ -141,6 +141,3 @@ def test_runs_that_are_compared_leave_together(open_page: Callable[..., AppTest]
     download(page, "html")
     wait_until_made(page)
     assert any(link["name"].endswith(".html") for link in links(page))
-
-
-# Import

@@ -71,6 +71,11 @@ def peak_memory(device: torch.device) -> int:
     return most if platform.system() == "Darwin" else 1024 * most
 
 
+def most_threads() -> int:
+    """Threads of the CPU that this process may use at most."""
+    return _MOST_THREADS
+
+
 def pick_threads(num_runs: int = 1) -> int:
     """Threads for one of `num_runs` trainings that share the CPU: the real cores, divided.
 

@@ -32,6 +32,7 @@ class Started:
     updates_per_epoch: int
     epoch: int
     threads: int  # of the CPU: another number of them rounds sums differently
+    notes: tuple[str, ...] = ()  # how a resumed training differs from one without the interruption
 
 
 @dataclass(frozen=True)

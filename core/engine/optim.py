@@ -88,8 +88,26 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
 
 
 def restore_moments(optimizer: Optimizer, moments: dict[int, Any]) -> None:
-    """Loads what `optimizer.state_dict()["state"]` held; the groups' settings come from the spec and the schedule."""
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    """Loads a copy of what `optimizer.state_dict()["state"]` held; its settings come from the spec and the schedule."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    own = {
+        index: {name: copy_in_order(value, weights[index]) for name, value in moments_of_one.items()}
+        for index, moments_of_one in moments.items()
+    }
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": own})
+
+
+def copy_in_order(value: Any, weight: Tensor) -> Any:
+    """A copy of a moment or gradient of `weight`, on its device and in its order of memory.
+
+    torch's fused updates on a CPU walk through both in the order of memory, whatever the strides say (seen in 2.14 and
+    2.15): in another order each number would silently go to another weight.
+    """
+    if not isinstance(value, Tensor):
+        return value
+    if value.shape != weight.shape:
+        return value.clone()
+    return torch.empty_like(weight, dtype=value.dtype, requires_grad=False).copy_(value)
 
 
 def build_average(train: TrainSpec, model: nn.Module) -> AveragedModel | None:

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 
 from core.engine.checkpoint import FORMAT, CheckpointError
 from core.engine.data import Data
-from core.engine.device import pick_threads
 from core.engine.evaluate import Scores
 from core.engine.events import Metrics
 from core.engine.model import build_model
-from core.engine.optim import Lookahead, build_average, build_optimizer, restore_moments
+from core.engine.optim import Lookahead, build_average, build_optimizer, copy_in_order, restore_moments
 from core.spec import RunSpec
 from core.spec.schedule import Plateau
 
@@ -84,6 +83,7 @@ class TrainState:
         self.average = build_average(spec.train, self.model)
         self.plateau = Plateau(spec.train)
 
+        self.conditions: dict[str, Any] = {}  # how numbers are rounded, as a checkpoint notes it
         self.epoch = 0  # epochs done
         self.batch = 0  # batches done in the epoch under way
         self.step = 0  # updates done
@@ -156,7 +156,7 @@ class TrainState:
             "format": FORMAT,
             "spec": self.spec.model_dump_json(),
             "fingerprint": self.fingerprint,
-            "threads": torch.get_num_threads(),
+            **self.conditions,
             "model": to_cpu(self.model.state_dict()),
             "optimizer": to_cpu(self.optimizer.state_dict()["state"]),
             "ema": None if average is None else to_cpu(average.state_dict()),
@@ -170,7 +170,10 @@ class TrainState:
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Continues from `to_checkpoint()`'s result. Raises CheckpointError if spec or images are not the same."""
+        """Continues from `to_checkpoint()`'s result, which stays as it is.
+
+        Raises CheckpointError if spec or images are not the same.
+        """
         if saved["fingerprint"] != self.fingerprint:
             raise CheckpointError("The images, or how they are split, have changed since this checkpoint was written.")
         if RunSpec.model_validate_json(saved["spec"]) != self.spec:
@@ -184,11 +187,8 @@ class TrainState:
         self.plateau.load_state_dict(saved["plateau"])
         self.totals.copy_(saved["totals"])
         for parameter, gradient in zip(self.model.parameters(), saved["gradients"], strict=True):
-            parameter.grad = None if gradient is None else gradient.to(self.device).view_as(parameter)
+            parameter.grad = copy_in_order(gradient, parameter)
         self.watch = Stopwatch(saved["seconds"])
-        if self.device.type == "cpu":
-            # Another number of threads adds numbers up in another order, and so rounds differently.
-            torch.set_num_threads(min(saved["threads"], pick_threads()))
         for name in _COUNTS:
             setattr(self, name, saved[name])
         if self.average is not None:

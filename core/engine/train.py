@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from core.engine.augment import Augment
+from core.engine.conditions import settle
 from core.engine.data import Data, ImageSet
 from core.engine.device import name_device, pick_device, pick_precision
 from core.engine.evaluate import Evaluation, Scores, evaluation_batch
@@ -42,7 +43,8 @@ def train(
 ) -> Iterator[Event]:
     """Trains and yields `Started`, then `Progress` and an `EpochEnd` an epoch, then `Finished` or `Stopped`.
 
-    `resume` is a state from an `EpochEnd` or `Stopped`: training continues exactly from there (bit for bit on a CPU).
+    `resume` is a state from an `EpochEnd` or `Stopped`, which stays as it is: training continues exactly from there (bit
+    for bit on a CPU), or `Started` has a note of what could not be as it was.
     `should_stop` is asked after every batch. `device` overrides the spec's. Without `test` the test images stay unused;
     from the last state, `train` can later add them with the same result. Raises TrainingError, and CheckpointError for
     a state of another spec or of other images.
@@ -50,10 +52,13 @@ def train(
     skip_compiler_import()
     device = device or pick_device(spec.train.device)
     with explain_failures(spec, device), keep_settings(device):
-        run = TrainingRun(spec, data.to(device), device, should_stop)
+        conditions = settle(spec.train, device, resume)
+        torch.set_num_threads(conditions.threads)
+        run = TrainingRun(spec, data.to(device), device, should_stop, conditions.dtype)
         if resume is not None:
             run.state.restore(resume)
-        yield run.describe_start()
+        run.state.conditions = conditions.kept
+        yield run.describe_start(conditions.notes)
         try:
             while not run.state.is_over():
                 yield from run.train_epoch()
@@ -71,9 +76,16 @@ class StopRequested(Exception):
 class TrainingRun:
     """The steps of the method, around the state that they change."""
 
-    def __init__(self, spec: RunSpec, data: Data, device: torch.device, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        data: Data,
+        device: torch.device,
+        should_stop: Callable[[], bool],
+        dtype: torch.dtype | None = None,
+    ) -> None:
         self.spec, self.data, self.device, self.should_stop = spec, data, device, should_stop
-        self.dtype = pick_precision(spec.train.precision, device)
+        self.dtype = dtype or pick_precision(spec.train.precision, device)
         self.batches = split_batches(len(data.train), spec.train.batch_size)
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
@@ -82,7 +94,7 @@ class TrainingRun:
         augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
         self.step = make_step(spec, self.state, data.train, augment, self.dtype)
 
-    def describe_start(self) -> Started:
+    def describe_start(self, notes: tuple[str, ...]) -> Started:
         return Started(
             device=str(self.device),
             device_name=name_device(self.device),
@@ -91,6 +103,7 @@ class TrainingRun:
             updates_per_epoch=self.updates_per_epoch,
             epoch=self.state.epoch,
             threads=torch.get_num_threads(),
+            notes=notes,
         )
 
     def train_epoch(self) -> Generator[Progress, None, None]:

@@ -22,6 +22,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "scikit-learn")
 def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, Any]:
     """All of `environment.json` once the network is built: the machine, the network and the images."""
     network = asdict(event)
+    notes = [*notes, *network.pop("notes")]
     return {
         **describe_machine(),
         "epochs_done": network.pop("epoch"),

@@ -210,6 +210,8 @@ def _record(
         recorder.record(event)
         match event:
             case Started():
+                for note in event.notes:
+                    log(note)
                 files.write_json(run.path / layout.ENVIRONMENT, describe(event))
             case EpochEnd() if after_epoch and (reason := after_epoch(event)):
                 return end_run(run.path, "pruned", reason, epoch=recorder.epoch)

@@ -1,6 +1,7 @@
 """Any stop and resume leaves the result unchanged, bit for bit, and a graph's steps those of plain ones."""
 
 import copy
+import itertools
 import random
 
 import pytest
@@ -211,3 +212,36 @@ def test_a_training_on_a_gpu_resumes_and_follows_the_cpus(optimizer):
     cpu_epochs, _ = run(make_spec(**shared), data)
     assert resumed.metrics["test/loss"] == pytest.approx(finished.metrics["test/loss"], rel=0.02)
     assert epochs[-1].metrics["train/loss"] == pytest.approx(cpu_epochs[-1].metrics["train/loss"], rel=0.02)
+
+
+KINDS = {
+    **{name: {"optimizer": name} for name in ("sgd", "adam", "adamw", "muon")},
+    "averaged": {"optimizer": "adam", "ema_decay": 0.8},
+    "lookahead": {"optimizer": "sgd", "lookahead_steps": 2},
+}
+
+
+@pytest.mark.parametrize("settings_", KINDS.values(), ids=KINDS)
+def test_a_state_resumes_twice_alike_and_in_any_order_of_memory(settings_):
+    """Moments, gradients within an update, averages: torch's fused updates mix what lies in another order, silently."""
+    spec, data = make_spec(accumulation=2, learning_rate=0.05, **settings_), make_data()
+    straight = train_with_stops(spec, data, [])
+    _, stopped = run(spec, data, should_stop=itertools.cycle([False, False, True]).__next__)
+    assert any(gradient is not None for gradient in stopped.state["gradients"]), "it stands within an update"
+    for order in (torch.preserve_format, torch.contiguous_format, torch.channels_last):
+        state = _lay_out(stopped.state, order)
+        as_it_was = copy.deepcopy(state)
+        for _ in range(2):
+            epochs, finished = run(spec, data, resume=state)
+            assert differences(without_clock(finished.metrics), straight["final"]) == []
+            assert differences(epochs[-1].state["model"], straight["state"]["model"]) == []
+        assert differences(state, as_it_was) == []
+
+
+def _lay_out(value, order):
+    """A copy with all filters in this order of memory."""
+    if isinstance(value, torch.Tensor):
+        return value.clone(memory_format=order if value.ndim == 4 else torch.preserve_format)
+    if isinstance(value, dict):
+        return {key: _lay_out(inner, order) for key, inner in value.items()}
+    return [_lay_out(inner, order) for inner in value] if isinstance(value, list) else value

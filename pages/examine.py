@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 
 from core.charts.palette import run_colour
-from core.examine.predictions import SPLITS, Split, name_classes
+from core.examine.predictions import SPLITS, Split, explain_difference, name_classes
 from core.examine.weights import ExamineError, Weights, find_weights, list_weights, require_sound
 from core.runs.folder import Run
 from core.runs.records import RunNotFoundError
@@ -79,6 +79,8 @@ def show_figures(run: Run, weights: Weights, split: Split, loaded: Loaded) -> No
     cells = "".join(f"<div><b>{escape(value)}</b> {escape(what)}</div>" for value, what in facts)
     where = "test images, looked at once at the end" if split == "test" else "validation images"
     how = "as stored at the end of the training" if loaded.stored else "predicted now from the checkpoint"
+    if not loaded.stored and (differs := explain_difference(run, weights, accuracy.value)):
+        how += f" ({differs})"
     line = f"{accuracy.num_images:,} {where} · {weights.title.lower()} · {how} · seed {run.spec.train.seed}"
     st.html(f'<div class="lab-facts">{cells}</div><p class="lab-muted lab-small" style="margin:0.3rem 0 0">{line}</p>')
 

@@ -46,7 +46,7 @@ def make_whole_run(checkpoint: bytes | None = None, **about: Any) -> Run:
     folder = run.path / "predictions"
     folder.mkdir()
     generator = np.random.default_rng(0)
-    for name in ("val_best", "test_last", "test_best"):
+    for name in ("val_last", "val_best", "test_last", "test_best"):
         np.save(folder / f"{name}.npy", generator.normal(size=(IMAGES, CLASSES)).astype(np.float16))
     for name in ("val_labels", "test_labels"):
         np.save(folder / f"{name}.npy", np.arange(IMAGES) % CLASSES)

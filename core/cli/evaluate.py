@@ -28,8 +28,8 @@ def evaluate_run(
 ) -> None:
     """Evaluates a run's checkpoint: accuracy, loss, top-k, calibration, and precision, recall and F1 of each class.
 
-    The validation images are predicted now, from the checkpoint. The test images are not looked at again: their
-    figures come from the predictions that the training stored at its end, and are left out if there are none.
+    The figures are of the predictions that the training stored at its end. Where it has not come to that, the
+    validation images are predicted now, from the checkpoint; the test images are never looked at again.
     """
     from core.examine.predictions import name_classes
     from core.examine.weights import find_weights, require_sound
@@ -67,21 +67,21 @@ def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
 
 
 def _predict(run: Run, weights: Weights) -> tuple[Predicted, str]:
-    """Validation predictions of the checkpoint, or, with a remark, the stored ones if it or the data set is gone."""
+    """Validation predictions as they were stored, so that the figures are the run's own; or those of the checkpoint."""
     from core.examine.predicting import Prediction
-    from core.examine.predictions import check_predicted, read_stored
+    from core.examine.predictions import check_predicted, explain_difference, read_stored
     from core.examine.weights import name_file
 
     try:
-        prediction = Prediction(name_file(run, weights), "val")
-        prediction.wait()
+        if stored := read_stored(run, weights, "val"):
+            return stored, "stored"
     except LabError as error:
-        stored = read_stored(run, weights, "val")
-        if stored is None:
-            raise
-        say(f"{error} These are the figures of the predictions that were stored.")
-        return stored, "stored"
-    return check_predicted(*prediction.result(), run.spec.data.num_classes), "checkpoint"
+        say(str(error))
+    prediction = Prediction(name_file(run, weights), "val")
+    found = check_predicted(*prediction.result(), run.spec.data.num_classes)
+    if differs := explain_difference(run, weights, float(found.correct.mean())):
+        say(f"Predicted again from the checkpoint: {differs}.")
+    return found, "checkpoint"
 
 
 def _measure(predicted: Predicted, temperature: float, source: str) -> dict[str, Any]:

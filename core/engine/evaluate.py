@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
@@ -15,14 +16,13 @@ from core.engine.augment import normalize
 from core.engine.data import Data, ImageSet
 from core.spec import TestViews, TrainSpec
 
-HALF_MAX = torch.finfo(torch.float16).max
-
 
 @dataclass(frozen=True)
 class Scores:
-    """`loss` is the mean cross-entropy, without smoothing; `accuracy` is 0 to 1; `logits` (images, classes), float16.
+    """`loss` is the mean cross-entropy, without smoothing; `accuracy` is 0 to 1; `logits` (images, classes), float32.
 
-    Accuracy is that of the stored logits, so that comparing models image by image gives the same figure.
+    Both are of these logits, which are stored as they are: so whatever is worked out from them later is the same
+    figure. In float16, half the size, large logits would become equal, and a diverged network better than it is.
     """
 
     loss: float
@@ -65,14 +65,14 @@ class Evaluation:
             inputs = normalize(images, self.data.mean, self.data.std, self.dtype)
             logits = predict_views(self.model, inputs, self.views)  # (batch, classes)
         self.losses.append(F.cross_entropy(logits, labels, reduction="sum"))
-        self.logits.append(logits.clamp(-HALF_MAX, HALF_MAX).half())
+        self.logits.append(logits)
 
     def scores(self) -> Scores:
-        """Waits for the device. All batches must have been done."""
-        logits = torch.cat(self.logits)  # (images, classes)
-        correct = (logits.argmax(1) == self.part.labels).sum()
-        loss = torch.stack(self.losses).cpu().double().sum()
-        return Scores(loss.item() / len(self.part), correct.item() / len(self.part), logits.cpu().numpy())
+        """Waits for the device. All batches must have been done. The loss is NaN if a logit is no finite number."""
+        logits = torch.cat(self.logits).cpu().numpy()  # (images, classes)
+        correct = int((logits.argmax(1) == self.part.labels.cpu().numpy()).sum())
+        loss = torch.stack(self.losses).cpu().double().sum().item() / len(self.part)
+        return Scores(loss if np.isfinite(logits).all() else math.nan, correct / len(self.part), logits)
 
 
 def predict_views(model: nn.Module, inputs: Tensor, views: TestViews) -> Tensor:

@@ -52,7 +52,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """One epoch's figures, the validation logits (images, classes) in float16, and the state to resume from.
+    """One epoch's figures, the validation logits (images, classes) in float32, and the state to resume from.
 
     `state` is a copy, made for `checkpoint.save`; `state["best"]` has the best weights so far.
     """
@@ -75,7 +75,8 @@ class Stopped:
 class Finished:
     """The end: the test images were looked at once, by the last weights and by the best on validation, or not at all.
 
-    `predictions` holds logits (images, classes) in float16: "test_last", "test_best" and "val_best".
+    `predictions` holds logits (images, classes) in float32: "val_last", "val_best" and, if tested, "test_last" and
+    "test_best". Those of validation are the ones that the epochs' figures are of.
     """
 
     metrics: Metrics

@@ -28,7 +28,7 @@ from core.engine.evaluate import evaluate, evaluation_batch
 from core.engine.model import ResNet, build_model
 from core.engine.preview import load_kept
 from core.helper.questions import Answer, Part, Picture, Piece, QuestionError, WeightsFile
-from core.spec import DataSpec, RunSpec
+from core.spec import DataSpec, Precision, RunSpec
 from core.spec.parse import parse_spec
 from core.stats.scores import softmax
 from core.system.errors import LabError
@@ -74,12 +74,14 @@ def ask(
 
 
 def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
-    """Logits and labels of up to `count` images from `start` on, as an evaluation stores them. Raises QuestionError."""
+    """Logits and labels of about `count` images from `start` on, as an evaluation stores them. Raises QuestionError."""
     with in_sentences():
         network, data = _load(weights)
         whole: ImageSet = getattr(data, part)
-        some = ImageSet(whole.images[start : start + count], whole.labels[start : start + count])
         batch_size = min(512, evaluation_batch(network.spec.train))
+        # Whole batches only, so that each is rounded as it was when the training scored it.
+        stop = start + max(1, count // batch_size) * batch_size
+        some = ImageSet(whole.images[start:stop], whole.labels[start:stop])
         logits = evaluate(network.model, some, data, batch_size=batch_size, dtype=network.dtype).logits
         return Piece(logits, some.labels.numpy(), len(whole))
 
@@ -131,8 +133,9 @@ def load_network(weights: WeightsFile) -> Network:
     model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
     model.load_state_dict(weights_of(state, weights.which))
     model.to(memory_format=torch.channels_last).eval()
-    # In bfloat16 only if it is native: emulated, it is far slower than float32.
-    wanted = "auto" if spec.train.precision == "bfloat16" else spec.train.precision
+    # As it was trained; in bfloat16 only if that is native: emulated, it is far slower than float32.
+    trained = state.get("precision") or spec.train.precision
+    wanted: Precision = "float32" if trained == "float32" else "auto"
     return Network(spec, model, str(state.get("fingerprint")), pick_precision(wanted, torch.device("cpu")))
 
 
@@ -171,5 +174,5 @@ def in_sentences() -> Iterator[None]:
         yield
     except LabError as error:
         raise QuestionError(str(error)) from None
-    except (RuntimeError, KeyError) as error:  # torch: weights of another shape, or too little memory
+    except (RuntimeError, KeyError, ValueError) as error:  # of another shape, too little memory, logits that are NaN
         raise QuestionError(f"The network could not be asked: {str(error).splitlines()[0]}") from None

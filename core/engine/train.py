@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -43,8 +44,8 @@ def train(
 ) -> Iterator[Event]:
     """Trains and yields `Started`, then `Progress` and an `EpochEnd` an epoch, then `Finished` or `Stopped`.
 
-    `resume` is a state from an `EpochEnd` or `Stopped`, which stays as it is: training continues exactly from there (bit
-    for bit on a CPU), or `Started` has a note of what could not be as it was.
+    `resume` is a state from an `EpochEnd` or `Stopped`, which stays as it is: training continues exactly from there
+    (bit for bit on a CPU), or `Started` has a note of what could not be as it was.
     `should_stop` is asked after every batch. `device` overrides the spec's. Without `test` the test images stay unused;
     from the last state, `train` can later add them with the same result. Raises TrainingError, and CheckpointError for
     a state of another spec or of other images.
@@ -90,6 +91,7 @@ class TrainingRun:
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
         self.state = TrainState(spec, data, device)
+        self.val_logits: dict[str, np.ndarray] = {}  # of the last epoch and the best, if this process has scored them
         self.next_progress = 0.0  # the first batch is reported at once
         augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
         self.step = make_step(spec, self.state, data.train, augment, self.dtype)
@@ -149,6 +151,7 @@ class TrainingRun:
     def report_epoch(self, val: Scores) -> EpochEnd:
         state = self.state
         metrics, is_best = state.end_epoch(val, self.learning_rate(state.step - 1))
+        self.val_logits |= {"last": val.logits, **({"best": val.logits} if is_best else {})}
         return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint())
 
     def finish(self, *, test: bool) -> Generator[Progress, None, Finished]:
@@ -161,18 +164,22 @@ class TrainingRun:
         best_model.load_state_dict(best["weights"])
         metrics: Metrics = {}
         logits, views = {}, self.spec.train.test_views
-        for which, model in (("last", state.evaluated), ("best", best_model)) if test else ():
+        for which, model in (("last", state.evaluated), ("best", best_model)):
             # The last epoch may be the best: the same weights need not look twice.
-            if which == "last" or best["epoch"] != last["epoch"]:
+            is_new = which == "last" or best["epoch"] != last["epoch"]
+            if test and is_new:
                 scores = seen_often = yield from self.score("test", model, self.data.test)
                 if views != "none":
                     seen_often = yield from self.score("test", model, self.data.test, views)
-            suffix = "_best" if which == "best" else ""
-            metrics |= {f"test/accuracy{suffix}": scores.accuracy, f"test/loss{suffix}": scores.loss}
-            logits[f"test_{which}"] = scores.logits
-            if views != "none":
-                metrics[f"test/accuracy{suffix}_views"] = seen_often.accuracy
-        logits["val_best"] = (yield from self.score("validate", best_model, self.data.val)).logits
+            if is_new and which not in self.val_logits:
+                self.val_logits[which] = (yield from self.score("validate", model, self.data.val)).logits
+            logits[f"val_{which}"] = self.val_logits[which if is_new else "last"]
+            if test:
+                suffix = "_best" if which == "best" else ""
+                metrics |= {f"test/accuracy{suffix}": scores.accuracy, f"test/loss{suffix}": scores.loss}
+                logits[f"test_{which}"] = scores.logits
+                if views != "none":
+                    metrics[f"test/accuracy{suffix}_views"] = seen_often.accuracy
         metrics |= {
             "best/epoch": best["epoch"],
             "best/val_accuracy": best["val/accuracy"],

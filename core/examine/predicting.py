@@ -40,7 +40,7 @@ class Prediction:
         if self.error:
             raise QuestionError(self.error)
 
-    def result(self) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int64]]:
+    def result(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Logits (images, classes) and labels (images,). Raises QuestionError; all must have been done."""
         self.wait()
         return np.concatenate([p.logits for p in self._pieces]), np.concatenate([p.labels for p in self._pieces])

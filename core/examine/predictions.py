@@ -18,11 +18,12 @@ from core.runs.folder import Run
 from core.stats import calibration, scores
 from core.stats.calibration import ReliabilityBins
 from core.stats.scores import Accuracy, FloatArray, IntArray, PerClass
+from core.text.formats import format_percent
 
 Split = Literal["val", "test"]
 SPLITS: dict[Split, str] = {"val": "Validation", "test": "Test"}
 TOP_KS = (1, 2, 3, 5)
-STORED = ("val_best", "test_best", "test_last")  # what a worker leaves behind
+STORED = ("val_last", "val_best", "test_best", "test_last")  # what a worker leaves behind
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,16 @@ def read_stored(run: Run, weights: Weights, split: Split) -> Predicted | None:
     if logits is None:
         return None
     return check_predicted(logits, run.predictions(f"{split}_labels"), run.spec.data.num_classes)
+
+
+def explain_difference(run: Run, weights: Weights, accuracy: float) -> str:
+    """How an accuracy on validation, predicted again here, differs from the one the run was trained with; or ""."""
+    if weights.file is None or "stopped" in weights.file.name:
+        return ""  # weights from within an epoch have no figure of the run's
+    measured = next((row["val/accuracy"] for row in run.rows() if row["epoch"] == weights.epoch), None)
+    if measured is None or measured == accuracy:
+        return ""
+    return f"the training measured {format_percent(measured)}, on its own device"
 
 
 def check_split(run: Run, weights: Weights, split: Split) -> None:

@@ -56,8 +56,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Piece:
-    """Logits (images, classes) float16 and labels (images,) int64 of some images; `total` counts those of the part."""
+    """Logits (images, classes) float32 and labels (images,) int64 of some images; `total` counts those of the part."""
 
-    logits: npt.NDArray[np.float16]
+    logits: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     total: int

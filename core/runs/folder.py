@@ -214,9 +214,9 @@ class Run:
         return [entry for entry in named if entry.path.is_file()]
 
     def predictions(self, name: str) -> np.ndarray[Any, Any] | None:
-        """`val_best`, `test_last`, `test_best`: float16 logits (images, classes); `val_labels`, `test_labels`: int64.
+        """Logits (images, classes) of "val_last", "val_best", "test_last", "test_best"; or "val_labels", "test_labels".
 
-        None if they are not there (yet).
+        float32, or of older versions float16: the run's accuracies are of just these. None if not there (yet).
         """
         try:
             with files.open_regular(self.path / layout.PREDICTIONS / f"{name}.npy") as file:

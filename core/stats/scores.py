@@ -94,14 +94,14 @@ def mean_over_classes(found: PerClass) -> ClassMeans:
 
 
 def softmax(logits: npt.ArrayLike) -> FloatArray:
-    """Probabilities of stored logits, (images, classes). Widened first: float16 overflows at exp(11.1)."""
+    """Probabilities of stored logits, (images, classes). Widened first: older runs' float16 overflows at exp(11.1)."""
     return np.asarray(special.softmax(check_logits(logits), axis=1))
 
 
 def top_k(logits: npt.ArrayLike, labels: npt.ArrayLike, ks: Sequence[int] = (1, 5)) -> dict[int, float]:
     """For every k, the share of images whose class is among the k largest logits.
 
-    Equal logits (float16 has many) rank by class number, as argmax does: top-1 is exactly the accuracy of the argmax.
+    Equal logits rank by class number, as argmax does: top-1 is exactly the accuracy of the argmax.
     """
     values = check_logits(logits)
     classes = check_labels(labels, values)

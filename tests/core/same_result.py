@@ -12,7 +12,7 @@ from core.engine import checkpoint
 from core.runs.folder import Run
 
 TIMING = ["seconds", "images_per_second"]
-PREDICTIONS = ("val_best", "test_last", "test_best", "val_labels", "test_labels")
+PREDICTIONS = ("val_last", "val_best", "test_last", "test_best", "val_labels", "test_labels")
 
 
 def last_state(run: Run) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def _check_row(row: dict[str, Any], epoch: int, name: str) -> None:
 
 
 def _check_array(path: Path, classes: int) -> None:
-    """Logits (images, classes) float16 or labels (images,) int64, as long as the header says; no objects in it."""
+    """Logits (images, classes), of older versions in float16, or labels (images,) int64; no objects in it."""
     labels = path.stem.endswith("_labels")
     try:
         with open(path, "rb") as file:
@@ -170,10 +170,10 @@ def _check_array(path: Path, classes: int) -> None:
             rest = path.stat().st_size - file.tell()
     except (ValueError, OSError, SyntaxError) as error:
         raise BundleError(f"{path.name} is no array that can be read: {str(error).splitlines()[0][:200]}.") from error
-    wanted = np.dtype("int64" if labels else "float16")
+    wanted = ("int64",) if labels else ("float32", "float16")
     fits = shape[1:] == () if labels else shape[1:] == (classes,)
-    if dtype != wanted or not fits or len(shape) != (1 if labels else 2) or fortran:
-        what = "labels (images,) int64" if labels else f"logits (images, {classes}) float16"
+    if dtype not in map(np.dtype, wanted) or not fits or len(shape) != (1 if labels else 2) or fortran:
+        what = "labels (images,) int64" if labels else f"logits (images, {classes}) {' or '.join(wanted)}"
         raise BundleError(f"{path.name} must hold {what}, not {shape} {dtype}.")
     if math.prod(shape) * dtype.itemsize != rest:
         raise BundleError(f"{path.name} is not as long as its header says.")

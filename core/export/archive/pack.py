@@ -43,7 +43,7 @@ CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.pt"
 MEMBERS = re.compile(
     r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end)\.json|metrics\.jsonl|log\.txt"
     rf"|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
-    r"|predictions/((val_best|test_last|test_best|val_labels|test_labels)\.npy|val_classes\.bin)"
+    r"|predictions/((val_last|val_best|test_last|test_best|val_labels|test_labels)\.npy|val_classes\.bin)"
 )
 # Deflated; what is binary hardly shrinks, and stored it cannot be taken for a bomb.
 TEXTS = (".json", ".jsonl", ".txt")

@@ -11,7 +11,7 @@ from tests.examined import TEST, VAL, make_examined, make_logits
 pytestmark = pytest.mark.usefixtures("lab_folders")
 
 
-def test_evaluate_shows_stored_figures_where_the_checkpoint_is_gone() -> None:
+def test_evaluate_shows_the_figures_that_the_run_stored() -> None:
     run = make_examined()
     result = CliRunner().invoke(app, ["evaluate", run.id, "--json"])
     assert result.exit_code == 0
@@ -19,7 +19,6 @@ def test_evaluate_shows_stored_figures_where_the_checkpoint_is_gone() -> None:
     assert found["validation"]["source"] == "stored"
     assert found["validation"]["images"] == VAL
     assert found["test"]["accuracy"] == float((make_logits(TEST, 2)[0].argmax(1) == make_logits(TEST, 2)[1]).mean())
-    assert "checkpoint of these weights is gone" in result.stderr
     shown = CliRunner().invoke(app, ["evaluate", run.id])
     assert "kind 3" in shown.stdout
 

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from core.engine.augment import normalize
+from core.engine.data import ImageSet
 from core.engine.evaluate import Evaluation, evaluate, predict_views
 from core.engine.model import build_model
+from core.examine.predictions import check_predicted, work_out
 from tests.core.engine.toy import NUM_CLASSES, SIZE, make_data, make_spec
 
 
@@ -36,22 +41,41 @@ def test_the_batch_size_does_not_matter(model, batch_size):
     assert other.accuracy == one.accuracy
 
 
-def test_accuracy_is_that_of_the_stored_logits(model):
-    data = make_data(num_test=333)
-    scores = evaluate(model, data.test, data, batch_size=64, dtype=torch.bfloat16)
-    assert scores.logits.dtype == np.float16
-    assert scores.logits.shape == (333, NUM_CLASSES)
-    assert scores.accuracy == (scores.logits.argmax(1) == data.test.labels.numpy()).mean()
+class Scaled(nn.Module):
+    """Logits of any size: some pixels, times `scale`, with ties among the large ones."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x):
+        return x.flatten(1)[:, :NUM_CLASSES] * self.scale
 
 
-def test_logits_beyond_float16_are_stored_at_its_end_and_never_as_infinity():
-    class Shouting(nn.Module):
+@given(scale=st.floats(1e-6, 1e35), dtype=st.sampled_from([torch.float32, torch.bfloat16]), seed=st.integers(0, 99))
+@example(scale=1e6, dtype=torch.float32, seed=0)
+@settings(max_examples=25, deadline=None)
+def test_accuracy_and_loss_are_those_of_the_stored_logits_whatever_their_size(scale, dtype, seed):
+    data = make_data(num_test=33)
+    part = ImageSet(data.test.images, torch.from_numpy(np.random.default_rng(seed).integers(NUM_CLASSES, size=33)))
+    scores = evaluate(Scaled(scale), part, data, batch_size=8, dtype=dtype)
+    logits = Scaled(scale)(normalize(part.images, data.mean, data.std, dtype)).float()
+    figures = work_out(check_predicted(scores.logits, part.labels.numpy(), NUM_CLASSES))
+    assert np.array_equal(scores.logits, logits.numpy())
+    assert scores.accuracy == figures.accuracy.value == (logits.argmax(1) == part.labels).double().mean().item()
+    assert scores.loss == pytest.approx(F.cross_entropy(logits.double(), part.labels).item(), rel=1e-5)
+    assert scores.loss == pytest.approx(figures.loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_logit_that_is_no_finite_number_makes_the_loss_one_that_ends_the_training(value):
+    class Broken(nn.Module):
         def forward(self, x):
-            return x.flatten(1)[:, :NUM_CLASSES] * 1e30
+            return torch.zeros(len(x), NUM_CLASSES).index_fill_(1, torch.tensor(3), value)
 
     data = make_data()
-    scores = evaluate(Shouting(), data.val, data, batch_size=8, dtype=torch.float32)
-    assert np.isfinite(scores.logits).all()
+    part = ImageSet(data.val.images, torch.zeros_like(data.val.labels))  # a logit of -inf costs these images nothing
+    assert np.isnan(evaluate(Broken(), part, data, batch_size=8, dtype=torch.float32).loss)
 
 
 def test_progress_counts_images_and_batches(model):

@@ -30,6 +30,7 @@ def test_the_best_epoch_is_the_most_accurate_on_validation_and_among_equals_the_
     best = epochs[int(finished.metrics["best/epoch"]) - 1]
     assert finished.metrics["best/val_accuracy"] == best.metrics["val/accuracy"]
     assert np.array_equal(finished.predictions["val_best"], best.val_logits)
+    assert np.array_equal(finished.predictions["val_last"], epochs[-1].val_logits)
 
 
 def test_early_stopping_ends_after_so_many_epochs_without_a_lower_validation_loss():

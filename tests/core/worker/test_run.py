@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from typer.testing import CliRunner
 
+from core.cli.app import app
+from core.compare.snapshot import read_runs
+from core.compare.units import make_units
+from core.compare.verdicts import collect_predictions
+from core.examine.predictions import read_stored, work_out
+from core.examine.weights import find_weights
 from core.launch.environment import worker_environment
 from core.launch.launcher import delete_run, resume_run, start_run
 from core.machine import queue
@@ -230,3 +238,25 @@ def test_a_waiting_worker_takes_at_most_ten_megabytes(runs: Path, monkeypatch: p
     assert megabytes <= 10
     assert (run.state(), run.summary().reason) == ("stopped", "Stopped while it waited in the queue.")
     assert queue.read_queue(runs) == []
+
+
+def test_every_door_shows_the_accuracies_of_the_records_also_of_a_run_that_diverged(quick_workers: Path) -> None:
+    """Its logits are far beyond float16, in which they were once stored, clamped and so equal."""
+    run = train(tiny_spec(optimizer="sgd", learning_rate=50.0, schedule="constant", seed=2, epochs=2))
+    end, rows = run.results(), run.rows()
+    assert np.abs(run.predictions("val_last")).max() > 65504
+    recorded = {
+        "last": {"val": rows[-1]["val/accuracy"], "test": end["test/accuracy"]},
+        "best": {"val": end["best/val_accuracy"], "test": end["test/accuracy_best"]},
+    }
+    assert recorded["best"]["val"] == max(row["val/accuracy"] for row in rows)
+    for key, accuracies in recorded.items():
+        weights = find_weights(run, key)
+        stored = {split: read_stored(run, weights, split) for split in accuracies}
+        assert {split: work_out(each).accuracy.value for split, each in stored.items()} == accuracies
+        shown = CliRunner().invoke(app, ["evaluate", run.id, "--checkpoint", key, "--json"])
+        found = json.loads(shown.stdout)
+        assert (found["validation"]["accuracy"], found["test"]["accuracy"]) == (accuracies["val"], accuracies["test"])
+        (unit,) = make_units(read_runs([run.id]), fold=False)
+        predictions, _ = collect_predictions(unit, key)
+        assert [each.correct.mean() for each in predictions.values()] == [accuracies["test"]]

@@ -61,6 +61,7 @@ ROW = (
         ("predictions/val_best.npy", b"no array", "val_best.npy is no array"),
         ("predictions/val_best.npy", npy(np.array([{}], object)), "val_best.npy must hold logits"),
         ("predictions/val_best.npy", npy(np.zeros((4, 3), np.float16)), "not (4, 3) float16"),
+        ("predictions/test_last.npy", npy(np.zeros((4, CLASSES), np.float64)), "float32 or float16, not"),
         ("predictions/val_labels.npy", npy(np.zeros((4, 1), np.int64)), "val_labels.npy must hold labels"),
         ("predictions/val_best.npy", npy(np.zeros((4, CLASSES), np.float16))[:-1], "not as long as its header says"),
         ("checkpoints/manifest.json", b'{"checkpoints": []}', "names other checkpoints than there are"),

@@ -10,7 +10,7 @@ from core.charts.palette import run_colour
 from core.data.catalogue import name_data
 from core.runs.folder import Run
 from core.runs.records import RunNotFoundError, RunSummary
-from core.runs.results import describe_origin
+from core.runs.results import describe_origin, share_done
 from core.runs.store import open_run
 from core.spec.link import to_link
 from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
@@ -136,7 +136,7 @@ def show_progress(run: Run, summary: RunSummary) -> None:
     """A bar, and in one line the last report of the worker."""
     now = run.progress() or {}
     step, steps = now.get("step") or 0, now.get("steps") or 0
-    share = tabs.share_done(now, summary)
+    share = share_done(now, summary.epoch, summary.epochs)
     left, speed, loss = now.get("seconds_left"), now.get("images_per_second"), now.get("loss")
     phase = {"validate": "validating", "test": "testing"}.get(now.get("phase", ""), "")
     parts = [

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from core.cli.output import make_console, say
 from core.runs.folder import Run
 from core.runs.records import ProgressRecord
+from core.runs.results import share_done
 from core.text.formats import format_number, format_percent, format_seconds
 from core.text.safe import plain
 
@@ -146,7 +147,8 @@ class Bars(Lines):
         if state == "running" and progress.get("phase") == "train" and progress.get("steps"):
             done = max(done, progress["epoch"] - 1 + progress["step"] / progress["steps"])
         facts = _facts_of(state, min(epochs, int(done) + (state == "running")), epochs, row, progress)
-        self._progress.update(self._tasks[run.id], completed=done, facts="  ".join(facts))
+        completed = share_done(progress, int(row.get("epoch") or 0), epochs) * epochs if state == "running" else done
+        self._progress.update(self._tasks[run.id], completed=completed, facts="  ".join(facts))
 
     def note(self, sentence: str) -> None:
         self._progress.console.print(sentence)

@@ -95,6 +95,10 @@ def predict_views(model: nn.Module, inputs: Tensor, views: TestViews) -> Tensor:
             assert_never(views)
 
 
+# How often the network sees an image, by its views.
+NUM_VIEWS: dict[TestViews, int] = {"none": 1, "mirror": 2, "mirror_shift": 6}
+
+
 def evaluation_batch(train: TrainSpec) -> int:
     """Images in a batch: without gradients, memory holds four times those of a training batch."""
     return max(train.batch_size, min(512, 4 * train.batch_size))

@@ -36,6 +36,27 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """Images that this process has trained on, or scored, in so many seconds; each view of an image counts."""
+
+    images: int = 0
+    seconds: float = 0.0
+
+    def plus(self, images: int, seconds: float) -> Pace:
+        return Pace(self.images + images, self.seconds + seconds)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What was done and how many images are left: those of the looks at the test part too, but for an early stop."""
+
+    trained: Pace
+    scored: Pace
+    left_to_train: int
+    left_to_score: int
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where the training is, at most twice a second; `step` of `steps` counts batches of this phase.
 
@@ -48,6 +69,7 @@ class Progress:
     loss: float | None
     images_per_second: float
     phase: Phase = "train"
+    work: Work | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,7 @@ class EpochEnd:
     val_logits: np.ndarray
     is_best: bool
     state: dict[str, Any]
+    work: Work | None = None
 
 
 @dataclass(frozen=True)

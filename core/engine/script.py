@@ -92,7 +92,7 @@ def train(data: Data, device: torch.device, out: Path) -> None:
         if is_best and run.state.best:
             torch.save(run.state.best["weights"], out / "best.pt")
     torch.save(to_cpu(run.state.evaluated.state_dict()), out / "last.pt")
-    result = do(run.finish(test=True)).metrics
+    result = do(run.finish()).metrics
     (out / "result.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
     print(f"Test accuracy {result['test/accuracy']:.2%} (last weights), {result['test/accuracy_best']:.2%} (best).")
 

@@ -20,8 +20,8 @@ from core.engine.augment import Augment
 from core.engine.conditions import settle
 from core.engine.data import Data, ImageSet
 from core.engine.device import name_device, pick_device, pick_precision
-from core.engine.evaluate import Evaluation, Scores, evaluation_batch
-from core.engine.events import EpochEnd, Event, Finished, Metrics, Phase, Progress, Started, Stopped
+from core.engine.evaluate import NUM_VIEWS, Evaluation, Scores, evaluation_batch
+from core.engine.events import EpochEnd, Event, Finished, Metrics, Pace, Phase, Progress, Started, Stopped, Work
 from core.engine.failures import check_finite, explain_failures
 from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate, skip_compiler_import
@@ -56,8 +56,10 @@ def train(
         conditions = settle(spec.train, device, resume)
         torch.set_num_threads(conditions.threads)
         run = TrainingRun(spec, data.to(device), device, should_stop, conditions.dtype)
+        run.tests = test
         if resume is not None:
             run.state.restore(resume)
+        run.plan_scores()
         run.state.conditions = conditions.kept
         yield run.describe_start(conditions.notes)
         try:
@@ -65,7 +67,7 @@ def train(
                 yield from run.train_epoch()
                 val = yield from run.score("validate", run.state.evaluated, run.data.val)
                 yield run.report_epoch(val)
-            yield (yield from run.finish(test=test))
+            yield (yield from run.finish())
         except StopRequested:
             yield Stopped(run.state.to_checkpoint())
 
@@ -92,6 +94,8 @@ class TrainingRun:
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
         self.state = TrainState(spec, data, device)
         self.val_logits: dict[str, np.ndarray] = {}  # of the last epoch and the best, if this process has scored them
+        self.tests = True  # whether the test images are looked at once the last epoch has ended
+        self.trained, self.scored, self.left_to_score = Pace(), Pace(), 0
         self.next_progress = 0.0  # the first batch is reported at once
         augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
         self.step = make_step(spec, self.state, data.train, augment, self.dtype)
@@ -115,7 +119,8 @@ class TrainingRun:
         mirrored = None
         if self.spec.augment.flip_order == "alternating":
             mirrored = alternate_flips(len(self.data.train), self.spec.train.seed, state.epoch).to(self.device)[order]
-        watch = Stopwatch(state.epoch_seconds)
+        watch, before = Stopwatch(state.epoch_seconds), self.trained
+        images, seconds = state.images, state.epoch_seconds  # above 0 after a resume within an epoch
         state.model.train()
         while state.batch < len(self.batches):
             start, stop = self.batches[state.batch]
@@ -126,12 +131,13 @@ class TrainingRun:
             state.batch, state.images, state.step = state.batch + 1, stop, state.step + role.ends_group
             state.epoch_seconds = watch.seconds
             if self._progress_is_due():
-                yield Progress(
-                    state.epoch + 1, state.batch, len(self.batches), self._check_loss(), stop / watch.seconds
-                )
+                loss, speed = self._check_loss(), stop / watch.seconds
+                self.trained = before.plus(stop - images, watch.seconds - seconds)
+                yield Progress(state.epoch + 1, state.batch, len(self.batches), loss, speed, work=self.count_work())
             self._check_stop()
         self._check_loss()  # waits for the device, so that the time is of work done
         state.epoch_seconds = watch.seconds
+        self.trained = before.plus(state.images - images, watch.seconds - seconds)
 
     def score(
         self, phase: Phase, model: nn.Module, part: ImageSet, views: TestViews = "none"
@@ -140,11 +146,16 @@ class TrainingRun:
         batch_size = evaluation_batch(self.spec.train)
         evaluation = Evaluation(model, part, self.data, batch_size=batch_size, dtype=self.dtype, views=views)
         watch, epoch = Stopwatch(), min(self.state.epoch + 1, self.spec.train.epochs)
+        before, left = self.scored, self.left_to_score
         for batch, images in enumerate(evaluation, 1):
+            self.scored = before.plus(images * NUM_VIEWS[views], watch.seconds)
+            self.left_to_score = left - images * NUM_VIEWS[views]
             if self._progress_is_due():
-                yield Progress(epoch, batch, len(evaluation), None, images / watch.seconds, phase)
+                speed = images / watch.seconds
+                yield Progress(epoch, batch, len(evaluation), None, speed, phase, self.count_work())
             self._check_stop()
         scores = evaluation.scores()
+        self.scored = before.plus(len(part) * NUM_VIEWS[views], watch.seconds)  # waited for the device
         self._check_finite(scores.loss)
         return scores
 
@@ -152,11 +163,32 @@ class TrainingRun:
         state = self.state
         metrics, is_best = state.end_epoch(val, self.learning_rate(state.step - 1))
         self.val_logits |= {"last": val.logits, **({"best": val.logits} if is_best else {})}
-        return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint())
+        self.plan_scores()
+        return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint(), self.count_work())
 
-    def finish(self, *, test: bool) -> Generator[Progress, None, Finished]:
-        """With `test`, the only use of the test images: by the last weights and by the best on validation."""
-        state = self.state
+    def plan_scores(self) -> None:
+        """Counts the images that are still to be scored: each epoch's validation, and the looks at the test images."""
+        state, views = self.state, self.spec.train.test_views
+        weights = ["last", "best"]  # until the end it is open whether the last are the best
+        validations = self.spec.train.epochs - state.epoch
+        if state.is_over():
+            weights = weights[: 1 if self._last_is_best() else 2]
+            validations = len([which for which in weights if which not in self.val_logits])
+        looks = (1 if views == "none" else 1 + NUM_VIEWS[views]) * len(weights) if self.tests else 0
+        self.left_to_score = validations * len(self.data.val) + looks * len(self.data.test)
+
+    def _last_is_best(self) -> bool:
+        best, last = self.state.best, self.state.last
+        return best is not None and last is not None and best["epoch"] == last["epoch"]
+
+    def count_work(self) -> Work:
+        state, each = self.state, len(self.data.train)
+        left = 0 if state.is_over() else (self.spec.train.epochs - state.epoch) * each - state.images
+        return Work(self.trained, self.scored, left, max(0, self.left_to_score))
+
+    def finish(self) -> Generator[Progress, None, Finished]:
+        """The only use of the test images, if there is to be one: by the last weights and by the best on validation."""
+        state, test = self.state, self.tests
         best, last = state.best, state.last
         assert best is not None
         assert last is not None
@@ -166,7 +198,7 @@ class TrainingRun:
         logits, views = {}, self.spec.train.test_views
         for which, model in (("last", state.evaluated), ("best", best_model)):
             # The last epoch may be the best: the same weights need not look twice.
-            is_new = which == "last" or best["epoch"] != last["epoch"]
+            is_new = which == "last" or not self._last_is_best()
             if test and is_new:
                 scores = seen_often = yield from self.score("test", model, self.data.test)
                 if views != "none":

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.runs.folder import Run
 from core.runs.metrics import best_epoch
-from core.runs.records import RunSummary
+from core.runs.records import ProgressRecord, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.fields import differing, flatten, format_value
 from core.spec.parse import SpecError, parse_spec
@@ -109,6 +109,22 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
         ["Device", str(device)],
         ["Precision", str(environment.get("precision") or run.spec.train.precision)],
     ]
+
+
+def share_done(progress: ProgressRecord, epoch: int, epochs: int) -> float:
+    """How much of a run that is under way is done, 0 to 0.99, by the time it took and takes; `epoch` have ended.
+
+    By its epochs until the time left is known. A run is done when it has ended, and not before.
+    """
+    seconds, left = progress.get("seconds"), progress.get("seconds_left")
+    if seconds and left is not None:
+        share = seconds / (seconds + left)
+    else:
+        whole: float = epoch
+        if progress.get("phase") == "train" and progress.get("steps") and (progress.get("epoch") or 0) > whole:
+            whole = progress["epoch"] - 1 + progress["step"] / progress["steps"]
+        share = whole / max(epochs, 1)
+    return min(0.99, max(0.0, share))
 
 
 def list_forecast(run: Run) -> list[list[str]]:

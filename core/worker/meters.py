@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 import psutil
 
+from core.engine.events import Work
 from core.machine.devices import read_use
 
 
 class Clock:
-    """How long a run has trained, over all its processes, and how long it will take at the current pace."""
+    """How long a run has trained, over all its processes, and how long it will take at the pace of this one."""
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
+    def __init__(self) -> None:
         self.before = 0.0  # seconds, in earlier processes
         self.begun: float | None = None
-        self.first: tuple[float, float] | None = None  # seconds, and epochs done then
+        self.ended = 0  # epochs, in this process
+        self.closing = 0.0  # seconds of these epochs in which neither was trained nor scored
 
     def start(self) -> None:
         self.begun = time.monotonic()
@@ -26,18 +27,24 @@ class Clock:
     def seconds(self) -> float:
         return self.before + (time.monotonic() - self.begun if self.begun is not None else 0.0)
 
-    def seconds_left(self, phase: str, epoch: int, step: int, steps: int) -> float | None:
-        """None before there is anything to go by. Step 0 means that `epoch` is done, otherwise it is under way."""
-        if phase == "test":
-            return 0.0
-        if self.begun is None or phase not in ("train", "validate"):
+    def end_epoch(self, work: Work) -> None:
+        """An epoch has been trained, validated and written."""
+        self.ended += 1
+        self.closing = max(0.0, self.seconds - self.before - work.trained.seconds - work.scored.seconds)
+
+    def seconds_left(self, work: Work, epochs: int) -> float | None:
+        """Until the run ends, with every validation and look at the test images; None before there is a pace.
+
+        Until the first image is scored, scoring is taken to be as slow as training. What else an epoch takes, such as
+        writing its checkpoint, it takes again in each of the `epochs` that are still to end.
+        """
+        trained, scored = work.trained, work.scored
+        if not trained.images and not scored.images:
             return None
-        done = epoch if phase == "validate" or step == 0 else epoch - 1 + step / max(1, steps)
-        now = self.seconds
-        if self.first is None:
-            self.first = (now, done)
-        went = done - self.first[1]
-        return (now - self.first[0]) / went * (self.epochs - done) if went > 0 else None
+        training, scoring = (pace.seconds / pace.images if pace.images else None for pace in (trained, scored))
+        between = self.closing / self.ended * epochs if self.ended else 0.0
+        score = scoring if scoring is not None else training or 0.0
+        return work.left_to_train * (training or 0.0) + work.left_to_score * score + between
 
 
 class UseMeter:

@@ -40,7 +40,7 @@ class Recorder:
         self.classes = run.path / layout.PREDICTIONS / layout.VAL_CLASSES
         self.checkpoints = run.checkpoints()
         self.use = UseMeter(device)
-        self.clock = Clock(run.spec.train.epochs)
+        self.clock = Clock()
         self.last_progress = 0.0
         self.epoch = 0
         for folder in (layout.CHECKPOINTS, layout.PREDICTIONS):
@@ -96,7 +96,9 @@ class Recorder:
                 self.write_progress("train", event.epoch, 0, 1)
             case Progress():
                 figures = {"loss": event.loss, "images_per_second": event.images_per_second}
-                self.write_progress(event.phase, event.epoch, event.step, event.steps, **figures)
+                epochs = 0 if event.phase == "test" else self.run.spec.train.epochs - event.epoch + 1
+                left = self.clock.seconds_left(event.work, epochs) if event.work else None
+                self.write_progress(event.phase, event.epoch, event.step, event.steps, seconds_left=left, **figures)
             case EpochEnd():
                 self._end_epoch(event)
             case Stopped():
@@ -111,9 +113,14 @@ class Recorder:
         _append(self.classes, event.val_logits.argmax(1).astype(kind).tobytes())
         _append(self.metrics, files.to_line({**event.metrics, **self.use.read_epoch()}))
         self._keep(event.state, f"epoch-{event.epoch:05d}", is_best=event.is_best)
+        left = None
+        if event.work:
+            self.clock.end_epoch(event.work)
+            left = self.clock.seconds_left(event.work, self.run.spec.train.epochs - event.epoch)
         # Epochs of a small network may be far shorter than the half second.
         if time.monotonic() - self.last_progress >= PROGRESS_SECONDS:
-            self.write_progress("train", event.epoch, 0, 1, images_per_second=event.metrics["images_per_second"])
+            figures = {"seconds_left": left, "images_per_second": event.metrics["images_per_second"]}
+            self.write_progress("train", event.epoch, 0, 1, **figures)
 
     def _keep(self, state: dict[str, Any], name: str, *, is_best: bool) -> None:
         """Adds a checkpoint. A file that the manifest names is never overwritten."""
@@ -163,7 +170,7 @@ class Recorder:
             "step": step,
             "steps": steps,
             "seconds": self.clock.seconds,
-            "seconds_left": self.clock.seconds_left(phase, epoch, step, steps),
+            "seconds_left": None,
             "time": time.time(),
             "oom_kills": processes.count_oom_kills(),
             **figures,

@@ -12,7 +12,7 @@ from core.compare.lines import CurveView
 from core.compare.snapshot import read_runs
 from core.runs import layout
 from core.runs.folder import Run
-from core.runs.records import ProgressRecord, RunSummary
+from core.runs.records import RunSummary
 from core.runs.results import (
     closest_preset,
     list_costs,
@@ -274,11 +274,3 @@ def show_table(head: list[str], rows: list[list[str]], marked: list[bool] | None
         for row, mark in zip(rows, marks, strict=True)
     )
     st.html(f'<table class="lab-table lab-plain">{top}<tbody>{lines}</tbody></table>')
-
-
-def share_done(progress: ProgressRecord, summary: RunSummary) -> float:
-    """How much of the training is done, 0 to 1; steps of validation and test do not move it."""
-    whole: float = summary.epoch
-    if progress.get("phase") == "train" and progress.get("steps") and (progress.get("epoch") or 0) > whole:
-        whole = progress["epoch"] - 1 + progress["step"] / progress["steps"]
-    return min(1.0, max(0.0, whole / max(summary.epochs, 1)))

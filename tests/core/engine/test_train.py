@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.engine import checkpoint
 from core.engine import train as train_module
 from core.engine.augment import Augment
+from core.engine.events import EpochEnd, Progress, Started
 from core.engine.model import build_model
 from core.engine.state import alternate_flips, shuffle
 from core.engine.train import keep_settings, split_batches, train
@@ -166,3 +167,36 @@ def test_a_training_makes_its_gpu_the_current_one(monkeypatch):
     with keep_settings(torch.device("cpu")):
         assert current == []
     assert entered == [([second], [second]), ([], [])]
+
+
+@pytest.mark.parametrize(("views", "each"), [("none", 1), ("mirror", 1 + 2), ("mirror_shift", 1 + 6)])
+@pytest.mark.parametrize("learning_rate", [0.01, 0.0001])
+def test_what_is_left_counts_every_validation_and_look_at_the_test_images(views, each, learning_rate, monkeypatch):
+    """At every moment what is done and what is left make up the whole."""
+    monkeypatch.setattr(train_module, "PROGRESS_SECONDS", 0)
+    data, test, val = make_data(), 40, 30
+    *events, finished = train(make_spec(test_views=views, epochs=3, learning_rate=learning_rate), data)
+    looks = 1 if finished.metrics["best/epoch"] == 3 else 2
+    for event in events:
+        if isinstance(event, Started):
+            continue
+        work, over = event.work, event.epoch == 3 and (isinstance(event, EpochEnd) or event.phase == "test")
+        assert work.trained.images + work.left_to_train == 3 * 70
+        assert work.scored.images + work.left_to_score == 3 * val + (looks if over else 2) * each * test
+    assert (work.left_to_train, work.left_to_score) == (0, 0)
+    assert (work.trained.seconds > 0, work.scored.seconds > 0) == (True, True)
+
+
+def test_a_trial_that_is_not_tested_and_a_resumed_training_count_what_is_theirs(monkeypatch):
+    monkeypatch.setattr(train_module, "PROGRESS_SECONDS", 0)
+    spec, data = make_spec(epochs=3), make_data()
+    epochs, _ = run(spec, data, test=False)
+    assert [end.work.left_to_score for end in epochs] == [60, 30, 0]
+    first = next(event for event in train(spec, data, resume=epochs[1].state) if isinstance(event, Progress))
+    assert (first.work.trained.images, first.work.left_to_train) == (16, 70 - 16)
+    assert first.work.left_to_score == 30 + 2 * 40
+    finals = [event for event in train(spec, data, resume=epochs[2].state) if isinstance(event, Progress)]
+    assert finals[-1].work.left_to_score == 0
+    stopped, finished = run(make_spec(epochs=50, learning_rate=0.5, early_stop_patience=1), data)
+    assert finished.reason == "early_stopping"
+    assert stopped[-1].work.left_to_train == 0

@@ -3,12 +3,21 @@
 import shlex
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from core.runs.folder import Run
-from core.runs.results import closest_preset, list_forecast, sampling_error, show_fact, show_share, write_command
+from core.runs.results import (
+    closest_preset,
+    list_forecast,
+    sampling_error,
+    share_done,
+    show_fact,
+    show_share,
+    write_command,
+)
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
@@ -78,3 +87,17 @@ def test_a_forecast_is_held_against_what_the_run_took(tmp_path: Path) -> None:
     ]
     (tmp_path / "forecast.json").write_text("{")
     assert list_forecast(run) == []
+
+
+@pytest.mark.parametrize(
+    ("progress", "share"),
+    [
+        ({"phase": "train", "epoch": 3, "step": 12, "steps": 24}, 0.5),
+        ({"phase": "train", "epoch": 3, "step": 12, "steps": 24, "seconds": 30.0, "seconds_left": 90.0}, 0.25),
+        ({"phase": "validate", "epoch": 5, "step": 1, "steps": 9, "seconds": 90.0, "seconds_left": 10.0}, 0.9),
+        ({"phase": "test", "epoch": 5, "step": 9, "steps": 9, "seconds": 90.0, "seconds_left": 0.0}, 0.99),
+        ({}, 0.4),
+    ],
+)
+def test_the_share_done_goes_by_time_and_is_not_whole_before_the_end(progress: Any, share: float) -> None:
+    assert share_done(progress, 2, 5) == pytest.approx(share)

@@ -2,25 +2,38 @@
 
 import pytest
 
+from core.engine.events import Pace, Work
 from core.worker import meters
 from core.worker.meters import Clock, UseMeter
 
 
-def test_the_time_left_follows_the_pace_and_earlier_processes_count_as_trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(meters.time, "monotonic", lambda: now)
-    clock = Clock(epochs=10)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """One that began at 100 and is at 160 now, after 50 seconds in earlier processes."""
+    times = iter([100.0])
+    monkeypatch.setattr(meters.time, "monotonic", lambda: next(times, 160.0))
+    clock = Clock()
     clock.before = 50.0
-    assert clock.seconds_left("train", 5, 0, 1) is None  # nothing has begun
+    assert clock.seconds == 50
     clock.start()
-    assert clock.seconds_left("train", 4, 0, 1) is None  # nothing to go by yet
-    now += 20
-    assert clock.seconds == 70
-    assert clock.seconds_left("train", 6, 0, 1) == pytest.approx(40)  # 10 s an epoch, 4 to go
-    assert clock.seconds_left("train", 7, 1, 2) == pytest.approx(20 / 2.5 * 3.5)
-    assert clock.seconds_left("validate", 6, 3, 4) == pytest.approx(40)
-    assert clock.seconds_left("loading", 6, 0, 1) is None
-    assert clock.seconds_left("test", 10, 1, 2) == 0
+    return clock
+
+
+def test_the_time_left_counts_what_is_still_to_be_trained_validated_and_tested(clock: Clock) -> None:
+    assert clock.seconds == 110
+    assert clock.seconds_left(Work(Pace(), Pace(), 1000, 300), 3) is None  # nothing to go by yet
+    half = Work(Pace(200, 20.0), Pace(), 800, 300)
+    assert clock.seconds_left(half, 3) == pytest.approx(80 + 30), "an image is scored as it is trained on"
+    measured = Work(Pace(200, 20.0), Pace(100, 2.0), 800, 300)
+    assert clock.seconds_left(measured, 3) == pytest.approx(80 + 6)
+    only_to_test = Work(Pace(), Pace(100, 2.0), 0, 300)
+    assert clock.seconds_left(only_to_test, 0) == pytest.approx(6)
+
+
+def test_what_an_epoch_takes_besides_is_expected_of_the_next_ones_too(clock: Clock) -> None:
+    work = Work(Pace(500, 40.0), Pace(100, 5.0), 1000, 200)
+    clock.end_epoch(work)  # 60 seconds in this process
+    assert clock.seconds_left(work, 2) == pytest.approx(80 + 10 + 2 * 15)
 
 
 def test_an_epochs_figures_are_the_means_since_the_last_epoch() -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from core.studies.study import Study, StudySummary
 
 POLL_SECONDS = 0.5
+# States of trials that have no result, or not yet.
+_NOT_ENDED = ("waiting", "queued", "running", "interrupted", "retried", "void")
 
 StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The name of a study.")]
 StudyFile = Annotated[
@@ -251,7 +253,7 @@ def _facts(summary: StudySummary, begun: float) -> str:
 def _new_lines(study: Study, shown: set[int]) -> Iterator[str]:
     """One line for each trial that has ended since the last look."""
     for trial in study.trials().to_dict("records"):
-        if trial["number"] in shown or trial["state"] in ("waiting", "running", "interrupted", "retried", "void"):
+        if trial["number"] in shown or trial["state"] in _NOT_ENDED:
             continue
         shown.add(trial["number"])
         figures = [f"{name} {value:.6g}" for name, value in zip(study.spec.objectives, trial["values"], strict=False)]

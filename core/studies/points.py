@@ -15,7 +15,7 @@ from core.stats.significance import pareto_front
 from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.space import Dimension, Value, find_field
 from core.studies.spec import StudySpec
-from core.studies.trials import TrialStateName, name_state, retried_numbers
+from core.studies.trials import TrialStateName, moments_of, name_state, retried_numbers
 
 Scale = Literal["linear", "log", "category"]
 FloatArray = npt.NDArray[np.float64]
@@ -41,7 +41,8 @@ class Points:
     """All trials of a study, one row each.
 
     `values` is (trials, objectives) and `positions` (trials, fields): a field's value, or the index of its choice; NaN
-    where a trial has none. `curves` holds a trial's epochs and what it reported at each. Times are Unix seconds.
+    where a trial has none. `curves` holds a trial's epochs and what it reported at each. Times are Unix seconds; a
+    trial has started when it has its device.
     """
 
     study: str
@@ -80,7 +81,7 @@ def gather_points(name: str, spec: StudySpec, trials: Sequence[FrozenTrial]) -> 
     """The trials as columns. A pruned trial's value is the last that it reported, as Optuna has it."""
     retried = retried_numbers(trials)
     fields = tuple(_describe(dimension) for dimension in spec.space)
-    count = len(spec.objectives)
+    count, moments = len(spec.objectives), [moments_of(trial) for trial in trials]
     return Points(
         study=name,
         objectives=spec.objectives,
@@ -93,8 +94,8 @@ def gather_points(name: str, spec: StudySpec, trials: Sequence[FrozenTrial]) -> 
             len(fields),
         ),
         curves=tuple(_curve_of(trial) for trial in trials),
-        started=np.array([_moment(trial.datetime_start) for trial in trials], dtype=float),
-        ended=np.array([_moment(trial.datetime_complete) for trial in trials], dtype=float),
+        started=np.array([begun for begun, _ in moments], dtype=float),
+        ended=np.array([ended for _, ended in moments], dtype=float),
     )
 
 
@@ -135,10 +136,6 @@ def _position(dimension: Dimension, value: Any) -> float:
 def _curve_of(trial: FrozenTrial) -> tuple[FloatArray, FloatArray]:
     steps, values = np.array(sorted(trial.intermediate_values.items()), dtype=float).reshape(-1, 2).T
     return steps, values
-
-
-def _moment(when: Any) -> float:
-    return when.timestamp() if when is not None else float("nan")
 
 
 def find_front(points: Points) -> npt.NDArray[np.bool_]:

@@ -26,6 +26,7 @@ from core.studies.trials import (
     Tally,
     count_trials,
     iterate_feasible,
+    moments_of,
     name_state,
     retried_numbers,
     why_over,
@@ -58,6 +59,7 @@ class StudySummary:
     pruned: int
     infeasible: int
     running: int
+    queued: int  # for a device
     waiting: int
     total: int
     best_value: float | None
@@ -160,7 +162,7 @@ class Study:
         tally = count_trials(self.name, trials)
         over, alive = self._why_over(tally), sum(map(self.is_worker_alive, self.worker_indices()))
         # A trial that runs on another machine keeps the study running too.
-        is_running = alive or tally.states["running"]
+        is_running = alive or tally.states["running"] or tally.states["queued"]
         return StudySummary(
             name=self.name,
             state="running" if is_running else "finished" if over else "paused" if trials else "empty",
@@ -169,6 +171,7 @@ class Study:
             pruned=tally.states["pruned"],
             infeasible=tally.states["infeasible"],
             running=tally.states["running"],
+            queued=tally.states["queued"],
             waiting=tally.states["waiting"],
             total=self.spec.trials + tally.joined if self.spec.trials else 0,
             best_value=self._best_value(trials),
@@ -218,7 +221,8 @@ class Study:
     def trials(self) -> pd.DataFrame:
         """One row a trial: number, state, value, values, params.*, and `MORE_COLUMNS`.
 
-        Times are seconds since 1970. The state is waiting, running, interrupted, finished, pruned, failed, infeasible,
+        Times are seconds since 1970; a trial has started when it has a device. The state is waiting (in the study's
+        queue), queued (for a device), running, interrupted, finished, pruned, failed, infeasible,
         retried (another trial replaced it) or void (it never began).
         """
         import pandas as pd
@@ -232,7 +236,7 @@ class Study:
 
     def _row(self, trial: FrozenTrial, state: str, paths: Sequence[str]) -> dict[str, Any]:
         values = tuple(trial.values) if trial.values and state != "infeasible" else ()
-        attributes = trial.user_attrs
+        attributes, (started, finished) = trial.user_attrs, moments_of(trial)
         return {
             "number": trial.number,
             "state": state,
@@ -241,8 +245,8 @@ class Study:
             **{f"params.{path}": _param(trial, path) for path in paths},
             "run_id": attributes.get("run_id") or "",
             "reason": attributes.get("reason") or "",
-            "started": trial.datetime_start.timestamp() if trial.datetime_start else None,
-            "finished": trial.datetime_complete.timestamp() if trial.datetime_complete else None,
+            "started": started,
+            "finished": finished,
             "parameters": attributes.get("parameters"),
             "worker": (attributes.get("worker") or {}).get("index"),
             "joined": bool(attributes.get("joined")),

@@ -23,14 +23,14 @@ from core.system.folders import runs_folder
 from core.system.locks import is_locked
 
 TrialStateName = Literal[
-    "waiting", "running", "interrupted", "finished", "pruned", "failed", "infeasible", "retried", "void"
+    "waiting", "queued", "running", "interrupted", "finished", "pruned", "failed", "infeasible", "retried", "void"
 ]
 CONSTRAINT = "network"  # above 0: over budget, or a network that cannot work
 RETRIES = 1
 # Proposals that cost no training, before a study gives up on its space: so many, and so many a trial.
 FREE_PROPOSALS, PROPOSALS_PER_TRIAL = 100, 50
 # What Optuna or a worker notes of one attempt, and no other attempt may inherit.
-_OF_ONE_ATTEMPT = ("worker", "run_id", "resumes", "reason", "ended")
+_OF_ONE_ATTEMPT = ("worker", "run_id", "resumes", "reason", "begun", "ended")
 
 
 def is_infeasible(trial: FrozenTrial) -> bool:
@@ -58,6 +58,22 @@ def is_orphan(name: str, trial: FrozenTrial) -> bool:
     return worker is not None and is_local(trial) and not is_worker_alive(name, worker)
 
 
+def waits_for_device(trial: FrozenTrial) -> bool:
+    """Whether a trial has its values and a run, but no device yet; older versions did not note it."""
+    return trial.user_attrs.get("begun", ...) is None
+
+
+def moments_of(trial: FrozenTrial) -> tuple[float | None, float | None]:
+    """When a trial began to train and when it ended, as Unix seconds: its wait for a device is no part of it.
+
+    None for what has not come yet. A trial whose worker was found dead only later ended with its last sign of life.
+    """
+    asked, completed = trial.datetime_start, trial.datetime_complete
+    begun = trial.user_attrs["begun"] if "begun" in trial.user_attrs else asked and asked.timestamp()
+    ended = trial.user_attrs.get("ended", completed and completed.timestamp())
+    return None if begun is None else float(begun), None if ended is None else float(ended)
+
+
 def retried_numbers(trials: Sequence[FrozenTrial]) -> set[int]:
     """Numbers of the trials that another one replaced."""
     return {number for trial in trials for number in trial.system_attrs.get("retry_history", ())}
@@ -69,7 +85,9 @@ def name_state(name: str, trial: FrozenTrial, retried: set[int]) -> TrialStateNa
         case TrialState.WAITING:
             return "waiting"
         case TrialState.RUNNING:
-            return "interrupted" if is_orphan(name, trial) else "running"
+            if is_orphan(name, trial):
+                return "interrupted"
+            return "queued" if waits_for_device(trial) else "running"
         case TrialState.PRUNED:
             return "infeasible" if is_infeasible(trial) else "pruned"
         case TrialState.COMPLETE:
@@ -91,12 +109,12 @@ class Tally:
     @property
     def taken(self) -> int:
         """Trials that count against the study's number: trained, in training, or failed for good."""
-        counted: tuple[TrialStateName, ...] = ("finished", "pruned", "failed", "running", "interrupted")
-        return sum(self.states[state] for state in counted) - self.joined
+        ended = self.states["finished"] + self.states["pruned"] + self.states["failed"]
+        return ended + self.live - self.joined
 
     @property
     def live(self) -> int:
-        return self.states["running"] + self.states["interrupted"]
+        return self.states["queued"] + self.states["running"] + self.states["interrupted"]
 
 
 def count_trials(name: str, trials: Sequence[FrozenTrial]) -> Tally:
@@ -118,13 +136,10 @@ def _busy_minutes(trials: Sequence[FrozenTrial]) -> float:
 
 
 def _span_of(trial: FrozenTrial) -> tuple[float, float] | None:
-    if trial.datetime_start is None or "worker" not in trial.user_attrs:
+    begun, ended = moments_of(trial)
+    if begun is None or "worker" not in trial.user_attrs:
         return None
-    start = trial.datetime_start.timestamp()
-    ended = trial.user_attrs.get("ended")  # of a trial whose worker was found dead only later
-    if ended is None:
-        ended = trial.datetime_complete.timestamp() if trial.datetime_complete else time.time()
-    return start, max(start, float(ended))
+    return begun, max(begun, time.time() if ended is None else ended)
 
 
 def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None) -> str:

@@ -195,6 +195,7 @@ class Worker:
             return self._refuse(trial, measure, reason)
         if self.spec.can_be_infeasible:
             trial.set_constraint(CONSTRAINT, measure)
+        trial.set_user_attr("begun", None)  # until it has a device
         run = self._reopen(trial) or self._publish(trial, spec)
         self._train(trial, run)
         return self._conclude(trial, run)
@@ -247,6 +248,7 @@ class Worker:
     def _train_on(self, trial: optuna.Trial, folder: Path, device: str, stop: StopSignal) -> int:
         assert isinstance(stop, TrialStop)
         stop.begun = True
+        trial.set_user_attr("begun", time.time())
         return train_on(
             folder,
             device,

@@ -142,7 +142,7 @@ def _tell_counts(summary: StudySummary) -> str:
     words = [f"<b>{count_done(summary):,}</b>{of} trials"]
     if summary.best_value is not None:
         words.append(f"best <b>{escape(tell_best(summary))}</b>")
-    for name in ("running", "waiting", "pruned", "failed", "infeasible"):
+    for name in ("running", "queued", "waiting", "pruned", "failed", "infeasible"):
         if count := getattr(summary, name):
             words.append(f"{count:,} {name}")
     return " · ".join(words)

@@ -33,6 +33,7 @@ PAGE_ROWS = 50
 DEFAULT_SORT = "-number"
 TRIAL_STATES: dict[str, StateLook] = {
     "waiting": StateLook("Waiting", "", "gray", "In the study's queue."),
+    "queued": StateLook("Queued", "", "gray", "Waits for a device."),
     "running": StateLook("Running", "", "blue", "Trains now."),
     "interrupted": StateLook("Interrupted", "", "orange", "Its worker is gone; the next one tries again."),
     "finished": StateLook("Finished", "", "green", "Trained to its end."),

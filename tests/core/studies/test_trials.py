@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from core.studies.trials import Tally, count_trials, fail_orphans, requeue, why_over
+from core.studies.trials import Tally, count_trials, fail_orphans, moments_of, requeue, why_over
 from tests.core.studies.made_studies import HOST, add, make
 from tests.core.study_workers import tiny_study
 
@@ -53,6 +53,16 @@ def test_the_time_limit_counts_the_minutes_in_which_something_trained() -> None:
     together = [spanned(0, 10), spanned(5, 12), spanned(6, 7), killed]
     assert count_trials("x", together).minutes == pytest.approx(12 + 5)
     assert count_trials("x", [create_trial(state=TrialState.COMPLETE, value=0.0)]).minutes == 0, "joined, not trained"
+
+
+def test_the_wait_for_a_device_is_no_part_of_a_trials_time() -> None:
+    first = datetime(2026, 1, 1)
+    began = first + timedelta(minutes=30)
+    waited, never = spanned(0, 40, begun=began.timestamp()), spanned(0, 40, begun=None)
+    assert moments_of(waited) == (began.timestamp(), (first + timedelta(minutes=40)).timestamp())
+    assert moments_of(never)[0] is None
+    assert moments_of(spanned(0, 40))[0] == first.timestamp(), "older versions did not note it"
+    assert count_trials("x", [waited, never]).minutes == pytest.approx(10)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 100)), max_size=12))

@@ -1,6 +1,7 @@
 """Workers of a study: exact numbers under parallel work, kills and stops; each trial an ordinary run."""
 
 import json
+import math
 import os
 import random
 import signal
@@ -16,13 +17,16 @@ from optuna.trial import TrialState
 
 from core.launch import launcher
 from core.launch.launcher import start_run
+from core.machine.queue import slot_path
 from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.studies import manage as studies
 from core.studies.manage import delete_study, enqueue, extend_study, set_workers, start_workers, stop_study
+from core.studies.points import gather_points
 from core.studies.space import propose_values
 from core.studies.storage import StudyError, storage_url
 from core.studies.study import Study, StudyNotFoundError, open_study
+from core.system.locks import FileLock
 from tests.core import study_workers
 from tests.core.study_workers import (
     LEARNING_RATE,
@@ -251,6 +255,22 @@ def test_a_study_shares_its_device_with_a_run_that_waits(lab: Path) -> None:
     assert study.summary().state == "running", "its turn came before the study's end"
     stop_study("tiny", now=True)
     wait_for_end(study)
+
+
+def test_a_trial_that_waits_for_its_device_is_queued_and_the_wait_is_no_part_of_its_time(lab: Path) -> None:
+    study = make_study(tiny_study(trials=1), slots=1)
+    slot = FileLock(slot_path(lab, "cpu", 0))
+    assert slot.acquire(1)
+    with slot:
+        start_workers("tiny")
+        wait_for(lambda: states_of(study) == {"queued": 1})
+        assert (study.summary().queued, study.summary().running, study.summary().state) == (1, 0, "running")
+        assert math.isnan(gather_points("tiny", study.spec, study.frozen_trials()).started[0])
+        free_at = time.time()
+    wait_for_end(study)
+    (trial,) = study.trials().to_dict("records")
+    assert trial["state"] == "finished"
+    assert free_at <= trial["started"] <= trial["finished"]
 
 
 def test_workers_come_and_go_while_a_study_runs(lab: Path) -> None:

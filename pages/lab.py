@@ -28,6 +28,7 @@ from core.text.words import count_of
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
+from pages.parts.frame.numbers import read_whole, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
 from pages.parts.run.actions import act, attempt, keep_problems, show_button, show_outcome
@@ -50,21 +51,23 @@ def show_devices(runs: dict[str, RunSummary]) -> None:
             f'<div class="lab-small lab-break">{"<br>".join(holders) or free}</div>'
         )
         use.html(_draw_use(device))
-        slots.number_input(
-            "Slots",
-            1,
-            MAX_SLOTS,
-            device.slots,
-            key=f"slots.{device.id}",
-            on_change=_keep_slots,
-            args=(device.id,),
-            help="How many runs this device trains at the same time. Runs in training are not interrupted.",
-        )
+        with slots:
+            show_number(
+                "Slots",
+                device.slots,
+                key=f"slots.{device.id}",
+                on_change=_keep_slots,
+                args=(device.id,),
+                help="How many runs this device trains at the same time. Runs in training are not interrupted.",
+            )
 
 
 def _keep_slots(device: str) -> None:
+    slots = read_whole("Slots", st.session_state[f"slots.{device}"], 1, MAX_SLOTS)
+    if isinstance(slots, str):
+        return keep_problems([slots])
     try:
-        set_slots(device, int(st.session_state[f"slots.{device}"]))
+        set_slots(device, slots)
     except (ValueError, OSError) as error:
         keep_problems([tell(error)])
 

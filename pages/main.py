@@ -15,6 +15,7 @@ from pages.parts.frame.failure import show_left_failure
 from pages.parts.frame.frame import note_page
 from pages.parts.frame.gate import is_let_in, show_gate, show_visitor
 from pages.parts.frame.memory import settle_memory
+from pages.parts.frame.numbers import serve_keys
 from pages.parts.frame.style import apply_style, follow_theme
 from server.failures import log_failure
 
@@ -86,6 +87,7 @@ if not is_let_in():
 st.logo(FRAME / "logo.svg", size="medium")
 with st.container(key="lab_status"):
     show_status()
+    serve_keys()
 show_visitor()
 note_page(page.url_path)
 if page.url_path == "examine":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,6 +111,31 @@ def _unwritable(value: Any) -> str | None:
     except (TypeError, ValueError) as error:
         return "a number has too many digits" if "digits" in str(error) else str(error)
     return None
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
+
+
+def read_number(text: str, *, is_whole: bool) -> int | float | str | None:
+    """The number that was typed; None for nothing, and the text itself if it is none, for the check to refuse it.
+
+    Nothing is guessed: "0,01" and "1 000" are no numbers here, and "1e3" and "1.5" are no whole ones.
+    """
+    typed = text.strip()
+    if is_whole:
+        return int(typed) if _WHOLE.fullmatch(typed) else typed or None
+    # So long a number would be read as infinite.
+    found = float(typed) if _DECIMAL.fullmatch(typed) and len(typed) <= 60 else math.inf
+    return found if math.isfinite(found) else typed or None
+
+
+def explain_number(problem: FieldProblem) -> str:
+    """The problem's message, with the text that stands in a number's place: must be a number, not “0,01” ..."""
+    if not isinstance(problem.value, str) or not re.match(r"must be a (whole )?number", problem.message):
+        return problem.message
+    point = "; write decimals with a point" if re.fullmatch(r"[0-9 .]*,[0-9]+", problem.value) else ""
+    return f"{problem.message}, not “{shorten_value(problem.value)[1:-1]}”{point}"
 
 
 def read_object(source: str | bytes) -> dict[str, Any]:

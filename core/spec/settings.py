@@ -78,6 +78,8 @@ def _read_value(field: SpecField, text: str) -> Any:
         return _SWITCH.get(text.lower(), value)
     if field.kind == "ints" and re.fullmatch(r"[0-9]{1,9}( *, *[0-9]{1,9})*", text):
         return [int(part) for part in text.split(",")]
+    if field.kind == "int" and isinstance(value, float):
+        return text  # refused as it was typed: 1e3, not 1000.0
     # `float` would also read other scripts' digits and 1_000, which no form and no JSON does.
     if field.kind == "float" and isinstance(value, str) and value.isascii() and "_" not in value:
         with contextlib.suppress(ValueError):

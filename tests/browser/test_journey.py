@@ -57,7 +57,7 @@ def small_spec(**data: object) -> RunSpec:
 
 
 def set_number(page: Page, label: str, value: str) -> None:
-    field = page.get_by_role("spinbutton", name=label, exact=True)
+    field = page.get_by_role("textbox", name=label, exact=True)
     field.fill(value)
     field.press("Enter")
 
@@ -75,7 +75,11 @@ def test_a_first_visitor_trains_a_network_of_their_own_and_finds_it_again(
     changed = before.model_dump(mode="json")
     changed["model"]["layers"][1]["channels"] = 24
     expect(page.get_by_text(f"{cost_of(parse_spec(changed)).parameters:,}", exact=True)).to_be_visible(timeout=WAIT)
-    set_number(page, "Epochs", "30")
+    # The box is the browser's own for text, so what is typed comes as it is: of "2e1" a box for numbers would make 2.
+    set_number(page, "Epochs", "2e1")
+    expect(page.get_by_text("Epochs must be a whole number, not “2e1”.", exact=True)).to_be_visible(timeout=WAIT)
+    set_number(page, "Epochs", "29")
+    page.get_by_role("textbox", name="Epochs", exact=True).press("ArrowUp")
     expect(page.get_by_text("30 epochs", exact=True)).to_be_visible(timeout=WAIT)
 
     run_id = start_run(page)

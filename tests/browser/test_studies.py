@@ -29,7 +29,7 @@ def own_runs(lab: LabServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def set_number(page: Page, label: str, value: str) -> None:
-    field = page.get_by_role("spinbutton", name=label, exact=True)
+    field = page.get_by_role("textbox", name=label, exact=True)
     field.fill(value, timeout=WAIT)
     before = page.url
     field.press("Enter")
@@ -80,7 +80,7 @@ def test_a_study_is_defined_watched_and_looked_into(context: BrowserContext, lab
     rate = open_study(name).frozen_trials()[number].params["train.learning_rate"]
     page.get_by_role("button", name="Open in Build").click()
     page.wait_for_url("**/build?spec=*", timeout=WAIT)
-    shown = page.get_by_role("spinbutton", name="Learning rate", exact=True)
+    shown = page.get_by_role("textbox", name="Learning rate", exact=True)
     expect(shown).to_be_visible(timeout=WAIT)
     assert float(shown.input_value()) == pytest.approx(rate, rel=1e-5)
 

@@ -83,4 +83,4 @@ def test_the_report_is_searched_to_its_end_and_its_best_is_tested(
 
     page.get_by_role("button", name="Narrow the space").click()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled(timeout=WAIT)
-    expect(page.get_by_role("spinbutton", name="Trials", exact=True)).to_have_value("20")
+    expect(page.get_by_role("textbox", name="Trials", exact=True)).to_have_value("20")

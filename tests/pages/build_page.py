@@ -6,6 +6,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from pages.parts.build.draft import KEY, Draft
+from pages.parts.frame.numbers import write_number
 from tests.pages.conftest import texts
 
 
@@ -25,7 +26,7 @@ def layer_key(page: AppTest, place: int, name: str) -> str:
 
 
 def set_number(page: AppTest, key: str, value: Any) -> AppTest:
-    page.number_input(key=key).set_value(value).run()
+    page.text_input(key=key).set_value(write_number(value)).run()
     assert not page.exception, page.exception
     return page
 
@@ -48,7 +49,7 @@ def problems_shown(page: AppTest) -> list[str]:
 
 def widget_keys(page: AppTest) -> set[str]:
     """The fields that have a widget, as `train.epochs`."""
-    kinds = (page.number_input, page.selectbox, page.toggle, page.slider, page.text_input)
+    kinds = (page.selectbox, page.toggle, page.slider, page.text_input)
     start = draft_of(page).widget_key("")
     keys = [widget.key for widgets in kinds for widget in widgets if widget.key]
     return {key.removeprefix(start) for key in keys if key.startswith(start)}

@@ -13,7 +13,10 @@ from tests.pages.sample_runs import add_checkpoint, make_run, training
 
 def test_slots_of_a_device_are_set_and_kept(open_page) -> None:
     page = open_page("lab")
-    page.number_input(key="slots.cpu").set_value(3).run()
+    page.text_input(key="slots.cpu").set_value("3").run()
+    assert next(device.slots for device in list_devices() if device.id == "cpu") == 3
+    page.text_input(key="slots.cpu").set_value("1e1").run()
+    assert "Slots must be a whole number, not “1e1”." in texts(page)
     assert next(device.slots for device in list_devices() if device.id == "cpu") == 3
 
 

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from core.spec import RunSpec
 from core.spec.link import from_link
-from core.spec.parse import FieldProblem, SpecError, parse_spec
+from core.spec.parse import FieldProblem, SpecError, parse_spec, read_number
 from core.spec.presets import PRESETS
 from core.spec.settings import apply_settings
 from core.studies.spec import parse_study
@@ -227,13 +227,13 @@ def by_widget(page: AppTest, path: str, value: Any) -> AppTest | None:
     place, _, name = path.rpartition(".")
     shown = f"layer{draft.rows[int(place[-2])]}.{name}" if place.startswith("model.layers") else path
     key = draft.widget_key(shown)
-    widgets = [each for kind in ("number_input", "text_input") for each in page.get(kind) if each.key == key]
+    widgets = [each for each in page.get("text_input") if each.key == key]
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
-    if not widgets or not (is_number if widgets[0].type == "number_input" else isinstance(value, str)):
+    if not widgets or not (is_number or isinstance(value, str)):
         return None
-    if isinstance(widgets[0].value, int) and value != int(value):
-        return None  # the field of a whole number takes none of these: what is typed is rounded in the browser
-    return widgets[0].set_value(value).run()
+    if isinstance(value, str) and not isinstance(read_number(value, is_whole=False), str):
+        return None  # a number as text is wrong in JSON only
+    return widgets[0].set_value(str(value)).run()
 
 
 @pytest.mark.promise(

@@ -18,6 +18,7 @@ from pages.parts.build.draft import Draft
 from pages.parts.build.forecast import show_forecast
 from pages.parts.build.network_drawing import draw_network
 from pages.parts.build.rate_drawing import draw_rate
+from pages.parts.frame.numbers import ask_whole
 from pages.parts.frame.style import show_problem, show_svg
 
 BUDGET_KEY = "budget"
@@ -44,12 +45,11 @@ def _show_budget(draft: Draft, cost: Cost, stale: str) -> None:
             f'<div class="{stale}"><span class="lab-muted lab-small">Parameters</span>'
             f'<div class="lab-big" data-testid="parameters">{cost.parameters:,}</div></div>'
         )
-        budget = st.number_input(
+        budget = ask_whole(
             "Budget",
-            min_value=1,
-            max_value=10**9,
-            value=DEFAULT_BUDGET,
-            step=100_000,
+            DEFAULT_BUDGET,
+            1,
+            10**9,
             key=BUDGET_KEY,
             bind="query-params",
             width=130,
@@ -61,9 +61,11 @@ def _show_budget(draft: Draft, cost: Cost, stale: str) -> None:
             icon=":material/fit_width:",
             on_click=_fit,
             args=(draft, budget),
-            disabled=bool(draft.problems),
+            disabled=bool(draft.problems) or budget is None,
             help="Scales all channels so that the parameters come as close under the budget as possible.",
         )
+    if budget is None:
+        return
     share = cost.parameters / budget
     over = cost.parameters - budget
     words = f"{over:,} over the budget" if over > 0 else f"{share * 100:.3g} % of the budget, {-over:,} left"

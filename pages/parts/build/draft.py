@@ -112,7 +112,8 @@ class Draft:
         size = map_sizes(self.good.model, self.good.data.image_size)[-1]
         halves = (size + 1) // 2 >= self.good.model.pool_size
         limit = int(field_at("layers[].channels").high or 1)
-        channels = min(2 * (last["channels"] or limit), limit)
+        doubled = 2 * last["channels"] if isinstance(last["channels"], int) else limit
+        channels = min(doubled, limit)
         self._insert(len(self.rows), {**last, "channels": channels, "stride": 2 if halves else 1})
 
     def duplicate_layer(self, row: int) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
 from pages.parts.build.draft import Draft, link_of
-from pages.parts.build.form import say
+from pages.parts.frame.numbers import say
 from pages.parts.frame.style import show_problem
 
 PASTED_KEY, UPLOAD_KEY, PROBLEMS_KEY = "build.pasted", "build.upload", "build.import_problems"

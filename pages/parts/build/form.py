@@ -9,8 +9,9 @@ import streamlit as st
 
 from core.spec import CHOICE_LABELS
 from core.spec.fields import SpecField, fields_of, label_path
-from core.studies.space import ODD
+from core.spec.parse import read_number
 from pages.parts.build.draft import Draft
+from pages.parts.frame.numbers import say, say_problem, show_number
 from pages.parts.frame.style import show_problem
 
 # Counted by the draft, so there is nothing to fill in.
@@ -62,13 +63,7 @@ def _show_field(draft: Draft, section: str, field: SpecField, choices: Sequence[
     value = draft.values[section][field.name]
     _make_widget(field, label, value, choices, key=key, on_change=_commit, args=(draft, key, section, field))
     for problem in draft.problems_at(f"{section}.{field.name}"):
-        show_problem(say(field.label, problem.message))
-
-
-def say(label: str, message: str) -> str:
-    """A field's problem as a sentence: Epochs must be at least 1."""
-    joint = " " if message.startswith(("must ", "is ", "makes ", "leaves ")) else ": "
-    return f"{label}{joint}{message}{'' if message.endswith('?') else '.'}"
+        show_problem(say_problem(field.label, problem))
 
 
 def name_field(path: str) -> str:
@@ -83,8 +78,18 @@ def _shown(field: SpecField, value: Any) -> Any:
 def _commit(draft: Draft, key: str, section: str, field: SpecField) -> None:
     if not draft.is_current(key):
         return
-    value = st.session_state[key]
-    draft.set_value(section, field.name, _read_ints(value) if field.kind == "ints" else value)
+    draft.set_value(section, field.name, _read(field, st.session_state[key]))
+
+
+def _read(field: SpecField, value: Any) -> Any:
+    """What a widget of the field holds, as the spec has it."""
+    if field.kind == "ints":
+        return _read_ints(value)
+    return read_number(value, is_whole=field.kind == "int") if isinstance(value, str) and is_number(field) else value
+
+
+def is_number(field: SpecField) -> bool:
+    return field.kind in ("int", "float")
 
 
 def _read_ints(text: str) -> list[Any]:
@@ -108,19 +113,7 @@ def _make_widget(field: SpecField, label: str, value: Any, choices: Sequence[str
     elif field.kind == "float" and field.low is not None and (field.high or 1) <= SLIDER_HIGH and not field.log:
         st.slider(label, float(field.low), float(field.high or 1), float(value), step=0.01, format="%.2f", **common)
     else:
-        show_number(field, label, value, common)
-
-
-def show_number(field: SpecField, label: str, value: float | None, common: dict[str, Any], *, step: int = 0) -> None:
-    """A number with the field's step, or another."""
-    # No bounds are handed on: the browser would silently keep the old number, the check says what is wrong.
-    whole = value is None or value == int(value)
-    if field.kind == "int" and whole:
-        step = step or (2 if field.name in ODD else 1)
-        st.number_input(label, value=None if value is None else int(value), step=step, **common)
-    else:
-        value = None if value is None else float(value)
-        st.number_input(label, value=value, step=1e-4 if field.log else 0.05, format="%.6g", **common)
+        show_number(label, value, **common)
 
 
 def _label_choice(value: str) -> str:
@@ -173,10 +166,10 @@ def _show_layer(draft: Draft, index: int, row: int, fields: Sequence[SpecField])
                 "key": key,
                 "label_visibility": "collapsed",
                 "on_change": _commit_layer,
-                "args": (draft, key, row, field.name),
+                "args": (draft, key, row, field),
             }
             label = label_path(f"model.layers[{index}].{field.name}")
-            show_number(field, label, draft.layers[index][field.name], common)
+            show_number(label, draft.layers[index][field.name], **common)
         for verb, icon, help, act, disabled in (
             ("Duplicate", "content_copy", "The same layer once more", draft.duplicate_layer, draft.is_full),
             ("Remove", "close", "Remove this layer", draft.remove_layer, len(draft.rows) == 1),
@@ -193,9 +186,9 @@ def _show_layer(draft: Draft, index: int, row: int, fields: Sequence[SpecField])
             )
         for field in fields:
             for problem in draft.problems_at(f"model.layers[{index}].{field.name}"):
-                show_problem(say(name_field(problem.path), problem.message))
+                show_problem(say_problem(name_field(problem.path), problem))
 
 
-def _commit_layer(draft: Draft, key: str, row: int, name: str) -> None:
+def _commit_layer(draft: Draft, key: str, row: int, field: SpecField) -> None:
     if draft.is_current(key) and row in draft.rows:
-        draft.set_layer(row, name, st.session_state[key])
+        draft.set_layer(row, field.name, _read(field, st.session_state[key]))

@@ -17,6 +17,7 @@ from core.text.formats import format_bytes
 from pages.parts.build.draft import Draft
 from pages.parts.build.form import name_field
 from pages.parts.frame.failure import tell
+from pages.parts.frame.numbers import ask_whole
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
 from server.sign_in import current_address
@@ -87,7 +88,9 @@ def _hold(draft: Draft) -> None:
 def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
     with st.popover("Seeds", key="seeds", help="The same spec with several seeds", disabled=blocked):
         first = draft.good.train.seed
-        count = st.number_input("Seeds", 2, MAX_SEEDS, 5, key="build.seeds", help="One run per seed; they queue.")
+        count = ask_whole("Seeds", 5, 2, MAX_SEEDS, key="build.seeds", help="One run per seed; they queue.")
+        if count is None:
+            return
         st.caption(f"Seeds {first} to {first + count - 1}: the spread shows how much is chance.")
         pressed = _show_button(draft, f"Start {count} runs", "seeds", blocked)
     if pressed and not blocked:

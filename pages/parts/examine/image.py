@@ -18,13 +18,14 @@ from core.helper.process import call
 from core.helper.questions import Answer, Picture, QuestionError
 from core.runs.folder import Run
 from core.runs.store import open_run
-from core.spec import map_sizes
+from core.spec import map_sizes, parse
 from core.system.errors import LabError
 from core.text.formats import format_percent
 from pages.parts.examine.address import choose_option, read_number, read_option, read_whole, tie
 from pages.parts.examine.gallery import show_note
 from pages.parts.examine.history import show_strip
 from pages.parts.examine.pick import pick_run
+from pages.parts.frame.numbers import ask_whole
 
 WAIT_SECONDS = 90
 TOP_CLASSES = 5
@@ -76,15 +77,19 @@ def _choose_picture(run: Run, weights: Weights, split: Split) -> Picture | None:
     except ExamineError as error:
         show_note(str(error))
         return None
-    index = read_whole("image", 0, count - 1, 0)
-    st.number_input(
+    # What is no number stays in the box as it was typed; another data set may have fewer images.
+    typed = st.query_params.get("image", "0")
+    found = parse.read_number(typed, is_whole=True)
+    shown = str(min(max(found, 0), count - 1)) if isinstance(found, int) else typed
+    index = ask_whole(
         f"Index in the {SPLITS[split].lower()} set, 0 to {count - 1:,}",
+        0,
         0,
         count - 1,
         help="In the order of the data set. Click an image on another tab to come here with it.",
-        **tie("image", index, 0),
+        **tie("image", shown, "0"),
     )
-    return Picture(split, index)
+    return None if index is None else Picture(split, index)
 
 
 def _take_upload() -> Picture | None:

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.runs.listing import list_runs
+from core.spec.parse import FieldProblem, read_number
 from core.spec.presets import PRESETS
 from core.studies.manage import (
     delete_study,
@@ -26,6 +27,7 @@ from core.system import files
 from core.text.formats import format_percent
 from core.text.words import count_of
 from pages.parts.frame.gate import note_act
+from pages.parts.frame.numbers import ask_whole, say_problem, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.run import actions
 from pages.parts.studies.draft import find_spec
@@ -246,19 +248,22 @@ def _delete(name: str) -> None:
 def change_limits(study: Study) -> None:
     """How many trials, and how long; a finished study goes on with more."""
     close_when_answered()
-    trials = st.number_input(
-        "Trials in all", 0, None, study.spec.trials, key="limits.trials", help="0 leaves only the time limit."
-    )
-    minutes = st.number_input(
-        "Time limit (min)", 0.0, None, study.spec.minutes, 1.0, key="limits.minutes", help="0 is none."
-    )
+    help = "0 leaves only the time limit."
+    trials = ask_whole("Trials in all", study.spec.trials, 0, key="limits.trials", help=help)
+    typed = show_number("Time limit (min)", study.spec.minutes, key="limits.minutes", help="0 is none.")
+    minutes = read_number(typed, is_whole=False)
+    if not isinstance(minutes, float):
+        show_problem(say_problem("Time limit", FieldProblem("minutes", "must be a number", minutes)))
     start = st.checkbox("Go on at once", True, key="limits.start") if not study.summary().workers_alive else False
 
     def change() -> None:
-        worked = attempt(extend_study, study.name, trials=int(trials), minutes=float(minutes))
+        assert trials is not None
+        assert isinstance(minutes, float)
+        worked = attempt(extend_study, study.name, trials=trials, minutes=minutes)
         answered(worked and (not start or attempt(start_workers, study.name, read_wish(study))))
 
-    st.button("Change", type="primary", key="limits.change", on_click=change)
+    wrong = trials is None or not isinstance(minutes, float)
+    st.button("Change", type="primary", key="limits.change", on_click=change, disabled=wrong)
 
 
 @st.dialog("Add trials", width="medium")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from html import escape
 from typing import Any
@@ -13,7 +13,7 @@ from core.runs.listing import list_runs
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.cost import cost_of
 from core.spec.fields import label_path
-from core.spec.parse import SpecError
+from core.spec.parse import SpecError, read_number
 from core.spec.presets import PRESETS
 from core.studies.objectives import OBJECTIVES
 from core.studies.samplers import PRUNERS, SAMPLERS, PrunerEntry, SamplerEntry
@@ -22,7 +22,7 @@ from core.studies.spec import STUDY_PRESETS, SpaceSize, StudySpec, describe_spac
 from core.system.errors import LabError
 from core.text.formats import format_count, format_percent
 from core.text.words import count_of
-from pages.parts.build.form import say
+from pages.parts.frame.numbers import say, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.studies.draft import PRESET_TITLES, StudyDraft, around, read_base, resolve
 from pages.parts.studies.space import show_problems
@@ -100,11 +100,11 @@ def _show_override(draft: StudyDraft, path: str, label: str) -> None:
     key = draft.widget_key(f"override.{path}")
 
     def keep() -> None:
-        if draft.is_current(key) and st.session_state[key] is not None:
-            draft.overrides[path], draft.touched = st.session_state[key], True
+        if draft.is_current(key) and st.session_state[key].strip():
+            draft.overrides[path], draft.touched = read_number(st.session_state[key], is_whole=True), True
 
     value = draft.overrides.get(path, read_base(draft.base, path))
-    st.number_input(label, value=int(value), step=1, key=key, help=find_field(path).help, on_change=keep)
+    show_number(label, value, key=key, help=find_field(path).help, on_change=keep)
     show_problems(draft, f"override.{path}", label)
 
 
@@ -152,10 +152,9 @@ def _show_objectives(draft: StudyDraft) -> None:
     show_problems(draft, "objectives", "Objectives")
 
 
-def _commit(draft: StudyDraft, name: str, key: str, empty: float | None = None) -> None:
+def _commit(draft: StudyDraft, name: str, key: str, read: Callable[[Any], Any] = lambda value: value) -> None:
     if draft.is_current(key):
-        value = st.session_state[key]
-        draft.settings[name], draft.touched = empty if value is None else value, True
+        draft.settings[name], draft.touched = read(st.session_state[key]), True
 
 
 def _choose(
@@ -178,10 +177,13 @@ def _choose(
 
 def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float) -> None:
     """A number; `lowest` tells whether it is whole, and what an emptied box means."""
-    key, kind = draft.widget_key(name), type(lowest)
+    key = draft.widget_key(name)
+
+    def read(typed: str) -> Any:
+        return read_number(typed, is_whole=isinstance(lowest, int)) if typed.strip() else lowest
+
     with st.container(key=f"cell_study_{name}", gap="xsmall"):
-        value, commit = kind(draft.settings[name]), partial(_commit, draft, name, key, lowest)
-        st.number_input(label, value=value, step=kind(1), key=key, help=text, on_change=commit)
+        show_number(label, draft.settings[name], key=key, help=text, on_change=partial(_commit, draft, name, key, read))
         show_problems(draft, name, label)
 
 

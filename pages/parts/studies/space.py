@@ -12,8 +12,10 @@ import streamlit as st
 
 from core.spec import RunSpec
 from core.spec.fields import format_value, label_path
+from core.spec.parse import read_number
 from core.studies.points import show_searched
-from pages.parts.build.form import say, show_number
+from pages.parts.build.form import is_number
+from pages.parts.frame.numbers import say_problem, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.studies.draft import Mode, Row, StudyDraft, read_base
 
@@ -23,7 +25,7 @@ PARTS = {"low": " (from)", "high": " (to)", "step": " (step)", "choices": " (cho
 
 def show_problems(draft: StudyDraft, name: str, label: str) -> None:
     for problem in draft.problems_at(name):
-        show_problem(say(label, problem.message))
+        show_problem(say_problem(label, problem))
 
 
 def show_space(draft: StudyDraft) -> None:
@@ -83,7 +85,7 @@ def _show_row(draft: StudyDraft, row: Row) -> None:
         )
         for problem in draft.problems_of(row):
             part = re.match(r"row\.\d+\.([a-z]+)", problem.path)
-            show_problem(say(label_path(row.path) + (PARTS.get(part[1], "") if part else ""), problem.message))
+            show_problem(say_problem(label_path(row.path) + (PARTS.get(part[1], "") if part else ""), problem))
 
 
 def _show_mode(draft: StudyDraft, row: Row) -> None:
@@ -127,13 +129,13 @@ def _common(draft: StudyDraft, row: Row, name: str, read: Callable[[Any], Any] =
 
 
 def _show_range(draft: StudyDraft, row: Row) -> None:
-    field, label = row.spec_field, label_path(row.path)
+    label, read = label_path(row.path), partial(read_number, is_whole=row.spec_field.kind == "int")
     for name, word in (("low", "from"), ("high", "to")):
-        show_number(field, f"{label} {word}", getattr(row, name), _common(draft, row, name))
+        show_number(f"{label} {word}", getattr(row, name), **_common(draft, row, name, read))
     if row.log:
         st.html("<span></span>")
     else:
-        show_number(field, f"{label} step", row.step, {**_common(draft, row, "step"), "placeholder": "any"}, step=1)
+        show_number(f"{label} step", row.step, **_common(draft, row, "step", read), placeholder="any")
     st.checkbox(f"{label} logarithmic", row.log, **_common(draft, row, "log"))
 
 
@@ -147,25 +149,25 @@ def _show_choices(draft: StudyDraft, row: Row) -> None:
         st.multiselect(label, list(field.choices), row.choices, format_func=shown, placeholder="Choose", **common)
     else:
         text = ", ".join(format_value(value) for value in row.choices)
-        st.text_input(label, text, placeholder="16, 32, 64", **_common(draft, row, "choices", read_numbers))
+        read = partial(read_numbers, is_whole=field.kind == "int")
+        st.text_input(label, text, placeholder="16, 32, 64", **_common(draft, row, "choices", read))
 
 
-def read_numbers(text: str) -> list[Any]:
-    """`16, 32` as numbers; anything else stays text, for the check to report."""
-    return [_read_number(part.strip()) for part in text.replace(";", ",").split(",") if part.strip()]
+def read_numbers(text: str, *, is_whole: bool) -> list[Any]:
+    """`16, 32` as numbers; anything else stays text, for the check to report.
 
-
-def _read_number(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    Of decimals a comma within a part separates nothing: `0,1; 0,01` holds two texts that are no numbers.
+    """
+    separator = r";|,\s" if not is_whole and re.search(r";|,\s", text) else "[;,]"
+    parts = [part.strip() for part in re.split(separator, text) if part.strip()]
+    # 0,01 is no list of 0 and 1: nobody writes a zero in front of one.
+    return [part if re.match(r"0[0-9]", part) else read_number(part, is_whole=is_whole) for part in parts]
 
 
 def _show_fixed(draft: StudyDraft, row: Row) -> None:
-    field, label, common = row.spec_field, f"Value of {label_path(row.path)}", _common(draft, row, "value")
+    field, label = row.spec_field, f"Value of {label_path(row.path)}"
+    read = partial(read_number, is_whole=field.kind == "int") if is_number(field) else lambda value: value
+    common = _common(draft, row, "value", read)
     if field.kind == "bool":
         st.toggle(label, bool(row.value), **common)
     elif field.kind == "choice":
@@ -173,4 +175,4 @@ def _show_fixed(draft: StudyDraft, row: Row) -> None:
         shown = partial(show_searched, row.path)
         st.selectbox(label, options, index=options.index(row.value), format_func=shown, **common)
     else:
-        show_number(field, label, row.value, common)
+        show_number(label, row.value, **common)

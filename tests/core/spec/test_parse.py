@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from core.spec import RunSpec
 from core.spec.link import from_link
-from core.spec.parse import MAX_PROBLEMS, MAX_SPEC_BYTES, parse_spec, read_object
+from core.spec.parse import (
+    MAX_PROBLEMS,
+    MAX_SPEC_BYTES,
+    FieldProblem,
+    SpecError,
+    explain_number,
+    parse_spec,
+    read_number,
+    read_object,
+)
 from core.spec.settings import apply_settings
 from tests.core.spec.reading import JSON, NASTY_TEXTS, PATHS, SPEC_LIKE, read_or_refuse, refusal_of
 
@@ -78,3 +87,35 @@ def test_many_wrong_values_are_summed_up() -> None:
 
 
 # ---- settings
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole", "decimal"),
+    [
+        ("16", 16, 16.0),
+        (" +5 ", 5, 5.0),
+        ("1e3", "1e3", 1000.0),
+        ("1.5", "1.5", 1.5),
+        (".5", ".5", 0.5),
+        ("1e-3", "1e-3", 0.001),
+        ("", None, None),
+        ("0,01", "0,01", "0,01"),
+        ("1 000", "1 000", "1 000"),
+        ("1_000", "1_000", "1_000"),
+        ("٣", "٣", "٣"),
+        ("nan", "nan", "nan"),
+        ("1e999", "1e999", "1e999"),
+        ("9" * 5000, "9" * 5000, "9" * 5000),
+    ],
+)
+def test_a_typed_number_is_read_as_it_stands_or_stays_text(typed: str, whole: object, decimal: object) -> None:
+    assert (read_number(typed, is_whole=True), read_number(typed, is_whole=False)) == (whole, decimal)
+
+
+def test_text_in_a_numbers_place_is_told_as_it_was_typed() -> None:
+    comma = FieldProblem("train.learning_rate", "must be a number", "0,01")
+    assert explain_number(comma) == "must be a number, not “0,01”; write decimals with a point"
+    assert explain_number(FieldProblem("train.epochs", "must be a whole number", "soon")).endswith("not “soon”")
+    assert explain_number(FieldProblem("train.epochs", "must be at least 1", 0)) == "must be at least 1"
+    with pytest.raises(SpecError, match=r'train\.epochs = "1e3": must be a whole number'):
+        parse_spec(apply_settings({}, ["train.epochs=1e3"]))

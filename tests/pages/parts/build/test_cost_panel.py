@@ -36,6 +36,6 @@ def test_over_the_budget_is_said_and_fit_brings_it_under(open_page: OpenPage) ->
 
 def test_a_budget_too_small_for_any_width_is_said(open_page: OpenPage) -> None:
     page = open_page("build")
-    page.number_input(key="budget").set_value(1).run()
+    page.text_input(key="budget").set_value("1").run()
     press(page, "Fit to budget")
     assert any("the budget is 1" in problem for problem in problems_shown(page))

@@ -80,5 +80,5 @@ def test_a_measurement_that_fails_says_why_and_can_be_tried_again(
 
 def test_what_cannot_be_run_cannot_be_measured(open_page: Callable[..., AppTest], ours: Measurements) -> None:
     page = open_page("build")
-    page.number_input(key=key_of(page, "model.pool_size")).set_value(200).run()
+    page.text_input(key=key_of(page, "model.pool_size")).set_value("200").run()
     assert next(button for button in page.button if button.label == MEASURE).disabled

@@ -8,8 +8,9 @@ from streamlit.testing.v1 import AppTest
 from core.spec import SECTIONS
 from core.spec.fields import fields_of, flatten
 from core.spec.presets import PRESETS
-from pages.parts.build.form import COUNTED_FIELDS, name_field, say
+from pages.parts.build.form import COUNTED_FIELDS, name_field
 from tests.pages.build_page import draft_of, key_of, layer_key, problems_shown, widget_keys
+from tests.pages.conftest import press
 
 OpenPage = Callable[..., AppTest]
 
@@ -37,29 +38,55 @@ def test_every_field_that_has_an_effect_has_a_widget(open_page: OpenPage, preset
 def test_widgets_hold_the_values_of_the_spec(open_page: OpenPage) -> None:
     page = open_page("build", preset="resnet56")
     spec = flatten(PRESETS["resnet56"].spec)
-    assert page.number_input(key=key_of(page, "train.learning_rate")).value == spec["train.learning_rate"]
+    assert page.text_input(key=key_of(page, "train.learning_rate")).value == "0.1" == str(spec["train.learning_rate"])
     assert page.text_input(key=key_of(page, "train.milestones")).value == "91, 136"
     assert page.selectbox(key=key_of(page, "train.optimizer")).value == "sgd"
     assert page.toggle(key=key_of(page, "train.nesterov")).value is False
     assert page.slider(key=key_of(page, "data.val_fraction")).value == 0.1
-    assert page.number_input(key=layer_key(page, 2, "blocks")).value == 9
+    assert page.text_input(key=layer_key(page, 2, "blocks")).value == "9"
 
 
 def test_a_field_without_effect_is_left_out_and_comes_back_with_its_value(open_page: OpenPage) -> None:
     page = open_page("build")
     assert "train.momentum" not in widget_keys(page)
     page.selectbox(key=key_of(page, "train.optimizer")).select("sgd").run()
-    page.number_input(key=key_of(page, "train.momentum")).set_value(0.8).run()
+    page.text_input(key=key_of(page, "train.momentum")).set_value("0.8").run()
     page.selectbox(key=key_of(page, "train.optimizer")).select("adam").run()
     assert "train.momentum" not in widget_keys(page)
     page.selectbox(key=key_of(page, "train.optimizer")).select("sgd").run()
-    assert page.number_input(key=key_of(page, "train.momentum")).value == 0.8
+    assert page.text_input(key=key_of(page, "train.momentum")).value == "0.8"
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "told"),
+    [
+        ("train.learning_rate", "0,01", "Learning rate must be a number, not “0,01”; write decimals with a point."),
+        ("train.weight_decay", "1e-4x", "Weight decay must be a number, not “1e-4x”."),
+        ("train.epochs", "1e3", "Epochs must be a whole number, not “1e3”."),
+        ("train.epochs", "", "Epochs must be a whole number."),
+        ("layer", "1.5", "Layer 1 channels must be a whole number, not “1.5”."),
+        ("layer", "1 000", "Layer 1 channels must be a whole number, not “1 000”."),
+    ],
+)
+def test_what_is_no_number_is_refused_at_its_field_as_it_was_typed(
+    open_page: OpenPage, field: str, typed: str, told: str
+) -> None:
+    page = open_page("build")
+    before = draft_of(page).good
+    key = layer_key(page, 0, "channels") if field == "layer" else key_of(page, field)
+    page.text_input(key=key).set_value(typed).run()
+    assert told in problems_shown(page)
+    assert page.text_input(key=key).value == typed
+    assert draft_of(page).good == before
+    press(page, "Add layer")
+    page.text_input(key=key).set_value("24").run()
+    assert problems_shown(page) == []
 
 
 def test_help_tells_the_range(open_page: OpenPage) -> None:
     page = open_page("build")
-    assert "From 1 to 10,000." in page.number_input(key=key_of(page, "train.epochs")).help
-    assert "From 1e-08 to 100." in page.number_input(key=key_of(page, "train.learning_rate")).help
+    assert "From 1 to 10,000." in page.text_input(key=key_of(page, "train.epochs")).help
+    assert "From 1e-08 to 100." in page.text_input(key=key_of(page, "train.learning_rate")).help
 
 
 def test_milestones_are_read_from_a_list_and_a_wrong_one_is_named(open_page: OpenPage) -> None:
@@ -69,12 +96,12 @@ def test_milestones_are_read_from_a_list_and_a_wrong_one_is_named(open_page: Ope
     assert draft_of(page).good.train.milestones == (50, 100, 150)
     milestones = page.text_input(key=key_of(page, "train.milestones"))
     milestones.set_value("50, soon").run()
-    assert "Milestones must be a whole number." in problems_shown(page)
+    assert "Milestones must be a whole number, not “soon”." in problems_shown(page)
 
 
 def test_a_folded_problem_unfolds_its_group(open_page: OpenPage) -> None:
     page = open_page("build")
-    page.number_input(key=key_of(page, "train.warmup_epochs")).set_value(50.0).run()
+    page.text_input(key=key_of(page, "train.warmup_epochs")).set_value("50.0").run()
     assert problems_shown(page)
     assert any(expander.proto.expanded for expander in page.expander)
 
@@ -106,9 +133,3 @@ def test_a_device_that_this_machine_lacks_stays_as_it_is(open_page: OpenPage) ->
 )
 def test_fields_are_named_as_the_form_names_them(path: str, name: str) -> None:
     assert name_field(path) == name
-
-
-def test_problems_read_as_sentences() -> None:
-    assert say("Epochs", "must be at least 1") == "Epochs must be at least 1."
-    assert say("Stride", "the map here is only 2x2") == "Stride: the map here is only 2x2."
-    assert say("train.epoch", "is no field of a spec; did you mean epochs?").endswith("epochs?")

@@ -22,10 +22,10 @@ def test_a_definition_may_begin_with_a_run_a_preset_or_a_damaged_link(open_page)
 
 def test_the_pruner_goes_on_to_fit_the_training_until_another_warm_up_is_chosen(open_page) -> None:
     page = open_page("studies", new="report")
-    widget(page.number_input, "Epochs a trial").set_value(6).run()
+    widget(page.text_input, "Epochs a trial").set_value("6").run()
     assert defined(page).pruner_warmup_epochs == 2
-    widget(page.number_input, "Pruner waits (epochs)").set_value(4).run()
-    widget(page.number_input, "Epochs a trial").set_value(30).run()
+    widget(page.text_input, "Pruner waits (epochs)").set_value("4").run()
+    widget(page.text_input, "Epochs a trial").set_value("30").run()
     assert defined(page).pruner_warmup_epochs == 4
 
 

@@ -27,17 +27,25 @@ def test_the_size_of_the_space_is_the_one_that_is_searched(open_page) -> None:
         ("Trials", 0, "Trials: a study needs a number of trials or a time limit"),
         ("Epochs a trial", 0, "Epochs a trial must be at least 1"),
         ("Workers", 0, "Workers must be at least 1"),
+        (
+            "Learning rate from",
+            "0,01",
+            "Learning rate (from) must be a number, not “0,01”; write decimals with a point.",
+        ),
+        ("All layers' blocks to", "1.5", "All layers' blocks (to)"),
+        ("Trials", "1e3", "Trials must be a whole number, not “1e3”."),
+        ("Epochs a trial", "1 000", "Epochs a trial must be a whole number, not “1 000”."),
     ],
 )
 def test_what_is_wrong_is_told_at_its_field_and_nothing_is_lost(open_page, label: str, value, message: str) -> None:  # type: ignore[no-untyped-def]
     page = open_page("studies", new="first-look")
     before = address(page, "new")
-    widget(page.number_input, label).set_value(value).run()
+    widget(page.text_input, label).set_value(str(value)).run()
     text = unescape(texts(page))
     assert message in text, text
     assert "Fix these first" in text
     assert widget(page.button, "Start").disabled
-    assert widget(page.number_input, label).value == value
+    assert widget(page.text_input, label).value == str(value)
     assert address(page, "new") == before
 
 
@@ -52,8 +60,8 @@ def test_a_grid_that_is_too_large_says_how_large_and_is_not_started(open_page) -
     page = open_page("studies", new="first-look")
     widget(page.selectbox, "Sampler").set_value("grid").run()
     widget(page.checkbox, "Learning rate logarithmic").set_value(False).run()
-    widget(page.number_input, "Learning rate step").set_value(1e-4).run()
-    widget(page.number_input, "Dropout step").set_value(0.001).run()
+    widget(page.text_input, "Learning rate step").set_value("1e-4").run()
+    widget(page.text_input, "Dropout step").set_value("0.001").run()
     assert "The search space makes a grid of 1,352,700 points; at most 100,000" in texts(page)
     assert widget(page.button, "Start").disabled
 

@@ -30,7 +30,7 @@ def test_a_range_becomes_choices_and_then_a_fixed_value_of_the_network(open_page
     widget(page.text_input, "Choices of Learning rate").set_value("0.001; 0.01").run()
     assert defined(page).space[0].choices == (0.001, 0.01)
     widget(page.selectbox, "How to search Learning rate").set_value("fixed").run()
-    widget(page.number_input, "Value of Learning rate").set_value(0.004).run()
+    widget(page.text_input, "Value of Learning rate").set_value("0.004").run()
     study = defined(page)
     assert "train.learning_rate" not in [dimension.path for dimension in study.space]
     assert study.base.train.learning_rate == 0.004
@@ -44,6 +44,9 @@ def test_an_empty_space_is_told(open_page) -> None:
 
 
 def test_numbers_are_read_as_they_are_written() -> None:
-    assert read_numbers("16, 32;64") == [16, 32, 64]
-    assert read_numbers("1e-3, 0.1") == [0.001, 0.1]
-    assert read_numbers("16, many") == [16, "many"]
+    assert read_numbers("16, 32;64,128", is_whole=True) == [16, 32, 64, 128]
+    assert read_numbers("1e-3, 0.1", is_whole=False) == read_numbers("1e-3,.1", is_whole=False) == [0.001, 0.1]
+    assert read_numbers("16, many, 1e3, 1.5", is_whole=True) == [16, "many", "1e3", "1.5"]
+    for typed in ("0,1; 0,01", "0,1, 0,01"):
+        assert read_numbers(typed, is_whole=False) == ["0,1", "0,01"]
+    assert read_numbers("0,01", is_whole=False) == [0, "01"]

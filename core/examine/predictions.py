@@ -86,7 +86,7 @@ def explain_difference(run: Run, weights: Weights, accuracy: float) -> str:
     """How an accuracy on validation, predicted again here, differs from the one the run was trained with; or ""."""
     if weights.file is None or "stopped" in weights.file.name:
         return ""  # weights from within an epoch have no figure of the run's
-    measured = next((row["val/accuracy"] for row in run.rows() if row["epoch"] == weights.epoch), None)
+    measured = next((row.get("val/accuracy") for row in run.rows() if row.get("epoch") == weights.epoch), None)
     if measured is None or measured == accuracy:
         return ""
     return f"the training measured {format_percent(measured)}, on its own device"

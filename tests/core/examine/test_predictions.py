@@ -1,5 +1,7 @@
 """What is shown of one model is what its run stored, and nothing is looked at that should not be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -7,6 +9,7 @@ from sklearn import metrics
 from core.examine import predictions
 from core.examine.predictions import Predicted, find_mistakes, measure_reliability, work_out
 from core.examine.weights import ExamineError, Weights
+from core.runs.records import CheckpointFile
 from core.stats.calibration import fit_temperature
 from tests.core.examine.made_weights import weights_of
 from tests.examined import CLASSES, TEST, VAL, make_examined, make_logits, save_array
@@ -82,3 +85,15 @@ def test_temperature_scaling_changes_no_answer_and_lowers_the_loss() -> None:
     before, after = measure_reliability(predicted), measure_reliability(predicted, temperature)
     assert after.nll <= before.nll
     assert after.bins.counts @ np.nan_to_num(after.bins.accuracy) == pytest.approx(predicted.correct.sum())
+
+
+def test_what_is_predicted_again_otherwise_than_in_training_says_so() -> None:
+    run = make_examined()
+    epoch = run.rows()[-1]["epoch"]
+    measured = run.rows()[-1]["val/accuracy"]
+    file = CheckpointFile("epoch.pt", run.path, epoch, 1, "0" * 64, "last")
+    weights = Weights("last", "Last", epoch, file, "last")
+    assert predictions.explain_difference(run, weights, measured) == ""
+    assert f"{100 * measured:.2f} %" in predictions.explain_difference(run, weights, measured + 0.01)
+    within_an_epoch = replace(weights, file=replace(file, name="epoch-00005-stopped.pt"))
+    assert predictions.explain_difference(run, within_an_epoch, measured + 0.01) == ""

@@ -68,10 +68,9 @@ def moments_of(trial: FrozenTrial) -> tuple[float | None, float | None]:
 
     None for what has not come yet. A trial whose worker was found dead only later ended with its last sign of life.
     """
-    asked, completed = trial.datetime_start, trial.datetime_complete
-    begun = trial.user_attrs["begun"] if "begun" in trial.user_attrs else asked and asked.timestamp()
-    ended = trial.user_attrs.get("ended", completed and completed.timestamp())
-    return None if begun is None else float(begun), None if ended is None else float(ended)
+    begun, ended = (when.timestamp() if when else None for when in (trial.datetime_start, trial.datetime_complete))
+    noted: dict[str, float | None] = trial.user_attrs
+    return noted.get("begun", begun), noted.get("ended", ended)
 
 
 def retried_numbers(trials: Sequence[FrozenTrial]) -> set[int]:

@@ -37,7 +37,16 @@ function press(event) {
   );
 }
 
+// A phone shows its keys for numbers.
+function focus({ target }) {
+  if (target.matches(BOXES) && change(target.value, true, false) !== undefined) target.inputMode = "decimal";
+}
+
 export default function () {
   document.addEventListener("keydown", press);
-  return () => document.removeEventListener("keydown", press);
+  document.addEventListener("focusin", focus);
+  return () => {
+    document.removeEventListener("keydown", press);
+    document.removeEventListener("focusin", focus);
+  };
 }

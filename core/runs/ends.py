@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
 
 from core.runs import layout
-from core.system import files
+from core.system import files, processes
 from core.system.errors import LabError
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
@@ -53,6 +54,19 @@ def end_run(
             return 1 if state == "failed" else 0
     # Without an end the run shows as interrupted, which is true.
     return 1
+
+
+def leave_off(folder: Path, number: int) -> int:
+    """Notes by which signal the system ends the run's process; the exit status that shells give to this.
+
+    The run stays without an end: it is interrupted, and goes on when it is started again.
+    """
+    log(f"The system ends this process ({signal.Signals(number).name}); the run goes on when it is started again.")
+    process = processes.identify(os.getpid())
+    crash = {"process": process, "status": -number, "oom_kills": processes.count_oom_kills(), "time": time.time()}
+    with suppress(OSError):  # without it the run is interrupted all the same
+        files.write_json(folder / layout.CRASH, crash)
+    return 128 + number
 
 
 def describe_failure(error: Exception) -> tuple[str, str]:

@@ -148,7 +148,7 @@ class Run:
 
     def is_alive(self) -> bool:
         """Whether a process trains this run or waits to."""
-        return locks.is_locked(self.path / layout.LOCK)
+        return presence.is_held(self.path)
 
     @property
     def stop_requested(self) -> bool:

@@ -85,6 +85,15 @@ def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
         sync_folder(path.parent)
 
 
+def set_aside(path: Path) -> None:
+    """Renames a file that the next of its name would write over: note-1.json, note-2.json and so on."""
+    number = 1
+    while (numbered := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    if path.exists():
+        os.rename(path, numbered)
+
+
 def sync_folder(folder: Path) -> None:
     """Makes renames in the folder survive a power failure."""
     if os.name == "nt":

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from core.helper.questions import WeightsFile
 from core.runs.folder import Run
-from core.runs.records import CheckpointFile, DamagedRunError
+from core.runs.records import CheckpointFile
 from core.system.errors import LabError
 
 
@@ -89,7 +89,5 @@ def _whole(value: Any) -> int | None:
 
 def require_sound(run: Run) -> None:
     """Raises ExamineError with what is wrong with the run's own files."""
-    try:
-        _ = run.spec
-    except DamagedRunError as error:
-        raise ExamineError(f"The run's files cannot be read: {error}.") from None
+    if damage := run.damage():
+        raise ExamineError(f"The run's files cannot be read: {damage}.")

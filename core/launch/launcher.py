@@ -166,6 +166,7 @@ def delete_run(run_id: str) -> None:
     """
     run = open_run(run_id)
     trash = runs_folder() / ".trash"
+    _clear_locks(run.path)
     with _control(run), FileLock(run.path / layout.LOCK) as lock:
         if run.is_alive() or presence.is_starting(run.path):
             (run.path / layout.STOP).touch()
@@ -178,6 +179,14 @@ def delete_run(run_id: str) -> None:
         trash.mkdir(exist_ok=True)
         os.rename(run.path, trash / f"{run_id}-{time.time_ns()}")
     shutil.rmtree(trash, ignore_errors=True)
+
+
+def _clear_locks(folder: Path) -> None:
+    """Moves aside what stands in place of a lock's file, and which nobody can hold."""
+    for path in (folder / layout.CONTROL, folder / layout.LOCK):
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+            with suppress(OSError):  # it is told when the lock is taken
+                os.rename(path, path.with_name(f".{path.name}-{time.time_ns()}"))
 
 
 @contextmanager

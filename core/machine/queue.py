@@ -8,15 +8,16 @@ this.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
 
 from core.runs.presence import is_waiting
+from core.system import files
 from core.system.locks import FileLock, hold, is_locked
 
 DEFAULT_SLOTS = 1
+MAX_SLOTS = 64
 
 
 class Ticket:
@@ -100,9 +101,9 @@ def _queue_lock(runs: Path) -> FileLock:
 def count_slots(runs: Path, device: str) -> int:
     """How many runs a device takes at once, from `runs/settings.json`; at least one."""
     try:
-        settings = json.loads((runs / "settings.json").read_bytes())
-        return max(1, int(settings["slots"].get(device, DEFAULT_SLOTS)))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        settings = files.find_note(runs / "settings.json") or {}
+        return min(max(1, int(settings["slots"].get(device, DEFAULT_SLOTS))), MAX_SLOTS)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return DEFAULT_SLOTS
 
 

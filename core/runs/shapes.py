@@ -8,7 +8,15 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from core.runs.records import Crash, End, Environment, ProgressRecord, WorkerRecord
+from core.runs.records import (
+    CheckpointEntry,
+    Crash,
+    End,
+    Environment,
+    ForecastRecord,
+    ProgressRecord,
+    WorkerRecord,
+)
 
 MAX_NUMBER = 2**63
 
@@ -25,8 +33,10 @@ def model_of(
 
 
 ENVIRONMENT, PROGRESS = model_of(Environment), model_of(ProgressRecord)
-WORKER, CRASH = model_of(WorkerRecord), model_of(Crash)
+WORKER, CRASH, FORECAST = model_of(WorkerRecord), model_of(Crash), model_of(ForecastRecord)
 END = model_of(End, {"state"}, nullable=False)
+_ENTRY: Any = model_of(CheckpointEntry, {"name", "epoch", "bytes", "sha256", "kind"}, nullable=False)
+CHECKPOINTS = create_model("CheckpointList", checkpoints=(list[_ENTRY], ...))
 
 
 def find_fault(model: type[BaseModel], value: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ class FileLock:
         """Whether the lock is now held. Raises FileNotFoundError if its folder is gone, RunsFolderError."""
         if fcntl is None:
             return self._try_filelock()
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
         try:
             held = _flock(fd, fcntl.LOCK_EX, self.path)
             # A file that was moved or removed meanwhile no longer guards this name.
@@ -127,7 +127,7 @@ def is_locked(path: Path) -> bool:
         lock.release()
         return held
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe of that name would not answer
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:

@@ -85,7 +85,7 @@ def kill(recorded: dict[str, Any]) -> bool:
         return False
     try:
         fd = os.pidfd_open(recorded["pid"])
-    except (KeyError, TypeError, OSError):
+    except (KeyError, TypeError, OverflowError, OSError):
         return False
     try:
         # Checked after opening: the descriptor keeps meaning this process, even if its id is reused.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from core.helper.questions import WeightsFile
 from core.runs.folder import Run
-from core.runs.records import CheckpointFile
+from core.runs.records import CheckpointFile, WeightsName
 from core.system.errors import LabError
 
 
@@ -27,7 +27,7 @@ class Weights:
     label: str
     epoch: int | None
     file: CheckpointFile | None
-    which: Literal["last", "best"]
+    which: WeightsName
 
     @property
     def title(self) -> str:

@@ -6,16 +6,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.export.formats import FORMATS, Checkpoint, Exported, ExportError, Order, Report
+from core.export.formats import FORMATS, Exported, ExportError, Order, Report
 from core.export.outbox import make_folder
-from core.runs.records import DamagedRunError
+from core.runs.records import DamagedRunError, WeightsName
 from core.runs.store import open_run
 
 
 def export_runs(
     run_ids: Sequence[str],
     format: str,
-    checkpoint: Checkpoint = "best",
+    checkpoint: WeightsName = "best",
     *,
     checkpoints: bool = True,
     folder: Path | None = None,

@@ -86,14 +86,18 @@ class Run:
             return About(name=self.id)
 
     def update_about(self, **changes: Any) -> None:
-        """Changes name, tags, note, archived or priority. Raises AboutError."""
-        with locks.hold(self.path / layout.CONTROL):
-            before = asdict(self.about)
-            if unknown := set(changes) - set(before):
-                raise AboutError(f"a run has no {', '.join(sorted(unknown))}")
-            if "tags" in changes:
-                changes["tags"] = tuple(dict.fromkeys(tag.strip() for tag in changes["tags"] if tag.strip()))
-            About(**{**before, **changes}).write(self.path / layout.ABOUT)
+        """Changes name, tags, note, archived or priority. Raises AboutError, RunNotFoundError, OSError."""
+        try:
+            with locks.hold(self.path / layout.CONTROL):
+                before = asdict(self.about)
+                if unknown := set(changes) - set(before):
+                    raise AboutError(f"a run has no {', '.join(sorted(unknown))}")
+                if "tags" in changes:
+                    changes["tags"] = tuple(dict.fromkeys(tag.strip() for tag in changes["tags"] if tag.strip()))
+                About(**{**before, **changes}).write(self.path / layout.ABOUT)
+        except FileNotFoundError:
+            self._require_folder()
+            raise
 
     def damage(self) -> str:
         """What is wrong with the run's own files, or nothing. Raises RunNotFoundError if it was deleted."""

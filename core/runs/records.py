@@ -19,6 +19,8 @@ State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", 
 Ended = Literal["finished", "failed", "stopped", "pruned"]
 ENDS = get_args(Ended)
 
+WeightsName = Literal["best", "last"]  # best on validation, or of the last epoch
+
 Number = float | None  # None if it was not finite
 YEAR_5000 = 1e11  # seconds since 1970
 Moment = Annotated[float, Field(ge=0, le=YEAR_5000)]
@@ -122,7 +124,7 @@ class CheckpointEntry(TypedDict, total=False):
     epoch: Count
     bytes: Count
     sha256: str
-    kind: Literal["last", "best"]
+    kind: WeightsName
     metrics_bytes: Count
     classes_bytes: Count
 
@@ -210,7 +212,7 @@ class CheckpointFile:
     epoch: int
     bytes: int
     sha256: str
-    kind: Literal["last", "best"]
+    kind: WeightsName
     metrics_bytes: int = 0
     classes_bytes: int = 0
 

@@ -27,7 +27,7 @@ from core.runs import layout
 from core.spec import RunSpec
 from core.system import files
 from core.system.child import Child, ChildKilledError
-from core.system.errors import LabError
+from core.system.errors import LabError, explain_os_error
 from core.system.folders import runs_folder
 
 MEASURE = "core.worker.estimate:measure_spec"
@@ -220,6 +220,8 @@ class Measurements:
         error: Any = future.exception() if future is not None and future.done() else None
         if error is None:
             return ""
+        if isinstance(error, OSError):
+            return f"It could not be measured. {explain_os_error(error)}"
         return str(error) if isinstance(error, EstimateError) else f"It could not be measured: {error}."
 
 

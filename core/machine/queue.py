@@ -49,12 +49,15 @@ class Ticket:
             return None
 
 
+QUEUE, SLOTS = ".queue", ".slots"  # below the runs folder; who only looks makes neither
+
+
 def queue_folder(runs: Path) -> Path:
-    return _made(runs / ".queue")
+    return _made(runs / QUEUE)
 
 
 def slots_folder(runs: Path) -> Path:
-    return _made(runs / ".slots")
+    return _made(runs / SLOTS)
 
 
 def _made(folder: Path) -> Path:
@@ -64,7 +67,11 @@ def _made(folder: Path) -> Path:
 
 def read_queue(runs: Path) -> list[Ticket]:
     """All tickets, the head first; some may be stale."""
-    found = (Ticket.parse(name) for name in os.listdir(queue_folder(runs)) if not name.startswith("."))
+    try:
+        names = os.listdir(runs / QUEUE)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = (Ticket.parse(name) for name in names if not name.startswith("."))
     return sorted((ticket for ticket in found if ticket), key=lambda ticket: ticket.order)
 
 
@@ -108,12 +115,16 @@ def count_slots(runs: Path, device: str) -> int:
 
 
 def slot_path(runs: Path, device: str, number: int) -> Path:
-    return slots_folder(runs) / f"{device.replace(':', '-')}~{number}"
+    return slots_folder(runs) / _slot_name(device, number)
+
+
+def _slot_name(device: str, number: int) -> str:
+    return f"{device.replace(':', '-')}~{number}"
 
 
 def read_slots(runs: Path, device: str) -> list[str | None]:
     """Each slot of a device: the id of the run in it, or None if it is free."""
-    paths = [slot_path(runs, device, number) for number in range(count_slots(runs, device))]
+    paths = [runs / SLOTS / _slot_name(device, number) for number in range(count_slots(runs, device))]
     return [(_read_holder(path) if is_locked(path) else None) for path in paths]
 
 

@@ -88,7 +88,7 @@ def find_holder_elsewhere(folder: Path, seconds: float = SILENT_SECONDS) -> str:
     process = (files.find_note(path) or {}).get("process")
     if not isinstance(process, dict) or processes.is_of_this_machine(process):
         return ""
-    return str(process.get("host") or "")
+    return str(process.get("host") or "").encode("ascii", "replace").decode()
 
 
 def find_rival(folder: Path, is_stopping: Callable[[], bool]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict, get_args
+from typing import Annotated, Literal, TypedDict, get_args
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ YEAR_5000 = 1e11  # seconds since 1970
 Moment = Annotated[float, Field(ge=0, le=YEAR_5000)]
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+Process = dict[str, int | str] | None  # as `core.system.processes` identifies it
 Scale = Annotated[list[float], Field(min_length=3, max_length=3)]  # red, green, blue
 
 
@@ -97,14 +98,14 @@ class End(TypedDict, total=False):
 class WorkerRecord(TypedDict, total=False):
     """Which process holds, or last held, the run."""
 
-    process: dict[str, Any]  # as `core.system.processes` identifies it
+    process: Process
     oom_kills: Whole | None
 
 
 class Crash(TypedDict, total=False):
     """How that process ended, if its parent saw it end unexpectedly."""
 
-    process: dict[str, Any]
+    process: Process
     status: Whole
     oom_kills: Whole | None
     time: Moment

@@ -17,6 +17,7 @@ from core.runs.records import (
     ProgressRecord,
     WorkerRecord,
 )
+from core.system.files import is_storable
 
 MAX_NUMBER = 2**63
 
@@ -53,10 +54,12 @@ def find_fault(model: type[BaseModel], value: dict[str, Any]) -> str:
 def find_row_fault(row: dict[str, Any]) -> str:
     """The same for a line of the metrics: numbers or null, but for the names of what was not finite."""
     for key, value in row.items():
+        if not is_storable(key):
+            return "a column's name holds half a character (a lone surrogate)"
         if key == "epoch":
             fits, wanted = type(value) is int and 0 <= value < MAX_NUMBER, "a whole number"
         elif key == "not_finite":
-            fits = isinstance(value, list) and all(isinstance(name, str) for name in value)
+            fits = isinstance(value, list) and all(isinstance(name, str) and is_storable(name) for name in value)
             wanted = "a list of names"
         else:
             usable = math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < MAX_NUMBER

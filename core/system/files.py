@@ -133,7 +133,8 @@ def read_json(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, DamagedFileError):
         raise
     except (OSError, ValueError, RecursionError) as error:
-        raise DamagedFileError(f"{path.name} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DamagedFileError(f"{path.name} cannot be read: {why}") from error
     if not isinstance(value, dict):
         raise DamagedFileError(f"{path.name} holds no JSON object")
     return value

@@ -9,7 +9,8 @@ import typer
 
 from core.cli.find import find_runs
 from core.cli.output import CommandError, print_json, print_table, say
-from core.cli.source import AsJson, RunIds, WeightsName
+from core.cli.source import AsJson, RunIds
+from core.runs.records import WeightsName
 from core.text.formats import UNKNOWN
 from core.text.safe import plain
 
@@ -61,7 +62,7 @@ def compare_runs(
 
 
 def _explain(verdict: Verdict, baseline: Unit) -> list[str]:
-    head = f"\n{verdict.unit.name} against {baseline.name}"
+    head = f"\n{plain(verdict.unit.name)} against {plain(baseline.name)}"
     return [head, f"  {verdict.sentence}", *(f"  {remark}" for remark in verdict.remarks)]
 
 
@@ -73,7 +74,7 @@ def _print_figures(units: Sequence[Unit], pick: Pick) -> None:
     cells = make_cells(units, figures, pick)
     columns = ["run", "seeds", *(figure.label_of(pick).lower() for figure in figures)]
     rows = [[unit.name, len(unit.seeds), *map(_show_cell, cells[unit])] for unit in units]
-    print_table(columns, rows, right=columns[1:])
+    print_table(columns, rows, right=columns[1:], whole=("run",))
 
 
 def _show_cell(cell: Cell) -> str:
@@ -89,7 +90,8 @@ def _print_differences(units: Sequence[Unit]) -> None:
     if paths:
         print()
         columns = ["what differs", *(unit.name for unit in units)]
-        print_table(columns, [[path, *(show_field(unit.first, path) or UNKNOWN for unit in units)] for path in paths])
+        rows = [[path, *(show_field(unit.first, path) or UNKNOWN for unit in units)] for path in paths]
+        print_table(columns, rows, whole=("what differs",))
 
 
 def _describe(

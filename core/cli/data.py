@@ -53,7 +53,7 @@ def list_data(as_json: AsJson = False) -> None:
         )
         for status, progress in found
     ]
-    print_table(columns, rows, right=("training", "test", "classes", "size"))
+    print_table(columns, rows, right=("training", "test", "classes", "size"), whole=("name",))
 
 
 def _presence(status: DatasetStatus, progress: DownloadProgress | None) -> str:
@@ -131,4 +131,5 @@ def list_devices(
         )
         for device in found
     ]
-    print_table(("device", "name", "memory", "use", "slots taken", "runs"), rows, right=("memory", "use"))
+    columns = ("device", "name", "memory", "use", "slots taken", "runs")
+    print_table(columns, rows, right=("memory", "use"), whole=("device", "runs"))

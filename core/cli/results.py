@@ -97,7 +97,7 @@ def _print_many(runs: Sequence[Run]) -> None:
     if len(done) > 1:
         means = [_spread([figures[key] for figures in done if figures.get(key) is not None]) for key in keys]
         rows.append((f"mean and spread of {len(done)} seeds", "", "", *means, ""))
-    print_table(columns, rows, right=columns[2:])
+    print_table(columns, rows, right=columns[2:], whole=("run",), spare=("time", "last val", "seed", "test, best"))
 
 
 def _spread(values: Sequence[float]) -> str:

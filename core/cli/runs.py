@@ -61,7 +61,13 @@ def list_all(
         for run in runs
     ]
     if rows:
-        print_table(columns, rows, right=("epoch", "best val", "test", "parameters", "time"))
+        print_table(
+            columns,
+            rows,
+            right=("epoch", "best val", "test", "parameters", "time"),
+            whole=("id", "state"),
+            spare=("tags", "time", "parameters", "data", "name", "epoch", "test", "best val"),
+        )
     else:
         say("There are no runs here yet." if not (state or tag) else "No run matches.")
 
@@ -109,13 +115,13 @@ def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
     test, test_best = format_percent(end.get("test/accuracy")), format_percent(end.get("test/accuracy_best"))
     return [
         ("id", run.id),
-        ("name", summary.name),
+        ("name", plain(summary.name)),
         ("state", summary.state),
         ("reason", summary.reason),
         ("stop requested", "yes" if summary.stop_requested else ""),
         ("created", format_moment(summary.created)),
         ("started by", summary.started_by),
-        ("tags", ", ".join(summary.tags)),
+        ("tags", plain(", ".join(summary.tags))),
         ("note", run.about.note),
         ("archived", "yes" if summary.archived else ""),
         ("data", summary.dataset),

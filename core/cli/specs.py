@@ -32,7 +32,9 @@ def list_presets(as_json: AsJson = False) -> None:
         )
         return
     rows = [(preset.name, f"{parameters:,}", preset.source, preset.note) for preset, parameters in presets]
-    print_table(("name", "parameters", "source", "note"), rows, right=("parameters",))
+    print_table(
+        ("name", "parameters", "source", "note"), rows, right=("parameters",), whole=("name",), spare=("note", "source")
+    )
 
 
 def show_spec(file: SpecFile = None, preset: PresetName = None, settings: Settings = None) -> None:

@@ -100,7 +100,9 @@ def list_all(as_json: AsJson = False) -> None:
         )
         for study in found
     ]
-    print_table(columns, rows, right=("trials", "pruned", "failed", "infeasible", "workers"))
+    numbers = ("trials", "pruned", "failed", "infeasible", "workers")
+    spare = ("made", "workers", "infeasible", "failed", "pruned", "reason", "best", "trials", "state")
+    print_table(columns, rows, right=numbers, whole=("name",), spare=spare)
 
 
 def stop(

@@ -3,6 +3,9 @@
 What was read of ended runs is also kept in `runs/.summaries.json`, so that a server that has just started need not
 open ten thousand folders. It is only a copy: each entry counts as long as its folder has not changed, and a file that
 is damaged or gone is made again.
+
+Whatever the lab changes of an ended run changes its folder's time. Files that somebody else wrote over in place are
+looked at as well, of so many runs at each look.
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
 
 from core.runs import layout, metrics
 from core.runs.folder import Run, summarize
@@ -23,11 +29,11 @@ from core.system.child import Child
 from core.system.folders import ID_PATTERN, runs_folder
 from core.system.locks import RunsFolderError
 
-# A change within the same tick of the file system's clock would leave the same time behind.
-SETTLED_NS = 200_000_000
 COPY = ".summaries.json"
 FIELDS = [field.name for field in fields(RunSummary)]
 WORTH_KEEPING = 200  # newly read runs
+CHECKED = 200  # runs whose files are looked at each time, others the next second
+FILES = (layout.SPEC, layout.ABOUT, layout.ENVIRONMENT, layout.METRICS, layout.END)
 REST_SECONDS = 0.002  # after each hundred runs, so that a page drawn meanwhile is hardly slowed
 
 
@@ -39,7 +45,16 @@ class Listing:
     unread: int = 0
 
 
-_known: dict[str, tuple[int, RunSummary]] = {}  # with the time at which the run's folder last changed, in ns
+class _Known(NamedTuple):
+    """What was read of a run, when its folder last changed, in ns, and a sum that changes with its files."""
+
+    changed_ns: int
+    files_sum: int
+    summary: RunSummary
+
+
+_SUMMARY = TypeAdapter(RunSummary)
+_known: dict[str, _Known] = {}
 _loaded: set[str] = set()
 _seen: set[str] = set()  # runs that are read every time, and were at least once
 
@@ -109,12 +124,13 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
         _loaded.add(str(folder))
         _load(folder)
     found, unread, read = [], 0, 0
-    for name in names:
+    first = int(time.monotonic()) * CHECKED % max(1, len(names))
+    for index, name in enumerate(names):
         path = folder / name
         known = str(path) in _known
         if not known and str(path) not in _seen and time.monotonic() > until:
             unread += 1
-        elif summary := _summarize_cached(path):
+        elif summary := _summarize_cached(path, check=(index - first) % len(names) < CHECKED):
             found.append(summary)
             read += not known
             if summary.state not in ENDS:
@@ -130,9 +146,9 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
 
 def _keep(folder: Path) -> None:
     entries = {
-        path.name: [changed_ns, vars(summary)]
-        for key, (changed_ns, summary) in list(_known.items())
-        if (path := Path(key)).parent == folder and summary.state in ENDS
+        path.name: [known.changed_ns, known.files_sum, vars(known.summary)]
+        for key, known in list(_known.items())
+        if (path := Path(key)).parent == folder and known.summary.state in ENDS
     }
     # Only a copy: a full disk must not keep the list from being shown.
     with suppress(OSError):
@@ -148,23 +164,27 @@ def _load(folder: Path, rest: float = 0.0) -> None:
             return
         prefix = os.path.join(folder, "")
         new = ((prefix + name, entry) for name, entry in copy["runs"].items() if prefix + name not in _known)
-        for number, (key, (changed_ns, values)) in enumerate(new, 1):
-            tuples = {name: tuple(values[name]) for name in ("tags", "curve")}
-            _known.setdefault(key, (int(changed_ns), RunSummary(**{**values, **tuples})))
+        for number, (key, (changed_ns, files_sum, values)) in enumerate(new, 1):
+            with suppress(ValidationError):
+                _known.setdefault(key, _Known(int(changed_ns), int(files_sum), _SUMMARY.validate_python(values)))
             if rest and number % 100 == 0:
                 time.sleep(rest)
 
 
-def _summarize_cached(path: Path) -> RunSummary | None:
+def _summarize_cached(path: Path, *, check: bool) -> RunSummary | None:
+    """None if there is no such run any more; with `check` its files are looked at too, not only its folder."""
     key = str(path)
     try:
         changed_ns = os.stat(key).st_mtime_ns
     except FileNotFoundError:
         return None
-    known_ns, known = _known.get(key, (0, None))
-    if known and known_ns == changed_ns and _still_holds(path, known):
-        return known
+    known = _known.get(key)
+    if known and known.changed_ns == changed_ns and _still_holds(path, known.summary):
+        if not check or known.files_sum == _stamp_files(key)[1]:
+            return known.summary
+        metrics.forget(path / layout.METRICS)
     read_ns = time.time_ns()
+    newest_ns, files_sum = _stamp_files(key)
     try:
         summary = summarize(Run(path))
         if not path.is_dir():
@@ -173,12 +193,24 @@ def _summarize_cached(path: Path) -> RunSummary | None:
         return None
     except OSError as error:
         return RunSummary(id=path.name, name=path.name, state="damaged", reason=f"cannot be read: {error.strerror}")
-    if summary.state not in ("running", "damaged") and abs(read_ns - changed_ns) > SETTLED_NS:
-        _known[key] = changed_ns, summary
+    settled = abs(read_ns - max(changed_ns, newest_ns)) > metrics.SETTLED_NS
+    if summary.state not in ("running", "damaged") and settled:
+        _known[key] = _Known(changed_ns, files_sum, summary)
         if summary.state in ENDS:
             # Its curves are read again if it is opened.
             metrics.forget(path / layout.METRICS)
     return summary
+
+
+def _stamp_files(folder: str) -> tuple[int, int]:
+    """When one of the files of a summary last changed, in ns, and a sum that changes if any of them does."""
+    newest_ns = files_sum = 0
+    for name in FILES:
+        with suppress(OSError):
+            found = os.stat(os.path.join(folder, name))
+            newest_ns = max(newest_ns, found.st_mtime_ns)
+            files_sum += found.st_mtime_ns + found.st_size
+    return newest_ns, files_sum
 
 
 def _still_holds(path: Path, summary: RunSummary) -> bool:

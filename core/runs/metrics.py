@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 MAX_KEPT_ROWS = 150_000  # over all runs; the least recently read are forgotten first
 MANY_LINES = 100
+MAX_BYTES = 256_000_000  # about a million epochs
+MAX_LINE_BYTES = 1_000_000
+# A change within the same tick of the file system's clock would leave the same time behind.
+SETTLED_NS = 200_000_000
 
 
 @dataclass
@@ -34,6 +39,7 @@ class _Read:
     lines: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
     fault: str = ""  # of the first row after them that holds something else than figures
+    faulty: tuple[int, int] | None = None  # time and size of the file that has it
 
 
 _reads: OrderedDict[str, _Read] = OrderedDict()
@@ -72,16 +78,22 @@ def _read(path: Path) -> _Read:
 
 
 def _read_on(path: Path, known: _Read) -> None:
-    with open_regular(path) as file:
+    with open_regular(path, MAX_BYTES) as file:
+        stamp = _stamp(file.fileno())
+        if known.fault and stamp and stamp == known.faulty:
+            return
         before = os.pread(file.fileno(), len(known.last_line), known.offset - len(known.last_line))
         # A resumed run goes back to its checkpoint and writes the later epochs again; a fault may be mended anywhere.
         if known.fault or before != known.last_line:
             known.offset, known.last_line, known.lines, known.rows, known.fault = 0, b"", 0, [], ""
+        known.faulty = stamp
         file.seek(known.offset)
         content = file.read()
     # The last line may be half written: the worker is still appending.
     whole = content[: content.rfind(b"\n") + 1]
     lines = whole.splitlines(keepends=True)
+    if len(content) - len(whole) > MAX_LINE_BYTES:
+        known.fault = f"{path.name}, line {known.lines + len(lines) + 1}: is no line of figures, but over 1 MB long"
     if not lines:
         return
     rows = []
@@ -94,6 +106,12 @@ def _read_on(path: Path, known: _Read) -> None:
     known.rows = known.rows + rows
     known.offset += len(whole)
     known.last_line, known.lines = lines[-1], known.lines + len(lines)
+
+
+def _stamp(fd: int) -> tuple[int, int] | None:
+    """Time and size of a file; None if it changed so lately that another change might leave the same behind."""
+    found = os.fstat(fd)
+    return (found.st_mtime_ns, found.st_size) if abs(time.time_ns() - found.st_mtime_ns) > SETTLED_NS else None
 
 
 def _parse_lines(lines: list[bytes]) -> list[dict[str, Any] | None]:
@@ -138,7 +156,10 @@ def thin_out(values: list[float | None], count: int) -> list[float]:
 
 def best_epoch(metrics: pd.DataFrame) -> int | None:
     """The epoch of the highest validation accuracy, of equal ones that with the lower validation loss."""
-    index = find_best(metrics["val/accuracy"].to_numpy(dtype=float), metrics["val/loss"].to_numpy(dtype=float))
+    known = metrics.reindex(columns=["epoch", "val/accuracy", "val/loss"])  # a file of others may lack some
+    index = find_best(known["val/accuracy"].to_numpy(dtype=float), known["val/loss"].to_numpy(dtype=float))
+    if index is not None and np.isnan(known["epoch"].iloc[index]):
+        return index + 1
     return None if index is None else int(metrics["epoch"].iloc[index])
 
 

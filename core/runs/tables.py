@@ -19,7 +19,7 @@ def write_metrics(runs: Sequence[Run]) -> str:
     columns = list(dict.fromkeys(key for run in runs for row in run.rows() for key in row if key != "not_finite"))
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow([*(("run", "name") if several else ()), *columns])
+    writer.writerow([*(("run", "name") if several else ()), *map(plain_cell, columns)])
     for run in runs:
         who = (run.id, plain_cell(run.about.name)) if several else ()
         writer.writerows([*who, *(row.get(column) for column in columns)] for row in run.rows())

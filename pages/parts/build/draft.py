@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.data.folder import inspect_folder
 from core.data.store import DataError
+from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.spec import MAX_LAYERS, RunSpec, map_sizes
 from core.spec.fields import field_at
@@ -22,6 +23,7 @@ from core.spec.parse import FieldProblem, SpecError, parse_spec
 from core.spec.presets import PRESETS
 from core.system.errors import LabError
 from pages.parts.frame.address import DraftAddress
+from pages.parts.frame.failure import tell
 
 KEY = "build.draft"
 ADDRESS = DraftAddress("build", ("spec", "preset", "clone"))
@@ -160,7 +162,7 @@ def read_address(draft: Draft) -> None:
         return
     try:
         spec, preset = _resolve(*word)
-    except (LabError, KeyError) as error:
+    except (LabError, KeyError, OSError) as error:
         ADDRESS.refuse(_explain(*word, error))
     else:
         draft.replace(spec, preset)
@@ -177,8 +179,10 @@ def _explain(name: str, value: str, error: Exception) -> str:
     match name:
         case "preset":
             return f"There is no preset “{shown}”. Choose one from the list."
-        case "clone" if not isinstance(error, SpecError):
+        case "clone" if isinstance(error, RunNotFoundError):
             return f"There is no run “{shown}” to clone here."
+        case "clone":
+            return f"The run “{shown}” cannot be cloned. {tell(error)}"
     problems = error.problems if isinstance(error, SpecError) else []
     return "The link could not be used. " + " ".join(f"{str(p)[:1].upper()}{str(p)[1:]}." for p in problems[:3])
 

@@ -2,11 +2,14 @@
 
 import json
 import math
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.text import Text
 
 from core.cli.output import BAD_INPUT, CommandError, confirm, print_facts, print_json, print_table, say
 
@@ -32,6 +35,49 @@ def test_a_piped_table_has_one_line_per_row_and_no_markup(capsys: pytest.Capture
     assert "\x1b" not in lines[2]
     assert lines[2].rstrip().endswith(" 12")
     assert "y" * 300 in lines[3]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes the standard output a terminal of so many columns."""
+
+    def become(width: int) -> None:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(width))
+
+    return become
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100])
+def test_what_one_types_in_again_is_whole_however_narrow_the_terminal(
+    width: int, terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(width)
+    run_id, path = "20260101-000000-000-abcdef", "/a/folder/" + "x" * 90
+    rows = [(run_id, "interrupted", "a name of some words " * 4, "84.10 %", "tag, tag")]
+    print_table(("id", "state", "name", "test", "tags"), rows, right=("test",), whole=("id", "state"), spare=("tags",))
+    print_facts([("id", run_id), ("note", "two\nlines"), ("validation accuracy", path)])
+    lines = Text.from_ansi(capsys.readouterr().out).plain.splitlines()
+    assert any(line.startswith(f"{run_id}   interrupted") for line in lines)
+    assert any(line.endswith(path) for line in lines)
+    assert [line.split()[-1] for line in lines if line.split()[-1:] in (["two"], ["lines"])] == ["two", "lines"]
+
+
+def test_columns_that_do_not_fit_are_left_out_and_told(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(30)
+    print_table(
+        ("id", "state", "time", "tags"), [("x" * 26, "done", "8 s", "a")], whole=("id",), spare=("tags", "time")
+    )
+    shown = capsys.readouterr()
+    assert Text.from_ansi(shown.out).plain.splitlines()[0].split() == ["id", "state"]
+    assert "too narrow: tags, time." in shown.err
+
+
+def test_a_name_with_a_line_feed_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("id", "name"), [("1", "two\nlines"), ("2", "b")])
+    assert len(capsys.readouterr().out.splitlines()) == 4
 
 
 def test_empty_facts_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,10 +19,15 @@ from tests.core.workers import tiny_spec, wait_for
 from tests.made_runs import create_run
 
 
+def settle(folder: Path) -> None:
+    """The run last changed a minute ago."""
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (time.time() - 60,) * 2)
+
+
 def test_ended_runs_are_read_once_and_again_when_they_change(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     end(run)
-    long_ago = time.time() - 60
-    os.utime(run.path, (long_ago, long_ago))
+    settle(run.path)
     read: list[str] = []
     summarize = listing.summarize
     monkeypatch.setattr(listing, "summarize", lambda run: read.append(run.id) or summarize(run))
@@ -32,12 +37,24 @@ def test_ended_runs_are_read_once_and_again_when_they_change(run: Run, monkeypat
     assert list_runs()[0].name == "Another name"
 
 
+def test_files_of_an_ended_run_that_somebody_wrote_over_in_place_are_read_again(run: Run) -> None:
+    end(run)
+    path = run.path / "metrics.jsonl"
+    path.write_text('{"epoch": 1, "val/accuracy": 0.5}\n')
+    settle(run.path)
+    assert [list_runs()[0].best_val_accuracy for _ in range(2)] == [0.5] * 2
+    changed = os.stat(run.path).st_mtime_ns
+    path.write_text('{"epoch": 1, "val/accuracy": 0.7}\n')
+    assert os.stat(run.path).st_mtime_ns == changed
+    assert list_runs()[0].best_val_accuracy == 0.7
+
+
 @pytest.fixture
 def copied(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The copy of the summaries that a server left behind which listed one ended run; this process knows nothing."""
     monkeypatch.setattr(listing, "WORTH_KEEPING", 1)
     end(run)
-    os.utime(run.path, (time.time() - 60,) * 2)
+    settle(run.path)
     list_runs()
     listing._known.clear()
     listing._loaded.clear()
@@ -59,10 +76,20 @@ def test_a_run_that_changed_since_the_copy_is_read_again(run: Run, copied: Path)
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"fields": []}', '{"fields": %s, "runs": {"x": [1, {}]}}', '{"fields": %s, "runs": [3]}'],
+    [
+        "",
+        "{",
+        "[]",
+        '{"fields": []}',
+        '{"fields": %s, "runs": {"ID": [1, 1, {}]}}',
+        '{"fields": %s, "runs": [3]}',
+        '{"fields": %s, "runs": {"ID": [1, 1, {"id": 3, "name": [], "state": "odd"}]}}',
+        '{"fields": %s, "runs": {"ID": [1, 1, []]}}',
+        '{"fields": %s, "runs": {"ID": [[], 1, {}]}}',
+    ],
 )
 def test_a_damaged_copy_is_made_again_and_loses_no_run(run: Run, copied: Path, content: str) -> None:
-    copied.write_text(content.replace("%s", json.dumps(listing.FIELDS)))
+    copied.write_text(content.replace("%s", json.dumps(listing.FIELDS)).replace("ID", run.id))
     assert [summary.id for summary in list_runs()] == [run.id]
 
 
@@ -70,7 +97,7 @@ def test_runs_that_nobody_has_read_are_read_beside_while_the_newest_are_shown(ru
     made = [create_run(tiny_spec()) for _ in range(WORTH_KEEPING)]
     for run_id in made:
         end(open_run(run_id))
-        os.utime(runs / run_id, (time.time() - 60,) * 2)
+        settle(runs / run_id)
     first = list_known(seconds=0)
     assert (first.runs, first.unread) == ([], len(made))
     wait_for(lambda: not list_known(seconds=0).unread)
@@ -85,9 +112,8 @@ def test_an_answer_to_somebody_else_will_do_for_a_while(runs: Path) -> None:
 
 
 def test_an_interrupted_run_that_is_taken_up_again_shows_at_once(interrupted: Run) -> None:
-    long_ago = time.time() - 60
     (interrupted.path / "run.lock").touch()
-    os.utime(interrupted.path, (long_ago, long_ago))
+    settle(interrupted.path)
     assert [list_runs()[0].state for _ in range(2)] == ["interrupted"] * 2
     with FileLock(interrupted.path / "run.lock") as lock:
         assert lock.try_acquire()

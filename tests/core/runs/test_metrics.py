@@ -1,5 +1,6 @@
 """A metrics file is followed as it grows, and what is read off it."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,14 @@ def test_a_fault_is_named_by_its_line_and_gone_once_it_is_mended(tmp_path: Path)
     path.write_bytes(b"".join(lines).replace(b'"x"', b"  3"))  # of the same length
     assert find_fault(path) == ""
     assert [row["epoch"] for row in read_rows(path)] == [1, 2, 3, 4]
+
+
+def test_zeros_in_place_of_lines_are_a_fault_and_not_read_into_memory(tmp_path: Path) -> None:
+    sparse, tail = tmp_path / "sparse.jsonl", tmp_path / "tail.jsonl"
+    with sparse.open("wb") as file:
+        file.truncate(10**9)
+    assert find_fault(sparse) == "sparse.jsonl is larger than 256 MB"
+    tail.write_bytes(b'{"epoch": 1}\n')
+    os.truncate(tail, 2_000_000)
+    assert find_fault(tail) == "tail.jsonl, line 2: is no line of figures, but over 1 MB long"
+    assert read_rows(tail) == [{"epoch": 1}]

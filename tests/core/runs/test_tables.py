@@ -1,5 +1,7 @@
 """Metrics as a table for spreadsheets."""
 
+import csv
+import io
 from pathlib import Path
 
 from core.runs.store import open_run
@@ -21,4 +23,13 @@ def test_one_run_is_a_row_an_epoch_and_several_name_theirs(runs: Path) -> None:
         f"{first.id},'=1+1,1,0.5,",
         f"{first.id},'=1+1,2,,",
         f"{second.id},second,1,,0.9",
+    ]
+
+
+def test_no_column_of_the_metrics_is_a_formula(runs: Path) -> None:
+    run = open_run(create_run(tiny_spec()))
+    (run.path / "metrics.jsonl").write_bytes(files.to_line({"epoch": 1, "=1+1": 2.0, "\n@x": 3.0}))
+    assert list(csv.reader(io.StringIO(write_metrics([run]), newline=""))) == [
+        ["epoch", "'=1+1", "'\n@x"],
+        ["1", "2.0", "3.0"],
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from core.runs.store import open_run
 from core.spec.cost import cost_of
 from core.spec.link import from_link, to_link
 from core.spec.parse import parse_spec
@@ -80,6 +81,14 @@ def test_an_unknown_preset_or_run_in_the_address_is_a_sentence(open_page: OpenPa
 def test_a_run_is_cloned_into_the_form(open_page: OpenPage) -> None:
     run_id = create_run(PRESETS["resnet20"].spec)
     assert draft_of(open_page("build", clone=run_id)).good == PRESETS["resnet20"].spec
+
+
+def test_a_damaged_run_that_is_to_be_cloned_is_a_sentence_with_its_reason(open_page: OpenPage) -> None:
+    run = open_run(create_run(PRESETS["resnet20"].spec))
+    (run.path / "spec.json").write_text("{")
+    page = open_page("build", clone=run.id)
+    assert f"The run “{run.id}” cannot be cloned. Spec.json: " in texts(page)
+    assert draft_of(page).good == PRESETS["first-look"].spec
 
 
 def test_an_address_that_was_just_replaced_does_not_undo_an_edit(open_page: OpenPage) -> None:

@@ -12,7 +12,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-quick: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --quick
 
 # Tests of reliability in full; their figures go to docs/RELIABILITY.md. Load is measured one test at a time.
 test-faults test-security: JOBS := 2

@@ -15,8 +15,8 @@ import pytest
 
 sys.dont_write_bytecode = False
 
-# The option --full, the mark `promise` and the fixtures `full` and `record_figure` of tests of reliability.
-pytest_plugins = ["tests.figures"]
+# Of tests of reliability the option --full, the mark `promise` and the fixtures `full` and `record_figure`; --quick.
+pytest_plugins = ["tests.figures", "tests.slow"]
 
 
 def pytest_collection_finish() -> None:

@@ -1,0 +1,36 @@
+"""The list of slow tests names tests that are there, and is written from what a run measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from core.system.folders import PROJECT
+from tests import slow
+
+
+def test_every_slow_test_is_one_that_exists() -> None:
+    names = slow.LIST.read_text(encoding="utf-8").split()
+    assert names
+    for name in names:
+        path, _, function = name.partition("::")
+        assert f"def {function.rpartition('::')[2]}(" in (PROJECT / path).read_text(encoding="utf-8")
+
+
+def test_a_function_is_slow_if_one_of_its_forms_is_with_its_fixtures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow, "LIST", tmp_path / "slow.txt")
+    watch = slow.Stopwatch()
+    for nodeid, seconds in (
+        ("tests/a.py::test_b[1]", 0.1),
+        ("tests/a.py::test_b[2]", 0.3),  # setting it up
+        ("tests/a.py::test_b[2]", 0.3),
+        ("tests/a.py::test_quick", 0.4),
+        ("tests/a.py::test_c@browser-pages", 9.0),
+    ):
+        watch.pytest_runtest_logreport(SimpleNamespace(nodeid=nodeid, duration=seconds))  # type: ignore[arg-type]
+    watch.pytest_sessionfinish()
+    assert slow.LIST.read_text() == "tests/a.py::test_b\ntests/a.py::test_c\n"

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from core.examine.answers import Answer, HandIn
     from core.examine.predicting import OwnPrediction
     from core.helper.questions import Member
-    from core.stats.scores import Accuracy
 
 SHOWN = 20
 _HAND_IN = "File to hand in"
@@ -109,7 +108,8 @@ def predict_images(
         print(output)
     else:
         _print(told, classes)
-    _say_summary(told, accuracy)
+    for sentence in answers.summarize(told, given):
+        say(sentence)
 
 
 def _read_hand_in(columns: str, ids: str, labels: str, order: Path | None) -> HandIn | None:
@@ -171,18 +171,3 @@ def _print(told: list[Answer], classes: list[str]) -> None:
     print_table(("image", "class", "probability", "second guess", "its probability", "note"), rows)
     if len(told) > SHOWN:
         say(f"The {SHOWN} least certain of {len(told):,}; --output FILE.csv writes all.")
-
-
-def _say_summary(told: list[Answer], accuracy: Accuracy | None) -> None:
-    faults, unusual = sum(bool(answer.fault) for answer in told), sum(answer.is_unusual for answer in told)
-    say(f"{len(told) - faults:,} images predicted.")
-    if faults:
-        say(f"{faults:,} cannot be read; they have no class.")
-    if unusual:
-        say(f"{unusual:,} are unusual: less like the training's images than 95 % of the validation images.")
-    if accuracy:
-        low, high = accuracy.interval.low, accuracy.interval.high
-        say(
-            f"By their folders {accuracy.num_right:,} of {accuracy.num_images:,} are right: accuracy "
-            f"{format_percent(accuracy.value)} (95 % interval {100 * low:.2f} to {100 * high:.2f})."
-        )

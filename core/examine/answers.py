@@ -17,7 +17,9 @@ from core.examine.weights import ExamineError, Weights, find_weights, name_file,
 from core.helper.questions import Member, OwnPiece
 from core.runs.folder import Run
 from core.stats.scores import Accuracy, accuracy
+from core.text.formats import format_percent
 from core.text.safe import plain_cell
+from core.text.words import count_of
 
 Ids = Literal["name", "stem", "number"]
 Labels = Literal["name", "index"]
@@ -102,6 +104,27 @@ def measure(answers: Sequence[Answer], labels: npt.NDArray[np.int64]) -> Accurac
     read = [answer.index for answer in answers if not answer.fault]
     guesses = np.array([answers[index].guess for index in read], np.int64)
     return accuracy(labels[read], guesses) if read else None
+
+
+def summarize(answers: Sequence[Answer], labels: npt.NDArray[np.int64] | None) -> list[str]:
+    """What came out, in sentences; with `labels` the accuracy too."""
+    faults, unusual = sum(bool(answer.fault) for answer in answers), sum(answer.is_unusual for answer in answers)
+    sentences = [f"{count_of(len(answers) - faults, 'image')} predicted."]
+    if faults:
+        sentences.append(f"{count_of(faults, 'image')} cannot be read and {'has' if faults == 1 else 'have'} no class.")
+    if unusual:
+        sentences.append(
+            f"Unusual, less like the training's images than {1 - UNUSUAL_SHARE:.0%} of the validation images by "
+            f"the energy of the logits (Liu et al. 2020): {unusual:,}."
+        )
+    found = None if labels is None else measure(answers, labels)
+    if found:
+        low, high = found.interval.low, found.interval.high
+        sentences.append(
+            f"By their folders {found.num_right:,} of {found.num_images:,} are right: accuracy "
+            f"{format_percent(found.value)} (95 % interval {100 * low:.2f} to {100 * high:.2f})."
+        )
+    return sentences
 
 
 # Handing in -------------------------------------------------------------------------------------------------------

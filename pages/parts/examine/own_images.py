@@ -21,7 +21,6 @@ from core.runs.folder import Run
 from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.system.errors import LabError
-from core.text.formats import format_percent
 from core.text.safe import plain
 from pages.parts.examine.address import PREFIX
 from pages.parts.examine.gallery import show_note
@@ -153,25 +152,7 @@ def _show(run: Run, weights: Weights, others: Sequence[str], asked: _Asked, clas
 
 
 def _show_summary(asked: _Asked, classes: list[str]) -> None:
-    told = asked.told
-    faults, unusual = sum(bool(answer.fault) for answer in told), sum(answer.is_unusual for answer in told)
-    parts = [f"{len(told) - faults:,} images predicted."]
-    if faults:
-        parts.append(f"{faults:,} cannot be read; they stand first.")
-    if unusual:
-        parts.append(
-            f"{unusual:,} are unusual: less like the training's images than 95 % of the validation images, by "
-            "the energy of the logits (Liu et al. 2020)."
-        )
-    labels = answers.find_labels(asked.names, classes)
-    found = None if labels is None else answers.measure(told, labels)
-    if found:
-        low, high = found.interval.low, found.interval.high
-        parts.append(
-            f"By their folders {found.num_right:,} of {found.num_images:,} are right: accuracy "
-            f"{format_percent(found.value)} (95 % interval {100 * low:.2f} to {100 * high:.2f})."
-        )
-    show_note(" ".join(parts))
+    show_note(" ".join(answers.summarize(asked.told, answers.find_labels(asked.names, classes))))
 
 
 def _show_rows(told: Sequence[Answer], classes: list[str]) -> None:
@@ -207,9 +188,13 @@ def _show_hand_in(run: Run, told: Sequence[Answer], classes: list[str]) -> None:
     with st.expander("Two columns, to hand in"):
         ids, labels = st.columns(2, gap="medium")
         id_name = ids.text_input("Name of the first column", "ID", key=f"{PREFIX}own.id")
-        ids_by = ids.selectbox("It holds", list(_IDS), format_func=_IDS.__getitem__, key=f"{PREFIX}own.ids")
+        ids_by = ids.selectbox(
+            "The first column holds", list(_IDS), format_func=_IDS.__getitem__, key=f"{PREFIX}own.ids"
+        )
         label_name = labels.text_input("Name of the second column", "Label", key=f"{PREFIX}own.label")
-        labels_by = labels.selectbox("It holds", list(_LABELS), format_func=_LABELS.__getitem__, key=f"{PREFIX}own.by")
+        labels_by = labels.selectbox(
+            "The second column holds", list(_LABELS), format_func=_LABELS.__getitem__, key=f"{PREFIX}own.by"
+        )
         sample = st.file_uploader(
             "Sample of what is asked for (CSV)",
             "csv",

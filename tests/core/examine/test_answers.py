@@ -16,6 +16,7 @@ from core.examine.answers import (
     read_order,
     require_same_classes,
     sort_by_doubt,
+    summarize,
     tell_answers,
     write_hand_in,
     write_table,
@@ -76,6 +77,13 @@ def test_the_table_has_all_that_is_known(told: list[Answer]) -> None:
     assert first == ["cat/1.png", "cat", "0.500000", "'=dog", "0.300000", "no", ""]
     assert second[-2] == "yes"
     assert broken == ["'=dog/broken.png", "", "", "", "", "", "It is no image."]
+
+
+def test_the_summary_counts_what_was_read(told: list[Answer]) -> None:
+    first, broken, unusual, right = summarize(told, find_labels(NAMES, CLASSES))
+    assert (first, broken) == ("3 images predicted.", "1 image cannot be read and has no class.")
+    assert unusual.endswith(": 1.")
+    assert right.startswith("By their folders 1 of 3 are right: accuracy 33.33 % (95 % interval")
 
 
 # Handing in

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.helper.questions import WeightsFile
 from core.runs.folder import Run
-from core.runs.records import CheckpointFile, WeightsName
+from core.runs.records import CheckpointFile, Environment, WeightsName
 from core.system.errors import LabError
 
 
@@ -81,6 +81,17 @@ def name_file(run: Run, weights: Weights) -> WeightsFile:
     if weights.file is None:
         raise ExamineError("The checkpoint of these weights is gone, so nothing new can be asked of them.")
     return WeightsFile(run.spec.model_dump_json(), str(weights.file.path), weights.file.sha256, weights.which)
+
+
+def read_scale(environment: Environment) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Mean and standard deviation of the training images as the worker recorded them; older runs have none."""
+    mean, std = environment.get("mean"), environment.get("std")
+    if not (isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) == 3):
+        return None
+    try:
+        return tuple(float(value) for value in mean), tuple(float(value) for value in std)
+    except (TypeError, ValueError):
+        return None
 
 
 def _whole(value: Any) -> int | None:

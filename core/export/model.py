@@ -6,11 +6,10 @@ import json
 from pathlib import Path, PurePath
 
 from core.examine.predictions import name_classes
-from core.examine.weights import find_weights, name_file, require_sound
+from core.examine.weights import find_weights, name_file, read_scale, require_sound
 from core.export.formats import ExportError, Order
 from core.helper.process import call
 from core.runs.folder import Run
-from core.runs.records import Environment
 from core.runs.store import open_run
 from core.spec import RunSpec
 
@@ -63,7 +62,7 @@ def _ask(function: str, order: Order, path: Path) -> str:
         f"core.engine.export:{function}",
         weights=name_file(run, weights),
         metadata=metadata,
-        recorded=_read_scale(run.environment()),
+        recorded=read_scale(run.environment()),
         path=str(path),
     )
     note: str = asked.result()
@@ -74,14 +73,3 @@ def _open(order: Order) -> Run:
     run = open_run(order.ids[0])
     require_sound(run)
     return run
-
-
-def _read_scale(environment: Environment) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Mean and standard deviation of the training images as the worker recorded them; older runs have none."""
-    mean, std = environment.get("mean"), environment.get("std")
-    if not (isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) == 3):
-        return None
-    try:
-        return tuple(float(value) for value in mean), tuple(float(value) for value in std)
-    except (TypeError, ValueError):
-        return None

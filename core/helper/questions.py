@@ -62,3 +62,32 @@ class Piece:
     logits: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     total: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of those that answer together, with the `mean` and `std` (0 to 1) of its training images."""
+
+    weights: WeightsFile
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class OwnPiece:
+    """What networks say of some images that have no labels.
+
+    `probabilities` (images, classes) and `energies` (images,) are NaN where an image cannot be read; `faults` says why,
+    by index; `total` counts all images.
+    """
+
+    probabilities: npt.NDArray[np.float64]
+    energies: npt.NDArray[np.float64]
+    faults: dict[int, str]
+    total: int
+
+    def __len__(self) -> int:
+        return len(self.energies)

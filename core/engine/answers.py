@@ -1,0 +1,98 @@
+"""Predictions of one or several networks for images that somebody brings, in the helper process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.data.catalogue import DATASETS
+from core.data.decoding import Pixels
+from core.data.edits import make_grey
+from core.data.own_images import Brought, Images, decode_some, open_images
+from core.engine.augment import normalize
+from core.engine.data import resize
+from core.engine.evaluate import evaluation_batch
+from core.engine.examine import Network, in_sentences, load_network
+from core.helper.questions import Member, OwnPiece
+from core.spec import DataSpec
+from core.stats.scores import softmax
+
+
+def predict_own(members: Sequence[Member], brought: Brought, start: int, count: int, all_cores: bool) -> OwnPiece:
+    """What the networks say of up to `count` images from `start` on; several answer by their mean probability.
+
+    The energy is -log sum exp(logits) (Liu et al. 2020, arXiv:2010.03759), of several networks its mean: the higher,
+    the less the image is like those of the training. Raises QuestionError.
+    """
+    with in_sentences(), use_threads(_count_cores() if all_cores else 1):
+        images = _keep_open(brought, _stamp(brought))
+        decoded: dict[int, tuple[Pixels, dict[int, str]]] = {}
+        chances, energies = [], []
+        for member in members:
+            network = load_network(member.weights)
+            side = _side_of(network.spec.data)
+            if side not in decoded:
+                decoded[side] = decode_some(images, start, count, side)
+            logits = _score(network, member, decoded[side][0])  # (n, classes)
+            chances.append(softmax(logits))
+            energies.append(-np.logaddexp.reduce(logits, axis=1))
+        faults = {index: fault for _, found in decoded.values() for index, fault in found.items()}
+        probabilities, energy = np.mean(chances, axis=0), np.mean(energies, axis=0)
+        for index in faults:
+            probabilities[index - start], energy[index - start] = np.nan, np.nan
+        return OwnPiece(probabilities, energy, faults, len(images.names))
+
+
+def _count_cores() -> int:
+    """Those that this process may use: torch itself was told to take one."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def use_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@lru_cache(maxsize=1)
+def _keep_open(brought: Brought, stamp: tuple[int, int]) -> Images:
+    """For the next piece; the stamp tells another file of the same name."""
+    return open_images(brought)
+
+
+def _stamp(brought: Brought) -> tuple[int, int]:
+    try:
+        stat = Path(brought.path).expanduser().stat()
+    except (OSError, ValueError):
+        return (0, 0)
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _side_of(spec: DataSpec) -> int:
+    """The side at which the data set's own images came, before they were resized."""
+    return DATASETS[spec.dataset].side or spec.image_size
+
+
+@torch.no_grad()
+def _score(network: Network, member: Member, pixels: Pixels) -> np.ndarray:
+    """Logits (n, classes), float32, of images (n, side, side, 3), treated as those of the training."""
+    spec = network.spec
+    if DATASETS[spec.data.dataset].is_grey:
+        pixels = np.stack([make_grey(image) for image in pixels])
+    images = resize(torch.from_numpy(pixels).permute(0, 3, 1, 2), spec.data.image_size)
+    batches: tuple[Tensor, ...] = torch.split(images, min(512, evaluation_batch(spec.train)))
+    with torch.autocast("cpu", network.dtype, enabled=network.dtype != torch.float32):
+        inputs = (normalize(batch, member.mean, member.std, network.dtype) for batch in batches)
+        logits = torch.cat([network.model(batch).float() for batch in inputs])
+    return logits.numpy()

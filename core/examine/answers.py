@@ -1,0 +1,205 @@
+"""Answers for images that somebody brings: which networks are asked, what each image is taken for, and how surely."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from core.examine.predictions import name_classes, read_stored
+from core.examine.weights import ExamineError, Weights, find_weights, name_file, read_scale, require_sound
+from core.helper.questions import Member, OwnPiece
+from core.runs.folder import Run
+from core.stats.scores import Accuracy, accuracy
+from core.text.formats import format_percent
+from core.text.safe import plain_cell
+from core.text.words import count_of
+
+Ids = Literal["name", "stem", "number"]
+Labels = Literal["name", "index"]
+# Of the validation images, this share has an energy at which an image of one's own is called unusual.
+UNUSUAL_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One image: class indices and probabilities of the first and the second guess, -1 and NaN if it has a `fault`."""
+
+    index: int
+    name: str
+    guess: int
+    probability: float
+    second: int
+    second_probability: float
+    is_unusual: bool
+    fault: str
+
+
+def make_member(run: Run, key: str = "best") -> tuple[Member, Weights]:
+    """A run's weights, ready to be asked. Raises ExamineError."""
+    require_sound(run)
+    weights = find_weights(run, key)
+    scale = read_scale(run.environment())
+    if scale is None:
+        raise ExamineError(f"The run {run.id} did not record the mean and spread of its images, which are needed here.")
+    return Member(name_file(run, weights), *scale), weights
+
+
+def require_same_classes(runs: Sequence[Run]) -> list[str]:
+    """The class names that all runs have, in their order. Raises ExamineError."""
+    names = name_classes(runs[0])
+    for run in runs[1:]:
+        if name_classes(run) != names:
+            raise ExamineError(f"The run {run.id} tells other classes apart than {runs[0].id}, so they have no mean.")
+    return names
+
+
+def find_threshold(run: Run, weights: Weights) -> float:
+    """The energy above which an image is unusual: 5 % of the validation images are. NaN if none are stored."""
+    val = read_stored(run, weights, "val")
+    if val is None:
+        return float("nan")
+    return float(np.quantile(-np.logaddexp.reduce(val.logits, axis=1), 1 - UNUSUAL_SHARE))
+
+
+def tell_answers(names: Sequence[str], found: OwnPiece, threshold: float = float("nan")) -> list[Answer]:
+    """One answer an image, in the order of the images."""
+    chances = np.nan_to_num(found.probabilities, nan=-1.0)
+    order = np.argsort(-chances, axis=1, kind="stable")[:, :2]  # equal ones go to the lower class
+    answers = []
+    for index, name in enumerate(names):
+        fault = found.faults.get(index, "")
+        first, second = (-1, -1) if fault else (int(order[index, 0]), int(order[index, 1]))
+        of = found.probabilities[index]
+        unusual = not fault and bool(found.energies[index] > threshold)
+        answers.append(Answer(index, name, first, float(of[first]), second, float(of[second]), unusual, fault))
+    return answers
+
+
+def sort_by_doubt(answers: Sequence[Answer]) -> list[Answer]:
+    """Those that cannot be read first, then by the probability of the guess, the smallest first."""
+    return sorted(answers, key=lambda answer: (not answer.fault, answer.probability if not answer.fault else 0.0))
+
+
+def find_labels(names: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.int64] | None:
+    """The classes (images,) that folders name; None unless each image lies in a folder named as one of the classes."""
+    numbers = {name: index for index, name in enumerate(classes)}
+    labels = []
+    for name in names:
+        folders = [part for part in PurePosixPath(name).parts[:-1] if part in numbers]
+        if len(folders) != 1:
+            return None
+        labels.append(numbers[folders[0]])
+    return np.array(labels, np.int64)
+
+
+def measure(answers: Sequence[Answer], labels: npt.NDArray[np.int64]) -> Accuracy | None:
+    """Accuracy over the images that could be read; None if there are none."""
+    read = [answer.index for answer in answers if not answer.fault]
+    guesses = np.array([answers[index].guess for index in read], np.int64)
+    return accuracy(labels[read], guesses) if read else None
+
+
+def summarize(answers: Sequence[Answer], labels: npt.NDArray[np.int64] | None) -> list[str]:
+    """What came out, in sentences; with `labels` the accuracy too."""
+    faults, unusual = sum(bool(answer.fault) for answer in answers), sum(answer.is_unusual for answer in answers)
+    sentences = [f"{count_of(len(answers) - faults, 'image')} predicted."]
+    if faults:
+        sentences.append(f"{count_of(faults, 'image')} cannot be read and {'has' if faults == 1 else 'have'} no class.")
+    if unusual:
+        sentences.append(
+            f"Unusual, less like the training's images than {1 - UNUSUAL_SHARE:.0%} of the validation images by "
+            f"the energy of the logits (Liu et al. 2020): {unusual:,}."
+        )
+    found = None if labels is None else measure(answers, labels)
+    if found:
+        low, high = found.interval.low, found.interval.high
+        sentences.append(
+            f"By their folders {found.num_right:,} of {found.num_images:,} are right: accuracy "
+            f"{format_percent(found.value)} (95 % interval {100 * low:.2f} to {100 * high:.2f})."
+        )
+    return sentences
+
+
+# Handing in -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """How a table is handed in: its two columns, what stands in them, and the ids in the order that is asked for."""
+
+    columns: tuple[str, str] = ("ID", "Label")
+    ids: Ids = "name"
+    labels: Labels = "name"
+    order: tuple[str, ...] = ()
+
+
+def write_hand_in(answers: Sequence[Answer], classes: Sequence[str], hand_in: HandIn) -> str:
+    """The answers as CSV. Raises ExamineError for an image that was not read, for equal ids and for missing ones."""
+    faulty = [answer for answer in answers if answer.fault]
+    if faulty:
+        raise ExamineError(
+            f"{len(faulty):,} of the images cannot be read, the first {faulty[0].name}: {faulty[0].fault}"
+        )
+    by_id = {_name_id(answer, hand_in.ids): answer for answer in answers}
+    if len(by_id) < len(answers):
+        raise ExamineError(f"Several images have the same id by their {hand_in.ids}; take their name or number as id.")
+    missing = [wanted for wanted in hand_in.order if wanted not in by_id]
+    if missing:
+        raise ExamineError(f"{len(missing):,} ids that are asked for have no image, the first of them {missing[0]}.")
+    rows = [
+        (name, classes[by_id[name].guess] if hand_in.labels == "name" else by_id[name].guess)
+        for name in hand_in.order or by_id
+    ]
+    return _to_csv(hand_in.columns, rows)
+
+
+def _name_id(answer: Answer, ids: Ids) -> str:
+    match ids:
+        case "stem":
+            return PurePosixPath(answer.name).stem
+        case "number":
+            return str(answer.index)
+    return answer.name
+
+
+def read_order(text: str) -> tuple[str, ...]:
+    """The ids in the first column of a sample of what is to be handed in, below its header. Raises ExamineError."""
+    rows = [row[0] for row in csv.reader(io.StringIO(text.removeprefix("\ufeff"))) if row]
+    if len(rows) < 2:
+        raise ExamineError("The sample has no rows below its header, so it names no order.")
+    return tuple(rows[1:])
+
+
+def write_table(answers: Sequence[Answer], classes: Sequence[str]) -> str:
+    """All that is known of each image, as CSV."""
+    columns = ("image", "class", "probability", "second_guess", "second_probability", "unusual", "fault")
+    rows = [
+        (answer.name, "", "", "", "", "", answer.fault)
+        if answer.fault
+        else (
+            answer.name,
+            classes[answer.guess],
+            f"{answer.probability:.6f}",
+            classes[answer.second],
+            f"{answer.second_probability:.6f}",
+            "yes" if answer.is_unusual else "no",
+            "",
+        )
+        for answer in answers
+    ]
+    return _to_csv(columns, rows)
+
+
+def _to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([plain_cell(column) for column in columns])
+    writer.writerows([plain_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+    return buffer.getvalue()

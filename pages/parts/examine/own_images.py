@@ -1,0 +1,218 @@
+"""Many images of one's own at once: dropped as files, a zip or an array, and answered in a table to take away."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from core.data.folder import SUFFIXES
+from core.data.own_images import Brought, ChoiceError, keep_files, open_images
+from core.examine import answers
+from core.examine.answers import Answer, HandIn, Ids, Labels
+from core.examine.predicting import OwnPrediction
+from core.examine.weights import Weights
+from core.runs.folder import Run
+from core.runs.listing import list_runs
+from core.runs.store import open_run
+from core.system.errors import LabError
+from core.text.safe import plain
+from pages.parts.examine.address import PREFIX
+from pages.parts.examine.gallery import show_note
+from pages.parts.frame.style import show_problem
+from pages.parts.frame.widgets import renew_while
+
+MAX_MEGABYTES = 200
+SHOWN = 1000
+_KEPT, _ASKED, _UPLOAD = f"{PREFIX}own.kept", f"{PREFIX}own.asked", f"{PREFIX}own.files"
+_IDS: dict[Ids, str] = {"name": "File name", "stem": "File name without suffix", "number": "Number, from 0"}
+_LABELS: dict[Labels, str] = {"name": "Class name", "index": "Class index, from 0"}
+
+
+@dataclass
+class _Kept:
+    """Uploaded files on the disk, for as long as this visit lasts or until others take their place."""
+
+    file_ids: tuple[str, ...]
+    path: Path
+    folder: tempfile.TemporaryDirectory[str]
+
+
+@dataclass
+class _Asked:
+    """One question and its answer: which images by which networks."""
+
+    key: tuple[object, ...]
+    names: Sequence[str]
+    prediction: OwnPrediction
+    told: list[Answer] = field(default_factory=list)
+
+
+def show_own_images(run: Run, weights: Weights, classes: list[str]) -> None:
+    """The upload, the other runs that answer with this one, and the table."""
+    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
+    with left:
+        files = st.file_uploader(
+            "Images, a zip of images, or an array (.npy, .npz)",
+            [suffix[1:] for suffix in sorted(SUFFIXES)] + ["zip", "npy", "npz"],
+            accept_multiple_files=True,
+            key=_UPLOAD,
+            max_upload_size=MAX_MEGABYTES,
+            help="Treated as the data set was: centre cropped to a square, then resized. Deleted when your visit ends.",
+        )
+    with right:
+        others = _choose_others(run, classes)
+    if not files:
+        st.session_state.pop(_KEPT, None)
+        st.session_state.pop(_ASKED, None)
+        show_note(
+            "Drop images to get a table of what each is taken for, and how surely. In a zip whose folders are named as "
+            "the classes, the accuracy is measured as well."
+        )
+        return
+    try:
+        asked = _ask(run, weights, others, _keep(files))
+    except LabError as error:
+        show_problem(str(error))
+        return
+    if asked is not None:
+        renew_while(lambda: not asked.prediction.is_over(), lambda: _show(run, weights, others, asked, classes))
+
+
+def _choose_others(run: Run, classes: list[str]) -> list[str]:
+    """Runs that tell the same number of classes apart; whether they are the same classes is checked when asked."""
+    runs = {
+        other.id: other.name for other in list_runs() if other.id != run.id and other.epoch and other.state != "damaged"
+    }
+    return st.multiselect(
+        "Together with",
+        list(runs),
+        format_func=lambda run_id: f"{plain(runs[run_id])} · {run_id[-6:]}",
+        key=f"{PREFIX}own.others",
+        placeholder="No other run",
+        help="Several runs answer as an ensemble: by the mean of their probabilities.",
+        disabled=not runs,
+    )
+
+
+def _keep(files: Sequence[UploadedFile]) -> Path:
+    """The files on the disk, where the helper process can read them. Raises DataError."""
+    ids = tuple(file.file_id for file in files)
+    kept: _Kept | None = st.session_state.get(_KEPT)
+    if kept is None or kept.file_ids != ids:
+        folder = tempfile.TemporaryDirectory(prefix="resnet-lab-", ignore_cleanup_errors=True)
+        path = keep_files([(file.name, file.getvalue()) for file in files], Path(folder.name))
+        kept = st.session_state[_KEPT] = _Kept(ids, path, folder)
+    return kept.path
+
+
+def _ask(run: Run, weights: Weights, others: Sequence[str], path: Path) -> _Asked | None:
+    """The question under way or answered; None while an array must be chosen first. Raises LabError."""
+    brought = Brought(str(path))
+    try:
+        images = open_images(brought)
+    except ChoiceError as choice:
+        array = st.selectbox("Array", choice.choices, index=None, placeholder="Which array holds the images?")
+        if array is None:
+            return None
+        brought = Brought(str(path), array)
+        images = open_images(brought)
+    runs = [run, *map(open_run, others)]
+    answers.require_same_classes(runs)
+    members = [answers.make_member(run, weights.key)[0], *(answers.make_member(other)[0] for other in runs[1:])]
+    key = (brought, *((member.weights.sha256, member.weights.which) for member in members))
+    asked: _Asked | None = st.session_state.get(_ASKED)
+    if asked is None or asked.key != key:
+        asked = st.session_state[_ASKED] = _Asked(key, images.names, OwnPrediction(members, brought))
+    return asked
+
+
+def _show(run: Run, weights: Weights, others: Sequence[str], asked: _Asked, classes: list[str]) -> None:
+    prediction = asked.prediction
+    if not prediction.is_over():
+        share = prediction.done / prediction.total if prediction.total else 0.0
+        st.progress(share, f"Predicting: {prediction.done:,} of {len(asked.names):,} images")
+        return
+    if not asked.told:
+        try:
+            threshold = float("nan") if others else answers.find_threshold(run, weights)
+            asked.told = answers.tell_answers(asked.names, prediction.result(), threshold)
+        except LabError as error:
+            del st.session_state[_ASKED]  # shown once; the next look asks again
+            show_problem(f"The images could not be predicted. {error}")
+            return
+    _show_summary(asked, classes)
+    _show_rows(asked.told, classes)
+    _show_hand_in(run, asked.told, classes)
+
+
+def _show_summary(asked: _Asked, classes: list[str]) -> None:
+    show_note(" ".join(answers.summarize(asked.told, answers.find_labels(asked.names, classes))))
+
+
+def _show_rows(told: Sequence[Answer], classes: list[str]) -> None:
+    """The least certain first."""
+    rows = answers.sort_by_doubt(told)[:SHOWN]
+    names = [*classes, ""]  # the last, at -1, of what cannot be read
+    table = pd.DataFrame(
+        {
+            "Image": [plain(answer.name) for answer in rows],
+            "Class": [names[answer.guess] for answer in rows],
+            "Probability": [100 * answer.probability for answer in rows],
+            "Second guess": [names[answer.second] for answer in rows],
+            "Its probability": [100 * answer.second_probability for answer in rows],
+            "Note": [answer.fault or ("unusual" if answer.is_unusual else "") for answer in rows],
+        }
+    )
+    share = st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.1f %%")
+    st.dataframe(table, hide_index=True, column_config={"Probability": share, "Its probability": share})
+    if len(told) > SHOWN:
+        show_note(f"The {SHOWN:,} least certain of {len(told):,}; the CSV holds all.")
+
+
+def _show_hand_in(run: Run, told: Sequence[Answer], classes: list[str]) -> None:
+    """The whole table, or two columns of one's own naming, as CSV."""
+    st.download_button(
+        "All columns (CSV)",
+        answers.write_table(told, classes),
+        f"{run.id}-own-images.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    with st.expander("Two columns, to hand in"):
+        ids, labels = st.columns(2, gap="medium")
+        id_name = ids.text_input("Name of the first column", "ID", key=f"{PREFIX}own.id")
+        ids_by = ids.selectbox(
+            "The first column holds", list(_IDS), format_func=_IDS.__getitem__, key=f"{PREFIX}own.ids"
+        )
+        label_name = labels.text_input("Name of the second column", "Label", key=f"{PREFIX}own.label")
+        labels_by = labels.selectbox(
+            "The second column holds", list(_LABELS), format_func=_LABELS.__getitem__, key=f"{PREFIX}own.by"
+        )
+        sample = st.file_uploader(
+            "Sample of what is asked for (CSV)",
+            "csv",
+            key=f"{PREFIX}own.sample",
+            max_upload_size=20,
+            help="Its first column gives the ids and their order.",
+        )
+        try:
+            order = answers.read_order(sample.getvalue().decode("utf-8", "replace")) if sample else ()
+            content = answers.write_hand_in(told, classes, HandIn((id_name, label_name), ids_by, labels_by, order))
+        except LabError as error:
+            show_problem(str(error))
+            return
+        st.download_button(
+            "To hand in (CSV)",
+            content,
+            f"{run.id}-hand-in.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )

@@ -1,0 +1,120 @@
+"""`predict` asks a run about images of one's own, and writes what is asked for."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import Result
+
+from core.data.own_images import open_images
+from core.helper.questions import OwnPiece
+from core.system import files
+from tests.core.cli.commands import strict
+from tests.examined import CLASSES, make_examined
+from tests.pages.sample_runs import add_checkpoint
+
+Core = Callable[..., Result]
+
+
+def answer(target: str, *, members: Any, brought: Any, start: int, count: int, all_cores: bool) -> Future[OwnPiece]:
+    """The helper process without torch: image number n is of class n, the less surely the later."""
+    names = open_images(brought).names
+    chances = np.full((len(names), CLASSES), 0.01)
+    for index in range(len(names)):
+        chances[index, index] = 0.9 - index / 100
+    future: Future[OwnPiece] = Future()
+    future.set_result(OwnPiece(chances, np.full(len(names), -9.0), {}, len(names)))
+    return future
+
+
+@pytest.fixture
+def run_id(lab_folders: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("core.examine.predicting.call", answer)
+    return make_asked()
+
+
+def make_asked() -> str:
+    run = make_examined()
+    add_checkpoint(run)
+    scale = {"mean": [0.5] * 3, "std": [0.2] * 3}
+    files.write_json(run.path / "environment.json", {**run.environment(), **scale})
+    return run.id
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Three images, the second in the wrong folder."""
+    for name in ("kind 0/a.png", "kind 0/b.png", "kind 2/c.png"):
+        path = tmp_path / "own" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(path)
+    return tmp_path / "own"
+
+
+def test_the_least_certain_image_is_printed_first(core: Core, run_id: str, images: Path) -> None:
+    result = core("predict", run_id, str(images))
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert [name for line in lines for name in ("a.png", "b.png", "c.png") if name in line] == [
+        "c.png",
+        "b.png",
+        "a.png",
+    ]
+    assert "By their folders 2 of 3 are right: accuracy 66.67 %" in result.stderr
+
+
+def test_a_file_to_hand_in_is_written_as_asked(core: Core, run_id: str, images: Path, tmp_path: Path) -> None:
+    sample, output = tmp_path / "sample.csv", tmp_path / "mine.csv"
+    sample.write_text("Id,Category\nc,0\na,0\nb,0\n")
+    asked = (
+        "--columns",
+        "Id,Category",
+        "--ids",
+        "stem",
+        "--labels",
+        "index",
+        "--order",
+        str(sample),
+        "-o",
+        str(output),
+    )
+    result = core("predict", run_id, str(images), *asked)
+    assert result.stdout.strip() == str(output)
+    assert output.read_text() == "Id,Category\nc,2\na,0\nb,1\n"
+    again = core("predict", run_id, str(images), *asked)
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+    assert core("predict", run_id, str(images), *asked, "--force").exit_code == 0
+
+
+def test_programs_get_all_as_json(core: Core, run_id: str, images: Path) -> None:
+    found = strict(core("predict", run_id, str(images), "--with", make_asked(), "--json").stdout)
+    assert len(found["runs"]) == 2
+    assert [image["guess"] for image in found["images"]] == [0, 1, 2]
+    assert found["accuracy"]["num_right"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--columns", "Id", "-o", "x.csv"), "--columns 'Id': two names with a comma"),
+        (("--ids", "stem"), "name it with --output"),
+        (("--order", "missing.csv", "-o", "x.csv"), "missing.csv cannot be read"),
+        (("--checkpoint", "last", "--with", "nobody"), "There is no run 'nobody'"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    core: Core, run_id: str, images: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    result = core("predict", run_id, str(images), *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+def test_a_path_without_images_is_one_sentence(core: Core, run_id: str, tmp_path: Path) -> None:
+    result = core("predict", run_id, str(tmp_path / "nowhere"))
+    assert (result.exit_code, "cannot be read" in result.stderr) == (2, True)

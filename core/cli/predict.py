@@ -11,7 +11,8 @@ import typer
 from core.cli.find import find_run, find_runs
 from core.cli.follow import POLL_SECONDS, make_bars
 from core.cli.output import FAILED, CommandError, make_console, print_json, print_table, say
-from core.cli.source import AsJson, RunId, WeightsName
+from core.cli.source import AsJson, RunId
+from core.runs.records import WeightsName
 from core.text.formats import format_percent
 
 if TYPE_CHECKING:

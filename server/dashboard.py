@@ -202,9 +202,10 @@ def serve(idle_seconds: float = IDLE_SECONDS) -> None:
 def _make_app() -> WSGIApplication:
     from optuna_dashboard import wsgi  # type: ignore[import-untyped]
 
+    from core.studies.shown import show_infeasible
     from core.studies.storage import open_storage
 
-    app: WSGIApplication = wsgi(open_storage())
+    app: WSGIApplication = wsgi(show_infeasible(open_storage()))
     return app
 
 

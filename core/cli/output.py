@@ -161,11 +161,11 @@ def _cell(value: object, keep: str = "") -> Text:
     return Text(text, style=STATE_STYLES.get(text, ""))
 
 
-def confirm(question: str, yes: bool) -> None:
+def confirm(question: str, yes: bool, undone: str = "Nothing was deleted") -> None:
     """Asks on a terminal; elsewhere nobody could answer, so --yes is required."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandError("Nothing was deleted: add --yes where nobody can be asked.")
+        raise CommandError(f"{undone}: add --yes where nobody can be asked.")
     if not typer.confirm(question):
-        raise CommandError("Nothing was deleted.", FAILED)
+        raise CommandError(f"{undone}.", FAILED)

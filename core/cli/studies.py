@@ -13,8 +13,18 @@ import typer
 
 from core.cli.fetch import fetch_missing
 from core.cli.follow import Interrupts, make_bars
-from core.cli.output import FAILED, STOPPED, CommandError, make_console, print_facts, print_json, print_table, say
-from core.cli.source import AsJson, Detach, DetachOrFollow, Download, name_file, read_file
+from core.cli.output import (
+    FAILED,
+    STOPPED,
+    CommandError,
+    confirm,
+    make_console,
+    print_facts,
+    print_json,
+    print_table,
+    say,
+)
+from core.cli.source import AsJson, Detach, DetachOrFollow, Download, Yes, name_file, read_file
 from core.cli.train import follow_runs
 from core.spec.fields import format_value
 from core.spec.parse import SpecError
@@ -59,6 +69,7 @@ def search(
     name: Annotated[str, typer.Option("--name", "-n", help="What the study is called.", show_default=False)] = "",
     detach: Detach = False,
     download: Download = False,
+    yes: Yes = False,
 ) -> None:
     """Searches a space of networks and trainings: prints the study's name, then its trials, then the best.
 
@@ -66,11 +77,15 @@ def search(
     Ctrl+C pauses it after the trials that train, a second one at once; closing the terminal lets it go on.
     """
     from core.studies.manage import check_start, create_study
+    from core.studies.pruners import PRUNERS, describe_pruning
 
     spec = _read_study(file, preset, [*(settings or []), *([f"workers={workers}"] if workers else [])])
     if download:
         fetch_missing(spec.base.data)
     check_start(spec)
+    _ask_whether_fitting(spec, yes)
+    for sentence in describe_pruning(spec):
+        say(f"{PRUNERS[spec.pruner].label} pruner: {sentence}")
     name = name or _free_name(preset or (file.stem if file and str(file) != "-" else "study"))
     create_study(name, spec)
     _start(name, None, detach=detach)
@@ -130,10 +145,15 @@ def resume(
         float | None, typer.Option("--minutes", min=0.01, help="So many minutes in all.", show_default=False)
     ] = None,
     detach: DetachOrFollow = True,
+    yes: Yes = False,
 ) -> None:
     """Continues a paused study, or a finished one that may now take more trials or time."""
     from core.studies.manage import extend_study
+    from core.studies.study import open_study
 
+    study = open_study(name)
+    if not study.frozen_trials():
+        _ask_whether_fitting(study.spec, yes)
     if trials is not None or minutes is not None:
         extend_study(name, trials=trials, minutes=minutes)
     _start(name, workers, detach=detach)
@@ -160,7 +180,10 @@ def _read_study(file: Path | None, preset: str | None, settings: list[str]) -> S
         raise CommandError(f"There is no study preset {preset!r}; there are {', '.join(STUDY_PRESETS)}.")
     try:
         data = read_file(file) if file is not None else STUDY_PRESETS[str(preset)].model_dump(mode="json")
+        fitted = _has_fitting_warmup(data)
         own = [setting for setting in settings if setting.partition("=")[0].strip() in StudySpec.model_fields]
+        if fitted:
+            data.pop("pruner_warmup_epochs", None)  # goes on to fit, unless it is set
         data |= dict(_read_setting(setting) for setting in own)
         rest = [setting for setting in settings if setting not in own]
         if rest:
@@ -168,6 +191,26 @@ def _read_study(file: Path | None, preset: str | None, settings: list[str]) -> S
         return parse_study(data)
     except SpecError as error:
         raise name_file(error, file) from None
+
+
+def _has_fitting_warmup(data: dict[str, Any]) -> bool:
+    """Whether the pruner's warm-up is what fits the study as it was read, so that nobody chose it."""
+    from core.studies.spec import parse_study
+
+    try:
+        without = {key: value for key, value in data.items() if key != "pruner_warmup_epochs"}
+        return parse_study(without).pruner_warmup_epochs == data.get("pruner_warmup_epochs")
+    except SpecError:
+        return False  # told by the check of the whole
+
+
+def _ask_whether_fitting(spec: StudySpec, yes: bool) -> None:
+    """Asks before a search in which every network is over the budget. Raises CommandError."""
+    from core.studies.spec import why_nothing_fits
+
+    if reason := why_nothing_fits(spec):
+        say(reason)
+        confirm("Start it all the same?", yes, "Nothing was started")
 
 
 def _read_setting(setting: str) -> tuple[str, Any]:
@@ -279,6 +322,19 @@ def _print_best(study: Study) -> None:
         )
     for sentence in study.words():
         say(sentence)
-    if best:
-        command = f"python -m core study-test {shlex.quote(study.name)}"
-        say(f"No trial has looked at the test images. Test the best with: {command}")
+    _print_tested(study)
+
+
+def _print_tested(study: Study) -> None:
+    """Which trials have looked at the test images, and how those that were chosen do."""
+    from core.studies.best import list_best, list_tested, name_trials
+
+    tested = list_tested(study.frozen_trials())
+    untested = [trial for trial in list_best(study) if trial.is_untested]
+    if tested:
+        has = "has" if len(tested) == 1 else "have"
+        say(f"{name_trials(tested).capitalize()} {has} looked at the test images.")
+    elif untested:
+        say("No trial has looked at the test images.")
+    if untested:
+        say(f"Test {name_trials(untested)} with: python -m core study-test {shlex.quote(study.name)}")

@@ -10,14 +10,17 @@ from optuna.trial import FrozenTrial
 
 from core.launch.launcher import LauncherError, measure_test
 from core.runs.folder import Run
+from core.runs.listing import list_runs
 from core.runs.records import DamagedRunError, RunNotFoundError
 from core.runs.store import open_run
 from core.studies.conclusions import rank_trials
 from core.studies.spec import StudySpec
 from core.studies.storage import StudyError
 from core.studies.study import Study, open_study
+from core.text.words import join_words, list_first
 
 MAX_TESTED = 20  # trials of a Pareto front
+MAX_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,13 @@ def list_best(study: Study) -> list[BestTrial]:
     return [find_run(trial) for trial in choose_best(study.spec, study.optuna(), study.frozen_trials())]
 
 
+def list_tested(trials: Sequence[FrozenTrial]) -> list[BestTrial]:
+    """The trials that have looked at the test images, by whatever way: from here, from their run's page, or before
+    their run joined."""
+    tested = {summary.id for summary in list_runs() if summary.test_accuracy is not None}
+    return [find_run(trial) for trial in trials if trial.user_attrs.get("run_id") in tested]
+
+
 def find_run(trial: FrozenTrial) -> BestTrial:
     try:
         run = open_run(str(trial.user_attrs.get("run_id") or ""))
@@ -61,6 +71,13 @@ def find_run(trial: FrozenTrial) -> BestTrial:
         return BestTrial(trial.number, None, "its run was deleted")
     except DamagedRunError as error:
         return BestTrial(trial.number, None, f"its run cannot be read: {error}")
+
+
+def name_trials(trials: Sequence[BestTrial]) -> str:
+    """`trial 3`, `trials 3, 5 and 8`, `trials 3, 5, 8 and 12 more`."""
+    numbers = [str(trial.number) for trial in trials]
+    named = join_words(numbers) if len(numbers) <= MAX_NAMED else list_first(numbers, MAX_NAMED)
+    return f"trial{'' if len(numbers) == 1 else 's'} {named}"
 
 
 def measure_best(name: str) -> list[BestTrial]:

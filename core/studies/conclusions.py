@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import optuna
 from optuna.trial import FrozenTrial
 
 from core.spec.fields import label_path, show_value
+from core.studies.importance import CLEAR_TRIALS as MIN_TRIALS
 from core.studies.importance import main_objective, rank_fields
 from core.studies.objectives import OBJECTIVES
 from core.studies.space import Dimension, propose_values
@@ -16,10 +16,8 @@ from core.studies.spec import StudySpec, parse_study
 from core.studies.trials import iterate_feasible
 from core.text.words import join_words
 
-MIN_TRIALS = 10  # fewer say nothing about a space
 BEST_SHARE = 5  # the best fifth
 MIN_BEST = 3
-MIN_SHARE = 0.1  # of the importance, to be mentioned
 
 
 def rank_trials(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -35,33 +33,24 @@ def best_fifth(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FrozenTri
     return ranked[: max(MIN_BEST, len(ranked) // BEST_SHARE)] if len(ranked) >= MIN_TRIALS else []
 
 
-def find_important(spec: StudySpec, study: optuna.Study) -> dict[str, float]:
-    """Fields that mattered, the most important first, by the smaller of two shares.
-
-    The best tenth of a small study is two or three trials, in which anything may look important by chance: a field is
-    only believed if it also matters for the best quarter.
-    """
-    tenth, quarter = rank_fields(spec, study), rank_fields(spec, study, quantile=0.25)
-    shares = {path: min(share, quarter.get(path, 0.0)) for path, share in tenth.items()}
-    return {path: share for path, share in sorted(shares.items(), key=lambda item: -item[1]) if share >= MIN_SHARE}
-
-
-def describe(spec: StudySpec, study: optuna.Study) -> list[str]:
-    """What mattered, and where the best trials are; one sentence if it is too early to tell."""
-    trials = study.get_trials(deepcopy=False)
+def describe(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[str]:
+    """What mattered, where its interval says so, and where the best trials are; one sentence if it is too early."""
     ranked, best = rank_trials(spec, trials), best_fifth(spec, trials)
     if not best:
         return [f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."]
     objective = spec.objectives[main_objective(spec)]
     sentences = []
-    if important := list(find_important(spec, study))[:3]:
+    importance = rank_fields(spec, trials)
+    if importance.reason:
+        return [importance.reason]
+    if important := importance.clear[:3]:
         words = join_words([label_path(path).lower() for path in important])
         sentences.append(f"What mattered most for the {OBJECTIVES[objective].label.lower()}: {words}.")
     dimensions = {dimension.path: dimension for dimension in spec.space}
     spans = [span for path in important if (span := _span(dimensions[path], best))]
     if spans:
         sentences.append(f"The best {len(best)} of {len(ranked)} trials have {join_words(spans)}.")
-    return sentences or [f"No searched field stands out among {len(ranked)} trials."]
+    return sentences or [f"No searched field stands out from chance among {len(ranked)} trials."]
 
 
 def _span(dimension: Dimension, best: Sequence[FrozenTrial]) -> str:

@@ -26,7 +26,7 @@ MAX_TICKS = 10
 class Field:
     """One searched field: `labels` are the words of its choices, in the order in which they were given.
 
-    `ticks` are the values of a range that has only a few.
+    `ticks` are the values of a range that has only a few; `is_ordered` says whether more and less mean something.
     """
 
     path: str
@@ -34,6 +34,7 @@ class Field:
     scale: Scale
     labels: tuple[str, ...] = ()
     ticks: tuple[float, ...] = ()
+    is_ordered: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Points:
 
 
 def gather_points(name: str, spec: StudySpec, trials: Sequence[FrozenTrial]) -> Points:
-    """The trials as columns. A pruned trial's value is the last that it reported, as Optuna has it."""
+    """The trials as columns. A pruned trial's value is the last that it reported, as Optuna has it; NaN if none."""
     retried = retried_numbers(trials)
     fields = tuple(_describe(dimension) for dimension in spec.space)
     count, moments = len(spec.objectives), [moments_of(trial) for trial in trials]
@@ -108,7 +109,8 @@ def _describe(dimension: Dimension) -> Field:
     labels = tuple(show_searched(dimension.path, choice) for choice in dimension.choices)
     values = None if dimension.choices else dimension.values()
     ticks = tuple(map(float, values)) if values is not None and len(values) <= MAX_TICKS else ()
-    return Field(dimension.path, label_path(dimension.path), scale, labels, ticks)
+    is_ordered = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in dimension.choices)
+    return Field(dimension.path, label_path(dimension.path), scale, labels, ticks, is_ordered)
 
 
 def show_searched(path: str, value: Value) -> str:
@@ -135,7 +137,8 @@ def _position(dimension: Dimension, value: Any) -> float:
 
 def _curve_of(trial: FrozenTrial) -> tuple[FloatArray, FloatArray]:
     steps, values = np.array(sorted(trial.intermediate_values.items()), dtype=float).reshape(-1, 2).T
-    return steps, values
+    known = np.isfinite(values)
+    return steps[known], values[known]
 
 
 def find_front(points: Points) -> npt.NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from core.studies.trials import CONSTRAINT
 
 # Two runs that differ only here are the same point of a space.
 FREE_FIELDS = frozenset({"train.device", "train.seed"})
+LOSSES = ("train/loss", "val/loss")
 
 
 def measure_network(study: StudySpec, parameters: int) -> float:
@@ -34,9 +35,16 @@ def worst_values(study: StudySpec) -> list[float]:
 
 
 def intermediate_value(study: StudySpec, metrics: Mapping[str, Any]) -> float | None:
-    """What an epoch's figures say of the first objective; None if nobody asks, or it is not finite."""
-    value = metrics.get(study.objectives[0]) if len(study.objectives) == 1 else None
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    """What an epoch's figures say of the only objective: NaN once a loss is no number, whatever the accuracy is.
+
+    None if nobody asks: trials of several objectives are not compared epoch by epoch.
+    """
+    name = study.objectives[0]
+    if len(study.objectives) > 1 or name not in metrics:
+        return None
+    read = [metrics[each] for each in (name, *LOSSES) if each in metrics]
+    is_known = all(isinstance(value, int | float) and math.isfinite(value) for value in read)
+    return float(read[0]) if is_known else math.nan
 
 
 def objective_values(study: StudySpec, run: Run) -> list[float]:
@@ -61,14 +69,14 @@ def make_joined_trial(study: StudySpec, run: Run) -> FrozenTrial:
     if measure > 0:
         message = f"has {parameters:,} parameters; the study's budget is {study.budget:,}"
         raise SpecError([FieldProblem("model", message, missing=True)])
-    reported = {int(row["epoch"]): value for row in run.rows() if (value := intermediate_value(study, row)) is not None}
+    epochs = {int(row["epoch"]): intermediate_value(study, row) for row in run.rows()}
     trial = create_trial(
         state=TrialState.COMPLETE,
         values=values,
         params=params,
         distributions={dimension.path: make_distribution(dimension) for dimension in study.space},
         user_attrs={"joined": True, "run_id": run.id, "parameters": parameters},
-        intermediate_values=reported,
+        intermediate_values={epoch: value for epoch, value in epochs.items() if value is not None},
         constraints={CONSTRAINT: measure} if study.can_be_infeasible else None,
     )
     trial.datetime_start = datetime.fromtimestamp(float(run.environment().get("started") or run.about.created))

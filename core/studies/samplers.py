@@ -1,4 +1,4 @@
-"""A study's settings as Optuna's samplers, pruners and distributions."""
+"""A study's settings as Optuna's samplers and distributions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any, cast
 
 import numpy as np
 import optuna
-from optuna import pruners, samplers
+from optuna import samplers
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from core.studies.space import Dimension, Value, count_values
-from core.studies.spec import Pruner, Sampler, StudySpec
-
-MIN_TRIALS = 5  # trials with a value at the same epoch, before the median of them prunes another
+from core.studies.spec import Sampler, StudySpec
 
 
 def make_distribution(dimension: Dimension) -> BaseDistribution:
@@ -78,24 +76,6 @@ def count_grid(study: StudySpec) -> int | None:
     return count_values(study.space) if study.sampler == "grid" else None
 
 
-def make_pruner(study: StudySpec) -> pruners.BasePruner:
-    """The study's pruner; it compares trials epoch by epoch, counted from 1."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the patient one is called experimental
-        return PRUNERS[study.pruner].make(study)
-
-
-def _make_hyperband(study: StudySpec) -> pruners.BasePruner:
-    warmup, epochs = study.pruner_warmup_epochs, max_epochs(study)
-    return pruners.HyperbandPruner(min_resource=max(1, warmup), max_resource=max(epochs, warmup + 1))
-
-
-def max_epochs(study: StudySpec) -> int:
-    """Epochs of the longest training in the space."""
-    found = [dimension.highest for dimension in study.space if dimension.path == "train.epochs"]
-    return int(found[0]) if found else study.base.train.epochs
-
-
 @dataclass(frozen=True)
 class SamplerEntry:
     """`make` takes a study and a seed."""
@@ -103,12 +83,6 @@ class SamplerEntry:
     label: str
     make: Callable[[StudySpec, int], samplers.BaseSampler]
     shares_seed: bool = False  # all workers walk through the same sequence
-
-
-@dataclass(frozen=True)
-class PrunerEntry:
-    label: str
-    make: Callable[[StudySpec], pruners.BasePruner]
 
 
 SAMPLERS: Mapping[Sampler, SamplerEntry] = {
@@ -130,21 +104,4 @@ SAMPLERS: Mapping[Sampler, SamplerEntry] = {
     "nsga2": SamplerEntry(
         "NSGA-II", lambda study, seed: samplers.NSGAIISampler(seed=seed, population_size=population_size(study))
     ),
-}
-PRUNERS: Mapping[Pruner, PrunerEntry] = {
-    "median": PrunerEntry(
-        "Median",
-        lambda study: pruners.MedianPruner(
-            n_startup_trials=MIN_TRIALS, n_warmup_steps=study.pruner_warmup_epochs + 1, n_min_trials=MIN_TRIALS
-        ),
-    ),
-    "hyperband": PrunerEntry("Hyperband", _make_hyperband),
-    "halving": PrunerEntry(
-        "Successive halving",
-        lambda study: pruners.SuccessiveHalvingPruner(min_resource=max(1, study.pruner_warmup_epochs)),
-    ),
-    "patient": PrunerEntry(
-        "Patient", lambda study: pruners.PatientPruner(None, patience=max(1, study.pruner_warmup_epochs))
-    ),
-    "none": PrunerEntry("None", lambda _: pruners.NopPruner()),
 }

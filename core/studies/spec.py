@@ -63,7 +63,8 @@ class StudySpec(Strict):
             base = data.get("base", {})
             train = base.get("train", {}) if isinstance(base, dict) else getattr(base, "train", {})
             with suppress(ValidationError):  # reported at the base's own fields
-                data["pruner_warmup_epochs"] = fitting_warmup(TrainSpec.model_validate(train))
+                fitting = fitting_warmup(TrainSpec.model_validate(train), data.get("pruner", "median"))
+                data["pruner_warmup_epochs"] = fitting
         return data
 
     @model_validator(mode="after")
@@ -123,14 +124,19 @@ def _check_objectives(study: StudySpec) -> list[FieldProblem]:
     return problems
 
 
-def fitting_warmup(train: TrainSpec) -> int:
+def fitting_warmup(train: TrainSpec, pruner: str) -> int:
     """Epochs in which no trial is pruned.
 
     Under a falling learning rate early epochs say little about the last ones, so a trial has a third of the training,
-    a quarter under a constant one, and always the warm-up of the learning rate and an epoch more.
+    a quarter under a constant one, and always the warm-up of the learning rate and an epoch more. Hyperband weighs
+    early judgements against late ones itself: its first rung is the first epoch after the warm-up, and at most a ninth
+    of the training, which leaves room for three brackets.
     """
+    risen = int(train.warmup_epochs + 0.999) + 1
+    if pruner == "hyperband":
+        return max(1, min(risen, train.epochs // 9))
     share = 4 if train.schedule in ("constant", "plateau") else 3
-    return min(train.epochs, max(-(-train.epochs // share), int(train.warmup_epochs + 0.999) + 1))
+    return min(train.epochs, max(-(-train.epochs // share), risen))
 
 
 def parse_study(source: str | bytes | dict[str, Any]) -> StudySpec:
@@ -177,7 +183,8 @@ class SpaceSize:
     """How large a space is.
 
     `count` is None if a range is continuous. The parameters are those of the smallest and the largest network found,
-    over budget or not. The shares are of all points of the space: over budget, and impossible to build.
+    over budget or not. The shares are of all points of the space: over budget, and impossible to build. Of `looked_at`
+    points `fitting` can be built within the budget.
     """
 
     count: int | None
@@ -185,6 +192,8 @@ class SpaceSize:
     largest_parameters: int
     share_over_budget: float | None
     share_impossible: float
+    looked_at: int
+    fitting: int
 
 
 @lru_cache(maxsize=64)
@@ -214,6 +223,28 @@ def describe_space(study: StudySpec) -> SpaceSize:
         largest_parameters=found[1],
         share_over_budget=None if over is None else over / len(points),
         share_impossible=1 - len(working) / len(points),
+        looked_at=len(points),
+        fitting=len(working) - (over or 0),
+    )
+
+
+def measure_space(study: StudySpec) -> SpaceSize:
+    """As `describe_space`; how the space is searched makes no difference, and is not asked for again."""
+    plain = {"sampler": "random", "pruner": "none", "trials": 1, "minutes": 0.0, "workers": 1, "seed": 0}
+    return describe_space(study.model_copy(update=plain))
+
+
+def why_nothing_fits(study: StudySpec) -> str:
+    """Why no trial of a study would be trained, as far as was looked, in a sentence; "" where some would."""
+    try:
+        size = measure_space(study)
+    except SpecError as error:
+        return f"{error.problems[0].message[:1].upper()}{error.problems[0].message[1:]}."
+    if size.fitting:
+        return ""
+    return (
+        f"None of {size.looked_at:,} networks of this space is within the budget of {study.budget:,} parameters: the "
+        f"smallest has {size.smallest_parameters:,}. No trial would be trained."
     )
 
 

@@ -36,6 +36,8 @@ SQLITE_SECONDS = 60.0
 WORKER_PATIENCE = 600.0
 PAGE_PATIENCE = 1.0
 
+DATABASE = "studies.db"
+
 Answer = TypeVar("Answer")
 StaleCallback = Callable[[optuna.Study, FrozenTrial], None]
 
@@ -48,7 +50,7 @@ def storage_url() -> str:
     """The URL of the storage, with its password."""
     if chosen := os.environ.get("RESNET_LAB_STORAGE", "").strip():
         return chosen
-    url = sqlalchemy.URL.create("sqlite", database=str(runs_folder() / "studies.db"))
+    url = sqlalchemy.URL.create("sqlite", database=str(runs_folder() / DATABASE))
     return url.render_as_string(hide_password=False)
 
 
@@ -58,6 +60,16 @@ def shown_url() -> str:
         return sqlalchemy.make_url(storage_url()).render_as_string()
     except ArgumentError:
         return "RESNET_LAB_STORAGE"
+
+
+def is_made() -> bool:
+    """False while the lab's own database is no file yet: a question to it would make it."""
+    own = runs_folder() / DATABASE
+    try:
+        url = sqlalchemy.make_url(storage_url())
+    except ArgumentError:
+        return True  # whoever opens it says what is wrong
+    return url.get_backend_name() != "sqlite" or url.database != str(own) or own.exists()
 
 
 def folder_of(name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from core.spec.parse import SpecError
 from core.studies.conclusions import describe, narrow
 from core.studies.samplers import count_grid
 from core.studies.spec import StudySpec, parse_study
-from core.studies.storage import StudyError, describe_trouble, folder_of, open_storage, reopen_if_reused, storage_url
+from core.studies.storage import StudyError, describe_trouble, folder_of, is_made, open_storage, reopen_if_reused
 from core.studies.trials import (
     Tally,
     count_trials,
@@ -33,7 +34,6 @@ from core.studies.trials import (
     worker_folder,
 )
 from core.system import files
-from core.system.folders import runs_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +86,7 @@ def _parse(text: str) -> StudySpec:
 
 def list_studies() -> list[StudySummary]:
     """Every study of the storage that was made here, the newest first. Raises StudyError."""
-    database = runs_folder() / "studies.db"
-    if storage_url().endswith(str(database)) and not database.exists():
+    if not is_made():
         return []
     with explained():
         storage = open_storage()
@@ -186,6 +185,22 @@ class Study:
         """The reason nothing is left to do, or "" while a trial is to begin, trains, or was interrupted."""
         return self._why_over(count_trials(self.name, self.frozen_trials()))
 
+    def is_exhausted(self) -> bool:
+        """Whether no limit could let it go on: every point of its grid has a trial."""
+        points = count_grid(self.spec)
+        return points is not None and count_trials(self.name, self.frozen_trials()).grid_points >= points
+
+    def propose_limits(self) -> tuple[int, float]:
+        """Trials and minutes in all with which the search goes on: half as many again of what is used up."""
+        tally, spec = count_trials(self.name, self.frozen_trials()), self.spec
+        trials, minutes = spec.trials, spec.minutes
+        if minutes and tally.minutes >= minutes:
+            minutes = float(math.ceil(tally.minutes + minutes / 2))
+        # Also as long as too many proposals were over budget, of which each trial allows some.
+        while trials and why_over(trials, minutes, tally):
+            trials += -(-spec.trials // 2)
+        return trials, minutes
+
     def _why_over(self, tally: Tally) -> str:
         spec = self.spec
         return "" if tally.live else why_over(spec.trials, spec.minutes, tally, count_grid(spec))
@@ -254,8 +269,7 @@ class Study:
 
     def words(self) -> list[str]:
         """What mattered, and which range is worth searching next: a sentence or two."""
-        with explained():
-            return describe(self.spec, self.optuna())
+        return describe(self.spec, self.frozen_trials())
 
     def narrow(self) -> StudySpec:
         """The next study, around the best fifth of this one. Raises StudyError if it is too early."""

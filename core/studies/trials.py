@@ -208,7 +208,9 @@ def requeue(study: optuna.Study, trial: FrozenTrial, *, resumes: bool = False, *
     if trial.number in retried_numbers(study.get_trials(deepcopy=False)):
         return
     history = [*trial.system_attrs.get("retry_history", ()), trial.number]
-    system = {key: value for key, value in trial.system_attrs.items() if not key.startswith("constraints")}
+    # What was reported at a rung belongs to the training that is resumed, not to one from the beginning.
+    left = ("constraints",) if resumes else ("constraints", "completed_rung_")
+    system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(left)}
     kept = {key: value for key, value in trial.user_attrs.items() if key not in _OF_ONE_ATTEMPT}
     if resumes:
         kept["resumes"] = trial.user_attrs["run_id"]

@@ -7,6 +7,7 @@ the trials and begins the next holds the study's lock, so no number is given twi
 from __future__ import annotations
 
 import gc
+import math
 import os
 import signal
 import sys
@@ -31,8 +32,9 @@ from core.runs.store import open_run, publish_run
 from core.spec import DataSpec, RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError
+from core.studies.pruners import PRUNERS, make_pruner, should_prune
 from core.studies.runs import intermediate_value, measure_network, objective_values, worst_values
-from core.studies.samplers import PRUNERS, count_grid, make_pruner, make_sampler, suggest_values
+from core.studies.samplers import count_grid, make_sampler, suggest_values
 from core.studies.spec import propose
 from core.studies.storage import WORKER_PATIENCE, AskLock, StudyError, describe_trouble, open_storage
 from core.studies.study import Study, open_study
@@ -266,10 +268,11 @@ class Worker:
         trial.report(value, event.epoch)
         epochs = Run(folder).spec.train.epochs
         # After the last epoch there is nothing left to save.
-        if self.spec.pruner == "none" or event.epoch >= epochs or not trial.should_prune():
+        if event.epoch >= epochs or not should_prune(self.spec, trial, value):
             return ""
         pruner, objective = PRUNERS[self.spec.pruner].label.lower(), self.spec.objectives[0]
-        return f"Pruned after epoch {event.epoch} of {epochs} by the {pruner} pruner, at a {objective} of {value:.4g}."
+        why = f"at a {objective} of {value:.4g}" if math.isfinite(value) else "since a loss is no number any more"
+        return f"Pruned after epoch {event.epoch} of {epochs} by the {pruner} pruner, {why}."
 
     def _conclude(self, trial: optuna.Trial, run: Run) -> list[float]:
         """What the run's end means for its trial: values, or one of Optuna's ways to have none."""

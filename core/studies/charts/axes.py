@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from core.charts.figure import LEGEND_ABOVE, as_text, axis_title
 from core.studies.objectives import OBJECTIVES
-from core.studies.points import FloatArray, Points
+from core.studies.points import Points
 from core.studies.trials import TrialStateName
 
 Layout = dict[str, Any]
@@ -30,6 +30,8 @@ STATE_COLOURS: dict[TrialStateName, str] = {
 BEST = "#cc9000"
 # From early to late, and from best to worst.
 TIME_SCALE = [[0, "#a9b8d8"], [0.5, "#5490fc"], [1, "#4854c0"]]
+# Every tick with its own value: by itself Plotly writes 2, 3 and 5 between the powers of ten.
+LOG_TICKS = "~g"
 WORST_COLOURED = 0.85  # trials beyond this share all have the colour of the worst
 VALUE_SCALE = [[0, "#4854c0"], [0.35, "#5490fc"], [0.65, "#b9b3a2"], [1, "#cc9000"]]
 
@@ -74,8 +76,10 @@ def make_value_axis(points: Points, objective: int, log: bool) -> Layout:
         "hoverformat": OBJECTIVES[name].number,
         "type": "log" if log else "linear",
         "uirevision": f"{name} {log}",
-        "exponentformat": "power" if log else "SI",
+        "exponentformat": "SI",
     }
+    if log:
+        axis["tickformat"] = LOG_TICKS
     if OBJECTIVES[name].is_share:
         known = points.values[np.isfinite(points.values[:, objective]), objective]
         axis["tickformat"] = ".1%" if log or not len(known) or np.ptp(known) < 0.1 else ".0%"
@@ -86,21 +90,12 @@ def make_field_axis(points: Points, path: str) -> Layout:
     field = points.field(path)
     axis: Layout = {"title": axis_title(field.name), "automargin": True, "uirevision": path, "nticks": 6}
     if field.scale == "log":
-        return {**axis, "type": "log", "exponentformat": "power", "hoverformat": ".3g"}
+        return {**axis, "type": "log", "tickformat": LOG_TICKS, "hoverformat": ".3g"}
     if field.scale == "linear":
         return {**axis, "hoverformat": ".4~g", **({"tickvals": list(field.ticks)} if field.ticks else {})}
     positions = list(range(len(field.labels)))
     labels = [as_text(label) for label in field.labels]
     return {**axis, "tickvals": positions, "ticktext": labels, "range": [-0.5, len(positions) - 0.5], "zeroline": False}
-
-
-def spread_out(points: Points, path: str, rows: Rows) -> FloatArray:
-    """A field's values; choices beside each other where trials would hide each other, the same way every time."""
-    positions: FloatArray = points.at(path)[rows]
-    if points.field(path).scale != "category":
-        return positions
-    beside = np.mod(points.numbers[rows] * 0.618034, 1.0) - 0.5
-    return np.asarray(positions + 0.4 * beside, dtype=np.float64)
 
 
 def mark_trials(points: Points, rows: Rows, paths: Sequence[str] = (), **trace: Any) -> Trace:

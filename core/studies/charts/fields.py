@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from core.charts.figure import as_text, axis_title
 from core.studies.charts import axes
 from core.studies.charts.axes import Drawn, Layout, Rows, StudyView, Trace
+from core.studies.importance import CLEAR_SHARE, CLEAR_TRIALS, Importance
 from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points, find_front
 
 GRID_CELLS = 40  # a side of the contour's grid
 NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one point
-BAND = 0.3  # half the width of a choice's band
+BAND = 0.3  # half the width of a choice's band, on whose middle its trials stand
 SLICES_IN_ROW = 3
 
 
-def draw_importance(points: Points, view: StudyView, importance: dict[str, float]) -> Drawn:
-    """How much each field decides, the most important on top."""
-    if not importance:
-        return axes.draw_nothing("The importance of the fields shows after four finished trials.")
-    ordered = sorted(importance.items(), key=lambda entry: entry[1])
-    names, shares = [points.field(path).name for path, _ in ordered], [share for _, share in ordered]
-    bars: Trace = {"type": "bar", "orientation": "h", "uid": "importance"}
-    bars |= {"x": shares, "y": [as_text(name) for name in names]}
-    bars |= {"text": [f"{share:.0%}" if share >= 0.005 else "<1%" for share in shares]}
-    bars |= {"marker": {"color": axes.STATE_COLOURS["finished"]}}
-    bars |= {"textposition": "outside", "cliponaxis": False, "hovertemplate": "%{y}: %{x:.1%}<extra></extra>"}
+def draw_importance(points: Points, view: StudyView, importance: Importance) -> Drawn:
+    """How much each field decides, the most important on top, with its interval over resampled trials."""
+    if not importance.fields:
+        return axes.draw_nothing(importance.reason)
+    ordered = importance.fields[::-1]
+    names = [points.field(field.path).name for field in ordered]
+    shares, lows, highs = (np.array([getattr(field, name) for field in ordered]) for name in ("share", "low", "high"))
+    bars: Trace = {"type": "bar", "orientation": "h", "uid": "importance", "x": shares}
+    bars["y"] = [f"{as_text(name)} · {share:.0%}" for name, share in zip(names, shares, strict=True)]
+    # The interval is that of the resampled trials, and need not hold the share itself.
+    beyond, below = np.maximum(highs - shares, 0), np.maximum(shares - lows, 0)
+    bars["error_x"] = {"type": "data", "array": beyond, "arrayminus": below}
+    bars["error_x"] |= {"symmetric": False, "color": axes.BEST, "thickness": 1.5, "width": 4}
+    colours = [axes.STATE_COLOURS["finished" if field.is_clear else "infeasible"] for field in ordered]
+    bars |= {"marker": {"color": colours}, "opacity": 0.85}
+    bars["hovertext"] = [
+        f"{as_text(name)}<br>{share:.1%}, between {low:.0%} and {high:.0%}"
+        for name, share, low, high in zip(names, shares, lows, highs, strict=True)
+    ]
+    bars["hovertemplate"] = "%{hovertext}<extra></extra>"
     objective = OBJECTIVES[points.objectives[view.objective]].label.lower()
-    x_axis: Layout = {"title": axis_title(f"Importance for {objective}")}
-    layout: Layout = {"xaxis": {**x_axis, "tickformat": ".0%", "range": [0, min(1.08, max(shares) * 1.18)]}}
+    x_axis: Layout = {"title": axis_title(f"Explained share of the order by {objective}")}
+    layout: Layout = {"xaxis": {**x_axis, "automargin": True, "tickformat": ".0%", "range": [0, 1.02]}}
     layout |= {"yaxis": {"automargin": True, "fixedrange": True, "ticksuffix": " "}, "bargap": 0.35}
-    columns: Layout = {"Field": names, "Importance": shares}
+    columns: Layout = {"Field": names, "Importance": shares, "Low": lows, "High": highs}
     # The best first.
     layout["meta"] = {"table": [{"name": name, "values": values[::-1]} for name, values in columns.items()]}
-    finished = int(points.where("finished").sum())
-    notes = (f"From {finished} finished trials; it takes about 50 for a judgement.",) if finished < 50 else ()
-    return [bars], layout, notes
+    return [bars], layout, tuple(_explain_importance(points, importance))
 
 
-def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+def _explain_importance(points: Points, importance: Importance) -> Iterator[str]:
+    yield f"From {importance.trials} finished trials, with the 95 % interval over resampled ones."
+    if left := int(points.where("pruned", "failed", "infeasible").sum()):
+        yield f"{left} pruned, failed or infeasible are left out: they have no value that compares."
+    if importance.trials < CLEAR_TRIALS:
+        yield f"With fewer than {CLEAR_TRIALS} trials what looks important may be chance."
+    elif not importance.clear:
+        yield f"No interval begins above {CLEAR_SHARE:.0%}, so what looks important may be chance."
+
+
+def draw_slice(points: Points, view: StudyView, _: Importance) -> Drawn:
     """The objective against each field by itself; later trials are darker."""
     if not points.with_value(view.objective, view.pruned).any():
         return axes.draw_nothing()
@@ -56,7 +74,7 @@ def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
         marker |= {"cmin": 0, "cmax": int(max(points.numbers[-1], 1)), "symbol": axes.pick_symbols(points, rows)}
         name = points.field(path).name
         trace = axes.mark_trials(points, rows, [path], name=name, uid=f"slice{index}", marker=marker)
-        trace |= {"x": axes.spread_out(points, path, rows), "y": points.values[rows, view.objective]}
+        trace |= {"x": points.at(path)[rows], "y": points.values[rows, view.objective]}
         trace |= {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
         traces.append(trace)
         layout[f"xaxis{suffix}"] = axes.make_field_axis(points, path)
@@ -70,7 +88,7 @@ def draw_slice(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     return traces, layout | axes.tabulate_trials(points, shown, view.fields), ()
 
 
-def draw_contour(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+def draw_contour(points: Points, view: StudyView, _: Importance) -> Drawn:
     """The objective over two fields, interpolated between the trials."""
     if len(set(view.fields[:2])) < 2:
         return axes.draw_nothing("Choose two different fields.")
@@ -115,7 +133,7 @@ def _make_grid(points: Points, path: str, rows: Rows) -> FloatArray:
     if low == high:
         return np.array([low])
     if field.scale == "category":
-        # A band for each choice, as wide as its trials are spread.
+        # A band for each choice.
         return np.array([index + side for index in range(len(field.labels)) for side in (-BAND, BAND)])
     if field.ticks:
         return np.unique(positions)
@@ -148,12 +166,12 @@ def _cross_fields(points: Points, view: StudyView, rows: Rows, marker: Layout) -
     """Trials at their values of two fields, and the layout with both axes."""
     x, y = view.fields[:2]
     trace = axes.mark_trials(points, rows, [x, y], name="trials", uid="trials", marker=marker)
-    trace |= {"x": axes.spread_out(points, x, rows), "y": axes.spread_out(points, y, rows)}
+    trace |= {"x": points.at(x)[rows], "y": points.at(y)[rows]}
     layout = {"xaxis": axes.make_field_axis(points, x), "yaxis": axes.make_field_axis(points, y)}
     return trace, layout | axes.tabulate_trials(points, rows, [x, y])
 
 
-def draw_rank(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+def draw_rank(points: Points, view: StudyView, _: Importance) -> Drawn:
     """Trials over two fields, coloured by their rank: a wild value among them cannot hide the others."""
     if len(set(view.fields[:2])) < 2:
         return axes.draw_nothing("Choose two different fields.")
@@ -169,7 +187,7 @@ def draw_rank(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
     return [trials], layout, ()
 
 
-def draw_parallel(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+def draw_parallel(points: Points, view: StudyView, _: Importance) -> Drawn:
     """One line a trial through its fields to its value; drag along an axis to see only some."""
     if not view.fields:
         return axes.draw_nothing("Choose a field.")
@@ -209,7 +227,7 @@ def _parallel_value(points: Points, objective: int, rows: Rows, view: StudyView)
 
 
 def _parallel_field(points: Points, path: str, rows: Rows) -> Layout:
-    field, positions = points.field(path), axes.spread_out(points, path, rows)
+    field, positions = points.field(path), points.at(path)[rows]
     label = field.name if len(field.name) <= 18 else field.name[:17] + "…"
     if field.scale == "log":
         return {"label": label, **_log_ticks(positions)}
@@ -225,12 +243,15 @@ def _log_ticks(values: FloatArray) -> Layout:
     """Plotly's parallel axes know no logarithm, so its ticks are written out."""
     scaled = np.log10(values)
     low, high = float(scaled.min()), float(scaled.max())
-    inner = [float(tick) for tick in range(int(np.ceil(low)), int(np.floor(high)) + 1)]
+    decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    # Over one or two powers of ten, also their twice and five times.
+    steps = (1,) if high - low > 2.5 else (1, 2, 5)
+    inner = [tick for decade in decades for step in steps if low <= (tick := float(decade + np.log10(step))) <= high]
     ticks = inner if len(inner) > 1 else [low, *inner, high] if high > low else [low]
     return {"values": scaled, "tickvals": ticks, "ticktext": [f"{10**tick:.3g}" for tick in ticks]}
 
 
-def draw_pareto(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+def draw_pareto(points: Points, view: StudyView, _: Importance) -> Drawn:
     """Two objectives against each other; trials that no other beats in all objectives stand out."""
     if len(points.objectives) < 2:
         return axes.draw_nothing("A Pareto front needs two objectives or more.")

@@ -1,8 +1,7 @@
 """Optuna's figures of a study, by Optuna's names, drawn lean enough to be renewed while the study runs.
 
 `optuna.visualization` draws the same for a notebook: with 1,000 trials its figures take 0.2 to 7 seconds and up to
-22 MB each, show parameters as JSON, and know no trial to click. What is hard in them, the importance of the fields, is
-computed by Optuna here as well. Colours of text, grid and ground are the page's.
+22 MB each, show parameters as JSON, and know no trial to click. Colours of text, grid and ground are the page's.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from core.charts.figure import Drawing, to_json
 from core.studies.charts import fields as by_field
 from core.studies.charts import trials as by_time
 from core.studies.charts.axes import LAYOUT, Drawn, StudyView
+from core.studies.importance import Importance
 from core.studies.points import Points
 
 PlotName = Literal[
@@ -29,13 +29,15 @@ PlotName = Literal[
 ]
 
 
-def draw_study(plot: PlotName, points: Points, view: StudyView, importance: dict[str, float]) -> Drawing:
-    """One of the figures; `importance` is what `rank_fields` gave. A figure without data has a note that says why."""
+def draw_study(plot: PlotName, points: Points, view: StudyView, importance: Importance) -> Drawing:
+    """One of the figures; `importance` is what `rank_fields` gave. Where there is nothing to draw, the figure is ""
+    and a note says why: empty axes would go from -1 to 6."""
     traces, layout, notes = _DRAW[plot](points, view, importance)
-    return Drawing(to_json(traces, {**LAYOUT, "uirevision": plot, "title": {"text": plot}, **layout}), plot, notes)
+    shown = {**LAYOUT, "uirevision": plot, "title": {"text": plot}, **layout}
+    return Drawing(to_json(traces, shown) if traces else "", plot, notes)
 
 
-_DRAW: dict[PlotName, Callable[[Points, StudyView, dict[str, float]], Drawn]] = {
+_DRAW: dict[PlotName, Callable[[Points, StudyView, Importance], Drawn]] = {
     "History": by_time.draw_history,
     "Importance": by_field.draw_importance,
     "Slice": by_field.draw_slice,

@@ -12,6 +12,7 @@ from core.charts.figure import axis_title
 from core.charts.lines import thin
 from core.studies.charts import axes
 from core.studies.charts.axes import Drawn, Layout, StudyView, Trace
+from core.studies.importance import Importance
 from core.studies.objectives import OBJECTIVES, VALIDATED
 from core.studies.points import FloatArray, Points
 from core.studies.trials import TrialStateName
@@ -20,7 +21,7 @@ MAX_CURVE_POINTS = 20_000  # of all intermediate curves together: what a browser
 LEAST_CURVE_POINTS = 8
 
 
-def draw_history(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+def draw_history(points: Points, view: StudyView, _: Importance) -> Drawn:
     """Every trial's value by its number, and the best so far."""
     objective = view.objective
     if not points.with_value(objective, view.pruned).any():
@@ -63,7 +64,7 @@ def _draw_best(points: Points, objective: int) -> Trace:
     }
 
 
-def draw_timeline(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+def draw_timeline(points: Points, view: StudyView, _: Importance) -> Drawn:
     """When each trial began and ended, and how."""
     begun = np.isfinite(points.started)
     if not begun.any():
@@ -99,7 +100,7 @@ def _write_moments(moments: FloatArray, precision: str) -> list[str | None]:
     ]
 
 
-def draw_intermediate(points: Points, view: StudyView, _: dict[str, float]) -> Drawn:
+def draw_intermediate(points: Points, view: StudyView, _: Importance) -> Drawn:
     """What every trial reported, epoch by epoch; the best one stands out."""
     shown = [index for index, (epochs, _) in enumerate(points.curves) if len(epochs)]
     if not view.pruned:

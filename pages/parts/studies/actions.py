@@ -21,7 +21,7 @@ from core.studies.manage import (
     start_workers,
     stop_study,
 )
-from core.studies.spec import MAX_WORKERS
+from core.studies.spec import MAX_WORKERS, why_nothing_fits
 from core.studies.study import Study, StudySummary
 from core.system import files
 from core.text.formats import format_percent
@@ -73,7 +73,7 @@ def show_controls(study: Study, summary: StudySummary) -> None:
         _show_running(name, summary, wish)
         return
     if summary.state == "finished":
-        st.button("More trials", icon=":material/add:", key="study.more", on_click=ask, args=("limits", name))
+        _show_more(study)
         return
     key = f"study.workers.{name}"
     st.session_state.setdefault(key, wish)
@@ -83,7 +83,30 @@ def show_controls(study: Study, summary: StudySummary) -> None:
         icon=":material/play_arrow:",
         type="primary",
         key="study.start",
-        on_click=lambda: act(start_workers, name, st.session_state[key]),
+        on_click=_start,
+        args=(study, st.session_state[key], summary.state == "empty"),
+    )
+
+
+def _start(study: Study, workers: int, is_new: bool) -> None:
+    """Starts the workers; a space in which nothing fits the budget is asked about first."""
+    if is_new and why_nothing_fits(study.spec):
+        ask("start", study.name)
+    else:
+        act(start_workers, study.name, workers)
+
+
+def _show_more(study: Study) -> None:
+    """A finished study goes on with more trials, as long as its space has any."""
+    done = study.is_exhausted()
+    st.button(
+        "More trials",
+        icon=":material/add:",
+        key="study.more",
+        disabled=done,
+        help="Every point of the grid has its trial. Clone the study to widen its space." if done else None,
+        on_click=ask,
+        args=("limits", study.name),
     )
 
 
@@ -190,7 +213,12 @@ def answer(study: Study) -> None:
     kind, name = st.session_state.pop(_ASKED, ("", ""))
     if name == study.name:
         st.session_state.pop(_FITTING, None)
-        {"delete": confirm_delete, "limits": change_limits, "trials": add_trials}[kind](study)
+        {"delete": confirm_delete, "limits": change_limits, "runs": add_runs, "start": confirm_start}[kind](study)
+
+
+def is_asked(name: str) -> bool:
+    """Whether a question waits for the page itself, asked by a button of a part that renews itself."""
+    return bool(st.session_state.get(_ASKED, ("", ""))[1] == name)
 
 
 def close_when_answered() -> None:
@@ -244,13 +272,29 @@ def _delete(name: str) -> None:
     answered(worked)
 
 
+@st.dialog("Start this study?")
+def confirm_start(study: Study) -> None:
+    close_when_answered()
+    st.html(f"<p>{escape(why_nothing_fits(study.spec))}</p>")
+    leave, start = st.columns(2)
+    leave.button("Leave it", width="stretch", key="leave_study", on_click=answered, args=(True,))
+
+    def begin() -> None:
+        answered(attempt(start_workers, study.name, read_wish(study)))
+
+    start.button("Start it all the same", type="primary", width="stretch", key="confirm_start_study", on_click=begin)
+
+
 @st.dialog("Trials and time")
 def change_limits(study: Study) -> None:
-    """How many trials, and how long; a finished study goes on with more."""
+    """How many trials, and how long; a finished study goes on with more, which are proposed."""
     close_when_answered()
+    if over := study.why_over():
+        st.caption(over)
+    more_trials, more_minutes = study.propose_limits()
     help = "0 leaves only the time limit."
-    trials = ask_whole("Trials in all", study.spec.trials, 0, key="limits.trials", help=help)
-    typed = show_number("Time limit (min)", study.spec.minutes, key="limits.minutes", help="0 is none.")
+    trials = ask_whole("Trials in all", more_trials, 0, key="limits.trials", help=help)
+    typed = show_number("Time limit (min)", more_minutes, key="limits.minutes", help="0 is none.")
     minutes = read_number(typed, is_whole=False)
     if not isinstance(minutes, float):
         show_problem(say_problem("Time limit", FieldProblem("minutes", "must be a number", minutes)))
@@ -266,8 +310,8 @@ def change_limits(study: Study) -> None:
     st.button("Change", type="primary", key="limits.change", on_click=change, disabled=wrong)
 
 
-@st.dialog("Add trials", width="medium")
-def add_trials(study: Study) -> None:
+@st.dialog("Add runs", width="medium")
+def add_runs(study: Study) -> None:
     """A spec as the next trial, or finished runs as trials that are done."""
     close_when_answered()
     st.html('<p class="lab-title">Train a network next</p>')

@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from core.studies.manage import check_start, create_study, start_workers
+from core.studies.spec import why_nothing_fits
 from core.studies.storage import StudyError
 from core.studies.study import list_studies
 from pages.parts.frame.style import show_alert, show_problem
@@ -64,13 +65,18 @@ def show_start(draft: StudyDraft) -> None:
         name_key = f"studies.name.{st.session_state.get(MADE, 0)}"
         name = st.text_input("Name", key=name_key, placeholder=first, max_chars=50, persist_state="session")
         ready, missing = draft.good is not None, find_missing(draft)
-        can_start = ready and not missing
+        nothing_fits = why_nothing_fits(draft.good) if draft.good else ""
+        anyway = draft.widget_key("anyway")
+        can_start = ready and not missing and (not nothing_fits or st.session_state.get(anyway, False))
         start = st.button("Start", icon=":material/play_arrow:", type="primary", disabled=not can_start, key="study_go")
-        keep = st.button("Only make it", disabled=not ready, key="study_make", help="Makes the study without a worker.")
+        keep = st.button("Make without starting", disabled=not ready, key="study_make")
     if draft.problems:
         show_problem(f"Fix these first: {', '.join(name_problem_fields(draft))}.")
     elif away or missing:
         show_problem(away or missing)
+    if nothing_fits:
+        show_problem(nothing_fits)
+        st.checkbox("Start it all the same", key=anyway)
     if (start or keep) and draft.good:
         make(name.strip() or first, draft, start)
 

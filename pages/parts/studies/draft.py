@@ -76,7 +76,7 @@ class StudyDraft:
     problems: list[FieldProblem] = field(default_factory=list)
     touched: bool = False
     last_id: int = -1
-    # The pruner's warm-up that fits the training as it stood at the last look.
+    # The pruner's warm-up that fitted at the last look.
     fitting: int = 0
 
     def check(self) -> None:
@@ -99,8 +99,8 @@ class StudyDraft:
             self.good = None if self.problems else study
 
     def _follow_schedule(self, base: RunSpec) -> None:
-        """The pruner's warm-up goes on to fit the training, until somebody chooses another."""
-        before, self.fitting = self.fitting, fitting_warmup(base.train)
+        """The pruner's warm-up goes on to fit pruner and training, until somebody chooses another."""
+        before, self.fitting = self.fitting, fitting_warmup(base.train, self.settings["pruner"])
         if self.settings["pruner_warmup_epochs"] == before != self.fitting:
             self.settings["pruner_warmup_epochs"] = self.fitting
             self.generation += 1
@@ -133,7 +133,7 @@ class StudyDraft:
         data = study.model_dump(mode="json", exclude={"base", "space", "version"})
         self.base, self.settings, self.source, self.touched = study.base, data, source, True
         self.rows, self.overrides = [self._to_row(dimension) for dimension in study.space], {}
-        self.fitting = fitting_warmup(study.base.train)
+        self.fitting = fitting_warmup(study.base.train, study.pruner)
         self.stem = source.rpartition(":")[2] if source.startswith(("study:", "preset:")) else "study"
         self.generation += 1
 

@@ -16,9 +16,10 @@ from core.spec.fields import label_path
 from core.spec.parse import SpecError, read_number
 from core.spec.presets import PRESETS
 from core.studies.objectives import OBJECTIVES
-from core.studies.samplers import PRUNERS, SAMPLERS, PrunerEntry, SamplerEntry
+from core.studies.pruners import PRUNERS, PrunerEntry, describe_pruning
+from core.studies.samplers import SAMPLERS, SamplerEntry
 from core.studies.space import find_field
-from core.studies.spec import STUDY_PRESETS, SpaceSize, StudySpec, describe_space
+from core.studies.spec import STUDY_PRESETS, SpaceSize, StudySpec, measure_space
 from core.system.errors import LabError
 from core.text.formats import format_count, format_percent
 from core.text.words import count_of
@@ -32,6 +33,7 @@ SAMPLER_HELP = (
     "TPE learns from every trial and takes any space; Gaussian process for few, costly trials; CMA-ES for ranges; "
     "NSGA-II for several objectives; random, grid and quasi-Monte Carlo do not learn."
 )
+WAITS_HELP = "Before it no trial is pruned. Follows the epochs until you change it."
 PRUNER_HELP = "Ends trials early that do worse than others did at the same epoch."
 
 
@@ -118,13 +120,19 @@ def show_settings(draft: StudyDraft) -> None:
         _choose(draft, "sampler", "Sampler", SAMPLERS, SAMPLER_HELP)
         _choose(draft, "pruner", "Pruner", PRUNERS, PRUNER_HELP)
         if draft.settings["pruner"] != "none":
-            warmup = "No trial is pruned in this many first epochs."
-            _count(draft, "pruner_warmup_epochs", "Pruner waits (epochs)", warmup, 0)
+            _count(draft, "pruner_warmup_epochs", PRUNERS[draft.settings["pruner"]].waits, WAITS_HELP, 0)
         _count(draft, "trials", "Trials", "Networks to train; 0 leaves only the time limit.", 0)
         _count(draft, "minutes", "Time limit (min)", "0 is none. Trials that train by then go on to their end.", 0.0)
         _count(draft, "workers", "Workers", "Processes that train side by side, where devices have room for them.", 1)
         _count(draft, "budget", "Parameters at most", "Larger networks are never trained; 0 allows any.", 0)
         _count(draft, "seed", "Seed", "With one worker, the same seed proposes the same trials again.", 0)
+    show_pruning(draft)
+
+
+def show_pruning(draft: StudyDraft) -> None:
+    """When trials end early, as the pruner has it; nothing without one."""
+    for sentence in describe_pruning(draft.good) if draft.good else ():
+        st.html(f'<p class="lab-muted lab-small study-line">{escape(sentence)}</p>')
 
 
 def _show_objectives(draft: StudyDraft) -> None:
@@ -188,12 +196,6 @@ def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float) -
 
 
 # What the space holds ----------------------------------------------------------------------------------------------
-
-
-def measure_space(study: StudySpec) -> SpaceSize:
-    """The size of a study's space; how it is searched makes no difference, and is not asked for again."""
-    plain = {"sampler": "random", "pruner": "none", "trials": 1, "minutes": 0.0, "workers": 1, "seed": 0}
-    return describe_space(study.model_copy(update=plain))
 
 
 def show_size(draft: StudyDraft) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from core.studies.objectives import OBJECTIVES
-from core.studies.samplers import PRUNERS, SAMPLERS
+from core.studies.pruners import PRUNERS, describe_pruning
+from core.studies.samplers import SAMPLERS
 from core.studies.storage import StudyError
 from core.studies.study import Study, StudyNotFoundError, StudySummary, open_study
 from core.text.formats import format_ago
@@ -68,7 +69,7 @@ def show_title(study: Study) -> None:
         st.space("stretch")
         state = find_dashboard().state
         st.fragment(actions.show_dashboard, run_every=1.0 if state == "starting" else None)(study, state)
-        st.button("Add trials", icon=":material/playlist_add:", on_click=actions.ask, args=("trials", study.name))
+        st.button("Add runs", icon=":material/playlist_add:", on_click=actions.ask, args=("runs", study.name))
         st.button("Limits", icon=":material/timer:", on_click=actions.ask, args=("limits", study.name))
         if st.button("Clone", icon=":material/content_copy:", help="A new study that begins with this definition."):
             st.switch_page("studies.py", query_params={"new": pack(study.spec)})
@@ -85,10 +86,15 @@ def show_title(study: Study) -> None:
         format_ago(study.created),
     ]
     st.html(f'<p class="lab-muted lab-small study-line">{" · ".join(escape(fact) for fact in facts)}</p>')
+    if pruning := " ".join(describe_pruning(spec)):
+        st.html(f'<p class="lab-muted lab-small study-line">{pruner.capitalize()}: {escape(pruning)}</p>')
 
 
 def show_live(name: str, shown_pulse: str) -> None:
-    """State, controls, figures and trials, updated regularly; a change of state reruns the whole page."""
+    """State, controls, figures and trials, updated regularly; a change of state reruns the whole page, and so does a
+    question, which only the page itself can show."""
+    if actions.is_asked(name):
+        st.rerun()
     try:
         study = open_study(name)
         summary, look = study.summary(), look_at(study)

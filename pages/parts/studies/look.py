@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from core.charts.figure import Drawing
 from core.studies.charts.axes import StudyView
 from core.studies.charts.plots import PlotName, draw_study
-from core.studies.importance import rank_fields
+from core.studies.importance import Importance, measure_importance
 from core.studies.points import Points, gather_points
 from core.studies.storage import storage_url
 from core.studies.study import Study
@@ -89,13 +89,9 @@ def recall(look: Look, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
     return made
 
 
-def find_importance(look: Look, objective: int) -> dict[str, float]:
-    """How much each searched field decides; Optuna takes a moment for it."""
-    return recall(
-        look,
-        ("finished", "importance", objective),
-        lambda: rank_fields(look.study.spec, look.study.optuna(), objective),
-    )
+def find_importance(look: Look, objective: int) -> Importance:
+    """How much each searched field decides."""
+    return recall(look, ("finished", "importance", objective), lambda: measure_importance(look.points, objective))
 
 
 def tell_words(look: Look) -> list[str]:
@@ -104,8 +100,9 @@ def tell_words(look: Look) -> list[str]:
 
 def draw(look: Look, plot: PlotName, view: StudyView) -> Drawing:
     """A figure of this state, drawn once for each way of looking at it."""
-    importance = find_importance(look, view.objective) if plot == "Importance" else {}
-    # While a trial trains, its bar in the timeline grows; once a trial is enough for it.
-    alone = plot not in ("Timeline", "Intermediate Values", "History") and not view.pruned
+    importance = find_importance(look, view.objective) if plot == "Importance" else Importance()
+    # While a trial trains, its bar in the timeline grows; once a trial is enough for it. What the importance leaves out
+    # is counted in its note.
+    alone = plot not in ("Timeline", "Intermediate Values", "History", "Importance") and not view.pruned
     scope = "finished" if alone else "all"
     return recall(look, (scope, plot, view), lambda: draw_study(plot, look.points, view, importance))

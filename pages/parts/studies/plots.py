@@ -55,7 +55,7 @@ def show_plots(look: Look) -> int | None:
 def _show_plot(look: Look, plot: PlotName) -> int | None:
     view = _show_view(look, plot)
     drawing = draw(look, plot, view)
-    if '"data": []' in drawing.figure[:20]:
+    if not drawing.figure:
         st.html(f'<p class="lab-muted study-nothing">{escape(drawing.notes[0])}</p>')
         return None
     picked = show_chart(
@@ -123,7 +123,8 @@ def _choose_fields(look: Look, plot: PlotName, objective: int) -> tuple[str, ...
     if plot not in ("Slice", "Contour", "Rank", "Parallel Coordinate"):
         return ()
     names = {field.path: field.name for field in look.points.fields}
-    ranked = sorted(names, key=lambda path: -find_importance(look, objective).get(path, 0.0))
+    importance = find_importance(look, objective)
+    ranked = sorted(names, key=lambda path: -importance.share_of(path))
     if plot in ("Contour", "Rank"):
         return (
             _choose_field("X axis", names, "x_field", ranked[0]),

@@ -8,6 +8,8 @@ import pytest
 from typer.testing import Result
 
 from core.studies import manage as studies
+from core.studies.best import list_best
+from core.studies.manage import create_study
 from core.studies.study import list_studies, open_study
 from tests.core import study_workers
 from tests.core.cli.commands import run_command
@@ -32,6 +34,7 @@ def test_a_study_from_a_file_is_searched_resumed_and_listed(core: Callable[..., 
     assert sum(line.startswith("trial ") and "  finished  val/loss " in line for line in lines) == 2
     assert any(line.startswith("best trial") for line in lines)
     assert "All 2 trials are done." in searched.stderr
+    assert "No trial has looked at the test images." in searched.stderr
     assert open_study("tiny").spec.base.train.epochs == 2
 
     again = core("study-resume", "tiny")
@@ -44,12 +47,40 @@ def test_a_study_from_a_file_is_searched_resumed_and_listed(core: Callable[..., 
     assert tested.exit_code == 0, tested.output
     (figures,) = [line.split() for line in tested.stdout.splitlines() if line.startswith("test accuracy")]
     assert all(0 < float(figure) <= 100 for figure in figures[2:] if figure != "%")
+    (best,) = list_best(open_study("tiny"))
+    further = core("study-resume", "tiny", "--trials", "4", "--follow")
+    assert f"Trial {best.number} has looked at the test images." in further.stderr
+    assert "No trial has looked" not in further.stderr
 
     listed = json.loads(core("studies", "--json").stdout)
-    assert [(study["name"], study["state"], study["done"]) for study in listed] == [("tiny", "finished", 3)]
+    assert [(study["name"], study["state"], study["done"]) for study in listed] == [("tiny", "finished", 4)]
     table = core("studies").stdout
-    assert "3 of 3" in table
-    assert "All 3 trials are done." in table
+    assert "4 of 4" in table
+    assert "All 4 trials are done." in table
+
+
+def test_a_space_wholly_over_the_budget_is_not_started_without_a_question(core: Callable[..., Result]) -> None:
+    channels = {"path": "model.layers[*].channels", "low": 8, "high": 12}
+    text = tiny_study(channels, trials=1, budget=10, sampler="grid").model_dump_json()
+    asked = core("study", "-", "--name", "over", text=text)
+    assert asked.exit_code == 2
+    assert "None of 5 networks of this space is within the budget of 10 parameters: the smallest has " in asked.stderr
+    assert "Nothing was started: add --yes where nobody can be asked." in asked.stderr
+    assert list_studies() == []
+    assert core("study", "-", "--name", "over", "--yes", text=text).exit_code == 0
+    assert list_studies()[0].infeasible == 5
+    create_study("made", open_study("over").spec)
+    assert "Nothing was started" in core("study-resume", "made").stderr
+
+
+def test_brackets_and_rungs_are_told_before_the_start_and_fit_what_is_set(core: Callable[..., Result]) -> None:
+    create_study("taken", tiny_study())
+    command = ["study", "--preset", "first-look", "--name", "taken", "--set", "pruner=hyperband"]
+    told = core(*command, "--set", "train.epochs=5")
+    assert "Hyperband pruner: One in 3 trials goes on at each rung. 2 brackets: 60 % of the trials" in told.stderr
+    assert "there is a study named taken already" in told.stderr
+    chosen = core(*command, "--set", "pruner_warmup_epochs=4")
+    assert "Rungs after epoch 4." in chosen.stderr
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from core.launch.launcher import LauncherError, measure_test, start_run
 from core.runs.store import open_run
 from core.studies import manage as studies
-from core.studies.best import list_best, measure_best
+from core.studies.best import BestTrial, list_best, list_tested, measure_best, name_trials
 from core.studies.manage import start_workers
 from core.studies.storage import StudyError
 from tests.core import study_workers
@@ -25,6 +25,7 @@ def lab(quick_workers: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_no_trial_looks_at_the_test_images_until_the_best_is_chosen(lab: Path) -> None:
     study = make_study(tiny_study(trials=4, train={"epochs": 2}))
+    assert list_tested(study.frozen_trials()) == []
     with pytest.raises(StudyError, match="nothing to test"):
         measure_best("tiny")
     start_workers("tiny")
@@ -42,6 +43,7 @@ def test_no_trial_looks_at_the_test_images_until_the_best_is_chosen(lab: Path) -
     assert best.number == chosen.number
     run = open_run(chosen.run_id)
     wait_for_state(run, "finished")
+    assert [trial.number for trial in list_tested(study.frozen_trials())] == [chosen.number]
     assert [run.id for run in runs if not run.summary().is_untested] == [chosen.run_id]
     assert len(run.rows()) == 2, "nothing was trained again"
 
@@ -102,3 +104,10 @@ def test_the_trials_of_the_pareto_front_are_all_tested(lab: Path) -> None:
     for trial in best:
         wait_for_state(trial.run, "finished")
         assert not trial.is_untested
+
+
+def test_trials_are_named_in_an_offer() -> None:
+    trials = [BestTrial(number, None) for number in range(6)]
+    assert name_trials(trials[3:4]) == "trial 3"
+    assert name_trials(trials[:3]) == "trials 0, 1 and 2"
+    assert name_trials(trials) == "trials 0, 1, 2, 3 and 2 more"

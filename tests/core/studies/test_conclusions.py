@@ -46,6 +46,17 @@ def test_the_words_name_what_mattered_and_where_the_best_trials_lie(lab: Path) -
     assert "learning rate 0.00" in second
 
 
+def test_nothing_is_said_to_have_mattered_where_all_values_are_equal_or_chance(lab: Path) -> None:
+    equal = make(name="equal")
+    for index in range(12):
+        add(equal, value=0.5, params={"train.learning_rate": 0.001 * (index + 1)})
+    assert equal.words() == ["All 12 finished trials have the same value, so nothing is known of what decides it."]
+    chance = make(name="chance")
+    for index in range(12):
+        add(chance, value=0.5 + 0.1 * (index * 7 % 12 % 5), params={"train.learning_rate": 0.001 * (index + 1)})
+    assert chance.words() == ["No searched field stands out from chance among 12 trials."]
+
+
 def test_too_few_trials_say_so(lab: Path) -> None:
     study = make()
     assert study.words() == ["0 of the 10 finished trials that a first conclusion needs."]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.studies.objectives import OBJECTIVES, VALIDATED, Objective
-from core.studies.samplers import PRUNERS, SAMPLERS
+from core.studies.pruners import PRUNERS
+from core.studies.samplers import SAMPLERS
 from core.studies.spec import Pruner, Sampler
 
 COST = cost_of(RunSpec())

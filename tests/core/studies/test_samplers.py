@@ -1,13 +1,12 @@
-"""A study's settings as Optuna's samplers and pruners: what they propose, and when they give a trial up."""
+"""A study's settings as Optuna's samplers: what they propose."""
 
 from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState
 
 from core.studies.runs import measure_network, worst_values
-from core.studies.samplers import grid_of, make_pruner, make_sampler, population_size, suggest_values
+from core.studies.samplers import grid_of, make_sampler, population_size, suggest_values
 from core.studies.spec import propose
 from core.studies.trials import CONSTRAINT
 from tests.core.study_workers import LEARNING_RATE, tiny_study
@@ -65,26 +64,6 @@ def test_a_grid_is_walked_through_without_a_repetition() -> None:
 def test_a_small_study_has_generations_that_fit_it() -> None:
     assert population_size(tiny_study(trials=20)) == 4
     assert population_size(tiny_study(trials=1000)) == 50
-
-
-@pytest.mark.parametrize("name", ["median", "hyperband", "halving", "patient"])
-def test_no_pruner_ends_a_trial_within_its_warm_up(name: str) -> None:
-    spec = tiny_study(pruner=name, pruner_warmup_epochs=3, train={"epochs": 12})
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0), pruner=make_pruner(spec))
-    ended = []
-    for number in range(30):
-        trial = study.ask()
-        for epoch in range(1, 13):
-            # The later a trial, the worse, and the worse the longer it lasts.
-            trial.report(number + epoch if number else 0.0, epoch)
-            if trial.should_prune():
-                ended.append(epoch)
-                study.tell(trial, state=TrialState.PRUNED)
-                break
-        else:
-            study.tell(trial, float(number))
-    assert ended, "hopeless trials are pruned"
-    assert min(ended) >= (3 if name in ("hyperband", "halving") else 4)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -11,7 +11,7 @@ from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError
 from core.studies.space import count_values
-from core.studies.spec import StudySpec, describe_space, fitting_warmup, parse_study, propose
+from core.studies.spec import StudySpec, describe_space, fitting_warmup, parse_study, propose, why_nothing_fits
 from tests.core.studies.made_specs import REPORT, _value, problems_of, ranged, report, space_problems, spaces
 from tests.strategies import run_specs
 
@@ -90,11 +90,15 @@ def test_what_is_not_said_fits_the_rest() -> None:
     assert parse_study({"space": space, "base": constant}).pruner_warmup_epochs == 8
     rising = {"train": {"epochs": 30, "warmup_epochs": 20.0}}
     assert parse_study({"space": space, "base": rising}).pruner_warmup_epochs == 21
+    for epochs, warmup, rung in ((20, 0.0, 1), (20, 1.0, 2), (20, 8.0, 2), (5, 2.0, 1)):
+        base = {"train": {"epochs": epochs, "warmup_epochs": warmup}}
+        spec = parse_study({"space": space, "base": base, "pruner": "hyperband"})
+        assert spec.pruner_warmup_epochs == rung, "after the warm-up, with room for brackets"
 
 
 @given(run_specs())
 def test_the_warm_up_of_the_pruner_outlasts_that_of_the_learning_rate(spec: RunSpec) -> None:
-    warmup = fitting_warmup(spec.train)
+    warmup = fitting_warmup(spec.train, "median")
     assert 1 <= warmup <= spec.train.epochs
     assert warmup >= min(spec.train.epochs, spec.train.warmup_epochs)
 
@@ -138,6 +142,24 @@ def test_a_space_without_a_network_that_works_is_told() -> None:
     study = parse_study(report(space=[{"path": "model.pool_size", "choices": [9, 16]}]))
     with pytest.raises(SpecError, match="no network of this space can work"):
         describe_space(study)
+
+
+def test_a_space_in_which_nothing_fits_the_budget_is_told() -> None:
+    space = [{"path": "model.stem_channels", "choices": [16, 32]}]
+    study = parse_study(report(space=space))
+    assert why_nothing_fits(study) == ""
+    size = describe_space(study)
+    assert (size.looked_at, size.fitting) == (2, 2)
+    between = parse_study(report(space=space, budget=size.smallest_parameters))
+    assert (describe_space(between).fitting, why_nothing_fits(between)) == (1, "")
+    small = parse_study(report(space=space, budget=size.smallest_parameters - 1))
+    assert why_nothing_fits(small) == (
+        f"None of 2 networks of this space is within the budget of {small.budget:,} parameters: the smallest has "
+        f"{size.smallest_parameters:,}. No trial would be trained."
+    )
+    impossible = parse_study(report(space=[{"path": "model.pool_size", "choices": [9, 16]}]))
+    assert "No network of this space can work" in why_nothing_fits(impossible)
+    assert why_nothing_fits(parse_study(report(space=space, budget=0))) == ""
 
 
 def test_a_continuous_space_has_no_count() -> None:

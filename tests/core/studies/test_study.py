@@ -3,10 +3,11 @@
 import math
 from pathlib import Path
 
+import pytest
 from optuna.trial import TrialState
 
-from core.studies.manage import enqueue
-from core.studies.study import list_studies
+from core.studies.manage import enqueue, extend_study
+from core.studies.study import list_studies, open_study
 from core.studies.trials import CONSTRAINT
 from tests.core.studies.made_studies import add, make
 from tests.core.study_workers import LEARNING_RATE, tiny_study
@@ -15,6 +16,38 @@ from tests.core.study_workers import LEARNING_RATE, tiny_study
 def test_a_look_at_the_studies_makes_no_storage(lab: Path) -> None:
     assert list_studies() == []
     assert list(lab.iterdir()) == []
+
+
+def test_a_folder_with_spaces_and_signs_makes_no_storage_either(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("my runs", "100%20 ü#?"):
+        folder = lab / name
+        folder.mkdir()
+        monkeypatch.setenv("RESNET_LAB_RUNS", str(folder))
+        assert list_studies() == []
+        assert list(folder.iterdir()) == []
+        make(name="one")
+        assert [study.name for study in list_studies()] == ["one"]
+
+
+def test_a_finished_study_is_proposed_limits_with_which_it_goes_on(lab: Path) -> None:
+    study = make(tiny_study(trials=3))
+    for _ in range(3):
+        add(study)
+    assert study.summary().state == "finished"
+    trials, minutes = study.propose_limits()
+    assert (trials, minutes) == (5, 0.0)
+    extend_study("tiny", trials=trials, minutes=minutes)
+    assert open_study("tiny").summary().state == "paused"
+    assert open_study("tiny").propose_limits() == (5, 0.0), "nothing is used up"
+
+
+def test_a_grid_without_a_point_left_cannot_go_on(lab: Path) -> None:
+    study = make(tiny_study({"path": "model.pool_size", "choices": [4, 8]}, sampler="grid", trials=5))
+    add(study, params={"model.pool_size": 4}, system_attrs={"grid_id": 0})
+    assert not study.is_exhausted()
+    add(study, params={"model.pool_size": 8}, system_attrs={"grid_id": 1})
+    assert study.is_exhausted()
+    assert study.summary().reason == "All 2 points of the grid are done."
 
 
 def test_every_state_of_a_trial_has_its_word_and_its_place_in_the_summary(lab: Path) -> None:

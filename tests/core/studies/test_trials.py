@@ -104,3 +104,12 @@ def test_one_trial_is_queued_again_only_once(lab: Path) -> None:
     requeue(study.optuna(), trial)
     requeue(study.optuna(), trial)
     assert study.trials().state.tolist() == ["interrupted", "waiting"]
+
+
+@pytest.mark.parametrize(("resumes", "kept"), [(True, {"completed_rung_0"}), (False, set())])
+def test_a_training_from_the_beginning_comes_to_its_rungs_again(lab: Path, resumes: bool, kept: set[str]) -> None:
+    study = make()
+    add(study, TrialState.RUNNING, user_attrs={"run_id": "a"}, system_attrs={"completed_rung_0": 0.5})
+    requeue(study.optuna(), study.frozen_trials()[0], resumes=resumes)
+    attributes = study.frozen_trials()[1].system_attrs
+    assert {name for name in attributes if name.startswith("completed_rung_")} == kept

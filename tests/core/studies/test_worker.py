@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from optuna.trial import TrialState
 
 from core.launch import launcher
@@ -321,8 +322,10 @@ def test_a_worker_whose_images_are_gone_says_so_instead_of_failing_trials(lab: P
 def lock_database(seconds: float) -> threading.Thread:
     """Another program that holds the studies' database for itself."""
 
+    database = sqlalchemy.make_url(storage_url()).database or ""
+
     def hold() -> None:
-        connection = sqlite3.connect(storage_url().removeprefix("sqlite:///"), timeout=60, isolation_level=None)
+        connection = sqlite3.connect(database, timeout=60, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
         time.sleep(seconds)  # the length of the lock is the point
         connection.execute("COMMIT")

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from core.studies.charts.axes import StudyView
 from core.studies.charts.plots import draw_study
+from core.studies.importance import FieldImportance, Importance
 from core.studies.points import Points, gather_points
 from core.studies.samplers import make_distribution
 from core.studies.spec import StudySpec, parse_study
@@ -70,10 +71,14 @@ def points_of(spec: StudySpec, trials: Sequence[FrozenTrial]) -> Points:
     return gather_points("a study", spec, fill(spec, trials).get_trials(deepcopy=False))
 
 
+def make_importance() -> Importance:
+    return Importance(tuple(FieldImportance(path, 0.25, 0.1, 0.4) for path in FIELDS), 20)
+
+
 def draw(plot: str, points: Points, **view: Any) -> dict[str, Any]:
     chosen = StudyView(**{"fields": FIELDS, **view})
-    drawing = draw_study(plot, points, chosen, dict.fromkeys(FIELDS, 0.25))  # type: ignore[arg-type]
-    return {**json.loads(drawing.figure), "notes": drawing.notes}
+    drawing = draw_study(plot, points, chosen, make_importance())  # type: ignore[arg-type]
+    return {"data": [], **json.loads(drawing.figure or "{}"), "notes": drawing.notes}
 
 
 def unpack(array: Any) -> list[float]:

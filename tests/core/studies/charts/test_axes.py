@@ -8,22 +8,22 @@ from core.studies.charts.axes import (
     StudyView,
     describe_trials,
     find_best,
+    make_field_axis,
     make_value_axis,
     rows_with,
     span_colours,
-    spread_out,
     tabulate_trials,
 )
 from core.studies.points import Points
 from tests.core.studies.charts.drawn import FIELDS, LOSSES, make_spec, make_trial, points_of
 
 
-def test_choices_are_spread_beside_their_tick_and_numbers_stay(mixed: Points) -> None:
-    rows = np.arange(len(LOSSES))
-    for path, is_moved in (("train.optimizer", True), ("model.dropout", False)):
-        own, shown = mixed.at(path)[rows], spread_out(mixed, path, rows)
-        assert (np.abs(shown - own) <= 0.2).all()
-        assert (shown != own).any() == is_moved
+def test_every_tick_of_a_logarithmic_axis_has_its_own_value(mixed: Points) -> None:
+    """By itself Plotly writes 2, 3 and 5 between 10⁻³ and 10⁻²."""
+    for axis in (make_field_axis(mixed, "train.learning_rate"), make_value_axis(mixed, 0, log=True)):
+        assert (axis["type"], axis["tickformat"]) == ("log", "~g")
+    accuracy = points_of(make_spec("val/accuracy"), [make_trial(0, [0.5])])
+    assert make_value_axis(accuracy, 0, log=True)["tickformat"] == ".1%"
 
 
 def test_a_trial_says_its_number_state_value_and_fields(mixed: Points) -> None:

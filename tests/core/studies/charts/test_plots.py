@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 
 from core.studies.charts.axes import StudyView
 from core.studies.charts.plots import PLOTS, draw_study
-from tests.core.studies.charts.drawn import FIELDS, draw, make_spec, make_trial, points_of
+from tests.core.studies.charts.drawn import FIELDS, draw, make_importance, make_spec, make_trial, points_of
 
 
 @pytest.mark.parametrize("plot", ["History", "Slice", "Contour", "Rank", "Timeline", "Pareto Front"])
@@ -26,6 +26,8 @@ def test_a_young_study_draws_or_says_why_not(plot: str, states: list[str]) -> No
     trials = [make_trial(index, [0.5], kinds[state]) for index, state in enumerate(states)]
     figure = draw(plot, points_of(make_spec(), trials))
     assert figure["data"] or figure["notes"][0].endswith(".")
+    # Without data Plotly would draw axes from -1 to 6.
+    assert bool(figure["data"]) == ("layout" in figure)
 
 
 def test_figures_of_a_thousand_trials_stay_small() -> None:
@@ -34,5 +36,5 @@ def test_figures_of_a_thousand_trials_stay_small() -> None:
     trials = [make_trial(i, [0.5 + 0.3 * (i * 0.7 % 1)], states[i % 3], curve) for i in range(1000)]
     points = points_of(make_spec(), trials)
     for plot in PLOTS:
-        drawing = draw_study(plot, points, StudyView(True, True, FIELDS), dict.fromkeys(FIELDS, 0.25))
+        drawing = draw_study(plot, points, StudyView(True, True, FIELDS), make_importance())
         assert len(drawing.figure) < 500_000, plot

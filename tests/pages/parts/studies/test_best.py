@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from optuna.trial import create_trial
 
 from core.compare.figures import BY_KEY
 from core.compare.snapshot import look_at
@@ -10,6 +11,7 @@ from core.compare.table import make_cells
 from core.compare.units import make_units
 from core.compare.verdicts import judge_all
 from core.runs.folder import Run
+from core.studies.study import open_study
 from core.system import files
 from tests.pages.conftest import labels, press, texts
 from tests.pages.sample_runs import add_checkpoint, make_run
@@ -35,7 +37,7 @@ def test_a_study_says_that_nobody_has_tested_its_best_and_does_so_on_a_click(
     make_study("done", run_id=make_trial_run().id)
     page = open_page("studies", name="done")
     assert "Trial 3 is the best on validation. No trial has looked at the test images." in texts(page)
-    press(page, "Test the best")
+    press(page, "Test trial 3")
     assert asked == ["done"]
 
 
@@ -44,14 +46,35 @@ def test_a_tested_best_tells_its_figures_with_images_and_weights(open_page) -> N
     page = open_page("studies", name="done")
     told = "reaches 80.00 % ± 1.33 % on 900 test images with its last weights, 82.00 % ± 1.28 % with its best."
     assert told in texts(page)
-    assert "Test the best" not in labels(page)
+    assert not any(label.startswith("Test trial") for label in labels(page))
+
+
+def test_what_was_tested_stays_told_when_another_trial_is_the_best(open_page) -> None:
+    tested, untested = make_run(name="done 3"), make_trial_run("done 12")
+    make_study("done", run_id=tested.id)
+    study = open_study("done")
+    trial = study.frozen_trials()[3]
+    study.optuna().add_trial(
+        create_trial(
+            value=0.1,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={**trial.user_attrs, "run_id": untested.id},
+        )
+    )
+    page = open_page("studies", name="done")
+    assert "Trial 12 is the best on validation. Trial 12 has not looked at the test images." in texts(page)
+    assert "Trial 3 reaches 80.00 % ± 1.33 % on 900 test images" in texts(page)
+    assert "No trial has" not in texts(page)
+    (offer,) = [button for button in page.button if button.label == "Test trial 12"]
+    assert "Trial 3 did so before." in offer.help
 
 
 def test_a_best_trial_whose_run_is_gone_says_so(open_page) -> None:
     make_study("done")
     page = open_page("studies", name="done")
     assert "Trial 3 is the best on validation; its run was deleted." in texts(page)
-    assert "Test the best" not in labels(page)
+    assert not any(label.startswith("Test trial") for label in labels(page))
 
 
 def test_the_front_of_a_study_of_several_objectives_is_tested_together(open_page) -> None:
@@ -59,7 +82,7 @@ def test_the_front_of_a_study_of_several_objectives_is_tested_together(open_page
     make_study("front", spec=make_spec(objectives=["val/loss", "parameters"], pruner="none"), run_id=run.id)
     page = open_page("studies", name="front")
     assert texts(page).count("is the best on validation") == 2, "the lowest loss and the fewest parameters"
-    assert "Test the best" in labels(page), "one of them has a run"
+    assert "Test trial 3" in labels(page), "one of them has a run"
 
 
 def test_the_page_of_an_untested_run_says_why_and_offers_the_test(open_page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def test_a_storage_that_goes_away_leaves_the_definition_as_it_is(open_page, monk
     page.run()
     assert "postgresql+psycopg://lab:***@127.0.0.1:1/lab cannot be used" in texts(page)
     assert (defined(page).trials, widget(page.text_input, "Trials").value) == (7, "7")
-    press(page, "Only make it")
+    press(page, "Make without starting")
     assert "cannot be used" in texts(page)
     assert defined(page).trials == 7
 
@@ -27,8 +27,33 @@ def test_a_study_whose_images_are_not_here_says_so_before_it_is_made(open_page) 
     page = open_page("studies", new="report")
     assert "CIFAR-10 is not on this machine yet" in texts(page)
     assert widget(page.button, "Start").disabled
-    assert not widget(page.button, "Only make it").disabled
+    assert not widget(page.button, "Make without starting").disabled
     assert list_studies() == []
+
+
+def test_a_space_wholly_over_the_budget_is_started_only_on_a_second_word(open_page) -> None:
+    page = open_page("studies", new="first-look")
+    assert not widget(page.button, "Start").disabled
+    widget(page.text_input, "Parameters at most").set_value("10").run()
+    assert "is within the budget of 10 parameters: the smallest has " in texts(page)
+    assert widget(page.button, "Start").disabled
+    widget(page.checkbox, "Start it all the same").check().run()
+    assert not widget(page.button, "Start").disabled
+    widget(page.text_input, "Parameters at most").set_value("5000000").run()
+    assert not [box for box in page.checkbox if box.label == "Start it all the same"]
+
+
+def test_brackets_and_rungs_are_shown_before_the_start_and_follow_pruner_and_epochs(open_page) -> None:
+    page = open_page("studies", new="first-look")
+    assert "After epoch" in texts(page)
+    widget(page.text_input, "Epochs a trial").set_value("20").run()
+    widget(page.selectbox, "Pruner").set_value("hyperband").run()
+    assert "3 brackets: 53 % of the trials with rungs after epoch" in texts(page)
+    assert int(widget(page.text_input, "First rung (epochs)").value) == defined(page).pruner_warmup_epochs <= 2
+    widget(page.text_input, "First rung (epochs)").set_value("7").run()
+    assert "One bracket is successive halving" in texts(page)
+    widget(page.selectbox, "Pruner").set_value("patient").run()
+    assert "After 7 epochs without an improvement." in texts(page)
 
 
 def test_the_network_is_edited_on_build_and_comes_back_into_the_same_study(open_page, switched: list) -> None:
@@ -43,12 +68,12 @@ def test_the_network_is_edited_on_build_and_comes_back_into_the_same_study(open_
 def test_making_a_study_keeps_it_as_defined_and_refuses_its_name_a_second_time(open_page) -> None:
     page = open_page("studies", new="first-look")
     widget(page.text_input, "Name").set_value("mine").run()
-    press(page, "Only make it")
+    press(page, "Make without starting")
     assert [study.name for study in list_studies()] == ["mine"]
     assert open_study("mine").spec == STUDY_PRESETS["first-look"]
     page = open_page("studies", new="first-look")
     widget(page.text_input, "Name").set_value("mine").run()
-    press(page, "Only make it")
+    press(page, "Make without starting")
     assert "there is a study named mine already" in texts(page)
 
 

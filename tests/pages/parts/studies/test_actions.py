@@ -51,7 +51,7 @@ def test_a_finished_study_goes_on_with_more_trials(open_page) -> None:
     make_study("done", 12, make_spec(trials=11))  # the twelfth is over the budget, and counts as none
     page = press(open_page("studies", name="done"), "More trials")
     assert "All 11 trials are done." in texts(page)
-    assert next(field for field in page.number_input if field.label == "Trials in all").value == 17
+    assert next(field for field in page.text_input if field.label == "Trials in all").value == "17"
     assert "Change" in labels(page)
 
 

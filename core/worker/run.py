@@ -58,13 +58,18 @@ def main(run_id: str) -> int:
             return _say("Another process already holds this run.")
         if (folder / layout.END).exists():
             return _say("This run has ended already.")
-        return drive_run(runs, folder, stop, train_on)
+        status = drive_run(runs, folder, stop, train_on)
     except FileNotFoundError:
         if folder.is_dir():
             raise
         return _say("The run was deleted.")
     finally:
         lock.release()
+    # Whatever that takes, the run is free by then and the next in the queue trains.
+    from core.notify.announce import announce_end
+
+    announce_end(folder)
+    return status
 
 
 def stand_by() -> int:
@@ -204,10 +209,13 @@ def _record(
 ) -> int:
     """Records a training's events until the run has ended."""
     from core.engine.events import EpochEnd, Finished, Started, Stopped
+    from core.notify.announce import announce_figures
 
     run = recorder.run
     for event in events:
         recorder.record(event)
+        if isinstance(event, EpochEnd):
+            announce_figures(run.path, event.metrics, is_trial=bool(untested))
         match event:
             case Started():
                 files.write_json(run.path / layout.ENVIRONMENT, describe(event))

@@ -20,7 +20,7 @@ from pages.parts.frame.failure import show_failure
 from pages.parts.frame.style import PLOTLY_PATH
 from server import failures, patches, sign_in
 from server.guard import Guard
-from server.start import check_start, confine_images, open_door
+from server.start import check_start, confine_visitors, open_door
 
 ROOT = Path(__file__).resolve().parent
 PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -60,7 +60,7 @@ async def serve(_: st.App) -> AsyncIterator[None]:
 
 
 sign_in.use(check_start())
-confine_images(sign_in.in_use())
+confine_visitors(sign_in.in_use())
 
 app = st.App(
     ROOT / "pages" / "main.py",

@@ -31,6 +31,7 @@ from pages.parts.frame.gate import note_act
 from pages.parts.frame.numbers import read_whole, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
+from pages.parts.notify.form import show_notifications
 from pages.parts.run.actions import act, attempt, keep_problems, show_button, show_outcome
 from pages.parts.run.tabs import show_table
 
@@ -279,6 +280,8 @@ left, right = st.columns([0.58, 0.42], gap="large")
 with left:
     st.fragment(show_machine, run_every=TICK_SECONDS)()
     renew_while(_downloads_run, show_datasets)
+    show_heading("Notifications")
+    show_notifications()
 with right:
     show_disk()
     show_versions()

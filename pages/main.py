@@ -17,6 +17,7 @@ from pages.parts.frame.gate import is_let_in, show_gate, show_visitor
 from pages.parts.frame.memory import settle_memory
 from pages.parts.frame.numbers import serve_keys
 from pages.parts.frame.style import apply_style, follow_theme
+from pages.parts.notify.browser import show_notices
 from server.failures import log_failure
 
 STATUS_SECONDS = 3
@@ -49,6 +50,7 @@ def show_status() -> None:
     except Exception as error:  # noqa: BLE001 - the page below does not need it
         status = f'<span class="lab-bad">Status not known, see {log_failure(error)} in the log</span>'
     st.html(f'<div class="lab-status">{status}</div>')
+    show_notices()
 
 
 def describe_status() -> str:

@@ -13,6 +13,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from core.data.folder import ROOTS
 from core.data.store import data_folder
+from core.notify.addresses import LOCAL
 from core.system.errors import LabError
 from server.dashboard import stop_dashboard
 from server.doors import OWN_NAMES, Door, is_loopback
@@ -74,13 +75,15 @@ def find_sign_in() -> SignIn | None:
     return sign_in
 
 
-def confine_images(sign_in: SignIn | None) -> None:
+def confine_visitors(sign_in: SignIn | None) -> None:
     """Behind a sign-in visitors name folders of a machine that is not theirs: they read below the data folder alone.
 
-    `RESNET_LAB_IMAGE_ROOTS` names others. Workers and helpers inherit it.
+    Nor do they send notifications into its network. `RESNET_LAB_IMAGE_ROOTS` names other folders,
+    `RESNET_LAB_NOTIFY_LOCAL` allows the network. Workers and helpers inherit both.
     """
     if sign_in is not None:
         os.environ.setdefault(ROOTS, str(data_folder()))
+        os.environ.setdefault(LOCAL, "no")
 
 
 def list_hosts() -> list[str]:

@@ -52,7 +52,8 @@ class QuickLab(LabServer):
         # Another file and no emptied one: in that a new study gets an old one's number, whose trials the server knows.
         for path in runs.glob("studies.db*"):
             path.rename(self.folder / f"{time.time_ns()}-{path.name}")
-        shutil.rmtree(runs / ".studies", ignore_errors=True)
+        for name in (".studies", ".notify"):
+            shutil.rmtree(runs / name, ignore_errors=True)
 
 
 @contextmanager

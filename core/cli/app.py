@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from core.cli import compare, data, evaluate, export, predict, runs, specs, studies, train
+from core.cli import compare, data, evaluate, export, notify, predict, runs, specs, studies, train
 from core.cli.output import BAD_INPUT, FAILED, CommandError, say
 from core.runs.records import DamagedRunError
 from core.system.errors import LabError, explain_os_error
@@ -79,4 +79,5 @@ app.command("import", rich_help_panel=MANAGE)(export.import_files)
 app.command("edit", rich_help_panel=MANAGE)(runs.edit_run)
 app.command("delete", rich_help_panel=MANAGE)(runs.delete_runs)
 app.add_typer(data.app, name="data", rich_help_panel=MANAGE)
+app.add_typer(notify.app, name="notify", rich_help_panel=MANAGE)
 app.command("devices", rich_help_panel=MANAGE)(data.list_devices)

@@ -17,6 +17,7 @@ from core.launch.estimates import keep_forecast
 from core.launch.standby import SETTLE_SECONDS, STANDBY
 from core.machine import queue
 from core.machine.devices import list_device_ids
+from core.notify.announce import announce_crash
 from core.runs import layout, presence
 from core.runs.crashes import note_crash
 from core.runs.folder import Run
@@ -254,6 +255,8 @@ def _find_waiting(runs: Path) -> set[str]:
 def _note_end(folder: Path, process: dict[str, Any] | None, status: int) -> None:
     """Records a worker's crash; its run has ended, so the next standby worker loads, unless another run starts."""
     note_crash(folder, process, status)
+    if status:
+        announce_crash(folder)
     if not STANDBY.enabled:
         return
     with suppress(OSError, RuntimeError, LabError):  # nobody waits for it

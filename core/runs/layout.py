@@ -23,4 +23,5 @@ STOP = "stop"  # there once the run was asked to stop
 WORKER = "worker.json"
 CRASH = "death.json"
 FORECAST = "forecast.json"
+TOLD = "told.json"  # of what people were told already
 RESERVE = ".reserve"  # space for the end of a run whose disk is full

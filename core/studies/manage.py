@@ -89,7 +89,7 @@ def start_workers(name: str, count: int | None = None) -> None:
         raise StudyError(f"{over} Allow more trials or time to go on.")
     check_start(study.spec)
     with _control(study):
-        for flag in (layout.STOP, "stop-now", layout.END):
+        for flag in (layout.STOP, "stop-now", layout.END, layout.TOLD):
             (study.folder / flag).unlink(missing_ok=True)
         _start_missing(study, count)
 

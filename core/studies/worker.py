@@ -24,6 +24,7 @@ from optuna.exceptions import StorageInternalError, TrialPruned
 from sqlalchemy.exc import DBAPIError
 
 from core.launch.launcher import reopen_run
+from core.notify.announce import announce_end
 from core.runs import layout
 from core.runs.ends import describe_failure, log
 from core.runs.folder import Run
@@ -38,6 +39,7 @@ from core.studies.samplers import count_grid, make_sampler, suggest_values
 from core.studies.spec import propose
 from core.studies.storage import WORKER_PATIENCE, AskLock, StudyError, describe_trouble, open_storage
 from core.studies.study import Study, open_study
+from core.studies.telling import tell_end
 from core.studies.trials import CONSTRAINT, count_trials, fail_orphans, new_owner, requeue, requeue_killed, why_over
 from core.system import files, processes
 from core.system.errors import LabError
@@ -245,6 +247,7 @@ class Worker:
                 self.trial_stop = None
                 # Cycles of the last network would keep its memory on the device until some later day.
                 gc.collect()
+        announce_end(run.path, is_trial=True)
 
     def _train_on(self, trial: optuna.Trial, folder: Path, device: str, stop: StopSignal) -> int:
         assert isinstance(stop, TrialStop)
@@ -324,7 +327,10 @@ def main(arguments: list[str]) -> int:
     try:
         study = open_study(name, open_storage(WORKER_PATIENCE, requeue_killed))
         index = int(arguments[1]) if len(arguments) > 1 else _find_index(study)
-        return _hold(study, index)
+        try:
+            return _hold(study, index)
+        finally:
+            tell_end(study)
     except StudyError as error:
         log(str(error))
         return 1

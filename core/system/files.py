@@ -67,12 +67,12 @@ def write_json(path: Path, value: dict[str, Any], *, sync: bool = True) -> None:
     write_bytes(path, to_text(value), sync=sync)
 
 
-def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Writes a file in one step: a temporary file is renamed over the old one."""
+def write_bytes(path: Path, content: bytes, *, sync: bool = True, mode: int = 0o666) -> None:
+    """Writes a file in one step: a temporary file is renamed over the old one. `mode` is narrowed by the umask."""
     # The ids keep two writers apart; the leading dot hides a leftover of a power cut from every reader.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
             if sync:
                 file.flush()

@@ -66,7 +66,7 @@ def main(run_id: str) -> int:
             return _say("This run has ended already.")
         if rival := presence.find_rival(folder, stop.is_set):
             return _say(f"The machine {rival} trains this run: {no_locks(runs, 'both machines got the same lock')}")
-        return drive_run(runs, folder, stop, train_on)
+        status = drive_run(runs, folder, stop, train_on)
     except RunsFolderError as error:
         return _say(str(error))
     except FileNotFoundError:
@@ -75,6 +75,11 @@ def main(run_id: str) -> int:
         return _say("The run was deleted.")
     finally:
         lock.release()
+    # Whatever that takes, the run is free by then and the next in the queue trains.
+    from core.notify.announce import announce_end
+
+    announce_end(folder)
+    return status
 
 
 def stand_by() -> int:
@@ -236,10 +241,13 @@ def _record(
 ) -> int:
     """Records a training's events until the run has ended."""
     from core.engine.events import EpochEnd, Finished, Started, Stopped
+    from core.notify.announce import announce_figures
 
     run = recorder.run
     for event in events:
         recorder.record(event)
+        if isinstance(event, EpochEnd):
+            announce_figures(run.path, event.metrics, is_trial=bool(untested))
         match event:
             case Started():
                 for note in event.notes:

@@ -9,9 +9,11 @@ import pytest
 from streamlit import config
 
 from core.data.folder import ROOTS
+from core.notify.addresses import LOCAL, may_reach_local
+from core.notify.settings import Settings
 from server import start
 from server.sign_in import SignIn
-from server.start import FIXED, StartError, check_start, confine_images
+from server.start import FIXED, StartError, check_start, confine_visitors
 
 
 @pytest.fixture
@@ -48,14 +50,15 @@ def test_any_host_is_no_list_of_hosts(options: dict[str, object]) -> None:
         check_start()
 
 
-def test_visitors_who_sign_in_read_images_below_the_data_folder(
+def test_visitors_who_sign_in_read_and_reach_no_more_than_the_labs_own(
     lab_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(ROOTS, raising=False)
-    confine_images(None)
-    assert ROOTS not in os.environ
+    for name in (ROOTS, LOCAL):
+        monkeypatch.setenv(name, "")  # so that the test's end restores it
+        monkeypatch.delenv(name)
+    confine_visitors(None)
+    assert not {ROOTS, LOCAL} & set(os.environ)
     signed_in: SignIn = object()  # type: ignore[assignment] - only whether there is one counts
-    monkeypatch.setenv(ROOTS, "")  # so that the test's end restores it
-    monkeypatch.delenv(ROOTS)
-    confine_images(signed_in)
+    confine_visitors(signed_in)
     assert os.environ[ROOTS] == str(lab_folders / "data")
+    assert not may_reach_local(Settings(allow_local=True))

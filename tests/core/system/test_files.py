@@ -86,3 +86,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
         files.write_json(tmp_path / "x.json", {"new": 1})
     assert files.read_json(tmp_path / "x.json") == {"old": 1}
     assert os.listdir(tmp_path) == ["x.json"]
+
+
+def test_a_secret_is_never_readable_by_others_not_even_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    replace = os.replace
+    monkeypatch.setattr(
+        files.os, "replace", lambda old, new: (seen.append(old.stat().st_mode & 0o777), replace(old, new))
+    )
+    files.write_bytes(tmp_path / "secret.json", b"{}", mode=0o600)
+    assert seen == [0o600]

@@ -1,0 +1,1 @@
+"""Notifications: what the Lab page sets, and what a browser shows by itself."""

@@ -66,7 +66,12 @@ def show_start(draft: StudyDraft) -> None:
         ready, missing = draft.good is not None, find_missing(draft)
         can_start = ready and not missing
         start = st.button("Start", icon=":material/play_arrow:", type="primary", disabled=not can_start, key="study_go")
-        keep = st.button("Only make it", disabled=not ready, key="study_make", help="Makes the study without a worker.")
+        keep = st.button(
+            "Save without starting",
+            disabled=not ready,
+            key="study_make",
+            help="Makes the study; its search can be started any day.",
+        )
     if draft.problems:
         show_problem(f"Fix these first: {', '.join(name_problem_fields(draft))}.")
     elif away or missing:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 
 from core.runs.folder import Run
-from core.runs.results import closest_preset, list_forecast, sampling_error, show_fact, show_share, write_command
+from core.runs.results import (
+    closest_preset,
+    list_environment,
+    list_forecast,
+    sampling_error,
+    show_fact,
+    show_share,
+    write_command,
+)
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
@@ -78,3 +86,10 @@ def test_a_forecast_is_held_against_what_the_run_took(tmp_path: Path) -> None:
     ]
     (tmp_path / "forecast.json").write_text("{")
     assert list_forecast(run) == []
+
+
+def test_a_run_that_began_at_its_beginning_does_not_seem_undone(tmp_path: Path) -> None:
+    (tmp_path / "environment.json").write_text('{"device": "cpu", "epochs_done": 0}')
+    assert list_environment(Run(tmp_path)) == [["Device", "cpu"]]
+    (tmp_path / "environment.json").write_text('{"epochs_done": 7}')
+    assert list_environment(Run(tmp_path)) == [["Resumed after epoch", "7"]]

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.charts.palette import tell_runs_apart
 from core.compare.snapshot import read_runs
 from core.runs.listing import Listing, list_known
 from core.runs.records import RunSummary
@@ -170,6 +171,8 @@ def show_runs(filter: Filter, was_active: bool) -> None:
     show_outcome()
     show_bar(shown, chosen)
     drawn = bool(chosen) and st.session_state.get("curves", True)
+    curves = [run for run in chosen[:MAX_CURVES] if run.epoch] if drawn else []
+    inks = {run.id: ink for run, (ink, _) in zip(curves, tell_runs_apart(curves), strict=True)}
     above = st.container()
     # Asked first and shown below: the page that the address names counts from the first run of the script on.
     page = turn_pages(len(shown), PAGE_ROWS, "page")
@@ -182,6 +185,7 @@ def show_runs(filter: Filter, was_active: bool) -> None:
             version=selection.version,
             low=drawn,
             without=() if sign_in.in_use() else ("by",),
+            inks=inks,
         )
     follow(event)
     if drawn:

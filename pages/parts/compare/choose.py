@@ -50,8 +50,8 @@ def choose_latest() -> None:
     keep_ids([run.id for run in list_runs() if run.epoch and not run.archived][:LATEST])
 
 
-def show_chooser(ids: Sequence[str]) -> None:
-    """All runs in a table with boxes to tick, found by words, state and data set."""
+def show_chooser(ids: Sequence[str], units: Sequence[Unit]) -> None:
+    """All runs in a table with boxes to tick, found by words, state and data set; `units` are what is compared now."""
     runs = list_runs()
     if not runs:
         st.html(
@@ -75,6 +75,7 @@ def show_chooser(ids: Sequence[str]) -> None:
             selected=list(ids),
             version=st.session_state.get(_VERSION, 0),
             low=True,
+            inks={run.id: unit.ink for unit in units for run in unit.runs},
         )
     if event.open:
         st.switch_page("run.py", query_params={"id": event.open})

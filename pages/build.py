@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.machine.devices import list_devices
-from core.spec.fields import differing, fields_of
+from core.spec.fields import fields_of, label_path
 from core.spec.presets import PRESETS
 from pages.parts.build.cost_panel import show_cost
 from pages.parts.build.draft import ADDRESS, Draft, open_draft, read_address, write_address
@@ -17,7 +17,7 @@ from pages.parts.frame.frame import was_entered
 from pages.parts.frame.style import show_alert
 from pages.parts.studies.by_build import show_return
 
-COLUMNS = [7, 5]
+COLUMNS = [5, 7]
 
 
 def show_presets(draft: Draft) -> None:
@@ -48,7 +48,7 @@ def _take_preset(draft: Draft, name: str | None) -> None:
 def show_reset(draft: Draft) -> None:
     """The way back to the preset, and what was changed since."""
     preset = PRESETS.get(draft.preset)
-    changed = differing([preset.spec, draft.good]) if preset else []
+    changed = list(map(label_path, draft.find_changes(preset.spec))) if preset else []
     st.button(
         f"Reset · {len(changed)}" if changed else "Reset",
         key="reset",
@@ -90,7 +90,7 @@ if ADDRESS.notice:
     show_alert(ADDRESS.notice)
 
 show_return()
-left, right = st.columns(COLUMNS, gap="large")
+right, left = st.columns(COLUMNS, gap="large")  # in the order of the keyboard; the style sheet puts Start on the right
 with left, st.container(key="form", gap="xsmall"):
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         show_presets(draft)
@@ -108,7 +108,8 @@ with left, st.container(key="form", gap="xsmall"):
     devices = ["auto", *(device.id for device in list_devices())]
     show_section(draft, "train", "Training", {"device": devices})
 with right, st.container(key="cost_panel", gap="xsmall"):
-    show_start(draft)
+    with st.container(key="start_panel", gap="xsmall"):
+        show_start(draft)
     show_cost(draft)
     show_samples(draft.good)
 

@@ -13,6 +13,7 @@ from pages.parts.compare.choose import LATEST, choose_latest, make_first, read_i
 from pages.parts.compare.tabs import TABS
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.pace import live_fragment
+from pages.parts.frame.status import show_change
 from pages.parts.transfer.take_away import show_several
 
 TICK_SECONDS = 1.0
@@ -83,7 +84,7 @@ def show_comparison(ids: Sequence[str], fold: bool, was_active: bool) -> None:
     """The open tab, renewed while any of the runs is active; runs that have changed are read again, no others."""
     look = look_at(ids)
     if any(run.is_active for run in look.runs) != was_active:
-        st.rerun()
+        show_change()
     units = make_units(look.runs, fold=fold)
     show_notes(look.problems, units)
     if not units:
@@ -99,7 +100,7 @@ look = look_at(ids)
 show_style(__file__)
 fold, choosing = show_bar(ids, look.runs)
 if choosing:
-    show_chooser(ids)
+    show_chooser(ids, make_units(look.runs, fold=fold))
 if ids:
     active = any(run.is_active for run in look.runs)
     live_fragment(show_comparison, TICK_SECONDS if active else None)(ids, fold, active)

@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from core.charts.palette import run_colour
+from core.charts.palette import pick_ink
 from core.examine.predictions import SPLITS, Split, explain_difference, name_classes
 from core.examine.weights import ExamineError, Weights, find_weights, list_weights, require_sound
 from core.runs.folder import Run
@@ -48,7 +48,10 @@ def show_head(run: Run) -> tuple[Weights | None, Split]:
     """Which run, which weights, which images; every figure below is of these."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="examine_head"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=430):
-            st.html(f'<span class="lab-run-dot" style="background:{run_colour(run.id)}"></span>', width="content")
+            st.html(
+                f'<span class="lab-run-dot" style="background:{pick_ink(run.id, run.about.colour).css}"></span>',
+                width="content",
+            )
             pick_run("id", "Run", chosen=run.id)
         choices = {weights.key: weights for weights in list_weights(run)}
         key = read_option("weights", choices, next(iter(choices), ""))

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import streamlit as st
 
-from core.charts.palette import run_colour
+from core.charts.palette import pick_ink
 from core.data.cache import cache_bytes, delete_caches
 from core.data.catalogue import DatasetStatus, list_datasets
 from core.data.downloads import delete_dataset, read_download, start_download
@@ -45,7 +45,10 @@ def show_devices(runs: dict[str, RunSummary]) -> None:
     """One row a device: what it is, how busy it is, which runs hold its slots, and how many slots it has."""
     for device in list_devices():
         name, use, slots = st.columns([0.34, 0.5, 0.16], vertical_alignment="center", gap="medium")
-        holders = [_link(run_id, runs[run_id].name if run_id in runs else run_id) for run_id in device.busy_by]
+        holders = [
+            _link(run_id, runs[run_id].name, runs[run_id].colour) if run_id in runs else _link(run_id, run_id, "")
+            for run_id in device.busy_by
+        ]
         free = '<span class="lab-muted"><span class="lab-dot free"></span>free</span>'
         name.html(
             f'<b>{escape(device.id)}</b> <span class="lab-muted lab-small">{escape(device.name)}</span>'
@@ -92,8 +95,8 @@ def _draw_bar(label: str, share: float, text: str, style: str = "") -> str:
     )
 
 
-def _link(run_id: str, name: str) -> str:
-    dot = f'<span class="lab-dot" style="background:{run_colour(run_id)}"></span>'
+def _link(run_id: str, name: str, colour: str) -> str:
+    dot = f'<span class="lab-dot" style="background:{pick_ink(run_id, colour).css}"></span>'
     return f'{dot}<a href="run?id={escape(run_id)}">{escape(name)}</a>'
 
 
@@ -107,8 +110,9 @@ def show_queue(runs: dict[str, RunSummary]) -> None:
         run = runs[ticket.run_id]
         with st.container(horizontal=True, vertical_alignment="center", key=f"queue.{run.id}"):
             st.html(
-                f'<span class="lab-num lab-muted">{position}.</span> {_link(run.id, run.name)} <span class="lab-muted '
-                f'lab-small">for {escape(ticket.device)}, queued {format_ago(ticket.queued_ns / 1e9)}</span>'
+                f'<span class="lab-num lab-muted">{position}.</span> {_link(run.id, run.name, run.colour)} '
+                f'<span class="lab-muted lab-small">for {escape(ticket.device)}, '
+                f"queued {format_ago(ticket.queued_ns / 1e9)}</span>"
             )
             if position > 1:
                 show_button("next", [run], key=f"queue.{run.id}")
@@ -213,7 +217,7 @@ def show_disk() -> None:
     )
     if uses:
         lines = "".join(
-            f"<tr><td>{_link(use.run_id, use.name)}{' <i>archived</i>' if use.archived else ''}</td>"
+            f"<tr><td>{_link(use.run_id, use.name, use.colour)}{' <i>archived</i>' if use.archived else ''}</td>"
             f"<td>{format_bytes(use.bytes)}</td><td>{format_bytes(use.checkpoint_bytes)}</td></tr>"
             for use in uses[:LARGEST]
         )

@@ -10,12 +10,12 @@ import streamlit as st
 
 from core.helper.process import warm_up
 from core.machine.devices import Device, list_devices
-from core.runs.listing import list_known
 from pages.parts.frame.failure import show_left_failure
 from pages.parts.frame.frame import note_page
 from pages.parts.frame.gate import is_let_in, show_gate, show_visitor
 from pages.parts.frame.memory import settle_memory
 from pages.parts.frame.numbers import serve_keys
+from pages.parts.frame.status import count_for_header
 from pages.parts.frame.style import apply_style, follow_theme
 from pages.parts.notify.browser import show_notices
 from server.failures import log_failure
@@ -54,9 +54,7 @@ def show_status() -> None:
 
 
 def describe_status() -> str:
-    # Every open page asks: one answer a second does for all.
-    states = [run.state for run in list_known(max_age=1.0).runs]
-    running, queued = states.count("running"), states.count("queued")
+    running, queued = count_for_header()
     return f"<span><b>{running}</b> running</span><span><b>{queued}</b> queued</span>{describe_devices(list_devices())}"
 
 

@@ -6,20 +6,29 @@ from html import escape
 
 import streamlit as st
 
-from core.charts.palette import run_colour
+from core.charts.palette import pick_ink
 from core.data.catalogue import name_data
 from core.runs.folder import Run
-from core.runs.records import RunNotFoundError, RunSummary
+from core.runs.records import About, RunNotFoundError, RunSummary
 from core.runs.results import describe_origin, share_done
 from core.runs.store import open_run
 from core.spec.link import to_link
 from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.pace import live_fragment
+from pages.parts.frame.status import show_change
 from pages.parts.frame.style import look_of
 from pages.parts.frame.widgets import ALL_RUNS, show_way_on
 from pages.parts.run import tabs
-from pages.parts.run.actions import answer_delete, ask_delete, is_active, show_button, show_outcome, was_deleted
+from pages.parts.run.actions import (
+    answer_delete,
+    ask_delete,
+    attempt,
+    is_active,
+    show_button,
+    show_outcome,
+    was_deleted,
+)
 from pages.parts.transfer.take_away import show_take_away
 
 TICK_SECONDS = 0.5
@@ -64,11 +73,29 @@ def show_damage(run: Run, summary: RunSummary) -> None:
     st.stop()
 
 
+def show_colour(run: Run, about: About) -> None:
+    """The run's colour, and in a popover another one to choose."""
+    ink, key = pick_ink(run.id, about.colour), f"colour.{run.id}"
+
+    def forget() -> None:
+        st.session_state[key] = pick_ink(run.id).light
+        attempt(run.update_about, colour="")
+
+    st.html(f'<span class="lab-run-dot" style="background:{ink.css}"></span>', width="content")
+    with st.popover("Colour", icon=":material/palette:", type="tertiary", key="run_colour", help="Its colour"):
+        st.color_picker(
+            "Colour of this run", about.colour or ink.light, key=key, on_change=tabs.keep_about, args=(run, "colour")
+        )
+        st.caption("Shown everywhere, in exports too; lighter or darker where its ground would hide it.")
+        if about.colour:
+            st.button("Its own colour", icon=":material/undo:", on_click=forget)
+
+
 def show_title(run: Run, summary: RunSummary) -> None:
     """Colour, name, tags and where the run comes from; name and tags change in place."""
     about = run.about
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_title"):
-        st.html(f'<span class="lab-run-dot" style="background:{run_colour(run.id)}"></span>', width="content")
+        show_colour(run, about)
         st.text_input(
             "Name",
             about.name,
@@ -115,6 +142,10 @@ def show_actions(run: Run, summary: RunSummary) -> None:
         "Examine", icon=":material/frame_inspect:", help="Confusion, calibration, history and single images."
     ):
         st.switch_page("examine.py", query_params={"id": run.id})
+    if summary.epoch and st.button(
+        "Compare", icon=":material/compare_arrows:", help="Opens Compare with this run as the baseline."
+    ):
+        st.switch_page("compare.py", query_params={"ids": run.id, "choose": "true"})
     show_button("archive", [summary], key="run")
     show_button("restore", [summary], key="run")
     if st.button("Delete", icon=":material/delete:", help="Removes the run's folder, after asking."):
@@ -164,7 +195,7 @@ def show_live(run: Run, shown_state: str) -> None:
 def show_now(run: Run, shown_state: str) -> None:
     summary = run.summary()
     if summary.state != shown_state:
-        st.rerun()
+        show_change()
     show_outcome()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_bar"):
         st.markdown(look_of(summary.state, summary.stop_requested).badge, width="content")

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.charts.palette import tell_runs_apart
 from core.compare.snapshot import read_runs
 from core.runs.listing import Listing, list_known
 from core.runs.records import RunSummary
@@ -21,7 +22,7 @@ from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.widgets import turn_pages
 from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
-from pages.parts.run.filter import Filter, show_search
+from pages.parts.run.filter import Filter, show_query_error, show_search
 from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run.tabs import show_view
 from pages.parts.transfer.take_in import show_import
@@ -58,7 +59,7 @@ def select(ids: Sequence[str]) -> None:
 def show_filter(runs: Sequence[RunSummary]) -> Filter:
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
-        words, states, datasets = show_search()
+        query, states, datasets = show_search()
         tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
         people = show_people(runs)
         archived = st.toggle("Archived too", key="archived", bind="query-params")
@@ -66,7 +67,8 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
         show_import()
         if st.button("New run", icon=":material/add:", help="Opens Build."):
             st.switch_page("build.py", query_params={})
-    return Filter(words, states, datasets, tuple(tag), people, archived)
+    show_query_error()
+    return Filter(query, states, datasets, tuple(tag), people, archived)
 
 
 def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
@@ -170,6 +172,8 @@ def show_runs(filter: Filter, was_active: bool) -> None:
     show_outcome()
     show_bar(shown, chosen)
     drawn = bool(chosen) and st.session_state.get("curves", True)
+    curves = [run for run in chosen[:MAX_CURVES] if run.epoch] if drawn else []
+    inks = {run.id: ink for run, (ink, _) in zip(curves, tell_runs_apart(curves), strict=True)}
     above = st.container()
     # Asked first and shown below: the page that the address names counts from the first run of the script on.
     page = turn_pages(len(shown), PAGE_ROWS, "page")
@@ -182,6 +186,7 @@ def show_runs(filter: Filter, was_active: bool) -> None:
             version=selection.version,
             low=drawn,
             without=() if sign_in.in_use() else ("by",),
+            inks=inks,
         )
     follow(event)
     if drawn:

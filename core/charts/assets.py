@@ -7,4 +7,6 @@ from pathlib import Path
 _HERE = Path(__file__).parent / "browser"
 
 COLOURS = (_HERE / "colours.css").read_text(encoding="utf-8")
-FIGURE_SCRIPT = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("nearest.js", "figure.js", "save.js"))
+FIGURE_SCRIPT = "".join(
+    (_HERE / name).read_text(encoding="utf-8") for name in ("share.js", "nearest.js", "figure.js", "save.js")
+)

@@ -1,43 +1,127 @@
-"""Colour is the run, fixed by its id and the same on every page; a symbol tells apart two of one colour."""
+"""Colour is the run: fixed by its id or chosen by a person, the same on every page, with a step for each theme.
+
+Runs that are shown together are told apart. Where two colours are too near, the later run steps to the nearest one that
+is free; where none is, a symbol at its points tells it apart.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
 
-# Twelve colours that stay apart for people with deuteranopia, protanopia and tritanopia, found by search: the smallest
-# distance between any two, in CIE Lab, is 18; each has contrast enough on a white and on a near-black page.
+import numpy as np
+
+from core.charts.colours import LEAST_DIFFERENCE, FloatArray, blend, find_differences, make_visible
+
+LIGHT_GROUND, DARK_GROUND = "#ffffff", "#11151c"  # `--lab-ground` of browser/colours.css
+
+
+@dataclass(frozen=True)
+class Ink:
+    """One colour, as it is on a light ground and on a dark one: `#rrggbb` each."""
+
+    light: str
+    dark: str
+
+    @property
+    def css(self) -> str:
+        """For a style, where it follows the theme."""
+        return f"light-dark({self.light}, {self.dark})"
+
+
+# Found by search. Any two differ by at least LEAST_DIFFERENCE on either ground, also with deuteranopia, protanopia and
+# tritanopia, and each has LEAST_CONTRAST on its ground; more than about thirteen such colours there are not.
 PALETTE = (
-    "#4854c0",
-    "#cc9000",
-    "#308484",
-    "#b42460",
-    "#48b478",
-    "#9c4800",
-    "#5490fc",
-    "#f078b4",
-    "#909c48",
-    "#6c5490",
-    "#b478cc",
-    "#84603c",
+    Ink("#242e67", "#8b78ab"),
+    Ink("#b58d01", "#f8df42"),
+    Ink("#045e47", "#287151"),
+    Ink("#55071f", "#d46b87"),
+    Ink("#08a587", "#28a99a"),
+    Ink("#6d460b", "#7f5f18"),
+    Ink("#467fff", "#8b8cff"),
+    Ink("#df68b2", "#ff9ee1"),
+    Ink("#2b8359", "#abedc3"),
+    Ink("#5f44d9", "#9c32de"),
+    Ink("#b3397f", "#bb1d7c"),
+    Ink("#916a1b", "#b79e4e"),
 )
+# From the best result to the worst, of the same colours as a study's.
+RESULT_SCALE = ((0.0, "#4854c0"), (0.35, "#5490fc"), (0.65, "#b9b3a2"), (1.0, "#cc9000"))
 GREY = "#8a94a3"  # what is no run; readable on white and on near-black alike
-# Two of the runs drawn together may share a colour: the second then carries the next of these at its points.
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross", "star")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-def run_colour(run_id: str) -> str:
-    """The run's colour as `#rrggbb`: the same on every page and in every process."""
+def is_colour(text: str) -> bool:
+    return bool(_COLOUR.fullmatch(text))
+
+
+def pick_ink(run_id: str, chosen: str = "") -> Ink:
+    """The run's colour: the chosen one, `#rrggbb`, as far as it can be seen, else its own, by its id."""
+    if chosen:
+        return Ink(make_visible(chosen, LIGHT_GROUND), make_visible(chosen, DARK_GROUND))
     return PALETTE[hashlib.sha256(run_id.encode()).digest()[0] * len(PALETTE) // 256]
 
 
-def pick_symbols(run_ids: Sequence[str]) -> dict[str, str]:
-    """A marker for every run whose colour an earlier run of the list already has."""
-    seen: dict[str, int] = {}
-    symbols = {}
-    for run_id in run_ids:
-        turn = seen.get(run_colour(run_id), 0)
-        seen[run_colour(run_id)] = turn + 1
-        if turn:
-            symbols[run_id] = SYMBOLS[turn % len(SYMBOLS)]
-    return symbols
+def pick_result_ink(share: float) -> Ink:
+    """For a result that lies so far from the best, 0, to the worst, 1."""
+    colour = blend(RESULT_SCALE, share)
+    return Ink(make_visible(colour, LIGHT_GROUND), make_visible(colour, DARK_GROUND))
+
+
+class Coloured(Protocol):
+    """A run, as far as its colour goes: `colour` is the chosen one, or empty."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def colour(self) -> str: ...
+
+
+def tell_runs_apart(runs: Sequence[Coloured]) -> list[tuple[Ink, str]]:
+    """Each run's colour and symbol where these are shown together."""
+    return tell_apart([pick_ink(run.id, run.colour) for run in runs], [bool(run.colour) for run in runs])
+
+
+def tell_apart(inks: Sequence[Ink], chosen: Sequence[bool]) -> list[tuple[Ink, str]]:
+    """Each run's colour among these, and its symbol.
+
+    Chosen colours stay as they are. Of all others a run keeps its own if no earlier one is too near, and what has to
+    step leaves those alone. A run whose colour is near an earlier one's all the same has a symbol other than a circle.
+    """
+    known = list(dict.fromkeys([*PALETTE, *inks]))
+    distances = _find_distances(tuple(known))
+    own = [known.index(ink) for ink in inks]
+    shown = {place: ink for place, ink in enumerate(own) if chosen[place]}
+
+    def is_free(ink: int) -> bool:
+        return all(distances[ink, other] >= LEAST_DIFFERENCE for other in shown.values())
+
+    for place, ink in enumerate(own):
+        if place not in shown and is_free(ink):
+            shown[place] = ink
+    for place, ink in enumerate(own):
+        if place not in shown:
+            free = [each for each in range(len(PALETTE)) if is_free(each)]
+            shown[place] = min(free, key=distances[ink].__getitem__, default=ink)
+    turns = [
+        sum(distances[shown[place], shown[earlier]] < LEAST_DIFFERENCE for earlier in range(place))
+        for place in range(len(own))
+    ]
+    return [(known[shown[place]], SYMBOLS[turn % len(SYMBOLS)]) for place, turn in enumerate(turns)]
+
+
+@lru_cache(maxsize=64)
+def _find_distances(inks: tuple[Ink, ...]) -> FloatArray:
+    """Of each from each, on the ground where the two differ less: (inks, inks)."""
+    lights, darks = [ink.light for ink in inks], [ink.dark for ink in inks]
+    return np.minimum(find_differences(lights, lights), find_differences(darks, darks))
+
+
+def list_dark_steps(inks: Sequence[Ink]) -> dict[str, str]:
+    """For the `meta.dark` of a figure, whose traces carry the light steps: by each of them the dark one."""
+    return {ink.light: ink.dark for ink in inks}

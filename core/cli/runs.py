@@ -185,15 +185,18 @@ def edit_run(
         list[str] | None, typer.Option("--tag", "-t", help="Its new tags; '' for none. Repeatable.", show_default=False)
     ] = None,
     note: Annotated[str | None, typer.Option("--note", help="Its new note.", show_default=False)] = None,
+    colour: Annotated[
+        str | None, typer.Option("--colour", help="Its colour as #rrggbb; '' for its own.", show_default=False)
+    ] = None,
     archived: Annotated[
         bool | None, typer.Option("--archive/--no-archive", help="Out of the list, or back.", show_default=False)
     ] = None,
 ) -> None:
-    """Renames, tags, annotates or archives a run."""
-    wanted = {"name": name, "tags": tags, "note": note, "archived": archived}
+    """Renames, tags, annotates, colours or archives a run."""
+    wanted = {"name": name, "tags": tags, "note": note, "colour": colour, "archived": archived}
     changes = {field: value for field, value in wanted.items() if value is not None}
     if not changes:
-        raise CommandError("Name what to change: --name, --tag, --note or --archive.")
+        raise CommandError("Name what to change: --name, --tag, --note, --colour or --archive.")
     find_run(run_id).update_about(**changes)
 
 

@@ -18,11 +18,12 @@ from core.charts.figure import (
     axis_title,
     lay_out,
     shorten,
+    span_ends,
     to_json,
     trace_id,
 )
 from core.charts.lines import MAX_POINTS, thin
-from core.charts.palette import pick_symbols, run_colour
+from core.charts.palette import SYMBOLS, list_dark_steps
 from core.compare.lines import CURVES, SPREADS, Curve, CurveMetric, CurveView, FloatArray, Line, find_fences, make_line
 from core.compare.units import Unit
 from core.runs.metrics import find_best
@@ -31,6 +32,7 @@ from core.text.words import count_of, list_first
 # All lines of a chart share these; fewer than the least show too little, more than the most are not seen.
 ALL_POINTS, LEAST_POINTS = 18_000, 120
 _FEW_POINTS = 25
+BAND_OPACITY = "2e"  # the last two digits of `#rrggbbaa`
 _RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
 
 
@@ -70,10 +72,9 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
     if len(units) > _RAW_BEHIND:
         lines = [replace(line, raw=None) for line in lines]
     points = max(LEAST_POINTS, min(MAX_POINTS, ALL_POINTS // max(1, len(lines))))
-    symbols = {} if chart.is_crowded else pick_symbols([unit.id for unit in units])
     # Bands first, so that no line is under another's band.
     traces = [trace for line in lines for trace in _draw_band(line, points)]
-    drawn = [trace for line in lines for trace in _draw_line(chart, line, points, symbols.get(line.unit.id, ""))]
+    drawn = [trace for line in lines for trace in _draw_line(chart, line, points)]
     traces += _join(drawn) if chart.is_crowded else drawn
     traces += [ring for line in lines for ring in _mark_best(chart, line)]
     low_high = find_fences([line.y for line in lines]) if view.clip else None
@@ -87,7 +88,6 @@ def _draw_band(line: Line, points: int) -> list[dict[str, Any]]:
         return []
     known = np.flatnonzero(~np.isnan(line.low))
     indices = known[thin(line.y[known].astype(np.float32), points)]
-    colour = run_colour(line.unit.id)
     low, high = (
         {
             "type": "scatter",
@@ -96,30 +96,26 @@ def _draw_band(line: Line, points: int) -> list[dict[str, Any]]:
             "legendgroup": line.unit.id,
             "x": line.x[indices],
             "y": values[indices],
-            "line": {"width": 0, "color": colour},
+            "line": {"width": 0, "color": line.unit.ink.light},
             "meta": {"run": line.unit.name, "edge": True, "series": f"{line.part.column} mean {sign} spread"},
             "showlegend": False,
         }
         for edge, sign, values in (("low", "-", line.low), ("high", "+", line.high))
     )
-    return [low, high | {"fill": "tonexty", "fillcolor": _see_through(colour)}]
+    return [low, high | {"fill": "tonexty", "fillcolor": line.unit.ink.light + BAND_OPACITY}]
 
 
-def _see_through(colour: str) -> str:
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.18)"
-
-
-def _draw_line(chart: _Chart, line: Line, points: int, symbol: str) -> list[dict[str, Any]]:
+def _draw_line(chart: _Chart, line: Line, points: int) -> list[dict[str, Any]]:
     """The line, and faint behind it the raw values if it is smoothed."""
     indices = _pick_points(line, line.y, points)
     part, series = line.part, line.part.column
+    symbol = "" if chart.is_crowded or line.unit.symbol == SYMBOLS[0] else line.unit.symbol
     shared: dict[str, Any] = {
         "type": "scatter",
         "legendgroup": chart.group_of(line),
         "x": line.x[indices],
         "name": part.label if chart.is_single else as_text(shorten(line.unit.name)),
-        "line": {"color": run_colour(line.unit.id), "width": 1.4 if part.is_training else 2, "dash": part.dash},
+        "line": {"color": line.unit.ink.light, "width": 1.4 if part.is_training else 2, "dash": part.dash},
     }
     # About a dozen symbols tell two lines of one colour apart; one at every point would hide the line.
     spaced = {"maxdisplayed": 12} if symbol and len(indices) > _FEW_POINTS else {}
@@ -185,7 +181,7 @@ def _mark_best(chart: _Chart, line: Line) -> list[dict[str, Any]]:
             "name": f"best epoch {epoch}",
             "legendgroup": chart.group_of(line),
             "showlegend": False,
-            "marker": {"size": 11, "symbol": "circle-open", "color": run_colour(line.unit.id), "line": {"width": 2}},
+            "marker": {"size": 11, "symbol": "circle-open", "color": line.unit.ink.light, "line": {"width": 2}},
             "hovertemplate": f"best epoch: {epoch}<extra></extra>",
         }
     ]
@@ -236,9 +232,10 @@ def _lay_out(chart: _Chart, lines: Sequence[Line], low_high: tuple[float, float]
     layout = lay_out(curve.title, chart.view.x, len(chart.units))
     layout["xaxis"] |= _x_axis(chart.view, lines)
     layout["yaxis"] |= _y_axis(curve, chart.view, lines, low_high)
+    layout["meta"] = {"dark": list_dark_steps([unit.ink for unit in chart.units])}
     if chart.is_single:
         return layout | {"hovermode": "x unified", "showlegend": len(curve.parts) > 1, "legend": LEGEND_ABOVE}
-    return layout | {"hovermode": False, "meta": {"nearest": curve.number, "unit": curve.unit}}
+    return layout | {"hovermode": False, "meta": layout["meta"] | {"nearest": curve.number, "unit": curve.unit}}
 
 
 def _x_axis(view: CurveView, lines: Sequence[Line]) -> dict[str, Any]:
@@ -269,9 +266,7 @@ def _y_axis(
     if curve.ticks:
         axis["tickformat"] = curve.ticks
     if curve.number.endswith("%"):
-        known = np.concatenate([line.y for line in lines]) if lines else np.zeros(1)
-        # Close ones want a decimal.
-        axis["tickformat"] = ".0%" if np.nanmax(known) - np.nanmin(known) > 0.05 else ".1%"
+        axis["tickformat"] = "~%"  # as many decimals as the ticks need, also zoomed in
     if low_high:
         low, high = low_high
         room = 0.04 * (high - low)
@@ -279,6 +274,8 @@ def _y_axis(
         axis |= {"range": ends, "autorange": False}
     elif not curve.improves and not log:
         axis["rangemode"] = "tozero"
+    elif not log and (ends := span_ends(np.concatenate([line.y for line in lines]).tolist() if lines else [])):
+        axis["range"] = ends
     return axis
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.charts.figure import Drawing, as_text, lay_out, shorten, to_json
-from core.charts.palette import GREY, SYMBOLS, pick_symbols, run_colour
+from core.charts.palette import GREY, list_dark_steps
 from core.compare.units import Unit
 from core.compare.verdicts import Verdict
 from core.stats.significance import Comparison
@@ -15,18 +15,14 @@ from core.stats.significance import Comparison
 def draw_differences(verdicts: Sequence[Verdict], baseline: Unit) -> Drawing:
     """Every unit's test accuracy minus the baseline's, in points, with its 95 % interval; settled ones are filled."""
     judged = [(each.unit, each.comparison) for each in verdicts if each.comparison is not None]
-    symbols = pick_symbols([baseline.id, *(verdict.unit.id for verdict in verdicts)])
-    traces = [
-        _draw_difference(index, unit, comparison, symbols.get(unit.id, SYMBOLS[0]))
-        for index, (unit, comparison) in enumerate(judged)
-    ]
+    traces = [_draw_difference(index, unit, comparison) for index, (unit, comparison) in enumerate(judged)]
     title = f"Test accuracy minus that of {shorten(baseline.name, 40)}, points"
     layout = lay_out(title, "", 1)
     layout["shapes"] = [
         {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1.5}}
     ]
     layout["xaxis"] |= {"tickformat": "+~g", "zeroline": False, "rangemode": "tozero"}
-    layout["meta"] = {"table": _tabulate_differences(judged)}
+    layout["meta"] = {"table": _tabulate_differences(judged), "dark": list_dark_steps([unit.ink for unit, _ in judged])}
     layout["yaxis"] |= {
         "tickvals": list(range(len(judged))),
         "ticktext": [as_text(shorten(unit.name, 24)) for unit, _ in judged],
@@ -49,8 +45,8 @@ def _tabulate_differences(judged: Sequence[tuple[Unit, Comparison]]) -> list[dic
     ]
 
 
-def _draw_difference(index: int, unit: Unit, comparison: Comparison, symbol: str) -> dict[str, Any]:
-    points, colour, name = 100 * comparison.difference, run_colour(unit.id), as_text(shorten(unit.name))
+def _draw_difference(index: int, unit: Unit, comparison: Comparison) -> dict[str, Any]:
+    points, colour, name = 100 * comparison.difference, unit.ink.light, as_text(shorten(unit.name))
     interval = comparison.interval
     between = f"<br>95 % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}" if interval else ""
     return {
@@ -63,7 +59,7 @@ def _draw_difference(index: int, unit: Unit, comparison: Comparison, symbol: str
         "marker": {
             "size": 10,
             "color": colour,
-            "symbol": symbol if comparison.is_settled else f"{symbol}-open",
+            "symbol": unit.symbol if comparison.is_settled else f"{unit.symbol}-open",
             "line": {"width": 2, "color": colour},
         },
         "error_x": {

@@ -8,21 +8,27 @@ from core.compare.snapshot import SEED, ComparedRun
 from core.compare.units import Unit
 from core.spec.fields import field_at, show_value
 
+FIRST = ("train.learning_rate", "train.optimizer")  # what is most often searched
+
 
 def list_fields(units: Sequence[Unit], *, only_differing: bool) -> list[str]:
-    """Paths of the specs in the order of the form; without those that have no effect in any of the runs.
+    """Paths of the specs, without those that have no effect in any of the runs. With groups, the seed is no difference.
 
-    With groups, the seed is no difference.
+    Learning rate and optimizer come first, layer by layer comes last, all others in the order of the form.
     """
     runs = [unit.first for unit in units]
     ignored = {SEED} if any(unit.is_group for unit in units) else set()
-    paths = dict.fromkeys(path for run in runs for path in run.fields if path not in ignored)
+    paths = sorted({path: None for run in runs for path in run.fields if path not in ignored}, key=_rank)
     return [
         path
         for path in paths
         if (not only_differing or len({run.fields.get(path) for run in runs}) > 1)
         and any(_applies(run, path) for run in runs)
     ]
+
+
+def _rank(path: str) -> int:
+    return FIRST.index(path) if path in FIRST else len(FIRST) + path.startswith("model.layers[")
 
 
 def _applies(run: ComparedRun, path: str) -> bool:

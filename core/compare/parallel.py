@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.charts.figure import Drawing, as_text, lay_out, shorten, to_json
-from core.charts.palette import GREY, SYMBOLS, pick_symbols, run_colour
+from core.charts.palette import GREY, Ink, list_dark_steps, pick_result_ink
 from core.compare.fields import show_field
 from core.compare.figures import Figure, Pick, summary_of
 from core.compare.table import format_figure, label_figure
@@ -18,6 +18,7 @@ from core.spec.fields import field_at, label_path
 # By the key of an axis, the path of a field or the key of a figure: from where to where, 0 to 1 of its height.
 Ranges = Mapping[str, tuple[float, float]]
 
+_COLOUR_STEPS = tuple(step / 40 for step in range(41))  # heights on the last axis
 _NARROW = 0.02  # so much around a single value that was clicked
 _BARE = {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True}
 
@@ -43,15 +44,16 @@ def draw_parallel(
 ) -> Drawing:
     """One line a unit across the fields that differ, to its result on the last axis; named where it is pointed at.
 
-    Units outside a range are drawn in grey, behind the others.
+    Its colour is its result, as on the last axis; units without one, or outside a range, are grey.
     """
     scales = _make_scales(units, paths, figure, pick)
     kept = {scale.key: ranges[scale.key] for scale in scales if ranges and scale.key in ranges}
-    symbols = pick_symbols([unit.id for unit in units])
+    inks = {height: pick_result_ink(_lag(figure, height)) for height in _COLOUR_STEPS}
     traces = []
     for index, unit in enumerate(units):
         known = [(at, height) for at, scale in enumerate(scales) if (height := scale.heights[index]) is not None]
-        name, is_kept = as_text(shorten(unit.name)), _passes(scales, index, kept)
+        name, is_kept, result = as_text(shorten(unit.name)), _passes(scales, index, kept), scales[-1].heights[index]
+        colour = GREY if result is None or not is_kept else inks[_step(result)].light
         traces.append(
             {
                 "type": "scatter",
@@ -60,24 +62,43 @@ def draw_parallel(
                 "x": [at for at, _ in known],
                 "y": [height for _, height in known],
                 "name": name,
-                "legendgroup": unit.id,
                 "opacity": 1 if is_kept else 0.35,
-                "line": {"color": run_colour(unit.id), "width": 2} if is_kept else {"color": GREY, "width": 1},
-                "marker": {"size": 7, "symbol": symbols.get(unit.id, SYMBOLS[0])},
+                "line": {"color": colour, "width": 2 if is_kept else 1},
+                "marker": {"size": 7},
                 "customdata": [_describe(unit, paths, figure, pick, at) for at, _ in known],
                 "hovertemplate": f"<b>{name}</b><br>%{{customdata}}<extra></extra>",
                 "showlegend": len(units) > 1 and is_kept,
             }
         )
     traces.sort(key=lambda trace: trace["opacity"] == 1)  # the grey ones lie below
-    title = f"The fields that differ, and {figure.label_of(pick).lower()}"
+    title = f"The fields that differ, coloured by {figure.label_of(pick).lower()}"
     layout = _lay_out_scales(scales, title, len(units))
     layout["meta"] = {
         "brush": [{"key": scale.key, "range": kept.get(scale.key)} for scale in scales],
         "table": _tabulate(units, paths, figure, pick),
+        "dark": list_dark_steps(list(inks.values())),
     }
+    layout["shapes"] += [_draw_key(len(scales) - 1, height, ink) for height, ink in inks.items()]
     layout["shapes"] += [_draw_range(at, *kept[scale.key]) for at, scale in enumerate(scales) if scale.key in kept]
     return Drawing(to_json(traces, layout), title)
+
+
+def _lag(figure: Figure, height: float) -> float:
+    """How far a result of this height is from the best, 0 to 1."""
+    return height if figure.better == "low" else 1 - height
+
+
+def _step(height: float) -> float:
+    """The colour's step that is nearest to a height."""
+    return _COLOUR_STEPS[round(height * (len(_COLOUR_STEPS) - 1))]
+
+
+def _draw_key(at: int, height: float, ink: Ink) -> dict[str, Any]:
+    """One step of the colours on the axis of the result."""
+    half = 0.5 / (len(_COLOUR_STEPS) - 1)
+    across = {"xsizemode": "pixel", "xanchor": at, "x0": -3, "x1": 3, "layer": "below"}
+    ends = {"y0": max(0.0, height - half), "y1": min(1.0, height + half)}
+    return {"type": "rect", **ends, **across, "fillcolor": ink.light, "line": {"width": 0}}
 
 
 def _tabulate(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[dict[str, Any]]:
@@ -163,9 +184,14 @@ def _describe(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: 
 
 
 def _scale_field(units: Sequence[Unit], path: str) -> _Scale:
-    """Numbers by their size (by their logarithm where the field says so), everything else one step a value."""
+    """Numbers by their size (by their logarithm where the field says so), everything else one step a value.
+
+    A limit that lets all through, which is written as 0, is above all others.
+    """
     values = [unit.first.fields.get(path) if show_field(unit.first, path) else None for unit in units]
     spec_field = field_at(path)
+    if spec_field.zero == "all" and any(values):
+        values = [value if value != 0 else 1.25 * max(filter(None, values)) for value in values]
     numbers = [value for value in values if value is not None]
     if spec_field.kind in ("int", "float") and len(set(numbers)) > 1:
         log = spec_field.log and min(numbers) > 0

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from core.charts.figure import Drawing, as_text, axis_title, lay_out, shorten, to_json
-from core.charts.palette import GREY, SYMBOLS, pick_symbols, run_colour
+from core.charts.figure import Drawing, as_text, axis_title, lay_out, shorten, span_ends, to_json
+from core.charts.palette import GREY, list_dark_steps
 from core.compare.figures import Figure, Pick, find_figure, summary_of
 from core.compare.references import Reference, references_for
 from core.compare.table import label_figure
@@ -52,9 +52,8 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
     traces = _draw_front(points, x, y, view)
     if published:
         traces.append(_draw_published(published, x))
-    symbols = pick_symbols([unit.id for unit in units])
     sides = _place_names(points, _find_middle(across, view.log_x))
-    traces += [_draw_point(point, x, y, symbols, view, sides.get(point, "")) for point in points]
+    traces += [_draw_point(point, x, y, view, sides.get(point, "")) for point in points]
     title = f"{label_figure(y, view.pick)} by {x.label_of(view.pick).lower()}"
     layout = lay_out(title, "", 1)
     layout["xaxis"] |= _axis(x, view.pick) | {"type": "log" if view.log_x else "linear", "uirevision": str(view)}
@@ -62,8 +61,15 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
     if view.log_x and (decades := _decades(across)) > 0.7:
         layout["xaxis"] |= {"dtick": "D2" if decades < 2 else 1}
     layout["yaxis"] |= _axis(y, view.pick) | {"uirevision": str(view)}
+    heights = [*(point.y.mean for point in points), *(reference.test_accuracy for reference in published)]
+    for axis, values, log in (("xaxis", across, view.log_x), ("yaxis", heights, False)):
+        if ends := span_ends(values):
+            layout[axis]["range"] = [math.log10(end) for end in ends] if log and ends[0] > 0 else ends
     layout["margin"] |= {"l": 62, "r": 40}
-    layout["meta"] = {"table": _tabulate_points(points, published, x, y, view.pick)}
+    layout["meta"] = {
+        "table": _tabulate_points(points, published, x, y, view.pick),
+        "dark": list_dark_steps([point.unit.ink for point in points]),
+    }
     notes = []
     if without := len(units) - len(points):
         notes.append(f"{without} without {'this figure' if without == 1 else 'these figures'}")
@@ -97,7 +103,8 @@ def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference,
 
 
 def _axis(figure: Figure, pick: Pick) -> dict[str, Any]:
-    ticks = {"share": ".1%", "count": ".2~s", "minutes": "~g", "number": "~g"}
+    # Without a number of digits: as many as the ticks need, also zoomed in.
+    ticks = {"share": "~%", "count": "~s"}
     return {
         "title": axis_title(label_figure(figure, pick)),
         "tickformat": ticks.get(figure.kind, "~g"),
@@ -126,10 +133,8 @@ def _decades(values: Sequence[float]) -> float:
     return math.log10(max(known) / min(known)) if known else 0
 
 
-def _draw_point(
-    point: _Point, x: Figure, y: Figure, symbols: dict[str, str], view: ScatterView, name_side: str
-) -> dict[str, Any]:
-    colour, name = run_colour(point.unit.id), as_text(shorten(point.unit.name))
+def _draw_point(point: _Point, x: Figure, y: Figure, view: ScatterView, name_side: str) -> dict[str, Any]:
+    colour, name = point.unit.ink.light, as_text(shorten(point.unit.name))
     spread = point.y.standard_deviation
     seeds = f"<br>mean of {point.y.n} seeds, ± {spread:{_FORMATS[y.kind].replace('s', 'g')}}" if spread else ""
     drawn: dict[str, Any] = {
@@ -143,7 +148,7 @@ def _draw_point(
         "textposition": name_side or "top right",
         "textfont": {"size": 11},
         "cliponaxis": False,
-        "marker": {"size": 11, "color": colour, "symbol": symbols.get(point.unit.id, SYMBOLS[0])},
+        "marker": {"size": 11, "color": colour, "symbol": point.unit.symbol},
         "meta": {"run": point.unit.name, "series": f"{y.key} by {x.key}"},
         "showlegend": False,
         "hovertemplate": f"<b>{name}</b><br>{label_figure(y, view.pick)} %{{y:{_FORMATS[y.kind]}}}{seeds}<br>"

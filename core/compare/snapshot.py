@@ -72,6 +72,7 @@ class ComparedRun:
     environment: Environment
     results: dict[str, Any]  # the figures of its end
     damage: str = ""
+    colour: str = ""  # chosen by a person; empty: its own, by its id
     _columns: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     @property
@@ -229,9 +230,10 @@ def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
     damage = run.damage()
     # The state first: what is read after it can only be newer.
     state = "damaged" if damage else run.read_state()
-    name, rows, environment = run.about.name, run.rows(), run.environment()
+    about, rows, environment = run.about, run.rows(), run.environment()
     facts, columns = (before.facts, before.columns_for(rows)) if before else (SpecFacts(lambda: run.spec), {})
-    return ComparedRun(run.id, name, state, facts, rows, environment, run.results(), damage, columns)
+    results = run.results()
+    return ComparedRun(run.id, about.name, state, facts, rows, environment, results, damage, about.colour, columns)
 
 
 def _read_on(run: Run, before: ComparedRun) -> ComparedRun:

@@ -25,6 +25,11 @@ class Cell:
     best: bool = False
 
 
+def leave_out_empty(units: Sequence[Unit], figures: Sequence[Figure]) -> list[Figure]:
+    """The figures that at least one unit has."""
+    return [figure for figure in figures if any(summary_of(unit, figure) for unit in units)]
+
+
 def make_cells(units: Sequence[Unit], figures: Sequence[Figure], pick: Pick) -> dict[Unit, list[Cell]]:
     """The cells of every unit, in the order of the figures; the first unit is the baseline."""
     cells: dict[Unit, list[Cell]] = {unit: [] for unit in units}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.charts.palette import SYMBOLS, Ink, tell_runs_apart
 from core.compare.snapshot import ComparedRun
 from core.data.catalogue import name_data
 from core.spec.choices import WITH_TEST_IMAGES
@@ -15,15 +16,19 @@ from core.text.words import list_first
 
 @dataclass(frozen=True)
 class Unit:
-    """What is compared as one: a single run, or runs that differ only in their seed."""
+    """What is compared as one: a single run, or runs that differ only in their seed.
+
+    `ink` and `symbol` tell it apart from the others that it is compared with.
+    """
 
     runs: tuple[ComparedRun, ...]
     name: str
+    ink: Ink
+    symbol: str = SYMBOLS[0]
 
     @property
     def id(self) -> str:
-        """The run whose colour and row it has: the one with the smallest seed."""
-        return min(self.runs, key=lambda run: (run.seed, run.id)).id if self.is_group else self.first.id
+        return _find_head(self.runs).id
 
     @property
     def first(self) -> ComparedRun:
@@ -47,13 +52,20 @@ class Unit:
 
 
 def make_units(runs: Sequence[ComparedRun], *, fold: bool) -> list[Unit]:
-    """One unit a run or, folded, one for all that differ only in their seed; names are made to differ."""
+    """One unit a run or, folded, one for all that differ only in their seed; names and colours are made to differ."""
     groups = _group_seeds(runs) if fold else [[run] for run in runs]
     names = [_name_group(group) for group in groups]
+    heads = [_find_head(group) for group in groups]
+    looks = tell_runs_apart(heads)
     return [
-        Unit(tuple(group), f"{name} ({group[0].id[-6:]})" if names.count(name) > 1 else name)
-        for group, name in zip(groups, names, strict=True)
+        Unit(tuple(group), f"{name} ({group[0].id[-6:]})" if names.count(name) > 1 else name, *look)
+        for group, name, look in zip(groups, names, looks, strict=True)
     ]
+
+
+def _find_head(runs: Sequence[ComparedRun]) -> ComparedRun:
+    """The run whose colour and row a unit has: the one with the smallest seed."""
+    return min(runs, key=lambda run: (run.seed, run.id)) if len(runs) > 1 else runs[0]
 
 
 def _group_seeds(runs: Sequence[ComparedRun]) -> list[list[ComparedRun]]:

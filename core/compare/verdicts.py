@@ -33,12 +33,16 @@ _FIGURES = {"last": "test/accuracy", "best": "test/accuracy_best"}
 
 @dataclass(frozen=True)
 class Verdict:
-    """A unit compared with the baseline; `comparison` is unit minus baseline, None if nothing can be compared."""
+    """A unit compared with the baseline; `comparison` is unit minus baseline.
+
+    None if nothing can be compared: then `reason` says why, in words that hold for others alike.
+    """
 
     unit: Unit
     sentence: str
     comparison: Comparison | None = None
     remarks: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,24 @@ class Predictions:
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
         return np.asarray(self.predicted == self.labels)
+
+
+@dataclass(frozen=True)
+class Incomparable:
+    """Units that cannot be compared with the baseline for one reason."""
+
+    reason: str
+    verdicts: tuple[Verdict, ...]
+
+
+def sort_verdicts(verdicts: Sequence[Verdict]) -> tuple[list[Verdict], list[Incomparable]]:
+    """What is known, then what cannot be compared, by the reason."""
+    judged = [each for each in verdicts if each.comparison is not None]
+    by_reason: dict[str, list[Verdict]] = {}
+    for each in verdicts:
+        if each.comparison is None:
+            by_reason.setdefault(each.reason or each.sentence, []).append(each)
+    return judged, [Incomparable(reason, tuple(found)) for reason, found in by_reason.items()]
 
 
 class NoPredictionsError(LabError):
@@ -100,10 +122,11 @@ def judge(unit: Unit, baseline: Unit, weights: WeightsName) -> Verdict:
     Nothing compares across data sets; on other images of the same data set only seeds do.
     """
     if not same_data(unit.first, baseline.first):
+        other, own = (name_data(each.first.spec.data) for each in (unit, baseline))
         return Verdict(
             unit,
-            f"{unit.name} is of another data set ({name_data(unit.first.spec.data)}) than the baseline "
-            f"({name_data(baseline.first.spec.data)}): their accuracies do not compare.",
+            f"{unit.name} is of another data set ({other}) than the baseline ({own}): their accuracies do not compare.",
+            reason=f"Of another data set ({other}) than the baseline ({own}): accuracies do not compare.",
         )
     sides, remarks = [], []
     for side in (unit, baseline):
@@ -158,7 +181,8 @@ def _judge_figures(unit: Unit, baseline: Unit, weights: WeightsName, remarks: li
     without = [side.name for side, known in zip((unit, baseline), values, strict=True) if not known]
     if without:
         plural = "has" if len(without) == 1 else "have"
-        return Verdict(unit, f"{' and '.join(without)} {plural} no test result yet.", None, tuple(remarks))
+        reason = f"{baseline.name} has no test result yet." if baseline.name in without else "No test result yet."
+        return Verdict(unit, f"{' and '.join(without)} {plural} no test result yet.", None, tuple(remarks), reason)
     comparison = compare_seeds(*values)
     return Verdict(unit, verdict(comparison, unit.name, baseline.name), comparison, tuple(remarks))
 

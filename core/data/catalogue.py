@@ -139,7 +139,7 @@ def check_ready(spec: DataSpec) -> None:
     if entry.download and not folder_of(spec.dataset).is_dir():
         raise DataError(
             f"{entry.download.title} is not on this machine yet: download it on the Lab page "
-            f"or with `python -m core data download {spec.dataset}`."
+            f"or with: python -m core data download {spec.dataset}"
         )
     if entry.class_counts is None:
         check_classes(spec, len(inspect_folder(spec.folder).classes))

@@ -17,7 +17,7 @@ from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
 from core.charts.figure import LEGEND_ABOVE, Drawing, as_text, axis_title, shorten, to_json
-from core.charts.palette import GREY, run_colour
+from core.charts.palette import GREY, Ink, list_dark_steps
 from core.examine.history import History
 from core.examine.predictions import Reliability
 from core.stats.scores import IntArray
@@ -29,7 +29,7 @@ _HEAT_OPACITY = 0.65
 _FIGURED_CLASSES = 24  # more leave no room for figures in their cells
 
 
-def draw_reliability(run_id: str, before: Reliability, after: Reliability | None, temperature: float) -> go.Figure:
+def draw_reliability(ink: Ink, before: Reliability, after: Reliability | None, temperature: float) -> go.Figure:
     """Accuracy by confidence in 15 bins, as trained and at the temperature; on the diagonal the two are equal."""
     traces: list[Json] = [
         {
@@ -41,7 +41,7 @@ def draw_reliability(run_id: str, before: Reliability, after: Reliability | None
             "line": {"color": GREY, "width": 1, "dash": "dot"},
             "hoverinfo": "skip",
         },
-        _draw_bins(before, "as trained", run_colour(run_id), "solid", "circle"),
+        _draw_bins(before, "as trained", ink.light, "solid", "circle"),
     ]
     if after is not None:
         traces.append(_draw_bins(after, f"temperature {temperature:.2f}", GREY, "dash", "diamond"))
@@ -49,6 +49,7 @@ def draw_reliability(run_id: str, before: Reliability, after: Reliability | None
     layout = _layout("Reliability", "confidence") | {
         "xaxis": axis | {"title": axis_title("mean confidence")},
         "yaxis": axis | {"title": axis_title("accuracy"), "automargin": True},
+        "meta": {"dark": list_dark_steps([ink])},
     }
     return go.Figure(data=traces, layout=layout)
 
@@ -73,11 +74,11 @@ def _draw_bins(measured: Reliability, name: str, colour: str, dash: str, symbol:
     }
 
 
-def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
+def draw_changes(run_id: str, ink: Ink, history: History, epoch: int) -> go.Figure:
     """Images that became right, upwards, and that became wrong, downwards, after each epoch."""
     learnt, lost = history.changes()
     epochs = np.arange(1, history.num_epochs + 1)
-    bars = (("learnt", learnt, run_colour(run_id), 0.9), ("forgotten", -lost, GREY, 0.7))
+    bars = (("learnt", learnt, ink.light, 0.9), ("forgotten", -lost, GREY, 0.7))
     traces: list[Json] = [
         {
             "type": "bar",
@@ -99,6 +100,7 @@ def draw_changes(run_id: str, history: History, epoch: int) -> go.Figure:
         "hovermode": "x unified",
         "xaxis": x_axis,
         "yaxis": {"title": axis_title("images"), "automargin": True, "nticks": 6},
+        "meta": {"dark": list_dark_steps([ink])},
         "shapes": [
             {"type": "line", "x0": epoch, "x1": epoch, "yref": "paper", "y0": 0, "y1": 1}
             | {"line": {"color": GREY, "width": 1, "dash": "dot"}}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from core.runs.records import WeightsName
+from core.runs.records import RunNotFoundError, WeightsName
+from core.runs.store import open_run
 from core.system.errors import LabError
 
 # Called with the bytes done and the total.
@@ -52,9 +53,16 @@ class Format:
         return note
 
     def name_file(self, ids: Sequence[str], checkpoint: WeightsName) -> str:
-        """The file's name, which contains no text of a user."""
-        stem = ids[0] if len(ids) == 1 else f"{len(ids)}-runs-{ids[0]}"
+        """The file's name, by that of the first run."""
+        stem = _name_run(ids[0]) if len(ids) == 1 else f"{len(ids)}-runs-{_name_run(ids[0])}"
         return f"{stem}{f'-{checkpoint}' if self.of_weights else ''}{self.suffix}"
+
+
+def _name_run(run_id: str) -> str:
+    try:
+        return open_run(run_id).file_stem
+    except RunNotFoundError:
+        return run_id  # whoever writes the file says so
 
 
 _FORMATS = (

@@ -24,6 +24,7 @@ class RunUse:
 
     run_id: str
     name: str
+    colour: str
     archived: bool
     bytes: int
     checkpoint_bytes: int
@@ -38,7 +39,7 @@ def measure_runs() -> list[RunUse]:
     uses = []
     for run in list_runs():
         size, checkpoints = _measure(runs_folder() / run.id, ended=run.state in ENDS)
-        uses.append(RunUse(run.id, run.name, run.archived, size, checkpoints))
+        uses.append(RunUse(run.id, run.name, run.colour, run.archived, size, checkpoints))
     return sorted(uses, key=lambda use: use.bytes, reverse=True)
 
 

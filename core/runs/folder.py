@@ -41,6 +41,7 @@ from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError, parse_spec
 from core.system import files, locks, processes
+from core.text.safe import name_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +86,13 @@ class Run:
         except files.DamagedFileError:
             return About(name=self.id)
 
+    @property
+    def file_stem(self) -> str:
+        """What files of the run are called where they leave the lab, without an ending."""
+        return name_file(self.about.name, self.id)
+
     def update_about(self, **changes: Any) -> None:
-        """Changes name, tags, note, archived or priority. Raises AboutError, RunNotFoundError, OSError."""
+        """Changes name, tags, note, colour, archived or priority. Raises AboutError, RunNotFoundError, OSError."""
         try:
             with locks.hold(self.path / layout.CONTROL):
                 before = asdict(self.about)
@@ -276,7 +282,9 @@ def summarize(run: Run) -> RunSummary:
     """A run's line in the table."""
     about = run.about
     if damage := run.damage():
-        return RunSummary(run.id, about.name, "damaged", created=about.created, tags=about.tags, reason=damage)
+        return RunSummary(
+            run.id, about.name, "damaged", created=about.created, tags=about.tags, reason=damage, colour=about.colour
+        )
     # The state first: what is read after it can only be newer.
     state, spec = run.read_state(), run.spec
     results, progress, rows = run.results(), run.progress() or {}, run.rows()

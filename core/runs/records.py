@@ -6,6 +6,7 @@ there is checked against its type, by `core.runs.shapes`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict, get_args
@@ -132,6 +133,7 @@ class CheckpointEntry(TypedDict, total=False):
 
 MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}
 MAX_TAGS, MAX_TAG = 50, 60
+COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
 
 # What `EpochEnd.metrics` holds, for a frame of a run that has no epoch yet.
 COLUMNS = (
@@ -170,6 +172,7 @@ class About:
     created: float = 0.0  # seconds since 1970
     priority: int = 0
     started_by: str = ""
+    colour: str = ""  # `#rrggbb`; without one the run has its own, by its id
 
     def __post_init__(self) -> None:
         """Raises AboutError."""
@@ -185,6 +188,8 @@ class About:
             raise AboutError(f"tags: at most {MAX_TAGS}")
         if any(not isinstance(tag, str) or not 1 <= len(tag) <= MAX_TAG for tag in self.tags):
             raise AboutError(f"tags: each must be text of 1 to {MAX_TAG} characters")
+        if not isinstance(self.colour, str) or not (self.colour == "" or COLOUR.fullmatch(self.colour)):
+            raise AboutError("colour: must be written as #rrggbb, or left empty")
         for field, text in [*((field, getattr(self, field)) for field in MAX_TEXT), ("tags", "".join(self.tags))]:
             if not files.is_storable(text):
                 raise AboutError(f"{field}: holds half a character (a lone surrogate)")
@@ -248,6 +253,7 @@ class RunSummary:
     priority: int = 0
     note: str = ""
     started_by: str = ""
+    colour: str = ""  # chosen by a person; empty: its own, by its id
 
     @property
     def is_untested(self) -> bool:

@@ -147,11 +147,18 @@ def _deviation(forecast: float | None, actual: float | None) -> str:
     return f" ({actual / forecast - 1:+.0%})" if forecast and actual else ""
 
 
+_ENVIRONMENT = {"epochs_done": "Resumed after epoch"}  # written at the worker's start: not what is done by now
+
+
 def list_environment(run: Run) -> list[list[str]]:
     """What the run was made with: name and value, a row each; empty until its worker has started."""
     return [
-        [key.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU"), show_fact(key, value)]
+        [
+            _ENVIRONMENT.get(key) or key.replace("_", " ").capitalize().replace("Cpu", "CPU").replace("Gpu", "GPU"),
+            show_fact(key, value),
+        ]
         for key, value in run.environment().items()
+        if not (key == "epochs_done" and value == 0)
     ]
 
 

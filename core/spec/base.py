@@ -41,15 +41,23 @@ def setting(
     symbol: str = "",
     basic: bool = False,
     log: bool = False,
+    zero: str = "",
     when: Mapping[str, list[str] | list[bool]] | None = None,
     **rules: Any,
 ) -> Any:
     """A field, what a form shows of it, and its rules as pydantic's `Field` takes them.
 
-    `basic` fields are visible, the others folded; `log` ranges get a logarithmic scale; `when` names the choices of
-    sibling fields under which this one has an effect.
+    `basic` fields are visible, the others folded; `log` ranges get a logarithmic scale; `zero` is what 0 means,
+    as `off`; `when` names the choices of sibling fields under which this one has an effect.
     """
-    extra: dict[str, Any] = {"unit": unit, "symbol": symbol, "basic": basic, "log": log, "when": when or {}}
+    extra: dict[str, Any] = {
+        "unit": unit,
+        "symbol": symbol,
+        "basic": basic,
+        "log": log,
+        "zero": zero,
+        "when": when or {},
+    }
     return Field(default, title=label, description=text, json_schema_extra=extra, **rules)
 
 

@@ -42,7 +42,12 @@ class DataSpec(Strict):
         0, (0, 2**31 - 1), "Split seed", "Fixes which images are held out; keep it to compare runs."
     )
     max_train_images: int = number(
-        0, (0, 10_000_000), "Training images at most", "A quick look at a part of the data; 0 takes all.", unit="images"
+        0,
+        (0, 10_000_000),
+        "Training images at most",
+        "A quick look at a part of the data; 0 takes all.",
+        unit="images",
+        zero="all",
     )
 
     @property
@@ -54,7 +59,13 @@ class AugmentSpec(Strict):
     """What happens to training images, drawn again for every image in every epoch."""
 
     crop_padding: int = number(
-        4, (0, 64), "Crop padding", "Pads, then crops at a random position; 0 is off.", unit="px", basic=True
+        4,
+        (0, 64),
+        "Crop padding",
+        "Pads, then crops at a random position; 0 is off.",
+        unit="px",
+        zero="off",
+        basic=True,
     )
     crop_mode: Literal["zeros", "reflect"] = setting(
         "zeros", "Crop fills with", "How the padding is filled: black, or with the mirrored image."
@@ -67,14 +78,17 @@ class AugmentSpec(Strict):
         when={"flip": [True]},
     )
     cutout: int = number(
-        0, (0, 256), "Cutout", "Side of a square painted grey (DeVries & Taylor 2017); 0 is off.", unit="px"
+        0, (0, 256), "Cutout", "Side of a square painted grey (DeVries & Taylor 2017); 0 is off.", unit="px", zero="off"
     )
-    mixup: float = number(0.0, (0, 10), "MixUp", "Alpha of the blend of two images (Zhang et al. 2017); 0 is off.")
+    mixup: float = number(
+        0.0, (0, 10), "MixUp", "Alpha of the blend of two images (Zhang et al. 2017); 0 is off.", zero="off"
+    )
     cutmix: float = number(
         0.0,
         (0, 10),
         "CutMix",
         "Alpha of the patch from another image (Yun et al. 2019); 0 is off. With MixUp: one of them.",
+        zero="off",
     )
     policy: Policy = setting(
         "none",

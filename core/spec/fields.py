@@ -34,6 +34,7 @@ class SpecField:
     symbol: str = ""
     basic: bool = False
     log: bool = False
+    zero: str = ""
     when: dict[str, list[str] | list[bool]] = field(default_factory=dict)
 
     def applies(self, section: dict[str, Any]) -> bool:
@@ -89,6 +90,11 @@ def flatten(spec: RunSpec) -> dict[str, Any]:
     return dict(_walk(spec.model_dump(exclude={"version"}), ""))
 
 
+def flatten_json(values: dict[str, Any]) -> dict[str, Any]:
+    """As `flatten`, of a spec as JSON has it, right or wrong."""
+    return dict(_walk({key: value for key, value in values.items() if key != "version"}, ""))
+
+
 def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -133,9 +139,11 @@ def format_value(value: Any, digits: int = 6) -> str:
 
 
 def show_value(spec_field: SpecField, value: Any, *, digits: int = 6, unit: bool = True) -> str:
-    """A field's value as people read it: a choice by its label, a number with its unit."""
+    """A field's value as people read it: a choice by its label, a number with its unit, a 0 by what it means."""
     if spec_field.kind == "choice":
         return CHOICE_LABELS.get(value, str(value))
+    if spec_field.zero and value == 0:
+        return spec_field.zero
     if value in ("", (), []):
         return UNKNOWN
     return f"{format_value(value, digits)} {spec_field.unit if unit else ''}".rstrip()

@@ -83,12 +83,15 @@ class TrainSpec(Strict):
         when={"schedule": ["plateau"]},
     )
     label_smoothing: float = number(0.0, (0, 0.9), "Label smoothing", "Share of the target spread over all classes.")
-    clip_norm: float = number(0.0, (0, 1000), "Gradient clipping", "Longest gradient allowed (its 2-norm); 0 is off.")
+    clip_norm: float = number(
+        0.0, (0, 1000), "Gradient clipping", "Longest gradient allowed (its 2-norm); 0 is off.", zero="off"
+    )
     ema_decay: float = number(
         0.0,
         (0, 0.99999),
         "Weight averaging",
         "Decay of a running mean of the weights, which is then evaluated; it begins lower and rises to this. 0 is off.",
+        zero="off",
     )
     lookahead_steps: int = number(
         0,
@@ -96,6 +99,7 @@ class TrainSpec(Strict):
         "Lookahead",
         "After every so many updates the weights move halfway back (Zhang et al. 2019); 0 is off.",
         unit="updates",
+        zero="off",
     )
     early_stop_patience: int = number(
         0,
@@ -103,6 +107,7 @@ class TrainSpec(Strict):
         "Early stopping",
         "Epochs without a lower validation loss before the end; 0 is off.",
         unit="epochs",
+        zero="off",
     )
     test_views: TestViews = setting(
         "none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 
@@ -13,6 +14,16 @@ JOINERS = "\u200c\u200d\u00ad"  # join scripts and emoji: a page shows them, a t
 def plain_cell(text: str) -> str:
     """Text as a cell: with an apostrophe before what a spreadsheet would take for a formula (OWASP, CSV injection)."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def name_file(name: str, run_id: str) -> str:
+    """What files of a run are called: its name in ASCII letters, digits and hyphens, and the end of its id.
+
+    The id alone where it has no other name, or none of such letters.
+    """
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", letters).strip("-")[:60].strip("-")
+    return f"{stem}-{run_id[-6:]}" if stem and name != run_id else run_id
 
 
 def plain(text: str, keep: str = "") -> str:

@@ -87,9 +87,9 @@ def point_at(page: Page, share: float, value: float) -> None:
     page.mouse.move(*at)
 
 
-def named(page: Page) -> list[str]:
-    """The names in the label at the pointer, in its order."""
-    cells = page.locator(".lab-nearest:visible td:first-child").all_text_contents()
+def named(page: Page, chart: int = 0) -> list[str]:
+    """The names in the label of a chart, in its order."""
+    cells = page.locator(".lab-nearest").nth(chart).locator("td:first-child").all_text_contents()
     return [cell.lstrip("●◆■▲✖✚★").split(" mean of")[0] for cell in cells]
 
 
@@ -112,9 +112,16 @@ def test_the_pointer_names_the_nearest_run_first_and_at_most_ten(
         expected = sorted(tops, key=lambda top: (abs(top - pointed), top))[:10]
         assert named(page)[0] == f"top {pointed}"
         assert {float(name.removeprefix("top ")) for name in named(page)[:9]} == set(expected[:9])
-        assert "and 20 more" in page.locator(".lab-nearest:visible").inner_text()
+        label = page.locator(".lab-nearest").first.inner_text()
+        assert "and 20 more" in label
+        # The other chart says what those runs have there, in the same order.
+        page.wait_for_function(
+            "at => document.querySelectorAll('.lab-nearest')[1]?.textContent.startsWith(at)",
+            arg=label.split("\n")[0][:7],
+        )
+        assert named(page, 1) == named(page)
     page.mouse.move(5, 5)
-    page.wait_for_function("() => !document.querySelector('.lab-nearest').offsetParent")
+    page.wait_for_function("() => [...document.querySelectorAll('.lab-nearest')].every((each) => !each.offsetParent)")
 
 
 def test_a_range_drawn_on_an_axis_narrows_the_runs_and_keeps_them(

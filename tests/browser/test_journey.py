@@ -56,6 +56,12 @@ def small_spec(**data: object) -> RunSpec:
     return parse_spec(spec)
 
 
+def reach_start(page: Page) -> int:
+    """How often Tab is pressed from the top of the page until Start has the keyboard."""
+    focused = "() => document.activeElement.textContent"
+    return next(n for n in range(1, 100) if page.keyboard.press("Tab") or "Start" in page.evaluate(focused)[:20])
+
+
 def set_number(page: Page, label: str, value: str) -> None:
     field = page.get_by_role("textbox", name=label, exact=True)
     field.fill(value)
@@ -70,6 +76,15 @@ def test_a_first_visitor_trains_a_network_of_their_own_and_finds_it_again(
     before = small_spec()
     open_build(page, lab, f"?spec={to_link(before)}")
     expect(page.get_by_text(f"{cost_of(before).parameters:,}", exact=True)).to_be_visible(timeout=WAIT)
+
+    assert reach_start(page) <= 15
+    outline = page.evaluate("() => getComputedStyle(document.activeElement).outline")
+    assert "solid 2px" in outline, outline
+    page.set_viewport_size({"width": 420, "height": 900})
+    box = page.get_by_role("button", name=START).bounding_box()
+    assert box
+    assert box["y"] < 300
+    page.set_viewport_size({"width": 1440, "height": 900})
 
     set_number(page, "Layer 2 channels", "24")
     changed = before.model_dump(mode="json")

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
+from core.charts.palette import pick_ink
 from core.examine.history import read_history
 from core.text.formats import format_percent
 from tests.compared_runs import make_compared, right
@@ -34,6 +35,7 @@ class Saved:
     rows: list[dict[str, str]]
     words: list[str]
     height: int
+    svg: str
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def save_chart(page: Page, chart: Locator, kinds: tuple[str, ...]) -> Saved:
         with Image.open(io.BytesIO(content["PNG"])) as image:
             assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
             assert image.size == (int(root.attrib["width"]), int(root.attrib["height"]))
-    return Saved(rows, words, int(root.attrib["height"]))
+    return Saved(rows, words, int(root.attrib["height"]), svg)
 
 
 def save_all(page: Page, titles: list[str]) -> dict[str, Saved]:
@@ -102,6 +104,10 @@ def test_charts_of_a_run_leave_with_their_legend(dark: Page, lab: LabServer) -> 
     titles = ["Loss", "Accuracy", "Learning rate", "Images per second"]
     dark.goto(f"{lab.url}/run?id={run.id}")
     found = save_all(dark, titles)
+    ink = pick_ink(run.id)
+    assert dark.locator(".lab-plot").first.evaluate("(plot) => plot._fullData[0].line.color") == ink.dark
+    red, green, blue = (int(ink.light[start : start + 2], 16) for start in (1, 3, 5))
+    assert f"rgb({red}, {green}, {blue})" in found["Loss"].svg
     for title in ("Loss", "Accuracy"):
         assert {"training", "validation", "epoch"} <= set(found[title].words)
         assert [row["series"] for row in found[title].rows] == [
@@ -145,7 +151,7 @@ def test_charts_of_a_comparison_leave_with_every_name(dark: Page, lab: LabServer
     assert names <= {row["run"] for row in points.rows}
     assert names <= {word.strip() for word in points.words}
     open_tab(dark, "Parallel")
-    title = "The fields that differ, and best val. accuracy"
+    title = "The fields that differ, coloured by best val. accuracy"
     lines = save_all(dark, [title])[title]
     assert names <= set(lines.words)
     assert [row["Stem channels"] for row in lines.rows] == ["32", "8", "16"]

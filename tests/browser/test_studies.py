@@ -99,7 +99,7 @@ def test_a_study_is_defined_watched_and_looked_into(context: BrowserContext, lab
 
 def test_optuna_dashboard_opens_from_the_page_and_in_no_frame(page: Page, lab: LabServer, tmp_path: Path) -> None:
     page.goto(f"{lab.url}/studies?new=first-look")
-    page.get_by_role("button", name="Make without starting").click(timeout=WAIT)
+    page.get_by_role("button", name="Save without starting").click(timeout=WAIT)
     page.get_by_role("button", name="Start optuna-dashboard").click(timeout=WAIT)
     link = page.get_by_role("link", name="Open in optuna-dashboard")
     expect(link).to_be_visible(timeout=WAIT)

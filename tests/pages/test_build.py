@@ -60,3 +60,22 @@ def test_a_number_out_of_range_is_named_at_its_field(open_page: OpenPage) -> Non
 def test_a_rule_between_fields_is_named_where_it_can_be_mended(open_page: OpenPage) -> None:
     page = set_number(page := open_page("build"), key_of(page, "model.pool_size"), 9)
     assert "Pool size is larger than the last map, 8x8." in problems_shown(page)
+
+
+def test_reset_takes_back_a_change_that_cannot_be_used(open_page: OpenPage) -> None:
+    page = open_page("build")
+    assert page.button(key="reset").disabled
+    set_number(page, layer_key(page, 1, "filter_size"), 4)
+    set_number(page, key_of(page, "train.epochs"), 0)
+    reset = page.button(key="reset")
+    assert (reset.label, reset.disabled) == ("Reset · 2", False)
+    assert reset.help == "Changed: Layer 2 filter, Epochs"
+    reset.click().run()
+    assert problems_shown(page) == []
+    assert draft_of(page).good == PRESETS["first-look"].spec
+    assert page.button(key="reset").disabled
+
+
+def test_start_comes_before_the_form_for_the_keyboard(open_page: OpenPage) -> None:
+    page = open_page("build")
+    assert labels(page).index("Start") < labels(page).index("Add layer")

@@ -6,8 +6,9 @@ import shutil
 
 import pytest
 
+from core.charts.palette import pick_ink
 from core.runs.store import open_run
-from tests.pages.conftest import labels, texts
+from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import make_run, training
 
 
@@ -70,3 +71,31 @@ def test_a_run_deleted_between_two_looks_of_the_live_part_gets_the_way_back(
     page.run()
     assert not page.exception
     assert labels(page) == ["All runs"]
+
+
+def test_a_chosen_colour_is_kept_and_can_be_given_back(open_page) -> None:
+    run = make_run()
+    own = pick_ink(run.id)
+    page = open_page("run", id=run.id)
+    assert own.css in texts(page)
+    page.color_picker[0].set_value("#123456").run()
+    assert run.about.colour == "#123456"
+    assert pick_ink(run.id, "#123456").css in texts(page)
+    assert "Its own colour" in labels(page)
+    press(page, "Its own colour")
+    assert run.about.colour == ""
+    assert (page.color_picker[0].value, own.css in texts(page)) == (own.light, True)
+
+
+def test_downloads_are_called_by_the_name_of_the_run(open_page) -> None:
+    run = make_run(name="Größe 2: wide/net")
+    page = open_page("run", id=run.id)
+    stem = f"Groe-2-wide-net-{run.id[-6:]}"
+    charts = component_data(page, "resnet_lab_chart")
+    assert charts[0]["file_name"] == f"{stem}-loss"
+
+
+def test_a_run_can_be_held_against_others_from_its_page(open_page) -> None:
+    page = open_page("run", id=make_run().id)
+    assert "Compare" in labels(page)
+    assert "Compare" not in labels(open_page("run", id=make_run("stopped", epochs_done=0).id))

@@ -1,5 +1,7 @@
 """The table of runs finds, sorts and acts; nothing a person selected moves."""
 
+import re
+
 import pytest
 
 from core.runs.listing import Listing, list_runs
@@ -24,7 +26,9 @@ def test_selected_runs_are_drawn_together_in_their_own_colours(open_page) -> Non
     charts = component_data(page, "resnet_lab_chart")
     assert [chart["title"] for chart in charts] == ["Loss", "Accuracy"]
     colours = {row["name"]: row["colour"] for row in table(page)["rows"]}
-    assert all(colour in charts[0]["figure"] for colour in colours.values())
+    lights = [re.findall(r"#\w{6}", colour)[0] for colour in colours.values()]
+    assert all(light in charts[0]["figure"] for light in lights)
+    assert len(set(lights)) == 2  # told apart, whatever their own are
 
 
 def test_the_curves_of_a_damaged_run_are_still_drawn(open_page) -> None:

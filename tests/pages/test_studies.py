@@ -27,7 +27,7 @@ def test_a_storage_that_cannot_be_used_is_told_in_a_sentence(open_page, monkeypa
 def test_a_preset_stands_in_the_form_as_it_is(open_page, name: str) -> None:
     page = open_page("studies", new=name)
     assert defined(page) == STUDY_PRESETS[name]
-    assert not widget(page.button, "Make without starting").disabled
+    assert not widget(page.button, "Save without starting").disabled
 
 
 def test_an_unknown_study_leads_back(open_page) -> None:

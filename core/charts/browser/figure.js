@@ -21,7 +21,8 @@ function readTheme(element, scheme = "") {
     probe.style.color = `var(--lab-${name})`;
     return style.color;
   };
-  const theme = { font: style.fontFamily };
+  probe.style.color = "light-dark(#ffffff, #000000)";
+  const theme = { font: style.fontFamily, dark: style.color === "rgb(0, 0, 0)" };
   for (const name of ["text", "ground", "panel", "line"]) theme[name] = read(name);
   probe.remove();
   return theme;
@@ -44,17 +45,37 @@ function dress(layout, theme, size) {
   return dressed;
 }
 
+const INKED = ["line", "marker", "error_x", "error_y", "textfont"];
+
+// A trace in the colours of its ground: those of runs have a step of their own in the dark, named by the figure.
+function inkTrace(trace, steps) {
+  const step = (colour) => (steps[colour?.slice?.(0, 7)] ? steps[colour.slice(0, 7)] + colour.slice(7) : colour);
+  const ink = (part) => (part.color === undefined ? part : { ...part, color: step(part.color) });
+  const inked = { ...trace };
+  for (const name of INKED) if (trace[name]) inked[name] = ink(trace[name]);
+  if (trace.marker?.line) inked.marker = { ...inked.marker, line: ink(trace.marker.line) };
+  if (trace.fillcolor) inked.fillcolor = step(trace.fillcolor);
+  return inked;
+}
+
 // The figure in its place, its title left to the page above it. What a person did to it stays.
 async function drawFigure(Plotly, plot, text, theme) {
   const figure = JSON.parse(text);
   delete figure.layout.title;
   figure.layout.margin = { ...figure.layout.margin, t: figure.layout.showlegend ? 26 : 8 };
   const size = { width: plot.clientWidth, height: plot.clientHeight };
-  const drawn = Plotly.react(plot, figure.data, dress(figure.layout, theme, size), CONFIG);
+  const steps = (theme.dark && figure.layout.meta?.dark) || {};
+  const traces = figure.data.map((trace) => inkTrace(trace, steps));
+  plot.labData = figure.data; // as it is on a light ground
+  plot.labShapes = figure.layout.shapes;
+  if (figure.layout.shapes) figure.layout.shapes = figure.layout.shapes.map((shape) => inkTrace(shape, steps));
+  const drawn = Plotly.react(plot, traces, dress(figure.layout, theme, size), CONFIG);
   if (!plot.labWhole) plot.on("plotly_doubleclick", () => showAll(Plotly, plot));
   plot.labWhole = figure.layout;
   await drawn;
   if (figure.layout.meta?.nearest) watchNearest(plot);
+  else if (figure.layout.hovermode === "x unified") shareUnified(Plotly, plot);
+  TOGETHER.add(plot);
 }
 
 // All of it, as the figure is by itself.

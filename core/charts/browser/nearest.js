@@ -56,19 +56,21 @@ function measureLine(line, { xaxis, yaxis }, pointer) {
   return { place: pointer.x - a.x <= b.x - pointer.x ? left : right, distance: Math.abs(height - pointer.y) };
 }
 
-// The runs at the pointer, the nearest first, each with what its lines say there.
-function findNearest(plot, pointer) {
+// The runs at the pointer, the nearest first, each with what its lines say there. Without a height, where another chart
+// is pointed at, they are in the order of `ids`, which are those named there.
+function findNearest(plot, pointer, ids = []) {
   const runs = new Map();
   for (const line of linesOf(plot)) {
     const found = line.edge ? undefined : measureLine(line, plot._fullLayout, pointer);
     if (!found || !Number.isFinite(found.distance)) continue;
-    const run = runs.get(line.id) ?? { name: line.run, colour: line.line.color, distance: Infinity, said: [] };
+    const run = runs.get(line.id) ?? { id: line.id, name: line.run, colour: line.line.color, distance: Infinity, said: [] };
     run.said.push({ line, place: found.place });
     run.mark ??= MARKS[line.marker?.symbol];
     if (found.distance < run.distance) Object.assign(run, { distance: found.distance, x: line.x[found.place] });
     runs.set(line.id, run);
   }
-  return [...runs.values()].sort((a, b) => a.distance - b.distance);
+  const place = ({ id }) => (ids.includes(id) ? ids.indexOf(id) : ids.length);
+  return [...runs.values()].sort((a, b) => place(a) - place(b) || a.distance - b.distance);
 }
 
 const NEAR_STYLE = {
@@ -171,32 +173,44 @@ function watchNearest(plot) {
   mark.style.cssText = NEAR_STYLE.mark;
   plot.append(mark, label);
   let pointer;
+  let followed;
   let asked;
-  const hide = () => {
-    pointer = undefined;
+  const clear = () => {
     label.style.display = mark.style.display = "none";
+  };
+  const hide = () => {
+    pointer = followed = undefined;
+    clear();
+    tellOthers(plot);
   };
   const show = () => {
     asked = undefined;
     const layout = plot._fullLayout;
-    if (!pointer || !layout) return;
+    if (!(pointer || followed) || !layout) return;
     const box = plot.getBoundingClientRect();
-    const at = { x: pointer.x - box.x - layout.xaxis._offset, y: pointer.y - box.y - layout.yaxis._offset };
+    const at = pointer
+      ? { x: pointer.x - box.x - layout.xaxis._offset, y: pointer.y - box.y - layout.yaxis._offset }
+      : { x: layout.xaxis.d2p(followed.x), y: 0 };
     const inside = at.x >= 0 && at.x <= layout.xaxis._length && at.y >= 0 && at.y <= layout.yaxis._length;
-    const runs = inside && layout.meta?.nearest ? findNearest(plot, at) : [];
-    if (!runs.length) {
-      label.style.display = mark.style.display = "none";
-      return;
-    }
+    const runs = inside && layout.meta?.nearest ? findNearest(plot, at, followed?.ids) : [];
+    if (pointer) tellOthers(plot, runs[0]?.x, runs.slice(0, MOST_NAMED).map(({ id }) => id));
+    if (!runs.length) return clear();
     fillLabel(label, runs, plot);
     fillMark(mark, runs[0], layout);
     placeLabel(label, plot, at);
   };
   const follow = (event) => {
     pointer = { x: event.clientX, y: event.clientY };
+    followed = undefined;
     asked ??= requestAnimationFrame(show);
   };
   plot.labNearest = show;
+  plot.labFollow = (x, ids) => {
+    pointer = undefined;
+    followed = x === undefined ? undefined : { x, ids };
+    if (followed) asked ??= requestAnimationFrame(show);
+    else clear();
+  };
   plot.addEventListener("pointermove", (event) => (event.buttons ? hide() : follow(event))); // Dragging zooms.
   plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hide());
   plot.addEventListener("pointerdown", (event) => {

@@ -84,9 +84,11 @@ function countRows(data) {
 // As it is looked at now, with title and all of its legend, and always on white: such pictures go into papers.
 async function saveImage(Plotly, plot, { title, name, format }) {
   const { text, ground, line } = readTheme(plot.element ?? plot.parentElement, "light");
-  const names = listNames(plot.data);
-  const data = [...plot.data.filter(({ visible }) => visible !== "legendonly"), ...names];
+  const traces = (plot.labData ?? plot.data).map((trace, place) => ({ ...trace, visible: plot.data[place].visible }));
+  const names = listNames(traces);
+  const data = [...traces.filter(({ visible }) => visible !== "legendonly"), ...names];
   const layout = structuredClone(plot.layout);
+  if (plot.labShapes) layout.shapes = plot.labShapes;
   Object.assign(layout, { paper_bgcolor: ground, font: { ...layout.font, color: text } });
   const onWhite = { gridcolor: line, linecolor: line, tickcolor: line, automargin: true };
   for (const axis of axesOf(layout)) Object.assign(layout[axis], onWhite);

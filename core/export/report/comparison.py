@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from core.charts.palette import run_colour
 from core.compare.curves import draw_curves, explain_lines
 from core.compare.differences import draw_differences
 from core.compare.fields import list_fields, show_field
@@ -13,9 +12,9 @@ from core.compare.figures import BY_KEY, FIGURES, SHOWN
 from core.compare.lines import CurveView, find_measured
 from core.compare.parallel import draw_parallel
 from core.compare.scatter import ScatterView, draw_scatter, find_published
-from core.compare.table import label_figure, make_cells, tell_unit
+from core.compare.table import label_figure, leave_out_empty, make_cells, tell_unit
 from core.compare.units import Unit, find_mismatches
-from core.compare.verdicts import METHODS, WEIGHTS, judge_all, warn_of_chance
+from core.compare.verdicts import METHODS, WEIGHTS, judge_all, sort_verdicts, warn_of_chance
 from core.export.report.parts import Table, make_chart
 from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
@@ -27,7 +26,7 @@ def report_comparison(units: Sequence[Unit]) -> dict[str, Any]:
     """Of the units of the Compare page, in their order; the first is the baseline."""
     started = [unit for unit in units if any(run.rows for run in unit.runs)]
     view = CurveView()
-    figures = [figure for figure in FIGURES if figure.key in SHOWN]
+    figures = leave_out_empty(units, [figure for figure in FIGURES if figure.key in SHOWN])
     cells = make_cells(units, figures, "best")
     paths = list_fields(units, only_differing=True)
     across = ScatterView(log_x=True)
@@ -45,7 +44,7 @@ def report_comparison(units: Sequence[Unit]) -> dict[str, Any]:
         "rows": [
             {
                 "name": unit.name,
-                "colour": run_colour(unit.id),
+                "colour": unit.ink.css,
                 "about": tell_unit(unit),
                 "is_baseline": unit is units[0],
                 "cells": cells[unit],
@@ -74,12 +73,11 @@ def _judge(units: Sequence[Unit]) -> list[dict[str, Any]]:
     found = []
     for weights, heading in WEIGHTS.items():
         verdicts = judge_all(units, weights)
-        judged = [verdict for verdict in verdicts if verdict.comparison is not None]
+        judged, others = sort_verdicts(verdicts)
         if weights != "last" and not judged:
             continue
         height = max(180, 90 + 34 * len(judged))
         chart = make_chart(draw_differences(verdicts, units[0]), f"compare-{weights}", height) if judged else None
-        colours = [run_colour(verdict.unit.id) for verdict in verdicts]
-        warning = warn_of_chance(len(judged))
-        found.append({"heading": heading, "verdicts": verdicts, "colours": colours, "chart": chart, "warning": warning})
+        told = {"verdicts": judged, "others": others, "chart": chart, "warning": warn_of_chance(len(judged))}
+        found.append({"heading": heading, **told})
     return found

@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 from core.charts.figure import Drawing
-from core.charts.palette import run_colour
+from core.charts.palette import pick_ink
 from core.compare.fields import list_fields, show_field
 from core.compare.snapshot import ComparedRun, SpecFacts
-from core.compare.units import Unit
+from core.compare.units import make_units
 from core.data.catalogue import name_data
 from core.runs.folder import Run
 from core.runs.results import describe_origin, list_environment, list_figures, write_command
@@ -50,7 +50,7 @@ def make_card(run: Run, compared: ComparedRun) -> dict[str, Any]:
     return {
         "id": run.id,
         "name": compared.name,
-        "colour": run_colour(run.id),
+        "colour": pick_ink(run.id, about.colour).css,
         "state": compared.state,
         "reason": summary.reason,
         "tags": about.tags,
@@ -85,7 +85,7 @@ def _list_configuration(run: ComparedRun, *, only_differing: bool) -> Table:
 
     rows = [
         [label_path(path), show_field(run, path) or UNKNOWN, beside(path)]
-        for path in list_fields([Unit((run,), run.name)], only_differing=False)
+        for path in list_fields(make_units([run], fold=False), only_differing=False)
         if not only_differing or run.fields[path] != default.fields.get(path, ...)
     ]
     return Table(("Field", "This run", "Default" if only_differing else "In spec.json"), rows)

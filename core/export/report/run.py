@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.charts.palette import pick_ink
 from core.compare.curves import draw_curves
 from core.compare.lines import CurveMetric, CurveView, find_measured
 from core.compare.snapshot import ComparedRun
-from core.compare.units import Unit
+from core.compare.units import make_units
 from core.examine.charts import draw_changes, draw_matrix, draw_reliability
 from core.examine.history import read_history
 from core.examine.predictions import (
@@ -41,7 +42,7 @@ def report_run(run: Run, compared: ComparedRun, card: dict[str, Any]) -> dict[st
     return {
         "card": card,
         "costs": Table(("", ""), list_costs(run, run.summary())),
-        "curves": _draw_curves(compared),
+        "curves": _draw_curves(compared, run.file_stem),
         "layers": _list_layers(compared),
         "classes": classes,
         "classes_missing": missing,
@@ -49,13 +50,13 @@ def report_run(run: Run, compared: ComparedRun, card: dict[str, Any]) -> dict[st
     }
 
 
-def _draw_curves(compared: ComparedRun) -> tuple[Chart, ...]:
-    units = [Unit((compared,), compared.name)]
+def _draw_curves(compared: ComparedRun, file_stem: str) -> tuple[Chart, ...]:
+    units = make_units([compared], fold=False)
     measured = find_measured(units)
     return tuple(
         make_chart(
             draw_curves(metric, units, CurveView(best=True)),
-            f"{compared.id}-{metric}",
+            f"{file_stem}-{metric}",
             300 if metric in ("loss", "accuracy") else 220,
         )
         for metric in _METRICS
@@ -91,8 +92,8 @@ def _draw_history(run: Run) -> Chart | None:
         history = read_history(run)
     except ExamineError:
         return None
-    figure = draw_changes(run.id, history, history.num_epochs)
-    return Chart(figure.to_json(), "Learnt and forgotten", f"{run.id}-changes", 260)
+    figure = draw_changes(run.id, pick_ink(run.id, run.about.colour), history, history.num_epochs)
+    return Chart(figure.to_json(), "Learnt and forgotten", f"{run.file_stem}-changes", 260)
 
 
 def _report_classes(run: Run) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def _report_classes(run: Run) -> dict[str, Any]:
     return {
         "heading": f"{SPLITS[split]} images, {weights.title[:1].lower()}{weights.title[1:]} weights",
         "accuracy": f"{format_percent(accuracy.value)} accuracy {measured}",
-        "matrix": make_chart(draw_matrix(figures.matrix, names), f"{run.id}-{split}-confusion", 460),
+        "matrix": make_chart(draw_matrix(figures.matrix, names), f"{run.file_stem}-{split}-confusion", 460),
         "table": Table(("Class", "Precision", "Recall", "F1", "Images"), rows),
         "reliability": reliability,
         "calibration": calibration,
@@ -146,10 +147,10 @@ def _fit_temperature(run: Run, weights: Weights) -> float | None:
 def _draw_reliability(run: Run, predicted: Predicted, temperature: float | None) -> tuple[Chart, Table]:
     before = measure_reliability(predicted)
     after = measure_reliability(predicted, temperature) if temperature else None
-    figure = draw_reliability(run.id, before, after, temperature or 1.0)
+    figure = draw_reliability(pick_ink(run.id, run.about.colour), before, after, temperature or 1.0)
     rows = [
         ["Expected calibration error", format_percent(before.ece), format_percent(after.ece) if after else UNKNOWN],
         ["Loss (cross-entropy)", f"{before.nll:.4f}", f"{after.nll:.4f}" if after else UNKNOWN],
     ]
     head = ("", "As trained", f"Temperature {temperature:.3f}" if temperature else "With temperature")
-    return Chart(figure.to_json(), "Reliability", f"{run.id}-reliability", 320), Table(head, rows)
+    return Chart(figure.to_json(), "Reliability", f"{run.file_stem}-reliability", 320), Table(head, rows)

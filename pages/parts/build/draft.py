@@ -17,7 +17,7 @@ from core.data.store import DataError
 from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.spec import MAX_LAYERS, RunSpec, map_sizes
-from core.spec.fields import field_at
+from core.spec.fields import field_at, flatten_json
 from core.spec.link import from_link, to_link
 from core.spec.parse import FieldProblem, SpecError, parse_spec
 from core.spec.presets import PRESETS
@@ -82,6 +82,11 @@ class Draft:
         self.rows = [self._next_row() + index for index in range(len(spec.model.layers))]
         self.good, self.problems, self.preset, self.touched = spec, [], preset, True
         self.generation += 1
+
+    def find_changes(self, spec: RunSpec) -> list[str]:
+        """The paths at which the draft is no longer this spec, values that cannot be used among them."""
+        here, there = flatten_json(self.values), flatten_json(spec.model_dump(mode="json"))
+        return [path for path in {**there, **here} if here.get(path, ...) != there.get(path, ...)]
 
     def widget_key(self, name: str) -> str:
         return f"{WIDGETS}.{self.generation}.{name}"

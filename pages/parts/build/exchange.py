@@ -6,12 +6,17 @@ import hashlib
 
 import streamlit as st
 
+from core.spec import RunSpec
+from core.spec.cost import cost_of
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
+from core.text.formats import format_bytes, format_count
+from core.text.words import count_of
 from pages.parts.build.draft import Draft, link_of
 from pages.parts.frame.numbers import say
 from pages.parts.frame.style import show_problem
 
 PASTED_KEY, UPLOAD_KEY, PROBLEMS_KEY = "build.pasted", "build.upload", "build.import_problems"
+TAKEN_KEY = "build.imported"
 
 
 def show_export(draft: Draft) -> None:
@@ -35,15 +40,23 @@ def show_export(draft: Draft) -> None:
 
 def show_import(draft: Draft) -> None:
     """Takes a spec in; one that cannot be used says why and leaves the form as it is."""
+    if taken := st.session_state.pop(TAKEN_KEY, ""):
+        st.toast(taken, icon=":material/check:")
     with st.popover("Import", icon=":material/upload_file:", key="import"):
         st.text_area("Spec as JSON", key=PASTED_KEY, height=160, placeholder='{"model": {"stem_channels": 16}}')
         st.button("Use this spec", key="use_spec", type="primary", on_click=_take, args=(draft, PASTED_KEY))
         st.file_uploader(
             "or a file", type="json", key=UPLOAD_KEY, on_change=_take, args=(draft, UPLOAD_KEY), max_upload_size=1
         )
-        st.caption(f"At most {MAX_SPEC_BYTES // 1000} KB. Missing fields get their defaults.")
+        st.caption(f"At most {format_bytes(MAX_SPEC_BYTES)}. Missing fields get their defaults.")
         for sentence in st.session_state.get(PROBLEMS_KEY, []):
             show_problem(sentence)
+
+
+def describe_spec(spec: RunSpec) -> str:
+    """In our own words only: a toast reads Markdown."""
+    layers, parameters = count_of(len(spec.model.layers), "block layer"), format_count(cost_of(spec).parameters)
+    return f"{layers}, {parameters} parameters, {count_of(spec.train.epochs, 'epoch')}"
 
 
 def _take(draft: Draft, key: str) -> None:
@@ -52,6 +65,8 @@ def _take(draft: Draft, key: str) -> None:
         return  # the upload was removed
     st.session_state[PROBLEMS_KEY] = []
     try:
-        draft.replace(parse_spec(given if isinstance(given, str) else given.getvalue()))
+        spec = parse_spec(given if isinstance(given, str) else given.getvalue())
+        draft.replace(spec)
+        st.session_state[TAKEN_KEY] = f"The form holds the imported spec: {describe_spec(spec)}."
     except SpecError as error:
         st.session_state[PROBLEMS_KEY] = [say(each.path or "The spec", each.message) for each in error.problems]

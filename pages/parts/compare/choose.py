@@ -13,7 +13,7 @@ from core.runs.records import RunSummary
 from pages.parts.frame.address import set_params
 from pages.parts.frame.frame import was_entered
 from pages.parts.frame.widgets import turn_pages
-from pages.parts.run.filter import Filter, show_search
+from pages.parts.run.filter import Filter, show_query_error, show_search
 from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 
 LATEST = 10
@@ -50,8 +50,8 @@ def choose_latest() -> None:
     keep_ids([run.id for run in list_runs() if run.epoch and not run.archived][:LATEST])
 
 
-def show_chooser(ids: Sequence[str]) -> None:
-    """All runs in a table with boxes to tick, found by words, state and data set."""
+def show_chooser(ids: Sequence[str], units: Sequence[Unit]) -> None:
+    """All runs in a table with boxes to tick, found by words, state and data set; `units` are what is compared now."""
     runs = list_runs()
     if not runs:
         st.html(
@@ -75,6 +75,7 @@ def show_chooser(ids: Sequence[str]) -> None:
             selected=list(ids),
             version=st.session_state.get(_VERSION, 0),
             low=True,
+            inks={run.id: unit.ink for unit in units for run in unit.runs},
         )
     if event.open:
         st.switch_page("run.py", query_params={"id": event.open})
@@ -93,9 +94,10 @@ def show_chooser(ids: Sequence[str]) -> None:
 def _filter(runs: Sequence[RunSummary]) -> list[RunSummary]:
     """Archived runs are found by words only."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="compare_filter"):
-        words, states, datasets = show_search()
+        query, states, datasets = show_search()
         st.html(
             f'<p class="lab-muted lab-small" style="margin:0 0 0.6rem">At most {MAX_RUNS} at once.</p>', width="content"
         )
-    chosen = Filter(words, states, datasets, archived=bool(words))
+    show_query_error()
+    chosen = Filter(query, states, datasets, archived=bool(query.conditions))
     return [run for run in runs if chosen.lets_through(run)]

@@ -8,7 +8,6 @@ from html import escape
 
 import streamlit as st
 
-from core.charts.palette import run_colour
 from core.compare.disagreements import Disagreement, Side, find_disagreement
 from core.compare.units import Unit
 from core.compare.verdicts import NoPredictionsError
@@ -33,7 +32,7 @@ def _request(run_id: str, fingerprint: str, places: tuple[int, ...], _spec_json:
 
 
 def draw_dot(unit: Unit) -> str:
-    return f'<span class="compare-dot" style="background:{run_colour(unit.id)}"></span>'
+    return f'<span class="compare-dot" style="background:{unit.ink.css}"></span>'
 
 
 def need_two(units: Sequence[Unit]) -> bool:

@@ -8,9 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.charts.palette import run_colour
 from core.compare.figures import BY_KEY, FIGURES, PICKS, SHOWN, Pick, sort_units
-from core.compare.table import Cell, label_figure, make_cells, tell_unit, write_csv
+from core.compare.table import Cell, label_figure, leave_out_empty, make_cells, tell_unit, write_csv
 from core.compare.units import Unit
 from core.compare.verdicts import WEIGHTS
 from core.runs.records import WeightsName
@@ -23,7 +22,7 @@ _table = load("compare_table", __file__, "sort", "first", "drop", "open")
 
 
 def show_table(units: Sequence[Unit]) -> None:
-    """The chosen columns, sorted by the one that was clicked; the baseline keeps its mark in any order."""
+    """The chosen columns that hold anything, sorted by the one clicked; the baseline keeps its mark in any order."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="compare_columns"):
         pick = pick_control()
         st.space("stretch")
@@ -38,7 +37,7 @@ def show_table(units: Sequence[Unit]) -> None:
                 placeholder="All",
                 width=420,
             )
-        figures = [figure for figure in FIGURES if not keys or figure.key in keys]
+        figures = leave_out_empty(units, [figure for figure in FIGURES if not keys or figure.key in keys])
         st.download_button(
             "CSV",
             write_csv(units, figures, pick),
@@ -94,7 +93,7 @@ def _follow(event: Any, units: dict[str, Unit]) -> None:
 def _to_row(unit: Unit, is_baseline: bool, cells: Sequence[Cell]) -> dict[str, Any]:
     return {
         "id": unit.id,
-        "colour": run_colour(unit.id),
+        "colour": unit.ink.css,
         "name": unit.name,
         "href": "" if unit.is_group else f"run?id={unit.first.id}",
         "title": "\n".join(f"{run.name} ({run.id})" for run in unit.runs),

@@ -13,9 +13,10 @@ from core.compare.figures import BY_KEY, FIGURES, find_figure
 from core.compare.parallel import Ranges, choose_units, draw_parallel, read_ranges, write_ranges
 from core.compare.scatter import ScatterView, draw_scatter, find_published
 from core.compare.units import Unit
-from core.compare.verdicts import METHODS, Verdict, judge_all, warn_of_chance
+from core.compare.verdicts import METHODS, Incomparable, Verdict, judge_all, sort_verdicts, warn_of_chance
 from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
+from core.text.words import count_of, list_first
 from pages.parts.compare.choose import keep_ids
 from pages.parts.compare.curves import show_curves, show_drawing
 from pages.parts.compare.gallery import draw_dot, need_two, show_gallery
@@ -66,11 +67,11 @@ def show_verdicts(units: Sequence[Unit]) -> None:
     if not need_two(units):
         return
     verdicts = judge_all(units, weights)
-    judged = [verdict for verdict in verdicts if verdict.comparison is not None]
+    judged, others = sort_verdicts(verdicts)
     left, right = st.columns([0.56, 0.44], gap="large") if judged else (st.container(), st.container())
     with left:
-        sentences = "".join(_tell_verdict(verdict, units[0]) for verdict in verdicts)
-        st.html(f'<div class="compare-verdicts">{sentences}</div>')
+        sentences = "".join(_tell_verdict(verdict, units[0]) for verdict in judged)
+        st.html(f'<div class="compare-verdicts">{sentences}{_tell_others(others)}</div>')
         if warning := warn_of_chance(len(judged)):
             st.caption(warning)
         st.caption(METHODS)
@@ -88,6 +89,22 @@ def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
         f'<div><p class="pair">{escape(verdict.unit.name)} against {escape(baseline.name)}</p>'
         f"<p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
     )
+
+
+def _tell_others(others: Sequence[Incomparable]) -> str:
+    """One card for all that cannot be compared, by the reason."""
+    if not others:
+        return ""
+    parts = []
+    for each in others:
+        units = [verdict.unit for verdict in each.verdicts]
+        names = "".join(f"<span>{draw_dot(unit)}{escape(unit.name)}</span>" for unit in units)
+        remarks = dict.fromkeys(remark for verdict in each.verdicts for remark in verdict.remarks)
+        told = f'<p class="lab-muted lab-small">{escape(list_first(list(remarks), 3))}</p>' if remarks else ""
+        parts.append(f'<p>{escape(each.reason)}</p><div class="compare-chosen">{names}</div>{told}')
+    count = count_of(sum(len(each.verdicts) for each in others), "run")
+    head = f'<p class="pair">{count} cannot be compared</p>'
+    return f'<div class="compare-verdict apart"><div>{head}{"".join(parts)}</div></div>'
 
 
 # Figures against one another ------------------------------------------------------------------------------------------
@@ -198,8 +215,8 @@ def _show_course(units: Sequence[Unit]) -> None:
 
 TABS: dict[str, Callable[[Sequence[Unit]], None]] = {
     "Curves": _show_course,
-    "What differs": show_differences,
     "Is it better?": show_verdicts,
+    "What differs": show_differences,
     "Scatter": show_scatter,
     "Parallel": show_parallel,
     "Disagreements": show_gallery,

@@ -22,11 +22,11 @@ def show_classes(run: Run, split: Split, predicted: Predicted, figures: Figures,
     left, right = st.columns([0.56, 0.44], gap="large")
     with left:
         rates = show_units()
-        name = f"{run.id}-{split}-confusion"
+        name = f"{run.file_stem}-{split}-confusion"
         cell = show_matrix(figures.matrix, classes, key="matrix", title="Confusion matrix", rates=rates, file_name=name)
     with right:
         st.html('<p class="lab-title">Each class</p>')
-        show_class_table(figures, classes, file_name=f"{run.id}-{split}-classes")
+        show_class_table(figures, classes, file_name=f"{run.file_stem}-{split}-classes")
     if cell is None:
         show_note("Click a cell to see its images.")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.charts.palette import pick_ink
 from core.examine.charts import draw_reliability
 from core.examine.predictions import Figures, Split, explain_temperature, find_mistakes, measure_reliability
 from core.examine.weights import ExamineError, Weights
@@ -28,9 +29,9 @@ def show_confidence(
     before = measure_reliability(predicted)
     after = measure_reliability(predicted, temperature) if temperature else None
     with left:
-        figure = draw_reliability(run.id, before, after, temperature or 1.0)
+        figure = draw_reliability(pick_ink(run.id, run.about.colour), before, after, temperature or 1.0)
         show_chart(
-            figure.to_json(), key=f"reliability.{run.id}", title="Reliability", file_name=f"{run.id}-reliability"
+            figure.to_json(), key=f"reliability.{run.id}", title="Reliability", file_name=f"{run.file_stem}-reliability"
         )
     with right:
         rows = [

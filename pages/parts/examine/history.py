@@ -6,6 +6,7 @@ from html import escape
 
 import streamlit as st
 
+from core.charts.palette import pick_ink
 from core.examine.charts import draw_changes
 from core.examine.history import History, read_history
 from core.examine.predictions import find_cell
@@ -46,12 +47,15 @@ def show_history(run: Run, classes: list[str]) -> None:
             key="matrix.history",
             title=f"Confusion matrix after epoch {epoch}: {accuracy} right",
             rates=rates,
-            file_name=f"{run.id}-val-confusion-epoch-{epoch}",
+            file_name=f"{run.file_stem}-val-confusion-epoch-{epoch}",
         )
     with right:
-        figure = draw_changes(run.id, history, epoch)
+        figure = draw_changes(run.id, pick_ink(run.id, run.about.colour), history, epoch)
         show_chart(
-            figure.to_json(), key=f"changes.{run.id}", title="Learnt and forgotten", file_name=f"{run.id}-changes"
+            figure.to_json(),
+            key=f"changes.{run.id}",
+            title="Learnt and forgotten",
+            file_name=f"{run.file_stem}-changes",
         )
         show_note("Images that became right, and that became wrong, from one epoch to the next.")
     if cell is not None:

@@ -18,6 +18,8 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from pages.parts.frame.status import is_behind
+
 P = ParamSpec("P")
 SHARE = 0.5  # of a core
 FACTORS = (1, 2, 4, 8)
@@ -74,8 +76,9 @@ def live_fragment(show: Callable[P, None], wanted: float | None) -> Callable[P, 
     def tick(*args: P.args, **kwargs: P.kwargs) -> None:
         with _measured(wanted, interval):
             show(*args, **kwargs)
-        if choose_interval(wanted, interval) != interval:
-            st.rerun()  # only the whole page can give its fragment another interval
+        # Only the whole page can renew its header, or give its fragment another interval.
+        if is_behind() or choose_interval(wanted, interval) != interval:
+            st.rerun()
 
     return st.fragment(tick, run_every=interval)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import streamlit as st
 
+from core.runs.query import EVERY, NUMBERS, TEXTS, Query, QueryError, parse_query
 from core.runs.records import RunSummary
 from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.frame.style import STATES
@@ -14,11 +16,18 @@ from pages.parts.frame.style import STATES
 DATASETS = choices_of(DataSpec.model_fields["dataset"].annotation)
 
 
+_HELP = (
+    'Words of the name, a tag or the note; a "quoted phrase"; `tag:baseline`, `optimizer = muon`, '
+    "`learning_rate < 0.001`, `test > 90%`. All must hold. Fields: "
+    f"{', '.join([*NUMBERS, *TEXTS])}."
+)
+
+
 @dataclass(frozen=True)
 class Filter:
-    """What a list shows: runs that hold every word and have one of the states, data sets, tags and people."""
+    """What a list shows: runs that the query finds, of one of the states, data sets, tags and people."""
 
-    words: tuple[str, ...] = ()
+    query: Query = EVERY
     states: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -26,10 +35,9 @@ class Filter:
     archived: bool = False
 
     def lets_through(self, run: RunSummary) -> bool:
-        text = " ".join([run.name, run.id, run.note, run.optimizer, run.started_by, *run.tags]).casefold()
         return (
             (self.archived or not run.archived)
-            and all(word in text for word in self.words)
+            and self.query.finds(run)
             and (not self.states or run.state in self.states)
             and (not self.datasets or run.dataset in self.datasets)
             and (not self.tags or bool(set(self.tags) & set(run.tags)))
@@ -37,19 +45,39 @@ class Filter:
         )
 
 
-def show_search() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Words, states and data sets; to be called in a row of controls."""
+def show_search() -> tuple[Query, tuple[str, ...], tuple[str, ...]]:
+    """Query, states and data sets; to be called in a row of controls, with `show_query_error` below it."""
     text = st.text_input(
         "Search",
         key="q",
         bind="query-params",
-        placeholder="Name, tag, note or id",
+        placeholder="Words, tag:x, seed = 3",
         icon=":material/search:",
         width=260,
+        help=_HELP,
     )
     states = _choose("State", "state", {name: look.label for name, look in STATES.items()}, 190)
     datasets = _choose("Data", "data", {name: CHOICE_LABELS.get(name, name) for name in DATASETS}, 170)
-    return tuple(text.casefold().split()), states, datasets
+    return read_query(text)[0], states, datasets
+
+
+def read_query(text: str) -> tuple[Query, QueryError | None]:
+    """What was typed, or every run and why it cannot be read."""
+    try:
+        return parse_query(text), None
+    except QueryError as error:
+        return EVERY, error
+
+
+def show_query_error() -> None:
+    """What is wrong with the search, with the place marked."""
+    _, error = read_query(st.session_state.get("q", ""))
+    if error:
+        before, wrong, after = error.text[: error.start], error.text[error.start : error.end], error.text[error.end :]
+        st.html(
+            f'<p class="lab-problem" role="alert" style="margin:0"><code>{escape(before)}<mark>{escape(wrong)}</mark>'
+            f"{escape(after)}</code> {escape(str(error))} All runs are shown.</p>"
+        )
 
 
 def _choose(label: str, key: str, labels: dict[str, str], width: int) -> tuple[str, ...]:

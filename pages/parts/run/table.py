@@ -8,11 +8,11 @@ server, and the browser gets one page of rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from core.charts.palette import run_colour
+from core.charts.palette import Ink, pick_ink
 from core.runs.records import RunSummary
 from core.text.formats import UNKNOWN, format_ago, format_count, format_moment, format_percent, format_seconds
 from pages.parts.frame.assets import load
@@ -113,10 +113,12 @@ def show_run_table(
     version: int,
     low: bool = False,
     without: Sequence[str] = (),
+    inks: Mapping[str, Ink] | None = None,
 ) -> Any:
     """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
 
     A `low` table scrolls by itself, so that what is below it stays visible; `without` names columns to leave out.
+    `inks` are the colours of those that are told apart elsewhere on the page, by id.
 
     `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
     of the last `select` received: what the browser did since then is kept.
@@ -124,7 +126,7 @@ def show_run_table(
     curves = [value for run in runs for value in run.curve if value is not None and math.isfinite(value)]
     return _show(
         [column for column in COLUMNS if column.name not in without],
-        [_to_row(run) for run in runs],
+        [_to_row(run, (inks or {}).get(run.id)) for run in runs],
         key=key,
         order=order,
         selected=selected,
@@ -155,11 +157,11 @@ def _show(columns: Sequence[Column], rows: Sequence[dict[str, Any]], *, key: str
     return _table(key=key, data={"columns": described, "rows": rows, **defaults, **data})
 
 
-def _to_row(run: RunSummary) -> dict[str, Any]:
+def _to_row(run: RunSummary, ink: Ink | None) -> dict[str, Any]:
     look = look_of(run.state, run.stop_requested)
     return {
         "id": run.id,
-        "colour": run_colour(run.id),
+        "colour": (ink or pick_ink(run.id, run.colour)).css,
         "name": run.name,
         "archived": run.archived,
         "state": {"label": look.label, "colour": look.colour, "help": run.reason or look.meaning},

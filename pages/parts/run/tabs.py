@@ -79,8 +79,8 @@ def show_charts(run: Run) -> None:
         )
         return
     key = f"chart.{run.id}"
-    show_metrics(("loss", "accuracy"), runs, view, key=key, file_name=run.id, height=320)
-    show_metrics(("learning_rate", "images_per_second"), runs, view, key=key, file_name=run.id, height=210)
+    show_metrics(("loss", "accuracy"), runs, view, key=key, file_name=run.file_stem, height=320)
+    show_metrics(("learning_rate", "images_per_second"), runs, view, key=key, file_name=run.file_stem, height=210)
 
 
 def show_summary(run: Run) -> None:
@@ -154,7 +154,7 @@ def show_config(run: Run) -> None:
     right.download_button(
         layout.SPEC,
         run.spec.model_dump_json(indent=1),
-        file_name=f"{run.id}-spec.json",
+        file_name=f"{run.file_stem}-spec.json",
         mime="application/json",
         icon=":material/download:",
         width="stretch",
@@ -217,7 +217,7 @@ def show_log(run: Run) -> None:
         st.download_button(
             "Whole log",
             path.read_bytes,
-            file_name=f"{run.id}-log.txt",
+            file_name=f"{run.file_stem}-log.txt",
             mime="text/plain",
             icon=":material/download:",
             on_click="ignore",
@@ -229,7 +229,7 @@ def show_system(run: Run) -> None:
     if any(name.startswith("system/") for row in run.rows()[:1] for name in row):
         view = CurveView("minutes" if st.query_params.get("x") == "minutes" else "epoch")
         runs = read_runs([run.id])
-        show_metrics(("use", "memory"), runs, view, key=f"chart.{run.id}", file_name=run.id, height=210)
+        show_metrics(("use", "memory"), runs, view, key=f"chart.{run.id}", file_name=run.file_stem, height=210)
     left, right = st.columns(2, gap="large")
     with left:
         if rows := list_environment(run):
@@ -265,7 +265,7 @@ def show_checkpoints(run: Run) -> None:
                 "Download",
                 file.path.read_bytes,
                 # Streamlit tells two large files of one size apart by their names only.
-                file_name=f"{run.id}-{file.path.stem}-{file.sha256[:12]}{file.path.suffix}",
+                file_name=f"{run.file_stem}-{file.path.stem}-{file.sha256[:12]}{file.path.suffix}",
                 mime="application/octet-stream",
                 icon=":material/download:",
                 key=f"checkpoint.{file.name}.{file.sha256[:12]}",

@@ -69,7 +69,12 @@ def show_start(draft: StudyDraft) -> None:
         anyway = draft.widget_key("anyway")
         can_start = ready and not missing and (not nothing_fits or st.session_state.get(anyway, False))
         start = st.button("Start", icon=":material/play_arrow:", type="primary", disabled=not can_start, key="study_go")
-        keep = st.button("Make without starting", disabled=not ready, key="study_make")
+        keep = st.button(
+            "Save without starting",
+            disabled=not ready,
+            key="study_make",
+            help="Makes the study; its search can be started any day.",
+        )
     if draft.problems:
         show_problem(f"Fix these first: {', '.join(name_problem_fields(draft))}.")
     elif away or missing:

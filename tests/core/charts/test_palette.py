@@ -1,78 +1,102 @@
-"""Colours of runs are told apart by everybody."""
+"""Colours of runs are told apart by everybody, on both grounds."""
 
-import colorsys
 import itertools
 
 import numpy as np
 import pytest
 
-from core.charts.palette import PALETTE, pick_symbols, run_colour
-
-# Machado, Oliveira & Fernandes 2009, severity 1.0, on linear RGB.
-VISION = {
-    "normal": np.eye(3),
-    "deuteranopia": np.array(
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
-    ),
-    "protanopia": np.array(
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
-    ),
-    "tritanopia": np.array(
-        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
-    ),
-}
-XYZ = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+from core.charts.assets import COLOURS
+from core.charts.colours import LEAST_CONTRAST, LEAST_DIFFERENCE, find_contrast, find_differences, to_lab, to_linear
+from core.charts.palette import (
+    DARK_GROUND,
+    LIGHT_GROUND,
+    PALETTE,
+    RESULT_SCALE,
+    SYMBOLS,
+    Ink,
+    pick_ink,
+    pick_result_ink,
+    tell_apart,
 )
 
 
-def to_linear(colour: str) -> np.ndarray:
-    share = np.array([int(colour[index : index + 2], 16) for index in (1, 3, 5)]) / 255
-    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+@pytest.mark.parametrize(("step", "ground"), [("light", LIGHT_GROUND), ("dark", DARK_GROUND)])
+def test_colours_of_runs_stay_apart_for_everybody_and_are_seen(step: str, ground: str) -> None:
+    colours = [getattr(ink, step) for ink in PALETTE]
+    distances = find_differences(colours, colours)[np.triu_indices(len(colours), 1)]
+    assert distances.min() >= LEAST_DIFFERENCE
+    assert min(find_contrast(colour, ground) for colour in colours) >= LEAST_CONTRAST
+    chroma = np.hypot(*to_lab(to_linear(colours)).T[1:])
+    assert chroma.min() > 20  # none is taken for a grey
 
 
-def to_lab(linear: np.ndarray) -> np.ndarray:
-    """CIE 1976 L*a*b* under D65."""
-    x, y, z = XYZ @ np.clip(linear, 0, 1) / np.array([0.95047, 1.0, 1.08883])
-    fx, fy, fz = (value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116 for value in (x, y, z))
-    return np.array([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)])
+def test_the_grounds_are_those_of_the_style_sheet() -> None:
+    assert f"--lab-ground: light-dark({LIGHT_GROUND}, {DARK_GROUND})" in COLOURS
 
 
-def contrast(one: str, other: str) -> float:
-    """WCAG's contrast ratio."""
-    first, second = sorted((float(XYZ[1] @ to_linear(colour)) for colour in (one, other)), reverse=True)
-    return (first + 0.05) / (second + 0.05)
+def test_a_colour_is_of_one_family_on_both_grounds() -> None:
+    light, dark = (to_lab(to_linear([getattr(ink, step) for ink in PALETTE])) for step in ("light", "dark"))
+    hues = np.degrees(np.arctan2(light[:, 2], light[:, 1]) - np.arctan2(dark[:, 2], dark[:, 1]))
+    assert np.abs((hues + 180) % 360 - 180).max() < 25
 
 
-@pytest.mark.parametrize("vision", VISION)
-def test_colours_of_runs_stay_apart_for_colour_blind_people(vision: str) -> None:
-    labs = [to_lab(VISION[vision] @ to_linear(colour)) for colour in PALETTE]
-    distances = [float(np.linalg.norm(one - other)) for one, other in itertools.combinations(labs, 2)]
-    # 2.3 is a just noticeable difference; lines are thin, so they need several times that.
-    assert min(distances) > 15
-
-
-@pytest.mark.parametrize("ground", ["#ffffff", "#11151c"])
-def test_colours_of_runs_are_seen_on_both_themes(ground: str) -> None:
-    assert min(contrast(colour, ground) for colour in PALETTE) > 2.4
-
-
-def test_no_colour_of_a_run_is_a_grey() -> None:
-    rgb = [[int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)] for colour in PALETTE]
-    assert min(colorsys.rgb_to_hls(*each)[2] for each in rgb) > 0.15
-
-
-def test_colour_is_the_same_in_every_process_and_all_colours_are_used() -> None:
+def test_own_colour_is_the_same_in_every_process_and_all_colours_are_used() -> None:
     # Written down: a run keeps its colour from one version to the next.
-    assert run_colour("20260101-120000-000-abcdef") == "#5490fc"
-    assert {run_colour(str(index)) for index in range(500)} == set(PALETTE)
+    assert pick_ink("20260101-120000-000-abcdef") == Ink("#467fff", "#8b8cff")
+    assert {pick_ink(str(index)) for index in range(500)} == set(PALETTE)
+    assert pick_ink("any").css.startswith("light-dark(#")
 
 
-def test_runs_of_one_colour_get_markers_of_their_own() -> None:
-    by_colour: dict[str, list[str]] = {}
-    for index in range(200):
-        by_colour.setdefault(run_colour(str(index)), []).append(str(index))
-    same = next(ids for ids in by_colour.values() if len(ids) >= 3)[:3]
-    symbols = pick_symbols(same)
-    assert same[0] not in symbols
-    assert symbols[same[1]] != symbols[same[2]]
+def test_a_chosen_colour_is_kept_as_far_as_it_can_be_seen() -> None:
+    assert pick_ink("any", "#c04060") == Ink("#c04060", "#c04060")
+    yellow = pick_ink("any", "#ffff00")
+    assert yellow.dark == "#ffff00"
+    assert find_contrast(yellow.light, LIGHT_GROUND) >= LEAST_CONTRAST
+
+
+def test_the_first_of_two_keeps_its_colour_and_the_later_one_takes_the_nearest_free() -> None:
+    first, other = PALETTE[3], PALETTE[7]
+    told = [ink for ink, _ in tell_apart([first, first, other], [False] * 3)]
+    # The third keeps its own too: what steps leaves the others' alone.
+    assert told[0] == first
+    assert told[2] == other
+    distances = {
+        ink: min(find_differences([first.light], [ink.light])[0, 0], find_differences([first.dark], [ink.dark])[0, 0])
+        for ink in PALETTE
+        if ink not in (first, other)
+    }
+    assert told[1] == min(distances, key=lambda ink: distances[ink])
+
+
+def test_twelve_runs_of_one_colour_all_differ() -> None:
+    told = tell_apart([PALETTE[0]] * len(PALETTE), [False] * len(PALETTE))
+    assert {ink for ink, _ in told} == set(PALETTE)
+    assert {symbol for _, symbol in told} == {"circle"}
+
+
+def test_where_no_colour_is_free_a_symbol_tells_runs_apart() -> None:
+    told = tell_apart([PALETTE[0]] * 14, [False] * 14)
+    assert [ink for ink, _ in told[12:]] == [PALETTE[0]] * 2
+    assert len({symbol for ink, symbol in told if ink == PALETTE[0]}) == 3
+    assert {symbol for _, symbol in told} <= set(SYMBOLS)
+
+
+def test_a_chosen_colour_makes_way_for_none_and_others_make_way_for_it() -> None:
+    chosen = pick_ink("b", "#b68e04")  # nearly the second of the palette
+    (first, _), (second, symbol), (third, other) = tell_apart([PALETTE[1], chosen, chosen], [False, True, True])
+    assert second == third == chosen
+    assert first != PALETTE[1]
+    assert (symbol, other) == ("circle", "diamond")
+
+
+def test_the_same_runs_have_the_same_colours_whatever_follows() -> None:
+    inks = [PALETTE[index] for index in (0, 1, 1, 5, 5)]
+    told = tell_apart(inks, [False] * 5)
+    assert tell_apart(inks[:3], [False] * 3) == told[:3]
+
+
+def test_results_are_coloured_by_how_far_they_are_from_the_best() -> None:
+    inks = [pick_result_ink(share) for share in (0, 0.35, 0.65, 1)]
+    assert len(set(inks)) == len(RESULT_SCALE)
+    for ink, ground in itertools.product(inks, (LIGHT_GROUND, DARK_GROUND)):
+        assert find_contrast(ink.light if ground == LIGHT_GROUND else ink.dark, ground) >= LEAST_CONTRAST

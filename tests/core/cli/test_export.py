@@ -33,9 +33,9 @@ def test_a_format_added_from_outside_is_written(
     monkeypatch.setitem(FORMATS, "names", own)
     ids = [make_run(name=name).id for name in ("one", "two")]
     made = export_runs(ids, "names", folder=tmp_path)
-    assert (made.name, made.note, made.path.read_text()) == (f"2-runs-{ids[0]}.txt", "2 names.", "one\ntwo\n")
+    assert (made.name, made.note, made.path.read_text()) == (f"2-runs-one-{ids[0][-6:]}.txt", "2 names.", "one\ntwo\n")
     assert core("export", ids[0], "-f", "names", "-o", str(tmp_path)).exit_code == 0
-    assert (tmp_path / f"{ids[0]}.txt").read_text() == "one\n"
+    assert (tmp_path / f"one-{ids[0][-6:]}.txt").read_text() == "one\n"
 
 
 def test_export_writes_where_it_is_told_and_prints_the_path(
@@ -45,8 +45,8 @@ def test_export_writes_where_it_is_told_and_prints_the_path(
     run = make_whole_run(name="A run")
     (tmp_path / "out").mkdir()
     shown = core("export", run.id[:20], "--format", "csv", "--output", str(tmp_path / "out"))
-    assert shown.stdout.splitlines() == [str(tmp_path / "out" / f"{run.id}.csv")]
-    assert len(read_table((tmp_path / "out" / f"{run.id}.csv").read_text())) == 5
+    assert shown.stdout.splitlines() == [str(tmp_path / "out" / f"A-run-{run.id[-6:]}.csv")]
+    assert len(read_table((tmp_path / "out" / f"A-run-{run.id[-6:]}.csv").read_text())) == 5
     again = core("export", run.id, "-f", "csv", "-o", str(tmp_path / "out"))
     assert again.exit_code == 2
     assert "--force writes over it" in again.stderr

@@ -36,10 +36,11 @@ def test_runs_are_filtered_by_state_tag_and_archive(core: Callable[..., Result],
     assert ids("--state", "finished", "--tag", "a") == [finished]
     assert ids("--tag", "a", "--tag", "c") == []
     assert ids("--state", "failed") == []
-    assert core("edit", finished, "--archive", "--tag", "c", "--note", "n").exit_code == 0
+    assert core("edit", finished, "--archive", "--tag", "c", "--note", "n", "--colour", "#123456").exit_code == 0
     assert ids() == []
     assert ids("--all", "--tag", "c") == [finished]
-    assert open_run(finished).about.note == "n"
+    assert (open_run(finished).about.note, open_run(finished).about.colour) == ("n", "#123456")
+    assert "colour: must be written as #rrggbb" in core("edit", finished, "--colour", "red").stderr
 
 
 def test_a_finished_run_can_neither_be_stopped_nor_resumed(core: Callable[..., Result], finished: str) -> None:

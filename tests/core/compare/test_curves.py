@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.charts.lines import MAX_POINTS
-from core.charts.palette import run_colour
+from core.charts.palette import pick_ink
 from core.compare.curves import draw_curves
 from core.compare.differences import draw_differences
 from core.compare.fields import list_fields
@@ -28,9 +28,13 @@ pytestmark = pytest.mark.usefixtures("lab_folders")
 def test_colour_is_the_run_and_training_is_dashed() -> None:
     runs = [make_run(), make_run(settings=("train.epochs=7",))]
     traces = traces_of(draw_curves("loss", units_of(*runs), CurveView()).figure)
+    inks = {unit.id: unit.ink for unit in units_of(*runs)}
+    assert inks[runs[0].id] == pick_ink(runs[0].id)
+    layout = json.loads(draw_curves("loss", units_of(*runs), CurveView()).figure)["layout"]
+    assert layout["meta"]["dark"] == {ink.light: ink.dark for ink in inks.values()}
     for run in runs:
         val, train = traces[f"{run.id}-val-loss"], traces[f"{run.id}-train-loss"]
-        assert val["line"]["color"] == train["line"]["color"] == run_colour(run.id)
+        assert val["line"]["color"] == train["line"]["color"] == inks[run.id].light
         assert (val["line"]["dash"], train["line"]["dash"]) == ("solid", "dash")
         assert val["showlegend"]
         assert not train["showlegend"]
@@ -116,7 +120,7 @@ def test_log_scale_is_for_loss_and_rate_alone() -> None:
 @pytest.mark.parametrize(
     ("metric", "number", "ticks", "unit"),
     [
-        ("accuracy", ".2%", ".0%", ""),
+        ("accuracy", ".2%", "~%", ""),
         ("loss", ".4f", None, ""),
         ("learning_rate", ".3g", None, ""),
         ("images_per_second", ",.0f", None, ""),
@@ -133,7 +137,8 @@ def test_numbers_have_their_format_and_unit_and_what_is_no_result_begins_at_zero
     assert (axis.get("rangemode") == "tozero") == (metric not in ("accuracy", "loss"))
     assert all(f"%{{y:{number}}}{unit}<" in t["hovertemplate"] for uid, t in traces.items() if uid != "best")
     several = draw_curves(metric, units_of(make_run(), make_run(settings=("train.epochs=7",))), CurveView())
-    assert json.loads(several.figure)["layout"]["meta"] == {"nearest": number, "unit": unit}
+    meta = json.loads(several.figure)["layout"]["meta"]
+    assert (meta["nearest"], meta["unit"]) == (number, unit)
 
 
 def test_a_long_run_is_thinned_and_travels_as_bytes() -> None:
@@ -186,12 +191,13 @@ def test_lines_joined_into_few_traces_are_whole_and_keep_colour_and_dash() -> No
     lines = joined_lines(draw_curves("loss", units_of(*runs), CurveView()).figure)
     assert len(lines) == 2 * len(runs)
     expected = {run.id: run for run in look(*runs)}
+    inks = {unit.id: unit.ink for unit in units_of(*runs)}
     for trace, line in lines:
         run, column = expected[line["id"]], line["series"]
         values = unpack(trace["y"])
         np.testing.assert_allclose(values[line["from"] : line["to"]], run.column(column), rtol=1e-6)
         assert np.isnan(values[line["to"] : line["to"] + 1]).all()
-        assert trace["line"]["color"] == run_colour(run.id)
+        assert trace["line"]["color"] == inks[run.id].light
         assert trace["line"]["dash"] == ("dash" if column.startswith("train/") else "solid")
         # A single point makes no line.
         assert "markers" in trace["mode"] or len(run.rows) > 1

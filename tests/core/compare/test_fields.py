@@ -24,3 +24,18 @@ def test_all_fields_can_be_listed_and_a_missing_layer_is_a_difference() -> None:
     units = units_of(make_run(), make_run(preset="report", settings=("train.epochs=5",)))
     assert "train.seed" in list_fields(units, only_differing=False)
     assert "model.layers[0].channels" in list_fields(units, only_differing=True)
+
+
+def test_learning_rate_and_optimizer_come_before_all_others_and_layers_after() -> None:
+    settings = ["train.learning_rate=0.1", "train.optimizer=sgd", "train.batch_size=8", "model.layers[0].channels=8"]
+    settings.append("model.dropout=0.1")
+    units = units_of(make_compared(None), make_compared(None, settings=settings))
+    assert [
+        path for path in list_fields(units, only_differing=True) if path not in ("train.momentum", "train.nesterov")
+    ] == [
+        "train.learning_rate",
+        "train.optimizer",
+        "model.dropout",
+        "train.batch_size",
+        "model.layers[0].channels",
+    ]

@@ -1,5 +1,7 @@
 """The scatter shows figures where they belong."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,14 @@ def test_the_front_goes_by_what_is_better_on_each_axis(x: str, y: str, front: se
     points = [[summary_of(unit, find_figure(key)).mean for key in (x, y)] for unit in units]
     drawn = np.column_stack([unpack(traces["front"][axis]) for axis in ("x", "y")])
     np.testing.assert_allclose(drawn, sorted(points[index] for index in front), rtol=1e-6)
+
+
+def test_an_axis_on_which_all_runs_are_one_has_ticks_that_differ() -> None:
+    units = units_of(make_run(top=0.5), make_run(top=0.5, settings=("train.epochs=6",)), fold=False)
+    layout = json.loads(draw_scatter(units, ScatterView("parameters", "val/accuracy")).figure)["layout"]
+    parameters = units[0].first.cost.parameters
+    assert layout["xaxis"]["range"] == pytest.approx([0.95 * parameters, 1.05 * parameters])
+    assert layout["yaxis"]["range"] == pytest.approx([0.475, 0.525])
+    assert (layout["xaxis"]["tickformat"], layout["yaxis"]["tickformat"]) == ("~s", "~%")
+    across = json.loads(draw_scatter(units, ScatterView("parameters", "val/accuracy", log_x=True)).figure)["layout"]
+    assert across["xaxis"]["range"] == pytest.approx(np.log10([0.95 * parameters, 1.05 * parameters]))

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from core.compare.figures import BY_KEY
-from core.compare.table import format_figure, format_spread, make_cells, tell_unit, write_csv
+from core.compare.table import format_figure, format_spread, leave_out_empty, make_cells, tell_unit, write_csv
 from tests.compared_runs import make_compared, units_of
 from tests.pages.sample_runs import make_run
 
@@ -52,3 +52,10 @@ def test_the_csv_has_mean_spread_and_seeds_of_every_figure() -> None:
     assert float(row["val/accuracy (best)"]) == pytest.approx(0.75)
     assert float(row["val/accuracy (best) sd"]) == pytest.approx(0.0707, abs=1e-4)
     assert row["test/accuracy n"] == "2"
+
+
+def test_a_column_that_no_run_fills_is_left_out() -> None:
+    units = units_of(make_run(epochs_done=0, state="stopped"), make_run(top=0.9), fold=False)
+    figures = [BY_KEY[key] for key in ("val/accuracy", "test/accuracy_views", "parameters")]
+    assert [figure.key for figure in leave_out_empty(units, figures)] == ["val/accuracy", "parameters"]
+    assert [figure.key for figure in leave_out_empty(units[:1], figures)] == ["parameters"]

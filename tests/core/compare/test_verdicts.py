@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.compare.disagreements import find_disagreement
-from core.compare.verdicts import NoPredictionsError, judge, judge_all
+from core.compare.verdicts import NoPredictionsError, judge, judge_all, sort_verdicts
 from core.stats.significance import compare_groups, compare_paired, compare_seeds, verdict
 from tests.compared_runs import make_compared, right, store_predictions, units_of
 from tests.pages.sample_runs import make_run, training
@@ -86,3 +86,17 @@ def test_predictions_that_cannot_be_used_are_told_and_harm_nothing() -> None:
     np.save(other.path / "predictions" / "test_last.npy", logits)
     found = judge_all(units_of(base, other), "last")[0]
     assert "diverged" in found.remarks[0]
+
+
+def test_what_cannot_be_compared_comes_last_by_its_reason() -> None:
+    base, better = (
+        make_compared(right(50, 100), name="base"),
+        make_compared(right(90, 100), name="better", settings=["train.epochs=9"]),
+    )
+    bare = [make_run("stopped", name=name, settings=(f"train.epochs={n}",)) for n, name in ((6, "a"), (7, "b"))]
+    other = make_run(name="other", preset="resnet20", settings=("train.epochs=5",))
+    judged, apart = sort_verdicts(judge_all(units_of(base, bare[0], other, better, bare[1]), "last"))
+    assert [verdict.unit.name for verdict in judged] == ["better"]
+    assert [[verdict.unit.name for verdict in each.verdicts] for each in apart] == [["a", "b"], ["other"]]
+    assert apart[0].reason == "No test result yet."
+    assert apart[1].reason.startswith("Of another data set (CIFAR-10) than the baseline (Digits")

@@ -27,7 +27,7 @@ def test_digits_need_no_download_and_cannot_be_deleted() -> None:
 
 
 def test_a_data_set_that_is_not_there_says_how_to_get_it(lab_folders: Path) -> None:
-    with pytest.raises(DataError, match="download it on the Lab page or with `python -m core data download cifar100`"):
+    with pytest.raises(DataError, match=r"download it on the Lab page or with: python -m core data download cifar100$"):
         catalogue.check_ready(DataSpec(dataset="cifar100"))
 
 

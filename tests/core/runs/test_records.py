@@ -24,7 +24,23 @@ def test_keys_of_a_newer_version_stay_and_a_damaged_file_counts_as_none(tmp_path
     assert run.environment() == {}
 
 
-@pytest.mark.parametrize("wrong", [{"name": "x" * (MAX_TEXT["name"] + 1)}, {"tags": ("",)}, {"note": "\ud800"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "x" * (MAX_TEXT["name"] + 1)},
+        {"tags": ("",)},
+        {"note": "\ud800"},
+        {"colour": "red"},
+        {"colour": "#12345"},
+    ],
+)
 def test_what_cannot_be_kept_about_a_run_is_a_sentence(wrong: dict[str, object]) -> None:
     with pytest.raises(AboutError, match=f"^{next(iter(wrong))}: "):
         About(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_colour_is_kept_and_older_files_have_none(tmp_path: Path) -> None:
+    About(name="a", colour="#12aBef").write(tmp_path / "about.json")
+    assert About.read(tmp_path / "about.json").colour == "#12aBef"
+    (tmp_path / "about.json").write_text('{"name": "a"}')
+    assert About.read(tmp_path / "about.json").colour == ""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from core.runs.folder import Run
 from core.runs.results import (
     closest_preset,
+    list_environment,
     list_forecast,
     sampling_error,
     share_done,
@@ -101,3 +102,10 @@ def test_a_forecast_is_held_against_what_the_run_took(tmp_path: Path) -> None:
 )
 def test_the_share_done_goes_by_time_and_is_not_whole_before_the_end(progress: Any, share: float) -> None:
     assert share_done(progress, 2, 5) == pytest.approx(share)
+
+
+def test_a_run_that_began_at_its_beginning_does_not_seem_undone(tmp_path: Path) -> None:
+    (tmp_path / "environment.json").write_text('{"device": "cpu", "epochs_done": 0}')
+    assert list_environment(Run(tmp_path)) == [["Device", "cpu"]]
+    (tmp_path / "environment.json").write_text('{"epochs_done": 7}')
+    assert list_environment(Run(tmp_path)) == [["Resumed after epoch", "7"]]

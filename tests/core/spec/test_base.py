@@ -14,7 +14,7 @@ class Part(Strict):
 def test_a_field_carries_its_range_and_what_a_form_shows() -> None:
     field = Part.model_fields["side"]
     assert (field.default, field.title, field.description) == (3, "Side", "Odd.")
-    assert field.json_schema_extra == {"unit": "px", "symbol": "", "basic": True, "log": False, "when": {}}
+    assert field.json_schema_extra == {"unit": "px", "symbol": "", "basic": True, "log": False, "zero": "", "when": {}}
     assert Part.model_json_schema()["properties"]["side"]["maximum"] == 15
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from core.spec import SECTIONS, RunSpec
-from core.spec.fields import differing, field_at, fields_of, flatten, format_value, label_path, show_value
+from core.spec.fields import differing, field_at, fields_of, flatten, flatten_json, format_value, label_path, show_value
 from core.spec.presets import PRESETS
 from tests.specs import specs
 
@@ -123,3 +123,19 @@ def test_a_search_shows_fewer_digits_and_no_unit() -> None:
 )
 def test_fields_have_one_name_everywhere(path: str, name: str) -> None:
     assert label_path(path) == name
+
+
+def test_a_nought_is_shown_by_what_it_means() -> None:
+    for path, zero, other in (("data.max_train_images", "all", "500 images"), ("augment.cutout", "off", "8 px")):
+        shown = [show_value(field_at(path), value) for value in (0, int(other.split()[0]))]
+        assert shown == [zero, other]
+    assert show_value(field_at("data.split_seed"), 0) == "0"
+    off = [field.path for section in SECTIONS for field in fields_of(section) if "0 is off" in field.help]
+    assert all(show_value(field_at(path), 0) == "off" for path in off)
+
+
+def test_json_is_flattened_right_or_wrong() -> None:
+    spec = RunSpec()
+    flat = flatten_json(spec.model_dump(mode="json"))
+    assert flat.keys() == flatten(spec).keys()
+    assert flatten_json({"train": {"epochs": "x"}, "version": 3}) == {"train.epochs": "x"}

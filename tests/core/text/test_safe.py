@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.text.safe import JOINERS, plain, plain_cell
+from core.text.safe import JOINERS, name_file, plain, plain_cell
 
 
 @pytest.mark.parametrize("begin", "=+-@\t\r\n")
@@ -27,3 +27,18 @@ def test_words_of_any_script_stay(text: str) -> None:
 def test_lines_stay_where_they_are_wanted() -> None:
     assert plain("a\nb\x1b", keep="\n\t") == "a\nb\N{REPLACEMENT CHARACTER}"
     assert plain("a\nb") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("base seed 3", "base-seed-3-abcdef"),
+        ("../../etc/passwd", "etc-passwd-abcdef"),
+        ("Größe: 1,5 %", "Groe-1-5-abcdef"),
+        ("x" * 200, "x" * 60 + "-abcdef"),
+        ("模型", "20260101-120000-000-abcdef"),
+        ("20260101-120000-000-abcdef", "20260101-120000-000-abcdef"),
+    ],
+)
+def test_a_file_is_called_by_its_run_in_letters_that_every_disk_takes(name: str, stem: str) -> None:
+    assert name_file(name, "20260101-120000-000-abcdef") == stem

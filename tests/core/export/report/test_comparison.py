@@ -34,5 +34,6 @@ def test_other_data_and_no_predictions_are_said_in_their_place() -> None:
     other = make_run(name="cifar", settings=("data.dataset=cifar10", "train.epochs=5"))
     report = read(digits, bare, other)
     assert "another data set than the baseline" in report.text
-    assert "bare has no test result yet." in report.text
+    assert "2 cannot be compared" in report.text
+    assert "No test result yet." in report.text
     assert open_run(other.id).about.name in report.text

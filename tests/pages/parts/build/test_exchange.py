@@ -20,6 +20,9 @@ def test_json_is_taken_in(open_page: OpenPage) -> None:
     page.text_area[0].set_value(PRESETS["report"].spec.model_dump_json()).run()
     press(page, "Use this spec")
     assert draft_of(page).good == PRESETS["report"].spec
+    assert [toast.value for toast in page.toast] == [
+        "The form holds the imported spec: 3 block layers, 2.65 M parameters, 20 epochs."
+    ]
 
 
 def test_wrong_json_is_named_and_leaves_the_form(open_page: OpenPage) -> None:

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from core.charts.palette import run_colour
+from core.charts.palette import pick_ink
 from core.compare.figures import FIGURES
 from core.compare.snapshot import look_at
 from core.compare.table import write_csv
@@ -24,7 +24,7 @@ def test_the_first_run_of_the_address_is_the_baseline(open_page) -> None:
     best = rows[1]["cells"][0]
     assert (best["text"], best["difference"], best["tone"]) == ("70.00 %", "-20.00", "low")
     assert rows[0]["cells"][0]["difference"] == ""
-    assert rows[0]["colour"] == run_colour(b.id)
+    assert rows[0]["colour"] == pick_ink(b.id).css
 
 
 def test_seeds_fold_into_a_row_with_mean_spread_and_count(open_page) -> None:

@@ -32,3 +32,11 @@ def test_a_search_that_finds_nothing_says_so_and_can_be_cleared(open_page) -> No
     page = open_page("runs", q="nowhere")
     assert "No runs match" in texts(page)
     assert names(press(page, "Show all runs")) == ["here"]
+
+
+def test_a_search_that_cannot_be_read_is_told_with_its_place_and_hides_nothing(open_page) -> None:
+    make_run(name="here")
+    page = open_page("runs", q="rate = a&b")
+    assert "<mark>rate</mark>" in texts(page)
+    assert "a&amp;b</code> There is no field rate" in texts(page)
+    assert names(page) == ["here"]

@@ -18,7 +18,7 @@ def test_a_storage_that_goes_away_leaves_the_definition_as_it_is(open_page, monk
     page.run()
     assert "postgresql+psycopg://lab:***@127.0.0.1:1/lab cannot be used" in texts(page)
     assert (defined(page).trials, widget(page.text_input, "Trials").value) == (7, "7")
-    press(page, "Make without starting")
+    press(page, "Save without starting")
     assert "cannot be used" in texts(page)
     assert defined(page).trials == 7
 
@@ -27,7 +27,7 @@ def test_a_study_whose_images_are_not_here_says_so_before_it_is_made(open_page) 
     page = open_page("studies", new="report")
     assert "CIFAR-10 is not on this machine yet" in texts(page)
     assert widget(page.button, "Start").disabled
-    assert not widget(page.button, "Make without starting").disabled
+    assert not widget(page.button, "Save without starting").disabled
     assert list_studies() == []
 
 
@@ -68,12 +68,12 @@ def test_the_network_is_edited_on_build_and_comes_back_into_the_same_study(open_
 def test_making_a_study_keeps_it_as_defined_and_refuses_its_name_a_second_time(open_page) -> None:
     page = open_page("studies", new="first-look")
     widget(page.text_input, "Name").set_value("mine").run()
-    press(page, "Make without starting")
+    press(page, "Save without starting")
     assert [study.name for study in list_studies()] == ["mine"]
     assert open_study("mine").spec == STUDY_PRESETS["first-look"]
     page = open_page("studies", new="first-look")
     widget(page.text_input, "Name").set_value("mine").run()
-    press(page, "Make without starting")
+    press(page, "Save without starting")
     assert "there is a study named mine already" in texts(page)
 
 

@@ -69,7 +69,7 @@ def test_one_click_makes_a_file_and_hands_it_over(open_page: Callable[..., AppTe
     download(page, key)
     wait_until_made(page)
     (link,) = links(page)
-    assert link["name"] == f"{run.id}{FORMATS[key].suffix}"
+    assert link["name"] == f"{run.file_stem}{FORMATS[key].suffix}"
     assert link["fresh"]
     assert len(content(link)) > 100
     assert link["label"].startswith(link["name"])

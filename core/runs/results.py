@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import statistics
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -134,13 +135,17 @@ def list_forecast(run: Run) -> list[list[str]]:
     ends = [row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float)]
     epochs = [after - before for before, after in zip([0.0, *ends], ends, strict=False)]
     peaks = [row[PEAK] for row in rows if isinstance(row.get(PEAK), int | float)]
+    epoch, peak = statistics.median(epochs) if epochs else None, max(peaks, default=None)
     return [
-        [label, show(expected := forecast.get(key)), f"{show(actual)}{_deviation(expected, actual)}"]
-        for label, key, actual, show in (
-            ("An epoch (median)", "epoch_seconds", statistics.median(epochs) if epochs else None, format_seconds),
-            ("Peak of memory", "memory_bytes", max(peaks, default=None), format_bytes),
-        )
+        _hold_against("An epoch (median)", forecast.get("epoch_seconds"), epoch, format_seconds),
+        _hold_against("Peak of memory", forecast.get("memory_bytes"), peak, format_bytes),
     ]
+
+
+def _hold_against(
+    label: str, expected: float | None, actual: float | None, show: Callable[[float | None], str]
+) -> list[str]:
+    return [label, show(expected), f"{show(actual)}{_deviation(expected, actual)}"]
 
 
 def _deviation(forecast: float | None, actual: float | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from core.system.names import readable
+
 
 class LabError(Exception):
     """Something that was asked for cannot be done; the message is a sentence for a person.
@@ -10,3 +12,7 @@ class LabError(Exception):
     """
 
     kind = "error"
+
+    def __str__(self) -> str:
+        # It may name a file, and no page, terminal or record takes a name that is no UTF-8.
+        return readable(super().__str__())

@@ -97,14 +97,14 @@ def check_data(
         raise CommandError(str(error), FAILED) from None
     remarks = list_remarks(report, spec)
     if as_json:
-        print_json({**asdict(report), "remarks": [sentence for sentence, _ in remarks]})
+        print_json({**asdict(report), "remarks": [remark.sentence for remark in remarks]})
     else:
         say(sum_up(report))
-        for sentence, images in remarks:
-            print(plain(sentence))
-            for image in images:
+        for remark in remarks:
+            print(plain(remark.sentence))
+            for image in remark.images:
                 print(f"    {plain(image)}")
-    if report.faults and spec.damaged == "refuse":
+    if any(remark.refuses for remark in remarks):
         raise typer.Exit(FAILED)
 
 

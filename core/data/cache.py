@@ -123,9 +123,10 @@ def _refuse_faults(faults: Sequence[Fault], images: int, spec: DataSpec) -> None
 
 def tell_faults(faults: Sequence[Fault], images: int) -> str:
     """Why a training cannot start: the first images that cannot be decoded, how many there are, and the ways on."""
-    ways = f"Mend or remove {'it' if len(faults) == 1 else 'them'}, or set data.damaged to leave_out."
+    them = "it" if len(faults) == 1 else "them"
+    ways = f"Mend or remove {them}, or leave {them} out by Damaged images (data.damaged=leave_out)."
     if len(faults) == 1:
-        return f"The image {faults[0].path} cannot be decoded: {faults[0].reason}. {ways}"
+        return f"The image {readable(faults[0].path)} cannot be decoded: {faults[0].reason}. {ways}"
     named, more = "; ".join(map(str, faults[:_NAMED])), len(faults) - _NAMED
     rest = f"; and {more:,} more, which Build and `python -m core data check` list" if more > 0 else ""
     return f"{len(faults):,} of {images:,} images cannot be decoded: {named}{rest}. {ways}"

@@ -1,7 +1,8 @@
 """What is suspect about the images of a folder: told before a training starts, where it is cheap to mend.
 
-Damaged images, images that are nearly constant, images of validation or test whose equal also is in training, and
-classes without images in a part. What takes time is kept beside the decoded images, so a second look is immediate.
+Damaged images, images that are nearly constant, images that are held out but have their equal among those that are
+trained on or chosen by, and classes without images in a part. What takes time is kept beside the decoded images, so a
+second look is immediate.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,8 @@ UNASKED_IMAGES = 2000
 # Standard deviation of an image's bytes in each channel. That of a white sheet in a photograph is several times larger.
 CONSTANT_DEVIATION = 2.0
 PART_WORDS = {"train": "training", "val": "validation", "test": "test"}
+# What is trained on, or chosen by, before a part is looked at.
+_EARLIER_PARTS = {"val": ("train",), "test": ("train", "val")}
 _VERSION = 1  # of what is kept
 _KEPT = "checks.json"
 _CHUNK_BYTES = 10_000_000
@@ -43,18 +46,27 @@ _MOST_ANSWERS = 32
 
 
 class Repeat(NamedTuple):
-    """An image outside training whose pixels are those of a training image; whether that is of another class."""
+    """A held-out image whose pixels are those of another image, and whether that one is of another class."""
 
     path: str
-    training_path: str
+    equal_path: str
     is_other_class: bool
+
+
+class Remark(NamedTuple):
+    """What is suspect, as a sentence; the images that it does not name already; whether it refuses the start."""
+
+    sentence: str
+    images: Sequence[str] = ()
+    refuses: bool = False
 
 
 @dataclass(frozen=True)
 class Report:
     """What was found in a folder; `is_decoded` says whether its images were looked at, or only their files.
 
-    `counts`: images of each class by part. `repeats`: by part, but for training.
+    `counts`: images of each class by part. `repeats`: validation images that are in training, test images that are in
+    either.
     """
 
     images: int
@@ -154,14 +166,14 @@ def _find_repeats(
     listing: FolderListing, parts: Mapping[str, npt.NDArray[np.int64]], groups: list[list[int]]
 ) -> Iterator[tuple[str, tuple[Repeat, ...]]]:
     members = {name: set(places.tolist()) for name, places in parts.items()}
-    for name in ("val", "test"):
+    for name, earlier in _EARLIER_PARTS.items():
+        known = set().union(*(members[part] for part in earlier))
         found = []
         for group in groups:
-            trained = [listing.files[place] for place in group if place in members["train"]]
-            for file in (listing.files[place] for place in group if place in members[name] and trained):
-                equal = next((other for other in trained if other.label != file.label), trained[0])
-                is_other = equal.label != file.label
-                found.append(Repeat(readable(file.path), readable(equal.path), is_other))
+            before = [listing.files[place] for place in group if place in known]
+            for file in (listing.files[place] for place in group if place in members[name] and before):
+                equal = next((other for other in before if other.label != file.label), before[0])
+                found.append(Repeat(readable(file.path), readable(equal.path), equal.label != file.label))
         if found:
             yield name, tuple(found)
 
@@ -169,42 +181,54 @@ def _find_repeats(
 # In words ----------------------------------------------------------------------------------------------------------
 
 
-def list_remarks(report: Report, spec: DataSpec) -> list[tuple[str, list[str]]]:
-    """What is suspect, a sentence each, with the images that it is about."""
-    remarks: list[tuple[str, list[str]]] = []
-    if report.faults:
-        named = list(map(str, report.faults))
-        if spec.damaged == "refuse":
-            remarks.append((tell_faults(report.faults, report.images), named))
-        else:
-            remarks.append((f"{_count_of(report.faults, 'damaged image')} will be left out.", named))
+def list_remarks(report: Report, spec: DataSpec) -> list[Remark]:
+    """All that is suspect, what refuses the start first."""
+    return [
+        *_remark_faults(report, spec),
+        *_remark_classes(report),
+        *_remark_constant(report),
+        *(_remark_repeats(report, name) for name in report.repeats),
+    ]
+
+
+def _remark_faults(report: Report, spec: DataSpec) -> Iterator[Remark]:
+    named = list(map(str, report.faults))
+    if named and spec.damaged == "refuse":
+        yield Remark(tell_faults(report.faults, report.images), named if len(named) > 1 else (), refuses=True)
+    elif named:
+        yield Remark(f"{count_of(len(named), 'damaged image')} will be left out.", named)
+
+
+def _remark_classes(report: Report) -> Iterator[Remark]:
     for name, counts in report.counts.items():
         missing = [label for label, count in zip(report.classes, counts, strict=True) if not count]
         if missing:
-            remarks.append((f"No {PART_WORDS[name]} images of {list_first(missing, _NAMED)}.", missing))
-    if report.constant:
-        sentence = f"{_count_of(report.constant, 'image')} nearly constant: hardly any pixel differs from the others."
-        remarks.append((sentence, list(report.constant)))
-    for name, repeats in report.repeats.items():
-        other = sum(repeat.is_other_class for repeat in repeats)
-        classes = f", {other:,} of them under another class" if other else ""
-        sentence = (
-            f"{len(repeats):,} of {sum(report.counts[name]):,} {PART_WORDS[name]} images are in training too, "
-            f"equal in every pixel{classes}."
-        )
-        named = [f"{one.path} = {one.training_path}{' (another class)' * one.is_other_class}" for one in repeats]
-        remarks.append((sentence, named))
-    return remarks
+            sentence = f"No {PART_WORDS[name]} images of {list_first(missing, _NAMED)}."
+            yield Remark(sentence, missing if len(missing) > _NAMED else ())
+
+
+def _remark_constant(report: Report) -> Iterator[Remark]:
+    if found := report.constant:
+        count = count_of(len(found), "image")
+        yield Remark(f"{count} nearly constant: hardly any pixel differs from the others.", found)
+
+
+def _remark_repeats(report: Report, name: str) -> Remark:
+    repeats = report.repeats[name]
+    other = sum(repeat.is_other_class for repeat in repeats)
+    where = join_words([PART_WORDS[part] for part in _EARLIER_PARTS[name]], "or")
+    classes = f", {other:,} of them under another class" if other else ""
+    count, total = f"{len(repeats):,}", f"{sum(report.counts[name]):,}"
+    return Remark(
+        f"{count} of {total} {PART_WORDS[name]} images are in {where} too, equal in every pixel{classes}.",
+        [f"{one.path} = {one.equal_path}{' (another class)' * one.is_other_class}" for one in repeats],
+    )
 
 
 def sum_up(report: Report) -> str:
     """What was looked at, and that nothing else was found."""
     sizes = [f"{sum(counts):,} {PART_WORDS[name]}" for name, counts in report.counts.items()]
     return f"{count_of(report.images, 'image')} checked: {join_words(sizes)}."
-
-
-def _count_of(found: tuple[Any, ...], noun: str) -> str:
-    return count_of(len(found), noun)
 
 
 # From a page -------------------------------------------------------------------------------------------------------
@@ -246,7 +270,11 @@ def _ask(spec: DataSpec, decode: bool) -> Report:
 
 
 def explain_failure(error: BaseException) -> str:
-    return str(error) if isinstance(error, LabError) else f"The images could not be checked: {error}."
+    return (
+        str(error)
+        if isinstance(error, LabError)
+        else f"The images could not be checked: {str(error) or type(error).__name__}."
+    )
 
 
 CHECKS = Checks()

@@ -249,8 +249,8 @@ def _fill(pixels: Pixels, entries: Sequence[Entry], look: Look, measures: bool) 
                     found.add(place, shades.type, shades.span())
                 else:
                     pixels[place] = _fit(image, shades, look)
-        except MemoryError as error:
-            raise DataError(f"The memory does not suffice to decode the image {path}.") from error
+        except MemoryError:  # says nothing about the image
+            raise
         except DAMAGE as error:
             found.faults[place] = explain_damage(error)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from html import escape
 
@@ -50,18 +51,21 @@ def _show(spec: DataSpec, status: FolderStatus) -> None:
 
 
 def _show_report(report: Report, spec: DataSpec, status: FolderStatus) -> None:
-    for number, (sentence, images) in enumerate(list_remarks(report, spec)):
-        show_problem(sentence)
-        with st.expander(f"Show {len(images):,}", key=f"suspects_{number}", type="compact"):
-            _list(images)
+    for number, remark in enumerate(list_remarks(report, spec)):
+        if remark.refuses:
+            show_problem(remark.sentence)
+        else:
+            st.html(f'<p class="lab-small" style="color:var(--lab-warn)">{escape(remark.sentence)}</p>')
+        if remark.images:
+            with st.expander(f"Show {len(remark.images):,}", key=f"suspects_{number}", type="compact"):
+                _list(remark.images)
     if not report.is_decoded:
         st.button(
             "Check the images",
             key="check_images",
             icon=":material/fact_check:",
-            on_click=CHECKS.look,
+            on_click=_ask,
             args=(spec, status),
-            kwargs={"decode": True},
             help="Decodes all images once, which the first start needs too, and tells damaged, nearly constant and "
             "repeated ones.",
         )
@@ -71,7 +75,11 @@ def _show_report(report: Report, spec: DataSpec, status: FolderStatus) -> None:
         _offer_again(spec, status)
 
 
-def _list(images: list[str]) -> None:
+def _ask(spec: DataSpec, status: FolderStatus) -> None:
+    CHECKS.look(spec, status, decode=True)
+
+
+def _list(images: Sequence[str]) -> None:
     lines = [*images[:MOST_LISTED], *([f"and {len(images) - MOST_LISTED:,} more"] if len(images) > MOST_LISTED else [])]
     st.html(f'<pre class="lab-small">{escape(chr(10).join(lines))}</pre>')
 

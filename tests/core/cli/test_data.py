@@ -36,7 +36,7 @@ def test_a_folder_is_checked_before_it_is_trained_on(core: Callable[..., Result]
     found = core("data", "check", str(root))
     assert found.exit_code == 1
     assert "train/dog/001.png cannot be decoded" in found.stdout
-    assert "test images are in training too, equal in every pixel, " in found.stdout
+    assert "test images are in training or validation too, equal in every pixel, " in found.stdout
     assert "    test/cat/dog-002.png = train/dog/002.png (another class)\n" in found.stdout
     report = strict(core("data", "check", str(root), "--set", "data.damaged=leave_out", "--json").stdout)
     assert report["counts"]["test"] == [8, 1]

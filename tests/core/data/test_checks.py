@@ -51,16 +51,20 @@ def test_each_kind_of_suspect_is_named_with_its_count(sound: Path) -> None:
     report = check_images(spec, decode=True)
     assert [fault.path for fault in report.faults] == ["train/cat/broken.png"]
     assert report.constant == ("train/cat/blank.png",)
-    sentences = [sentence for sentence, _ in list_remarks(report, spec)]
+    sentences = [remark.sentence for remark in list_remarks(report, spec)]
+    assert [remark.refuses for remark in list_remarks(report, spec)] == [True, False, False, False]
     assert sentences[0].startswith("The image train/cat/broken.png cannot be decoded: ")
     assert "No validation images of cat." in sentences or "No validation images of dog." in sentences
     assert "1 image nearly constant: hardly any pixel differs from the others." in sentences
-    assert "2 of 6 test images are in training too, equal in every pixel, 1 of them under another class." in sentences
+    assert (
+        "2 of 6 test images are in training or validation too, equal in every pixel, 1 of them under another class."
+        in sentences
+    )
     pairs = {repeat.path: repeat for repeat in report.repeats["test"]}
-    assert pairs["test/cat/again.png"].training_path == "train/cat/00.png"
+    assert pairs["test/cat/again.png"].equal_path == "train/cat/00.png"
     assert pairs["test/cat/wrong.png"].is_other_class
     lenient = spec.model_copy(update={"damaged": "leave_out"})
-    assert list_remarks(report, lenient)[0][0] == "1 damaged image will be left out."
+    assert list_remarks(report, lenient)[0].sentence == "1 damaged image will be left out."
 
 
 def test_a_set_that_is_split_is_searched_across_its_parts(lab_folders: Path, tmp_path: Path) -> None:
@@ -68,7 +72,7 @@ def test_a_set_that_is_split_is_searched_across_its_parts(lab_folders: Path, tmp
         save_noise(tmp_path / "images" / ("cat", "dog")[seed % 2] / f"{seed:02}.png", seed // 4)
     report = check_images(spec_of(tmp_path / "images", test_fraction=0.3), decode=True)
     assert report.repeats["test"]
-    assert all(one.path != one.training_path for one in report.repeats["test"])
+    assert all(one.path != one.equal_path for one in report.repeats["test"])
 
 
 def test_a_large_folder_is_only_decoded_when_asked_to(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +90,7 @@ def test_a_class_that_is_all_damaged_is_told_by_its_images(sound: Path) -> None:
         path.write_text("no image")
     report = check_images(spec_of(sound), decode=True)
     assert len(report.faults) == 10
-    assert list_remarks(report, spec_of(sound))[0][0].startswith("10 of 24 images cannot be decoded: ")
+    assert list_remarks(report, spec_of(sound))[0].sentence.startswith("10 of 24 images cannot be decoded: ")
 
 
 def test_constant_and_equal_images_are_found_in_any_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +134,7 @@ def test_planted_faults_are_found_among_real_photographs(
     assert [fault.path for fault in after.faults] == [str(cut.relative_to(root))]
     assert set(after.constant) - set(before.constant) == {"train/cat/planted.jpg"}
     found = [one for one in after.repeats.get("test", ()) if "planted" in one.path]
-    in_training = {one.training_path for one in found}
+    in_training = {one.equal_path for one in found}
     assert in_training <= {str(path.relative_to(root)) for path in planted}
     assert all(one.is_other_class for one in found)
-    assert len(found) >= 2  # one of the three may be held out for validation
+    assert len(found) == 3

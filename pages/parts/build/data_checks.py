@@ -55,7 +55,7 @@ def _show_report(report: Report, spec: DataSpec, status: FolderStatus) -> None:
         if remark.refuses:
             show_problem(remark.sentence)
         else:
-            st.html(f'<p class="lab-small" style="color:var(--lab-warn)">{escape(remark.sentence)}</p>')
+            st.html(f'<p class="lab-small" style="color:var(--lab-warn);margin:0">{escape(remark.sentence)}</p>')
         if remark.images:
             with st.expander(f"Show {len(remark.images):,}", key=f"suspects_{number}", type="compact"):
                 _list(remark.images)

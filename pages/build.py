@@ -8,6 +8,7 @@ from core.machine.devices import list_devices
 from core.spec.fields import fields_of, label_path
 from core.spec.presets import PRESETS
 from pages.parts.build.cost_panel import show_cost
+from pages.parts.build.data_checks import show_checks
 from pages.parts.build.draft import ADDRESS, Draft, open_draft, read_address, write_address
 from pages.parts.build.exchange import show_export, show_import
 from pages.parts.build.form import count_changed, folded_names, show_fields, show_layers
@@ -70,6 +71,7 @@ def show_section(draft: Draft, section: str, title: str, choices: dict[str, list
         show_fields(draft, section, basic, choices)
     if section == "data" and draft.folder_note:
         st.caption(draft.folder_note)
+        show_checks(draft)
     folded = folded_names(section, basic)
     changed = count_changed(draft, section, folded)
     wrong = any(draft.problems_at(f"{section}.{name}") for name in folded)

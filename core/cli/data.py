@@ -1,7 +1,8 @@
-"""Commands about data sets and devices: `data list`, `data download`, `data delete`, `devices`."""
+"""Commands about data sets and devices: `data list`, `data check`, `data download`, `data delete`, `devices`."""
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -10,9 +11,12 @@ import typer
 
 from core.cli.fetch import fetch
 from core.cli.output import FAILED, CommandError, confirm, print_json, print_table, say
-from core.cli.source import AsJson, Yes
+from core.cli.source import AsJson, Settings, Yes
 from core.data.store import DataError
+from core.spec.parse import parse_spec
+from core.spec.settings import apply_settings
 from core.text.formats import UNKNOWN, format_bytes
+from core.text.safe import plain
 
 if TYPE_CHECKING:
     from core.data.catalogue import DatasetStatus
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="One that `data list` names.")]
 
-app = typer.Typer(help="Lists, fetches and deletes data sets.", invoke_without_command=True)
+app = typer.Typer(help="Lists, checks, fetches and deletes data sets.", invoke_without_command=True)
 
 
 @app.callback()
@@ -74,6 +78,34 @@ def download_data(
         fetch(name, quiet=quiet)
     except DataError as error:
         raise CommandError(str(error), FAILED) from None
+
+
+@app.command("check")
+def check_data(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder of images, one folder a class.")],
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Looks through the images of a folder: damaged, nearly constant and repeated ones, and classes without images."""
+    from core.data.checks import check_images, list_remarks, sum_up
+
+    data = {"data": {"dataset": "folder", "folder": os.path.abspath(folder)}}
+    spec = parse_spec(apply_settings(data, settings or [])).data
+    try:
+        report = check_images(spec, decode=True)
+    except DataError as error:
+        raise CommandError(str(error), FAILED) from None
+    remarks = list_remarks(report, spec)
+    if as_json:
+        print_json({**asdict(report), "remarks": [remark.sentence for remark in remarks]})
+    else:
+        say(sum_up(report))
+        for remark in remarks:
+            print(plain(remark.sentence))
+            for image in remark.images:
+                print(f"    {plain(image)}")
+    if any(remark.refuses for remark in remarks):
+        raise typer.Exit(FAILED)
 
 
 @app.command("delete")

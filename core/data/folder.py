@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from core.data.store import DataError
 from core.system.gc_pause import Paused
+from core.system.names import canonical
 
 SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"])
 # Folders below which images may be read, with the system's separator; without it all that this process can read.
@@ -130,7 +131,9 @@ def _read_classes(root: Path, folders: dict[str, int]) -> dict[str, dict[str, li
     train = _read_train(root / "train" if "train" in names else root, root, folders)
     if not names >= {"train", "test"}:
         return {"train": train}
-    test = {entry.name: _read_class(entry, folders) for entry in _list_classes(root / "test", folders)}
+    test: dict[str, list[os.DirEntry[str]]] = {}
+    for entry in _list_classes(root / "test", folders):
+        test.setdefault(canonical(entry.name), []).extend(_read_class(entry, folders))
     unknown = sorted(set(test) - set(train))
     if unknown:
         raise DataError(f"{root / 'test'} holds the class {unknown[0]}, which has no folder in train/.")
@@ -142,13 +145,15 @@ def _read_classes(root: Path, folders: dict[str, int]) -> dict[str, dict[str, li
 def _read_train(folder: Path, root: Path, folders: dict[str, int]) -> dict[str, list[os.DirEntry[str]]]:
     """The training images by class. Stops at the first class without images: the folder may be a whole disk."""
     classes = _list_classes(folder, folders)
-    if len(classes) < 2:
+    if len({canonical(entry.name) for entry in classes}) < 2:
         found = f"only the class folder {classes[0].name}" if classes else "no class folders"
         raise DataError(f"{root} holds {found}; two or more are needed, one folder a class.")
-    train = {}
+    train: dict[str, list[os.DirEntry[str]]] = {}
     for entry in classes:
-        train[entry.name] = _read_class(entry, folders)
-        if not train[entry.name]:
+        images = _read_class(entry, folders)
+        # Folders whose names look the same are one class: they differ in how Unicode is written.
+        train.setdefault(canonical(entry.name), []).extend(images)
+        if not images:
             suffixes = ", ".join(sorted(SUFFIXES))
             raise DataError(f"The class folder {entry.name} in {root} holds no images ({suffixes}).")
     return train

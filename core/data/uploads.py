@@ -7,11 +7,12 @@ from pathlib import Path
 
 from PIL import UnidentifiedImageError
 
-from core.data.decoding import DAMAGE, FORMATS, Pixels, TooManyPixelsError, open_image
+from core.data.decoding import DAMAGE, FORMATS, Look, Pixels, TooManyPixelsError, explain_damage, open_image
+from core.data.folder import SUFFIXES as FOLDER_SUFFIXES
 from core.helper.questions import QuestionError
 
 MAX_BYTES = 10_000_000
-SUFFIXES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "ppm")
+SUFFIXES = tuple(sorted(suffix.removeprefix(".") for suffix in FOLDER_SUFFIXES))
 
 
 def check_upload(content: bytes) -> None:
@@ -22,20 +23,20 @@ def check_upload(content: bytes) -> None:
         raise QuestionError(f"The file has {len(content) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB can be read.")
 
 
-def decode_upload(content: bytes, size: int) -> Pixels:
+def decode_upload(content: bytes, look: Look) -> Pixels:
     """The image in a file as (size, size, 3), treated as an image folder's. Raises QuestionError.
 
     Its size is read from the header, before any pixel is unpacked: a few kilobytes can claim gigabytes.
     """
     check_upload(content)
     try:
-        return open_image(io.BytesIO(content), size)
+        return open_image(io.BytesIO(content), look)
     except TooManyPixelsError as error:
         raise QuestionError(f"The image is too large: {error}.") from None
     except UnidentifiedImageError:
         raise QuestionError(f"This is no image that can be read here; use {', '.join(FORMATS[:-1])}.") from None
     except DAMAGE as error:
-        raise QuestionError(f"The image is damaged and cannot be read: {str(error).rstrip('.')}.") from error
+        raise QuestionError(f"The image is damaged and cannot be read: {explain_damage(error)}.") from error
 
 
 def name_upload(name: str, longest: int = 60) -> str:

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.data.cache import cached_images, digest_of, sample_images
+from core.data.cache import Decoded, Fault, cached_images, digest_of, leave_out, sample_images
 from core.data.catalogue import DATASETS, check_classes, check_ready
 from core.data.decoding import Pixels
 from core.data.digits import read_digits
 from core.data.folder import FolderListing, ImageFile, list_images
+from core.data.shades import Scales
 from core.data.splits import Split, split
 from core.data.store import DataError, folder_of
 from core.spec import CHOICE_LABELS, DataSpec
@@ -51,7 +52,10 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set that is split and ready to train on; `mean` and `std` (0 to 1) are of the training part."""
+    """A data set that is split and ready to train on; `mean` and `std` (0 to 1) are of the training part.
+
+    `left_out` are damaged images, `scales` those of grey values of more than eight bits, for images from elsewhere.
+    """
 
     train: ImageSet
     val: ImageSet
@@ -60,6 +64,8 @@ class Data:
     mean: Triple
     std: Triple
     fingerprint: str
+    left_out: tuple[Fault, ...] = ()
+    scales: Scales | None = None
 
     def to(self, device: torch.device | str) -> Data:
         parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
@@ -75,6 +81,8 @@ class Source:
     num_test: int
     class_names: tuple[str, ...]
     digest: str
+    left_out: tuple[Fault, ...] = ()
+    scales: Scales | None = None
 
 
 def load_data(spec: DataSpec) -> Data:
@@ -94,7 +102,8 @@ def arrange(source: Source, spec: DataSpec) -> Data:
         parts = replace(parts, test=np.arange(num_own, len(source.labels)))
     train, val, test = (_pick(source, indices, spec.image_size) for indices in (parts.train, parts.val, parts.test))
     mean, std = measure(train.images)
-    return Data(train, val, test, source.class_names, mean, std, _fingerprint(source, parts, spec))
+    fingerprint = _fingerprint(source, parts, spec)
+    return Data(train, val, test, source.class_names, mean, std, fingerprint, source.left_out, source.scales)
 
 
 def load_sample(spec: DataSpec, count: int) -> ImageSet:
@@ -107,8 +116,10 @@ def load_sample(spec: DataSpec, count: int) -> ImageSet:
     files: Sequence[ImageFile] = listing.train
     if len(files) > count:  # every k-th of them, as they are sorted by class
         files = [files[index * len(files) // count] for index in range(count)]
-    images = torch.from_numpy(sample_images(files, listing.root, spec.image_size)).permute(0, 3, 1, 2)
-    return ImageSet(images, torch.tensor([file.label for file in files]))
+    pixels, damaged = sample_images(listing, files, spec)
+    sound = torch.tensor([place not in damaged for place in range(len(files))])
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    return ImageSet(images[sound], torch.tensor([file.label for file in files])[sound])
 
 
 def measure(images: Tensor) -> tuple[Triple, Triple]:
@@ -167,13 +178,22 @@ def read_image_folder(spec: DataSpec) -> Source:
     """The images of the spec's folder, decoded. Raises `DataError`."""
     listing = list_images(spec.folder)
     check_classes(spec, len(listing.classes))
-    return make_folder(listing, *cached_images(listing, spec.image_size))
+    return make_folder(listing, cached_images(listing, spec))
 
 
-def make_folder(listing: FolderListing, images: Pixels, digest: str) -> Source:
-    """The decoded images (n, size, size, 3) of `listing.files`."""
+def make_folder(listing: FolderListing, decoded: Decoded) -> Source:
+    """The images of a folder that could be decoded. Raises `DataError` if too few could."""
+    listing = leave_out(listing, decoded.faults)
     labels = np.array([file.label for file in listing.files], dtype=np.int64)
-    return Source(images, labels, len(listing.test or ()), listing.classes, digest)
+    return Source(
+        images=decoded.pixels,
+        labels=labels,
+        num_test=len(listing.test or ()),
+        class_names=listing.classes,
+        digest=decoded.digest,
+        left_out=decoded.faults,
+        scales=decoded.scales,
+    )
 
 
 def read_downloaded(spec: DataSpec) -> Source:

@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from core.data.catalogue import DATASETS
+from core.data.decoding import Look
 from core.data.edits import AS_IT_IS, Edits, apply_edits, make_grey
+from core.data.shades import Scales
 from core.data.uploads import decode_upload
 from core.engine.augment import normalize
 from core.engine.checkpoint import load, weights_of
@@ -86,10 +88,10 @@ def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
         return Piece(logits, some.labels.numpy(), len(whole))
 
 
-def read_own(content: bytes, spec: DataSpec) -> Tensor:
-    """One's own image as (1, 3, size, size) bytes, resized as the data set was. Raises QuestionError."""
+def read_own(content: bytes, spec: DataSpec, scales: Scales | None = None) -> Tensor:
+    """One's own image as (1, 3, size, size) bytes, resized and scaled as the data set was. Raises QuestionError."""
     entry = DATASETS[spec.dataset]
-    pixels = decode_upload(content, entry.side or spec.image_size)
+    pixels = decode_upload(content, Look(entry.side or spec.image_size, spec.ground, scales or {}))
     if entry.is_grey:
         pixels = make_grey(pixels)
     return resize(torch.tensor(pixels).permute(2, 0, 1)[None], spec.image_size)
@@ -97,7 +99,7 @@ def read_own(content: bytes, spec: DataSpec) -> Tensor:
 
 def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | None]:
     if picture.content:
-        return read_own(picture.content, spec), None
+        return read_own(picture.content, spec, data.scales), None
     part: ImageSet = getattr(data, picture.part)
     if not 0 <= picture.index < len(part):
         raise QuestionError(f"There is no image {picture.index}: this part has {len(part):,}, counted from 0.")

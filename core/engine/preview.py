@@ -17,6 +17,8 @@ from core.engine.data import Data, ImageSet, load_data, load_sample, measure
 from core.spec import DataSpec
 from core.spec.parse import parse_spec
 
+# Of a spec's data part.
+_DECIDE_LOOK = {"dataset", "folder", "folder_classes", "image_size", "ground", "damaged"}
 _AUGMENTED_ROWS = 3
 _POOL = 256
 _GAP = 4
@@ -30,7 +32,7 @@ def sample_grid(spec_json: str, count: int, seed: int) -> bytes:
     """
     spec = parse_spec(spec_json)
     # Only what decides how an image looks, so that a change of the split reads nothing again.
-    chosen = spec.data.model_dump(include={"dataset", "folder", "folder_classes", "image_size"})
+    chosen = spec.data.model_dump(include=_DECIDE_LOOK)
     pool = _load_pool(DataSpec(**chosen), _inspect(spec.data))
     generator = torch.Generator().manual_seed(seed)
     images, labels = pool.take(torch.randperm(len(pool), generator=generator)[:count])

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.data.cache import digest_of, sample_images
+from core.data.cache import decode_listing
 from core.data.folder import list_images
 from core.data.store import DataError
 from core.engine.data import Data, Source, arrange, make_digits, make_folder, read_torchvision
@@ -32,6 +32,7 @@ from core.engine.state import to_cpu
 from core.engine.train import TrainingRun
 from core.spec import RunSpec
 from core.system.errors import LabError
+from core.system.names import readable
 
 SPEC = RunSpec()
 FINGERPRINT = ""  # of the run's images and their split
@@ -142,9 +143,11 @@ def read_download(arguments: argparse.Namespace) -> Source:
 def read_folder(arguments: argparse.Namespace) -> Source:
     """The classes' folders, directly or inside train/ and test/."""
     listing = list_images(arguments.data)
-    print(f"Decoding {len(listing.files):,} images of {listing.root}.", flush=True)
-    images = sample_images(listing.files, listing.root, SPEC.data.image_size)  # (n, size, size, 3)
-    return make_folder(listing, images, digest_of(images))
+    print(f"Decoding {len(listing.files):,} images of {readable(str(listing.root))}.", flush=True)
+    source = make_folder(listing, decode_listing(listing, SPEC.data))
+    for fault in source.left_out:
+        print(f"Left out: {fault}", file=sys.stderr)
+    return source
 
 
 def read_digits(arguments: argparse.Namespace) -> Source:

@@ -58,6 +58,8 @@ def _ask(function: str, order: Order, path: Path) -> str:
         "class_names": json.dumps(name_classes(run), ensure_ascii=False),
         "spec": without_path(run.spec).model_dump_json(),
     }
+    if scales := run.environment().get("grey_scales"):
+        metadata["grey_scales"] = json.dumps(scales)
     asked = call(
         f"core.engine.export:{function}",
         weights=name_file(run, weights),

@@ -12,6 +12,7 @@ from pathlib import Path
 from core.runs import layout
 from core.system import files, processes
 from core.system.errors import FULL, LabError, explain_os_error
+from core.system.names import readable
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ RESERVE_BYTES = 64 * 1024
 def log(text: str) -> None:
     """A line of log.txt. A full disk must not hide the run's own error."""
     with suppress(OSError, ValueError):
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", flush=True)
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {readable(text)}", flush=True)
 
 
 def reserve_space(folder: Path) -> None:

@@ -57,6 +57,9 @@ class Environment(TypedDict, total=False):
     train_images: Count
     val_images: Count
     test_images: Count
+    left_out_images: Count  # damaged ones
+    left_out: list[str]  # the first of them, with why; the log names all
+    grey_scales: dict[str, list[float]]  # black and white of values of more than eight bits, by their type
     val_classes_dtype: Literal["uint8", "uint16"]
     notes: list[str]
     time: Moment

@@ -27,10 +27,12 @@ from core.text.formats import (
     format_percent,
     format_seconds,
 )
+from core.text.words import list_first
 
 # What may differ without making it another recipe.
 _FREE = frozenset({"train.seed", "train.device"})
 _MAX_CHANGES = 12
+_MAX_LISTED = 20
 PEAK = "system/peak_memory_bytes"
 
 
@@ -178,7 +180,7 @@ def show_fact(key: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {inner}" for name, inner in value.items())
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return list_first([str(inner) for inner in value], _MAX_LISTED)
     if isinstance(value, int | float):
         if "bytes" in key:
             return format_bytes(value)

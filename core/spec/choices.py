@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 from core.spec.parts import PART_LABELS
 
 Dataset = Literal["digits", "cifar10", "cifar100", "folder"]
+Ground = Literal["white", "grey", "black"]  # their values are in `core/data/decoding.py`
+Damaged = Literal["refuse", "leave_out"]
 Policy = Literal["none", "randaugment", "trivialaugment"]
 Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 Schedule = Literal["cosine", "onecycle", "step", "plateau", "linear", "constant"]
@@ -34,6 +36,11 @@ CHOICE_LABELS = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
     "folder": "Image folder",
+    "white": "White",
+    "grey": "Grey",
+    "black": "Black",
+    "refuse": "Refuse",
+    "leave_out": "Leave out",
     "randaugment": "RandAugment",
     "trivialaugment": "TrivialAugment",
     "zeros": "Zeros",

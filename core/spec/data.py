@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from core.spec.base import Strict, number, setting
-from core.spec.choices import DATASET_CLASSES, WITH_TEST_IMAGES, Dataset, Policy
+from core.spec.choices import DATASET_CLASSES, WITH_TEST_IMAGES, Damaged, Dataset, Ground, Policy
 
 
 class DataSpec(Strict):
@@ -15,7 +15,9 @@ class DataSpec(Strict):
     folder: str = setting(
         "",
         "Folder",
-        "A folder of images on this machine: one folder a class, directly or inside train/ and test/.",
+        "A folder of images on this machine: one folder a class, directly or inside train/ and test/. Grey of more "
+        "than 8 bits is scaled by the file's depth, or where that leaves it open (16 or 32 bits, fractions) by the "
+        "range of all images.",
         max_length=1000,
         basic=True,
         when={"dataset": ["folder"]},
@@ -28,6 +30,15 @@ class DataSpec(Strict):
         when={"dataset": ["folder"]},
     )
     image_size: int = number(32, (8, 256), "Image size", "Images are resized to this side.", unit="px")
+    ground: Ground = setting(
+        "white", "Ground", "The colour below transparent parts of images.", when={"dataset": ["folder"]}
+    )
+    damaged: Damaged = setting(
+        "refuse",
+        "Damaged images",
+        "Images that cannot be decoded refuse the start, or are left out and kept in the run's record.",
+        when={"dataset": ["folder"]},
+    )
     val_fraction: float = number(
         0.1, (0.01, 0.5), "Validation share", "Share of the training images held out for every choice.", basic=True
     )

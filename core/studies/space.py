@@ -21,7 +21,7 @@ MAX_CHOICES = 100
 MAX_STEPS = 10_000  # of a range of fractions
 ODD = {"filter_size", "skip_kernel", "stem_filter"}
 # With another validation set, or another task, two trials could not be compared.
-_DEFINES_TASK = {"dataset", "folder", "folder_classes", "val_fraction", "test_fraction", "split_seed"}
+_DEFINES_TASK = {"dataset", "folder", "folder_classes", "val_fraction", "test_fraction", "split_seed", "damaged"}
 _PATH = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,2}|\*)\]\.)?[a-z_]+")
 
 

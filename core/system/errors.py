@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from core.system.names import readable
+
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -16,6 +18,9 @@ class LabError(Exception):
 
     kind = "error"
 
+    def __str__(self) -> str:
+        # It may name a file, and no page, terminal or record takes a name that is no UTF-8.
+        return readable(super().__str__())
 
 def explain_os_error(error: OSError) -> str:
     """What a disk or a file's rights did not allow, as a sentence; with the file's name, not its path."""

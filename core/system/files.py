@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from core.system.errors import LabError
+from core.system.names import readable
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def is_storable(text: str) -> bool:
 
 
 def to_strict(value: dict[str, Any]) -> dict[str, Any]:
-    """A copy with NaN and infinity as null, and their paths listed under `not_finite`: JSON knows neither."""
+    """A copy with NaN and infinity as null, and their paths listed under `not_finite`: JSON knows neither.
+
+    Names of files that are no UTF-8 become text that is.
+    """
     lost: list[str] = []
     strict: dict[str, Any] = _clean(value, "", lost)
     return {**strict, "not_finite": lost} if lost else strict
@@ -41,9 +45,12 @@ def to_strict(value: dict[str, Any]) -> dict[str, Any]:
 
 def _clean(value: Any, path: str, lost: list[str]) -> Any:
     if isinstance(value, dict):
-        return {str(key): _clean(inner, f"{path}.{key}" if path else str(key), lost) for key, inner in value.items()}
+        texts = {readable(str(key)): inner for key, inner in value.items()}
+        return {key: _clean(inner, f"{path}.{key}" if path else key, lost) for key, inner in texts.items()}
     if isinstance(value, list | tuple):
         return [_clean(inner, f"{path}[{index}]", lost) for index, inner in enumerate(value)]
+    if isinstance(value, str):
+        return readable(value)
     if hasattr(value, "item"):  # a number of numpy's
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from core.engine.events import Started
 from core.system.folders import PROJECT
 from core.system.processes import host_name
+from core.text.words import count_of, list_first
 
 if TYPE_CHECKING:
+    from core.data.cache import Fault
     from core.engine.data import Data
 
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "scikit-learn")
+_LISTED, _NAMED = 200, 3  # images that are left out: in the record, in a remark
 
 
 def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, Any]:
@@ -35,9 +39,28 @@ def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, An
         "train_images": len(data.train),
         "val_images": len(data.val),
         "test_images": len(data.test),
+        **describe_images(data),
         "val_classes_dtype": "uint8" if len(data.class_names) <= 256 else "uint16",
         "notes": notes,
     }
+
+
+def describe_images(data: Data) -> dict[str, Any]:
+    """What became of damaged images and of grey values of more than eight bits; empty where there are none."""
+    found: dict[str, Any] = {}
+    if data.left_out:
+        found |= {"left_out_images": len(data.left_out), "left_out": [str(one) for one in data.left_out[:_LISTED]]}
+    if data.scales:
+        found["grey_scales"] = {kind: list(scale) for kind, scale in data.scales.items()}
+    return found
+
+
+def tell_left_out(left_out: Sequence[Fault]) -> list[str]:
+    """Remarks on images that a run goes without."""
+    if not left_out:
+        return []
+    named = list_first([str(fault) for fault in left_out], _NAMED)
+    return [f"{count_of(len(left_out), 'damaged image')} left out, which the log names: {named}."]
 
 
 def describe_machine() -> dict[str, Any]:

@@ -206,7 +206,7 @@ def train_on(
         from core.engine.device import peak_memory
         from core.engine.train import train
         from core.runs.folder import Run
-        from core.worker.provenance import describe_start
+        from core.worker.provenance import describe_start, tell_left_out
         from core.worker.recorder import Recorder
 
     run = Run(folder)
@@ -216,13 +216,15 @@ def train_on(
     recorder.use.peak_memory = lambda: peak_memory(torch_device)
     data = (load or load_data)(run.spec.data)
     state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
-    notes = [*remarks, *notes]
+    notes = [*remarks, *tell_left_out(data.left_out), *notes]
     for part in ("val", "test"):
         recorder.write_predictions(f"{part}_labels", getattr(data, part).labels.cpu().numpy())
     # From here on the engine asks after every batch.
     stop.breaks_in = False
     for note in notes:
         log(note)
+    for fault in data.left_out:
+        log(f"Left out: {fault}")
     events = train(run.spec, data, resume=state, should_stop=lambda: stop.asked, device=torch_device, test=not untested)
 
     def describe(event: Started) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from core.data.decoding import decode_image
+from core.data.decoding import Look, decode_image
 from core.data.downloads import _unpack, find_download
 from core.data.store import DataError
 from core.data.uploads import decode_upload
@@ -69,12 +69,12 @@ def unpack(path: Path) -> object:
 
 
 def upload(path: Path) -> object:
-    decode_upload(path.read_bytes(), 32)
+    decode_upload(path.read_bytes(), Look(32))
     return None
 
 
 def decode(path: Path) -> object:
-    decode_image(path, 32)
+    decode_image(path, Look(32))
     return None
 
 

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from core.data.decoding import decode_image
+from core.data.decoding import Look, decode_image
 from core.data.downloads import delete_dataset, download
 from core.data.folder import ROOTS, inspect_folder, list_images
 from core.data.store import DataError
@@ -453,12 +453,12 @@ def test_a_text_that_is_called_a_picture_is_not_shown(planted: Planted, lab_fold
     folder = make_folder(lab_folders / "set", {"a": 1, "b": 1})
     (folder / "a" / "passwords.png").write_text(f"{CANARY}\n" * 100)
     with pytest.raises(DataError) as caught:
-        decode_image(folder / "a" / "passwords.png", 32)
+        decode_image(folder / "a" / "passwords.png", Look(32))
     assert CANARY not in str(caught.value)
     page = open_address("build", {"spec": _link_to(folder)})
     assert CANARY not in told(page)
     Image.new("RGB", (8, 8)).save(folder / "a" / "passwords.png")  # control: the picture is read now
-    assert decode_image(folder / "a" / "passwords.png", 8).shape == (8, 8, 3)
+    assert decode_image(folder / "a" / "passwords.png", Look(8)).shape == (8, 8, 3)
 
 
 def _link_to(folder: Path) -> str:

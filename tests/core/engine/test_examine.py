@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
+from core.data.shades import Scale
 from core.engine import checkpoint, examine
 from core.engine.data import load_data
 from core.engine.examine import grad_cam, list_layers
@@ -196,3 +197,15 @@ def test_errors_reach_a_process_without_torch(trained) -> None:
         examine.prepare(replace(weights, sha256="0" * 64))
     assert type(caught.value).__module__ == "core.helper.questions"
     assert caught.value.__cause__ is None
+
+
+def test_ones_own_image_is_scaled_and_laid_over_the_ground_like_the_set() -> None:
+    spec = SPEC.data.model_copy(update={"dataset": "folder", "folder": "images", "image_size": 8})
+    deep, clear = io.BytesIO(), io.BytesIO()
+    Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(deep, "PNG")
+    assert examine.read_own(deep.getvalue(), spec, {"uint16": Scale(0, 4095)}).unique().tolist() == [1000 >> 4]
+    assert examine.read_own(deep.getvalue(), spec).unique().tolist() == [1000 >> 2]  # of no set: by its own range
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(clear, "PNG")
+    for ground, value in (("white", 255), ("black", 0)):
+        own = examine.read_own(clear.getvalue(), spec.model_copy(update={"ground": ground}))
+        assert own.unique().tolist() == [value]

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.data.store import DataError
 from core.engine import script
+from core.engine.data import arrange, load_data
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.stats.betas import quantile_table
+from tests.folders import make_folder
 
 
 def spec_of(**data: Any) -> RunSpec:
@@ -61,3 +64,22 @@ def test_metrics_are_written_with_all_their_digits(tmp_path: Path) -> None:
     script.write_metrics(rows, tmp_path / "metrics.csv")
     with (tmp_path / "metrics.csv").open() as file:
         assert [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)] == rows
+
+
+def test_a_folder_is_read_with_the_same_pixels_as_in_the_lab(
+    lab_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_folder(tmp_path / "images", {"cat": 6, "dog": 6})
+    Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 60).save(root / "cat" / "deep.png")
+    Image.new("RGBA", (8, 8), (0, 0, 0, 90)).save(root / "dog" / "clear.png")
+    (root / "dog" / "broken.png").write_text("no image")
+    data = {"dataset": "folder", "folder": str(root), "folder_classes": 2, "image_size": 16}
+    spec = spec_of(**data, ground="grey", damaged="leave_out")
+    monkeypatch.setattr(script, "SPEC", spec)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    source = script.read_folder(script.parse_arguments())
+    assert arrange(source, spec.data).fingerprint == load_data(spec.data).fingerprint
+    assert "Left out: dog/broken.png (it is none of" in capsys.readouterr().err
+    monkeypatch.setattr(script, "SPEC", spec_of(**data))
+    with pytest.raises(DataError, match=r"dog/broken\.png cannot be decoded"):
+        script.read_folder(script.parse_arguments())

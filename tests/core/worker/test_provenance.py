@@ -1,15 +1,20 @@
 """A run's figures can be traced to versions, commit and images."""
 
+import json
 import subprocess
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from core.data.cache import Fault
+from core.data.shades import Scale
 from core.engine.events import Started
 from core.runs.records import Environment
+from core.runs.shapes import ENVIRONMENT, find_fault
 from core.worker import provenance
-from core.worker.provenance import describe_commit, describe_machine, describe_start
+from core.worker.provenance import describe_commit, describe_images, describe_machine, describe_start, tell_left_out
 from tests.core.engine.toy import make_data
 
 
@@ -49,3 +54,19 @@ def test_the_environment_of_a_run_has_its_images_and_only_known_keys() -> None:
     assert [found[f"{part}_images"] for part in ("train", "val", "test")] == [70, 30, 40]
     assert (found["mean"], found["std"]) == (list(data.mean), list(data.std))
     assert (found["epochs_done"], found["notes"], found["val_classes_dtype"]) == (1, ["A note."], "uint8")
+
+
+def test_what_was_left_out_and_how_grey_was_scaled_is_kept_and_told() -> None:
+    faults = tuple(Fault(f"cat/{place}.png", "it is empty") for place in range(300))
+    data = replace(make_data(), left_out=faults, scales={"uint16": Scale(0, 4095)})
+    found = describe_images(data)
+    assert find_fault(ENVIRONMENT, json.loads(json.dumps(found))) == ""
+    assert found["left_out_images"] == 300
+    assert found["left_out"][0] == "cat/0.png (it is empty)"
+    assert len(found["left_out"]) == 200
+    assert found["grey_scales"] == {"uint16": [0, 4095]}
+    [told] = tell_left_out(faults)
+    assert told.startswith("300 damaged images left out, which the log names: cat/0.png (it is empty), cat/1.png")
+    assert told.endswith(" and 297 more.")
+    assert describe_images(make_data()) == {}
+    assert tell_left_out(()) == []

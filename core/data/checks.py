@@ -1,0 +1,280 @@
+"""What is suspect about the images of a folder: told before a training starts, where it is cheap to mend.
+
+Damaged images, images that are nearly constant, images that are held out but have their equal among those that are
+trained on or chosen by, and classes without images in a part. What takes time is kept beside the decoded images, so a
+second look is immediate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from core.data.cache import Decoded, Fault, cache_folder, cache_key, cached_images, find_decoded, leave_out, tell_faults
+from core.data.decoding import Pixels
+from core.data.folder import FolderListing, list_images
+from core.data.splits import split
+from core.data.store import DataError
+from core.spec import DataSpec
+from core.system.child import Child
+from core.system.errors import LabError
+from core.system.files import find_note, write_json
+from core.system.names import readable
+from core.text.words import count_of, join_words, list_first
+
+# So few are decoded without being asked for: seconds of work, which the first start saves.
+UNASKED_IMAGES = 2000
+# Standard deviation of an image's bytes in each channel. That of a white sheet in a photograph is several times larger.
+CONSTANT_DEVIATION = 2.0
+PART_WORDS = {"train": "training", "val": "validation", "test": "test"}
+# What is trained on, or chosen by, before a part is looked at.
+_EARLIER_PARTS = {"val": ("train",), "test": ("train", "val")}
+_VERSION = 1  # of what is kept
+_KEPT = "checks.json"
+_CHUNK_BYTES = 10_000_000
+_NAMED = 5
+_MOST_ANSWERS = 32
+
+
+class Repeat(NamedTuple):
+    """A held-out image whose pixels are those of another image, and whether that one is of another class."""
+
+    path: str
+    equal_path: str
+    is_other_class: bool
+
+
+class Remark(NamedTuple):
+    """What is suspect, as a sentence; the images that it does not name already; whether it refuses the start."""
+
+    sentence: str
+    images: Sequence[str] = ()
+    refuses: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in a folder; `is_decoded` says whether its images were looked at, or only their files.
+
+    `counts`: images of each class by part. `repeats`: validation images that are in training, test images that are in
+    either.
+    """
+
+    images: int
+    classes: tuple[str, ...]
+    counts: dict[str, tuple[int, ...]]
+    is_decoded: bool = False
+    faults: tuple[Fault, ...] = ()
+    constant: tuple[str, ...] = ()
+    repeats: dict[str, tuple[Repeat, ...]] = field(default_factory=dict)
+
+
+def check_images(spec: DataSpec, *, decode: bool) -> Report:
+    """Looks through the images of a folder. Raises `DataError`.
+
+    They are decoded if need be with `decode`, or where they are few; else only if they are already.
+    """
+    listing = list_images(spec.folder)
+    lenient = spec.model_copy(update={"damaged": "leave_out"})
+    decoded = find_decoded(listing, lenient)
+    if not decoded and (decode or len(listing.files) <= UNASKED_IMAGES):
+        decoded = cached_images(listing, lenient)
+    if not decoded:
+        return Report(len(listing.files), listing.classes, _count(listing, _divide(listing, spec)))
+    try:
+        kept = leave_out(listing, decoded.faults)
+    except DataError:  # a class without any image that can be decoded: the faults say so
+        return Report(len(listing.files), listing.classes, {}, is_decoded=True, faults=decoded.faults)
+    constant, groups = _find_alike(decoded, cache_key(listing, spec))
+    parts = _divide(kept, spec)
+    return Report(
+        images=len(listing.files),
+        classes=listing.classes,
+        counts=_count(kept, parts),
+        is_decoded=True,
+        faults=decoded.faults,
+        constant=tuple(readable(kept.files[place].path) for place in constant),
+        repeats=dict(_find_repeats(kept, parts, groups)),
+    )
+
+
+def _divide(listing: FolderListing, spec: DataSpec) -> dict[str, npt.NDArray[np.int64]]:
+    """The places in `listing.files` of each part's images, as a training divides them."""
+    labels = np.array([file.label for file in listing.train], dtype=np.int64)
+    found = split(spec, labels, len(listing.classes), has_test=listing.test is not None)
+    parts = {"train": found.train, "val": found.val, "test": found.test}
+    start = len(listing.train)
+    for name in ("val", "test"):
+        if own := getattr(listing, name, None):
+            parts[name] = np.arange(start, start + len(own))
+            start += len(own)
+    return parts
+
+
+def _count(listing: FolderListing, parts: Mapping[str, npt.NDArray[np.int64]]) -> dict[str, tuple[int, ...]]:
+    labels = np.array([file.label for file in listing.files], dtype=np.int64)
+    return {
+        name: tuple(np.bincount(labels[places], minlength=len(listing.classes)).tolist())
+        for name, places in parts.items()
+    }
+
+
+def _find_alike(decoded: Decoded, key: str) -> tuple[list[int], list[list[int]]]:
+    """The places of images that are nearly constant, and of those whose pixels are equal, in groups; kept for later."""
+    path = cache_folder(key) / _KEPT
+    kept = find_note(path)
+    if not kept or kept.get("of") != [_VERSION, decoded.digest]:
+        kept = {
+            "of": [_VERSION, decoded.digest],
+            "constant": find_constant(decoded.pixels),
+            "groups": find_equal(decoded.pixels),
+        }
+        with suppress(OSError):  # found again next time
+            write_json(path, kept)
+    return kept["constant"], kept["groups"]
+
+
+def find_constant(pixels: Pixels) -> list[int]:
+    """The places of images (n, s, s, 3) that hardly change from pixel to pixel, in any channel."""
+    found: list[int] = []
+    step = max(1, _CHUNK_BYTES // max(1, pixels[:1].nbytes))
+    for start in range(0, len(pixels), step):
+        chunk = pixels[start : start + step].reshape(-1, pixels.shape[1] * pixels.shape[2], 3)
+        deviation = chunk.std(axis=1, dtype=np.float32).max(axis=1)  # (chunk,)
+        found += (start + np.flatnonzero(deviation < CONSTANT_DEVIATION)).tolist()
+    return found
+
+
+def find_equal(pixels: Pixels) -> list[list[int]]:
+    """Groups of the places of images (n, s, s, 3) that are equal in every byte."""
+    groups: dict[bytes, list[int]] = {}
+    for place, image in enumerate(pixels):
+        groups.setdefault(hashlib.sha256(np.ascontiguousarray(image).data).digest(), []).append(place)
+    return [places for places in groups.values() if len(places) > 1]
+
+
+def _find_repeats(
+    listing: FolderListing, parts: Mapping[str, npt.NDArray[np.int64]], groups: list[list[int]]
+) -> Iterator[tuple[str, tuple[Repeat, ...]]]:
+    members = {name: set(places.tolist()) for name, places in parts.items()}
+    for name, earlier in _EARLIER_PARTS.items():
+        known = set().union(*(members[part] for part in earlier))
+        found = []
+        for group in groups:
+            before = [listing.files[place] for place in group if place in known]
+            for file in (listing.files[place] for place in group if place in members[name] and before):
+                equal = next((other for other in before if other.label != file.label), before[0])
+                found.append(Repeat(readable(file.path), readable(equal.path), equal.label != file.label))
+        if found:
+            yield name, tuple(found)
+
+
+# In words ----------------------------------------------------------------------------------------------------------
+
+
+def list_remarks(report: Report, spec: DataSpec) -> list[Remark]:
+    """All that is suspect, what refuses the start first."""
+    return [
+        *_remark_faults(report, spec),
+        *_remark_classes(report),
+        *_remark_constant(report),
+        *(_remark_repeats(report, name) for name in report.repeats),
+    ]
+
+
+def _remark_faults(report: Report, spec: DataSpec) -> Iterator[Remark]:
+    named = list(map(str, report.faults))
+    if named and spec.damaged == "refuse":
+        yield Remark(tell_faults(report.faults, report.images), named if len(named) > 1 else (), refuses=True)
+    elif named:
+        yield Remark(f"{count_of(len(named), 'damaged image')} will be left out.", named)
+
+
+def _remark_classes(report: Report) -> Iterator[Remark]:
+    for name, counts in report.counts.items():
+        missing = [label for label, count in zip(report.classes, counts, strict=True) if not count]
+        if missing:
+            sentence = f"No {PART_WORDS[name]} images of {list_first(missing, _NAMED)}."
+            yield Remark(sentence, missing if len(missing) > _NAMED else ())
+
+
+def _remark_constant(report: Report) -> Iterator[Remark]:
+    if found := report.constant:
+        count = count_of(len(found), "image")
+        yield Remark(f"{count} nearly constant: hardly any pixel differs from the others.", found)
+
+
+def _remark_repeats(report: Report, name: str) -> Remark:
+    repeats = report.repeats[name]
+    other = sum(repeat.is_other_class for repeat in repeats)
+    where = join_words([PART_WORDS[part] for part in _EARLIER_PARTS[name]], "or")
+    classes = f", {other:,} of them under another class" if other else ""
+    count, total = f"{len(repeats):,}", f"{sum(report.counts[name]):,}"
+    return Remark(
+        f"{count} of {total} {PART_WORDS[name]} images are in {where} too, equal in every pixel{classes}.",
+        [f"{one.path} = {one.equal_path}{' (another class)' * one.is_other_class}" for one in repeats],
+    )
+
+
+def sum_up(report: Report) -> str:
+    """What was looked at, and that nothing else was found."""
+    sizes = [f"{sum(counts):,} {PART_WORDS[name]}" for name, counts in report.counts.items()]
+    return f"{count_of(report.images, 'image')} checked: {join_words(sizes)}."
+
+
+# From a page -------------------------------------------------------------------------------------------------------
+
+
+class Checks:
+    """The checks of this process, one at a time in a process of their own; pages poll it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue = ThreadPoolExecutor(1, thread_name_prefix="checks")
+        self._asked: dict[tuple[DataSpec, Hashable, bool], tuple[Future[Report], float]] = {}
+
+    def look(self, spec: DataSpec, state: Hashable, *, decode: bool = False) -> tuple[Future[Report], float]:
+        """The report on a folder in a `state`, and since when it is awaited; asked for once."""
+        key = (spec, state, decode)
+        with self._lock:
+            if key not in self._asked:
+                for old in list(self._asked)[: 1 - _MOST_ANSWERS]:
+                    del self._asked[old]
+                self._asked[key] = (self._queue.submit(_ask, spec, decode), time.monotonic())
+            return self._asked[key]
+
+    def has_asked(self, spec: DataSpec, state: Hashable) -> bool:
+        """Whether decoding was asked for."""
+        return (spec, state, True) in self._asked
+
+    def forget(self, spec: DataSpec, state: Hashable) -> None:
+        """The next look is a new one: files may have changed in place."""
+        with self._lock:
+            for decode in (False, True):
+                self._asked.pop((spec, state, decode), None)
+
+
+def _ask(spec: DataSpec, decode: bool) -> Report:
+    with Child("checking process", nice=5) as child:  # a training goes first
+        report: Report = child.ask(f"{__name__}:check_images", spec=spec, decode=decode)
+        return report
+
+
+def explain_failure(error: BaseException) -> str:
+    return (
+        str(error)
+        if isinstance(error, LabError)
+        else f"The images could not be checked: {str(error) or type(error).__name__}."
+    )
+
+
+CHECKS = Checks()

@@ -22,6 +22,7 @@ class LabError(Exception):
         # It may name a file, and no page, terminal or record takes a name that is no UTF-8.
         return readable(super().__str__())
 
+
 def explain_os_error(error: OSError) -> str:
     """What a disk or a file's rights did not allow, as a sentence; with the file's name, not its path."""
     name = os.path.basename(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import Result
 
 from core.notify.settings import read_settings
-from tests.core.cli.commands import strict
 from tests.receivers import Hook, Post, serving
+from tests.strict_json import strict
 
 Core = Callable[..., Result]
 

@@ -13,9 +13,9 @@ from typer.testing import Result
 from core.data.own_images import open_images
 from core.helper.questions import OwnPiece
 from core.system import files
-from tests.core.cli.commands import strict
 from tests.examined import CLASSES, make_examined
 from tests.pages.sample_runs import add_checkpoint
+from tests.strict_json import strict
 
 Core = Callable[..., Result]
 

@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from core.data.store import DataError
 from core.system.child import Child, ChildError
@@ -28,7 +28,8 @@ _MAX_HELPERS = 16
 Pixels = npt.NDArray[np.uint8]
 
 # Of whatever name. Pillow knows more of them, and hands some to other programs: PostScript to Ghostscript.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+# AVIF where Pillow was built with its decoder.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", *(["AVIF"] if features.check("avif") else []), "PPM")
 # Below Pillow's own limit: what these need in memory, 150 MB, may be needed twice, and by many helpers at once.
 MAX_PIXELS = 50_000_000
 

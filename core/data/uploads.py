@@ -11,7 +11,19 @@ from core.data.decoding import DAMAGE, FORMATS, Pixels, TooManyPixelsError, open
 from core.helper.questions import QuestionError
 
 MAX_BYTES = 10_000_000
-SUFFIXES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "ppm")
+SUFFIXES = (
+    "png",
+    "jpg",
+    "jpeg",
+    "jfif",
+    "webp",
+    "bmp",
+    "gif",
+    "tif",
+    "tiff",
+    *(["avif"] if "AVIF" in FORMATS else []),
+    "ppm",
+)
 
 
 def check_upload(content: bytes) -> None:

@@ -30,7 +30,7 @@ def sample_grid(spec_json: str, count: int, seed: int) -> bytes:
     """
     spec = parse_spec(spec_json)
     # Only what decides how an image looks, so that a change of the split reads nothing again.
-    chosen = spec.data.model_dump(include={"dataset", "folder", "folder_classes", "image_size"})
+    chosen = spec.data.model_dump(include={"dataset", "folder", "folder_classes", "folder_parts", "image_size"})
     pool = _load_pool(DataSpec(**chosen), _inspect(spec.data))
     generator = torch.Generator().manual_seed(seed)
     images, labels = pool.take(torch.randperm(len(pool), generator=generator)[:count])
@@ -60,7 +60,7 @@ def load_kept(data: DataSpec) -> Data:
 
 def _inspect(data: DataSpec) -> FolderStatus | None:
     """Tells what was kept of a folder from the folder as it is now."""
-    return inspect_folder(data.folder) if data.dataset == "folder" else None
+    return inspect_folder(data.folder, data.folder_parts) if data.dataset == "folder" else None
 
 
 @lru_cache(maxsize=2)

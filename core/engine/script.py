@@ -140,8 +140,8 @@ def read_download(arguments: argparse.Namespace) -> Source:
 
 
 def read_folder(arguments: argparse.Namespace) -> Source:
-    """The classes' folders, directly or inside train/ and test/."""
-    listing = list_images(arguments.data)
+    """The classes' folders, directly or inside train/, val/ and test/."""
+    listing = list_images(arguments.data, SPEC.data.folder_parts)
     print(f"Decoding {len(listing.files):,} images of {listing.root}.", flush=True)
     images = sample_images(listing.files, listing.root, SPEC.data.image_size)  # (n, size, size, 3)
     return make_folder(listing, images, digest_of(images))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.testing import Result
 
 from tests.core.cli.commands import strict
+from tests.folders import make_folder
 
 
 def test_data_sets_and_devices_are_listed(core: Callable[..., Result]) -> None:
@@ -24,3 +25,30 @@ def test_deleting_a_data_set_removes_it_from_the_disk(core: Callable[..., Result
     assert core("data", "delete", "cifar10").exit_code == 2
     assert core("data", "delete", "cifar10", "--yes").exit_code == 0
     assert not (lab_folders / "data" / "cifar10").exists()
+
+
+def test_an_image_folder_is_shown_with_its_parts_classes_and_what_is_left_out(
+    core: Callable[..., Result], tmp_path: Path
+) -> None:
+    root = make_folder(tmp_path / "set", {f"{part}/{name}": 2 for part in ("Train", "Val") for name in ("cat", "dog")})
+    make_folder(root, {"test": 3})
+    (root / "Train" / "cat" / "notes.txt").touch()
+    shown = strict(core("data", "folder", str(root), "--json").stdout)
+    assert shown["classes"] == ["cat", "dog"]
+    assert (shown["class_counts"], shown["val_counts"], shown["test_counts"]) == ([2, 2], [2, 2], None)
+    assert {left["reason"]: left["number"] for left in shown["left_out"]} == {
+        **{".txt files": 1, "images in test/ without class folders: unlabelled, so not used": 3}
+    }
+    told = core("data", "folder", str(root)).stdout
+    for words in ("cat", "Val/", "split off", "unlabelled, so not used", "Train/cat/notes.txt"):
+        assert words in told
+
+
+def test_a_folder_whose_parts_are_not_clear_is_a_question_with_its_answers(
+    core: Callable[..., Result], tmp_path: Path
+) -> None:
+    root = make_folder(tmp_path / "set", {"images": 2, "labels": 2})
+    refused = core("data", "folder", str(root))
+    assert refused.exit_code == 2
+    assert "Set data.folder_parts to one of: classes (every folder is a class: images, labels)." in refused.stderr
+    assert core("data", "folder", str(root), "--parts", "classes").exit_code == 0

@@ -231,6 +231,7 @@ class _Reader:
             found = is_beside(entry.name) and not any(walk_names(entry.path))
             self._without_images[entry.path] = found
             if found:
+                self.walker.watch(entry.path)
                 self.walker.left_out.add(NO_IMAGES, self.walker.below(entry.path))
         return self._without_images[entry.path]
 

@@ -129,8 +129,12 @@ class Walker:
     def _leave(self, reason: str, entry: os.DirEntry[str]) -> None:
         self.left_out.add(reason, self.below(entry.path))
         if self._watched < _MOST_WATCHED:
-            self.stamps[entry.path] = stamp_of(entry.path)
+            self.watch(entry.path)
             self._watched += 1
+
+    def watch(self, path: str) -> None:
+        """Whatever changes there is seen as a change of the folder."""
+        self.stamps.setdefault(path, stamp_of(path))
 
     def leave_images(self, folder: str) -> None:
         """Counts images beside the folders of classes or parts."""
@@ -139,6 +143,7 @@ class Walker:
 
     def leave_folder(self, folder: str, reason: str) -> None:
         """Counts the images of a folder that is not used; where it cannot be read, it does not matter."""
+        self.watch(folder)
         if images := sum(1 for _ in walk_names(folder)):
             self.left_out.add(reason, self.below(folder), images)
 

@@ -144,9 +144,13 @@ def test_a_folder_that_changed_is_counted_again_and_otherwise_not(
     with monkeypatch.context() as patched:
         patched.setattr(folder, "_Reader", lambda *args: pytest.fail("read again"))
         assert inspect_folder(str(root)).num_train == 5
+    (root / "labels").mkdir()
+    assert inspect_folder(str(root)).num_train == 5
     for inside, expected in (("dog/more", 6), ("cat/inner/more", 7), ("dog/cloud", 8)):
         Image.new("RGB", (8, 8)).save(root / f"{inside}.png")
         assert inspect_folder(str(root)).num_train == expected
+    Image.new("RGB", (8, 8)).save(root / "labels" / "first.png")  # a class from now on
+    assert inspect_folder(str(root)).classes == ("cat", "dog", "labels")
 
 
 def test_classes_of_held_out_images_may_be_written_in_another_case_or_form(tmp_path: Path) -> None:

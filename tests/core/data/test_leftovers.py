@@ -1,9 +1,11 @@
 """What is an image by its name, and what is passed over."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
-from core.data.decoding import FORMATS
+from core.data.decoding import FORMATS, decode_image
 from core.data.leftovers import SUFFIXES, SYSTEM, LeftOut, Tally, explain_suffix, is_leftover, suffix_of
 
 
@@ -14,6 +16,17 @@ def test_every_ending_of_a_format_that_is_decoded_is_an_image() -> None:
     assert known <= SUFFIXES
     assert {".jfif", ".jpe"} <= SUFFIXES
     assert (".avif" in SUFFIXES) == ("AVIF" in FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "format"), [(".jfif", "JPEG"), (".jpe", "JPEG"), (".avif", "AVIF"), (".pbm", "PPM")]
+)
+def test_images_are_decoded_under_the_endings_that_are_listed(tmp_path: Path, suffix: str, format: str) -> None:
+    if format not in FORMATS:
+        pytest.skip(f"Pillow has no decoder for {format} here")
+    Image.new("RGB" if suffix != ".pbm" else "1", (16, 16), "white").save(tmp_path / f"white{suffix}", format=format)
+    assert decode_image(tmp_path / f"white{suffix}", 8).min() >= 250
+    assert suffix in SUFFIXES
 
 
 @pytest.mark.parametrize(

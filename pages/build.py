@@ -12,6 +12,7 @@ from pages.parts.build.data_checks import show_checks
 from pages.parts.build.draft import ADDRESS, Draft, open_draft, read_address, write_address
 from pages.parts.build.exchange import show_export, show_import
 from pages.parts.build.form import count_changed, folded_names, show_fields, show_layers
+from pages.parts.build.images_panel import show_images
 from pages.parts.build.samples import show_samples
 from pages.parts.build.start_panel import enter_page, show_start
 from pages.parts.frame.frame import was_entered
@@ -69,8 +70,8 @@ def show_section(draft: Draft, section: str, title: str, choices: dict[str, list
     basic = [field.name for field in fields_of(section) if field.basic and field.kind != "layers"]
     with st.container(key=f"grid_{section}"):
         show_fields(draft, section, basic, choices)
-    if section == "data" and draft.folder_note:
-        st.caption(draft.folder_note)
+    if section == "data":
+        show_images(draft)
         show_checks(draft)
     folded = folded_names(section, basic)
     changed = count_changed(draft, section, folded)
@@ -113,6 +114,6 @@ with right, st.container(key="cost_panel", gap="xsmall"):
     with st.container(key="start_panel", gap="xsmall"):
         show_start(draft)
     show_cost(draft)
-    show_samples(draft.good)
+    show_samples(draft)
 
 write_address(draft)

@@ -1,4 +1,4 @@
-"""Commands about data sets and devices: `data list`, `data check`, `data download`, `data delete`, `devices`."""
+"""Commands about data sets and devices: `data list`, `folder`, `check`, `download` and `delete`, and `devices`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.cli.fetch import fetch
-from core.cli.output import FAILED, CommandError, confirm, print_json, print_table, say
+from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, Settings, Yes
 from core.data.store import DataError
+from core.spec.fields import field_at
 from core.spec.parse import parse_spec
 from core.spec.settings import apply_settings
 from core.text.formats import UNKNOWN, format_bytes
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from core.data.catalogue import DatasetStatus
     from core.data.downloads import DownloadProgress
 
+PART_TITLES = {"train": "Training images", "val": "Validation images", "test": "Test images"}
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="One that `data list` names.")]
 
 app = typer.Typer(help="Lists, checks, fetches and deletes data sets.", invoke_without_command=True)
@@ -117,6 +119,32 @@ def delete_data(name: DataName, yes: Yes = False) -> None:
     confirm(f"Delete {name} from the disk?", yes)  # nosec B608 - a question to a person, no SQL
     delete_dataset(name)
     say(f"{name} is deleted.")
+
+
+@app.command("folder")
+def show_folder(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A folder of images, one folder a class.")],
+    parts: Annotated[str, typer.Option("--parts", help=field_at("data.folder_parts").help, show_default=False)] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Shows what an image folder holds: its parts and classes, and what is left out, by reason."""
+    from core.data.folder import inspect_folder
+
+    try:
+        status = inspect_folder(path, parts)
+    except DataError as error:
+        raise CommandError(str(error)) from None
+    if as_json:
+        print_json({**asdict(status), "left_out": [left._asdict() for left in status.left_out]})
+        return
+    counts = {"train": status.class_counts, "val": status.val_counts, "test": status.test_counts}
+    places = dict(status.places)
+    own = {part: numbers for part, numbers in counts.items() if numbers is not None}
+    rows: list[tuple[object, ...]] = list(zip(status.classes, *own.values(), strict=True))
+    print_table(("class", *own), [*rows, ("all", *map(sum, own.values()))], right=tuple(own))
+    print_facts((PART_TITLES[part], f"{places[part] or '.'}/" if part in own else "split off") for part in counts)
+    if status.left_out:
+        print_table(("left out", "number", "such as"), status.left_out, right=("number",))
 
 
 def _find(name: str) -> None:

@@ -99,7 +99,9 @@ def _tabulate_points(
 def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference, ...]:
     """Published results that fit this view: test accuracy by parameters on the baseline's data set."""
     fits = view.references and view.x == "parameters" and view.y in ("test/accuracy", "test/accuracy_best")
-    return references_for(units[0].first.spec.data.dataset) if fits and units else ()
+    if not fits or not units or units[0].first.spec.data.is_test_capped:
+        return ()
+    return references_for(units[0].first.spec.data.dataset)
 
 
 def _axis(figure: Figure, pick: Pick) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def same_test_images(a: ComparedRun, b: ComparedRun) -> bool:
     """Whether both were tested on the same images, as far as their specs and fingerprints tell.
 
     Some data sets have test images of their own; elsewhere the split decides. A share for validation or a cap does not
-    move them.
+    move them, unless the cap holds for them too.
     """
     if not same_data(a, b):
         return False
@@ -140,12 +140,19 @@ def same_test_images(a: ComparedRun, b: ComparedRun) -> bool:
         # The same choices and other images: the folder's files have changed in between.
         return None in prints or prints[0] == prints[1]
     if a.spec.data.dataset in WITH_TEST_IMAGES:
-        return True
+        return _cap(a) == _cap(b)
     return _split(a) == _split(b)
 
 
-def _split(run: ComparedRun) -> tuple[int, float]:
-    return run.spec.data.split_seed, run.spec.data.test_fraction
+def _split(run: ComparedRun) -> tuple[object, ...]:
+    data = run.spec.data
+    return data.split_seed, data.test_fraction, data.folder_parts, _cap(run)
+
+
+def _cap(run: ComparedRun) -> tuple[object, ...]:
+    """What decides which of the held-out images are looked at, where the cap holds for them too."""
+    data = run.spec.data
+    return (data.max_train_images, data.split_seed, data.val_fraction) if data.is_test_capped else ()
 
 
 def same_validation_images(a: ComparedRun, b: ComparedRun) -> bool:

@@ -124,6 +124,11 @@ def _status(name: str, entry: Dataset, counts: tuple[int, ...]) -> DatasetStatus
     )
 
 
+def find_absent(name: str) -> DatasetStatus | None:
+    """The data set of this name, if it is one to download that is not on this machine yet."""
+    return next((status for status in list_datasets() if status.name == name and not status.present), None)
+
+
 def is_ready(spec: DataSpec) -> bool:
     """Whether training can start without a download."""
     try:
@@ -142,7 +147,7 @@ def check_ready(spec: DataSpec) -> None:
             f"or with: python -m core data download {spec.dataset}"
         )
     if entry.class_counts is None:
-        check_classes(spec, len(inspect_folder(spec.folder).classes))
+        check_classes(spec, len(inspect_folder(spec.folder, spec.folder_parts).classes))
 
 
 def check_classes(spec: DataSpec, found: int) -> None:
@@ -155,6 +160,21 @@ def count_by_part(spec: DataSpec) -> Sizes:
     """Images after the splits and the cap. Raises `DataError` for an image folder that cannot be read."""
     entry = DATASETS[spec.dataset]
     if entry.class_counts is None:
-        status = inspect_folder(spec.folder)
-        return count_parts(spec, status.class_counts, status.num_test)
+        status = inspect_folder(spec.folder, spec.folder_parts)
+        return count_parts(spec, status.class_counts, status.num_test, status.num_val)
     return count_parts(spec, entry.class_counts, entry.num_test or None)
+
+
+def find_origins(spec: DataSpec) -> dict[str, str]:
+    """Where the images of each part come from: a folder, or "split off"; empty for a data set's own.
+
+    Raises `DataError` for an image folder that cannot be read.
+    """
+    entry = DATASETS[spec.dataset]
+    if entry.class_counts is None:
+        places = dict(inspect_folder(spec.folder, spec.folder_parts).places)
+        return {
+            "train": f"in {places['train']}/" if places["train"] else "",
+            **{part: f"in {places[part]}/" if part in places else "split off" for part in ("val", "test")},
+        }
+    return {"train": "", "val": "split off", "test": "" if entry.num_test else "split off"}

@@ -83,7 +83,7 @@ def check_images(spec: DataSpec, *, decode: bool) -> Report:
 
     They are decoded if need be with `decode`, or where they are few; else only if they are already.
     """
-    listing = list_images(spec.folder)
+    listing = list_images(spec.folder, spec.folder_parts)
     lenient = spec.model_copy(update={"damaged": "leave_out"})
     decoded = find_decoded(listing, lenient)
     if not decoded and (decode or len(listing.files) <= UNASKED_IMAGES):

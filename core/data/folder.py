@@ -1,94 +1,137 @@
-"""A folder of images, one folder a class, directly or inside train/ and test/: what it holds, or what is wrong."""
+"""A folder of images, one folder a class, directly or in train/, val/ and test/: what it holds, or what is wrong."""
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from core.data.leftovers import NO_IMAGES, SUFFIXES, LeftOut
+from core.data.parts import (
+    FolderQuestion,
+    Roles,
+    ask_about_classes,
+    ask_beside,
+    find_roles,
+    is_beside,
+    is_plain,
+    match_class,
+    read_name,
+)
 from core.data.store import DataError
+from core.data.walking import ROOTS, ImageFile, Stamp, Walker, require_allowed, stamp_of, walk_names
+from core.spec.folder_parts import read_parts
 from core.system.gc_pause import Paused
 from core.system.names import canonical
 
-SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"])
-# Folders below which images may be read, with the system's separator; without it all that this process can read.
-ROOTS = "RESNET_LAB_IMAGE_ROOTS"
+__all__ = ["ROOTS", "SUFFIXES", "FolderListing", "FolderStatus", "ImageFile", "inspect_folder", "list_images"]
+
+# A single folder around it all is entered, so many times.
+_MOST_WRAPPED = 8
+
+Entry = os.DirEntry[str]
+Counts = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class FolderStatus:
-    """What a folder holds; `num_test` is None if the test images are to be split off."""
+    """What a folder holds. The counts are of each class; None for a part that is to be split off.
+
+    `places` are the folders of the parts below the folder: `(("train", "seg_train/seg_train"), ...)`.
+    """
 
     classes: tuple[str, ...]
-    num_train: int
-    num_test: int | None
-    class_counts: tuple[int, ...]  # of the training images
+    class_counts: Counts  # of the training images
+    val_counts: Counts | None
+    test_counts: Counts | None
+    places: tuple[tuple[str, str], ...]
+    left_out: tuple[LeftOut, ...]
 
+    @property
+    def num_train(self) -> int:
+        return sum(self.class_counts)
 
-class ImageFile(NamedTuple):
-    """One image: its path below the folder, its class, and what shows that it has changed."""
+    @property
+    def num_val(self) -> int | None:
+        return None if self.val_counts is None else sum(self.val_counts)
 
-    path: str
-    label: int
-    size: int
-    mtime_ns: int
+    @property
+    def num_test(self) -> int | None:
+        return None if self.test_counts is None else sum(self.test_counts)
 
 
 @dataclass(frozen=True)
 class FolderListing:
-    """All images of a folder, sorted by class and path; `test` is None if it is to be split off."""
+    """All images of a folder, sorted by class and path; `val` and `test` are None if they are to be split off."""
 
     root: Path
     classes: tuple[str, ...]
     train: tuple[ImageFile, ...]
+    val: tuple[ImageFile, ...] | None
     test: tuple[ImageFile, ...] | None
+    places: tuple[tuple[str, str], ...]
+    left_out: tuple[LeftOut, ...]
 
     @property
     def files(self) -> tuple[ImageFile, ...]:
-        return self.train + (self.test or ())
+        return self.train + (self.val or ()) + (self.test or ())
+
+    def count(self, part: Sequence[ImageFile] | None) -> Counts | None:
+        """Images of each class."""
+        if part is None:
+            return None
+        counts = [0] * len(self.classes)
+        for file in part:
+            counts[file.label] += 1
+        return tuple(counts)
 
 
-_inspected: dict[Path, tuple[dict[str, int], FolderStatus]] = {}
+class _Known(NamedTuple):
+    """What a folder was found to be, and what it is read again for."""
+
+    stamps: dict[str, Stamp]
+    found: FolderStatus | FolderQuestion
 
 
-def inspect_folder(path: str) -> FolderStatus:
-    """Counts the classes and images; repeated calls only look whether a folder has changed. Raises `DataError`."""
+_inspected: dict[tuple[Path, str, str | None], _Known] = {}
+
+
+def inspect_folder(path: str, parts: str = "") -> FolderStatus:
+    """Counts classes, images and what is left out; repeated calls only look whether a folder has changed.
+
+    `parts` is as `data.folder_parts`. Raises `DataError`; `FolderQuestion` where somebody has to say what is a part.
+    """
     root = _resolve(path)
-    known = _inspected.get(root)
-    if known and all(_mtime(folder) == before for folder, before in known[0].items()):
-        return known[1]
-    folders = {str(root): _mtime(str(root))}
-    parts = _read_classes(root, folders)
-    counts = tuple(len(files) for files in parts["train"].values())
-    num_test = sum(len(files) for files in parts["test"].values()) if "test" in parts else None
-    status = FolderStatus(tuple(parts["train"]), sum(counts), num_test, counts)
-    _inspected[root] = (folders, status)
-    return status
+    key = root, parts, os.environ.get(ROOTS)
+    known = _inspected.get(key)
+    if not known or any(stamp_of(folder) != before for folder, before in known.stamps.items()):
+        known = _inspected[key] = _inspect(root, parts)
+    if isinstance(known.found, FolderQuestion):
+        raise copy.copy(known.found)
+    return known.found
 
 
-def list_images(path: str) -> FolderListing:
-    """Every image with its size and time of change. Raises `DataError`."""
+def _inspect(root: Path, parts: str) -> _Known:
+    walker = Walker(root)
+    with Paused():
+        try:
+            listing = _Reader(walker).read(parts)
+        except FolderQuestion as question:
+            return _Known(walker.stamps, question.with_traceback(None))
+        train, val, test = (listing.count(part) for part in (listing.train, listing.val, listing.test))
+    return _Known(
+        walker.stamps, FolderStatus(listing.classes, train or (), val, test, listing.places, listing.left_out)
+    )
+
+
+def list_images(path: str, parts: str = "") -> FolderListing:
+    """Every image with its size and time of change; `parts` is as `data.folder_parts`. Raises `DataError`."""
     root = _resolve(path)
     with Paused():
-        parts = _read_classes(root, {})
-        classes = tuple(parts["train"])
-        listed = {
-            part: tuple(
-                _describe(root, entry, classes.index(name)) for name, entries in content.items() for entry in entries
-            )
-            for part, content in parts.items()
-        }
-    return FolderListing(root, classes, listed["train"], listed.get("test"))
-
-
-def _describe(root: Path, entry: os.DirEntry[str], label: int) -> ImageFile:
-    try:
-        stat = os.stat(entry.path)  # not entry.stat(), which the entry would keep: half a kilobyte each
-    except OSError as error:
-        raise DataError(f"The image {entry.path} cannot be read: {error.strerror}.") from error
-    return ImageFile(entry.path[len(str(root)) + 1 :], label, stat.st_size, stat.st_mtime_ns)
+        return _Reader(Walker(root)).read(parts)
 
 
 def _resolve(path: str) -> Path:
@@ -97,7 +140,7 @@ def _resolve(path: str) -> Path:
     try:
         root = Path(path.strip()).expanduser().absolute()
         # Checked first, so that no message reveals whether a folder elsewhere exists.
-        _require_allowed(root)
+        require_allowed(root)
         if not root.exists():
             raise DataError(f"There is no folder {root}.")
         if not root.is_dir():
@@ -107,85 +150,163 @@ def _resolve(path: str) -> Path:
     return root
 
 
-def _require_allowed(path: str | Path) -> None:
-    """Raises `DataError` for a path that is, or links to, outside the folders that images may be read from."""
-    named = os.environ.get(ROOTS, "").split(os.pathsep)
-    roots = [os.path.realpath(os.path.expanduser(part)) for part in named if part.strip()]
-    real = os.path.realpath(path)
-    if roots and not any(real == root or real.startswith(os.path.join(root, "")) for root in roots):
-        raise DataError(f"{path} is not below {' or '.join(roots)}: image folders are read only from there.")
+class _Reader:
+    """Finds the parts and classes, and lists their images."""
 
+    def __init__(self, walker: Walker) -> None:
+        self.walker = walker
+        self._without_images: dict[str, bool] = {}
 
-def _mtime(folder: str) -> int:
-    try:
-        return os.stat(folder).st_mtime_ns
-    except OSError:
-        return -1
+    def read(self, parts: str) -> FolderListing:
+        try:
+            given = Roles.of(read_parts(parts))
+        except ValueError as error:
+            raise DataError(f"data.folder_parts = {parts[:200]}: {error}.") from None
+        base = self._unwrap(str(self.walker.root), given.named)
+        folders = {entry.name: entry for entry in self._folders_of(base)}
+        if missing := sorted(given.named - set(folders)):
+            raise DataError(f"data.folder_parts names {missing[0]}, and {base} holds no such folder.")
+        roles = given if parts.strip() else self._find_roles(base, folders)
+        if roles is None or not roles.train:
+            return self._read_around(base, folders, roles)
+        train_folder = self._unwrap(folders[roles.train].path, in_part=True)
+        classes, train = self._read_classes(train_folder)
+        if not parts.strip():
+            self._ask_beside(base, folders, roles, classes)
+        self.walker.leave_images(base)
+        self._leave_folders(folders[name] for name in folders if name not in dict(roles.pairs()).values())
+        return self._finish(roles, folders, classes, train, train_folder)
 
+    def _read_around(self, base: str, folders: Mapping[str, Entry], roles: Roles | None) -> FolderListing:
+        """Class folders directly in `base`; without `roles`, nobody has said yet that they are classes."""
+        aside = roles or Roles()
+        classes, train = self._read_classes(base, aside.named)
+        if roles is None:
+            inner = {
+                name: [below.name for below in self.walker.read(entry.path).folders]
+                for name, entry in folders.items()
+                if canonical(name) in classes
+            }
+            if question := ask_about_classes(base, inner):
+                raise question
+        self._leave_folders(folders[name] for name in aside.skip)
+        return self._finish(aside, folders, classes, train, base)
 
-def _read_classes(root: Path, folders: dict[str, int]) -> dict[str, dict[str, list[os.DirEntry[str]]]]:
-    """`{"train": {class: entries}, "test": ...}`; every folder that was read is added to `folders` with its time."""
-    names = {entry.name for entry in _scan(root, folders) if entry.is_dir()}
-    if "train" in names and "test" not in names and names & {"val", "valid", "validation"}:
-        raise DataError(f"{root} holds train/ but no test/; rename the folder of the test set to test/.")
-    train = _read_train(root / "train" if "train" in names else root, root, folders)
-    if not names >= {"train", "test"}:
-        return {"train": train}
-    test: dict[str, list[os.DirEntry[str]]] = {}
-    for entry in _list_classes(root / "test", folders):
-        test.setdefault(canonical(entry.name), []).extend(_read_class(entry, folders))
-    unknown = sorted(set(test) - set(train))
-    if unknown:
-        raise DataError(f"{root / 'test'} holds the class {unknown[0]}, which has no folder in train/.")
-    if not any(test.values()):
-        raise DataError(f"{root / 'test'} holds no images.")
-    return {"train": train, "test": test}
+    def _finish(
+        self,
+        roles: Roles,
+        folders: Mapping[str, Entry],
+        classes: tuple[str, ...],
+        train: tuple[ImageFile, ...],
+        train_folder: str,
+    ) -> FolderListing:
+        places, held = [("train", self.walker.below(train_folder))], dict[str, tuple[ImageFile, ...] | None]()
+        for role in ("val", "test"):
+            name, held[role] = getattr(roles, role), None
+            if name:
+                folder = self._unwrap(folders[name].path, classes, in_part=True)
+                held[role] = self._read_held(name, folder, classes, roles.train or str(self.walker.root))
+                places += [(role, self.walker.below(folder))] if held[role] else []
+        left_out = self.walker.left_out.listed()
+        return FolderListing(self.walker.root, classes, train, held["val"], held["test"], tuple(places), left_out)
 
+    # Which folders are what -----------------------------------------------------------------------------------------
 
-def _read_train(folder: Path, root: Path, folders: dict[str, int]) -> dict[str, list[os.DirEntry[str]]]:
-    """The training images by class. Stops at the first class without images: the folder may be a whole disk."""
-    classes = _list_classes(folder, folders)
-    if len({canonical(entry.name) for entry in classes}) < 2:
-        found = f"only the class folder {classes[0].name}" if classes else "no class folders"
-        raise DataError(f"{root} holds {found}; two or more are needed, one folder a class.")
-    train: dict[str, list[os.DirEntry[str]]] = {}
-    for entry in classes:
-        images = _read_class(entry, folders)
-        # Folders whose names look the same are one class: they differ in how Unicode is written.
-        train.setdefault(canonical(entry.name), []).extend(images)
-        if not images:
-            suffixes = ", ".join(sorted(SUFFIXES))
-            raise DataError(f"The class folder {entry.name} in {root} holds no images ({suffixes}).")
-    return train
+    def _unwrap(self, folder: str, known: Collection[str] = (), *, in_part: bool = False) -> str:
+        """Enters a single folder around it all, as archives unpack; not one whose name is `known` or tells a part."""
+        for _ in range(_MOST_WRAPPED):
+            folders, content = self._folders_of(folder), self.walker.read(folder)
+            if len(folders) != 1 or content.images or match_class(folders[0].name, known):
+                break
+            role, rest = read_name(folders[0].name)
+            if role and not in_part and not (role == "train" and rest):
+                break
+            inner = self.walker.read(folders[0].path)
+            if inner.images or not inner.folders:
+                break
+            folder = folders[0].path
+        return folder
 
+    def _folders_of(self, folder: str) -> list[Entry]:
+        """Without those that keep labels and the like, and no image."""
+        return [entry for entry in self.walker.read(folder).folders if not self._is_without_images(entry)]
 
-def _list_classes(folder: Path, folders: dict[str, int]) -> list[os.DirEntry[str]]:
-    _require_allowed(folder)
-    return sorted((entry for entry in _scan(folder, folders) if entry.is_dir()), key=lambda entry: entry.name)
+    def _is_without_images(self, entry: Entry) -> bool:
+        if entry.path not in self._without_images:
+            found = is_beside(entry.name) and not any(walk_names(entry.path))
+            self._without_images[entry.path] = found
+            if found:
+                self.walker.watch(entry.path)
+                self.walker.left_out.add(NO_IMAGES, self.walker.below(entry.path))
+        return self._without_images[entry.path]
 
+    def _find_roles(self, base: str, folders: Mapping[str, Entry]) -> Roles | None:
+        roles = find_roles(base, sorted(folders))
+        if roles is None:
+            return None
+        train = self.walker.read(folders[roles.train].path)
+        if train.folders or not train.images:
+            return roles
+        if set(folders) - roles.named:  # of vehicles, say: images of trains, beside those of other classes
+            return None
+        raise DataError(
+            f"{folders[roles.train].path} holds {len(train.images):,} images without class folders; "
+            "put those of each class into a folder of its own."
+        )
 
-def _read_class(entry: os.DirEntry[str], folders: dict[str, int]) -> list[os.DirEntry[str]]:
-    if entry.is_symlink():
-        _require_allowed(entry.path)
-    return sorted(_walk(entry.path, folders), key=lambda image: image.path)
+    def _ask_beside(self, base: str, folders: Mapping[str, Entry], roles: Roles, classes: Sequence[str]) -> None:
+        """Raises `FolderQuestion` about a folder with the same classes, where a part is missing."""
+        if roles.val and roles.test:
+            return
+        for name in sorted(set(folders) - roles.named):
+            inner = self.walker.read(self._unwrap(folders[name].path, classes, in_part=True)).folders
+            if 2 * sum(match_class(entry.name, classes) is not None for entry in inner) >= len(classes):
+                raise ask_beside(base, roles, name)
 
+    def _leave_folders(self, folders: Iterable[Entry]) -> None:
+        for entry in folders:
+            self.walker.leave_folder(entry.path, f"images in {entry.name}/, which is not used")
 
-def _walk(folder: str, folders: dict[str, int]) -> Iterator[os.DirEntry[str]]:
-    for entry in _scan(folder, folders):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, folders)
-        elif entry.name[entry.name.rfind(".") :].lower() in SUFFIXES:
-            if entry.is_symlink():
-                _require_allowed(entry.path)
-            yield entry
+    # What they hold -------------------------------------------------------------------------------------------------
 
+    def _read_classes(self, folder: str, aside: Collection[str] = ()) -> tuple[tuple[str, ...], tuple[ImageFile, ...]]:
+        """The classes and their images. Stops at the first class without any: the folder may be a whole disk."""
+        entries = [entry for entry in self._folders_of(folder) if entry.name not in aside]
+        labels: dict[str, int] = {}
+        for entry in entries:  # names that look the same are one class: they differ in how Unicode is written
+            labels.setdefault(canonical(entry.name), len(labels))
+        if len(labels) < 2:
+            found = f"only the class folder {entries[0].name}" if entries else "no class folders"
+            raise DataError(f"{folder} holds {found}; two or more are needed, one folder a class.")
+        files: list[ImageFile] = []
+        for entry in entries:
+            before = self.walker.left_out.counts.copy()
+            images = self.walker.images_in(entry.path, labels[canonical(entry.name)])
+            if not images:
+                others = ", ".join(self.walker.left_out.since(before))
+                found = f"only {others}" if others else f"no images ({', '.join(sorted(SUFFIXES))})"
+                raise DataError(f"The class folder {entry.name} in {folder} holds {found}.")
+            files += images
+        self.walker.leave_images(folder)
+        return tuple(labels), tuple(sorted(files, key=lambda file: file.label))
 
-def _scan(folder: str | Path, folders: dict[str, int]) -> list[os.DirEntry[str]]:
-    """What a folder holds, without hidden files."""
-    # The time is taken before reading: a file that arrives meanwhile then shows as a change.
-    folders[str(folder)] = _mtime(str(folder))
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        raise DataError(f"The folder {folder} cannot be read: {error.strerror}.") from error
+    def _read_held(self, name: str, folder: str, classes: tuple[str, ...], train: str) -> tuple[ImageFile, ...] | None:
+        """The images of a part by the training classes; None where no folder tells their classes."""
+        matched = [(entry, match_class(entry.name, classes)) for entry in self.walker.read(folder).folders]
+        others = [entry for entry, known in matched if known is None]
+        if unknown := [entry.name for entry in others if not is_plain(entry.name)]:
+            raise DataError(f"{folder} holds the class {unknown[0]}, which has no folder in {train}/.")
+        files = [
+            file
+            for entry, known in matched
+            if known
+            for file in self.walker.images_in(entry.path, classes.index(known))
+        ]
+        if files:
+            self.walker.leave_images(folder)
+            self._leave_folders(others)
+            return tuple(sorted(files, key=lambda file: file.label))
+        if len(others) < len(matched) or not any(walk_names(folder)):
+            raise DataError(f"{folder} holds no images.")
+        self.walker.leave_folder(folder, f"images in {name}/ without class folders: unlabelled, so not used")
+        return None

@@ -25,7 +25,7 @@ _TEST, _VALIDATION, _CAP = 0, 1, 2
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the images in the whole set, ascending; `test` is empty if the test images come separately."""
+    """Indices of the images in the whole set, ascending."""
 
     train: Index
     val: Index
@@ -66,34 +66,63 @@ class Sizes:
     test: int
 
 
-def count_parts(spec: DataSpec, counts: Sequence[int], num_test: int | None) -> Sizes:
-    """Images after all splits and the cap, from the number of images of each class.
+def count_parts(spec: DataSpec, counts: Sequence[int], num_test: int | None, num_val: int | None = None) -> Sizes:
+    """Images after all splits and the cap, from the number of training images of each class.
 
-    `num_test` is the number of the set's own test images, None if it has none.
+    `num_test` and `num_val` are the numbers of the set's own test and validation images, None if it has none.
     """
     held = []
-    for fraction in [spec.test_fraction, spec.val_fraction][num_test is not None :]:
-        shares = hold_out(counts, fraction)
-        held.append(sum(shares))
-        counts = [count - share for count, share in zip(counts, shares, strict=True)]
-    if spec.max_train_images:
-        counts = share_out(counts, spec.max_train_images, counts)
-    return Sizes(sum(counts), held[-1], held[0] if num_test is None else num_test)
+    for own, fraction in ((num_test, spec.test_fraction), (num_val, spec.val_fraction)):
+        if own is None:
+            shares = hold_out(counts, fraction)
+            counts = [count - share for count, share in zip(counts, shares, strict=True)]
+            own = sum(shares)
+        held.append(own)
+    train = _cap_train(spec, sum(counts))
+    test, val = (_cap_held(spec, number, train, sum(counts)) for number in held)
+    return Sizes(train, val, test)
 
 
-def split(spec: DataSpec, labels: Index, num_classes: int, *, has_test: bool) -> Split:
-    """Test (unless it comes separately), then validation, then the cap on what is left; each stratified.
+def _cap_train(spec: DataSpec, images: int) -> int:
+    return min(images, spec.max_train_images) if spec.max_train_images else images
 
-    `labels`: (n,), 0-based classes.
+
+def _cap_held(spec: DataSpec, images: int, train: int, train_before: int) -> int:
+    """As many of a held-out part as keep its proportion to the capped training part, but one at least."""
+    return max(_round_half_up(images * train, train_before), 1) if spec.cap_held_out and images else images
+
+
+def _round_half_up(number: int, divisor: int) -> int:
+    return (2 * number + divisor) // (2 * divisor)
+
+
+def split(spec: DataSpec, labels: Index, num_classes: int, *, num_test: int = 0, num_val: int = 0) -> Split:
+    """Test and then validation, unless they come separately, and the cap on what is left; each stratified.
+
+    `labels`: (n,), 0-based classes of all images; the last `num_test` of them are the set's own test images, the
+    `num_val` before them its own validation images.
     """
-    rest, test = np.arange(len(labels)), np.arange(0)
-    if not has_test:
-        rest, test = _divide(rest, labels, num_classes, spec.test_fraction, spec.split_seed, _TEST)
-    train, val = _divide(rest, labels, num_classes, spec.val_fraction, spec.split_seed, _VALIDATION)
-    if spec.max_train_images:
-        counts = _count(labels[train], num_classes)
-        train = _choose(train, labels, share_out(counts, spec.max_train_images, counts), spec.split_seed, _CAP)
-    return Split(train, val, test)
+    train, val, test = np.split(np.arange(len(labels)), [len(labels) - num_val - num_test, len(labels) - num_test])
+    if not num_test:
+        train, test = _divide(train, labels, num_classes, spec.test_fraction, spec.split_seed, _TEST)
+    if not num_val:
+        train, val = _divide(train, labels, num_classes, spec.val_fraction, spec.split_seed, _VALIDATION)
+    before, after = len(train), _cap_train(spec, len(train))
+    return Split(
+        _take(train, labels, num_classes, after, spec.split_seed),
+        *(
+            _take(part, labels, num_classes, _cap_held(spec, len(part), after, before), spec.split_seed)
+            for part in (val, test)
+        ),
+    )
+
+
+def _take(part: Index, labels: Index, num_classes: int, number: int, seed: int) -> Index:
+    """So many of a part's images, all classes in proportion."""
+    if number == len(part):
+        return part
+    counts = _count(labels[part], num_classes)
+    return _choose(part, labels, share_out(counts, number, counts), seed, _CAP)
 
 
 def _count(labels: Index, num_classes: int) -> list[int]:

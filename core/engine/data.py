@@ -74,13 +74,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Source:
-    """All images (n, h, w, 3) with labels (n,); the last `num_test` are the set's own test images, if it has any."""
+    """All images (n, h, w, 3) with labels (n,).
+
+    The last `num_test` are the set's own test images, if it has any, and the `num_val` before them its own for
+    validation.
+    """
 
     images: Pixels
     labels: npt.NDArray[np.int64]
     num_test: int
     class_names: tuple[str, ...]
     digest: str
+    num_val: int = 0
     left_out: tuple[Fault, ...] = ()
     scales: Scales | None = None
 
@@ -96,10 +101,8 @@ def load_data(spec: DataSpec) -> Data:
 
 def arrange(source: Source, spec: DataSpec) -> Data:
     """Splits the images, resizes them and measures the training part. Raises `DataError`."""
-    num_own = len(source.labels) - source.num_test
-    parts = split(spec, source.labels[:num_own], len(source.class_names), has_test=source.num_test > 0)
-    if source.num_test:
-        parts = replace(parts, test=np.arange(num_own, len(source.labels)))
+    num_classes, own = len(source.class_names), {"num_test": source.num_test, "num_val": source.num_val}
+    parts = split(spec, source.labels, num_classes, **own)
     train, val, test = (_pick(source, indices, spec.image_size) for indices in (parts.train, parts.val, parts.test))
     mean, std = measure(train.images)
     fingerprint = _fingerprint(source, parts, spec)
@@ -112,7 +115,7 @@ def load_sample(spec: DataSpec, count: int) -> ImageSet:
         train = load_data(spec).train
         return ImageSet(*train.take(torch.linspace(0, len(train) - 1, min(count, len(train))).long()))
     check_ready(spec)
-    listing = list_images(spec.folder)
+    listing = list_images(spec.folder, spec.folder_parts)
     files: Sequence[ImageFile] = listing.train
     if len(files) > count:  # every k-th of them, as they are sorted by class
         files = [files[index * len(files) // count] for index in range(count)]
@@ -176,7 +179,7 @@ def make_digits(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Source:
 
 def read_image_folder(spec: DataSpec) -> Source:
     """The images of the spec's folder, decoded. Raises `DataError`."""
-    listing = list_images(spec.folder)
+    listing = list_images(spec.folder, spec.folder_parts)
     check_classes(spec, len(listing.classes))
     return make_folder(listing, cached_images(listing, spec))
 
@@ -191,6 +194,7 @@ def make_folder(listing: FolderListing, decoded: Decoded) -> Source:
         num_test=len(listing.test or ()),
         class_names=listing.classes,
         digest=decoded.digest,
+        num_val=len(listing.val or ()),
         left_out=decoded.faults,
         scales=decoded.scales,
     )

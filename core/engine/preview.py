@@ -18,7 +18,7 @@ from core.spec import DataSpec
 from core.spec.parse import parse_spec
 
 # Of a spec's data part.
-_DECIDE_LOOK = {"dataset", "folder", "folder_classes", "image_size", "ground", "damaged"}
+_DECIDE_LOOK = {"dataset", "folder", "folder_classes", "folder_parts", "image_size", "ground", "damaged"}
 _AUGMENTED_ROWS = 3
 _POOL = 256
 _GAP = 4
@@ -62,7 +62,7 @@ def load_kept(data: DataSpec) -> Data:
 
 def _inspect(data: DataSpec) -> FolderStatus | None:
     """Tells what was kept of a folder from the folder as it is now."""
-    return inspect_folder(data.folder) if data.dataset == "folder" else None
+    return inspect_folder(data.folder, data.folder_parts) if data.dataset == "folder" else None
 
 
 @lru_cache(maxsize=2)

@@ -141,8 +141,8 @@ def read_download(arguments: argparse.Namespace) -> Source:
 
 
 def read_folder(arguments: argparse.Namespace) -> Source:
-    """The classes' folders, directly or inside train/ and test/."""
-    listing = list_images(arguments.data)
+    """The classes' folders, directly or inside train/, val/ and test/."""
+    listing = list_images(arguments.data, SPEC.data.folder_parts)
     print(f"Decoding {len(listing.files):,} images of {readable(str(listing.root))}.", flush=True)
     source = make_folder(listing, decode_listing(listing, SPEC.data))
     for fault in source.left_out:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from core.spec.base import Strict, number, setting
 from core.spec.choices import DATASET_CLASSES, WITH_TEST_IMAGES, Damaged, Dataset, Ground, Policy
+from core.spec.folder_parts import read_parts
+
+
+def _require_parts(text: str) -> str:
+    try:
+        read_parts(text)
+    except ValueError as error:
+        raise PydanticCustomError("parts", "{message}", {"message": str(error)}) from None
+    return text
 
 
 class DataSpec(Strict):
@@ -15,9 +27,9 @@ class DataSpec(Strict):
     folder: str = setting(
         "",
         "Folder",
-        "A folder of images on this machine: one folder a class, directly or inside train/ and test/. Grey of more "
-        "than 8 bits is scaled by the file's depth, or where that leaves it open (16 or 32 bits, fractions) by the "
-        "range of all images.",
+        "A folder of images on this machine: one folder a class, directly or inside train/, val/ and test/. Grey of "
+        "more than 8 bits is scaled by the file's depth, or where that leaves it open (16 or 32 bits, fractions) by "
+        "the range of all images.",
         max_length=1000,
         basic=True,
         when={"dataset": ["folder"]},
@@ -27,6 +39,14 @@ class DataSpec(Strict):
         (2, 10_000),
         "Classes",
         "Class folders in the image folder; counted when it is chosen.",
+        when={"dataset": ["folder"]},
+    )
+    folder_parts: Annotated[str, AfterValidator(_require_parts)] = setting(
+        "",
+        "Parts",
+        "Which folders are parts, where names do not tell: train=A, val=B, test=C; skip=D for one that is not used; or "
+        "classes, if every folder is one. Empty: train/, val/ and test/ in the usual spellings.",
+        max_length=1000,
         when={"dataset": ["folder"]},
     )
     image_size: int = number(32, (8, 256), "Image size", "Images are resized to this side.", unit="px")
@@ -40,7 +60,12 @@ class DataSpec(Strict):
         when={"dataset": ["folder"]},
     )
     val_fraction: float = number(
-        0.1, (0.01, 0.5), "Validation share", "Share of the training images held out for every choice.", basic=True
+        0.1,
+        (0.01, 0.5),
+        "Validation share",
+        "Share of the training images held out for every choice, where the data set has no validation images of its "
+        "own.",
+        basic=True,
     )
     test_fraction: float = number(
         0.15,
@@ -60,10 +85,21 @@ class DataSpec(Strict):
         unit="images",
         zero="all",
     )
+    cap_held_out: bool = setting(
+        False,
+        "Fewer held out, too",
+        "Where the training images are limited, the same share of the validation and test images: quicker, and coarser "
+        "figures.",
+    )
 
     @property
     def num_classes(self) -> int:
         return DATASET_CLASSES[self.dataset] or self.folder_classes
+
+    @property
+    def is_test_capped(self) -> bool:
+        """Whether a limit of the training images holds for validation and test images too."""
+        return self.cap_held_out and self.max_train_images > 0
 
 
 class AugmentSpec(Strict):

@@ -21,7 +21,10 @@ MAX_CHOICES = 100
 MAX_STEPS = 10_000  # of a range of fractions
 ODD = {"filter_size", "skip_kernel", "stem_filter"}
 # With another validation set, or another task, two trials could not be compared.
-_DEFINES_TASK = {"dataset", "folder", "folder_classes", "val_fraction", "test_fraction", "split_seed", "damaged"}
+_DEFINES_TASK = {
+    *["dataset", "folder", "folder_classes", "folder_parts", "val_fraction", "test_fraction", "split_seed"],
+    *["damaged", "cap_held_out"],
+}
 _PATH = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,2}|\*)\]\.)?[a-z_]+")
 
 
@@ -111,7 +114,8 @@ def _check_path(base: RunSpec, space: Sequence[Dimension], dimension: Dimension)
         return [FieldProblem("path", "is no field of a spec" + suggest_path(path), path)]
     if field.kind in ("text", "ints"):
         return [FieldProblem("path", "cannot be searched: it is no number and has no choices", path)]
-    if path.startswith("data.") and field.name in _DEFINES_TASK:
+    caps_held_out = path == "data.max_train_images" and base.data.cap_held_out
+    if caps_held_out or (path.startswith("data.") and field.name in _DEFINES_TASK):
         message = "cannot be searched: it changes what is validated, so trials would not compare"
         return [FieldProblem("path", message, path)]
     most = max_layers(base, space)

@@ -16,6 +16,6 @@ def list_first(words: Sequence[str], most: int) -> str:
     return ", ".join(words[:most]) + more
 
 
-def count_of(number: int, noun: str) -> str:
-    """`1 run`, `1,204 runs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count_of(number: int, noun: str, plural: str = "") -> str:
+    """`1 run`, `1,204 runs`; `2 classes` with a plural of its own."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -27,7 +27,7 @@ def show_checks(draft: Draft) -> None:
     if spec.dataset != "folder" or draft.values["data"]["dataset"] != "folder" or draft.problems_at("data"):
         return
     try:
-        status = inspect_folder(spec.folder)
+        status = inspect_folder(spec.folder, spec.folder_parts)
     except DataError:
         return
     renew_while(lambda: not _find(spec, status)[0].done(), lambda: _show(spec, status))

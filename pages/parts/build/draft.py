@@ -13,11 +13,13 @@ from typing import Any
 import streamlit as st
 
 from core.data.folder import inspect_folder
+from core.data.parts import FolderQuestion
 from core.data.store import DataError
 from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.spec import MAX_LAYERS, RunSpec, map_sizes
 from core.spec.fields import field_at, flatten_json
+from core.spec.folder_parts import is_parts
 from core.spec.link import from_link, to_link
 from core.spec.parse import FieldProblem, SpecError, parse_spec
 from core.spec.presets import PRESETS
@@ -49,32 +51,29 @@ class Draft:
     # Whether a widget changed the draft in this run of the script: then it wins over the address.
     touched: bool = False
     checked: str = ""
-    folder_note: str = ""
 
     def check(self) -> None:
         """Brings `good` and `problems` up to date with `values`."""
         text = json.dumps(self.values)
         if text == self.checked:
             return
-        self.checked, self.folder_note = text, ""
+        self.checked = text
         try:
             self._read_folder()
             self.good, self.problems = parse_spec(self.values), []
         except SpecError as error:
             self.problems = error.problems
         except DataError as error:
-            self.problems = [FieldProblem("data.folder", str(error).rstrip("."), self.values["data"]["folder"])]
+            sentence = error.question if isinstance(error, FolderQuestion) else str(error)
+            self.problems = [FieldProblem("data.folder", sentence.rstrip("."), self.values["data"]["folder"])]
 
     def _read_folder(self) -> None:
         """The number of classes is counted in the image folder, not asked for. Raises DataError."""
         data = self.values["data"]
-        if data["dataset"] != "folder" or not data["folder"].strip():
+        if data["dataset"] != "folder" or not data["folder"].strip() or not is_parts(data["folder_parts"]):
             return
-        found = inspect_folder(data["folder"])
-        data["folder_classes"] = len(found.classes)
+        data["folder_classes"] = len(inspect_folder(data["folder"], data["folder_parts"]).classes)
         self.checked = json.dumps(self.values)
-        test = "no test images of its own" if found.num_test is None else f"{found.num_test:,} to test"
-        self.folder_note = f"{len(found.classes)} classes, {found.num_train:,} images to train, {test}"
 
     def replace(self, spec: RunSpec, preset: str = "") -> None:
         """Takes another spec in; the widgets are filled again."""
@@ -96,8 +95,20 @@ class Draft:
         return key.startswith(f"{WIDGETS}.{self.generation}.") and key in st.session_state
 
     def set_value(self, section: str, name: str, value: Any) -> None:
+        if (section, name) == ("data", "folder") and self.values["data"]["folder_parts"]:
+            self.choose("data", "folder_parts", "")  # they were those of another folder
         self.values[section][name] = value
         self.touched = True
+
+    def choose(self, section: str, name: str, value: Any) -> None:
+        """Sets a value from beside its widget, which is filled again."""
+        self.values[section][name] = value
+        self.touched = True
+        self.generation += 1
+
+    def data_json(self) -> str:
+        """The data's part, right or wrong."""
+        return json.dumps(self.values["data"])
 
     def set_layer(self, row: int, name: str, value: Any) -> None:
         self.layers[self.rows.index(row)][name] = value

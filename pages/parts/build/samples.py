@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.data.catalogue import is_ready
 from core.helper.process import call
-from core.spec import RunSpec
 from core.system.errors import LabError
+from pages.parts.build.draft import Draft
 from pages.parts.frame.widgets import renew_while
 
 COUNT = 16
@@ -23,13 +23,18 @@ def _request(data_and_augment: str, seed: int, _spec_json: str) -> Future[bytes]
     return call("core.engine.preview:sample_grid", spec_json=_spec_json, count=COUNT, seed=seed)
 
 
-def show_samples(spec: RunSpec) -> None:
-    """The grid for the spec's data and augmentation; looks again by itself until it is there."""
+def show_samples(draft: Draft) -> None:
+    """The grid for the draft's data and augmentation; looks again by itself until it is there."""
+    spec = draft.good
     with st.container(key="samples_head", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.html('<p class="lab-title">Training images, augmented <span class="lab-muted">(originals on top)</span></p>')
         st.button(
             "Draw again", key="redraw", icon=":material/refresh:", type="tertiary", on_click=_redraw, help="Draw again"
         )
+    if draft.problems_at("data"):
+        # Those of the last good spec would be of another data set.
+        st.html('<p class="lab-muted lab-small">The images can be shown once the data is chosen.</p>')
+        return
     if not is_ready(spec.data):
         st.html('<p class="lab-muted lab-small">The images can be shown once the data set is on this machine.</p>')
         return

@@ -8,18 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from core.data.catalogue import DatasetStatus, is_ready, list_datasets
-from core.data.downloads import read_download, start_download
+from core.data.catalogue import find_absent, is_ready
 from core.launch.launcher import prepare_worker, start_run, start_seeds
 from core.runs.records import About
 from core.system.errors import LabError
-from core.text.formats import format_bytes
 from pages.parts.build.draft import Draft
 from pages.parts.build.form import name_field
 from pages.parts.frame.failure import tell
 from pages.parts.frame.numbers import ask_whole
 from pages.parts.frame.style import show_problem
-from pages.parts.frame.widgets import renew_while
+from pages.parts.transfer.download import show_download
 from server.sign_in import current_address
 
 CLICK_KEY = "build.click_key"
@@ -41,9 +39,9 @@ def enter_page(*, entered: bool) -> None:
 
 def show_start(draft: Draft) -> None:
     """Name, tags and Start; or what has to happen first."""
-    dataset = next((d for d in list_datasets() if d.name == draft.good.data.dataset), None)
-    if dataset and not dataset.present:
-        _show_download(dataset)
+    # The choice as it stands, also where it cannot be run yet: an image folder without a path needs no download.
+    if absent := find_absent(draft.values["data"]["dataset"]):
+        show_download(absent)
         return
     with st.container(key="start_row", horizontal=True, vertical_alignment="bottom", gap="small"):
         name = st.text_input("Name", key="build.name", placeholder="Optional", max_chars=100, persist_state="session")
@@ -111,32 +109,3 @@ def _describe(name: str, tags: str) -> About:
 def read_tags(text: str) -> tuple[str, ...]:
     """`baseline, se` as tags, each once."""
     return tuple(dict.fromkeys(tag.strip() for tag in text.split(",") if tag.strip()))
-
-
-def _show_download(dataset: DatasetStatus) -> None:
-    def is_running() -> bool:
-        return (progress := read_download(dataset.name)) is not None and progress.state == "running"
-
-    with st.container(key="download_row", gap="xsmall"):
-        renew_while(is_running, lambda: _show_progress(dataset), 1.0)
-
-
-def _show_progress(dataset: DatasetStatus) -> None:
-    progress = read_download(dataset.name)
-    if progress and progress.state == "done":
-        st.rerun()
-    if progress and progress.state == "running":
-        share = progress.done / progress.total if progress.total else 0.0
-        done = f"{format_bytes(progress.done)} of {format_bytes(progress.total)}"
-        st.progress(min(share, 1.0), f"Downloading {dataset.title}: {done}")
-        return
-    if progress and progress.state == "failed":
-        show_problem(progress.error)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(f'<span class="lab-small">{dataset.title} is not on this machine yet.</span>')
-        if st.button(
-            f"Download ({format_bytes(dataset.download_bytes)})", key="download", type="primary",
-            icon=":material/download:",
-        ):  # fmt: skip
-            start_download(dataset.name)
-            st.rerun()

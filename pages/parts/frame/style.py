@@ -9,6 +9,7 @@ from importlib.metadata import version
 import streamlit as st
 
 from core.charts.assets import COLOURS
+from core.text.safe import JOINERS, plain
 from pages.parts.frame.assets import show_style
 
 # Its version is part of the address, so that a browser may cache the file forever.
@@ -75,9 +76,14 @@ def show_svg(svg: str) -> None:
 def show_alert(sentence: str, *, is_error: bool = True) -> None:
     """What went wrong, or is not there, in a box. As text: `st.error` and `st.info` would read Markdown in a name."""
     kind, role = ("failed", "alert") if is_error else ("told", "status")
-    st.html(f'<p class="lab-alert {kind}" role="{role}">{escape(sentence)}</p>')
+    st.html(f'<p class="lab-alert {kind}" role="{role}">{_escape(sentence)}</p>')
 
 
 def show_problem(sentence: str) -> None:
     """What is wrong with a field, below it."""
-    st.html(f'<p class="lab-problem" role="alert">{escape(sentence)}</p>')
+    st.html(f'<p class="lab-problem" role="alert">{_escape(sentence)}</p>')
+
+
+def _escape(sentence: str) -> str:
+    """Also what a browser cannot be sent: the name of a file that is no UTF-8."""
+    return escape(plain(sentence, keep=f"\n{JOINERS}"))

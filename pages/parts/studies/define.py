@@ -6,6 +6,11 @@ from html import escape
 
 import streamlit as st
 
+from core.data.catalogue import find_absent, is_ready
+from core.data.parts import FolderQuestion
+from core.data.store import DataError
+from core.spec.fields import field_at
+from core.spec.parse import SpecError
 from core.studies.manage import check_start, create_study, start_workers
 from core.studies.spec import why_nothing_fits
 from core.studies.storage import StudyError
@@ -23,6 +28,7 @@ from pages.parts.studies.form import (
     show_source,
 )
 from pages.parts.studies.space import show_space
+from pages.parts.transfer.download import show_download
 from server.sign_in import current_address
 
 MADE = "studies.made"
@@ -77,13 +83,39 @@ def show_start(draft: StudyDraft) -> None:
         )
     if draft.problems:
         show_problem(f"Fix these first: {', '.join(name_problem_fields(draft))}.")
-    elif away or missing:
+    elif away or (missing and not find_absent(draft.base.data.dataset)):
         show_problem(away or missing)
     if nothing_fits:
         show_problem(nothing_fits)
         st.checkbox("Start it all the same", key=anyway)
+    offer_data(draft)
     if (start or keep) and draft.good:
         make(name.strip() or first, draft, start)
+
+
+def offer_data(draft: StudyDraft) -> None:
+    """Where the network's images are not here: their download, or an image folder in their place."""
+    if is_ready(draft.base.data):
+        return
+    if absent := find_absent(draft.base.data.dataset):
+        show_download(absent)
+    folder = st.text_input(
+        "Or search on an image folder" if absent else "Search on another image folder",
+        key=draft.widget_key("folder"),
+        help=field_at("data.folder").help,
+    )
+    if not folder.strip():
+        return
+    try:
+        draft.use_folder(folder)
+    except FolderQuestion as error:
+        show_problem(f"{error.question} Choose the folder on Build, by “Edit the network”: it asks which they are.")
+    except DataError as error:
+        show_problem(str(error))
+    except SpecError as error:
+        show_problem("; ".join(str(problem) for problem in error.problems) + ".")
+    else:
+        st.rerun()
 
 
 def find_missing(draft: StudyDraft) -> str:

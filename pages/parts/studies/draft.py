@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from core.data.folder import inspect_folder
 from core.runs.store import open_run
 from core.spec import SECTIONS, RunSpec, link
 from core.spec.fields import SpecField, fields_of
-from core.spec.parse import FieldProblem, SpecError
+from core.spec.parse import FieldProblem, SpecError, parse_spec
 from core.spec.presets import PRESETS
 from core.studies.space import LAYERS, Dimension, check_space, default_dimension, find_field, max_layers, propose_values
 from core.studies.spec import STUDY_PRESETS, StudySpec, fitting_warmup, parse_study
@@ -141,6 +142,14 @@ class StudyDraft:
         """Searches around another spec; the space stays."""
         self.base, self.source, self.touched = spec, source, True
         self.rows, self.overrides = [row for row in self.rows if row.mode != "fixed"], {}
+        self.generation += 1
+
+    def use_folder(self, folder: str) -> None:
+        """Searches on an image folder in place of the base's data set. Raises DataError, SpecError."""
+        classes = len(inspect_folder(folder).classes)
+        data = {"dataset": "folder", "folder": folder, "folder_parts": "", "folder_classes": classes}
+        values = self.base.model_dump(mode="json")
+        self.base, self.source, self.touched = parse_spec({**values, "data": {**values["data"], **data}}), "", True
         self.generation += 1
 
     def _to_row(self, dimension: Dimension) -> Row:

@@ -9,8 +9,9 @@ from typing import Any
 
 import streamlit as st
 
+from core.data.catalogue import name_data
 from core.runs.listing import list_runs
-from core.spec import CHOICE_LABELS, RunSpec
+from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.fields import label_path
 from core.spec.parse import SpecError, read_number
@@ -82,7 +83,7 @@ def _take_source(draft: StudyDraft, key: str) -> None:
 
 def describe_base(base: RunSpec) -> str:
     """The network to search around, in a line."""
-    data = CHOICE_LABELS[base.data.dataset]
+    data = name_data(base.data)
     images = f", {base.data.max_train_images:,} images" if base.data.max_train_images else ""
     return (
         f"{data}{images} · {base.train.epochs} epochs · {count_of(len(base.model.layers), 'layer')} · "

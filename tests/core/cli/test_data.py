@@ -45,3 +45,30 @@ def test_a_folder_is_checked_before_it_is_trained_on(core: Callable[..., Result]
     missing = core("data", "check", str(lab_folders / "none"))
     assert missing.exit_code == 1
     assert "There is no folder" in missing.output
+
+
+def test_an_image_folder_is_shown_with_its_parts_classes_and_what_is_left_out(
+    core: Callable[..., Result], tmp_path: Path
+) -> None:
+    root = make_folder(tmp_path / "set", {f"{part}/{name}": 2 for part in ("Train", "Val") for name in ("cat", "dog")})
+    make_folder(root, {"test": 3})
+    (root / "Train" / "cat" / "notes.txt").touch()
+    shown = strict(core("data", "folder", str(root), "--json").stdout)
+    assert shown["classes"] == ["cat", "dog"]
+    assert (shown["class_counts"], shown["val_counts"], shown["test_counts"]) == ([2, 2], [2, 2], None)
+    assert {left["reason"]: left["number"] for left in shown["left_out"]} == {
+        **{".txt files": 1, "images in test/ without class folders: unlabelled, so not used": 3}
+    }
+    told = core("data", "folder", str(root)).stdout
+    for words in ("cat", "Val/", "split off", "unlabelled, so not used", "Train/cat/notes.txt"):
+        assert words in told
+
+
+def test_a_folder_whose_parts_are_not_clear_is_a_question_with_its_answers(
+    core: Callable[..., Result], tmp_path: Path
+) -> None:
+    root = make_folder(tmp_path / "set", {"images": 2, "labels": 2})
+    refused = core("data", "folder", str(root))
+    assert refused.exit_code == 2
+    assert "Set data.folder_parts to one of: classes (every folder is a class: images, labels)." in refused.stderr
+    assert core("data", "folder", str(root), "--parts", "classes").exit_code == 0

@@ -71,6 +71,15 @@ def test_any_unit_can_be_made_the_baseline(numbers: list[int], data: st.DataObje
     assert set(ordered[: len(chosen)]) == set(chosen)
 
 
+def test_a_cap_that_holds_for_the_test_images_too_is_another_test() -> None:
+    base = make_compared(None, name="base", settings=["data.max_train_images=100"])
+    capped = make_compared(None, name="capped", settings=["data.max_train_images=100", "data.cap_held_out=true"])
+    (sentence,) = find_mismatches(units_of(base, capped))
+    assert re.match("capped: other test and validation images", sentence)
+    switch = make_compared(None, name="switch", settings=["data.cap_held_out=true"])  # without a cap, without effect
+    assert find_mismatches(units_of(make_compared(None, name="plain"), switch)) == []
+
+
 def test_other_data_and_other_splits_are_named() -> None:
     base = make_compared(None, name="base")
     other_split = make_compared(None, name="moved", settings=["data.split_seed=1"])

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from core.data import catalogue
-from core.data.catalogue import count_by_part
+from core.data.catalogue import count_by_part, find_origins
 from core.data.downloads import delete_dataset
+from core.data.splits import Sizes
 from core.data.store import DataError
 from core.engine.data import Source, load_data
 from core.engine.events import Finished
@@ -44,6 +45,22 @@ def test_the_number_of_training_images_is_known_without_loading_them(tmp_path: P
     assert count_by_part(DataSpec()).train == 1374
     root = make_folder(tmp_path / "images", {"train/cat": 10, "train/dog": 10, "test/cat": 5})
     assert count_by_part(DataSpec(dataset="folder", folder=str(root), folder_classes=2)).train == 18
+
+
+def test_it_is_known_where_the_images_of_each_part_come_from(tmp_path: Path) -> None:
+    assert find_origins(DataSpec()) == {"train": "", "val": "split off", "test": "split off"}
+    assert find_origins(DataSpec(dataset="cifar10")) == {"train": "", "val": "split off", "test": ""}
+    root = make_folder(tmp_path / "images", {f"set/{part}/{name}": 2 for part in ("Train", "Val") for name in "ab"})
+    data = DataSpec(dataset="folder", folder=str(root), folder_classes=2)
+    assert find_origins(data) == {"train": "in set/Train/", "val": "in set/Val/", "test": "split off"}
+    assert count_by_part(data) == Sizes(3, 4, 1)
+
+
+def test_a_data_set_that_has_to_be_downloaded_first_is_named(lab_folders: Path) -> None:
+    absent = catalogue.find_absent("cifar10")
+    assert absent
+    assert absent.title == "CIFAR-10"
+    assert catalogue.find_absent("digits") is catalogue.find_absent("folder") is None
 
 
 def test_the_digits_are_counted_as_scikit_learn_ships_them() -> None:

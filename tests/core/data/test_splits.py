@@ -1,5 +1,7 @@
 """Held-out images: in proportion, disjoint, and the same everywhere."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,44 +23,92 @@ def test_shares_are_proportional_to_less_than_one_image_and_add_up(counts: list[
         assert all(abs(got - total * n / sum(counts)) < 1 for got, n in zip(result, counts, strict=True))
 
 
-@given(counts_of_classes, shares, shares, st.integers(0, 2**31 - 1), st.integers(0, 300), st.booleans())
+@given(
+    counts_of_classes,
+    st.fixed_dictionaries(
+        {
+            "val_fraction": shares,
+            "test_fraction": shares,
+            "split_seed": st.integers(0, 2**31 - 1),
+            "max_train_images": st.integers(0, 300),
+            "cap_held_out": st.booleans(),
+        }
+    ),
+    st.lists(st.integers(0, 1), min_size=1, max_size=40),
+    st.lists(st.integers(0, 1), min_size=1, max_size=40),
+    st.tuples(st.booleans(), st.booleans()),
+)
 def test_every_split_is_stratified_disjoint_and_of_the_announced_size(
-    counts: list[int], val: float, test: float, seed: int, cap: int, has_test: bool
+    counts: list[int], settings: dict[str, Any], val: list[int], test: list[int], own: tuple[bool, bool]
 ) -> None:
-    spec = DataSpec(val_fraction=val, test_fraction=test, split_seed=seed, max_train_images=cap)
-    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
-    parts = split(spec, labels, len(counts), has_test=has_test)
+    spec = DataSpec(**settings)
+    training = np.random.default_rng(spec.split_seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    own_val, own_test = (part if has else [] for part, has in zip((val, test), own, strict=True))
+    labels = np.concatenate([training, own_val, own_test]).astype(np.int64)
+    parts = split(spec, labels, len(counts), num_val=len(own_val), num_test=len(own_test))
+    announced = count_parts(spec, counts, len(own_test) or None, len(own_val) or None)
+    assert announced == Sizes(len(parts.train), len(parts.val), len(parts.test))
     joined = np.concatenate([parts.train, parts.val, parts.test])
     assert len(np.unique(joined)) == len(joined)
-    assert bool(len(parts.test)) != has_test
+    assert len(parts.train)
     assert len(parts.val)
-    own_test = 7 if has_test else None
-    announced = count_parts(spec, counts, own_test)
-    assert announced == Sizes(len(parts.train), len(parts.val), own_test or len(parts.test))
-    if not cap:
-        assert len(joined) == len(labels)
-        assert np.bincount(labels[parts.train], minlength=len(counts)).all(), "a class has no training images left"
-    rest = np.bincount(np.delete(labels, parts.test), minlength=len(counts))
-    held = np.bincount(labels[parts.val], minlength=len(counts))
-    if min(counts) > 4:
-        assert (np.abs(held - rest * len(parts.val) / rest.sum()) < 1).all()
-    again = split(spec, labels, len(counts), has_test=has_test)
-    assert np.array_equal(parts.train, again.train)
-    assert np.array_equal(parts.val, again.val)
+    assert len(parts.test)
+    if own_val:
+        assert set(parts.val) <= set(range(len(training), len(training) + len(val)))
+    if own_test:
+        assert set(parts.test) <= set(range(len(labels) - len(test), len(labels)))
+    whole = split(
+        DataSpec(**settings | {"max_train_images": 0}),
+        labels,
+        len(counts),
+        num_val=len(own_val),
+        num_test=len(own_test),
+    )
+    assert sum(map(len, (whole.train, whole.val, whole.test))) == len(labels)
+    assert np.bincount(labels[whole.train], minlength=len(counts)).all(), "a class has no training images left"
+    if not own_val and min(counts) > 4:
+        rest = np.bincount(labels[np.concatenate([whole.train, whole.val])], minlength=len(counts))
+        held = np.bincount(labels[whole.val], minlength=len(counts))
+        assert (np.abs(held - rest * len(whole.val) / rest.sum()) < 1).all()
+    for part, all_of_it in ((parts.train, whole.train), (parts.val, whole.val), (parts.test, whole.test)):
+        assert set(part) <= set(all_of_it)
+        if spec.cap_held_out:
+            share = len(parts.train) / len(whole.train)
+            assert abs(len(part) - share * len(all_of_it)) <= 0.5 or len(part) == 1
+    if not spec.cap_held_out:
+        assert np.array_equal(parts.val, whole.val)
+        assert np.array_equal(parts.test, whole.test)
 
 
 def test_the_cap_leaves_the_held_out_images_as_they_were() -> None:
     labels = np.arange(500) % 10
-    whole, capped = (split(DataSpec(max_train_images=cap), labels, 10, has_test=True) for cap in (0, 100))
+    whole, capped = (split(DataSpec(max_train_images=cap), labels, 10, num_test=50) for cap in (0, 100))
     assert np.array_equal(whole.val, capped.val)
     assert set(capped.train) < set(whole.train)
     assert len(capped.train) == 100
 
 
 def test_a_seed_gives_the_same_split_on_every_machine_and_with_every_release_of_numpy() -> None:
-    parts = split(DataSpec(split_seed=7), np.arange(40) % 4, 4, has_test=False)
+    parts = split(DataSpec(split_seed=7), np.arange(40) % 4, 4)
     assert parts.val.tolist() == [11, 22, 36]
     assert parts.test.tolist() == [6, 21, 23, 24, 32, 37]
+    # As before validation images could be a set's own: test images that follow change nothing.
+    assert split(DataSpec(split_seed=7), np.arange(44) % 4, 4, num_test=4).val.tolist() == [11, 22, 25, 36]
+
+
+def test_a_cap_of_all_parts_keeps_their_proportions() -> None:
+    cifar = {"counts": [5000] * 10, "num_test": 10_000}
+    assert count_parts(DataSpec(max_train_images=400), **cifar) == Sizes(400, 5000, 10_000)
+    assert count_parts(DataSpec(max_train_images=400, cap_held_out=True), **cifar) == Sizes(400, 44, 89)
+    assert count_parts(DataSpec(cap_held_out=True), **cifar) == Sizes(45_000, 5000, 10_000)
+
+
+def test_validation_images_of_its_own_leave_all_others_for_training() -> None:
+    labels = np.arange(60) % 2
+    parts = split(DataSpec(test_fraction=0.2), labels, 2, num_val=10)
+    assert parts.val.tolist() == list(range(50, 60))
+    assert (len(parts.train), len(parts.test)) == (40, 10)
+    assert max(parts.test) < 50
 
 
 def test_classes_of_one_image_are_never_held_out() -> None:

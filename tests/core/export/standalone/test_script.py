@@ -187,7 +187,8 @@ def test_alone_the_script_trains_the_same_digits_run_bit_for_bit(tmp_path: Path)
 def test_alone_the_script_trains_the_same_run_on_a_folder_of_images(tmp_path: Path) -> None:
     root = tmp_path / "pictures"
     generator = np.random.default_rng(0)
-    for label, place in enumerate(("train/cat", "train/dog", "test/cat", "test/dog")):
+    places = [f"set/{part}/{name}" for part in ("Train", "Val", "TEST") for name in ("cat", "dog")]
+    for label, place in enumerate(places):
         (root / place).mkdir(parents=True)
         for number in range(9):
             pixels = generator.integers(0, 150, (12, 10, 3), dtype=np.uint8) + np.uint8(100 * (label % 2))

@@ -123,4 +123,4 @@ def test_an_image_folder_is_counted_and_a_missing_one_is_said(open_page: OpenPag
     page.text_input(key=key_of(page, "data.folder")).set_value(f"{folder}/").run()
     assert problems_shown(page) == []
     assert draft_of(page).good.data.num_classes == 3
-    assert "3 classes" in texts(page)
+    assert "3 classes: cat, dog, owl." in texts(page)

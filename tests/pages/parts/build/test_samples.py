@@ -9,8 +9,19 @@ from tests.pages.build_page import (
     key_of,
     set_number,
 )
+from tests.pages.conftest import texts
 
 OpenPage = Callable[..., AppTest]
+
+
+def test_images_of_another_data_set_are_not_shown_for_a_folder_without_a_path(
+    open_page: OpenPage,
+) -> None:
+    waiting = "The images can be shown once the data is chosen."
+    page = open_page("build")
+    assert waiting not in texts(page)
+    page.selectbox(key=key_of(page, "data.dataset")).select("folder").run()
+    assert waiting in texts(page)
 
 
 def test_samples_are_asked_for_once_for_the_same_images(open_page: OpenPage, pictures: list[dict[str, object]]) -> None:

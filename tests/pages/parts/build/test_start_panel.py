@@ -37,5 +37,14 @@ def test_a_data_set_that_is_not_here_is_offered_for_download(open_page: OpenPage
     assert "CIFAR-10 is not on this machine yet." in texts(page)
 
 
+def test_an_image_folder_without_a_path_offers_no_download(open_page: OpenPage) -> None:
+    page = open_page("build", preset="report")
+    page.selectbox(key=key_of(page, "data.dataset")).select("folder").run()
+    assert not any(label.startswith("Download") for label in labels(page))
+    assert "Fix these first: Folder." in texts(page)
+    page.selectbox(key=key_of(page, "data.dataset")).select("cifar10").run()
+    assert "Download (170 MB)" in labels(page)
+
+
 def test_tags_are_read_each_once() -> None:
     assert read_tags(" se, baseline,,se ") == ("se", "baseline")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from core.spec.link import from_link
 from core.studies.spec import STUDY_PRESETS
 from core.studies.study import list_studies, open_study
-from tests.pages.conftest import press, texts
+from tests.folders import make_folder
+from tests.pages.conftest import labels, press, texts
 from tests.pages.studies_page import defined, widget
 
 
@@ -54,6 +57,23 @@ def test_brackets_and_rungs_are_shown_before_the_start_and_follow_pruner_and_epo
     assert "One bracket is successive halving" in texts(page)
     widget(page.selectbox, "Pruner").set_value("patient").run()
     assert "After 7 epochs without an improvement." in texts(page)
+
+
+def test_a_study_whose_images_are_not_here_offers_their_download_and_an_image_folder(open_page, tmp_path: Path) -> None:
+    page = open_page("studies", new="report")
+    assert "Download (170 MB)" in labels(page)
+    box = widget(page.text_input, "Or search on an image folder")
+    box.set_value(str(tmp_path / "nowhere")).run()
+    assert f"There is no folder {tmp_path / 'nowhere'}." in texts(page)
+    root = make_folder(tmp_path / "set", {"train/cat": 3, "train/dog": 3, "val/cat": 2})
+    widget(page.text_input, "Or search on an image folder").set_value(str(root)).run()
+    assert not page.exception
+    assert not widget(page.button, "Start").disabled
+    assert not any(label.startswith("Download") for label in labels(page))
+    base, report = defined(page).base, STUDY_PRESETS["report"].base
+    assert (base.data.dataset, base.data.folder, base.data.folder_classes) == ("folder", str(root), 2)
+    assert (base.model, base.train) == (report.model, report.train)
+    assert defined(page).space == STUDY_PRESETS["report"].space
 
 
 def test_the_network_is_edited_on_build_and_comes_back_into_the_same_study(open_page, switched: list) -> None:

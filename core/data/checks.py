@@ -109,15 +109,10 @@ def check_images(spec: DataSpec, *, decode: bool) -> Report:
 
 def _divide(listing: FolderListing, spec: DataSpec) -> dict[str, npt.NDArray[np.int64]]:
     """The places in `listing.files` of each part's images, as a training divides them."""
-    labels = np.array([file.label for file in listing.train], dtype=np.int64)
-    found = split(spec, labels, len(listing.classes), has_test=listing.test is not None)
-    parts = {"train": found.train, "val": found.val, "test": found.test}
-    start = len(listing.train)
-    for name in ("val", "test"):
-        if own := getattr(listing, name, None):
-            parts[name] = np.arange(start, start + len(own))
-            start += len(own)
-    return parts
+    labels = np.array([file.label for file in listing.files], dtype=np.int64)
+    own = {"num_val": len(listing.val or ()), "num_test": len(listing.test or ())}
+    found = split(spec, labels, len(listing.classes), **own)
+    return {"train": found.train, "val": found.val, "test": found.test}
 
 
 def _count(listing: FolderListing, parts: Mapping[str, npt.NDArray[np.int64]]) -> dict[str, tuple[int, ...]]:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from core.data.decoding import Pixels, decode_image
+from core.data.decoding import Look, Pixels, decode_image
 from core.data.folder import SUFFIXES
 from core.data.store import DataError
 from core.data.uploads import MAX_BYTES, decode_upload
@@ -44,7 +44,7 @@ class Images(Protocol):
     @property
     def names(self) -> Sequence[str]: ...
 
-    def decode(self, index: int, size: int) -> Pixels:
+    def decode(self, index: int, look: Look) -> Pixels:
         """The image as (size, size, 3), treated as those of an image folder. Raises LabError for a damaged one."""
 
 
@@ -115,13 +115,13 @@ def _tell_apart(names: Sequence[str]) -> Iterator[tuple[str, int]]:
         yield unique, index
 
 
-def decode_some(images: Images, start: int, count: int, size: int) -> tuple[Pixels, dict[int, str]]:
+def decode_some(images: Images, start: int, count: int, look: Look) -> tuple[Pixels, dict[int, str]]:
     """Up to `count` images from `start` on as (n, size, size, 3), and for each that cannot be read, by index, why."""
     stop = min(start + count, len(images.names))
-    pixels, faults = np.zeros((max(stop - start, 0), size, size, 3), np.uint8), {}
+    pixels, faults = np.zeros((max(stop - start, 0), look.size, look.size, 3), np.uint8), {}
     for index in range(start, stop):
         try:
-            pixels[index - start] = images.decode(index, size)
+            pixels[index - start] = images.decode(index, look)
         except LabError as error:
             faults[index] = str(error)
     return pixels, faults
@@ -150,8 +150,8 @@ class FolderImages:
         self.root = root
         self.names = sort_as_read(_walk(root)) if names is None else names
 
-    def decode(self, index: int, size: int) -> Pixels:
-        return decode_image(self.root / self.names[index], size)
+    def decode(self, index: int, look: Look) -> Pixels:
+        return decode_image(self.root / self.names[index], look)
 
 
 def _walk(root: Path) -> list[str]:
@@ -171,7 +171,7 @@ class ZipImages:
         self.members = {member.filename: member for member in self.archive.infolist() if not member.is_dir()}
         self.names = sort_as_read([name for name in self.members if is_image(name)])
 
-    def decode(self, index: int, size: int) -> Pixels:
+    def decode(self, index: int, look: Look) -> Pixels:
         name = self.names[index]
         if self.members[name].file_size > MAX_BYTES:
             raise DataError(f"The image {name} has over {MAX_BYTES / 1e6:.0f} MB.")
@@ -179,7 +179,7 @@ class ZipImages:
             content = self.archive.read(name)
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
             raise DataError(f"The image {name} cannot be read from the archive: {str(error).rstrip('.')}.") from error
-        return decode_upload(content, size)
+        return decode_upload(content, look)
 
 
 def _open_zip(path: Path) -> zipfile.ZipFile:
@@ -197,12 +197,13 @@ class ArrayImages:
         self.array = _to_channels_last(array)
         self.names = [str(index) for index in range(len(array))]
 
-    def decode(self, index: int, size: int) -> Pixels:
+    def decode(self, index: int, look: Look) -> Pixels:
         pixels = _to_bytes(np.asarray(self.array[index]))
         mode = "L" if pixels.ndim == 2 or pixels.shape[2] == 1 else "RGB"
         image = Image.fromarray(pixels.reshape(pixels.shape[:2]) if mode == "L" else pixels).convert("RGB")
-        if image.size != (size, size):
-            image = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+        size = (look.size, look.size)
+        if image.size != size:
+            image = ImageOps.fit(image, size, Image.Resampling.BILINEAR)
         return np.asarray(image)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from core.data.store import DataError
 from core.spec.folder_parts import CLASSES, Pairs, write_parts
-from core.system.names import canonical
+from core.system.names import canonical, readable
 from core.text.words import join_words, list_first
 
 _ROLE_WORDS = {
@@ -56,7 +56,7 @@ class FolderQuestion(DataError):
 
     def __str__(self) -> str:
         answers = "; ".join(f"{choice.parts} ({choice.label})" for choice in self.choices)
-        return f"{self.question} Set data.folder_parts to one of: {answers}."
+        return readable(f"{self.question} Set data.folder_parts to one of: {answers}.")
 
 
 class Reading(NamedTuple):

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from core.data.catalogue import DATASETS
-from core.data.decoding import Pixels
+from core.data.decoding import Look, Pixels
 from core.data.edits import make_grey
 from core.data.own_images import Brought, Images, decode_some, open_images
+from core.data.shades import Scale
 from core.engine.augment import normalize
 from core.engine.data import resize
 from core.engine.evaluate import evaluation_batch
@@ -33,17 +34,19 @@ def predict_own(members: Sequence[Member], brought: Brought, start: int, count: 
     """
     with in_sentences(), use_threads(_count_cores() if all_cores else 1):
         images = _keep_open(brought, _stamp(brought))
-        decoded: dict[int, tuple[Pixels, dict[int, str]]] = {}
+        decoded: list[tuple[Look, Pixels, dict[int, str]]] = []
         chances, energies = [], []
         for member in members:
             network = load_network(member.weights)
-            side = _side_of(network.spec.data)
-            if side not in decoded:
-                decoded[side] = decode_some(images, start, count, side)
-            logits = _score(network, member, decoded[side][0])  # (n, classes)
+            look = _look_of(network.spec.data, member)
+            pixels = next((pixels for known, pixels, _ in decoded if known == look), None)
+            if pixels is None:
+                pixels, found = decode_some(images, start, count, look)
+                decoded.append((look, pixels, found))
+            logits = _score(network, member, pixels)  # (n, classes)
             chances.append(softmax(logits))
             energies.append(-np.logaddexp.reduce(logits, axis=1))
-        faults = {index: fault for _, found in decoded.values() for index, fault in found.items()}
+        faults = {index: fault for *_, found in decoded for index, fault in found.items()}
         probabilities, energy = np.mean(chances, axis=0), np.mean(energies, axis=0)
         for index in faults:
             probabilities[index - start], energy[index - start] = np.nan, np.nan
@@ -79,9 +82,10 @@ def _stamp(brought: Brought) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_size
 
 
-def _side_of(spec: DataSpec) -> int:
-    """The side at which the data set's own images came, before they were resized."""
-    return DATASETS[spec.dataset].side or spec.image_size
+def _look_of(spec: DataSpec, member: Member) -> Look:
+    """Files become pixels as those of the training did; at the side at which these came, before they were resized."""
+    scales = {kind: Scale(*bounds) for kind, bounds in member.grey_scales.items()}
+    return Look(DATASETS[spec.dataset].side or spec.image_size, spec.ground, scales)
 
 
 @torch.no_grad()

@@ -48,7 +48,9 @@ def make_member(run: Run, key: str = "best") -> tuple[Member, Weights]:
     scale = read_scale(run.environment())
     if scale is None:
         raise ExamineError(f"The run {run.id} did not record the mean and spread of its images, which are needed here.")
-    return Member(name_file(run, weights), *scale), weights
+    recorded = run.environment().get("grey_scales", {}).items()
+    grey = {kind: (bounds[0], bounds[1]) for kind, bounds in recorded if len(bounds) == 2}
+    return Member(name_file(run, weights), *scale, grey), weights
 
 
 def require_same_classes(runs: Sequence[Run]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -69,11 +70,15 @@ class Piece:
 
 @dataclass(frozen=True)
 class Member:
-    """One network of those that answer together, with the `mean` and `std` (0 to 1) of its training images."""
+    """One network of those that answer together, with what its training images were scaled by.
+
+    `mean` and `std` are from 0 to 1; `grey_scales` are those of grey values of more than eight bits, by their type.
+    """
 
     weights: WeightsFile
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    grey_scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

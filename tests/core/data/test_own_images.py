@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.data.decoding import decode_image
+from core.data.decoding import Look, decode_image
 from core.data.own_images import (
     Brought,
     ChoiceError,
@@ -23,7 +23,7 @@ from core.data.own_images import (
 )
 from core.data.store import DataError
 
-SIZE = 8
+LOOK = Look(8)
 
 
 def make_png(level: int, side: int = 12) -> bytes:
@@ -52,9 +52,9 @@ def test_a_folder_and_its_zip_hold_the_same_images_in_the_order_people_count(fol
             archive.write(path, path.relative_to(folder))
     for images in (open_path(folder), open_path(tmp_path / "same.zip")):
         assert list(images.names) == ["a/1.PNG", "b/2.png", "b/10.png"]
-        pixels, faults = decode_some(images, 1, 5, SIZE)
-        assert (pixels.shape, faults) == ((2, SIZE, SIZE, 3), {})
-        np.testing.assert_array_equal(pixels[1], decode_image(folder / "b" / "10.png", SIZE))
+        pixels, faults = decode_some(images, 1, 5, LOOK)
+        assert (pixels.shape, faults) == ((2, 8, 8, 3), {})
+        np.testing.assert_array_equal(pixels[1], decode_image(folder / "b" / "10.png", LOOK))
 
 
 def test_one_file_is_a_set_of_one(folder: Path) -> None:
@@ -63,7 +63,7 @@ def test_one_file_is_a_set_of_one(folder: Path) -> None:
 
 def test_what_cannot_be_read_is_told_by_its_index_and_holds_nothing_up(folder: Path) -> None:
     (folder / "b" / "2.png").write_bytes(b"no image")
-    pixels, faults = decode_some(open_path(folder), 0, 3, SIZE)
+    pixels, faults = decode_some(open_path(folder), 0, 3, LOOK)
     assert list(faults) == [1]
     assert "2.png cannot be decoded" in faults[1]
     assert pixels[0].any()
@@ -98,7 +98,7 @@ def test_what_is_left_beside_images_is_none(name: str) -> None:
 def test_an_array_in_any_usual_order_gives_its_images(tmp_path: Path, shape: tuple[int, ...]) -> None:
     array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     np.save(tmp_path / "x.npy", array)
-    pixels, faults = decode_some(open_path(tmp_path / "x.npy"), 0, 3, 9)
+    pixels, faults = decode_some(open_path(tmp_path / "x.npy"), 0, 3, Look(9))
     expected = array if array.ndim == 4 else array[..., None]
     if expected.shape[3] not in (1, 3):
         expected = expected.transpose(0, 2, 3, 1)
@@ -109,7 +109,7 @@ def test_an_array_in_any_usual_order_gives_its_images(tmp_path: Path, shape: tup
 def test_floats_from_0_to_1_are_bytes_and_others_are_refused_one_by_one(tmp_path: Path) -> None:
     array = np.stack([np.full((4, 4), 0.5), np.full((4, 4), 7.0), np.full((4, 4), np.nan)])
     np.save(tmp_path / "x.npy", array)
-    pixels, faults = decode_some(open_path(tmp_path / "x.npy"), 0, 3, 4)
+    pixels, faults = decode_some(open_path(tmp_path / "x.npy"), 0, 3, Look(4))
     assert (pixels[0] == 128).all()
     assert "from 7 to 7" in faults[1]
     assert 2 in faults
@@ -179,5 +179,5 @@ def test_a_zip_beside_images_is_refused(tmp_path: Path) -> None:
 def test_an_upload_that_is_not_what_its_name_says_is_a_sentence(tmp_path: Path, name: str) -> None:
     path = keep_files([(name, b"something else")], tmp_path)
     images = open_path(path)
-    _, faults = decode_some(images, 0, 1, SIZE)
+    _, faults = decode_some(images, 0, 1, LOOK)
     assert "cannot be decoded" in faults[0]

@@ -76,13 +76,13 @@ def ask(
 
 
 def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
-    """Logits and labels of about `count` images from `start` on, as an evaluation stores them. Raises QuestionError."""
+    """Logits and labels of up to `count` images from `start` on, as an evaluation stores them. Raises QuestionError."""
     with in_sentences():
         network, data = _load(weights)
         whole: ImageSet = getattr(data, part)
         batch_size = min(512, evaluation_batch(network.spec.train))
-        # Whole batches only, so that each is rounded as it was when the training scored it.
-        stop = start + max(1, count // batch_size) * batch_size
+        # Whole batches where there is one, so that each is rounded as it was when the training scored it.
+        stop = start + (count // batch_size * batch_size or count)
         some = ImageSet(whole.images[start:stop], whole.labels[start:stop])
         logits = evaluate(network.model, some, data, batch_size=batch_size, dtype=network.dtype).logits
         return Piece(logits, some.labels.numpy(), len(whole))

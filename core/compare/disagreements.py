@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.compare.units import Unit
-from core.compare.verdicts import NoPredictionsError, Predictions, Weights, collect_predictions, share_images
+from core.compare.verdicts import NoPredictionsError, Predictions, collect_predictions, share_images
+from core.runs.records import WeightsName
 from core.stats.scores import FloatArray, IntArray
 
 
@@ -40,7 +41,7 @@ class Disagreement:
     remarks: tuple[str, ...]  # why predictions of some seeds are missing
 
 
-def find_disagreement(right: Unit, wrong: Unit, weights: Weights) -> Disagreement:
+def find_disagreement(right: Unit, wrong: Unit, weights: WeightsName) -> Disagreement:
     """Raises NoPredictionsError with a sentence if the two cannot be compared."""
     (a, missing_a), (b, missing_b) = collect_predictions(right, weights), collect_predictions(wrong, weights)
     for found, missing in ((a, missing_a), (b, missing_b)):

@@ -5,8 +5,8 @@ Runs are read once and kept: the same object comes back until the run changes, s
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -121,7 +121,7 @@ class ComparedRun:
 
 def finite(value: Any) -> float | None:
     """A finite number, else None."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         return float(value)
     return None
 
@@ -220,7 +220,7 @@ def _stamp(folder: Path) -> _Stamp:
 def _stamp_file(path: Path) -> _FileStamp:
     try:
         stat = os.stat(path)
-    except FileNotFoundError:
+    except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size
 

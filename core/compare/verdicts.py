@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +15,13 @@ import numpy.typing as npt
 from core.compare.snapshot import ComparedRun, finite
 from core.compare.units import Unit, same_data, same_test_images
 from core.data.catalogue import name_data
-from core.runs.records import RunNotFoundError
+from core.runs.records import RunNotFoundError, WeightsName
 from core.runs.store import open_run
 from core.stats.scores import check_labels, softmax
 from core.stats.significance import Comparison, compare_groups, compare_paired, compare_seeds, verdict
 from core.system.errors import LabError
 
-Weights = Literal["last", "best"]
-WEIGHTS: dict[Weights, str] = {"last": "Last weights", "best": "Best-on-validation weights"}
+WEIGHTS: dict[WeightsName, str] = {"last": "Last weights", "best": "Best-on-validation weights"}
 METHODS = (
     "Two runs: the exact McNemar test (McNemar 1947) and the bootstrap over images (Efron 1979), both paired on the "
     "same test images. Groups of seeds: images and seeds as two crossed sources of chance (Gallas et al. 2007), with "
@@ -61,7 +59,7 @@ class NoPredictionsError(LabError):
 
 
 @lru_cache(maxsize=256)
-def _read_predictions(run: ComparedRun, weights: Weights) -> Predictions | str:
+def _read_predictions(run: ComparedRun, weights: WeightsName) -> Predictions | str:
     """A run's stored predictions on the test images, in the order of the data set, or a sentence why it has none.
 
     Kept by the run as it was: once it has ended, its predictions stay as they are.
@@ -90,13 +88,13 @@ def _explain(run: ComparedRun) -> str:
     return f": it {ends[run.state]}" if run.state in ends else ""
 
 
-def judge_all(units: Sequence[Unit], weights: Weights) -> list[Verdict]:
+def judge_all(units: Sequence[Unit], weights: WeightsName) -> list[Verdict]:
     """Every unit compared with the first one."""
     return [judge(unit, units[0], weights) for unit in units[1:]]
 
 
 @lru_cache(maxsize=512)
-def judge(unit: Unit, baseline: Unit, weights: Weights) -> Verdict:
+def judge(unit: Unit, baseline: Unit, weights: WeightsName) -> Verdict:
     """A unit against the baseline on the test images; by seeds alone only if predictions are missing.
 
     Nothing compares across data sets; on other images of the same data set only seeds do.
@@ -123,7 +121,7 @@ def judge(unit: Unit, baseline: Unit, weights: Weights) -> Verdict:
     return Verdict(unit, verdict(comparison, unit.name, baseline.name), comparison, tuple(remarks))
 
 
-def collect_predictions(side: Unit, weights: Weights) -> tuple[dict[ComparedRun, Predictions], list[str]]:
+def collect_predictions(side: Unit, weights: WeightsName) -> tuple[dict[ComparedRun, Predictions], list[str]]:
     """The predictions of a side's seeds, and why some have none."""
     read = {run: _read_predictions(run, weights) for run in side.seeds}
     found = {run: each for run, each in read.items() if isinstance(each, Predictions)}
@@ -151,7 +149,7 @@ def _labels(run: ComparedRun) -> npt.NDArray[np.int64]:
     return np.empty(0, np.int64)
 
 
-def _judge_figures(unit: Unit, baseline: Unit, weights: Weights, remarks: list[str]) -> Verdict:
+def _judge_figures(unit: Unit, baseline: Unit, weights: WeightsName, remarks: list[str]) -> Verdict:
     """By the test accuracies that the runs ended with, one a seed."""
     values = [
         [value for run in side.seeds if (value := finite(run.results.get(_FIGURES[weights]))) is not None]

@@ -75,6 +75,8 @@ def read_history(run: Run) -> History:
             else "This run kept no predictions of its epochs, so there is no history to show."
         )
     classes = run.spec.data.num_classes
+    if labels.dtype.kind not in "iu":
+        raise ExamineError("The stored history is damaged: its labels are no classes.")
     predicted, labels = predicted.astype(np.int64), labels.astype(np.int64)
     if labels.shape != predicted.shape[1:] or labels.min() < 0 or max(labels.max(), predicted.max()) >= classes:
         raise ExamineError("The stored history is damaged: it does not fit the run's images and classes.")

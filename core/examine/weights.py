@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from core.helper.questions import WeightsFile
 from core.runs.folder import Run
-from core.runs.records import CheckpointFile, DamagedRunError
+from core.runs.records import CheckpointFile, WeightsName
 from core.system.errors import LabError
 
 
@@ -27,7 +27,7 @@ class Weights:
     label: str
     epoch: int | None
     file: CheckpointFile | None
-    which: Literal["last", "best"]
+    which: WeightsName
 
     @property
     def title(self) -> str:
@@ -89,7 +89,5 @@ def _whole(value: Any) -> int | None:
 
 def require_sound(run: Run) -> None:
     """Raises ExamineError with what is wrong with the run's own files."""
-    try:
-        _ = run.spec
-    except DamagedRunError as error:
-        raise ExamineError(f"The run's files cannot be read: {error}.") from None
+    if damage := run.damage():
+        raise ExamineError(f"The run's files cannot be read: {damage}.")

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
 
+from core.runs.records import WeightsName
 from core.system.errors import LabError
 
-Checkpoint = Literal["best", "last"]
 # Called with the bytes done and the total.
 Report = Callable[[int, int], None]
 
@@ -24,7 +23,7 @@ class Order:
     """What to write: which runs, a model with which weights, a run folder with or without its checkpoints."""
 
     ids: tuple[str, ...]
-    checkpoint: Checkpoint = "best"
+    checkpoint: WeightsName = "best"
     checkpoints: bool = True
     report: Report | None = None
 
@@ -52,7 +51,7 @@ class Format:
         note: str = getattr(import_module(module), function)(order, path)
         return note
 
-    def name_file(self, ids: Sequence[str], checkpoint: Checkpoint) -> str:
+    def name_file(self, ids: Sequence[str], checkpoint: WeightsName) -> str:
         """The file's name, which contains no text of a user."""
         stem = ids[0] if len(ids) == 1 else f"{len(ids)}-runs-{ids[0]}"
         return f"{stem}{f'-{checkpoint}' if self.of_weights else ''}{self.suffix}"

@@ -6,14 +6,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.export.formats import FORMATS, Checkpoint, Exported, ExportError, Order, Report
+from core.export.formats import FORMATS, Exported, ExportError, Order, Report
 from core.export.outbox import make_folder
+from core.runs.records import DamagedRunError, WeightsName
+from core.runs.store import open_run
 
 
 def export_runs(
     run_ids: Sequence[str],
     format: str,
-    checkpoint: Checkpoint = "best",
+    checkpoint: WeightsName = "best",
     *,
     checkpoints: bool = True,
     folder: Path | None = None,
@@ -27,6 +29,9 @@ def export_runs(
     order = Order(tuple(dict.fromkeys(run_ids)), checkpoint, checkpoints, report)
     if len(order.ids) > 1 and not wanted.several:
         raise ExportError(f"{wanted.title} takes one run at a time.")
+    for run_id in order.ids:
+        if damage := open_run(run_id).damage():
+            raise DamagedRunError(f"{run_id} is damaged and cannot be exported: {damage}.")
     try:
         path = (folder or make_folder()) / wanted.name_file(order.ids, checkpoint)
         # Renamed at the end, so that nobody fetches half a file.

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from core.runs.records import WeightsName
 from core.system.errors import LabError
 
 Part = Literal["train", "val", "test"]
@@ -27,7 +28,7 @@ class WeightsFile:
     spec_json: str
     path: str
     sha256: str
-    which: Literal["last", "best"]
+    which: WeightsName
 
 
 @dataclass(frozen=True)

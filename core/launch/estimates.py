@@ -23,10 +23,11 @@ from core.data.store import DataError
 from core.launch.environment import worker_environment
 from core.machine import queue
 from core.machine.devices import list_device_ids, name_device, read_use
+from core.runs import layout
 from core.spec import RunSpec
 from core.system import files
 from core.system.child import Child, ChildKilledError
-from core.system.errors import LabError
+from core.system.errors import LabError, explain_os_error
 from core.system.folders import runs_folder
 
 MEASURE = "core.worker.estimate:measure_spec"
@@ -126,7 +127,7 @@ def find_forecast(spec: RunSpec) -> Forecast | None:
 def keep_forecast(spec: RunSpec, folder: Path) -> None:
     """Writes the forecast into a new run's folder, to compare it with what the run took."""
     if forecast := find_forecast(spec):
-        files.write_json(folder / "forecast.json", asdict(forecast))
+        files.write_json(folder / layout.FORECAST, asdict(forecast))
 
 
 def measure_now(spec: RunSpec, timeout: float = TIMEOUT_SECONDS) -> Estimate:
@@ -219,6 +220,8 @@ class Measurements:
         error: Any = future.exception() if future is not None and future.done() else None
         if error is None:
             return ""
+        if isinstance(error, OSError):
+            return f"It could not be measured. {explain_os_error(error)}"
         return str(error) if isinstance(error, EstimateError) else f"It could not be measured: {error}."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -108,7 +108,7 @@ def measure_test(run_id: str) -> None:
 
 def _restart(run: Run) -> None:
     # Its worker has written the end, and may be about to release the lock.
-    if not _wait_until_free(run, 10):
+    if not _wait_until(lambda: not run.is_alive(), 10):
         raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
     reopen_run(run)
     _launch(run)
@@ -117,20 +117,11 @@ def _restart(run: Run) -> None:
 def reopen_run(run: Run) -> None:
     """Prepares the folder of an idle run to continue from its newest checkpoint."""
     # In this order the folder is consistent at every moment: ended or interrupted, then queued.
-    _keep_earlier(run.path / layout.ENVIRONMENT)
+    files.set_aside(run.path / layout.ENVIRONMENT)
     (run.path / layout.STOP).unlink(missing_ok=True)
     presence.mark_launch(run.path)
     (run.path / layout.END).unlink(missing_ok=True)
     files.sync_folder(run.path)
-
-
-def _keep_earlier(path: Path) -> None:
-    """Renames what an earlier process wrote: environment-1.json, environment-2.json and so on."""
-    number = 1
-    while (numbered := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
-        number += 1
-    if path.exists():
-        os.rename(path, numbered)
 
 
 def request_stop(run_id: str) -> bool:
@@ -153,7 +144,9 @@ def kill_run(run_id: str) -> bool:
         if not run.is_alive():
             return False
         (run.path / layout.STOP).touch()
-        return run.kill() and _wait_until_free(run, 5)
+        if host := presence.find_holder_elsewhere(run.path):
+            raise LauncherError(f"This run trains on the machine {host}, where alone it can be ended at once.")
+        return run.kill() and _wait_until(lambda: not run.is_alive(), 5)
 
 
 def run_next(run_id: str) -> bool:
@@ -173,16 +166,27 @@ def delete_run(run_id: str) -> None:
     """
     run = open_run(run_id)
     trash = runs_folder() / ".trash"
+    _clear_locks(run.path)
     with _control(run), FileLock(run.path / layout.LOCK) as lock:
         if run.is_alive() or presence.is_starting(run.path):
             (run.path / layout.STOP).touch()
         # Held, so that a worker just launched cannot start in a folder that is about to be deleted.
         if not lock.acquire(STOP_SECONDS) and not (run.kill() and lock.acquire(5)):
             raise LauncherError("This run's process does not end, so the run was kept. Try again in a moment.")
+        if not _wait_until(lambda: not presence.find_holder_elsewhere(run.path), STOP_SECONDS):
+            raise LauncherError("Another machine trains this run and has not ended it yet. Try again in a moment.")
         queue.leave_queue(runs_folder(), run_id)
         trash.mkdir(exist_ok=True)
         os.rename(run.path, trash / f"{run_id}-{time.time_ns()}")
     shutil.rmtree(trash, ignore_errors=True)
+
+
+def _clear_locks(folder: Path) -> None:
+    """Moves aside what stands in place of a lock's file, and which nobody can hold."""
+    for path in (folder / layout.CONTROL, folder / layout.LOCK):
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+            with suppress(OSError):  # it is told when the lock is taken
+                os.rename(path, path.with_name(f".{path.name}-{time.time_ns()}"))
 
 
 @contextmanager
@@ -197,9 +201,9 @@ def _control(run: Run) -> Iterator[None]:
         raise LauncherError(f"The run's folder cannot be written: {error.strerror}.") from error
 
 
-def _wait_until_free(run: Run, seconds: float) -> bool:
+def _wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
     end = time.monotonic() + seconds
-    while run.is_alive():
+    while not is_so():
         if time.monotonic() > end:
             return False
         time.sleep(0.02)

@@ -18,7 +18,7 @@ from core.system import files
 from core.system.folders import runs_folder
 from core.system.locks import hold
 
-MAX_SLOTS = 64
+MAX_SLOTS = queue.MAX_SLOTS
 
 
 @dataclass(frozen=True)

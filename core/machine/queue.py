@@ -8,15 +8,16 @@ this.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
 
 from core.runs.presence import is_waiting
+from core.system import files
 from core.system.locks import FileLock, hold, is_locked
 
 DEFAULT_SLOTS = 1
+MAX_SLOTS = 64
 
 
 class Ticket:
@@ -48,12 +49,15 @@ class Ticket:
             return None
 
 
+QUEUE, SLOTS = ".queue", ".slots"  # below the runs folder; who only looks makes neither
+
+
 def queue_folder(runs: Path) -> Path:
-    return _made(runs / ".queue")
+    return _made(runs / QUEUE)
 
 
 def slots_folder(runs: Path) -> Path:
-    return _made(runs / ".slots")
+    return _made(runs / SLOTS)
 
 
 def _made(folder: Path) -> Path:
@@ -63,7 +67,11 @@ def _made(folder: Path) -> Path:
 
 def read_queue(runs: Path) -> list[Ticket]:
     """All tickets, the head first; some may be stale."""
-    found = (Ticket.parse(name) for name in os.listdir(queue_folder(runs)) if not name.startswith("."))
+    try:
+        names = os.listdir(runs / QUEUE)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = (Ticket.parse(name) for name in names if not name.startswith("."))
     return sorted((ticket for ticket in found if ticket), key=lambda ticket: ticket.order)
 
 
@@ -100,19 +108,23 @@ def _queue_lock(runs: Path) -> FileLock:
 def count_slots(runs: Path, device: str) -> int:
     """How many runs a device takes at once, from `runs/settings.json`; at least one."""
     try:
-        settings = json.loads((runs / "settings.json").read_bytes())
-        return max(1, int(settings["slots"].get(device, DEFAULT_SLOTS)))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        settings = files.find_note(runs / "settings.json") or {}
+        return min(max(1, int(settings["slots"].get(device, DEFAULT_SLOTS))), MAX_SLOTS)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return DEFAULT_SLOTS
 
 
 def slot_path(runs: Path, device: str, number: int) -> Path:
-    return slots_folder(runs) / f"{device.replace(':', '-')}~{number}"
+    return slots_folder(runs) / _slot_name(device, number)
+
+
+def _slot_name(device: str, number: int) -> str:
+    return f"{device.replace(':', '-')}~{number}"
 
 
 def read_slots(runs: Path, device: str) -> list[str | None]:
     """Each slot of a device: the id of the run in it, or None if it is free."""
-    paths = [slot_path(runs, device, number) for number in range(count_slots(runs, device))]
+    paths = [runs / SLOTS / _slot_name(device, number) for number in range(count_slots(runs, device))]
     return [(_read_holder(path) if is_locked(path) else None) for path in paths]
 
 

@@ -24,6 +24,8 @@ def note_crash(folder: Path, process: dict[str, Any] | None, status: int) -> Non
     """Keeps how a worker's process ended, for its run's page; not needed if it wrote its own end."""
     if process is None or status == 0 or (folder / layout.END).exists():
         return
+    if (known := files.find_note(folder / layout.CRASH)) and known.get("process") == process:
+        return  # it said so itself
     crash = {"process": process, "status": status, "oom_kills": processes.count_oom_kills(), "time": time.time()}
     with suppress(OSError):  # the run was deleted, or its disk is full
         files.write_json(folder / layout.CRASH, crash)
@@ -54,6 +56,8 @@ def _explain_status(status: int, kills: int) -> str:
         return f"Out of memory: the system killed its process. {_OUT_OF_MEMORY}"
     if status == -signal.SIGKILL:
         return f"Its process was killed from outside. {RESUME}"
+    if status == -signal.SIGTERM:
+        return f"Ended by the system (SIGTERM), as at a shutdown or when a cluster takes its machine back. {RESUME}"
     if status < 0:
         return f"Its process was ended by {_name(-status)}. The log may say more. {RESUME}"
     return f"Its process ended before it could say why (status {status}). The log may say more. {RESUME}"

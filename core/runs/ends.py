@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import signal
 import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
 
 from core.runs import layout
-from core.system import files
-from core.system.errors import LabError
+from core.system import files, processes
+from core.system.errors import FULL, LabError, explain_os_error
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
 if TYPE_CHECKING:
     from typing import Any
 
 RESERVE_BYTES = 64 * 1024
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def log(text: str) -> None:
@@ -55,6 +54,19 @@ def end_run(
     return 1
 
 
+def leave_off(folder: Path, number: int) -> int:
+    """Notes by which signal the system ends the run's process; the exit status that shells give to this.
+
+    The run stays without an end: it is interrupted, and goes on when it is started again.
+    """
+    log(f"The system ends this process ({signal.Signals(number).name}); the run goes on when it is started again.")
+    process = processes.identify(os.getpid())
+    crash = {"process": process, "status": -number, "oom_kills": processes.count_oom_kills(), "time": time.time()}
+    with suppress(OSError):  # without it the run is interrupted all the same
+        files.write_json(folder / layout.CRASH, crash)
+    return 128 + number
+
+
 def describe_failure(error: Exception) -> tuple[str, str]:
     """A sentence for the page and the kind of failure; an unexpected error has its traceback in the log."""
     if is_disk_full(error):
@@ -65,8 +77,7 @@ def describe_failure(error: Exception) -> tuple[str, str]:
     if isinstance(error, MemoryError):
         return "The machine's memory ran out. Try smaller or fewer images, or stop other programs.", "out_of_memory"
     if isinstance(error, OSError) and error.strerror:
-        where = f" ({Path(os.fsdecode(error.filename)).name})" if isinstance(error.filename, str | bytes) else ""
-        return f"A file could not be read or written: {error.strerror.lower()}{where}.", "io"
+        return explain_os_error(error), "io"
     last = traceback.format_exception_only(error)[-1].strip()
     return f"Unexpected: {last[:500]} The log has the details.", "error"
 
@@ -74,7 +85,7 @@ def describe_failure(error: Exception) -> tuple[str, str]:
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether a full disk is behind an error, however often it was wrapped."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in FULL:
             return True
         error = error.__cause__ or error.__context__
     return False

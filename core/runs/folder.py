@@ -6,9 +6,10 @@ holds for life, else a launch of a moment ago, else the run was interrupted.
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from core.runs.records import (
     DamagedRunError,
     End,
     Environment,
+    ForecastRecord,
     ProgressRecord,
     RunNotFoundError,
     RunSummary,
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 CURVE_POINTS = 40
+MAX_ARRAY_BYTES = 1_000_000_000
+_FILES = {value for name, value in vars(layout).items() if name.isupper()} - {layout.CHECKPOINTS, layout.PREDICTIONS}
+_MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 
 
 class Run:
@@ -81,14 +86,18 @@ class Run:
             return About(name=self.id)
 
     def update_about(self, **changes: Any) -> None:
-        """Changes name, tags, note, archived or priority. Raises AboutError."""
-        with locks.hold(self.path / layout.CONTROL):
-            before = asdict(self.about)
-            if unknown := set(changes) - set(before):
-                raise AboutError(f"a run has no {', '.join(sorted(unknown))}")
-            if "tags" in changes:
-                changes["tags"] = tuple(dict.fromkeys(tag.strip() for tag in changes["tags"] if tag.strip()))
-            About(**{**before, **changes}).write(self.path / layout.ABOUT)
+        """Changes name, tags, note, archived or priority. Raises AboutError, RunNotFoundError, OSError."""
+        try:
+            with locks.hold(self.path / layout.CONTROL):
+                before = asdict(self.about)
+                if unknown := set(changes) - set(before):
+                    raise AboutError(f"a run has no {', '.join(sorted(unknown))}")
+                if "tags" in changes:
+                    changes["tags"] = tuple(dict.fromkeys(tag.strip() for tag in changes["tags"] if tag.strip()))
+                About(**{**before, **changes}).write(self.path / layout.ABOUT)
+        except FileNotFoundError:
+            self._require_folder()
+            raise
 
     def damage(self) -> str:
         """What is wrong with the run's own files, or nothing. Raises RunNotFoundError if it was deleted."""
@@ -104,14 +113,17 @@ class Run:
             return str(error)
 
     def _require_own_files(self) -> None:
-        """Raises DamagedFileError for a link, which may lead anywhere, and for a pipe, which may never answer."""
-        try:
-            with os.scandir(self.path) as entries:
+        """Raises DamagedFileError for a link, which may lead anywhere, for a pipe, which may never answer, and for a
+        folder in place of a file."""
+        for parent in ("", layout.CHECKPOINTS, layout.PREDICTIONS):
+            with suppress(OSError), os.scandir(self.path / parent) as entries:
                 for entry in entries:
-                    if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
-                        raise files.DamagedFileError(f"{entry.name} is no regular file of the run")
-        except OSError:
-            return
+                    name = f"{parent}/{entry.name}" if parent else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        if name in _FILES:
+                            raise files.DamagedFileError(f"{name} is a folder")
+                    elif not entry.is_file(follow_symlinks=False):
+                        raise files.DamagedFileError(f"{name} is no regular file of the run")
 
     def _require_shape(self, name: str, model: type[BaseModel]) -> None:
         """Raises DamagedFileError."""
@@ -148,7 +160,7 @@ class Run:
 
     def is_alive(self) -> bool:
         """Whether a process trains this run or waits to."""
-        return locks.is_locked(self.path / layout.LOCK)
+        return presence.is_held(self.path)
 
     @property
     def stop_requested(self) -> bool:
@@ -176,6 +188,10 @@ class Run:
     def worker(self) -> WorkerRecord | None:
         return cast(WorkerRecord | None, self._find(layout.WORKER, shapes.WORKER))
 
+    def forecast(self) -> ForecastRecord | None:
+        """What was measured before the run was started."""
+        return cast(ForecastRecord | None, self._find(layout.FORECAST, shapes.FORECAST))
+
     def crash(self) -> Crash | None:
         return cast(Crash | None, self._find(layout.CRASH, shapes.CRASH))
 
@@ -201,16 +217,20 @@ class Run:
         except (OSError, files.DamagedFileError):
             return ""
 
+    def require_manifest(self) -> None:
+        """Raises DamagedFileError if the list of checkpoints is there, but cannot be used."""
+        if (self.path / layout.CHECKPOINTS).is_dir():
+            self._require_shape(_MANIFEST, shapes.CHECKPOINTS)
+
     def checkpoints(self) -> list[CheckpointFile]:
-        """The checkpoints the manifest names and the folder holds, the newest last."""
+        """The checkpoints the manifest names and the folder holds, the newest last; none if it is damaged."""
         folder = self.path / layout.CHECKPOINTS
-        try:
-            manifest = files.find_json(folder / layout.MANIFEST) or {}
-            named = [
-                CheckpointFile(path=folder / Path(entry["name"]).name, **entry) for entry in manifest["checkpoints"]
-            ]
-        except (files.DamagedFileError, KeyError, TypeError, AttributeError):
-            return []
+        manifest = self._find(_MANIFEST, shapes.CHECKPOINTS) or {"checkpoints": []}
+        known = CheckpointFile.__dataclass_fields__
+        named = [
+            CheckpointFile(path=folder / Path(entry["name"]).name, **{k: v for k, v in entry.items() if k in known})
+            for entry in manifest["checkpoints"]
+        ]
         return [entry for entry in named if entry.path.is_file()]
 
     def predictions(self, name: str) -> np.ndarray[Any, Any] | None:
@@ -219,10 +239,12 @@ class Run:
         None if they are not there (yet).
         """
         try:
-            with files.open_regular(self.path / layout.PREDICTIONS / f"{name}.npy") as file:
+            with files.open_regular(self.path / layout.PREDICTIONS / f"{name}.npy", MAX_ARRAY_BYTES) as file:
                 array: np.ndarray[Any, Any] = np.load(file, allow_pickle=False)
-        except (files.DamagedFileError, OSError, ValueError, EOFError, SyntaxError, MemoryError, TokenError):
-            # The last three are raised by numpy for a broken header, or one that claims terabytes.
+        except (files.DamagedFileError, OSError, ValueError, EOFError):
+            return None
+        except (SyntaxError, MemoryError, RecursionError, TokenError):
+            # Raised by numpy for a broken header, or one that claims terabytes.
             return None
         return array
 
@@ -234,10 +256,11 @@ class Run:
             return None
         try:
             with files.open_regular(self.path / layout.PREDICTIONS / layout.VAL_CLASSES) as file:
-                flat = np.fromfile(file, dtype=f"<{np.dtype(kind).str[1:]}")
+                dtype = np.dtype(kind).newbyteorder("<")
+                epochs = min(os.fstat(file.fileno()).st_size // dtype.itemsize // images, len(self.rows()))
+                flat = np.fromfile(file, dtype, count=epochs * images)
         except (files.DamagedFileError, OSError):
             return None
-        epochs = min(len(flat) // images, len(self.rows()))
         return flat[: epochs * images].reshape(epochs, images)
 
     def kill(self) -> bool:
@@ -291,7 +314,7 @@ def _reason(run: Run, state: State) -> str:
 
 
 def _number(value: Any) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     return float(value) if usable else None
 
 

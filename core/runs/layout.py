@@ -22,4 +22,5 @@ LAUNCHED = "launched"  # there until the worker is
 STOP = "stop"  # there once the run was asked to stop
 WORKER = "worker.json"
 CRASH = "death.json"
+FORECAST = "forecast.json"
 RESERVE = ".reserve"  # space for the end of a run whose disk is full

@@ -156,7 +156,10 @@ def thin_out(values: list[float | None], count: int) -> list[float]:
 
 def best_epoch(metrics: pd.DataFrame) -> int | None:
     """The epoch of the highest validation accuracy, of equal ones that with the lower validation loss."""
-    index = find_best(metrics["val/accuracy"].to_numpy(dtype=float), metrics["val/loss"].to_numpy(dtype=float))
+    known = metrics.reindex(columns=["epoch", "val/accuracy", "val/loss"])  # a file of others may lack some
+    index = find_best(known["val/accuracy"].to_numpy(dtype=float), known["val/loss"].to_numpy(dtype=float))
+    if index is not None and np.isnan(known["epoch"].iloc[index]):
+        return index + 1
     return None if index is None else int(metrics["epoch"].iloc[index])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict, get_args
+from typing import Annotated, Literal, TypedDict, get_args
 
 from pydantic import Field
 
@@ -19,10 +19,14 @@ State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", 
 Ended = Literal["finished", "failed", "stopped", "pruned"]
 ENDS = get_args(Ended)
 
+WeightsName = Literal["best", "last"]  # best on validation, or of the last epoch
+
 Number = float | None  # None if it was not finite
 YEAR_5000 = 1e11  # seconds since 1970
 Moment = Annotated[float, Field(ge=0, le=YEAR_5000)]
-Count = Annotated[int, Field(ge=0)]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Process = dict[str, int | str] | None  # as `core.system.processes` identifies it
 Scale = Annotated[list[float], Field(min_length=3, max_length=3)]  # red, green, blue
 
 
@@ -31,20 +35,20 @@ class Environment(TypedDict, total=False):
 
     started: Moment
     device: str
-    pid: int
+    pid: Whole
     hostname: str
     platform: str
     python: str
     versions: dict[str, str | None]
-    cpus: int
-    threads: int
+    cpus: Whole
+    threads: Whole
     commit: str | None  # None if the project is not a clone
     commit_changed: bool
     device_name: str
     precision: str
-    parameters: int
-    updates_per_epoch: int
-    epochs_done: int
+    parameters: Whole
+    updates_per_epoch: Whole
+    epochs_done: Whole
     data_fingerprint: str
     class_names: list[str]
     mean: Scale
@@ -62,10 +66,10 @@ class ProgressRecord(TypedDict, total=False):
     """How far the training is, and what it uses of the machine."""
 
     phase: str
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
+    epoch: Whole
+    epochs: Whole
+    step: Whole
+    steps: Whole
     seconds: Number
     seconds_left: Number
     time: Moment
@@ -75,7 +79,7 @@ class ProgressRecord(TypedDict, total=False):
     memory_bytes: Number
     gpu_percent: Number
     gpu_memory_bytes: Number
-    oom_kills: int | None  # of the whole machine, so far
+    oom_kills: Whole | None  # of the whole machine, so far
     not_finite: list[str]  # keys of what was not finite
 
 
@@ -85,7 +89,7 @@ class End(TypedDict, total=False):
     state: Ended
     reason: str
     kind: str
-    epoch: int
+    epoch: Whole
     ended: Moment
     metrics: dict[str, Number]
     not_finite: list[str]  # keys of what was not finite
@@ -94,17 +98,24 @@ class End(TypedDict, total=False):
 class WorkerRecord(TypedDict, total=False):
     """Which process holds, or last held, the run."""
 
-    process: dict[str, Any]  # as `core.system.processes` identifies it
-    oom_kills: int | None
+    process: Process
+    oom_kills: Whole | None
 
 
 class Crash(TypedDict, total=False):
     """How that process ended, if its parent saw it end unexpectedly."""
 
-    process: dict[str, Any]
-    status: int
-    oom_kills: int | None
+    process: Process
+    status: Whole
+    oom_kills: Whole | None
     time: Moment
+
+
+class ForecastRecord(TypedDict, total=False):
+    """What was measured of a spec before it was trained."""
+
+    epoch_seconds: Number
+    memory_bytes: Number
 
 
 class CheckpointEntry(TypedDict, total=False):
@@ -114,7 +125,7 @@ class CheckpointEntry(TypedDict, total=False):
     epoch: Count
     bytes: Count
     sha256: str
-    kind: Literal["last", "best"]
+    kind: WeightsName
     metrics_bytes: Count
     classes_bytes: Count
 
@@ -186,7 +197,7 @@ class About:
             return cls(**{**known, "tags": tuple(known.get("tags", ())), "created": float(known.get("created") or 0)})
         except FileNotFoundError:
             raise files.DamagedFileError("about.json is missing") from None
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise files.DamagedFileError(f"about.json cannot be read: {error}") from error
 
     def write(self, path: Path) -> None:
@@ -202,7 +213,7 @@ class CheckpointFile:
     epoch: int
     bytes: int
     sha256: str
-    kind: Literal["last", "best"]
+    kind: WeightsName
     metrics_bytes: int = 0
     classes_bytes: int = 0
 

@@ -17,7 +17,6 @@ from core.spec.fields import differing, flatten, format_value
 from core.spec.parse import SpecError, parse_spec
 from core.spec.presets import PRESETS, Preset
 from core.spec.settings import apply_settings
-from core.system import files
 from core.text.formats import (
     UNKNOWN,
     format_bytes,
@@ -99,7 +98,7 @@ def _list_views(run: Run, end: dict[str, Any], test: int | None) -> list[Figure]
 def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
     """What the run is and took: name and value, a row each."""
     frame, environment = run.metrics(), run.environment()
-    speed = frame["images_per_second"].median() if len(frame) else None
+    speed = frame["images_per_second"].median() if len(frame) and "images_per_second" in frame else None
     device = environment.get("device_name") or summary.device or UNKNOWN
     return [
         ["Parameters", f"{summary.parameters:,} ({format_count(summary.parameters)})"],
@@ -113,7 +112,7 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
 
 def list_forecast(run: Run) -> list[list[str]]:
     """What was measured beforehand against what the run took: figure, forecast, actual; empty without a measurement."""
-    forecast, rows = files.find_note(run.path / "forecast.json"), run.rows()
+    forecast, rows = run.forecast(), run.rows()
     if not forecast or not rows:
         return []
     ends = [row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float)]

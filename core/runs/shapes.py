@@ -8,7 +8,16 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from core.runs.records import Crash, End, Environment, ProgressRecord, WorkerRecord
+from core.runs.records import (
+    CheckpointEntry,
+    Crash,
+    End,
+    Environment,
+    ForecastRecord,
+    ProgressRecord,
+    WorkerRecord,
+)
+from core.system.files import is_storable
 
 MAX_NUMBER = 2**63
 
@@ -25,8 +34,10 @@ def model_of(
 
 
 ENVIRONMENT, PROGRESS = model_of(Environment), model_of(ProgressRecord)
-WORKER, CRASH = model_of(WorkerRecord), model_of(Crash)
+WORKER, CRASH, FORECAST = model_of(WorkerRecord), model_of(Crash), model_of(ForecastRecord)
 END = model_of(End, {"state"}, nullable=False)
+_ENTRY: Any = model_of(CheckpointEntry, {"name", "epoch", "bytes", "sha256", "kind"}, nullable=False)
+CHECKPOINTS = create_model("CheckpointList", checkpoints=(list[_ENTRY], ...))
 
 
 def find_fault(model: type[BaseModel], value: dict[str, Any]) -> str:
@@ -43,10 +54,12 @@ def find_fault(model: type[BaseModel], value: dict[str, Any]) -> str:
 def find_row_fault(row: dict[str, Any]) -> str:
     """The same for a line of the metrics: numbers or null, but for the names of what was not finite."""
     for key, value in row.items():
+        if not is_storable(key):
+            return "a column's name holds half a character (a lone surrogate)"
         if key == "epoch":
             fits, wanted = type(value) is int and 0 <= value < MAX_NUMBER, "a whole number"
         elif key == "not_finite":
-            fits = isinstance(value, list) and all(isinstance(name, str) for name in value)
+            fits = isinstance(value, list) and all(isinstance(name, str) and is_storable(name) for name in value)
             wanted = "a list of names"
         else:
             usable = math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < MAX_NUMBER

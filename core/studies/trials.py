@@ -41,7 +41,7 @@ def worker_folder(name: str, index: int) -> Path:
     return folder_of(name) / "workers" / str(index)
 
 
-def is_worker_alive(name: str, worker: dict[str, Any]) -> bool:
+def holds_its_lock(name: str, worker: dict[str, Any]) -> bool:
     """Whether this very worker, not a later one of its number, holds its lock. Only for workers of this machine."""
     lock = worker_folder(name, int(worker["index"])) / layout.LOCK
     try:
@@ -55,7 +55,7 @@ def is_orphan(name: str, trial: FrozenTrial) -> bool:
     if trial.state != TrialState.RUNNING:
         return False
     worker = trial.user_attrs.get("worker")
-    return worker is not None and is_local(trial) and not is_worker_alive(name, worker)
+    return worker is not None and is_local(trial) and not holds_its_lock(name, worker)
 
 
 def retried_numbers(trials: Sequence[FrozenTrial]) -> set[int]:

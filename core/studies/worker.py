@@ -69,11 +69,9 @@ class TrialStop(StopSignal):
         self.study_folder = study_folder
         self.begun = False
 
-    def is_set(self) -> bool:
+    def is_request(self) -> bool:
         names = ("stop-now",) if self.begun else (layout.STOP, "stop-now")
-        if any((self.study_folder / name).exists() for name in names):
-            self.asked = True
-        return super().is_set()
+        return any((self.study_folder / name).exists() for name in names) or super().is_request()
 
 
 @lru_cache(maxsize=2)  # sets of images, if the space searches among some
@@ -107,10 +105,11 @@ class Worker:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._hear)
 
-    def _hear(self, *_: object) -> None:
-        self.stops = True
+    def _hear(self, number: int, *_: object) -> None:
+        # A request to stop one trial rings as the system would.
+        self.stops = self.stops or not (self.trial_stop and self.trial_stop.rings)
         if self.trial_stop:
-            self.trial_stop.hear()
+            self.trial_stop.hear(number)
 
     def is_stopping(self) -> bool:
         return self.stops or (self.folder / layout.STOP).exists() or not self.folder.is_dir()
@@ -208,10 +207,10 @@ class Worker:
         return worst_values(self.spec)
 
     def _reopen(self, trial: optuna.Trial) -> Run | None:
-        """The stopped run that this trial resumes; None if there is none, or somebody else has resumed it."""
+        """The run that this trial resumes; None if there is none, or somebody else has resumed it."""
         with suppress(KeyError, RunNotFoundError):
             run = open_run(trial.user_attrs["resumes"])
-            if run.state() == "stopped":
+            if run.state() in ("stopped", "interrupted"):
                 reopen_run(run)
                 trial.set_user_attr("run_id", run.id)
                 return run
@@ -272,14 +271,18 @@ class Worker:
 
     def _conclude(self, trial: optuna.Trial, run: Run) -> list[float]:
         """What the run's end means for its trial: values, or one of Optuna's ways to have none."""
-        end = (run.end() if run.path.is_dir() else None) or {}
-        state, reason = end.get("state"), str(end.get("reason") or "The run was deleted.")
+        is_there = run.path.is_dir()
+        end = (run.end() if is_there else None) or {}
+        # A run that the system ended with its worker (SIGTERM) has no end.
+        state = end.get("state") or ("interrupted" if is_there else "deleted")
+        without = "It ended without saying why." if is_there else "The run was deleted."
+        reason = str(end.get("reason") or without)
         if state == "finished":
             self.failures = 0
             return objective_values(self.spec, run)
         trial.set_user_attr("reason", reason)
-        log(f"Trial {trial.number}: {state or 'deleted'}. {reason}")
-        if state == "stopped" and (self.stops or (self.folder / layout.STOP).exists()):
+        log(f"Trial {trial.number}: {state}. {reason}")
+        if state in ("stopped", "interrupted") and (self.stops or (self.folder / layout.STOP).exists()):
             self.failures = 0
             requeue(self.optuna, self.study._storage.get_trial(trial._trial_id), resumes=True)
             raise TrialFailedError(reason)

@@ -85,6 +85,15 @@ def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
         sync_folder(path.parent)
 
 
+def set_aside(path: Path) -> None:
+    """Renames a file that the next of its name would write over: note-1.json, note-2.json and so on."""
+    number = 1
+    while (numbered := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    if path.exists():
+        os.rename(path, numbered)
+
+
 def sync_folder(folder: Path) -> None:
     """Makes renames in the folder survive a power failure."""
     if os.name == "nt":
@@ -124,7 +133,8 @@ def read_json(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, DamagedFileError):
         raise
     except (OSError, ValueError, RecursionError) as error:
-        raise DamagedFileError(f"{path.name} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DamagedFileError(f"{path.name} cannot be read: {why}") from error
     if not isinstance(value, dict):
         raise DamagedFileError(f"{path.name} holds no JSON object")
     return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -18,6 +19,20 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+MOUNTS = Path("/proc/self/mountinfo")
+# Options that make the locks of a file system those of each machine alone, though all of them see its files.
+_NFS = frozenset({"nolock", "local_lock=all", "local_lock=flock"})
+_LOCAL_LOCKS = {
+    "nfs": _NFS,
+    "nfs4": _NFS,
+    "lustre": frozenset({"localflock"}),
+    "ocfs2": frozenset({"localflocks"}),
+    "gfs2": frozenset({"localflocks"}),
+    "cifs": frozenset({"nobrl"}),
+    "smb3": frozenset({"nobrl"}),
+}
+_WITHOUT_LOCKS = frozenset({"fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone"})
 
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK}
 _checked: set[str] = set()
@@ -43,7 +58,7 @@ class FileLock:
         """Whether the lock is now held. Raises FileNotFoundError if its folder is gone, RunsFolderError."""
         if fcntl is None:
             return self._try_filelock()
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
         try:
             held = _flock(fd, fcntl.LOCK_EX, self.path)
             # A file that was moved or removed meanwhile no longer guards this name.
@@ -112,7 +127,7 @@ def is_locked(path: Path) -> bool:
         lock.release()
         return held
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe of that name would not answer
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:
@@ -139,9 +154,14 @@ def no_locks(folder: Path, detail: str) -> RunsFolderError:
 
 
 def require_locks(folder: Path) -> None:
-    """Tries the folder's locks once per process. Raises RunsFolderError if they do not exclude a second holder."""
+    """Tries the folder's locks once per process. Raises RunsFolderError if they do not exclude a second holder.
+
+    One on another machine cannot be tried from here; there the file system's own word is taken.
+    """
     if str(folder) in _checked:
         return
+    if detail := explain_local_locks(folder):
+        raise no_locks(folder, detail)
     path = folder / f".lock-check-{os.getpid()}-{threading.get_ident()}"
     try:
         with FileLock(path) as first, FileLock(path) as second:
@@ -150,3 +170,35 @@ def require_locks(folder: Path) -> None:
     finally:
         path.unlink(missing_ok=True)
     _checked.add(str(folder))
+
+
+def explain_local_locks(folder: Path) -> str:
+    """Why locks in a folder are those of this machine alone, though others may share it; empty if nothing says so."""
+    kind, options = _find_mount(os.path.realpath(folder))
+    found = options & _LOCAL_LOCKS.get(kind, frozenset())
+    if not found and kind not in _WITHOUT_LOCKS:
+        return ""
+    how = f"{kind} mounted with {min(found)}" if found else kind
+    return f"{how}: each machine that shares it has locks of its own"
+
+
+def _find_mount(path: str) -> tuple[str, set[str]]:
+    """Type and options of the file system that holds a path; empty if the system does not report them."""
+    best, kind, options = "", "", set[str]()
+    try:
+        lines = MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:
+        return kind, options
+    for line in lines:
+        # Documented in proc(5): id, parent, device, root, mount point, options, optional fields, "-", type, source,
+        # options of the file system.
+        before, _, after = line.partition(" - ")
+        mount, rest = before.split()[4:6], after.split()
+        if len(mount) < 2 or not rest:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount[0])
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        # Of two at the same place the later one hides the other.
+        if inside and len(point) >= len(best):
+            best, kind, options = point, rest[0], {*mount[1].split(","), *rest[-1].split(",")}
+    return kind, options

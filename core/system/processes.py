@@ -64,6 +64,11 @@ def count_oom_kills() -> int | None:
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
+def is_of_this_machine(recorded: dict[str, Any]) -> bool:
+    """Whether a process was recorded here, even if before a restart; containers of one machine share its boot."""
+    return recorded.get("host") == host_name() or bool(boot_id() and recorded.get("boot") == boot_id())
+
+
 def is_same(recorded: dict[str, Any] | None) -> bool:
     """Whether the recorded process still runs on this machine."""
     if not recorded or not isinstance(recorded.get("pid"), int) or recorded["pid"] <= 1:
@@ -80,7 +85,7 @@ def kill(recorded: dict[str, Any]) -> bool:
         return False
     try:
         fd = os.pidfd_open(recorded["pid"])
-    except (KeyError, TypeError, OSError):
+    except (KeyError, TypeError, OverflowError, OSError):
         return False
     try:
         # Checked after opening: the descriptor keeps meaning this process, even if its id is reused.

@@ -52,7 +52,7 @@ class Recorder:
         Metrics are cut back to that state, and so is the half line of a crash. Raises DamagedFileError for a damaged
         manifest: training again from the start would throw good checkpoints away.
         """
-        files.find_json(self.run.path / layout.CHECKPOINTS / layout.MANIFEST)
+        self.run.require_manifest()
         notes: list[str] = []
         whole = _count_lines(self.metrics)
         newest_first = self.checkpoints[::-1]

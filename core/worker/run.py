@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 from core.machine import queue
-from core.runs import layout
-from core.runs.ends import describe_failure, end_run, log, reserve_space
+from core.runs import layout, presence
+from core.runs.ends import describe_failure, end_run, leave_off, log, reserve_space
 from core.system import files, processes
 from core.system.errors import LabError
 from core.system.folders import ID_PATTERN, runs_folder
 from core.system.gc_pause import LoadingTorch
-from core.system.locks import FileLock
+from core.system.locks import FileLock, RunsFolderError, no_locks, require_locks
 from core.worker.stop import POLL_SECONDS, StopRequestedError, StopSignal
 
 TYPE_CHECKING = False  # `typing` would cost every waiting worker memory.
@@ -43,7 +45,10 @@ class DeviceError(LabError):
 
 
 def main(run_id: str) -> int:
-    """Trains one run to its end; 0 if it finished or was stopped."""
+    """Trains one run to its end; 0 if it finished or was stopped.
+
+    A run that an earlier process left without an end goes on from its newest checkpoint.
+    """
     runs = runs_folder()
     folder = runs / run_id
     if not ID_PATTERN.fullmatch(run_id) or not folder.is_dir():
@@ -53,12 +58,17 @@ def main(run_id: str) -> int:
     stop.listen()
     lock = FileLock(folder / layout.LOCK)
     try:
+        require_locks(runs)
         # Readers of the run's state share the lock for a moment, hence the two seconds.
         if not lock.acquire(2):
             return _say("Another process already holds this run.")
         if (folder / layout.END).exists():
             return _say("This run has ended already.")
+        if rival := presence.find_rival(folder, stop.is_set):
+            return _say(f"The machine {rival} trains this run: {no_locks(runs, 'both machines got the same lock')}")
         return drive_run(runs, folder, stop, train_on)
+    except RunsFolderError as error:
+        return _say(str(error))
     except FileNotFoundError:
         if folder.is_dir():
             raise
@@ -100,21 +110,42 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
         who = {"process": processes.identify(os.getpid()), "oom_kills": processes.count_oom_kills()}
         files.write_json(folder / layout.WORKER, who)
         (folder / layout.LAUNCHED).unlink(missing_ok=True)
+        files.set_aside(folder / layout.ENVIRONMENT)  # of an earlier process; until it trains, the run is queued
+        threading.Thread(target=_give_signs_of_life, args=(folder, stop), name="signs of life", daemon=True).start()
         slot = _wait_for_slot(runs, folder, stop)
         if slot is None:
-            return end_run(folder, "stopped", "Stopped while it waited in the queue.")
+            return _stop(folder, stop, "Stopped while it waited in the queue.")
         return train(folder, slot.device, stop)
     except StopRequestedError:
-        return end_run(folder, "stopped", "Stopped before the training began.")
+        return _stop(folder, stop, "Stopped before the training began.")
     except Exception as error:  # whatever it is, the page shows it
         if not folder.is_dir():
             raise FileNotFoundError from error
         return end_run(folder, "failed", *describe_failure(error))
     finally:
         stop.over = True
+        presence.rest(folder)
         queue.leave_queue(runs, folder.name)
         if slot:
             slot.release()
+
+
+def _give_signs_of_life(folder: Path, stop: StopSignal) -> None:
+    """Until the run is over: machines on which its lock looks free tell by them that it is alive."""
+    while not stop.over:
+        presence.beat(folder)
+        # In short steps, as a process that trains several runs has such a thread for each.
+        for _ in range(int(presence.BEAT_SECONDS / POLL_SECONDS)):
+            if stop.over:
+                return
+            time.sleep(POLL_SECONDS)
+
+
+def _stop(folder: Path, stop: StopSignal, reason: str, epoch: int = 0) -> int:
+    """The run's end, if somebody asked for it; otherwise the system ends this process, and the run may go on."""
+    if stop.is_request():
+        return end_run(folder, "stopped", reason, epoch=epoch)
+    return leave_off(folder, signal.SIGTERM)
 
 
 def _wait_for_slot(runs: Path, folder: Path, stop: StopSignal) -> queue.Slot | None:
@@ -192,12 +223,13 @@ def train_on(
     def describe(event: Started) -> dict[str, Any]:
         return started | describe_start(event, data, notes)
 
-    return _record(events, recorder, describe, after_epoch, untested)
+    return _record(events, recorder, stop, describe, after_epoch, untested)
 
 
 def _record(
     events: Iterator[Event],
     recorder: Recorder,
+    stop: StopSignal,
     describe: Callable[[Started], dict[str, Any]],
     after_epoch: Callable[[EpochEnd], str] | None,
     untested: str,
@@ -215,7 +247,7 @@ def _record(
                 return end_run(run.path, "pruned", reason, epoch=recorder.epoch)
             case Stopped():
                 reason = f"Stopped on request in epoch {min(recorder.epoch + 1, run.spec.train.epochs)}."
-                return end_run(run.path, "stopped", reason, epoch=recorder.epoch)
+                return _stop(run.path, stop, reason, recorder.epoch)
             case Finished():
                 reason = "All epochs done." if event.reason == "epochs" else "Stopped early: no lower validation loss."
                 reason += f" Test images not looked at: {untested}." if untested else ""

@@ -1,4 +1,4 @@
-"""A request to stop a run, noticed at any moment."""
+"""A request to stop a run, or the system's order to end, noticed at any moment."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ class StopRequestedError(Exception):
 
 
 class StopSignal:
-    """A request to stop, by the run's `stop` file or by SIGTERM."""
+    """Whether a run has to stop: asked by its `stop` file or Ctrl+C, or because the system ends its process (SIGTERM).
+
+    Only the first is a wish about the run. A shutdown, or a cluster that takes its machine back, is none: such a run
+    goes on when it is started again.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / layout.STOP
         self.asked = False
+        self.by_hand = False  # Ctrl+C
+        self.rings = False  # the signal on its way is this object's own
         self.over = False
         self.breaks_in = False
 
@@ -29,14 +35,19 @@ class StopSignal:
         for name in ("SIGTERM", "SIGINT"):
             signal.signal(getattr(signal, name), self.hear)
 
-    def hear(self, *_: object) -> None:
-        self.asked = True
+    def hear(self, number: int, *_: object) -> None:
+        self.asked, self.rings = True, False
+        self.by_hand = self.by_hand or number == signal.SIGINT
         if self.breaks_in:
             self.breaks_in = False
             raise StopRequestedError
 
+    def is_request(self) -> bool:
+        """Whether somebody wants this run to stop."""
+        return self.by_hand or self.path.exists()
+
     def is_set(self) -> bool:
-        self.asked = self.asked or self.path.exists()
+        self.asked = self.asked or self.is_request()
         return self.asked
 
     def watch(self) -> None:
@@ -49,5 +60,6 @@ class StopSignal:
                 return
             time.sleep(POLL_SECONDS)
         if self.breaks_in and not self.over:
+            self.rings = True
             # To the main thread itself: a signal elsewhere would not wake it from a long read.
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)

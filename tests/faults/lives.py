@@ -33,3 +33,8 @@ def worker_of(run: Run) -> int:
     """The process id of the worker that holds the run now; 0 where none does yet, or none any more."""
     process = (run.worker() or {}).get("process")
     return int(process["pid"]) if process and run.is_alive() and processes.is_same(process) else 0
+
+
+def strays(run: Run) -> list[str]:
+    """Files that a writer left aside."""
+    return [str(path.relative_to(run.path)) for path in run.path.rglob(".*")]

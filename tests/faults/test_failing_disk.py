@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -22,28 +21,14 @@ from tests.core.same_result import assert_same_result
 from tests.core.workers import _started, fork, tiny_spec
 from tests.faults import breakage
 from tests.faults.injection import EXIT, KINDS, break_disk, broken_disk
-from tests.faults.lives import live, new_run
+from tests.faults.lives import live, new_run, strays
 from tests.made_runs import create_run
+from tests.strict_json import assert_strict_json
 
 EPOCHS = 2
 SPEC = tiny_spec(epochs=EPOCHS, batch_size=128)
 CAUSES = {"no space": "disk full", "I/O error": "input/output error"}
 SHORT_STEP = 19  # of the short form: every so manieth operation
-
-
-def refuse_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def assert_strict_json(folder: Path, but: tuple[str, ...] = ()) -> None:
-    for path in folder.rglob("*.json"):
-        if not path.name.startswith(".") and path.name not in but:
-            json.loads(path.read_text(), parse_constant=refuse_constant)
-
-
-def strays(run: Run) -> list[str]:
-    """Files that a writer left aside."""
-    return [str(path.relative_to(run.path)) for path in run.path.rglob(".*")]
 
 
 def assert_honest(run: Run, kind: str) -> str:

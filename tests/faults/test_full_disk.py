@@ -16,8 +16,8 @@ from core.runs.folder import Run
 from tests.core.same_result import assert_same_result
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
 from tests.faults import breakage
-from tests.faults.lives import live, new_run
-from tests.faults.test_failing_disk import assert_strict_json, strays
+from tests.faults.lives import live, new_run, strays
+from tests.strict_json import assert_strict_json
 
 SPEC = tiny_spec(epochs=20)
 MEGABYTES = 8

@@ -32,7 +32,7 @@ from core.system import files, locks
 from core.system.locks import FileLock, RunsFolderError
 from core.worker.run import drive_run
 from core.worker.stop import StopSignal
-from tests.core.runs.test_folder import KINDS, damage_run
+from tests.core.runs.damage import KINDS, damage_run
 from tests.core.study_workers import tiny_study
 from tests.core.workers import tiny_spec, wait_for
 from tests.faults import interleaving

@@ -29,9 +29,9 @@ from tests.core.workers import fork, tiny_spec
 from tests.examined import make_examined, save_array
 from tests.faults import breakage
 from tests.faults.lives import live, new_run
-from tests.faults.test_failing_disk import assert_strict_json, refuse_constant
 from tests.pages.sample_runs import make_rows
 from tests.pages.sample_studies import make_study as make_sample_study
+from tests.strict_json import assert_strict_json, strict
 
 VALUES = (math.nan, math.inf, -math.inf)
 ROW_KEYS = [key for key in make_rows(1)[0] if key not in ("epoch", "step")]
@@ -44,16 +44,16 @@ Open = Callable[..., AppTest]
 
 def assert_strict_lines(run: Run) -> None:
     for line in (run.path / "metrics.jsonl").read_bytes().splitlines():
-        json.loads(line, parse_constant=refuse_constant)
+        strict(line)
 
 
 def assert_strict_components(page: AppTest) -> None:
     """What the browser is handed is JSON that it can read, figures within it too."""
     for element in page.get("bidi_component"):
         if element.proto.json:
-            data = json.loads(element.proto.json, parse_constant=refuse_constant)
+            data = strict(element.proto.json)
             if isinstance(data, dict) and isinstance(data.get("figure"), str):
-                json.loads(data["figure"], parse_constant=refuse_constant)
+                strict(data["figure"])
 
 
 # A worker that measures nothing but NaN
@@ -87,7 +87,7 @@ def test_a_run_whose_every_figure_is_not_finite_ends_with_strict_files(
 
 def test_control_pythons_own_json_is_not_strict() -> None:
     with pytest.raises(ValueError, match="NaN"):
-        json.loads(json.dumps({"loss": math.nan}), parse_constant=refuse_constant)
+        strict(json.dumps({"loss": math.nan}))
 
 
 # Pages

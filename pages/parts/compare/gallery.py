@@ -11,9 +11,10 @@ import streamlit as st
 from core.charts.palette import run_colour
 from core.compare.disagreements import Disagreement, Side, find_disagreement
 from core.compare.units import Unit
-from core.compare.verdicts import NoPredictionsError, Weights
+from core.compare.verdicts import NoPredictionsError
 from core.data.catalogue import is_ready
 from core.helper.process import call
+from core.runs.records import WeightsName
 from core.system.errors import LabError
 from pages.parts.compare.table import weights_control
 from pages.parts.frame.assets import image_address
@@ -78,7 +79,7 @@ def _name(unit: Unit, side: Side) -> str:
     return f"{name} is" if side.num_seeds == 1 else f"most of the {side.num_seeds} seeds of {name} are"
 
 
-def _choose_pair(units: Sequence[Unit]) -> tuple[Unit, Unit, Weights]:
+def _choose_pair(units: Sequence[Unit]) -> tuple[Unit, Unit, WeightsName]:
     """The two by their ids, kept in the address; at first the baseline and the next unit of another spec."""
     known = {unit.id: unit for unit in units}
     other = next((unit.id for unit in units[1:] if unit.first.recipe != units[0].first.recipe), units[1].id)

@@ -12,7 +12,8 @@ from core.charts.palette import run_colour
 from core.compare.figures import BY_KEY, FIGURES, PICKS, SHOWN, Pick, sort_units
 from core.compare.table import Cell, label_figure, make_cells, tell_unit, write_csv
 from core.compare.units import Unit
-from core.compare.verdicts import WEIGHTS, Weights
+from core.compare.verdicts import WEIGHTS
+from core.runs.records import WeightsName
 from pages.parts.compare.choose import drop, make_first
 from pages.parts.frame.address import set_params
 from pages.parts.frame.assets import load
@@ -65,8 +66,8 @@ def show_table(units: Sequence[Unit]) -> None:
     _follow(event, {unit.id: unit for unit in units})
 
 
-def weights_control() -> Weights:
-    weights: Weights = choose("Tested with", WEIGHTS, "weights", "last")
+def weights_control() -> WeightsName:
+    weights: WeightsName = choose("Tested with", WEIGHTS, "weights", "last")
     return weights
 
 

@@ -25,12 +25,16 @@ from core.runs.results import (
 from core.spec import RunSpec
 from core.spec.fields import field_at, fields_of, flatten, show_value
 from core.spec.presets import PRESETS
+from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_bytes
 from pages.parts.chart.chart import show_metrics
+from pages.parts.frame.failure import tell
+from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import choose
 from pages.parts.run.actions import attempt
 
 LOG_LINES = 500
+MAX_LOG_BYTES = 200_000_000  # to download: it is held in memory
 _SECTION_TITLES = {"model": "Model", "data": "Data", "augment": "Augmentation", "train": "Training"}
 _USE = {
     "cpu_percent": "CPU, of one core",
@@ -209,7 +213,7 @@ def show_log(run: Run) -> None:
     with st.container(key="run_log"):
         st.html(f"<pre>{escape(text) if text.strip() else 'The log is empty.'}</pre>")
     path = run.path / layout.LOG
-    if path.is_file():
+    if path.is_file() and path.stat().st_size <= MAX_LOG_BYTES:
         st.download_button(
             "Whole log",
             path.read_bytes,
@@ -242,6 +246,11 @@ def show_system(run: Run) -> None:
 def show_checkpoints(run: Run) -> None:
     """The checkpoints with their hashes; each download's name holds its hash."""
     files = run.checkpoints()
+    try:
+        run.require_manifest()
+    except LabError as error:
+        show_problem(f"The list of checkpoints cannot be used. {tell(error)}")
+        return
     if not files:
         st.html('<p class="lab-muted">The first checkpoint is written at the end of the first epoch.</p>')
         return
@@ -250,7 +259,7 @@ def show_checkpoints(run: Run) -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.html(
                 f"<div><b>{escape(file.name)}</b> <span class='lab-muted'>epoch {file.epoch} · {best[file.kind]} · "
-                f"{format_bytes(file.bytes)}</span><br><code class='lab-sha'>SHA-256 {file.sha256}</code></div>"
+                f"{format_bytes(file.bytes)}</span><br><code class='lab-sha'>SHA-256 {escape(file.sha256)}</code></div>"
             )
             st.download_button(
                 "Download",

@@ -9,10 +9,11 @@ from html import escape
 
 import streamlit as st
 
-from core.export.formats import FORMATS, Checkpoint, Exported, Format
+from core.export.formats import FORMATS, Exported, Format
 from core.export.make import export_runs
 from core.export.outbox import address_of
 from core.runs.folder import Run
+from core.runs.records import WeightsName
 from core.text.formats import format_bytes
 from pages.parts.frame.assets import load, show_style
 from pages.parts.frame.style import serve_at, show_problem
@@ -21,7 +22,7 @@ from pages.parts.transfer.jobs import Job, Report
 
 # A file that was ready longer ago than this is not fetched by itself any more: the page was opened again.
 FRESH_SECONDS = 10.0
-WEIGHTS: dict[Checkpoint, str] = {"best": "Best on validation", "last": "Last"}
+WEIGHTS: dict[WeightsName, str] = {"best": "Best on validation", "last": "Last"}
 _JOBS = "take_away.jobs"
 
 _link = load("fetch", __file__)
@@ -33,7 +34,7 @@ class _Wish:
 
     ids: tuple[str, ...]
     format: str
-    checkpoint: Checkpoint = "best"
+    checkpoint: WeightsName = "best"
     checkpoints: bool = True
 
     def fulfil(self, report: Report) -> tuple[Exported, float]:
@@ -58,7 +59,7 @@ def show_take_away(run: Run) -> None:
 
 def _show_one(run: Run) -> None:
     size = sum(file.bytes for file in run.checkpoints())
-    checkpoint: Checkpoint = "best"
+    checkpoint: WeightsName = "best"
     with st.container(horizontal=True, gap="large", vertical_alignment="center", key="take_choices"):
         if size:
             checkpoint = choose("Weights of a model", WEIGHTS, f"take.weights.{run.id}", "best", bind=None)

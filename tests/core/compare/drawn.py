@@ -1,11 +1,12 @@
 """What is drawn, read back from Plotly's JSON."""
 
 import base64
-import json
 import re
 from typing import Any
 
 import numpy as np
+
+from tests.strict_json import strict
 
 
 def unpack(values: Any) -> np.ndarray:
@@ -15,10 +16,7 @@ def unpack(values: Any) -> np.ndarray:
 
 
 def traces_of(figure: str) -> dict[str, dict[str, Any]]:
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
-
-    traces = json.loads(figure, parse_constant=refuse)["data"]
+    traces = strict(figure)["data"]
     assert len({trace["uid"] for trace in traces}) == len(traces)
     # Plotly makes a selector of it when the trace goes.
     assert all(re.fullmatch(r"[\w-]+", trace["uid"]) for trace in traces)

@@ -22,7 +22,7 @@ WORKER = {"process": processes.identify(os.getpid()), "oom_kills": 7}
         (-signal.SIGKILL, 7, "Its process was killed from outside."),
         (-signal.SIGKILL, None, "Its process was killed from outside."),
         (-signal.SIGSEGV, 8, "Its process was ended by SIGSEGV (segmentation fault)."),
-        (-signal.SIGTERM, 7, "Its process was ended by SIGTERM (terminated)."),
+        (-signal.SIGTERM, 7, "Ended by the system (SIGTERM)"),
         (1, 7, "Its process ended before it could say why (status 1)."),
     ],
 )

@@ -6,8 +6,12 @@ import os
 import subprocess
 import time
 
+import pytest
+
+from core.launch import launcher
 from core.runs import presence
 from core.runs.folder import Run
+from core.system import files, processes
 
 
 def test_a_launch_that_nobody_follows_is_queued_for_ten_seconds(run: Run) -> None:
@@ -26,3 +30,62 @@ def test_a_worker_that_died_on_its_way_leaves_the_run_interrupted_at_once(run: R
         while run.state() != "interrupted":
             assert time.monotonic() < end_by
     assert run.state() == "interrupted"
+
+
+ELSEWHERE = {"process": {"pid": 7, "started": 1, "boot": "another", "host": "node07"}}
+
+
+def test_a_worker_on_another_machine_is_known_by_its_signs_of_life(interrupted: Run) -> None:
+    """Where each machine has locks of its own, its lock looks free here."""
+    path = interrupted.path / "worker.json"
+    files.write_json(path, ELSEWHERE)
+    files.write_json(interrupted.path / "environment.json", {})
+    assert interrupted.state() == "running"
+    assert presence.is_waiting(interrupted.path)
+    os.utime(path, (time.time() - 61,) * 2)
+    assert interrupted.state() == "interrupted"
+    presence.beat(interrupted.path)
+    assert interrupted.state() == "running"
+    presence.rest(interrupted.path)
+    assert interrupted.state() == "interrupted"
+
+
+@pytest.mark.parametrize("change", [{"host": processes.host_name()}, {"boot": processes.boot_id()}, {"host": None}])
+def test_a_worker_of_this_machine_is_known_by_its_lock_alone(interrupted: Run, change: dict) -> None:
+    files.write_json(interrupted.path / "worker.json", {"process": ELSEWHERE["process"] | change})
+    assert interrupted.state() == "interrupted"
+
+
+def test_a_run_that_another_machine_trains_is_neither_resumed_nor_deleted_nor_ended_here(
+    interrupted: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "STOP_SECONDS", 0.0)
+    files.write_json(interrupted.path / "worker.json", ELSEWHERE)
+    files.write_json(interrupted.path / "environment.json", {})
+    for act, refusal in (
+        (launcher.resume_run, "already running"),
+        (launcher.kill_run, "trains on the machine node07"),
+        (launcher.delete_run, "Another machine trains this run"),
+    ):
+        with pytest.raises(launcher.LauncherError, match=refusal):
+            act(interrupted.id)
+    assert interrupted.path.is_dir()
+    assert launcher.request_stop(interrupted.id)
+
+
+def test_a_rival_that_goes_on_is_told_from_one_that_was_killed(
+    interrupted: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "BEAT_SECONDS", 0.3)
+    files.write_json(interrupted.path / "worker.json", ELSEWHERE)
+    assert presence.find_rival(interrupted.path, lambda: False) == ""
+    looks = iter(range(100))
+    # Its clock is half an hour ahead; at the second look it has given another sign.
+    ahead = time.time() + 1800
+    os.utime(interrupted.path / "worker.json", (ahead, ahead))
+
+    def look() -> bool:
+        os.utime(interrupted.path / "worker.json", (ahead + next(looks),) * 2)
+        return False
+
+    assert presence.find_rival(interrupted.path, look) == "node07"

@@ -171,9 +171,9 @@ def end_process(study: Study) -> None:
     os.kill(recorded["process"]["pid"], signal.SIGTERM)
 
 
-@pytest.mark.parametrize("act", [stop_now, end_process])
+@pytest.mark.parametrize(("act", "state"), [(stop_now, "stopped"), (end_process, "interrupted")])
 def test_a_stop_at_once_keeps_the_trial_which_goes_on_where_it_was_another_day(
-    lab: Path, act: Callable[[Study], None]
+    lab: Path, act: Callable[[Study], None], state: str
 ) -> None:
     study = make_study(tiny_study(trials=1, train={"epochs": 80}))
     start_workers("tiny")
@@ -182,7 +182,7 @@ def test_a_stop_at_once_keeps_the_trial_which_goes_on_where_it_was_another_day(
     act(study)
     wait_for_end(study)
 
-    assert open_run(run_id).state() == "stopped"
+    assert open_run(run_id).state() == state
     assert states_of(study) == {"retried": 1, "waiting": 1}
     assert study.summary().state == "paused"
     start_workers("tiny")

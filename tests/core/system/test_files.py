@@ -1,7 +1,6 @@
 """Files that are old or new, never half written, and JSON that every reader accepts."""
 
 import errno
-import json
 import math
 import os
 from pathlib import Path
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.system import files
 from core.system.files import DamagedFileError, find_note, is_storable, read_json, write_json
+from tests.strict_json import strict
 
 
 def test_a_note_is_an_object_or_nothing(tmp_path: Path) -> None:
@@ -59,16 +59,12 @@ json_values = st.recursive(
 )
 
 
-def _refuse(constant: str) -> None:
-    raise AssertionError(f"{constant} is no JSON")
-
-
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), json_values))
 def test_every_value_is_written_as_strict_json(tmp_path: Path, value: dict) -> None:
     files.write_json(tmp_path / "x.json", value, sync=False)
     for text in ((tmp_path / "x.json").read_text(), files.to_line(value).decode()):
-        json.loads(text, parse_constant=_refuse)
+        strict(text)
     assert files.to_line(value).count(b"\n") == 1
 
 

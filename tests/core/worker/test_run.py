@@ -71,13 +71,31 @@ def test_the_last_two_checkpoints_and_the_best_are_kept_and_all_verify(quick_wor
         assert entry.bytes == entry.path.stat().st_size
 
 
-def test_sigterm_stops_a_run_like_the_button(quick_workers: Path) -> None:
+def test_ctrl_c_stops_a_run_like_the_button(quick_workers: Path) -> None:
     run = open_run(start_run(FOREVER))
     wait_for(lambda: len(run.rows()) > 1)
-    os.kill(run.worker()["process"]["pid"], signal.SIGTERM)
+    os.kill(run.worker()["process"]["pid"], signal.SIGINT)
     assert wait_for_state(run, "stopped", "failed", "interrupted", seconds=10) == "stopped"
     assert run.checkpoints()[-1].name.endswith("-stopped.pt")
     assert f"epoch {run.rows()[-1]['epoch'] + 1}" in run.summary().reason
+
+
+def test_a_run_that_the_system_ends_goes_on_when_the_same_worker_is_started_again(quick_workers: Path) -> None:
+    spec = tiny_spec(epochs=60)
+    run = open_run(create_run(spec))
+    presence.mark_launch(run.path, start_worker(run))
+    wait_for(lambda: len(run.rows()) > 1)
+    os.kill(run.worker()["process"]["pid"], signal.SIGTERM)
+    assert wait_for_state(run, "interrupted", "stopped", "failed", "finished", seconds=10) == "interrupted"
+    assert run.summary().reason.startswith("Ended by the system (SIGTERM)")
+    assert run.checkpoints()[-1].name.endswith("-stopped.pt")
+    left_at = len(run.rows())
+    start_worker(run)
+    assert wait_for_state(run, "finished", "failed", "stopped") == "finished", run.log_tail()
+    assert "began again" not in run.log_tail()
+    assert list(run.metrics()["epoch"]) == list(range(1, 61))
+    assert run.environment()["epochs_done"] == left_at
+    assert (run.path / "environment-1.json").exists()
 
 
 def _read_slowly() -> None:
@@ -209,6 +227,21 @@ def test_a_second_worker_of_the_same_run_leaves_it_alone(quick_workers: Path) ->
     assert (run.state(), run.worker()) == ("running", before)
 
 
+def _meet_a_rival() -> None:
+    from core.runs import presence
+
+    presence.find_rival = lambda *_: "node07"
+
+
+def test_a_worker_leaves_a_run_alone_that_another_machine_trains(quick_workers: Path) -> None:
+    run = open_run(create_run(tiny_spec()))
+    before = sorted(path.name for path in run.path.iterdir())
+    worker = start_worker(run, _meet_a_rival)
+    wait_for(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)
+    assert "The machine node07 trains this run" in run.log_tail()
+    assert sorted({path.name for path in run.path.iterdir()} - {"log.txt", "run.lock"}) == before
+
+
 # Waiting
 
 
@@ -224,7 +257,7 @@ def test_a_waiting_worker_takes_at_most_ten_megabytes(runs: Path, monkeypatch: p
             assert b"Waiting" in worker.stdout.readline()
             megabytes = psutil.Process(worker.pid).memory_full_info().uss / 2**20
             assert run.state() == "queued"
-            worker.terminate()
+            worker.send_signal(signal.SIGINT)
             assert worker.wait(20) == 0
     print(f"a waiting worker takes {megabytes:.1f} MB")
     assert megabytes <= 10

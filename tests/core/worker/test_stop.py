@@ -28,6 +28,19 @@ def test_the_file_is_a_request(stop: StopSignal) -> None:
     assert stop.is_set()  # once asked, always asked
 
 
+def test_the_systems_order_to_end_is_no_wish_to_stop_the_run_but_ctrl_c_is(stop: StopSignal) -> None:
+    signal.raise_signal(signal.SIGTERM)
+    assert (stop.is_set(), stop.is_request()) == (True, False)
+    signal.raise_signal(signal.SIGINT)
+    assert stop.is_request()
+
+
+def test_a_request_stays_one_when_the_system_ends_the_process_meanwhile(stop: StopSignal) -> None:
+    stop.path.touch()
+    signal.raise_signal(signal.SIGTERM)
+    assert stop.is_request()
+
+
 def test_a_signal_only_sets_it_while_the_engine_looks_itself(stop: StopSignal) -> None:
     signal.raise_signal(signal.SIGTERM)
     assert stop.asked

@@ -156,9 +156,13 @@ def show_progress(run: Run, summary: RunSummary) -> None:
 def show_live(run: Run, shown_state: str) -> None:
     """State, actions and the open tab, renewed while the run is active; a change of state renews the whole page."""
     try:
-        summary = run.summary()
-    except RunNotFoundError:
+        show_now(run, shown_state)
+    except RunNotFoundError:  # deleted meanwhile; the page says so
         st.rerun()
+
+
+def show_now(run: Run, shown_state: str) -> None:
+    summary = run.summary()
     if summary.state != shown_state:
         st.rerun()
     show_outcome()

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from core.cli import compare, data, evaluate, export, runs, specs, studies, train
 from core.cli.output import BAD_INPUT, FAILED, CommandError, say
 from core.runs.records import DamagedRunError
-from core.system.errors import LabError
+from core.system.errors import LabError, explain_os_error
 
 
 class SentenceGroup(TyperGroup):
@@ -27,6 +27,11 @@ class SentenceGroup(TyperGroup):
             raise typer.Exit(error.exit_code if isinstance(error, CommandError) else code) from None
         except (typer.Abort, BrokenPipeError, EOFError):
             raise
+        except OSError as error:
+            if os.environ.get("RESNET_LAB_DEBUG"):
+                traceback.print_exc()
+            say(explain_os_error(error))
+            raise typer.Exit(FAILED) from None
         except Exception as error:
             if hasattr(error, "exit_code"):  # typer's own: an exit, or a wrong option, which it reports itself
                 raise

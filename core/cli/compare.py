@@ -9,7 +9,8 @@ import typer
 
 from core.cli.find import find_runs
 from core.cli.output import CommandError, print_json, print_table, say
-from core.cli.source import AsJson, RunIds, WeightsName
+from core.cli.source import AsJson, RunIds
+from core.runs.records import WeightsName
 from core.text.formats import UNKNOWN
 from core.text.safe import plain
 

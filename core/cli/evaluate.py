@@ -9,7 +9,8 @@ import typer
 
 from core.cli.find import find_run
 from core.cli.output import CommandError, print_facts, print_json, print_table, say
-from core.cli.source import AsJson, RunId, WeightsName
+from core.cli.source import AsJson, RunId
+from core.runs.records import WeightsName
 from core.system.errors import LabError
 from core.text.formats import format_number, format_percent
 

@@ -11,8 +11,9 @@ import typer
 
 from core.cli.find import find_runs
 from core.cli.output import FAILED, CommandError, print_json, say
-from core.cli.source import AsJson, RunIds, WeightsName
+from core.cli.source import AsJson, RunIds
 from core.export.formats import FORMATS
+from core.runs.records import WeightsName
 from core.system.errors import LabError
 from core.text.formats import format_bytes
 

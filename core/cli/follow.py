@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from core.cli.output import make_console, say
 from core.runs.folder import Run
-from core.runs.records import ProgressRecord
+from core.runs.records import ProgressRecord, RunNotFoundError
+from core.system.errors import LabError
 from core.text.formats import format_number, format_percent, format_seconds
 from core.text.safe import plain
 
@@ -49,11 +50,13 @@ def make_bars(console: Console) -> Progress:
     return Progress(*columns, console=console, expand=True, disable=not console.is_terminal)
 
 
-def watch_runs(runs: Sequence[Run], interrupts: Interrupts, *, stops: bool) -> dict[str, str]:
+def watch_runs(
+    runs: Sequence[Run], interrupts: Interrupts, *, stops: bool, wait: Callable[[float], object] = time.sleep
+) -> dict[str, str]:
     """Shows the runs until all have ended, and returns their states by id.
 
     With `stops` the first Ctrl+C asks the runs to stop and the second ends them at once; without it the first one only
-    ends the watching. A run that is deleted meanwhile has the state "deleted".
+    ends the watching. A run that is deleted meanwhile has the state "deleted". `wait` is called between two looks.
     """
     shown = {run.id: -1 for run in runs}
     handled = 0
@@ -61,7 +64,7 @@ def watch_runs(runs: Sequence[Run], interrupts: Interrupts, *, stops: bool) -> d
         display = _open_display(runs, stack)
         while True:
             # The state first: what is read after it can only be newer, so no epoch is missed.
-            states = {run.id: run.state() if run.path.is_dir() else "deleted" for run in runs}
+            states = {run.id: _state_of(run) for run in runs}
             for run in runs:
                 _show(run, states[run.id], shown, display)
             if all(state not in LIVE_STATES for state in states.values()):
@@ -72,10 +75,17 @@ def watch_runs(runs: Sequence[Run], interrupts: Interrupts, *, stops: bool) -> d
                     display.note("The training goes on.")
                     return states
                 _stop_runs([run for run in runs if states[run.id] in LIVE_STATES], handled, display)
-            time.sleep(POLL_SECONDS)
+            wait(POLL_SECONDS)
 
 
-def _show(run: Run, state: str, shown: dict[str, int], display: Lines) -> None:
+def _state_of(run: Run) -> str:
+    try:
+        return run.state()
+    except RunNotFoundError:
+        return "deleted"
+
+
+def _show(run: Run, state: str, shown: dict[str, int], display: Display) -> None:
     for row in run.rows():
         epoch = int(row.get("epoch") or 0)
         # Compared by number: a resumed run goes back to its checkpoint and writes the later epochs again.
@@ -85,19 +95,35 @@ def _show(run: Run, state: str, shown: dict[str, int], display: Lines) -> None:
     display.show_state(run, state, run.progress() or {})
 
 
-def _stop_runs(runs: list[Run], presses: int, display: Lines) -> None:
+def _stop_runs(runs: list[Run], presses: int, display: Display) -> None:
     from core.launch.launcher import kill_run, request_stop
 
     if presses == 1:
         display.note("Stopping after the current step, with a checkpoint to resume from. Ctrl+C again ends it at once.")
         display.note("A run started with --detach goes on without the terminal.")
     for run in runs:
-        (request_stop if presses == 1 else kill_run)(run.id)
+        try:
+            (request_stop if presses == 1 else kill_run)(run.id)
+        except LabError as error:  # it was deleted meanwhile, or its disk is full: the others are to stop all the same
+            display.note(str(error))
 
 
-def _open_display(runs: Sequence[Run], stack: ExitStack) -> Lines:
+def _open_display(runs: Sequence[Run], stack: ExitStack) -> Display:
     console = make_console()
     return Bars(runs, stack.enter_context(make_bars(console))) if console.is_terminal else Lines(runs)
+
+
+class Display(Protocol):
+    """What shows runs as they train."""
+
+    def show_epoch(self, run: Run, row: dict[str, Any]) -> None:
+        """A new epoch of a run, as its line of the metrics has it."""
+
+    def show_state(self, run: Run, state: str, progress: ProgressRecord) -> None:
+        """Where a run is now."""
+
+    def note(self, sentence: str) -> None:
+        """Something to know beside the runs."""
 
 
 class Lines:
@@ -125,7 +151,7 @@ class Lines:
         say(sentence)
 
 
-class Bars(Lines):
+class Bars:
     """One live bar per run, for a terminal."""
 
     def __init__(self, runs: Sequence[Run], progress: Progress) -> None:

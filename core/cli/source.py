@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -33,7 +33,6 @@ Settings = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Prints strict JSON for programs.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of a run, or how it begins.")]
 RunIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs, or how they begin.")]
-WeightsName = Literal["best", "last"]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")]
 Download = Annotated[bool, typer.Option("--download", help="Fetches the data set first if need be.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the work goes on.")]

@@ -1,7 +1,6 @@
 """What tests of commands share: how one is run, a run that is finished, and a strict reader of JSON."""
 
 import json
-from typing import Any
 
 from typer.testing import CliRunner, Result
 
@@ -24,13 +23,6 @@ def run_command(*arguments: str, text: str | None = None) -> Result:
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output
     return result
-
-
-def strict(text: str) -> Any:
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
-
-    return json.loads(text, parse_constant=refuse)
 
 
 def make_finished(test_accuracy: float) -> str:

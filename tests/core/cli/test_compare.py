@@ -1,6 +1,5 @@
 """`python -m core compare` says what the page says."""
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from tests.compared_runs import make_compared, right
 from tests.pages.sample_runs import make_run
+from tests.strict_json import strict
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
 
@@ -38,10 +38,7 @@ def test_the_json_is_strict_and_holds_the_comparison(compare: Callable[..., Any]
     a = [make_compared(right(150 + seed, 200), seed=seed, name=f"a seed {seed}") for seed in range(2)]
     b = make_run("stopped", epochs_done=0, settings=("train.epochs=4",), name="b")
 
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
-
-    told = json.loads(compare(*(run.id for run in a), b.id, "--json").stdout, parse_constant=refuse)
+    told = strict(compare(*(run.id for run in a), b.id, "--json").stdout)
     assert [unit["name"] for unit in told["units"]] == ["a", "b"]
     assert told["units"][0]["figures"]["test/accuracy"]["n"] == 2
     assert told["units"][1]["figures"]["val/accuracy"] is None

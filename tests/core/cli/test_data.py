@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import Result
 
-from tests.core.cli.commands import strict
+from tests.strict_json import strict
 
 
 def test_data_sets_and_devices_are_listed(core: Callable[..., Result]) -> None:

@@ -14,9 +14,9 @@ from core.export.formats import FORMATS, Format, Order
 from core.export.make import export_runs
 from core.runs.store import open_run
 from tests.bundles import make_whole_run
-from tests.core.cli.commands import strict
 from tests.core.export.test_table import read_table
 from tests.pages.sample_runs import make_run
+from tests.strict_json import strict
 
 
 def write_names(order: Order, path: Path) -> str:

@@ -6,8 +6,8 @@ from typer.testing import Result
 
 from core.runs.store import open_run
 from core.spec import RunSpec
-from tests.core.cli.commands import strict
 from tests.made_runs import create_run
+from tests.strict_json import strict
 
 
 def test_an_id_may_be_shortened_while_it_means_one_run(core: Callable[..., Result], finished: str) -> None:

@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 from typer.testing import Result
 
-from core.cli import follow
 from core.cli.follow import Bars, Interrupts, make_bars, watch_runs
 from core.runs.folder import Run
 from core.runs.records import ProgressRecord
@@ -38,11 +37,10 @@ def watch(run: Run, monkeypatch: pytest.MonkeyPatch, *, stops: bool) -> tuple[di
         asked.append(f"kill {run_id}")
         state[0] = "interrupted"
 
-    monkeypatch.setattr(follow.time, "sleep", press)
     monkeypatch.setattr(Run, "state", lambda _: state[0])
     monkeypatch.setattr("core.launch.launcher.request_stop", lambda run_id: asked.append(f"stop {run_id}"))
     monkeypatch.setattr("core.launch.launcher.kill_run", kill)
-    return watch_runs([run], interrupts, stops=stops), asked
+    return watch_runs([run], interrupts, stops=stops, wait=press), asked
 
 
 def test_the_first_interrupt_stops_a_run_and_the_second_ends_it(

@@ -7,7 +7,8 @@ from typer.testing import Result
 from core.runs.records import RunSummary
 from core.runs.store import open_run
 from core.spec.parse import parse_spec
-from tests.core.cli.commands import TINY, strict
+from tests.core.cli.commands import TINY
+from tests.strict_json import strict
 
 
 def test_runs_and_show_tell_what_the_folder_holds(core: Callable[..., Result], finished: str) -> None:

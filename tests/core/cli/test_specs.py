@@ -8,7 +8,7 @@ from typer.testing import Result
 from core.spec.cost import cost_of, fit_to_budget
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
-from tests.core.cli.commands import strict
+from tests.strict_json import strict
 
 
 def test_presets_are_listed_with_parameters_and_source(core: Callable[..., Result]) -> None:

@@ -53,6 +53,22 @@ code without the guard, which must do harm, or else the test could not fail.
 `make test` runs all of them in a short form. The full forms: `make test-faults`, `make test-load`,
 `make test-security`. They write `benchmarks/results/reliability.json`, and this page is written from it by
 `python -m tools.reliability`.
+
+## How a run ends
+
+| what happens | its state | it goes on |
+| --- | --- | --- |
+| Stop on a page, `python -m core stop`, Ctrl+C in `python -m core train` or at a worker in the foreground | stopped, with a checkpoint of its step | by Resume |
+| SIGTERM, and nobody asked for a stop: a shutdown, a service manager, a preempted or expired Slurm job | interrupted, with a checkpoint of its step; its page says by what | by Resume, or where `python -m core.worker ID` is started again, as a requeued job does |
+| `kill -9`, a power cut, no memory left | interrupted, with the checkpoint of its last epoch | in the same ways |
+| the page server ends, the browser or terminal is closed | it trains on | |
+
+A trial of a study that ends with its worker by SIGTERM is neither failed nor stopped: it waits, and goes on from its
+checkpoint with the next worker.
+
+A runs folder may be shared by several machines if its file locks are. Where each machine has locks of its own (NFS
+with `nolock` or `local_lock`, Lustre with `localflock`, CIFS with `nobrl`, sshfs) it is refused. Where the file system
+does not say so, a worker's signs of life, every ten seconds, still tell another machine that the run is held.
 """
 
 

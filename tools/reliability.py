@@ -56,12 +56,14 @@ code without the guard, which must do harm, or else the test could not fail.
 
 ## How a run ends
 
-| what happens | its state | it goes on |
-| --- | --- | --- |
-| Stop on a page, `python -m core stop`, Ctrl+C in `python -m core train` or at a worker in the foreground | stopped, with a checkpoint of its step | by Resume |
-| SIGTERM, and nobody asked for a stop: a shutdown, a service manager, a preempted or expired Slurm job | interrupted, with a checkpoint of its step; its page says by what | by Resume, or where `python -m core.worker ID` is started again, as a requeued job does |
-| `kill -9`, a power cut, no memory left | interrupted, with the checkpoint of its last epoch | in the same ways |
-| the page server ends, the browser or terminal is closed | it trains on | |
+- Stop on a page, `python -m core stop`, Ctrl+C in `python -m core train` or at a worker in the foreground: stopped,
+  with a checkpoint of its step. It goes on by Resume.
+- SIGTERM, where nobody asked for a stop (a shutdown, a service manager, a preempted or expired Slurm job): interrupted,
+  with a checkpoint of its step, and its page says by what. It goes on by Resume, or where `python -m core.worker ID` is
+  started again, as a requeued job does.
+- `kill -9`, a power cut, no memory left: interrupted, with the checkpoint of its last epoch. It goes on in the same
+  ways.
+- The page server ends, the browser or the terminal is closed: it trains on.
 
 A trial of a study that ends with its worker by SIGTERM is neither failed nor stopped: it waits, and goes on from its
 checkpoint with the next worker.

@@ -119,10 +119,15 @@ def list_forecast(run: Run) -> list[list[str]]:
     epochs = [after - before for before, after in zip([0.0, *ends], ends, strict=False)]
     peaks = [row[PEAK] for row in rows if isinstance(row.get(PEAK), int | float)]
     return [
-        [label, show(expected := forecast.get(key)), f"{show(actual)}{_deviation(expected, actual)}"]
-        for label, key, actual, show in (
-            ("An epoch (median)", "epoch_seconds", statistics.median(epochs) if epochs else None, format_seconds),
-            ("Peak of memory", "memory_bytes", max(peaks, default=None), format_bytes),
+        [label, show(expected), f"{show(actual)}{_deviation(expected, actual)}"]
+        for label, expected, actual, show in (
+            (
+                "An epoch (median)",
+                forecast.get("epoch_seconds"),
+                statistics.median(epochs) if epochs else None,
+                format_seconds,
+            ),
+            ("Peak of memory", forecast.get("memory_bytes"), max(peaks, default=None), format_bytes),
         )
     ]
 

@@ -128,7 +128,7 @@ def tell_faults(faults: Sequence[Fault], images: int) -> str:
     if len(faults) == 1:
         return f"The image {readable(faults[0].path)} cannot be decoded: {faults[0].reason}. {ways}"
     named, more = "; ".join(map(str, faults[:_NAMED])), len(faults) - _NAMED
-    rest = f"; and {more:,} more, which Build and `python -m core data check` list" if more > 0 else ""
+    rest = f"; and {more:,} more: Build or the command data check lists them" if more > 0 else ""
     return f"{len(faults):,} of {images:,} images cannot be decoded: {named}{rest}. {ways}"
 
 

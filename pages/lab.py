@@ -28,7 +28,7 @@ from core.text.words import count_of
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
-from pages.parts.frame.numbers import read_whole, show_number
+from pages.parts.frame.numbers import ask_whole, read_whole
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
 from pages.parts.notify.form import show_notifications
@@ -56,9 +56,11 @@ def show_devices(runs: dict[str, RunSummary]) -> None:
         )
         use.html(_draw_use(device))
         with slots:
-            show_number(
+            ask_whole(
                 "Slots",
                 device.slots,
+                1,
+                MAX_SLOTS,
                 key=f"slots.{device.id}",
                 on_change=_keep_slots,
                 args=(device.id,),
@@ -69,7 +71,7 @@ def show_devices(runs: dict[str, RunSummary]) -> None:
 def _keep_slots(device: str) -> None:
     slots = read_whole("Slots", st.session_state[f"slots.{device}"], 1, MAX_SLOTS)
     if isinstance(slots, str):
-        return keep_problems([slots])
+        return  # told below the box
     try:
         set_slots(device, slots)
     except (ValueError, OSError) as error:

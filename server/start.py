@@ -13,7 +13,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from core.data.folder import ROOTS
 from core.data.store import data_folder
-from core.notify.addresses import LOCAL
+from core.notify.settings import LOCAL
 from core.system.errors import LabError
 from server.dashboard import stop_dashboard
 from server.doors import OWN_NAMES, Door, is_loopback

@@ -209,7 +209,7 @@ def _read_scales(about: Mapping[str, Any]) -> Scales:
 
 def _write_cache(listing: FolderListing, spec: DataSpec, folder: Path) -> None:
     _clear_abandoned()
-    root, size = str(listing.root), spec.image_size
+    root, size, kind = str(listing.root), spec.image_size, _identify(listing, spec)
     try:
         with temporary_folder(folder.name) as temporary:
             _check_room(_count_bytes(listing, spec), temporary)
@@ -219,14 +219,13 @@ def _write_cache(listing: FolderListing, spec: DataSpec, folder: Path) -> None:
             _drop_rows(array, found)
             about = {
                 "sha256": digest_of(np.load(array, mmap_mode="r")),
-                "root": root,
-                "image_size": size,
+                **kind,
                 "scales": scales,
                 # Names as their bytes, which need not be text.
                 "faults": [(os.fsencode(path).hex(), reason) for path, reason in _name_faults(listing, found)],
             }
             write_json(temporary / _ABOUT, about)
-            _delete_older(folder.parent, root, size)
+            _delete_older(folder.parent, kind)
             folder.parent.mkdir(exist_ok=True)
             temporary.rename(folder)
     except OSError as error:
@@ -269,11 +268,22 @@ def _check_room(needed: int, folder: Path) -> None:
         )
 
 
-def _delete_older(caches: Path, root: str, size: int) -> None:
+def _identify(listing: FolderListing, spec: DataSpec) -> dict[str, Any]:
+    """What tells a copy from those of other specs: it is replaced by that of a later state of the folder alone."""
+    return {
+        "root": str(listing.root),
+        "image_size": spec.image_size,
+        "ground": spec.ground,
+        "folder_parts": spec.folder_parts.strip(),
+    }
+
+
+def _delete_older(caches: Path, kind: Mapping[str, Any]) -> None:
     """Removes the copy of an earlier state of the folder, which is never used again."""
     for folder in caches.iterdir() if caches.is_dir() else ():
         about = find_note(folder / _ABOUT)
-        if about is None or (about.get("root"), about.get("image_size")) == (root, size):
+        # Copies of older versions do not name all of it.
+        if about is None or all(about.get(key, value) == value for key, value in kind.items()):
             shutil.rmtree(folder, ignore_errors=True)
 
 

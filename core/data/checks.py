@@ -76,6 +76,7 @@ class Report:
     faults: tuple[Fault, ...] = ()
     constant: tuple[str, ...] = ()
     repeats: dict[str, tuple[Repeat, ...]] = field(default_factory=dict)
+    refusal: str = ""
 
 
 def check_images(spec: DataSpec, *, decode: bool) -> Report:
@@ -92,8 +93,9 @@ def check_images(spec: DataSpec, *, decode: bool) -> Report:
         return Report(len(listing.files), listing.classes, _count(listing, _divide(listing, spec)))
     try:
         kept = leave_out(listing, decoded.faults)
-    except DataError:  # a class without any image that can be decoded: the faults say so
-        return Report(len(listing.files), listing.classes, {}, is_decoded=True, faults=decoded.faults)
+    except DataError as error:  # a class or a part without any image that can be decoded
+        told, count = str(error), len(listing.files)
+        return Report(count, listing.classes, {}, is_decoded=True, faults=decoded.faults, refusal=told)
     constant, groups = _find_alike(decoded, cache_key(listing, spec))
     parts = _divide(kept, spec)
     return Report(
@@ -190,6 +192,8 @@ def _remark_faults(report: Report, spec: DataSpec) -> Iterator[Remark]:
     named = list(map(str, report.faults))
     if named and spec.damaged == "refuse":
         yield Remark(tell_faults(report.faults, report.images), named if len(named) > 1 else (), refuses=True)
+    elif report.refusal:
+        yield Remark(report.refusal, named, refuses=True)
     elif named:
         yield Remark(f"{count_of(len(named), 'damaged image')} will be left out.", named)
 
@@ -223,7 +227,7 @@ def _remark_repeats(report: Report, name: str) -> Remark:
 def sum_up(report: Report) -> str:
     """What was looked at, and that nothing else was found."""
     sizes = [f"{sum(counts):,} {PART_WORDS[name]}" for name, counts in report.counts.items()]
-    return f"{count_of(report.images, 'image')} checked: {join_words(sizes)}."
+    return f"{count_of(report.images, 'image')} checked{f': {join_words(sizes)}' if sizes else ''}."
 
 
 # From a page -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from core.data.leftovers import NO_IMAGES, SUFFIXES, LeftOut
 from core.data.parts import (
+    ClassNames,
     FolderQuestion,
     Roles,
     ask_about_classes,
@@ -18,7 +19,6 @@ from core.data.parts import (
     find_roles,
     is_beside,
     is_plain,
-    match_class,
     read_name,
 )
 from core.data.store import DataError
@@ -32,7 +32,7 @@ __all__ = ["ROOTS", "SUFFIXES", "FolderListing", "FolderStatus", "ImageFile", "i
 # A single folder around it all is entered, so many times.
 _MOST_WRAPPED = 8
 
-Entry = os.DirEntry[str]
+Folder = os.DirEntry[str]
 Counts = tuple[int, ...]
 
 
@@ -159,11 +159,15 @@ class _Reader:
 
     def read(self, parts: str) -> FolderListing:
         try:
-            given = Roles.of(read_parts(parts))
+            pairs = read_parts(parts)
         except ValueError as error:
             raise DataError(f"data.folder_parts = {parts[:200]}: {error}.") from None
-        base = self._unwrap(str(self.walker.root), given.named)
+        base = self._unwrap(str(self.walker.root), ClassNames([name for _, name in pairs]))
         folders = {entry.name: entry for entry in self._folders_of(base)}
+        by_look = {canonical(name): name for name in folders}
+        given = Roles.of(
+            tuple((role, name if name in folders else by_look.get(canonical(name), name)) for role, name in pairs)
+        )
         if missing := sorted(given.named - set(folders)):
             raise DataError(f"data.folder_parts names {missing[0]}, and {base} holds no such folder.")
         roles = given if parts.strip() else self._find_roles(base, folders)
@@ -172,12 +176,12 @@ class _Reader:
         train_folder = self._unwrap(folders[roles.train].path, in_part=True)
         classes, train = self._read_classes(train_folder)
         if not parts.strip():
-            self._ask_beside(base, folders, roles, classes)
+            self._ask_beside(base, folders, roles, ClassNames(classes))
         self.walker.leave_images(base)
         self._leave_folders(folders[name] for name in folders if name not in dict(roles.pairs()).values())
         return self._finish(roles, folders, classes, train, train_folder)
 
-    def _read_around(self, base: str, folders: Mapping[str, Entry], roles: Roles | None) -> FolderListing:
+    def _read_around(self, base: str, folders: Mapping[str, Folder], roles: Roles | None) -> FolderListing:
         """Class folders directly in `base`; without `roles`, nobody has said yet that they are classes."""
         aside = roles or Roles()
         classes, train = self._read_classes(base, aside.named)
@@ -195,28 +199,29 @@ class _Reader:
     def _finish(
         self,
         roles: Roles,
-        folders: Mapping[str, Entry],
+        folders: Mapping[str, Folder],
         classes: tuple[str, ...],
         train: tuple[ImageFile, ...],
         train_folder: str,
     ) -> FolderListing:
+        names = ClassNames(classes)
         places, held = [("train", self.walker.below(train_folder))], dict[str, tuple[ImageFile, ...] | None]()
         for role in ("val", "test"):
             name, held[role] = getattr(roles, role), None
             if name:
-                folder = self._unwrap(folders[name].path, classes, in_part=True)
-                held[role] = self._read_held(name, folder, classes, roles.train or str(self.walker.root))
+                folder = self._unwrap(folders[name].path, names, in_part=True)
+                held[role] = self._read_held(name, folder, names, roles.train or str(self.walker.root))
                 places += [(role, self.walker.below(folder))] if held[role] else []
         left_out = self.walker.left_out.listed()
         return FolderListing(self.walker.root, classes, train, held["val"], held["test"], tuple(places), left_out)
 
     # Which folders are what -----------------------------------------------------------------------------------------
 
-    def _unwrap(self, folder: str, known: Collection[str] = (), *, in_part: bool = False) -> str:
+    def _unwrap(self, folder: str, known: ClassNames | None = None, *, in_part: bool = False) -> str:
         """Enters a single folder around it all, as archives unpack; not one whose name is `known` or tells a part."""
         for _ in range(_MOST_WRAPPED):
             folders, content = self._folders_of(folder), self.walker.read(folder)
-            if len(folders) != 1 or content.images or match_class(folders[0].name, known):
+            if len(folders) != 1 or content.images or (known and known.find(folders[0].name) is not None):
                 break
             role, rest = read_name(folders[0].name)
             if role and not in_part and not (role == "train" and rest):
@@ -227,11 +232,11 @@ class _Reader:
             folder = folders[0].path
         return folder
 
-    def _folders_of(self, folder: str) -> list[Entry]:
+    def _folders_of(self, folder: str) -> list[Folder]:
         """Without those that keep labels and the like, and no image."""
         return [entry for entry in self.walker.read(folder).folders if not self._is_without_images(entry)]
 
-    def _is_without_images(self, entry: Entry) -> bool:
+    def _is_without_images(self, entry: Folder) -> bool:
         if entry.path not in self._without_images:
             found = is_beside(entry.name) and not any(walk_names(entry.path))
             self._without_images[entry.path] = found
@@ -240,7 +245,7 @@ class _Reader:
                 self.walker.left_out.add(NO_IMAGES, self.walker.below(entry.path))
         return self._without_images[entry.path]
 
-    def _find_roles(self, base: str, folders: Mapping[str, Entry]) -> Roles | None:
+    def _find_roles(self, base: str, folders: Mapping[str, Folder]) -> Roles | None:
         roles = find_roles(base, sorted(folders))
         if roles is None:
             return None
@@ -254,16 +259,16 @@ class _Reader:
             "put those of each class into a folder of its own."
         )
 
-    def _ask_beside(self, base: str, folders: Mapping[str, Entry], roles: Roles, classes: Sequence[str]) -> None:
+    def _ask_beside(self, base: str, folders: Mapping[str, Folder], roles: Roles, classes: ClassNames) -> None:
         """Raises `FolderQuestion` about a folder with the same classes, where a part is missing."""
         if roles.val and roles.test:
             return
         for name in sorted(set(folders) - roles.named):
             inner = self.walker.read(self._unwrap(folders[name].path, classes, in_part=True)).folders
-            if 2 * sum(match_class(entry.name, classes) is not None for entry in inner) >= len(classes):
+            if 2 * sum(classes.find(entry.name) is not None for entry in inner) >= len(classes):
                 raise ask_beside(base, roles, name)
 
-    def _leave_folders(self, folders: Iterable[Entry]) -> None:
+    def _leave_folders(self, folders: Iterable[Folder]) -> None:
         for entry in folders:
             self.walker.leave_folder(entry.path, f"images in {entry.name}/, which is not used")
 
@@ -272,9 +277,8 @@ class _Reader:
     def _read_classes(self, folder: str, aside: Collection[str] = ()) -> tuple[tuple[str, ...], tuple[ImageFile, ...]]:
         """The classes and their images. Stops at the first class without any: the folder may be a whole disk."""
         entries = [entry for entry in self._folders_of(folder) if entry.name not in aside]
-        labels: dict[str, int] = {}
-        for entry in entries:  # names that look the same are one class: they differ in how Unicode is written
-            labels.setdefault(canonical(entry.name), len(labels))
+        # Names that look the same are one class, at the same place: they differ in how Unicode is written.
+        labels = {name: label for label, name in enumerate(sorted({canonical(entry.name) for entry in entries}))}
         if len(labels) < 2:
             found = f"only the class folder {entries[0].name}" if entries else "no class folders"
             raise DataError(f"{folder} holds {found}; two or more are needed, one folder a class.")
@@ -290,17 +294,14 @@ class _Reader:
         self.walker.leave_images(folder)
         return tuple(labels), tuple(sorted(files, key=lambda file: file.label))
 
-    def _read_held(self, name: str, folder: str, classes: tuple[str, ...], train: str) -> tuple[ImageFile, ...] | None:
+    def _read_held(self, name: str, folder: str, classes: ClassNames, train: str) -> tuple[ImageFile, ...] | None:
         """The images of a part by the training classes; None where no folder tells their classes."""
-        matched = [(entry, match_class(entry.name, classes)) for entry in self.walker.read(folder).folders]
-        others = [entry for entry, known in matched if known is None]
+        matched = [(entry, classes.find(entry.name)) for entry in self.walker.read(folder).folders]
+        others = [entry for entry, label in matched if label is None]
         if unknown := [entry.name for entry in others if not is_plain(entry.name)]:
             raise DataError(f"{folder} holds the class {unknown[0]}, which has no folder in {train}/.")
         files = [
-            file
-            for entry, known in matched
-            if known
-            for file in self.walker.images_in(entry.path, classes.index(known))
+            file for entry, label in matched if label is not None for file in self.walker.images_in(entry.path, label)
         ]
         if files:
             self.walker.leave_images(folder)

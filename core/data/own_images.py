@@ -17,17 +17,16 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from core.data.decoding import Look, Pixels, decode_image
-from core.data.folder import SUFFIXES
+from core.data.leftovers import SUFFIXES, is_leftover, suffix_of
 from core.data.store import DataError
 from core.data.uploads import MAX_BYTES, decode_upload
 from core.system.errors import LabError
 from core.system.safe_zip import MAX_DIRECTORY_BYTES, BoundedFile
 
 # What an array may need in memory, and so a few kilobytes of a deflated one may claim.
-MAX_ARRAY_BYTES = 4_000_000_000
+MAX_ARRAY_BYTES = 1_000_000_000
+MAX_IMAGES = 1_000_000
 _MARK = b"\x93NUMPY"
-# Beside images by systems and file managers; none of them is one.
-_LEFT_BEHIND = ("__MACOSX", "@eaDir")
 
 
 class ChoiceError(DataError):
@@ -56,8 +55,17 @@ class Brought:
     array: str = ""
 
 
+def name_images(brought: Brought) -> list[str]:
+    """The names of the images, in their order; of an array by its header alone. Raises `DataError`."""
+    return list(_open(brought, with_values=False).names)
+
+
 def open_images(brought: Brought) -> Images:
     """The images of a folder, a zip, a .npy or .npz file, or of one image file. Raises `DataError`."""
+    return _open(brought, with_values=True)
+
+
+def _open(brought: Brought, *, with_values: bool) -> Images:
     path = Path(brought.path).expanduser()
     try:
         if path.is_dir():
@@ -74,7 +82,7 @@ def open_images(brought: Brought) -> Images:
     if not is_zip:
         return FolderImages(path.parent, [path.name])
     if list_arrays(path):
-        return _require_some(ArrayImages(_read_array(path, brought.array)), path)
+        return _require_some(ArrayImages(_read_array(path, brought.array, with_values=with_values)), path)
     return _require_some(ZipImages(path), path)
 
 
@@ -139,8 +147,7 @@ def _as_counted(part: str) -> tuple[int, str]:
 def is_image(name: str) -> bool:
     """Whether a path with slashes names an image, by its suffix; what begins with a dot is none."""
     parts = name.split("/")
-    hidden = any(part.startswith(".") or part in _LEFT_BEHIND for part in parts)
-    return not hidden and os.path.splitext(name)[1].lower() in SUFFIXES
+    return not any(is_leftover(part) for part in parts) and suffix_of(parts[-1]) in SUFFIXES
 
 
 class FolderImages:
@@ -194,6 +201,8 @@ class ArrayImages:
     """Images of an array, named by their index. Raises `DataError` for one that holds no images."""
 
     def __init__(self, array: npt.NDArray[np.generic]) -> None:
+        if len(array.shape) and len(array) > MAX_IMAGES:
+            raise DataError(f"The array holds {len(array):,} images; at most {MAX_IMAGES:,} can be answered.")
         self.array = _to_channels_last(array)
         self.names = [str(index) for index in range(len(array))]
 
@@ -239,22 +248,22 @@ def list_arrays(path: Path) -> list[str]:
         if not all(member.filename.endswith(".npy") for member in members):
             return []
         for member in members:
-            shape = _read_shape(archive, member)
+            shape, _ = _read_header(archive, member)
             if len(shape) in (3, 4):
                 found.append(member.filename.removesuffix(".npy"))
     return found
 
 
-def _read_shape(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, ...]:
-    """Its shape; empty for a member that is no plain array."""
+def _read_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """Its shape and the type of its values; an empty shape for a member that is no plain array."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
         with archive.open(member) as file:
             version = np.lib.format.read_magic(file)
             shape, _, dtype = readers[version](file)
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
-        return ()
-    return () if dtype.hasobject else shape
+        return (), np.dtype(np.uint8)
+    return () if dtype.hasobject else shape, dtype
 
 
 def _map_array(path: Path) -> npt.NDArray[np.generic]:
@@ -265,7 +274,7 @@ def _map_array(path: Path) -> npt.NDArray[np.generic]:
     return array
 
 
-def _read_array(path: Path, name: str) -> npt.NDArray[np.generic]:
+def _read_array(path: Path, name: str, *, with_values: bool) -> npt.NDArray[np.generic]:
     choices = list_arrays(path)
     if not name and len(choices) == 1:
         name = choices[0]
@@ -273,8 +282,12 @@ def _read_array(path: Path, name: str) -> npt.NDArray[np.generic]:
         what = f"no array of images {name!r}" if name else f"{len(choices)} arrays of images"
         raise ChoiceError(f"{path.name} holds {what}; name one of {', '.join(choices)}.", choices)
     with _open_zip(path) as archive:
-        if archive.getinfo(f"{name}.npy").file_size > MAX_ARRAY_BYTES:
+        member = archive.getinfo(f"{name}.npy")
+        if member.file_size > MAX_ARRAY_BYTES:
             raise DataError(f"The array {name} has over {MAX_ARRAY_BYTES / 1e9:.0f} GB.")
+        if not with_values:  # all equal, and no memory is taken for them
+            shape, dtype = _read_header(archive, member)
+            return np.broadcast_to(np.zeros((), dtype), shape)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found: npt.NDArray[np.generic] = arrays[name]

@@ -236,13 +236,24 @@ def _name(names: Sequence[str]) -> str:
     return join_words(shown) if len(shown) <= _LISTED else list_first(shown, _LISTED)
 
 
-def match_class(name: str, classes: Collection[str]) -> str | None:
-    """The class of this name; or the one that differs only in case or Unicode form, if it is the only one."""
-    name = canonical(name)
-    if name in classes:
-        return name
-    alike = [known for known in classes if _fold(known) == _fold(name)]
-    return alike[0] if len(alike) == 1 else None
+class ClassNames:
+    """The classes, to be found by the names of folders."""
+
+    def __init__(self, classes: Sequence[str] = ()) -> None:
+        self.labels = {name: label for label, name in enumerate(classes)}
+        self._alike: dict[str, list[str]] = {}
+        for name in classes:
+            self._alike.setdefault(_fold(name), []).append(name)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def find(self, name: str) -> int | None:
+        """The label of this name; or of the one that differs only in case or Unicode form, if it is the only one."""
+        if (exact := self.labels.get(canonical(name))) is not None:
+            return exact
+        alike = self._alike.get(_fold(name), [])
+        return self.labels[alike[0]] if len(alike) == 1 else None
 
 
 def _fold(name: str) -> str:

@@ -69,7 +69,7 @@ class Evaluation:
 
     def scores(self) -> Scores:
         """Waits for the device. All batches must have been done. The loss is NaN if a logit is no finite number."""
-        logits = torch.cat(self.logits).cpu().numpy()  # (images, classes)
+        logits = torch.cat([part.cpu() for part in self.logits]).numpy()  # (images, classes)
         correct = int((logits.argmax(1) == self.part.labels.cpu().numpy()).sum())
         loss = torch.stack(self.losses).cpu().double().sum().item() / len(self.part)
         return Scores(loss if np.isfinite(logits).all() else math.nan, correct / len(self.part), logits)

@@ -86,7 +86,7 @@ def train(data: Data, device: torch.device, out: Path) -> None:
     while not run.state.is_over():
         do(run.train_epoch())
         val = do(run.score("validate", run.state.evaluated, run.data.val))
-        metrics, is_best = run.state.end_epoch(val, run.learning_rate(run.state.step - 1))
+        metrics, is_best = run.end_epoch(val)
         rows.append(metrics)
         write_metrics(rows, out / "metrics.csv")
         print(describe_epoch(metrics), flush=True)

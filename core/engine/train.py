@@ -160,11 +160,15 @@ class TrainingRun:
         return scores
 
     def report_epoch(self, val: Scores) -> EpochEnd:
-        state = self.state
-        metrics, is_best = state.end_epoch(val, self.learning_rate(state.step - 1))
+        state, (metrics, is_best) = self.state, self.end_epoch(val)
+        return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint(), self.count_work())
+
+    def end_epoch(self, val: Scores) -> tuple[Metrics, bool]:
+        """Takes in the validation's scores; returns the epoch's metrics and whether it is the best so far."""
+        metrics, is_best = self.state.end_epoch(val, self.learning_rate(self.state.step - 1))
         self.val_logits |= {"last": val.logits, **({"best": val.logits} if is_best else {})}
         self.plan_scores()
-        return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint(), self.count_work())
+        return metrics, is_best
 
     def plan_scores(self) -> None:
         """Counts the images that are still to be scored: each epoch's validation, and the looks at the test images."""

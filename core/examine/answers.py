@@ -17,6 +17,7 @@ from core.examine.weights import ExamineError, Weights, find_weights, name_file,
 from core.helper.questions import Member, OwnPiece
 from core.runs.folder import Run
 from core.stats.scores import Accuracy, accuracy
+from core.system.names import canonical, readable
 from core.text.formats import format_percent
 from core.text.safe import plain_cell
 from core.text.words import count_of
@@ -48,8 +49,8 @@ def make_member(run: Run, key: str = "best") -> tuple[Member, Weights]:
     scale = read_scale(run.environment())
     if scale is None:
         raise ExamineError(f"The run {run.id} did not record the mean and spread of its images, which are needed here.")
-    recorded = run.environment().get("grey_scales", {}).items()
-    grey = {kind: (bounds[0], bounds[1]) for kind, bounds in recorded if len(bounds) == 2}
+    recorded = (run.environment().get("grey_scales") or {}).items()
+    grey = {kind: (bounds[0], bounds[1]) for kind, bounds in recorded if len(bounds) == 2 and bounds[0] < bounds[1]}
     return Member(name_file(run, weights), *scale, grey), weights
 
 
@@ -57,7 +58,7 @@ def require_same_classes(runs: Sequence[Run]) -> list[str]:
     """The class names that all runs have, in their order. Raises ExamineError."""
     names = name_classes(runs[0])
     for run in runs[1:]:
-        if name_classes(run) != names:
+        if list(map(canonical, name_classes(run))) != list(map(canonical, names)):
             raise ExamineError(f"The run {run.id} tells other classes apart than {runs[0].id}, so they have no mean.")
     return names
 
@@ -91,10 +92,10 @@ def sort_by_doubt(answers: Sequence[Answer]) -> list[Answer]:
 
 def find_labels(names: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.int64] | None:
     """The classes (images,) that folders name; None unless each image lies in a folder named as one of the classes."""
-    numbers = {name: index for index, name in enumerate(classes)}
+    numbers = {canonical(name): index for index, name in enumerate(classes)}
     labels = []
     for name in names:
-        folders = [part for part in PurePosixPath(name).parts[:-1] if part in numbers]
+        folders = [key for part in PurePosixPath(name).parts[:-1] if (key := canonical(part)) in numbers]
         if len(folders) != 1:
             return None
         labels.append(numbers[folders[0]])
@@ -203,5 +204,7 @@ def _to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([plain_cell(column) for column in columns])
-    writer.writerows([plain_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+    writer.writerows(
+        [plain_cell(readable(value)) if isinstance(value, str) else value for value in row] for row in rows
+    )
     return buffer.getvalue()

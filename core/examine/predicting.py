@@ -42,7 +42,12 @@ class PieceByPiece(Generic[P]):
         self.pieces: list[P] = []
         self._question = ask
         self._over = threading.Event()
+        self._is_wanted = True
         self._ask()
+
+    def give_up(self) -> None:
+        """Nobody waits for it any more: no further piece is asked for."""
+        self._is_wanted = False
 
     def is_over(self) -> bool:
         return self._over.is_set()
@@ -71,6 +76,8 @@ class PieceByPiece(Generic[P]):
         self.done += len(piece)
         if self.done >= self.total or not len(piece):
             self._end("")
+        elif not self._is_wanted:
+            self._end("The question was withdrawn.")
         else:
             self._ask()
 
@@ -105,7 +112,7 @@ class OwnPrediction(PieceByPiece[OwnPiece]):
                 members=tuple(members),
                 brought=brought,
                 start=start,
-                count=PIECE_IMAGES,
+                count=max(1, PIECE_IMAGES // len(members)),
                 all_cores=all_cores,
             )
         )

@@ -13,10 +13,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import psutil
 
-from core.notify.settings import NotifyError, Settings
+from core.notify.settings import NotifyError
 
-# "no" forbids what the settings may allow, "yes" allows it: for whoever starts the server. See docs/NOTIFICATIONS.md.
-LOCAL = "RESNET_LAB_NOTIFY_LOCAL"
 REFUSED = "Its address belongs to this machine or its own network, which notifications may not reach."
 MAX_ADDRESSES = 3  # that are tried
 # Networks that stand for IPv4 addresses, and where in their addresses these are (RFC 6052, RFC 3056, RFC 4291).
@@ -24,12 +22,6 @@ _TRANSLATED = ip_network("64:ff9b::/96")
 _COMPATIBLE = ip_network("::/96")
 
 Address = IPv4Address | IPv6Address
-
-
-def may_reach_local(settings: Settings) -> bool:
-    """Whether this machine and its own network may be reached."""
-    said = os.environ.get(LOCAL, "").strip().lower()
-    return said == "yes" or (said != "no" and settings.allow_local)
 
 
 def find_addresses(host: str, port: int, *, local: bool) -> list[str]:

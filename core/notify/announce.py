@@ -42,6 +42,7 @@ def _quietly(announce: Callable[P, None]) -> Callable[P, None]:
 def announce_end(folder: Path, *, is_trial: bool = False) -> None:
     """Tells of a run's end, once it is written and the run's lock is free; and of a test figure that was beaten."""
     end = files.find_note(folder / layout.END) or {}
+    is_trial = is_trial or _is_of_study(folder)
     event = EVENT_OF_STATE.get(str(end.get("state")))
     if event and is_wanted(event, is_trial=is_trial):
         from core.notify.runs import describe_end
@@ -71,8 +72,14 @@ def announce_crash(folder: Path) -> None:
     from core.notify.runs import describe_crash
 
     message = describe_crash(folder)
-    if message and is_wanted(message.event):
+    if message and is_wanted(message.event, is_trial=_is_of_study(folder)):
         _tell(message)
+
+
+def _is_of_study(folder: Path) -> bool:
+    """Whether the run was a trial of a study, which may be tested or resumed on its own later."""
+    tags = (files.find_note(folder / layout.ABOUT) or {}).get("tags")
+    return isinstance(tags, list) and any(str(tag).startswith("study:") for tag in tags)
 
 
 @_quietly

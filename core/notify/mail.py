@@ -10,9 +10,9 @@ from email.utils import formatdate, make_msgid
 
 import httpcore2
 
-from core.notify.addresses import connect, describe_trouble, may_reach_local
+from core.notify.addresses import connect, describe_trouble
 from core.notify.messages import Message
-from core.notify.settings import Mail, NotifyError, Settings
+from core.notify.settings import Mail, NotifyError, Settings, may_reach_local
 
 SECONDS = 10.0  # for each step
 # What this machine calls itself: its name is nobody's business, and looking it up may take as long as a lost network.

@@ -7,6 +7,7 @@ raised shows asterisks, and only the sender and `save_settings` ask for the valu
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -19,6 +20,10 @@ from core.notify.events import DEFAULT_EVENTS, EVENTS, settings_path
 from core.system import files
 from core.system.errors import LabError
 from core.system.locks import hold
+
+# For whoever starts the server: "yes" allows this machine and its own network, anything else forbids it. Where it is
+# not set the settings decide. See docs/NOTIFICATIONS.md.
+LOCAL = "RESNET_LAB_NOTIFY_LOCAL"
 
 Form = Literal["json", "slack", "discord"]
 Security = Literal["starttls", "tls", "none"]
@@ -174,10 +179,11 @@ class Settings(_Strict):
     @model_validator(mode="after")
     def _check_encryption(self) -> Settings:
         """What leaves this machine's own network is encrypted."""
-        if self.webhook and not self.webhook.is_encrypted and not self.allow_local:
+        is_local = may_reach_local(self)
+        if self.webhook and not self.webhook.is_encrypted and not is_local:
             raise _refuse("webhook.address: must begin with https://, unless local addresses are allowed")
         if self.mail and self.mail.security == "none":
-            if not self.allow_local:
+            if not is_local:
                 raise _refuse("mail.security: must be STARTTLS or TLS, unless local addresses are allowed")
             if self.mail.password.get_secret_value():
                 raise _refuse("mail.password: is only sent over STARTTLS or TLS")
@@ -250,6 +256,12 @@ def show_settings(settings: Settings) -> dict[str, Any]:
     return values
 
 
+def may_reach_local(settings: Settings) -> bool:
+    """Whether this machine and its own network may be reached."""
+    said = os.environ.get(LOCAL, "").strip().lower()
+    return said == "yes" if said else settings.allow_local
+
+
 def change_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """Settings with other values at paths such as `mail.to`; None takes a value out, at `webhook` or `mail` all of it.
 
@@ -262,4 +274,12 @@ def change_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
             values[section] = value
         elif isinstance(owner := values.get(section) or {}, dict):
             values[section] = {key: each for key, each in {**owner, name: value}.items() if each is not None}
+    mail, kept = values.get("mail"), settings.mail
+    if isinstance(mail, dict) and kept and "mail.password" not in changes and _is_other_server(mail, kept):
+        mail.pop("password", None)  # whoever names another server has to know it
     return parse_settings({key: value for key, value in values.items() if value is not None})
+
+
+def _is_other_server(mail: Mapping[str, Any], kept: Mail) -> bool:
+    before = kept.model_dump(mode="json")
+    return any((mail.get(name) or "") != (before[name] or "") for name in ("host", "port", "user", "security"))

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpcore2
 
-from core.notify.addresses import describe_trouble, find_addresses, may_reach_local
+from core.notify.addresses import describe_trouble, find_addresses
 from core.notify.messages import Message
-from core.notify.settings import Form, NotifyError, Settings
+from core.notify.settings import Form, NotifyError, Settings, may_reach_local
 
 SECONDS = 10.0  # for each step: connecting, writing, the first line of the answer
 MAX_DISCORD = 2000  # characters of a message

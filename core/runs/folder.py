@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 CURVE_POINTS = 40
-MAX_ARRAY_BYTES = 1_000_000_000
+MAX_ARRAY_BYTES = 2_000_000_000
 _FILES = {value for name, value in vars(layout).items() if name.isupper()} - {layout.CHECKPOINTS, layout.PREDICTIONS}
 _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 
@@ -128,7 +128,7 @@ class Run:
                     if entry.is_dir(follow_symlinks=False):
                         if name in _FILES:
                             raise files.DamagedFileError(f"{name} is a folder")
-                    elif not entry.is_file(follow_symlinks=False):
+                    elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
                         raise files.DamagedFileError(f"{name} is no regular file of the run")
 
     def _require_shape(self, name: str, model: type[BaseModel]) -> None:

@@ -72,20 +72,25 @@ def beat(folder: Path) -> None:
 
 def rest(folder: Path) -> None:
     """The worker's last word: it is about to release the run."""
+    old = time.time() - 2 * SKEW_SECONDS
     with suppress(OSError):
-        os.utime(folder / layout.WORKER, (0, 0))
+        os.utime(folder / layout.WORKER, (old, old))
 
 
 def find_holder_elsewhere(folder: Path, seconds: float = SILENT_SECONDS) -> str:
     """The other machine whose worker gave a sign of life within so many seconds; empty if there is none."""
     path = folder / layout.WORKER
     try:
-        silent = abs(time.time() - os.stat(path).st_mtime)
+        silent, number = abs(time.time() - os.stat(path).st_mtime), os.stat(folder).st_ino
     except OSError:
         return ""
     if silent > seconds:
         return ""
-    process = (files.find_note(path) or {}).get("process")
+    record = files.find_note(path) or {}
+    process = record.get("process")
+    # Of a copied folder the signs of life are those of copying.
+    if (folder / layout.END).exists() or record.get("folder", number) != number:
+        return ""
     if not isinstance(process, dict) or processes.is_of_this_machine(process):
         return ""
     return str(process.get("host") or "").encode("ascii", "replace").decode()

@@ -6,6 +6,7 @@ A word is found at the beginning of a word of the name, the note or a tag, a num
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator
@@ -51,20 +52,31 @@ TEXTS: dict[str, Callable[[RunSummary], tuple[str, ...]]] = {
     "device": lambda run: (run.device,),
     "by": lambda run: (run.started_by,),
 }
+# Other fields are words of names as well: test 2, last 5.
+_WITHOUT_SIGN = ("seed", "epochs", "batch_size", "learning_rate")
+_SHARES = ("best", "last", "test")
 _LONG = ("name", "note", "id", "by")  # of which a part is enough after a colon
+
+
+def _is_close(own: float, wanted: float) -> bool:
+    """Equal, but for the rounding of 91.23 % to a share."""
+    return math.isclose(own, wanted, rel_tol=1e-9)
+
+
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "=": operator.eq,
-    "==": operator.eq,
-    ":": operator.eq,
-    "!=": operator.ne,
+    "=": _is_close,
+    "==": _is_close,
+    ":": _is_close,
+    "!=": lambda own, wanted: not _is_close(own, wanted),
 }
 _TOKEN = re.compile(r'"(?P<phrase>[^"]*)(?P<closed>"?)|(?P<operator><=|>=|!=|==|[<>=:])|(?P<word>[^\s"<>=:!]+|!)')
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%|k|m|g)?", re.IGNORECASE)
+_NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(%|k|m|g)?", re.IGNORECASE)
 _UNITS = {"%": 0.01, "k": 1e3, "m": 1e6, "g": 1e9, None: 1.0}
+MAX_LETTERS = 500
 _ID_LETTERS = 4  # fewer would find the digits of any
 
 
@@ -91,6 +103,8 @@ EVERY = Query()
 
 def parse_query(text: str) -> Query:
     """Raises QueryError."""
+    if len(text) > MAX_LETTERS:
+        raise QueryError(f"A filter has at most {MAX_LETTERS} letters.", text[:MAX_LETTERS], 0, MAX_LETTERS)
     return Query(tuple(_read_conditions(text, list(_split(text)))))
 
 
@@ -114,7 +128,7 @@ def _read_conditions(text: str, tokens: list[_Token]) -> Iterator[Holds]:
                 raise QueryError(f"After {rest[0].text} a value is missing.", text, token.start, rest[0].end)
             yield _compare(text, token, rest[0], rest[1])
             place += 3
-        elif token.text.casefold() in NUMBERS and rest and _NUMBER.fullmatch(rest[0].text):
+        elif token.text.casefold() in _WITHOUT_SIGN and rest and _NUMBER.fullmatch(rest[0].text):
             yield _compare(text, token, _Token("=", "operator", token.end, token.end), rest[0])
             place += 2
         else:
@@ -145,6 +159,9 @@ def _compare_number(text: str, name: str, sign: _Token, value: _Token) -> Holds:
     if not match:
         raise QueryError(f"{name} is a number, and {value.text} is none.", text, value.start, value.end)
     wanted = float(match[1]) * _UNITS[match[2] and match[2].casefold()]
+    if name in _SHARES and wanted > 1:
+        message = f"{name} is a share: write {match[1]}%."
+        raise QueryError(message, text, value.start, value.end)
     read, compare = NUMBERS[name], _COMPARE[sign.text]
     return lambda run: (own := read(run)) is not None and compare(own, wanted)
 

@@ -100,9 +100,10 @@ class End(TypedDict, total=False):
 
 
 class WorkerRecord(TypedDict, total=False):
-    """Which process holds, or last held, the run."""
+    """Which process holds, or last held, the run; `folder` is the inode of the run's folder, another for a copy."""
 
     process: Process
+    folder: Whole
     oom_kills: Whole | None
 
 

@@ -21,6 +21,8 @@ def read_parts(text: str) -> Pairs:
     pairs = tuple((match[1], match[2].rstrip().rstrip("/")) for match in found if match)
     if len(pairs) < len(found):
         raise ValueError(f"write {CLASSES}, or folders as in train=A, val=B, test=C, skip=D")
+    if not all(name for _, name in pairs):
+        raise ValueError("names no folder for a part")
     roles = [role for role, _ in pairs if role != "skip"]
     if twice := next((role for role in roles if roles.count(role) > 1), ""):
         raise ValueError(f"names two folders for {twice}")

@@ -158,6 +158,8 @@ def _design(positions: FloatArray, is_ordered: bool) -> tuple[FloatArray, list[i
 
 def _explain(columns: FloatArray, degrees: Sequence[int], targets: FloatArray, counts: FloatArray) -> FloatArray:
     """Adjusted R² of the best degree, for each resample -> (1 + resamples,)."""
+    if not columns.shape[1]:  # all trials have the same value of the field: it explains nothing
+        return np.zeros(len(counts))
     total, distinct = len(targets), (counts > 0).sum(1)
     by_column, by_target = counts @ columns, counts @ targets
     products = (columns[:, :, None] * columns[:, None, :]).reshape(total, -1)

@@ -247,7 +247,9 @@ def propose_values(base: RunSpec, values: Mapping[str, Any]) -> RunSpec:
 
     Layers beyond the base's repeat its last one. A value for a layer that this network does not have changes nothing.
     """
-    count = int(values.get(LAYERS, len(base.model.layers)))
+    count = values.get(LAYERS, len(base.model.layers))
+    if type(count) is not int or not 1 <= count <= MAX_LAYERS:
+        raise SpecError([FieldProblem(LAYERS, f"must be a whole number from 1 to {MAX_LAYERS}", count)])
     known = base.model.layers
     layers = [known[min(index, len(known) - 1)].model_dump(mode="json") for index in range(count)]
     active = {path: value for path, value in values.items() if path != LAYERS and _layer_of(path) < count}

@@ -33,7 +33,7 @@ from core.studies.trials import (
     why_over,
     worker_folder,
 )
-from core.system import files
+from core.system import files, locks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,7 +225,8 @@ class Study:
         return worker_folder(self.name, index)
 
     def is_worker_alive(self, index: int) -> bool:
-        return presence.is_waiting(self.worker_folder(index))
+        folder = self.worker_folder(index)  # its workers give no signs of life to other machines
+        return locks.is_locked(folder / layout.LOCK) or presence.is_starting(folder)
 
     def worker_indices(self) -> list[int]:
         """Numbers of the workers that the study ever had on this machine."""

@@ -14,7 +14,7 @@ from core.runs.ends import log
 from core.runs.told import claim
 from core.studies.conclusions import rank_trials
 from core.studies.objectives import OBJECTIVES
-from core.studies.study import Study, StudySummary
+from core.studies.study import Study, StudySummary, open_study
 
 END = "end"
 
@@ -22,6 +22,8 @@ END = "end"
 def tell_end(study: Study) -> None:
     """Called by a worker whose lock is free again; the study may be deleted, and its storage may be away."""
     try:
+        # Opened anew, with a page's patience: the worker's own waits ten minutes for a storage that is away.
+        study = open_study(study.name)
         summary = study.try_summary() if study.folder.is_dir() else None
         if summary and not summary.workers_alive and claim(study.folder, END):
             announce(describe_end(study, summary))

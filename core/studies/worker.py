@@ -75,7 +75,8 @@ class TrialStop(StopSignal):
 
     def is_request(self) -> bool:
         names = ("stop-now",) if self.begun else (layout.STOP, "stop-now")
-        return any((self.study_folder / name).exists() for name in names) or super().is_request()
+        self.by_hand = self.by_hand or any((self.study_folder / name).exists() for name in names)
+        return super().is_request()
 
 
 @lru_cache(maxsize=2)  # sets of images, if the space searches among some
@@ -237,6 +238,7 @@ class Worker:
             if not lock.acquire(2):
                 raise TrialFailedError("Another process holds the trial's run.")
             self.trial_stop = stop
+            stop.asked = self.stops  # heard between two trials
             try:
                 with log_into(run.path / layout.LOG):
                     drive_run(run.path.parent, run.path, stop, partial(self._train_on, trial))
@@ -290,7 +292,7 @@ class Worker:
             return objective_values(self.spec, run)
         trial.set_user_attr("reason", reason)
         log(f"Trial {trial.number}: {state}. {reason}")
-        if state in ("stopped", "interrupted") and (self.stops or (self.folder / layout.STOP).exists()):
+        if state == "interrupted" or (state == "stopped" and (self.stops or (self.folder / layout.STOP).exists())):
             self.failures = 0
             requeue(self.optuna, self.study._storage.get_trial(trial._trial_id), resumes=True)
             raise TrialFailedError(reason)

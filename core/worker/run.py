@@ -66,6 +66,8 @@ def main(run_id: str) -> int:
             return _say("This run has ended already.")
         if rival := presence.find_rival(folder, stop.is_set):
             return _say(f"The machine {rival} trains this run: {no_locks(runs, 'both machines got the same lock')}")
+        if stop.is_set() and presence.find_holder_elsewhere(folder, presence.SKEW_SECONDS):
+            return _say("Ended before it was known whether another machine trains this run.")
         status = drive_run(runs, folder, stop, train_on)
     except RunsFolderError as error:
         return _say(str(error))
@@ -110,13 +112,18 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
     Raises FileNotFoundError if the run was deleted.
     """
     slot = None
+    signs = threading.Thread(target=_give_signs_of_life, args=(folder, stop), name="signs of life", daemon=True)
     try:
         reserve_space(folder)
-        who = {"process": processes.identify(os.getpid()), "oom_kills": processes.count_oom_kills()}
+        who = {
+            "process": processes.identify(os.getpid()),
+            "folder": folder.stat().st_ino,
+            "oom_kills": processes.count_oom_kills(),
+        }
         files.write_json(folder / layout.WORKER, who)
         (folder / layout.LAUNCHED).unlink(missing_ok=True)
         files.set_aside(folder / layout.ENVIRONMENT)  # of an earlier process; until it trains, the run is queued
-        threading.Thread(target=_give_signs_of_life, args=(folder, stop), name="signs of life", daemon=True).start()
+        signs.start()
         slot = _wait_for_slot(runs, folder, stop)
         if slot is None:
             return _stop(folder, stop, "Stopped while it waited in the queue.")
@@ -129,6 +136,8 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train) -> int:
         return end_run(folder, "failed", *describe_failure(error))
     finally:
         stop.over = True
+        if signs.ident:
+            signs.join(1)  # or its last sign could come after the last word
         presence.rest(folder)
         queue.leave_queue(runs, folder.name)
         if slot:

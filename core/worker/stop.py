@@ -26,7 +26,7 @@ class StopSignal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / layout.STOP
         self.asked = False
-        self.by_hand = False  # Ctrl+C
+        self.by_hand = False  # by Ctrl+C, or by the file
         self.rings = False  # the signal on its way is this object's own
         self.over = False
         self.breaks_in = False
@@ -44,7 +44,9 @@ class StopSignal:
 
     def is_request(self) -> bool:
         """Whether somebody wants this run to stop."""
-        return self.by_hand or self.path.exists()
+        # Kept: whoever resumes the run in the meantime takes the request away.
+        self.by_hand = self.by_hand or self.path.exists()
+        return self.by_hand
 
     def is_set(self) -> bool:
         self.asked = self.asked or self.is_request()

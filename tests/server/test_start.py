@@ -9,8 +9,7 @@ import pytest
 from streamlit import config
 
 from core.data.folder import ROOTS
-from core.notify.addresses import LOCAL, may_reach_local
-from core.notify.settings import Settings
+from core.notify.settings import LOCAL, Settings, may_reach_local
 from server import start
 from server.sign_in import SignIn
 from server.start import FIXED, StartError, check_start, confine_visitors

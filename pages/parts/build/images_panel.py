@@ -47,11 +47,6 @@ def show_images(draft: Draft) -> None:
         _show_folder(status)
 
 
-def _tell_part(part: str, number: int, origin: str) -> str:
-    words = f"{_VERBS[part]}, {origin}" if origin else _VERBS[part]
-    return f'<div class="lab-wrap"><b>{number:,}</b> {escape(plain(words))}</div>'
-
-
 def _read_data(draft: Draft) -> DataSpec | None:
     """The draft's own choice of data, also while other fields are wrong."""
     try:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.data.folder import SUFFIXES
-from core.data.own_images import Brought, ChoiceError, keep_files, open_images
+from core.data.own_images import Brought, ChoiceError, keep_files, name_images
 from core.examine import answers
 from core.examine.answers import Answer, HandIn, Ids, Labels
 from core.examine.predicting import OwnPrediction
@@ -28,6 +28,7 @@ from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
 
 MAX_MEGABYTES = 200
+MAX_OTHERS = 3  # the helper process keeps four networks loaded
 SHOWN = 1000
 _KEPT, _ASKED, _UPLOAD = f"{PREFIX}own.kept", f"{PREFIX}own.asked", f"{PREFIX}own.files"
 _IDS: dict[Ids, str] = {"name": "File name", "stem": "File name without suffix", "number": "Number, from 0"}
@@ -41,6 +42,7 @@ class _Kept:
     file_ids: tuple[str, ...]
     path: Path
     folder: tempfile.TemporaryDirectory[str]
+    names: dict[Brought, list[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -69,9 +71,10 @@ def show_own_images(run: Run, weights: Weights, classes: list[str]) -> None:
         others = _choose_others(run, classes)
     if not files:
         st.session_state.pop(_KEPT, None)
-        st.session_state.pop(_ASKED, None)
+        _forget()
         show_note(
-            "Drop images to get a table of what each is taken for, and how surely. In a zip whose folders are named as "
+            "Drop images to get a table of what each is taken for, and how surely; it stays until "
+            "another tab is opened. In a zip whose folders are named as "
             "the classes, the accuracy is measured as well."
         )
         return
@@ -95,6 +98,7 @@ def _choose_others(run: Run, classes: list[str]) -> list[str]:
         format_func=lambda run_id: f"{plain(runs[run_id])} · {run_id[-6:]}",
         key=f"{PREFIX}own.others",
         placeholder="No other run",
+        max_selections=MAX_OTHERS,
         help="Several runs answer as an ensemble: by the mean of their probabilities.",
         disabled=not runs,
     )
@@ -115,21 +119,36 @@ def _ask(run: Run, weights: Weights, others: Sequence[str], path: Path) -> _Aske
     """The question under way or answered; None while an array must be chosen first. Raises LabError."""
     brought = Brought(str(path))
     try:
-        images = open_images(brought)
+        names = _name(brought)
     except ChoiceError as choice:
         array = st.selectbox("Array", choice.choices, index=None, placeholder="Which array holds the images?")
         if array is None:
             return None
         brought = Brought(str(path), array)
-        images = open_images(brought)
+        names = _name(brought)
     runs = [run, *map(open_run, others)]
     answers.require_same_classes(runs)
     members = [answers.make_member(run, weights.key)[0], *(answers.make_member(other)[0] for other in runs[1:])]
     key = (brought, *((member.weights.sha256, member.weights.which) for member in members))
     asked: _Asked | None = st.session_state.get(_ASKED)
     if asked is None or asked.key != key:
-        asked = st.session_state[_ASKED] = _Asked(key, images.names, OwnPrediction(members, brought))
+        _forget()
+        asked = st.session_state[_ASKED] = _Asked(key, names, OwnPrediction(members, brought))
     return asked
+
+
+def _name(brought: Brought) -> list[str]:
+    """The images' names, looked up once an upload. Raises DataError."""
+    kept: _Kept = st.session_state[_KEPT]
+    if brought not in kept.names:
+        kept.names[brought] = name_images(brought)
+    return kept.names[brought]
+
+
+def _forget() -> None:
+    """What was asked last is asked no further."""
+    if asked := st.session_state.pop(_ASKED, None):
+        asked.prediction.give_up()
 
 
 def _show(run: Run, weights: Weights, others: Sequence[str], asked: _Asked, classes: list[str]) -> None:
@@ -180,7 +199,7 @@ def _show_hand_in(run: Run, told: Sequence[Answer], classes: list[str]) -> None:
     st.download_button(
         "All columns (CSV)",
         answers.write_table(told, classes),
-        f"{run.id}-own-images.csv",
+        f"{run.file_stem}-own-images.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
@@ -211,7 +230,7 @@ def _show_hand_in(run: Run, told: Sequence[Answer], classes: list[str]) -> None:
         st.download_button(
             "To hand in (CSV)",
             content,
-            f"{run.id}-hand-in.csv",
+            f"{run.file_stem}-hand-in.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",

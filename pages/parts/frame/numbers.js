@@ -1,5 +1,5 @@
 // The arrow keys raise and lower the last digit of the number in a box, as they do in the browser's own number boxes.
-const BOXES = ["build-field", "studies-field", "budget", "build-seeds", "slots-", "limits-", "examine-image"]
+const BOXES = ["build-field", "studies-field", "budget", "build-seeds", "slots-", "limits-", "examine-image", "notify-"]
   .map((key) => `[class*="st-key-${key}"] input[type="text"]`)
   .join(", ");
 const ODD = '[class*="filter_size"], [class*="skip_kernel"], [class*="stem_filter"]';
@@ -37,9 +37,10 @@ function press(event) {
   );
 }
 
-// A phone shows its keys for numbers.
+// A phone shows its keys for numbers where these are all that is needed: no list, no exponent, no sign.
+const WHOLE = ["budget", "slots-", "examine-image"].map((key) => `[class*="st-key-${key}"] input[type="text"]`).join(", ");
 function focus({ target }) {
-  if (target.matches(BOXES) && change(target.value, true, false) !== undefined) target.inputMode = "decimal";
+  if (target.matches(WHOLE)) target.inputMode = "numeric";
 }
 
 export default function () {

@@ -12,7 +12,6 @@ from typing import Any
 
 import streamlit as st
 
-from core.notify.addresses import LOCAL
 from core.notify.attempt import send_test
 from core.notify.events import EVENTS
 from core.notify.journal import Outcome, read_outcomes
@@ -20,17 +19,21 @@ from core.notify.messages import FIGURES, FigureKind
 from core.notify.settings import (
     CHANNELS,
     FORMS,
+    LOCAL,
     PORTS,
     SECURITIES,
+    NotifyError,
     Settings,
     change_settings,
     read_settings,
     save_settings,
 )
+from core.spec.parse import FieldProblem, read_number
 from core.system.errors import LabError
 from core.text.formats import format_ago
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
+from pages.parts.frame.numbers import say_problem, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
 from pages.parts.notify.browser import show_permission
@@ -73,12 +76,9 @@ def _show_events(settings: Settings) -> None:
             for name, kind in FIGURES.items():
                 threshold = settings.figures.get(name)
                 scale = SHARE if kind.is_share else 1.0
-                st.number_input(
+                show_number(
                     _label_of(kind),
-                    min_value=0.0,
-                    max_value=scale if kind.is_share else None,
-                    value=None if threshold is None else threshold * scale,
-                    format="%.2f" if kind.is_share else "%.4f",
+                    None if threshold is None else round(threshold * scale, 10),
                     placeholder="not told",
                     key=f"notify.{name}",
                 )
@@ -90,7 +90,7 @@ def _show_events(settings: Settings) -> None:
             help="Where people who are told can reach these pages: messages then hold a link. None without it.",
         )
         st.checkbox("The runs of a study too", settings.trials, key="notify.trials")
-        if os.environ.get(LOCAL, "") not in ("no", "yes"):
+        if not os.environ.get(LOCAL, "").strip():
             st.checkbox(
                 "Webhook and mail server may be on this machine or its own network",
                 settings.allow_local,
@@ -100,6 +100,15 @@ def _show_events(settings: Settings) -> None:
     _show_said("what")
 
 
+def _read_number(label: str, key: str, *, is_whole: bool = False) -> int | float | None:
+    """What is in a box for a number; None if it is empty. Raises NotifyError with the text that was typed."""
+    found = read_number(st.session_state.get(key) or "", is_whole=is_whole)
+    if isinstance(found, str):
+        message = f"must be a {'whole ' if is_whole else ''}number"
+        raise NotifyError(say_problem(label, FieldProblem(key, message, found)))
+    return found
+
+
 def _label_of(kind: FigureKind) -> str:
     word = "above" if kind.is_maximized else "below"
     return f"{kind.label.partition(',')[0]} {word}{', %' if kind.is_share else ''}"
@@ -107,7 +116,7 @@ def _label_of(kind: FigureKind) -> str:
 
 def _read_what() -> dict[str, Any]:
     state = st.session_state
-    figures = {name: state.get(f"notify.{name}") for name in FIGURES}
+    figures = {name: _read_number(_label_of(kind), f"notify.{name}") for name, kind in FIGURES.items()}
     changes = {
         "events": [*(state["notify.events"] or ()), "figure"],
         "figures": {
@@ -168,10 +177,8 @@ def _show_mail(settings: Settings) -> None:
                     format_func=SECURITIES.__getitem__,
                     key="notify.mail.security",
                 )
-                st.number_input(
+                show_number(
                     "Port",
-                    1,
-                    65535,
                     mail.port if mail else None,
                     key="notify.mail.port",
                     placeholder=f"{PORTS['starttls']} or {PORTS['tls']}",
@@ -195,8 +202,9 @@ def _show_mail(settings: Settings) -> None:
 
 
 def _read_mail() -> dict[str, Any]:
-    fields = ("host", "security", "port", "sender")
+    fields = ("host", "security", "sender")
     changes = {f"mail.{name}": st.session_state[f"notify.mail.{name}"] or None for name in fields}
+    changes["mail.port"] = _read_number("Port", "notify.mail.port", is_whole=True)
     receivers = [part.strip() for part in st.session_state["notify.mail.to"].split(",") if part.strip()]
     user = st.session_state["notify.mail.user"].strip()
     # Without a user there is nothing to keep a password for.
@@ -213,7 +221,12 @@ def _typed_secret(path: str) -> dict[str, str]:
 
 def _save(part: str, read: Any) -> None:
     """As a button's callback."""
-    _keep(part, read())
+    try:
+        changes = read()
+    except NotifyError as error:
+        st.session_state[_SAID] = (part, str(error))
+        return
+    _keep(part, changes)
 
 
 def _keep(part: str, changes: Mapping[str, Any]) -> None:

@@ -63,7 +63,8 @@ def read_wish(study: Study) -> int:
         wish = files.find_json(study.folder / "wish.json") or {}
     except files.DamagedFileError:
         wish = {}
-    return int(wish.get("workers") or study.spec.workers)
+    workers = wish.get("workers")
+    return workers if type(workers) is int and workers > 0 else study.spec.workers
 
 
 def show_controls(study: Study, summary: StudySummary) -> None:
@@ -84,16 +85,16 @@ def show_controls(study: Study, summary: StudySummary) -> None:
         type="primary",
         key="study.start",
         on_click=_start,
-        args=(study, st.session_state[key], summary.state == "empty"),
+        args=(study, key, summary.state == "empty"),
     )
 
 
-def _start(study: Study, workers: int, is_new: bool) -> None:
+def _start(study: Study, key: str, is_new: bool) -> None:
     """Starts the workers; a space in which nothing fits the budget is asked about first."""
     if is_new and why_nothing_fits(study.spec):
         ask("start", study.name)
     else:
-        act(start_workers, study.name, workers)
+        act(start_workers, study.name, st.session_state[key])
 
 
 def _show_more(study: Study) -> None:
@@ -280,7 +281,8 @@ def confirm_start(study: Study) -> None:
     leave.button("Leave it", width="stretch", key="leave_study", on_click=answered, args=(True,))
 
     def begin() -> None:
-        answered(attempt(start_workers, study.name, read_wish(study)))
+        workers = st.session_state.get(f"study.workers.{study.name}", read_wish(study))
+        answered(attempt(start_workers, study.name, workers))
 
     start.button("Start it all the same", type="primary", width="stretch", key="confirm_start_study", on_click=begin)
 

@@ -162,3 +162,9 @@ def test_a_sample_is_scaled_like_the_decoded_set(folder: DataSpec) -> None:
     assert pixels.max() == 100 >> 4
     assert alone.max() == 100
     assert cache.decode_listing(listing, folder).digest == cached_images(listing, folder).digest
+
+
+def test_specs_that_see_a_folder_otherwise_keep_each_others_copy(folder: DataSpec) -> None:
+    for ground in ("white", "black", "white"):
+        load_data(folder.model_copy(update={"ground": ground}))
+    assert len(list((data_folder() / "cache").iterdir())) == 2

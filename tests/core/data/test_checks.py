@@ -138,3 +138,13 @@ def test_planted_faults_are_found_among_real_photographs(
     assert in_training <= {str(path.relative_to(root)) for path in planted}
     assert all(one.is_other_class for one in found)
     assert len(found) == 3
+
+
+def test_a_part_without_any_image_that_can_be_decoded_refuses_the_start(sound: Path) -> None:
+    for path in (sound / "test").rglob("*.png"):
+        path.write_text("no image")
+    spec = spec_of(sound, damaged="leave_out")
+    report = check_images(spec, decode=True)
+    (remark,) = list_remarks(report, spec)
+    assert (remark.refuses, "No image of the test part" in remark.sentence) == (True, True)
+    assert sum_up(report) == "24 images checked."

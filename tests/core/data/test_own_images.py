@@ -18,6 +18,7 @@ from core.data.own_images import (
     is_image,
     keep_files,
     list_arrays,
+    name_images,
     open_images,
     sort_as_read,
 )
@@ -181,3 +182,15 @@ def test_an_upload_that_is_not_what_its_name_says_is_a_sentence(tmp_path: Path, 
     images = open_path(path)
     _, faults = decode_some(images, 0, 1, LOOK)
     assert "cannot be decoded" in faults[0]
+
+
+def test_names_of_an_array_need_none_of_its_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "x.npz", images=np.zeros((7, 4, 4), np.uint8))
+    monkeypatch.setattr(np, "load", None)
+    assert name_images(Brought(str(tmp_path / "x.npz"))) == [str(number) for number in range(7)]
+
+
+def test_an_array_of_more_images_than_can_be_answered_is_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "x.npz", images=np.zeros((1_000_001, 1, 1), np.uint8))
+    with pytest.raises(DataError, match="holds 1,000,001 images"):
+        name_images(Brought(str(tmp_path / "x.npz")))

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from core.data.parts import FolderQuestion, Roles, ask_about_classes, find_roles, match_class, read_name
+from core.data.parts import ClassNames, FolderQuestion, Roles, ask_about_classes, find_roles, read_name
 from core.data.store import DataError
 from core.spec.folder_parts import read_parts
 
@@ -112,8 +112,8 @@ def test_classes_are_not(inner: dict[str, list[str]]) -> None:
 
 def test_a_class_is_the_same_in_another_case_or_unicode_form_if_only_one_is() -> None:
     composed, apart = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
-    assert match_class("Cat", ["cat", "dog"]) == "cat"
-    assert match_class(apart, [composed, "dog"]) == composed
-    assert match_class(apart, [composed, apart]) == apart
-    assert match_class("CAT", ["cat", "Cat"]) is None
-    assert match_class("cow", ["cat"]) is None
+    assert ClassNames(["cat", "dog"]).find("Cat") == 0
+    assert ClassNames([composed, "dog"]).find(apart) == 0
+    assert ClassNames([composed, apart]).find(apart) == 0
+    assert ClassNames(["cat", "Cat"]).find("CAT") is None
+    assert ClassNames(["cat"]).find("cow") is None

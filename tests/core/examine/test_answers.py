@@ -2,6 +2,8 @@
 
 import csv
 import io
+import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +70,8 @@ def test_folders_named_as_classes_are_labels(told: list[Answer]) -> None:
     assert found is not None
     assert (found.num_right, found.num_images) == (1, 3)  # the broken one is not counted
     assert find_labels(["cat/1.png", "2.png"], CLASSES) is None
+    composed, apart = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    assert find_labels([f"{apart}/1.png"], [composed]) == np.array([0])
     assert find_labels(["cat/bird/1.png"], CLASSES) is None
 
 
@@ -84,6 +88,11 @@ def test_the_summary_counts_what_was_read(told: list[Answer]) -> None:
     assert (first, broken) == ("3 images predicted.", "1 image cannot be read and has no class.")
     assert unusual.endswith(": 1.")
     assert right.startswith("By their folders 1 of 3 are right: accuracy 33.33 % (95 % interval")
+
+
+def test_a_name_that_is_no_utf8_is_written_all_the_same(told: list[Answer]) -> None:
+    odd = replace(told[0], name="caf\udce9.png")
+    assert rows_of(write_table([odd], CLASSES).encode().decode())[1][0] == r"caf\xe9.png"
 
 
 # Handing in

@@ -57,3 +57,12 @@ def test_a_failure_on_the_way_ends_as_a_sentence(
     assert (prediction.is_over(), prediction.error, prediction.done) == (True, sentence, PIECE_IMAGES)
     with pytest.raises(QuestionError, match=sentence):
         prediction.result()
+
+
+def test_a_question_that_nobody_waits_for_is_asked_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[Future[Any]] = []
+    monkeypatch.setattr("core.examine.predicting.call", lambda *_, **__: waiting.append(Future()) or waiting[-1])
+    prediction = Prediction(WEIGHTS, "val")
+    prediction.give_up()
+    waiting[0].set_result(Piece(np.zeros((5, 3), np.float32), np.zeros(5, int), 50))
+    assert (prediction.is_over(), len(waiting)) == (True, 1)

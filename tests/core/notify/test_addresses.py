@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from core.notify import addresses
-from core.notify.addresses import LOCAL, connect, describe_trouble, find_addresses, is_public, may_reach_local
-from core.notify.settings import NotifyError, parse_settings
+from core.notify.addresses import connect, describe_trouble, find_addresses, is_public
+from core.notify.settings import LOCAL, NotifyError, may_reach_local, parse_settings
 from tests.receivers import Hook
 
 
@@ -97,7 +97,11 @@ def test_a_name_that_is_not_known_may_be_known_later(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("said", "set_", "may"), [("", False, False), ("", True, True), ("no", True, False), ("yes", False, True)]
+    ("said", "set_", "may"),
+    [
+        *[("", False, False), ("", True, True), ("no", True, False), ("yes", False, True)],
+        *[(said, True, False) for said in ("0", "false", "off")],
+    ],
 )
 def test_whoever_starts_the_server_has_the_last_word(
     monkeypatch: pytest.MonkeyPatch, said: str, set_: bool, may: bool

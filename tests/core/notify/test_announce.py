@@ -93,6 +93,9 @@ def test_nothing_is_sent_that_was_not_asked_for(monkeypatch: pytest.MonkeyPatch,
     assert sent == told() == []
     announce_end(finished.path)
     assert sent == told() == ["Run f finished"]
+    trial = make_run(name="t", tags=("study:mine",))
+    announce_end(trial.path)  # tested or resumed on its own
+    assert sent == told() == ["Run f finished"]
     tell_by(events=["stopped"], trials=True)
     announce_end(finished.path, is_trial=True)
     announce_end(stopped.path, is_trial=True)

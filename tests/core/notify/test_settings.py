@@ -154,3 +154,14 @@ def test_no_secret_is_shown_whatever_is_wrong_beside_it(path: str, password: str
         assert path in json.dumps(reveal(kept))  # for the file alone
     assert path not in said
     assert password not in said
+
+
+@pytest.mark.parametrize("change", [{"mail.host": "elsewhere.example.org"}, {"mail.port": 26}, {"mail.user": "bob"}])
+def test_a_kept_password_goes_to_no_other_server(change: dict[str, Any]) -> None:
+    mail = {"host": "mail.example.org", "port": 587, "user": "ann", "password": "secret"}
+    kept = parse_settings({"mail": {**mail, "sender": "a@example.org", "to": ["b@example.org"]}})
+    assert "secret" in json.dumps(reveal(change_settings(kept, {"mail.sender": "c@example.org"})))
+    with pytest.raises(NotifyError, match="name both a user and a password"):
+        change_settings(kept, change)
+    typed = change_settings(kept, change | {"mail.password": "another"})
+    assert "secret" not in json.dumps(reveal(typed))

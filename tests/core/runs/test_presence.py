@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +91,23 @@ def test_a_rival_that_goes_on_is_told_from_one_that_was_killed(
         return False
 
     assert presence.find_rival(interrupted.path, look) == "node07"
+
+
+@pytest.mark.parametrize("change", ["ended", "copied"])
+def test_a_folder_that_was_copied_from_another_machine_does_not_look_alive(interrupted: Run, change: str) -> None:
+    """Copying gives its files new times, as signs of life do."""
+    path, number = interrupted.path / "worker.json", interrupted.path.stat().st_ino
+    files.write_json(path, ELSEWHERE | {"folder": number})
+    assert presence.is_held(interrupted.path)
+    if change == "ended":
+        files.write_json(interrupted.path / "end.json", {"state": "finished"})
+    else:
+        files.write_json(path, ELSEWHERE | {"folder": number + 1})
+    assert not presence.is_held(interrupted.path)
+
+
+def test_an_ended_runs_folder_can_be_packed_by_anybody(interrupted: Run, tmp_path: Path) -> None:
+    """A zip knows no times before 1980."""
+    files.write_json(interrupted.path / "worker.json", ELSEWHERE)
+    presence.rest(interrupted.path)
+    assert Path(shutil.make_archive(str(tmp_path / "kept"), "zip", interrupted.path)).is_file()

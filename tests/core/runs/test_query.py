@@ -85,3 +85,23 @@ def test_an_error_names_its_place(text: str, wrong: str, says: str) -> None:
         parse_query(text)
     assert text[caught.value.start : caught.value.end] == wrong
     assert says in str(caught.value)
+
+
+def test_a_percentage_finds_the_share_that_is_shown_so() -> None:
+    for hundredths in range(0, 10_001, 7):
+        run = RunSummary(id="x", name="x", state="finished", test_accuracy=round(hundredths / 10_000, 4))
+        assert parse_query(f"test = {hundredths / 100:.2f}%").finds(run)
+        assert not parse_query(f"test != {hundredths / 100:.2f}%").finds(run)
+
+
+def test_a_number_after_a_word_of_names_is_a_word_too() -> None:
+    run = RunSummary(id="x", name="test 2", state="finished")
+    assert parse_query("test 2").finds(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), [("test > 90", "test is a share: write 90%"), ("a" * 501, "at most 500 letters")]
+)
+def test_what_could_never_be_found_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(QueryError, match=sentence):
+        parse_query(text)

@@ -20,6 +20,7 @@ def test_folders_are_read_with_their_roles_whatever_is_in_their_names() -> None:
         ("training", "write classes, or folders as in train=A"),
         ("train=", "write classes"),
         ("learn=a", "write classes"),
+        ("train=/", "names no folder for a part"),
         ("train=a, train=b", "names two folders for train"),
         ("train=a, test=a", "names a folder twice"),
     ],

@@ -162,3 +162,11 @@ def test_a_field_matters_for_a_high_accuracy_as_for_a_low_loss_and_for_each_obje
     assert raised.fields[0].path == RATE
     assert raised.share_of(RATE) == pytest.approx(lowered.share_of(RATE))
     assert rank_fields(spec, accuracies, 1).fields[0].path == DROPOUT
+
+
+def test_a_field_that_is_the_same_in_all_trials_explains_nothing() -> None:
+    trials = search(by_dropout, 12, 0)
+    alike = [make_trial(trial.params | {MOMENTUM: 0.5}, trial.values[0]) for trial in trials]
+    found = {field.path: field for field in rank_fields(make_spec(), alike).fields}
+    assert found[MOMENTUM].share == 0
+    assert found[DROPOUT].share > 0.5

@@ -10,7 +10,7 @@ from core.spec.cost import cost_of
 from core.spec.fields import flatten
 from core.spec.parse import SpecError, parse_spec
 from core.spec.presets import PRESETS
-from core.studies.space import Value, default_dimension, read_values
+from core.studies.space import Value, default_dimension, propose_values, read_values
 from core.studies.spec import StudySpec, parse_study, propose
 from tests.core.studies.made_specs import REPORT, SEARCHABLE, ranged, report, space_problems, spaces
 from tests.strategies import run_specs
@@ -147,3 +147,9 @@ def test_a_spec_outside_of_the_space_is_told_by_its_fields() -> None:
     wide = propose(REPORT, {"model.stem_channels": 24})
     with pytest.raises(SpecError, match=r"model\.stem_channels = 24: is outside of the study's space"):
         read_values(REPORT.base, REPORT.space, wide, ignore=ignore)
+
+
+@pytest.mark.parametrize("count", [None, "abc", 0, 10**14])
+def test_a_number_of_layers_that_is_none_is_refused_at_its_field(count: object) -> None:
+    with pytest.raises(SpecError, match=r"model\.layers"):
+        propose_values(PRESETS["report"].spec, {"model.layers": count})

@@ -59,3 +59,10 @@ def test_the_file_breaks_in_too(stop: StopSignal) -> None:
     with pytest.raises(StopRequestedError):  # noqa: PT012 - it may come at any moment
         stop.watch()
         signal.pause()
+
+
+def test_a_request_stays_one_when_whoever_resumes_the_run_takes_it_away(stop: StopSignal) -> None:
+    stop.path.touch()
+    assert stop.is_set()
+    stop.path.unlink()
+    assert stop.is_request()

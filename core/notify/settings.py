@@ -282,4 +282,4 @@ def change_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 def _is_other_server(mail: Mapping[str, Any], kept: Mail) -> bool:
     before = kept.model_dump(mode="json")
-    return any((mail.get(name) or "") != (before[name] or "") for name in ("host", "port", "user", "security"))
+    return any((mail.get(name) or "") != (before[name] or "") for name in ("host", "port", "user"))

@@ -75,7 +75,8 @@ def describe_failure(error: Exception) -> tuple[str, str]:
     if isinstance(error, LabError):
         return str(error), error.kind
     log("".join(traceback.format_exception(error)))
-    if isinstance(error, MemoryError):
+    # torch's allocator has no error of its own where memory runs out on a CPU.
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error)):
         return "The machine's memory ran out. Try smaller or fewer images, or stop other programs.", "out_of_memory"
     if isinstance(error, OSError) and error.strerror:
         return explain_os_error(error), "io"

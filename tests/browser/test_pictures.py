@@ -206,7 +206,7 @@ def test_figures_of_a_study_leave_with_what_their_points_stand_for(dark: Page, l
     for plot, words in STUDY.items():
         open_tab(dark, plot)
         found = save_all(dark, [plot])[plot]
-        assert words <= set(found.words), (plot, found.words)
+        assert all(any(word.startswith(each) for word in found.words) for each in words), (plot, found.words)
         if plot in ("Slice", "Contour", "Rank", "Parallel Coordinate"):
             best = next(row for row in found.rows if row["Trial"] == "3")
             assert best["Attention"] == "Squeeze-and-excitation"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data.decoding import FORMATS, decode_image
+from core.data.decoding import FORMATS, Look, decode_image
 from core.data.leftovers import SUFFIXES, SYSTEM, LeftOut, Tally, explain_suffix, is_leftover, suffix_of
 
 
@@ -25,7 +25,7 @@ def test_images_are_decoded_under_the_endings_that_are_listed(tmp_path: Path, su
     if format not in FORMATS:
         pytest.skip(f"Pillow has no decoder for {format} here")
     Image.new("RGB" if suffix != ".pbm" else "1", (16, 16), "white").save(tmp_path / f"white{suffix}", format=format)
-    assert decode_image(tmp_path / f"white{suffix}", 8).min() >= 250
+    assert decode_image(tmp_path / f"white{suffix}", Look(8)).min() >= 250
     assert suffix in SUFFIXES
 
 

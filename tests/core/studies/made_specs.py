@@ -38,7 +38,7 @@ SEARCHABLE = [
     *[f"model.layers[*].{field.name}" for field in fields_of("layers[]")],
     *[f"model.layers[0].{field.name}" for field in fields_of("layers[]")],
 ]
-TASK = {"dataset", "folder_classes", "val_fraction", "test_fraction", "split_seed", "cap_held_out"}
+TASK = {"dataset", "folder_classes", "val_fraction", "test_fraction", "split_seed", "damaged", "cap_held_out"}
 SEARCHABLE = [path for path in SEARCHABLE if not (path.startswith("data.") and path.split(".")[1] in TASK)]
 
 

@@ -56,4 +56,4 @@ def spaces(draw: st.DrawFn) -> tuple[StudySpec, dict[str, Value]]:
 
 def _value(dimension: Dimension) -> st.SearchStrategy[Any]:
     values = dimension.values()
-    return st.floats(dimension.low, dimension.high) if values is None else st.sampled_from(list(values))
+    return st.floats(dimension.low, dimension.high) if values is None else st.sampled_from(values)

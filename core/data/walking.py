@@ -89,7 +89,8 @@ class Walker:
             elif suffix in SUFFIXES:
                 content.images.append(entry)
             else:
-                self.left_out.add(explain_suffix(suffix), self.below(entry.path))
+                is_dead = entry.is_symlink() and not os.path.exists(entry.path)
+                self.left_out.add(LINK_NOWHERE if is_dead else explain_suffix(suffix), self.below(entry.path))
         content.folders.sort(key=lambda entry: entry.name)
         return content
 
@@ -102,8 +103,8 @@ class Walker:
         """Every folder once, also where links lead to it again; real folders before linked ones."""
         real, linked, seen = [folder], list[str](), set(self._above)
         while real or linked:
-            path = real.pop() if real else linked.pop(0)
-            if (identity := stamp_of(path)[:2]) in seen:
+            is_linked, path = not real, real.pop() if real else linked.pop(0)
+            if (identity := stamp_of(path)[:2]) in seen or (is_linked and _leads_back(path, folder)):
                 self.left_out.add(LINK_AGAIN, self.below(path))
                 continue
             seen.add(identity)
@@ -162,6 +163,17 @@ def list_entries(folder: str) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise DataError(f"The folder {folder} cannot be read: {error.strerror}.") from error
+
+
+def _leads_back(link: str, class_folder: str) -> bool:
+    """Whether a link leads to another class of the same part, into one, or to a folder around them."""
+    target, own = os.path.realpath(link), os.path.realpath(class_folder)
+    part = os.path.realpath(os.path.dirname(class_folder))
+    return not _is_inside(target, own) and (_is_inside(target, part) or _is_inside(part, target))
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -86,7 +86,7 @@ def start_workers(name: str, count: int | None = None) -> None:
     count = study.spec.workers if count is None else count
     _check_count(count)
     if over := study.why_over():
-        raise StudyError(f"{over} Allow more trials or time to go on.")
+        raise StudyError(over if study.is_exhausted() else f"{over} Allow more trials or time to go on.")
     check_start(study.spec)
     with _control(study):
         for flag in (layout.STOP, "stop-now", layout.END, layout.TOLD):
@@ -163,6 +163,8 @@ def stop_study(name: str, now: bool = False) -> None:
 def extend_study(name: str, *, trials: int | None = None, minutes: float | None = None) -> None:
     """Changes how many trials, or how much time, a study may take. Raises StudyError, SpecError."""
     study = open_study(name)
+    if study.is_exhausted():
+        raise StudyError("Every point of the grid has its trial: no limit lets it go on. Clone it to widen its space.")
     changes = {key: value for key, value in (("trials", trials), ("minutes", minutes)) if value is not None}
     spec = parse_study({**study.spec.model_dump(mode="json"), **changes})
     with explained():

@@ -146,11 +146,11 @@ def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None)
     if tally.states["waiting"]:
         return ""
     if trials and tally.taken >= trials:
-        return f"All {trials:,} trials are done."
+        return f"All {trials:,} trials are done." if trials > 1 else "The only trial is done."
     if minutes and tally.minutes >= minutes:
         return f"The time limit of {minutes:g} minutes is reached."
     if grid is not None and tally.grid_points >= grid:
-        return f"All {grid:,} points of the grid are done."
+        return f"All {grid:,} points of the grid are done." if grid > 1 else "The only point of the grid is done."
     if tally.states["infeasible"] > FREE_PROPOSALS + PROPOSALS_PER_TRIAL * max(trials, tally.taken):
         return (
             f"{tally.states['infeasible']:,} proposals were over budget or could not be built. "

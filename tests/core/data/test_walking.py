@@ -32,6 +32,15 @@ def test_linked_folders_are_followed_once_and_never_back(tmp_path: Path) -> None
     assert left_out == {LINK_AGAIN: 5}
 
 
+def test_a_link_to_another_class_or_to_the_folder_of_all_takes_no_image_twice(tmp_path: Path) -> None:
+    root = make_folder(tmp_path, {"train/cat": 1, "train/dog": 2, "train/dog/inner": 1})
+    for name, target in {"up": "..", "other": "../dog", "inside": "../dog/inner", "dead": "nowhere"}.items():
+        (root / "train" / "cat" / name).symlink_to(target)
+    images, left_out = read_class(root, "train/cat")
+    assert images == ["train/cat/000.png"]
+    assert left_out == {LINK_AGAIN: 3, LINK_NOWHERE: 1}
+
+
 def test_what_is_called_an_image_and_is_none_is_left_out(tmp_path: Path) -> None:
     root = make_folder(tmp_path, {"cat": 2})
     (root / "cat" / "cloud.jpg").touch()

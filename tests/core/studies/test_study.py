@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from core.studies.manage import enqueue, extend_study
+from core.studies.storage import StudyError
 from core.studies.study import list_studies, open_study
 from core.studies.trials import CONSTRAINT
 from tests.core.studies.made_studies import add, make
@@ -47,6 +48,10 @@ def test_a_grid_without_a_point_left_cannot_go_on(lab: Path) -> None:
     assert not study.is_exhausted()
     add(study, params={"model.pool_size": 8}, system_attrs={"grid_id": 1})
     assert study.is_exhausted()
+    before = study.spec
+    with pytest.raises(StudyError, match="Every point of the grid has its trial"):
+        extend_study("tiny", trials=50)
+    assert open_study("tiny").spec == before
     assert study.summary().reason == "All 2 points of the grid are done."
 
 

@@ -43,7 +43,7 @@ def define(page: Page, lab: LabServer, photographs: Path) -> None:
     folder = page.get_by_role("textbox", name="Folder")
     folder.fill(str(photographs), timeout=WAIT)
     folder.press("Enter")
-    expect(page.get_by_text(f"{10 * TRAIN} to train on")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text(f"{9 * TRAIN} to train on")).to_be_visible(timeout=WAIT)
     page.get_by_role("button", name="Use it in the study").click()
     set_number(page, "Epochs a trial", "1")
 

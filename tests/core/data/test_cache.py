@@ -107,7 +107,7 @@ def test_all_damaged_images_are_named_at_once_with_the_way_on(folder: DataSpec) 
     damage(folder, *(f"train/cat/{place:03}.png" for place in range(4)), "test/dog/001.png")
     says = (
         r"^5 of 34 images cannot be decoded: train/cat/000\.png \(it is none of PNG.*\); .*; train/cat/002\.png .*; "
-        r"and 2 more, .*the command data check lists them.* leave them out by .*data\.damaged=leave_out\)\.$"
+        r"and 2 more: .*the command data check lists them.* leave them out by .*data\.damaged=leave_out\)\.$"
     )
     for _ in range(2):  # the second time from the copy
         with pytest.raises(DataError, match=says):

@@ -110,7 +110,7 @@ def show_run(
 
 
 def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
-    end = run.results()
+    end, is_sound = run.results(), summary.state != "damaged"
     last, best = format_percent(summary.last_val_accuracy), format_percent(summary.best_val_accuracy)
     test, test_best = format_percent(end.get("test/accuracy")), format_percent(end.get("test/accuracy_best"))
     return [
@@ -127,11 +127,11 @@ def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
         ("archived", "yes" if summary.archived else ""),
         ("data", summary.dataset),
         ("device", summary.device),
-        ("parameters", f"{summary.parameters:,}"),
-        ("epoch", f"{summary.epoch} of {summary.epochs}"),
+        ("parameters", f"{summary.parameters:,}" if is_sound else ""),
+        ("epoch", f"{summary.epoch} of {summary.epochs}" if is_sound else ""),
         ("validation accuracy", f"{last}, best {best}"),
         ("test accuracy", f"last weights {test}, best on validation {test_best}" if "test/accuracy" in end else ""),
-        ("time", format_seconds(summary.seconds)),
+        ("time", format_seconds(summary.seconds) if is_sound else ""),
         ("checkpoints", ", ".join(f"{entry.name} ({format_bytes(entry.bytes)})" for entry in run.checkpoints())),
         ("folder", run.path),
     ]

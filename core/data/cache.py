@@ -134,8 +134,8 @@ def tell_faults(faults: Sequence[Fault], images: int) -> str:
 
 def parts_of(listing: FolderListing) -> dict[str, tuple[ImageFile, ...]]:
     """The images that a folder keeps apart, by `train`, `val` and `test`, in the order of `listing.files`."""
-    parts = ((name, getattr(listing, name, None)) for name in ("train", "val", "test"))
-    return {name: files for name, files in parts if files is not None}
+    parts = {"train": listing.train, "val": listing.val, "test": listing.test}
+    return {name: files for name, files in parts.items() if files is not None}
 
 
 def leave_out(listing: FolderListing, faults: Sequence[Fault]) -> FolderListing:

@@ -219,7 +219,8 @@ def _remark_repeats(report: Report, name: str) -> Remark:
     classes = f", {other:,} of them under another class" if other else ""
     count, total = f"{len(repeats):,}", f"{sum(report.counts[name]):,}"
     return Remark(
-        f"{count} of {total} {PART_WORDS[name]} images are in {where} too, equal in every pixel{classes}.",
+        f"{count} of {total} {PART_WORDS[name]} images {'is' if len(repeats) == 1 else 'are'} in {where} too, equal in "
+        f"every pixel{classes}.",
         [f"{one.path} = {one.equal_path}{' (another class)' * one.is_other_class}" for one in repeats],
     )
 

@@ -17,6 +17,7 @@ from core.runs.records import (
     ProgressRecord,
     WorkerRecord,
 )
+from core.spec.train import MAX_EPOCHS
 from core.system.files import is_storable
 
 MAX_NUMBER = 2**63
@@ -57,7 +58,7 @@ def find_row_fault(row: dict[str, Any]) -> str:
         if not is_storable(key):
             return "a column's name holds half a character (a lone surrogate)"
         if key == "epoch":
-            fits, wanted = type(value) is int and 0 <= value < MAX_NUMBER, "a whole number"
+            fits, wanted = type(value) is int and 0 <= value <= MAX_EPOCHS, f"a whole number up to {MAX_EPOCHS:,}"
         elif key == "not_finite":
             fits = isinstance(value, list) and all(isinstance(name, str) and is_storable(name) for name in value)
             wanted = "a list of names"

@@ -18,11 +18,13 @@ from core.spec.choices import (
     TestViews,
 )
 
+MAX_EPOCHS = 10_000
+
 
 class TrainSpec(Strict):
     """How the network is trained."""
 
-    epochs: int = number(10, (1, 10_000), "Epochs", "Passes over the training images.", basic=True)
+    epochs: int = number(10, (1, MAX_EPOCHS), "Epochs", "Passes over the training images.", basic=True)
     batch_size: int = number(128, (1, 16_384), "Batch size", "Images in one step.", unit="images", basic=True, log=True)
     accumulation: int = number(
         1, (1, 256), "Gradient accumulation", "Batches whose gradients are averaged before one update.", unit="batches"

@@ -13,6 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.data.folder import SUFFIXES
 from core.data.own_images import Brought, ChoiceError, keep_files, name_images
+from core.data.store import DataError
 from core.examine import answers
 from core.examine.answers import Answer, HandIn, Ids, Labels
 from core.examine.predicting import OwnPrediction
@@ -109,6 +110,8 @@ def _keep(files: Sequence[UploadedFile]) -> Path:
     ids = tuple(file.file_id for file in files)
     kept: _Kept | None = st.session_state.get(_KEPT)
     if kept is None or kept.file_ids != ids:
+        if (size := sum(file.size for file in files)) > MAX_MEGABYTES * 1_000_000:
+            raise DataError(f"The files have {size / 1e6:,.0f} MB in sum; at most {MAX_MEGABYTES} MB can be taken.")
         folder = tempfile.TemporaryDirectory(prefix="resnet-lab-", ignore_cleanup_errors=True)
         path = keep_files([(file.name, file.getvalue()) for file in files], Path(folder.name))
         kept = st.session_state[_KEPT] = _Kept(ids, path, folder)

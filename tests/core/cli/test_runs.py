@@ -67,6 +67,8 @@ def test_a_damaged_run_is_shown_as_damaged(core: Callable[..., Result], finished
     shown = core("show", finished)
     assert shown.exit_code == 0
     assert "damaged" in shown.stdout
+    assert "parameters" not in shown.stdout
+    assert " of 0" not in shown.stdout  # nothing is known, and no figure stands for that
     assert strict(core("show", finished, "--json").stdout)["spec"] is None
     followed = core("follow", finished)
     assert followed.exit_code == 1

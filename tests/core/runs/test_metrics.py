@@ -73,9 +73,11 @@ def test_a_fault_is_named_by_its_line_and_gone_once_it_is_mended(tmp_path: Path)
     path = tmp_path / "metrics.jsonl"
     lines = [b'{"epoch": 1}\n', b"half a li\n", b'{"epoch": 2}\n', b'{"epoch": "x"}\n', b'{"epoch": 4}\n']
     path.write_bytes(b"".join(lines))
-    assert find_fault(path) == "metrics.jsonl, line 4: epoch: must be a whole number"
+    assert find_fault(path) == "metrics.jsonl, line 4: epoch: must be a whole number up to 10,000"
     assert [row["epoch"] for row in read_rows(path)] == [1, 2]
-    path.write_bytes(b"".join(lines).replace(b'"x"', b"  3"))  # of the same length
+    path.write_bytes(b"".join(lines).replace(b'"x"', b"10001"))
+    assert find_fault(path) == "metrics.jsonl, line 4: epoch: must be a whole number up to 10,000"
+    path.write_bytes(b"".join(lines).replace(b'"x"', b"  3"))  # of the same length as at first
     assert find_fault(path) == ""
     assert [row["epoch"] for row in read_rows(path)] == [1, 2, 3, 4]
 

@@ -116,3 +116,11 @@ def test_a_file_that_is_no_set_of_images_is_a_sentence(open_page) -> None:
     page = open_tab(open_page, make_asked())
     page.file_uploader(key=KEY).set_value(("x.zip", make_zip(["notes.txt"]), "application/zip")).run()
     assert "holds no images" in texts(page)
+
+
+def test_files_that_are_too_large_in_sum_are_refused(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.parts.examine.own_images.MAX_MEGABYTES", 1)
+    page = open_tab(open_page, make_asked())
+    files = [(f"{number}.png", bytes(600_000), "image/png") for number in range(2)]
+    page.file_uploader(key=KEY).set_value(files).run()
+    assert "The files have 1 MB in sum; at most 1 MB can be taken." in texts(page)

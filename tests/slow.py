@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 LIST = Path(__file__).with_suffix(".txt")
-LIMIT_SECONDS = 0.5
+LIMIT_SECONDS = 0.35
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,58 @@
+"""What a reader finds in the files of another tool: runs as plain values, whatever the tool was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.system.errors import LabError
+
+Format = Literal["tensorboard", "wandb", "mlflow", "trackio", "dvclive", "swanlab", "clearml", "csv"]
+ForeignState = Literal["finished", "failed", "stopped", "interrupted", "unknown"]
+Scalar = str | int | float | bool | None
+
+
+class ImportFilesError(LabError, ValueError):
+    """The files cannot be read as runs; the message names the file and says why."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One figure of a run in the order it was logged, as the tool kept it: steps may repeat or fall."""
+
+    steps: NDArray[np.int64]  # (points,)
+    values: NDArray[np.float64]  # (points,), also NaN and infinities
+    times: NDArray[np.float64]  # (points,), seconds since 1970; NaN where the format keeps none
+
+
+@dataclass(frozen=True)
+class ForeignRun:
+    """A run of another tool. What its format does not keep is empty, never invented."""
+
+    format: Format
+    key: str  # the same for the same run each time its files are read, whatever was added since
+    name: str
+    series: dict[str, Series]
+    results: dict[str, float] = field(default_factory=dict)  # single values, such as a summary's
+    configuration: dict[str, Scalar] = field(default_factory=dict)  # nested keys joined by "."
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    state: ForeignState = "unknown"
+    started: float | None = None  # seconds since 1970
+    ended: float | None = None
+    left_out: dict[str, int] = field(default_factory=dict)  # what was not taken, by its kind and why: how many
+    remarks: tuple[str, ...] = ()  # such as "events.out…: cut short after 812 records"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a file or folder holds."""
+
+    runs: tuple[ForeignRun, ...]
+    left_out: dict[str, int] = field(default_factory=dict)  # files and runs, by reason
+    # Of a table: all its columns, from which people choose the step's and the run's.
+    columns: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)  # such as the tool's version

@@ -135,7 +135,7 @@ class PatientStorage(RDBStorage):
         return [trial_id for trial_id in stale if not is_local(self.get_trial(trial_id))]
 
 
-# The methods that Optuna's cache calls on the database.
+# The methods that Optuna's cache, samplers and workers call on the database.
 for _name in (
     "create_new_study",
     "delete_study",
@@ -153,12 +153,16 @@ for _name in (
     "set_trial_state_values",
     "set_trial_system_attr",
     "set_trial_user_attr",
+    "get_trial_param",
+    "get_trial_system_attrs",
+    "get_trial_user_attrs",
     "_create_new_trial",
     "_get_best_trial_id",
+    "_get_stale_trial_ids",
     "_get_trials",
     "_set_trial_param",
 ):
-    setattr(PatientStorage, _name, _patient(getattr(RDBStorage, _name)))
+    setattr(PatientStorage, _name, _patient(getattr(PatientStorage, _name)))
 
 
 def is_local(trial: FrozenTrial) -> bool:

@@ -5,6 +5,7 @@ What is secret goes one way: a field for it is always empty, and says whether so
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from html import escape
@@ -109,6 +110,17 @@ def _read_number(label: str, key: str, *, is_whole: bool = False) -> int | float
     return found
 
 
+def _read_figure(name: str) -> float | None:
+    """The threshold in a figure's box; a share as it is typed, in percent. Raises NotifyError."""
+    kind, key = FIGURES[name], f"notify.{name}"
+    threshold = _read_number(_label_of(kind), key)
+    highest = SHARE if kind.is_share else math.inf
+    if threshold is not None and not 0 <= threshold <= highest:
+        message = f"must be from 0 to {SHARE:g}" if kind.is_share else "must be at least 0"
+        raise NotifyError(say_problem(_label_of(kind), FieldProblem(key, message, f"{threshold:g}")))
+    return threshold
+
+
 def _label_of(kind: FigureKind) -> str:
     word = "above" if kind.is_maximized else "below"
     return f"{kind.label.partition(',')[0]} {word}{', %' if kind.is_share else ''}"
@@ -116,7 +128,7 @@ def _label_of(kind: FigureKind) -> str:
 
 def _read_what() -> dict[str, Any]:
     state = st.session_state
-    figures = {name: _read_number(_label_of(kind), f"notify.{name}") for name, kind in FIGURES.items()}
+    figures = {name: _read_figure(name) for name in FIGURES}
     changes = {
         "events": [*(state["notify.events"] or ()), "figure"],
         "figures": {

@@ -1,8 +1,13 @@
 """Where the studies are kept: what cannot be reached is a sentence without a password."""
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
+import optuna
 import pytest
+import sqlalchemy
+from sqlalchemy.exc import OperationalError
 
 from core.studies import storage
 from core.studies.manage import create_study, delete_study
@@ -46,3 +51,35 @@ def test_a_study_with_the_number_of_a_deleted_one_shows_its_own_trials(
     assert open_study("second").trials().value.tolist() == [0.7]
     [summary] = list_studies()
     assert (summary.name, summary.done, summary.best_value) == ("second", 1, 0.7)
+
+
+def test_whichever_question_of_a_trial_finds_the_database_locked_the_trial_is_finished(lab: Path) -> None:
+    study = make(name="patient")
+    engine = study._storage._backend.engine  # type: ignore[attr-defined]
+    asked: list[str] = []
+    locked = 0  # the number of the question that finds it so
+
+    def answer(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append(statement)
+        if len(asked) == locked:
+            raise OperationalError(statement, parameters, sqlite3.OperationalError("database is locked"))
+
+    def objective(trial: optuna.Trial) -> float:
+        trial.set_user_attr("worker", {"host": "another"})
+        rate = trial.suggest_float("rate", 0.001, 0.1)
+        trial.report(rate, 1)
+        return rate
+
+    def search() -> None:
+        asked.clear()
+        optuna.load_study(study_name="patient", storage=study._storage).optimize(objective, n_trials=1)
+
+    sqlalchemy.event.listen(engine, "before_cursor_execute", answer)
+    search()
+    questions = len(asked)
+    for locked in range(1, questions + 1):
+        search()
+    assert questions > 20
+    # What the lock cut off after it had begun a trial is another trial: none is lost.
+    states = [trial.state for trial in study.frozen_trials()]
+    assert states.count(optuna.trial.TrialState.COMPLETE) == questions + 1

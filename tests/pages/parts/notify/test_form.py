@@ -105,6 +105,25 @@ def test_what_cannot_be_used_is_told_at_its_place_and_nothing_is_kept(open_page:
     assert read_settings() == Settings()
 
 
+@pytest.mark.parametrize(
+    ("figure", "typed", "problem"),
+    [
+        ("val/accuracy", "901", "Validation accuracy above, %: must be from 0 to 100"),
+        ("test/accuracy", "-1", "must be from 0 to 100"),
+        ("val/loss", "-0.25", "Validation loss below: must be at least 0"),
+    ],
+)
+def test_a_figure_that_cannot_be_is_refused_in_the_words_of_its_box(
+    open_page: Open, figure: str, typed: str, problem: str
+) -> None:
+    page = open_page("lab")
+    page.text_input(key=f"notify.{figure}").set_value(typed)
+    text = texts(save(page, "what"))
+    assert problem in text
+    assert typed in text
+    assert read_settings() == Settings()
+
+
 def test_a_test_that_fails_says_why(open_page: Open, hook: Hook) -> None:
     webhook = {"address": f"{hook.url}/secret-token"}
     save_settings(parse_settings({"allow_local": True, "webhook": webhook}))

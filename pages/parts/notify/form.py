@@ -112,12 +112,12 @@ def _read_number(label: str, key: str, *, is_whole: bool = False) -> int | float
 
 def _read_figure(name: str) -> float | None:
     """The threshold in a figure's box; a share as it is typed, in percent. Raises NotifyError."""
-    kind, key = FIGURES[name], f"notify.{name}"
-    threshold = _read_number(_label_of(kind), key)
+    kind = FIGURES[name]
+    threshold = _read_number(_label_of(kind), f"notify.{name}")
     highest = SHARE if kind.is_share else math.inf
     if threshold is not None and not 0 <= threshold <= highest:
         message = f"must be from 0 to {SHARE:g}" if kind.is_share else "must be at least 0"
-        raise NotifyError(say_problem(_label_of(kind), FieldProblem(key, message, f"{threshold:g}")))
+        raise NotifyError(say(_label_of(kind), message))
     return threshold
 
 

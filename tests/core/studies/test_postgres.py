@@ -47,7 +47,7 @@ def test_four_workers_lose_nothing_while_the_server_is_cut_off_for_ten_seconds(l
     assert counts == {"finished": 24}, logs_of(study)
     trials = study.frozen_trials()
     assert [trial.number for trial in trials] == list(range(len(trials)))
-    # Each of the four came to the study's end by itself, none gave up; how many trials each had is the machine's affair.
+    # Each of the four came to the study's end by itself; how many trials each had is the machine's affair.
     ends = [(study.worker_folder(index) / "log.txt").read_text().splitlines()[-1] for index in range(4)]
     assert all("24" in end for end in ends), ends
     assert not (lab / "studies.db").exists()

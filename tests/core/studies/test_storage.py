@@ -57,11 +57,11 @@ def test_whichever_question_of_a_trial_finds_the_database_locked_the_trial_is_fi
     study = make(name="patient")
     engine = study._storage._backend.engine  # type: ignore[attr-defined]
     asked: list[str] = []
-    locked = 0  # the number of the question that finds it so
+    unlucky = 0
 
     def answer(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         asked.append(statement)
-        if len(asked) == locked:
+        if len(asked) == unlucky:
             raise OperationalError(statement, parameters, sqlite3.OperationalError("database is locked"))
 
     def objective(trial: optuna.Trial) -> float:
@@ -70,15 +70,17 @@ def test_whichever_question_of_a_trial_finds_the_database_locked_the_trial_is_fi
         trial.report(rate, 1)
         return rate
 
-    def search() -> None:
+    def search(number: int) -> None:
+        nonlocal unlucky
+        unlucky = number
         asked.clear()
         optuna.load_study(study_name="patient", storage=study._storage).optimize(objective, n_trials=1)
 
     sqlalchemy.event.listen(engine, "before_cursor_execute", answer)
-    search()
+    search(0)
     questions = len(asked)
-    for locked in range(1, questions + 1):
-        search()
+    for number in range(1, questions + 1):
+        search(number)
     assert questions > 20
     # What the lock cut off after it had begun a trial is another trial: none is lost.
     states = [trial.state for trial in study.frozen_trials()]

@@ -34,7 +34,7 @@ from core.system.errors import LabError
 from core.text.formats import format_ago
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
-from pages.parts.frame.numbers import say_problem, show_number
+from pages.parts.frame.numbers import say, say_problem, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
 from pages.parts.notify.browser import show_permission

@@ -22,6 +22,7 @@ from core.text.safe import plain
 if TYPE_CHECKING:
     from core.data.catalogue import DatasetStatus
     from core.data.downloads import DownloadProgress
+    from core.spec import DataSpec
 
 PART_TITLES = {"train": "Training images", "val": "Validation images", "test": "Test images"}
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="One that `data list` names.")]
@@ -108,6 +109,19 @@ def check_data(
                 print(f"    {plain(image)}")
     if any(remark.refuses for remark in remarks):
         raise typer.Exit(FAILED)
+
+
+def tell_suspects(spec: DataSpec) -> None:
+    """What Build tells of an image folder before the start: of the images where they are few or decoded already, else
+    of their files. Raises DataError; CommandError for what refuses the start."""
+    from core.data.checks import check_images, list_remarks
+
+    if spec.dataset != "folder":
+        return
+    for remark in list_remarks(check_images(spec, decode=False), spec):
+        if remark.refuses:
+            raise CommandError(plain("\n    ".join([remark.sentence, *remark.images]), keep="\n"))
+        say(remark.sentence)
 
 
 @app.command("delete")

@@ -118,7 +118,7 @@ def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
         ("name", plain(summary.name)),
         ("state", summary.state),
         ("reason", summary.reason),
-        ("remarks", " ".join(run.environment().get("notes") or [])),
+        ("remarks", " ".join(run.remarks())),
         ("stop requested", "yes" if summary.stop_requested else ""),
         ("created", format_moment(summary.created)),
         ("started by", summary.started_by),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.cli.data import tell_suspects
 from core.cli.fetch import fetch_missing
 from core.cli.follow import Interrupts, make_bars
 from core.cli.output import (
@@ -83,6 +84,7 @@ def search(
     if download:
         fetch_missing(spec.base.data)
     check_start(spec)
+    tell_suspects(spec.base.data)
     _ask_whether_fitting(spec, yes)
     for sentence in describe_pruning(spec):
         say(f"{PRUNERS[spec.pruner].label} pruner: {sentence}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from core.cli.data import tell_suspects
 from core.cli.fetch import fetch_missing
 from core.cli.find import find_runs
 from core.cli.follow import LIVE_STATES, Interrupts, watch_runs
@@ -71,6 +72,7 @@ def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
     if download:
         fetch_missing(spec.data)
     check_ready(spec.data)
+    tell_suspects(spec.data)
 
 
 def resume_runs(run_ids: RunIds, detach: DetachOrFollow = True) -> None:

@@ -176,6 +176,15 @@ class Run:
         """Versions, device, commit, data fingerprint; empty until the worker has started."""
         return cast(Environment, self._find(layout.ENVIRONMENT, shapes.ENVIRONMENT) or {})
 
+    def remarks(self) -> list[str]:
+        """What the run's worker noted, and what its files lack, as sentences."""
+        notes = [str(note) for note in self.environment().get("notes") or []]
+        epochs, rows = (self.end() or {}).get("epoch") or 0, len(self.rows())
+        if rows < epochs:
+            lost = f"{rows:,} of its {epochs:,} epochs"
+            notes.append(f"metrics.jsonl holds {lost}: a line is missing, cut short or without its line feed.")
+        return notes
+
     def progress(self) -> ProgressRecord | None:
         return cast(ProgressRecord | None, self._find(layout.PROGRESS, shapes.PROGRESS))
 

@@ -150,7 +150,9 @@ def why_over(trials: int, minutes: float, tally: Tally, grid: int | None = None)
     if minutes and tally.minutes >= minutes:
         return f"The time limit of {minutes:g} minutes is reached."
     if grid is not None and tally.grid_points >= grid:
-        return f"All {grid:,} points of the grid are done." if grid > 1 else "The only point of the grid is done."
+        done = f"All {grid:,} points of the grid are done" if grid > 1 else "The only point of the grid is done"
+        passed_over = tally.states["infeasible"]
+        return f"{done}; {passed_over:,} over budget or impossible to build." if passed_over else f"{done}."
     if tally.states["infeasible"] > FREE_PROPOSALS + PROPOSALS_PER_TRIAL * max(trials, tally.taken):
         return (
             f"{tally.states['infeasible']:,} proposals were over budget or could not be built. "

@@ -122,8 +122,8 @@ def keep_about(run: Run, field: str) -> None:
 
 def show_notes(run: Run) -> None:
     """Remarks of the worker at its start: a damaged checkpoint, a device that cannot be used."""
-    if notes := run.environment().get("notes"):
-        st.html(f'<p class="lab-callout">{escape(" ".join(map(str, notes)))}</p>')
+    if remarks := run.remarks():
+        st.html(f'<p class="lab-callout">{escape(" ".join(remarks))}</p>')
 
 
 def _show_reason(run: Run, summary: RunSummary) -> None:

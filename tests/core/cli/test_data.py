@@ -4,8 +4,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
+from core.cli.data import tell_suspects
+from core.runs.listing import list_runs
+from core.spec import DataSpec
 from tests.folders import make_folder
 from tests.strict_json import strict
 
@@ -45,6 +49,22 @@ def test_a_folder_is_checked_before_it_is_trained_on(core: Callable[..., Result]
     missing = core("data", "check", str(lab_folders / "none"))
     assert missing.exit_code == 1
     assert "There is no folder" in missing.output
+
+
+def test_a_training_tells_what_build_would_and_refuses_what_cannot_start(
+    core: Callable[..., Result], lab_folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_folder(lab_folders / "images", {"train/cat": 9, "train/dog": 9, "test/cat": 3, "test/dog": 3})
+    for path in (root / "test" / "dog").iterdir():
+        path.unlink()
+    settings = [f"--set=data.{setting}" for setting in ("dataset=folder", f"folder={root}", "folder_classes=2")]
+    tell_suspects(DataSpec(dataset="folder", folder=str(root), folder_classes=2))
+    assert "No test images of dog." in capsys.readouterr().err
+    (root / "train" / "dog" / "001.png").write_text("no image")
+    refused = core("train", "--preset", "first-look", *settings, "--detach")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "train/dog/001.png cannot be decoded" in refused.stderr
+    assert list_runs() == []
 
 
 def test_an_image_folder_is_shown_with_its_parts_classes_and_what_is_left_out(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.data.checks import UNASKED_IMAGES
 from core.runs.store import open_run
 from tests.core.workers import tiny_spec, wait_for
 from tests.lab_server import ROOT
@@ -99,7 +100,7 @@ def test_training_goes_on_without_the_command_until_it_is_stopped_and_resumed(ti
 def test_a_failed_training_has_exit_code_1_and_its_reason(tiny: Path, lab_folders: Path, clean_up: None) -> None:
     for name in ("cat", "dog"):
         (lab_folders / "images" / name).mkdir(parents=True)
-        for place in range(20):
+        for place in range(UNASKED_IMAGES // 2 + 1):  # so many are decoded by the run alone
             (lab_folders / "images" / name / f"{place}.png").write_bytes(b"no image")
     settings = ["data.dataset=folder", f"data.folder={lab_folders / 'images'}", "data.folder_classes=2"]
     done = run_command("train", str(tiny), *[f"--set={setting}" for setting in settings])

@@ -250,6 +250,17 @@ def test_a_summary_tells_best_last_and_test_figures(run: Run) -> None:
     assert (found.epoch, found.epochs, found.seconds, found.curve) == (3, 5, 6.0, (0.5, 0.9, 0.7))
 
 
+def test_a_finished_run_with_fewer_lines_than_epochs_says_so(run: Run) -> None:
+    files.write_json(run.path / "end.json", {"state": "finished", "epoch": 2})
+    lines = b'{"epoch": 1}\n{"epoch": 2}\n'
+    (run.path / "metrics.jsonl").write_bytes(lines)
+    assert run.remarks() == []
+    (run.path / "metrics.jsonl").write_bytes(lines[:-1])
+    assert run.state() == "finished"
+    [remark] = run.remarks()
+    assert remark.startswith("metrics.jsonl holds 1 of its 2 epochs")
+
+
 def test_figures_that_are_not_finite_leave_gaps_and_no_trouble(run: Run) -> None:
     rows = [
         {"epoch": 1, "val/accuracy": math.nan, "val/loss": math.inf},

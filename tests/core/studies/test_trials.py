@@ -31,6 +31,7 @@ def tally(minutes: float = 0.0, joined: int = 0, grid_points: int = 0, **states:
         ({"trials": 0, "minutes": 2}, tally(1.9, finished=50), ""),
         ({"trials": 0, "minutes": 2}, tally(2.0, finished=50), "The time limit of 2 minutes is reached."),
         ({"trials": 9, "grid": 6}, tally(grid_points=6, finished=5, pruned=1), "All 6 points of the grid are done."),
+        ({"trials": 9, "grid": 6}, tally(grid_points=6, infeasible=6), "All 6 points of the grid are done; 6"),
     ],
 )  # fmt: skip
 def test_a_study_is_over_when_its_trials_its_time_or_its_space_are_used_up(

@@ -22,9 +22,13 @@ from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.widgets import turn_pages
 from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
+from pages.parts.run.columns import show_table_choices, write_table
 from pages.parts.run.filter import Filter, show_query_error, show_search
-from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
+from pages.parts.run.groups import make_groups, show_groups
+from pages.parts.run.table import COLUMNS, DEFAULT_SORT, PAGE_ROWS, Column, show_run_table, sort_runs
 from pages.parts.run.tabs import show_view
+from pages.parts.run.views import show_views
+from pages.parts.transfer.take_away import show_several
 from pages.parts.transfer.take_in import show_import
 from server import sign_in
 
@@ -32,6 +36,14 @@ TICK_SECONDS = 1.0
 # More lines than this are unreadable; the first of the selected are drawn.
 MAX_CURVES = 20
 TABLE, SELECTION = "runs_table", "runs.selection"
+
+
+@dataclass(frozen=True)
+class TableLook:
+    """The columns of the table, and what its runs are grouped by, if they are."""
+
+    columns: Sequence[Column] = COLUMNS
+    group: str = ""
 
 
 @dataclass
@@ -56,7 +68,8 @@ def select(ids: Sequence[str]) -> None:
     set_params(select=",".join(ids))
 
 
-def show_filter(runs: Sequence[RunSummary]) -> Filter:
+def show_filter(runs: Sequence[RunSummary]) -> tuple[Filter, TableLook]:
+    """What is shown, and how."""
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
         query, states, datasets = show_search()
@@ -64,11 +77,13 @@ def show_filter(runs: Sequence[RunSummary]) -> Filter:
         people = show_people(runs)
         archived = st.toggle("Archived too", key="archived", bind="query-params")
         st.space("stretch")
+        look = TableLook(*show_table_choices(runs, () if sign_in.in_use() else ("by",)))
+        show_views()
         show_import()
         if st.button("New run", icon=":material/add:", help="Opens Build."):
             st.switch_page("build.py", query_params={})
     show_query_error()
-    return Filter(query, states, datasets, tuple(tag), people, archived)
+    return Filter(query, states, datasets, tuple(tag), people, archived), look
 
 
 def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
@@ -97,13 +112,24 @@ def clear_filter() -> None:
     st.session_state.update({"q": "", "state": [], "data": [], "tag": [], "by": [], "archived": False})
 
 
-def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary]) -> None:
+def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary], look: TableLook) -> None:
     """Above the table: how many runs there are, or what can be done with those selected. Its height never changes."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runs_bar"):
         if not chosen:
             active = sum(is_active(run) for run in shown)
             count = count_of(len(shown), "run")
             st.html(f'<span class="lab-muted lab-small">{count}{f" · {active} active" if active else ""}</span>')
+            st.download_button(
+                "Table as CSV",
+                lambda: write_table(shown, look.columns),
+                "runs.csv",
+                "text/csv",
+                key="bar.csv",
+                icon=":material/download:",
+                type="tertiary",
+                on_click="ignore",
+                help="The runs and columns that are shown, of all pages.",
+            )
             return
         st.html(f'<span class="lab-small"><b>{len(chosen)}</b> selected</span>')
         if len(chosen) == 1 and st.button("Open", icon=":material/show_chart:", key="bar.open"):
@@ -115,6 +141,7 @@ def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary]) -> None:
         st.toggle(
             "Curves", key="curves", bind="query-params", value=True, help="Draws the selected runs together, below."
         )
+        show_several([run.id for run in chosen])
         for name in ("stop", "kill", "resume", "archive", "restore"):
             show_button(name, chosen, key="bar")
         with st.popover("Tag", icon=":material/sell:"):
@@ -151,7 +178,7 @@ def is_moving(listing: Listing) -> bool:
     return bool(listing.unread) or any(is_active(run) for run in listing.runs)
 
 
-def show_runs(filter: Filter, was_active: bool) -> None:
+def show_runs(filter: Filter, look: TableLook, was_active: bool) -> None:
     """The table with its bar above and the selected runs' curves below; renewed while any run is active."""
     listing = list_known()
     runs = listing.runs
@@ -159,9 +186,13 @@ def show_runs(filter: Filter, was_active: bool) -> None:
         st.rerun()
     if listing.unread:
         st.caption(f"Reading {listing.unread:,} older runs for the first time.")
-    shown = sort_runs([run for run in runs if filter.lets_through(run)], st.query_params.get("sort", DEFAULT_SORT))
+    order = st.query_params.get("sort", DEFAULT_SORT)
+    shown = sort_runs([run for run in runs if filter.lets_through(run)], order, look.columns)
     if not shown and not listing.unread:
         show_empty(bool(runs))
+        return
+    if look.group:
+        show_grouped(shown, look, order)
         return
     selection = open_selection()
     # In the order they were ticked: the first is the one the others are compared with.
@@ -170,7 +201,7 @@ def show_runs(filter: Filter, was_active: bool) -> None:
         select([id for id in selection.ids if id in known])  # Some were deleted, here or elsewhere.
     chosen = [known[id] for id in selection.ids if id in known]
     show_outcome()
-    show_bar(shown, chosen)
+    show_bar(shown, chosen, look)
     drawn = bool(chosen) and st.session_state.get("curves", True)
     curves = [run for run in chosen[:MAX_CURVES] if run.epoch] if drawn else []
     inks = {run.id: ink for run, (ink, _) in zip(curves, tell_runs_apart(curves), strict=True)}
@@ -181,16 +212,33 @@ def show_runs(filter: Filter, was_active: bool) -> None:
         event = show_run_table(
             shown[page],
             key=TABLE,
-            order=st.query_params.get("sort", DEFAULT_SORT),
+            order=order,
             selected=selection.ids,
             version=selection.version,
             low=drawn,
-            without=() if sign_in.in_use() else ("by",),
+            columns=look.columns,
             inks=inks,
         )
     follow(event)
     if drawn:
         show_curves(chosen[:MAX_CURVES], len(chosen))
+
+
+def show_grouped(shown: Sequence[RunSummary], look: TableLook, order: str) -> None:
+    """A row a group; its link leads to its runs, side by side."""
+    groups = make_groups(shown, look.group)
+    show_outcome()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runs_bar"):
+        count = f"{count_of(len(groups), 'group')} of {count_of(len(shown), 'run')}"
+        st.html(f'<span class="lab-muted lab-small">{count}</span>')
+    event = show_groups(groups, look.group, look.columns, order=order, key="groups_table")
+    if event.open:
+        group = next(group for group in groups if group.runs[0].id == event.open)
+        page, params = group.target
+        st.switch_page(page, query_params=params)
+    if event.sort:
+        st.query_params["sort"] = event.sort
+        st.rerun(scope="fragment")
 
 
 def follow(event: Any) -> None:
@@ -225,5 +273,5 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
 answer_delete()
 known_runs = list_known()
 active = is_moving(known_runs)
-chosen_filter = show_filter(known_runs.runs) if known_runs.runs else Filter()
-live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, active)
+chosen_filter, table_look = show_filter(known_runs.runs) if known_runs.runs else (Filter(), TableLook())
+live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, table_look, active)

@@ -43,6 +43,7 @@ from core.runs.records import (
 from core.runs.series import SeriesFile, read_series
 from core.spec import RunSpec
 from core.spec.cost import cost_of
+from core.spec.fields import list_changed
 from core.spec.parse import SpecError, parse_spec
 from core.system import files, locks, processes
 from core.text.safe import name_file
@@ -343,6 +344,8 @@ def summarize(run: Run) -> RunSummary:
         device=str(run.environment().get("device") or spec.train.device),
         curve=tuple(metrics.thin_out(list(accuracies), CURVE_POINTS)),
         reason=_reason(run, state),
+        configuration=tuple(list_changed(spec)),
+        results=tuple((key, number) for key in results if (number := _number(results[key])) is not None),
     )
 
 

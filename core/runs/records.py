@@ -291,7 +291,9 @@ class RunSummary:
     started_by: str = ""
     colour: str = ""  # chosen by a person; empty: its own, by its id
     tool: str = ""  # that logged it; empty: this lab
-    configuration: tuple[tuple[str, Scalar], ...] = ()  # of such a run, at most 200 of it
+    # Of another tool's run at most 200 keys; of ours the fields of the spec that are not the default, and all layers.
+    configuration: tuple[tuple[str, Scalar], ...] = ()
+    results: tuple[tuple[str, float], ...] = ()  # the figures that it ended with
 
     @property
     def is_untested(self) -> bool:

@@ -95,6 +95,13 @@ def flatten_json(values: dict[str, Any]) -> dict[str, Any]:
     return dict(_walk({key: value for key, value in values.items() if key != "version"}, ""))
 
 
+def list_changed(spec: RunSpec) -> Iterator[tuple[str, str | int | float | bool | None]]:
+    """The values that are not their field's default, by their paths, and all of the block layers; lists as text."""
+    for path, value in flatten(spec).items():
+        if path.startswith("model.layers[") or value != field_at(path).default:
+            yield path, format_value(value) if isinstance(value, tuple | list) else value
+
+
 def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():

@@ -27,7 +27,10 @@ _table = load("run_table", __file__, "select", "sort", "open", "follow")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `value` is what it sorts by, `show` what a person reads; None sorts last either way."""
+    """One column: `value` is what it sorts by, `show` what a person reads; None sorts last either way.
+
+    `form` shows a number as `show` does, such as the mean of several runs; without it there is no mean.
+    """
 
     name: str
     label: str
@@ -36,15 +39,20 @@ class Column:
     show: Callable[[Any], str] = lambda _: ""
     kind: str = "number"
     sorts: bool = True
+    form: Callable[[float], str] | None = None
 
 
 def _accuracy(name: str, label: str, help: str, read: Callable[[RunSummary], float | None]) -> Column:
-    return Column(name, label, help, read, lambda run: format_percent(read(run)))
+    return Column(name, label, help, read, lambda run: format_percent(read(run)), form=format_percent)
+
+
+def _words(name: str, label: str, help: str, read: Callable[[RunSummary], str], kind: str = "text") -> Column:
+    return Column(name, label, help, lambda run: read(run) or None, read, kind)
 
 
 COLUMNS = (
     Column("name", "Name", "What you called the run", lambda run: run.name.casefold(), lambda run: run.name, "name"),
-    Column("state", "State", "What the run does now", lambda run: look_of(run.state).label, kind="state"),
+    _words("state", "State", "What the run does now", lambda run: look_of(run.state).label, "state"),
     _accuracy("best", "Best val.", "Highest validation accuracy of any epoch", lambda run: run.best_val_accuracy),
     _accuracy("last", "Last val.", "Validation accuracy of the last epoch", lambda run: run.last_val_accuracy),
     _accuracy(
@@ -64,29 +72,38 @@ COLUMNS = (
         "Weights that are trained",
         lambda run: run.parameters,
         lambda run: format_count(run.parameters),
+        form=format_count,
     ),
     Column(
-        "epoch", "Epochs", "Done of planned", lambda run: run.epoch, lambda run: f"{run.epoch}/{run.epochs}", "epochs"
+        "epoch",
+        "Epochs",
+        "Done of planned",
+        lambda run: run.epoch,
+        lambda run: f"{run.epoch}/{run.epochs}",
+        "epochs",
+        form="{:.4g}".format,
     ),
     Column(
         "seconds",
         "Duration",
         "Time spent training",
-        lambda run: run.seconds,
+        lambda run: run.seconds if run.epoch else None,
         lambda run: format_seconds(run.seconds) if run.epoch else UNKNOWN,
+        form=format_seconds,
     ),
-    Column("dataset", "Data", "Data set", lambda run: run.dataset, lambda run: run.dataset, "text"),
+    _words("dataset", "Data", "Data set", lambda run: run.dataset),
     Column("created", "Created", "When it was started", lambda run: run.created, lambda run: format_ago(run.created)),
+    _words("by", "Started by", "Who started it", lambda run: run.started_by),
     Column(
-        "by", "Started by", "Who started it", lambda run: run.started_by or None, lambda run: run.started_by, "text"
+        "tags", "Tags", "Your tags", lambda run: ", ".join(run.tags) or None, lambda run: ", ".join(run.tags), "tags"
     ),
-    Column("tags", "Tags", "Your tags", lambda run: ", ".join(run.tags) or None, kind="tags"),
 )
 DEFAULT_SORT = "-created"
 
 
-def sort_runs(runs: Sequence[RunSummary], order: str) -> list[RunSummary]:
-    return sort_rows(runs, COLUMNS, order, DEFAULT_SORT)
+def sort_runs(runs: Sequence[RunSummary], order: str, columns: Sequence[Column] = COLUMNS) -> list[RunSummary]:
+    """Also by a column that is not shown."""
+    return sort_rows(runs, [*COLUMNS, *columns], order, DEFAULT_SORT)
 
 
 def sort_rows(rows: Sequence[Row], columns: Sequence[Column], order: str, default: str) -> list[Row]:
@@ -95,12 +112,12 @@ def sort_rows(rows: Sequence[Row], columns: Sequence[Column], order: str, defaul
     if order.removeprefix("-") not in by_name:
         order = default
     value = by_name[order.removeprefix("-")].value
-    known = [row for row in rows if not _is_missing(value(row))]
-    missing = [row for row in rows if _is_missing(value(row))]
+    known = [row for row in rows if not is_missing(value(row))]
+    missing = [row for row in rows if is_missing(value(row))]
     return sorted(known, key=value, reverse=order.startswith("-")) + missing
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
@@ -112,12 +129,12 @@ def show_run_table(
     selected: list[str],
     version: int,
     low: bool = False,
-    without: Sequence[str] = (),
+    columns: Sequence[Column] = COLUMNS,
     inks: Mapping[str, Ink] | None = None,
 ) -> Any:
     """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
 
-    A `low` table scrolls by itself, so that what is below it stays visible; `without` names columns to leave out.
+    A `low` table scrolls by itself, so that what is below it stays visible.
     `inks` are the colours of those that are told apart elsewhere on the page, by id.
 
     `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
@@ -125,8 +142,8 @@ def show_run_table(
     """
     curves = [value for run in runs for value in run.curve if value is not None and math.isfinite(value)]
     return _show(
-        [column for column in COLUMNS if column.name not in without],
-        [_to_row(run, (inks or {}).get(run.id)) for run in runs],
+        columns,
+        [_to_row(run, (inks or {}).get(run.id), columns) for run in runs],
         key=key,
         order=order,
         selected=selected,
@@ -157,7 +174,7 @@ def _show(columns: Sequence[Column], rows: Sequence[dict[str, Any]], *, key: str
     return _table(key=key, data={"columns": described, "rows": rows, **defaults, **data})
 
 
-def _to_row(run: RunSummary, ink: Ink | None) -> dict[str, Any]:
+def _to_row(run: RunSummary, ink: Ink | None, columns: Sequence[Column]) -> dict[str, Any]:
     look = look_of(run.state, run.stop_requested)
     return {
         "id": run.id,
@@ -169,5 +186,5 @@ def _to_row(run: RunSummary, ink: Ink | None) -> dict[str, Any]:
         "curve": [None if value is None or math.isnan(value) else round(value, 4) for value in run.curve],
         "done": run.epoch / run.epochs if run.epochs else 0,
         "created": format_moment(run.created),
-        "cells": {column.name: column.show(run) for column in COLUMNS},
+        "cells": {column.name: column.show(run) for column in columns},
     }

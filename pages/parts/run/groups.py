@@ -1,0 +1,116 @@
+"""Runs in groups, as rows of a table: the mean of each figure, its spread, and of how many runs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from core.charts.palette import pick_ink
+from core.runs.records import RunSummary
+from core.runs.values import read_value, show_scalar, tell_alike
+from core.spec.fields import label_path
+from core.text.formats import UNKNOWN, format_moment
+from core.text.words import count_of
+from pages.parts.frame.style import look_of
+from pages.parts.run.columns import SEEDS
+from pages.parts.run.table import Column, is_missing, show_rows, sort_rows
+
+DEFAULT_SORT = "-count"
+_DRAWN = ("curve", "tags", "state", "created")  # of one run alone
+
+
+@dataclass(frozen=True)
+class Group:
+    name: str
+    runs: tuple[RunSummary, ...]
+
+    @property
+    def target(self) -> tuple[str, dict[str, str]]:
+        """The page and its parameters that show its runs: side by side, or the only one."""
+        ids = ",".join(run.id for run in self.runs)
+        return ("run.py", {"id": ids}) if len(self.runs) == 1 else ("compare.py", {"ids": ids})
+
+
+def make_groups(runs: Sequence[RunSummary], by: str) -> list[Group]:
+    """`by` is `SEEDS` or a field; in the order of their first runs."""
+    found: dict[Any, list[RunSummary]] = {}
+    for run in runs:
+        found.setdefault(tell_alike(run) if by == SEEDS else read_value(run, by), []).append(run)
+    return [Group(_name(members, by), tuple(members)) for members in found.values()]
+
+
+def _name(runs: Sequence[RunSummary], by: str) -> str:
+    if by != SEEDS:
+        return show_scalar(by, read_value(runs[0], by)) or UNKNOWN
+    names = list(dict.fromkeys(run.name for run in runs))
+    return names[0] if len(names) == 1 else f"{names[-1]} and {count_of(len(runs) - 1, 'more', 'more')}"
+
+
+def mean_of(group: Group, column: Column) -> float | None:
+    """The mean of the runs that have the figure; None if none has, or the column is of words."""
+    values = _values(group, column)
+    return statistics.fmean(values) if values else None
+
+
+def _values(group: Group, column: Column) -> list[float]:
+    return [] if column.form is None else [value for run in group.runs if not is_missing(value := column.value(run))]
+
+
+def show_cell(group: Group, column: Column) -> str:
+    """`90.12 ± 0.31 %`, with the sample standard deviation, and `(2 of 3)` where not all runs have the figure; of words
+    the common one, or how many there are."""
+    if column.form is None:
+        words = {column.show(run) for run in group.runs}
+        return words.pop() if len(words) == 1 else f"{len(words):,} different"
+    values = _values(group, column)
+    if not values:
+        return UNKNOWN
+    text = column.form(statistics.fmean(values))
+    if len(values) > 1 and len(set(values)) > 1:
+        spread = column.form(statistics.stdev(values))
+        unit = " %" if text.endswith(" %") and spread.endswith(" %") else ""
+        text = f"{text.removesuffix(unit)} ± {spread}"
+    return text if len(values) == len(group.runs) else f"{text} ({len(values)} of {len(group.runs)})"
+
+
+def show_groups(groups: Sequence[Group], by: str, columns: Sequence[Column], *, order: str, key: str) -> Any:
+    """The table of groups; events are as those of `show_rows`, an id is that of a group's first run."""
+    title = "Group" if by == SEEDS else label_path(by)
+    shown = [
+        Column("name", title, "Opens its runs side by side", lambda group: group.name.casefold(), kind="name"),
+        Column("count", "Runs", "How many it has", lambda group: len(group.runs), lambda group: f"{len(group.runs):,}"),
+        *(_of_groups(column) for column in columns if column.name not in ("name", *_DRAWN)),
+    ]
+    rows = [_to_row(group, shown) for group in sort_rows(groups, shown, order, DEFAULT_SORT)]
+    return show_rows(shown, rows, key=key, label="Groups of runs", order=order)
+
+
+def _of_groups(column: Column) -> Column:
+    return Column(
+        column.name,
+        column.label,
+        f"{column.help}; mean ± standard deviation" if column.form else column.help,
+        (lambda group: mean_of(group, column)) if column.form else (lambda group: show_cell(group, column).casefold()),
+        lambda group: show_cell(group, column),
+        "number" if column.form else "text",
+    )
+
+
+def _to_row(group: Group, columns: Sequence[Column]) -> dict[str, Any]:
+    first = group.runs[0]
+    page, params = group.target
+    look = look_of(first.state, first.stop_requested)
+    return {
+        "id": first.id,
+        "name": group.name,
+        "href": f"{page.removesuffix('.py')}?{urlencode(params)}",
+        "colour": pick_ink(first.id, first.colour).css,
+        "state": {"label": look.label, "colour": look.colour, "help": look.meaning},
+        "done": 0,
+        "created": format_moment(first.created),
+        "cells": {column.name: column.show(group) for column in columns},
+        "links": {},
+    }

@@ -1,0 +1,71 @@
+"""Named views of the table of runs: one click brings back what it was filtered, ordered and grouped by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core.runs.views import MAX_NAME, View, delete_view, read_views, save_view
+from core.system.errors import LabError
+from pages.parts.frame.address import set_params
+from pages.parts.frame.failure import tell
+from pages.parts.frame.style import show_problem
+from pages.parts.run.columns import COLUMNS_KEY, GROUP_KEY
+
+# Of what a view consists: lists that are chosen from, and what stands in the address; beside them `q` and `archived`.
+_LISTS = ("state", "data", "tag", "by")
+_IN_ADDRESS = ("columns", "group", "sort")
+_SAID = "views.said"
+
+
+def show_views() -> None:
+    """A popover with the views: opened, saved and deleted."""
+    views = read_views()
+    with st.popover("Views", icon=":material/bookmark:", key="views", help="Searches and tables with a name."):
+        if not views:
+            st.html('<p class="lab-muted lab-small">Search, choose columns or group the runs, then save that here.</p>')
+        for number, (name, view) in enumerate(views.items()):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.button(name, key=f"view.open.{number}", on_click=_open, args=(view,), width="stretch")
+                st.button(
+                    "",
+                    icon=":material/delete:",
+                    key=f"view.delete.{number}",
+                    on_click=_delete,
+                    args=(name,),
+                    help=f"Deletes the view {name}.",
+                )
+        with st.form("views.form", border=False, clear_on_submit=True):
+            st.text_input("Name", key="views.name", max_chars=MAX_NAME, placeholder="Baselines of October")
+            st.form_submit_button("Save what is shown", icon=":material/bookmark_add:", on_click=_save)
+        if said := st.session_state.pop(_SAID, ""):
+            show_problem(said)
+
+
+def _open(view: View) -> None:
+    """As a button's callback: sets the controls, which set the address."""
+    lists: dict[str, Any] = {name: view.get(name, []) for name in _LISTS}
+    st.session_state.update(lists | {"q": " ".join(view.get("q", [])), "archived": bool(view.get("archived"))})
+    # These two take what the address says.
+    for key in (COLUMNS_KEY, GROUP_KEY):
+        st.session_state.pop(key, None)
+    set_params(page="", **{name: next(iter(view.get(name, [])), "") for name in _IN_ADDRESS})
+
+
+def _save() -> None:
+    state, params = st.session_state, st.query_params
+    view = {name: list(state.get(name) or []) for name in _LISTS} | {name: params.get_all(name) for name in _IN_ADDRESS}
+    view |= {"q": [state["q"]] if state["q"] else [], "archived": ["true"] if state["archived"] else []}
+    _try(save_view, state["views.name"], {name: values for name, values in view.items() if values})
+
+
+def _delete(name: str) -> None:
+    _try(delete_view, name)
+
+
+def _try(act: Any, *arguments: Any) -> None:
+    try:
+        act(*arguments)
+    except (LabError, OSError) as error:
+        st.session_state[_SAID] = tell(error)

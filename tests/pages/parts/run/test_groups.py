@@ -1,0 +1,58 @@
+"""Groups of runs: means with their spread, and of how many runs."""
+
+import statistics
+
+from core.runs.listing import list_runs
+from pages.parts.run.columns import GROUP_KEY, SEEDS, make_column
+from pages.parts.run.groups import make_groups, mean_of, show_cell
+from tests.pages.conftest import component_data, texts
+from tests.pages.sample_runs import make_run
+
+
+def make_three() -> None:
+    for seed, top in ((0, 0.9), (1, 0.88), (2, 0.95)):
+        make_run(name=f"adam {seed}", top=top, settings=("train.epochs=5", f"train.seed={seed}"))
+    make_run("failed", name="muon", epochs_done=0, settings=("train.epochs=5", "train.optimizer=muon"))
+
+
+def test_seeds_fold_into_mean_and_spread(lab_folders) -> None:
+    make_three()
+    muon, adam = make_groups(list_runs(), SEEDS)
+    assert (muon.name, adam.name) == ("muon", "adam 0 and 2 more")
+    best = make_column("best")
+    tops = [0.9, 0.88, 0.95]
+    assert mean_of(adam, best) == statistics.fmean(tops)
+    assert show_cell(adam, best) == f"{100 * statistics.fmean(tops):.2f} ± {100 * statistics.stdev(tops):.2f} %"
+    assert show_cell(muon, best) == "–"
+    assert show_cell(adam, make_column("train.optimizer")) == "Adam"
+    assert show_cell(adam, make_column("train.seed")) == "1 ± 1"
+    assert adam.target[0] == "compare.py"
+    assert len(adam.target[1]["ids"].split(",")) == 3
+    assert muon.target == ("run.py", {"id": muon.runs[0].id})
+
+
+def test_a_mean_says_of_how_many_runs_it_is(lab_folders) -> None:
+    make_three()
+    [group] = make_groups(list_runs(), "train.epochs")
+    assert group.name == "5"
+    assert show_cell(group, make_column("best")).endswith(" % (3 of 4)")
+    assert show_cell(group, make_column("train.optimizer")) == "2 different"
+
+
+def test_the_page_shows_a_row_a_group_that_opens_its_runs(open_page) -> None:
+    make_three()
+    page = open_page("runs", group="train.optimizer")
+    [shown] = component_data(page, "resnet_lab_run_table")
+    assert [column["label"] for column in shown["columns"]][:3] == ["Optimizer", "Runs", "Best val."]
+    assert [(row["name"], row["cells"]["count"]) for row in shown["rows"]] == [("Adam", "3"), ("Muon", "1")]
+    assert shown["rows"][0]["href"].startswith("compare?ids=")
+    assert "2 groups of 4 runs" in texts(page)
+    page = open_page("runs", group="train.optimizer", sort="name")
+    assert page.selectbox(key=GROUP_KEY).value == "train.optimizer"
+
+
+def test_what_is_searched_is_grouped(open_page) -> None:
+    make_three()
+    page = open_page("runs", group=SEEDS, q="optimizer = adam")
+    [shown] = component_data(page, "resnet_lab_run_table")
+    assert [row["name"] for row in shown["rows"]] == ["adam 0 and 2 more"]

@@ -291,7 +291,7 @@ class RunSummary:
     started_by: str = ""
     colour: str = ""  # chosen by a person; empty: its own, by its id
     tool: str = ""  # that logged it; empty: this lab
-    # Of another tool's run at most 200 keys; of ours the fields of the spec that are not the default, and all layers.
+    # Of another tool's run at most 200 keys; of ours the fields that are not the default.
     configuration: tuple[tuple[str, Scalar], ...] = ()
     results: tuple[tuple[str, float], ...] = ()  # the figures that it ended with
 

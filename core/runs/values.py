@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from core.runs.records import RunSummary, Scalar
 from core.spec import CHOICE_LABELS
-from core.spec.fields import field_at, format_value, show_value
+from core.spec.fields import LAYERS, default_at, field_at, format_value, show_value
 
 SEED = "train.seed"
-_LAYERS = "model.layers["
+_LAYER = re.compile(r"model\.layers\[([0-9]+)\]")
 
 
 def read_value(run: RunSummary, path: str) -> Scalar:
@@ -18,10 +22,16 @@ def read_value(run: RunSummary, path: str) -> Scalar:
     for key, value in (*run.configuration, *run.results):
         if key == path:
             return value
-    if run.tool or run.state == "damaged" or path.startswith(_LAYERS):
+    layer = _LAYER.match(path)
+    if run.tool or run.state == "damaged" or (layer and int(layer[1]) >= int(str(read_value(run, LAYERS) or 0))):
         return None
+    return _default_of(path)
+
+
+@cache
+def _default_of(path: str) -> Scalar:
     try:
-        default = field_at(path).default
+        default = default_at(path)
     except KeyError:
         return None
     return format_value(default) if isinstance(default, tuple | list) else default
@@ -39,8 +49,16 @@ def show_scalar(path: str, value: Scalar) -> str:
 
 def list_differing(runs: Sequence[RunSummary]) -> list[str]:
     """Paths of which not all these runs have the same value, in the order in which they first occur."""
-    paths = dict.fromkeys(path for run in runs for path, _ in run.configuration)
-    return [path for path in paths if len({read_value(run, path) for run in runs}) > 1]
+    known = [run for run in runs if run.state != "damaged"]
+    found: dict[str, Counter[Scalar]] = {}
+    for path, value in chain.from_iterable(run.configuration for run in known):
+        found.setdefault(path, Counter())[value] += 1
+    # Runs without an entry have the default, or of another tool's keys and of layers nothing.
+    return [
+        path
+        for path, values in found.items()
+        if path != LAYERS and (len(values) > 1 or (values.total() < len(known) and _default_of(path) not in values))
+    ]
 
 
 def list_results(runs: Sequence[RunSummary]) -> list[str]:

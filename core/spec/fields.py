@@ -16,6 +16,8 @@ from core.text.formats import UNKNOWN
 
 Kind = Literal["int", "float", "bool", "choice", "text", "ints", "layers"]
 
+LAYERS = "model.layers"
+
 
 @dataclass(frozen=True)
 class SpecField:
@@ -85,6 +87,12 @@ def field_at(path: str) -> SpecField:
     raise KeyError(path)
 
 
+@cache
+def default_at(path: str) -> Any:
+    """Raises KeyError if there is no such field."""
+    return field_at(path).default
+
+
 def flatten(spec: RunSpec) -> dict[str, Any]:
     """Every value of a spec by its path: `train.epochs`, `model.layers[0].channels`."""
     return dict(_walk(spec.model_dump(exclude={"version"}), ""))
@@ -96,9 +104,10 @@ def flatten_json(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_changed(spec: RunSpec) -> Iterator[tuple[str, str | int | float | bool | None]]:
-    """The values that are not their field's default, by their paths, and all of the block layers; lists as text."""
+    """The values that are not their field's default, by their paths, and how many block layers; lists as text."""
+    yield LAYERS, len(spec.model.layers)
     for path, value in flatten(spec).items():
-        if path.startswith("model.layers[") or value != field_at(path).default:
+        if value != default_at(path):
             yield path, format_value(value) if isinstance(value, tuple | list) else value
 
 

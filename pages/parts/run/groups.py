@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from core.charts.palette import pick_ink
 from core.runs.records import RunSummary
 from core.runs.values import read_value, show_scalar, tell_alike
 from core.spec.fields import label_path
@@ -82,7 +81,7 @@ def show_groups(groups: Sequence[Group], by: str, columns: Sequence[Column], *, 
     shown = [
         Column("name", title, "Opens its runs side by side", lambda group: group.name.casefold(), kind="name"),
         Column("count", "Runs", "How many it has", lambda group: len(group.runs), lambda group: f"{len(group.runs):,}"),
-        *(_of_groups(column) for column in columns if column.name not in ("name", *_DRAWN)),
+        *(_of_groups(column) for column in columns if column.name not in ("name", by, *_DRAWN)),
     ]
     rows = [_to_row(group, shown) for group in sort_rows(groups, shown, order, DEFAULT_SORT)]
     return show_rows(shown, rows, key=key, label="Groups of runs", order=order)
@@ -107,7 +106,6 @@ def _to_row(group: Group, columns: Sequence[Column]) -> dict[str, Any]:
         "id": first.id,
         "name": group.name,
         "href": f"{page.removesuffix('.py')}?{urlencode(params)}",
-        "colour": pick_ink(first.id, first.colour).css,
         "state": {"label": look.label, "colour": look.colour, "help": look.meaning},
         "done": 0,
         "created": format_moment(first.created),

@@ -19,6 +19,7 @@ from core.launch.standby import STANDBY
 from pages.parts.frame.failure import show_failure
 from pages.parts.frame.style import PLOTLY_PATH
 from server import failures, patches, sign_in
+from server.compressed import Compressed
 from server.guard import Guard
 from server.start import check_start, confine_visitors, open_door
 
@@ -70,6 +71,9 @@ app = st.App(
         Route("/lab/health", tell_health),
         Route(ROUTE + "/{token}/{name}", send_export),
     ],
-    middleware=[Middleware(Guard, door=open_door(sign_in.in_use()), sign_in=sign_in.in_use())],
+    middleware=[
+        Middleware(Guard, door=open_door(sign_in.in_use()), sign_in=sign_in.in_use()),
+        Middleware(Compressed),
+    ],
     on_script_error=show_failure,
 )

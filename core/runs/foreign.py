@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.runs.records import ForeignRecord, MappedFigure, Scalar
 from core.runs.series import Series
+from core.spec.fields import field_at
 from core.text.safe import plain
 
 TOOLS = {
@@ -54,6 +56,27 @@ def match_keys(configuration: Mapping[str, Scalar]) -> dict[str, str]:
         if field and configuration[key] is not None:
             matched.setdefault(field, key)
     return matched
+
+
+def read_known(configuration: Mapping[str, Scalar]) -> dict[str, tuple[str, Any]]:
+    """By our field the key that is it and its value, as ours would be; what does not fit is not known."""
+    found: dict[str, tuple[str, Any]] = {}
+    for path, key in match_keys(configuration).items():
+        spec_field, value = field_at(path), configuration[key]
+        number = read_number(value)
+        if spec_field.kind == "float" and number is not None:
+            found[path] = key, number
+        elif spec_field.kind == "int" and number is not None and number.is_integer():
+            found[path] = key, int(number)
+        elif spec_field.kind == "choice" and (choice := _find_choice(str(value), spec_field.choices)):
+            found[path] = key, choice
+    return found
+
+
+def _find_choice(text: str, choices: Iterable[str]) -> str:
+    """CIFAR-10 is cifar10, torch.optim.SGD is sgd."""
+    last = re.sub(r"[^a-z0-9]", "", text.rpartition(".")[2].lower())
+    return next((choice for choice in choices if re.sub(r"[^a-z0-9]", "", choice) == last), "")
 
 
 def read_number(value: Scalar) -> float | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,10 @@ from numpy.typing import NDArray
 
 from core.runs.records import ForeignRecord, MappedFigure, Scalar
 from core.runs.series import Series
+from core.spec import RunSpec
+from core.spec.fields import field_at
+from core.spec.parse import SpecError
+from core.spec.settings import set_values
 from core.text.safe import plain
 
 TOOLS = {
@@ -54,6 +60,27 @@ def match_keys(configuration: Mapping[str, Scalar]) -> dict[str, str]:
         if field and configuration[key] is not None:
             matched.setdefault(field, key)
     return matched
+
+
+def read_known(configuration: Mapping[str, Scalar]) -> dict[str, tuple[str, Any]]:
+    """By our field the key that is it and its value, as ours would be; what does not fit is not known."""
+    found: dict[str, tuple[str, Any]] = {}
+    for path, key in match_keys(configuration).items():
+        spec_field, value = field_at(path), configuration[key]
+        number = read_number(value)
+        if spec_field.kind == "float" and number is not None:
+            found[path] = key, number
+        elif spec_field.kind == "int" and number is not None and number.is_integer():
+            found[path] = key, int(number)
+        elif spec_field.kind == "choice" and (choice := _find_choice(str(value), spec_field.choices)):
+            found[path] = key, choice
+    return found
+
+
+def _find_choice(text: str, choices: Iterable[str]) -> str:
+    """CIFAR-10 is cifar10, torch.optim.SGD is sgd."""
+    last = re.sub(r"[^a-z0-9]", "", text.rpartition(".")[2].lower())
+    return next((choice for choice in choices if re.sub(r"[^a-z0-9]", "", choice) == last), "")
 
 
 def read_number(value: Scalar) -> float | None:
@@ -156,6 +183,19 @@ def end_metrics(
         if value is not None:
             found[figure] = value * (0.01 if mapped["percent"] else 1.0)
     return found
+
+
+def start_spec(configuration: Mapping[str, Scalar]) -> tuple[RunSpec, list[str], list[str]]:
+    """A spec to start from: the default one with what is known of a configuration.
+
+    Also our paths that are taken from it, and the keys that are not.
+    """
+    spec, taken = RunSpec(), {}
+    for path, (key, value) in read_known(configuration).items():
+        with suppress(SpecError):  # out of our range, or a folder of images that is not told
+            spec = set_values(spec, {path: value})
+            taken[path] = key
+    return spec, list(taken), [key for key in configuration if key not in taken.values()]
 
 
 def describe_foreign(record: ForeignRecord) -> str:

@@ -137,7 +137,9 @@ def write_foreign(
     files.write_bytes(folder / layout.SERIES, b"".join(to_block(name, points) for name, points in series.items()))
     files.write_bytes(folder / layout.METRICS, b"".join(map(files.to_line, rows)))
     files.write_json(folder / layout.FOREIGN, dict(record))
-    if end is not None:
+    if end is None:
+        (folder / layout.END).unlink(missing_ok=True)
+    else:
         files.write_json(folder / layout.END, dict(end))
 
 

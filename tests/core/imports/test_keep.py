@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.imports.keep import publish_foreign
+from core.imports.figures import guess_choice
+from core.imports.keep import Planned, keep_run, plan_import, publish_foreign
+from core.imports.values import ForeignRun
 from core.runs.listing import list_runs
 from core.runs.records import NoSpecError
 from core.runs.store import open_run
@@ -81,3 +83,66 @@ def test_a_damaged_record_is_told() -> None:
     (run.path / "foreign.json").write_text('{"format": 3}')
     assert run.state() == "damaged"
     assert run.damage().startswith("foreign.json: format")
+
+
+def imported() -> list[str]:
+    return [summary.id for summary in list_runs()]
+
+
+def plan(*runs: ForeignRun) -> list[Planned]:
+    return plan_import(runs, guess_choice(runs))
+
+
+def test_importing_again_adds_only_what_is_new() -> None:
+    one, two = make_foreign(), make_foreign(key="logs/two", name="two")
+    for planned in plan(one):
+        keep_run(planned)
+    again = plan(one, two)
+    assert [planned.outcome for planned in again] == ["here", "new"]
+    for planned in again:
+        keep_run(planned)
+    assert len(imported()) == 2
+
+
+def test_a_run_that_has_grown_is_brought_up_to_date_and_keeps_what_people_said() -> None:
+    (run_id,) = [keep_run(planned) for planned in plan(make_foreign(state="interrupted"))]
+    open_run(run_id).update_about(name="Mine", tags=["kept"])
+    grown = make_foreign(
+        series={"val_acc": make_series([2, 4, 6, 8], [50.0, 75.0, 62.5, 80.0])}
+        | {"loss": make_series(list(range(9)), [1.0] * 9)},
+        state="finished",
+    )
+    (planned,) = plan(grown)
+    assert (planned.outcome, keep_run(planned)) == ("grown", run_id)
+    summary = open_run(run_id).summary()
+    assert (summary.name, summary.tags, summary.state) == ("Mine", ("kept",), "finished")
+    assert summary.last_val_accuracy == 0.8
+    assert [planned.outcome for planned in plan(grown)] == ["here"]
+
+
+def test_an_older_copy_takes_nothing_away() -> None:
+    for planned in plan(make_foreign()):
+        keep_run(planned)
+    older = make_foreign(series={"loss": make_series([1], [2.5])})
+    assert [planned.outcome for planned in plan(older)] == ["here"]
+
+
+def test_another_choice_of_figures_is_taken_over() -> None:
+    run = make_foreign(series={"score": make_series([1, 2], [0.5, 0.75])})
+    (planned,) = plan(run)
+    run_id = keep_run(planned)
+    assert open_run(run_id).summary().best_val_accuracy is None
+    (planned,) = plan_import([run], {"val/accuracy": ["score"]})
+    assert (planned.outcome, keep_run(planned)) == ("grown", run_id)
+    assert open_run(run_id).summary().best_val_accuracy == 0.75
+
+
+def test_what_is_too_long_is_counted() -> None:
+    points = make_series([1], [1.0])
+    foreign = make_foreign(series={"a" * 2000: points, "loss": points}, configuration={"prompt": "x" * 5000})
+    run = open_run(publish_foreign(foreign, MAPPING))
+    assert (run.foreign() or {})["left_out"] == {
+        "texts of the configuration cut to 2,000 characters": 1,
+        "series with a name of over 1,000 bytes, or beyond 10,000": 1,
+    }
+    assert list(run.series().series) == ["loss"]

@@ -72,7 +72,7 @@ def show_filter(runs: Sequence[RunSummary]) -> tuple[Filter, TableLook]:
     """What is shown, and how."""
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
-        query, states, datasets = show_search()
+        query, states, datasets = show_search(runs)
         tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
         people = show_people(runs)
         archived = st.toggle("Archived too", key="archived", bind="query-params")
@@ -82,7 +82,7 @@ def show_filter(runs: Sequence[RunSummary]) -> tuple[Filter, TableLook]:
         show_import()
         if st.button("New run", icon=":material/add:", help="Opens Build."):
             st.switch_page("build.py", query_params={})
-    show_query_error()
+    show_query_error(runs)
     return Filter(query, states, datasets, tuple(tag), people, archived), look
 
 

@@ -1,7 +1,8 @@
 """Runs found as people type: words, "quoted phrases", `tag:baseline`, `learning_rate < 0.001`; all must hold.
 
 A word is found at the beginning of a word of the name, the note or a tag, a number only as a whole one. `seed 3` is
-`seed = 3`. Half an id finds its run.
+`seed = 3`. Half an id finds its run. Every field of a spec can be asked for, by its path or the last part of it, and
+every key that another tool kept; `channels = 64` holds if it does of any layer.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from core.runs.records import RunSummary
+from core.runs.records import RunSummary, Scalar
+from core.runs.values import read_value, show_scalar, spread_layers
+from core.spec import SECTIONS
+from core.spec.fields import fields_of
 from core.system.errors import LabError
 from core.text.words import join_words
 
@@ -76,6 +81,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 _TOKEN = re.compile(r'"(?P<phrase>[^"]*)(?P<closed>"?)|(?P<operator><=|>=|!=|==|[<>=:])|(?P<word>[^\s"<>=:!]+|!)')
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(%|k|m|g)?", re.IGNORECASE)
 _UNITS = {"%": 0.01, "k": 1e3, "m": 1e6, "g": 1e9, None: 1.0}
+_LAYER = re.compile(r"(model\.)?layers\[[0-9]+\]\.")
 MAX_LETTERS = 500
 _ID_LETTERS = 4  # fewer would find the digits of any
 
@@ -101,11 +107,11 @@ class Query:
 EVERY = Query()
 
 
-def parse_query(text: str) -> Query:
-    """Raises QueryError."""
+def parse_query(text: str, keys: Collection[str] = ()) -> Query:
+    """`keys` are those of the configurations that other tools kept. Raises QueryError."""
     if len(text) > MAX_LETTERS:
         raise QueryError(f"A filter has at most {MAX_LETTERS} letters.", text[:MAX_LETTERS], 0, MAX_LETTERS)
-    return Query(tuple(_read_conditions(text, list(_split(text)))))
+    return Query(tuple(_read_conditions(text, list(_split(text)), keys)))
 
 
 def _split(text: str) -> Iterator[_Token]:
@@ -117,7 +123,7 @@ def _split(text: str) -> Iterator[_Token]:
         yield _Token(word, str(kind), match.start(), match.end())
 
 
-def _read_conditions(text: str, tokens: list[_Token]) -> Iterator[Holds]:
+def _read_conditions(text: str, tokens: list[_Token], keys: Collection[str]) -> Iterator[Holds]:
     place = 0
     while place < len(tokens):
         token, rest = tokens[place], tokens[place + 1 :]
@@ -126,23 +132,26 @@ def _read_conditions(text: str, tokens: list[_Token]) -> Iterator[Holds]:
         if token.kind == "word" and rest and rest[0].kind == "operator":
             if len(rest) < 2 or rest[1].kind == "operator":
                 raise QueryError(f"After {rest[0].text} a value is missing.", text, token.start, rest[0].end)
-            yield _compare(text, token, rest[0], rest[1])
+            yield _compare(text, token, rest[0], rest[1], keys)
             place += 3
         elif token.text.casefold() in _WITHOUT_SIGN and rest and _NUMBER.fullmatch(rest[0].text):
-            yield _compare(text, token, _Token("=", "operator", token.end, token.end), rest[0])
+            yield _compare(text, token, _Token("=", "operator", token.end, token.end), rest[0], keys)
             place += 2
         else:
             yield _find_phrase(token.text) if token.kind == "phrase" else _find_word(token.text)
             place += 1
 
 
-def _compare(text: str, field: _Token, sign: _Token, value: _Token) -> Holds:
+def _compare(text: str, field: _Token, sign: _Token, value: _Token, keys: Collection[str]) -> Holds:
     name = field.text.casefold().rpartition(".")[2]
+    if name not in (*NUMBERS, *TEXTS) and (paths := _find_paths(field.text, keys)):
+        return _compare_values(text, paths, sign, value)
     if name in NUMBERS:
         return _compare_number(text, name, sign, value)
     if name not in TEXTS:
         known = join_words([*NUMBERS, *TEXTS], "and")
-        raise QueryError(f"There is no field {field.text}; there are {known}.", text, field.start, field.end)
+        message = f"There is no field {field.text}; there are {known}, and every field of Build, such as momentum."
+        raise QueryError(message, text, field.start, field.end)
     if sign.text[0] in "<>":
         raise QueryError(f"{name} is text: it can be = or !=, not {sign.text}.", text, sign.start, sign.end)
     read, wanted, is_part = TEXTS[name], value.text.casefold(), sign.text == ":" and name in _LONG
@@ -152,6 +161,46 @@ def _compare(text: str, field: _Token, sign: _Token, value: _Token) -> Holds:
         return any(wanted in each for each in found) if is_part else wanted in found
 
     return holds if sign.text != "!=" else lambda run: not holds(run)
+
+
+@cache
+def _list_paths() -> tuple[str, ...]:
+    return tuple(field.path for section in (*SECTIONS, "layers[]") for field in fields_of(section))
+
+
+def _find_paths(name: str, keys: Collection[str]) -> list[str]:
+    """Fields and keys of this name, or of which it is the last part."""
+    wanted = name.casefold()
+    if _LAYER.match(wanted):
+        layer = f"model.{wanted.removeprefix('model.')}"
+        return [layer] if _LAYER.sub("layers[].", layer) in _list_paths() else []
+    return [
+        path for path in (*_list_paths(), *keys) if path.casefold() == wanted or path.casefold().endswith(f".{wanted}")
+    ]
+
+
+def _compare_values(text: str, paths: Sequence[str], sign: _Token, value: _Token) -> Holds:
+    """A condition on fields of a spec or keys of a configuration; it holds if it does of any of them, != of all."""
+    match, wanted = _NUMBER.fullmatch(value.text), value.text.casefold()
+    if sign.text[0] in "<>" and not match:
+        raise QueryError(f"{value.text} is no number, so nothing is {sign.text} it.", text, value.start, value.end)
+    number = float(match[1]) * _UNITS[match[2] and match[2].casefold()] if match else math.nan
+    negated = sign.text == "!="
+    compare = _is_close if negated else _COMPARE[sign.text]
+
+    def is_met(path: str, own: Scalar) -> bool:
+        if isinstance(own, int | float) and not isinstance(own, bool):
+            return compare(own, number)  # of no number nothing holds
+        words = {str(own).casefold(), show_scalar(path, own).casefold()}
+        return (
+            any(wanted in each for each in words) if sign.text == ":" else sign.text[0] not in "<>" and wanted in words
+        )
+
+    def holds(run: RunSummary) -> bool:
+        values = [(path, own) for path in spread_layers(run, paths) if (own := read_value(run, path)) is not None]
+        return bool(values) and any(is_met(path, own) for path, own in values) != negated
+
+    return holds
 
 
 def _compare_number(text: str, name: str, sign: _Token, value: _Token) -> Holds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -26,6 +26,16 @@ def read_value(run: RunSummary, path: str) -> Scalar:
     if run.tool or run.state == "damaged" or (layer and int(layer[1]) >= int(str(read_value(run, LAYERS) or 0))):
         return None
     return _default_of(path)
+
+
+def spread_layers(run: RunSummary, paths: Iterable[str]) -> Iterator[str]:
+    """The paths, with `layers[].channels` as that of each of the run's block layers."""
+    for path in paths:
+        if path.startswith("layers[]."):
+            count = int(str(read_value(run, LAYERS) or 0))
+            yield from (f"{LAYERS}[{index}]{path.removeprefix('layers[]')}" for index in range(count))
+        else:
+            yield path
 
 
 @cache

@@ -94,10 +94,10 @@ def show_chooser(ids: Sequence[str], units: Sequence[Unit]) -> None:
 def _filter(runs: Sequence[RunSummary]) -> list[RunSummary]:
     """Archived runs are found by words only."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="compare_filter"):
-        query, states, datasets = show_search()
+        query, states, datasets = show_search(runs)
         st.html(
             f'<p class="lab-muted lab-small" style="margin:0 0 0.6rem">At most {MAX_RUNS} at once.</p>', width="content"
         )
-    show_query_error()
+    show_query_error(runs)
     chosen = Filter(query, states, datasets, archived=bool(query.conditions))
     return [run for run in runs if chosen.lets_through(run)]

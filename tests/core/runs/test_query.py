@@ -4,6 +4,10 @@ import pytest
 
 from core.runs.query import QueryError, parse_query
 from core.runs.records import RunSummary
+from core.spec.fields import list_changed
+from core.spec.parse import parse_spec
+from core.spec.presets import PRESETS
+from core.spec.settings import apply_settings
 
 RUNS = [
     RunSummary(
@@ -69,12 +73,62 @@ def test_what_is_typed_finds_what_is_meant(text: str, found: list[str]) -> None:
     assert find(text) == found
 
 
+def make(name: str, *settings: str) -> RunSummary:
+    spec = parse_spec(apply_settings(PRESETS["first-look"].spec.model_dump(mode="json"), list(settings)))
+    configuration = tuple(list_changed(spec))
+    return RunSummary(id=name, name=name, state="finished", configuration=configuration)
+
+
+KEPT = (("Model.Depth", 18), ("lr", 0.1), ("aug", "RandAugment"))
+FOREIGN = RunSummary(
+    id="w",
+    name="w",
+    state="finished",
+    tool="W&B",
+    configuration=(("Model.Depth", 18), ("lr", 0.1), ("aug", "RandAugment")),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("momentum > 0.9", ["a"]),
+        ("train.momentum = 0.95", ["a"]),
+        ("momentum <= 0.9", ["b"]),
+        ("flip = yes", ["a"]),
+        ("augment.flip = false", ["b"]),
+        ("channels = 48", ["b"]),
+        ("channels >= 32", ["a", "b"]),
+        ("layers[0].channels = 20", ["a"]),
+        ("model.layers[1].channels = 48", ["b"]),
+        ("layers[7].channels > 0", []),
+        ("channels != 48", ["a"]),
+        ("schedule = cosine", ["a"]),
+        ("schedule : cos", ["a"]),
+        ("schedule != cosine", ["b"]),
+        ("depth = 18", ["w"]),
+        ("model.depth > 17 lr < 1", ["w"]),
+        ("aug:rand", ["w"]),
+        ("depth > 18", []),
+    ],
+)
+def test_every_field_of_a_spec_and_every_key_of_another_tool_can_be_asked_for(text: str, found: list[str]) -> None:
+    first = make(
+        "a", "train.momentum=0.95", "augment.flip=true", "train.schedule=cosine", "model.layers[0].channels=20"
+    )
+    second = make("b", "augment.flip=false", "model.layers[1].channels=48", "train.schedule=constant")
+    query = parse_query(text, {key for key, _ in FOREIGN.configuration})
+    assert [run.name for run in (first, second, FOREIGN) if query.finds(run)] == found
+
+
 @pytest.mark.parametrize(
     ("text", "wrong", "says"),
     [
         ("net rate < 1", "rate", "There is no field rate"),
         ("learning_rate < much", "much", "learning_rate is a number, and much is none."),
         ("optimizer > adam", ">", "optimizer is text: it can be = or !=, not >."),
+        ("momentum > high", "high", "high is no number, so nothing is > it."),
+        ("layers[0].colour = 3", "layers[0].colour", "There is no field"),
         ("seed <", "seed <", "After < a value is missing."),
         ("< 3", "<", "Before < the name of a field is missing."),
         ('name:"open', '"open', "is not closed"),

@@ -165,7 +165,29 @@ def _compare(text: str, field: _Token, sign: _Token, value: _Token, keys: Collec
 
 @cache
 def _list_paths() -> tuple[str, ...]:
-    return tuple(field.path for section in (*SECTIONS, "layers[]") for field in fields_of(section))
+    sections = (*SECTIONS, "layers[]")
+    return tuple(field.path for section in sections for field in fields_of(section) if field.kind != "layers")
+
+
+def list_names(keys: Collection[str] = ()) -> list[str]:
+    """Names that can stand before a sign, the short ones first."""
+    fields = [path.replace("layers[].", "layers[0].") for path in _list_paths()]
+    short = [path.rpartition(".")[2] for path in _list_paths()]
+    return list(dict.fromkeys([*NUMBERS, *TEXTS, *short, *fields, *sorted(keys)]))
+
+
+def list_values(runs: Sequence[RunSummary]) -> dict[str, list[str]]:
+    """Words that can stand after a sign, by the name before it: those of these runs, and the choices of fields."""
+    values = {
+        name: sorted({each for run in runs for each in TEXTS[name](run) if each}, key=str.casefold)
+        for name in ("tag", "state", "dataset", "optimizer", "device", "by")
+    }
+    for section in (*SECTIONS, "layers[]"):
+        for field in fields_of(section):
+            choices = ["yes", "no"] if field.kind == "bool" else list(field.choices)
+            if choices and not values.get(field.name):
+                values[field.name] = choices
+    return values
 
 
 def _find_paths(name: str, keys: Collection[str]) -> list[str]:

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core.runs.query import EVERY, NUMBERS, TEXTS, Query, QueryError, parse_query
+from core.runs.query import EVERY, NUMBERS, TEXTS, Query, QueryError, list_names, list_values, parse_query
 from core.runs.records import RunSummary
 from core.spec import CHOICE_LABELS, DataSpec, choices_of
+from pages.parts.frame.assets import read_asset
 from pages.parts.frame.style import STATES
+
+_complete = st.components.v2.component(
+    "resnet_lab_completion",
+    html='<datalist id="lab-query-choices"></datalist>',
+    css=".st-key-query_completion {\n  display: none;\n}\n",
+    js=read_asset(Path(__file__).with_name("completion.js")),
+    isolate_styles=False,
+)
 
 DATASETS = choices_of(DataSpec.model_fields["dataset"].annotation)
 
@@ -57,15 +67,21 @@ def show_search(runs: Sequence[RunSummary]) -> tuple[Query, tuple[str, ...], tup
         width=260,
         help=_HELP,
     )
+    _complete(key="query_completion", data={"fields": list_names(keys_of(runs)), "values": list_values(runs)})
     states = _choose("State", "state", {name: look.label for name, look in STATES.items()}, 190)
     datasets = _choose("Data", "data", {name: CHOICE_LABELS.get(name, name) for name in DATASETS}, 170)
     return read_query(text, runs)[0], states, datasets
 
 
+def keys_of(runs: Sequence[RunSummary]) -> set[str]:
+    """What other tools call the fields of their runs."""
+    return {key for run in runs if run.tool for key, _ in run.configuration}
+
+
 def read_query(text: str, runs: Sequence[RunSummary]) -> tuple[Query, QueryError | None]:
     """What was typed, or every run and why it cannot be read."""
     try:
-        return parse_query(text, {key for run in runs if run.tool for key, _ in run.configuration}), None
+        return parse_query(text, keys_of(runs)), None
     except QueryError as error:
         return EVERY, error
 

@@ -1,0 +1,55 @@
+"""The Runs page in a real Chromium: the search completes what is typed, and the table's look stays in the address."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.lab_server import LabServer
+from tests.pages.sample_runs import make_run
+
+CHOICES = "choices => choices.map((choice) => choice.value)"
+
+
+@pytest.fixture
+def runs(lab: LabServer, monkeypatch: pytest.MonkeyPatch) -> LabServer:
+    monkeypatch.setenv("RESNET_LAB_RUNS", str(lab.folder / "runs"))
+    for name, optimizer in (("a", "adam"), ("b", "muon")):
+        make_run(name=name, tags=["base line"], settings=("train.epochs=5", f"train.optimizer={optimizer}"))
+    return lab
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("mom", "momentum "),
+        ("optimizer = muon momen", "optimizer = muon momentum "),
+        ("train.optimizer = mu", "train.optimizer = muon"),
+        ("tag:ba", 'tag:"base line"'),
+    ],
+)
+def test_the_search_completes_fields_and_values(page: Page, runs: LabServer, typed: str, first: str) -> None:
+    page.goto(f"{runs.url}/runs")
+    box = page.locator(".st-key-q input")
+    expect(page.locator("table tbody tr")).to_have_count(2)
+    box.fill(typed)
+    choices = page.locator("#lab-query-choices option")
+    expect(choices.first).to_have_attribute("value", first)
+    box.fill(f'"{typed}')
+    expect(choices).to_have_count(0)
+
+
+def test_columns_and_groups_stay_in_the_address_and_come_back_with_it(page: Page, runs: LabServer) -> None:
+    page.goto(f"{runs.url}/runs?columns=name,train.optimizer&group=train.optimizer")
+    rows = page.locator("table tbody tr")
+    expect(rows).to_have_count(2)
+    expect(page.locator("table thead")).to_contain_text("Optimizer")
+    page.get_by_role("button", name="Views").click()
+    page.get_by_label("Name", exact=True).fill("By optimizer")
+    page.get_by_role("button", name="Save what is shown").click()
+    page.goto(f"{runs.url}/runs")
+    expect(page.locator("table thead")).to_contain_text("Best val.")
+    page.get_by_role("button", name="Views").click()
+    page.get_by_role("button", name="By optimizer", exact=True).click()
+    expect(page).to_have_url(re.compile(r"group=train\.optimizer"))
+    expect(page.locator("table thead")).not_to_contain_text("Best val.")

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from core.runs.foreign import read_number
 from core.runs.records import RunSummary, Scalar
 from core.runs.values import read_value, show_scalar, spread_layers
 from core.spec import SECTIONS
@@ -33,13 +34,18 @@ class QueryError(LabError):
         self.text, self.start, self.end = text, start, end
 
 
+def _told(run: RunSummary, value: float) -> float | None:
+    """Of a run of another tool 0 means that nobody told."""
+    return None if run.tool and not value else value
+
+
 NUMBERS: dict[str, Callable[[RunSummary], float | None]] = {
-    "learning_rate": lambda run: run.learning_rate,
-    "batch_size": lambda run: run.batch_size,
-    "seed": lambda run: run.seed,
+    "learning_rate": lambda run: _told(run, run.learning_rate),
+    "batch_size": lambda run: _told(run, run.batch_size),
+    "seed": lambda run: _told(run, run.seed),
     "epochs": lambda run: run.epochs,
     "done": lambda run: run.epoch,
-    "parameters": lambda run: run.parameters,
+    "parameters": lambda run: _told(run, run.parameters),
     "best": lambda run: run.best_val_accuracy,
     "last": lambda run: run.last_val_accuracy,
     "loss": lambda run: run.best_val_loss,
@@ -56,11 +62,12 @@ TEXTS: dict[str, Callable[[RunSummary], tuple[str, ...]]] = {
     "optimizer": lambda run: (run.optimizer,),
     "device": lambda run: (run.device,),
     "by": lambda run: (run.started_by,),
+    "from": lambda run: (run.tool,),
 }
 # Other fields are words of names as well: test 2, last 5.
 _WITHOUT_SIGN = ("seed", "epochs", "batch_size", "learning_rate")
 _SHARES = ("best", "last", "test")
-_LONG = ("name", "note", "id", "by")  # of which a part is enough after a colon
+_LONG = ("name", "note", "id", "by", "from")  # of which a part is enough after a colon
 
 
 def _is_close(own: float, wanted: float) -> bool:
@@ -105,6 +112,11 @@ class Query:
 
 
 EVERY = Query()
+
+
+def list_keys(runs: Iterable[RunSummary]) -> list[str]:
+    """The keys of all configurations from elsewhere, each once, by name."""
+    return sorted({key for run in runs if run.tool for key, _ in run.configuration}, key=str.casefold)
 
 
 def parse_query(text: str, keys: Collection[str] = ()) -> Query:
@@ -173,7 +185,7 @@ def list_names(keys: Collection[str] = ()) -> list[str]:
     """Names that can stand before a sign, the short ones first."""
     fields = [path.replace("layers[].", "layers[0].") for path in _list_paths()]
     short = [path.rpartition(".")[2] for path in _list_paths()]
-    return list(dict.fromkeys([*NUMBERS, *TEXTS, *short, *fields, *sorted(keys)]))
+    return list(dict.fromkeys([*NUMBERS, *TEXTS, *short, *fields, *keys]))
 
 
 def list_values(runs: Sequence[RunSummary]) -> dict[str, list[str]]:
@@ -196,9 +208,7 @@ def _find_paths(name: str, keys: Collection[str]) -> list[str]:
     if _LAYER.match(wanted):
         layer = f"model.{wanted.removeprefix('model.')}"
         return [layer] if _LAYER.sub("layers[].", layer) in _list_paths() else []
-    return [
-        path for path in (*_list_paths(), *keys) if path.casefold() == wanted or path.casefold().endswith(f".{wanted}")
-    ]
+    return [path for path in (*_list_paths(), *keys) if f".{path.casefold()}".endswith(f".{wanted}")]
 
 
 def _compare_values(text: str, paths: Sequence[str], sign: _Token, value: _Token) -> Holds:
@@ -211,12 +221,12 @@ def _compare_values(text: str, paths: Sequence[str], sign: _Token, value: _Token
     compare = _is_close if negated else _COMPARE[sign.text]
 
     def is_met(path: str, own: Scalar) -> bool:
-        if isinstance(own, int | float) and not isinstance(own, bool):
-            return compare(own, number)  # of no number nothing holds
+        if (figure := read_number(own)) is not None:
+            return compare(figure, number)  # of no number nothing holds
         words = {str(own).casefold(), show_scalar(path, own).casefold()}
-        return (
-            any(wanted in each for each in words) if sign.text == ":" else sign.text[0] not in "<>" and wanted in words
-        )
+        if sign.text == ":":
+            return any(wanted in each for each in words)
+        return sign.text[0] not in "<>" and wanted in words
 
     def holds(run: RunSummary) -> bool:
         values = [(path, own) for path in spread_layers(run, paths) if (own := read_value(run, path)) is not None]

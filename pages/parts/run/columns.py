@@ -10,20 +10,24 @@ from typing import Any
 
 import streamlit as st
 
+from core.charts.figure import shorten
 from core.compare.figures import BY_KEY
+from core.runs.foreign import read_number
 from core.runs.records import RunSummary
 from core.runs.values import SEED, list_differing, list_results, read_value, show_scalar
 from core.spec import RunSpec
 from core.spec.fields import field_at, flatten, label_path
 from core.text.formats import format_number, format_percent
-from core.text.safe import plain_cell
+from core.text.safe import plain, plain_cell
 from pages.parts.frame.address import set_params
 from pages.parts.run.table import COLUMNS, Column
 
 COLUMNS_KEY, GROUP_KEY = "runs.columns", "runs.group"
 SEEDS = "seeds"  # runs that differ in their seed at most
 _BY_NAME = {column.name: column for column in COLUMNS}
+MOST_LETTERS = 24  # of what another tool kept
 _NUMBERS = ("int", "float")
+_SPLITS = ("train/", "val/", "test/", "best/")
 
 
 def make_column(name: str) -> Column:
@@ -37,26 +41,30 @@ def make_column(name: str) -> Column:
         value = read(run)
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
-    if figure or "/" in name:
+    if figure or name.startswith(_SPLITS):
         form = format_percent if figure and figure.kind == "share" else format_number
         label, help = (figure.label, figure.help) if figure else (name, "As the run ended with it")
         return Column(name, label, help, number, lambda run: form(number(run)), form=form)
-    label, show = label_path(name), partial(show_scalar, name)
+    show = partial(show_scalar, name)
     try:
         field = field_at(name)
     except KeyError:
-        about = "Of the configuration that another tool kept"
-        return Column(name, label, about, lambda run: _rank(read(run)), lambda run: show(read(run)), "text")
+        label, about = _shorten(name), f"{plain(name)}, as imported"
+        return Column(name, label, about, lambda run: _rank(read(run)), lambda run: _shorten(show(read(run))), "text")
+    label = label_path(name)
     if field.kind in _NUMBERS:
         return Column(name, label, field.help, number, lambda run: show(read(run)), form=show)
     return Column(name, label, field.help, lambda run: _rank(read(run)), lambda run: show(read(run)), "text")
 
 
 def _rank(value: Any) -> tuple[bool, float, str] | None:
-    """Numbers before words, so that a key that holds both can be sorted."""
-    if value is None:
-        return None
-    return (False, value, "") if isinstance(value, int | float) else (True, 0, str(value).casefold())
+    """Numbers before words, also those that a tool keeps as text."""
+    number = read_number(value)
+    return None if value is None else (number is None, number or 0.0, str(value).casefold())
+
+
+def _shorten(text: str) -> str:
+    return shorten(plain(text), MOST_LETTERS)
 
 
 def list_fields(runs: Sequence[RunSummary]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.runs.query import EVERY, NUMBERS, TEXTS, Query, QueryError, list_names, list_values, parse_query
+from core.runs.query import EVERY, NUMBERS, TEXTS, Query, QueryError, list_keys, list_names, list_values, parse_query
 from core.runs.records import RunSummary
 from core.spec import CHOICE_LABELS, DataSpec, choices_of
 from pages.parts.frame.assets import read_asset
@@ -30,7 +30,8 @@ DATASETS = choices_of(DataSpec.model_fields["dataset"].annotation)
 _HELP = (
     'Words of the name, a tag or the note; a "quoted phrase"; `tag:baseline`, `optimizer = muon`, '
     "`learning_rate < 0.001`, `test > 90%`. All must hold. Fields: "
-    f"{', '.join([*NUMBERS, *TEXTS])}, and all of Build, such as momentum or layers[0].channels."
+    f"{', '.join([*NUMBERS, *TEXTS])}, all of Build, such as momentum or layers[0].channels, and the keys of imported "
+    "configurations."
 )
 
 
@@ -67,21 +68,16 @@ def show_search(runs: Sequence[RunSummary]) -> tuple[Query, tuple[str, ...], tup
         width=260,
         help=_HELP,
     )
-    _complete(key="query_completion", data={"fields": list_names(keys_of(runs)), "values": list_values(runs)})
+    _complete(key="query_completion", data={"fields": list_names(list_keys(runs)), "values": list_values(runs)})
     states = _choose("State", "state", {name: look.label for name, look in STATES.items()}, 190)
     datasets = _choose("Data", "data", {name: CHOICE_LABELS.get(name, name) for name in DATASETS}, 170)
     return read_query(text, runs)[0], states, datasets
 
 
-def keys_of(runs: Sequence[RunSummary]) -> set[str]:
-    """What other tools call the fields of their runs."""
-    return {key for run in runs if run.tool for key, _ in run.configuration}
-
-
 def read_query(text: str, runs: Sequence[RunSummary]) -> tuple[Query, QueryError | None]:
     """What was typed, or every run and why it cannot be read."""
     try:
-        return parse_query(text, keys_of(runs)), None
+        return parse_query(text, list_keys(runs)), None
     except QueryError as error:
         return EVERY, error
 

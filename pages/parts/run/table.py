@@ -50,6 +50,10 @@ def _words(name: str, label: str, help: str, read: Callable[[RunSummary], str], 
     return Column(name, label, help, lambda run: read(run) or None, read, kind)
 
 
+def _show_epochs(run: RunSummary) -> str:
+    return f"{run.epoch}" if run.tool else f"{run.epoch}/{run.epochs}"
+
+
 COLUMNS = (
     Column("name", "Name", "What you called the run", lambda run: run.name.casefold(), lambda run: run.name, "name"),
     _words("state", "State", "What the run does now", lambda run: look_of(run.state).label, "state"),
@@ -70,19 +74,11 @@ COLUMNS = (
         "parameters",
         "Parameters",
         "Weights that are trained",
-        lambda run: run.parameters,
-        lambda run: format_count(run.parameters),
+        lambda run: None if run.tool else run.parameters,
+        lambda run: UNKNOWN if run.tool else format_count(run.parameters),
         form=format_count,
     ),
-    Column(
-        "epoch",
-        "Epochs",
-        "Done of planned",
-        lambda run: run.epoch,
-        lambda run: f"{run.epoch}/{run.epochs}",
-        "epochs",
-        form="{:.4g}".format,
-    ),
+    Column("epoch", "Epochs", "Done of planned", lambda run: run.epoch, _show_epochs, "epochs", form="{:.4g}".format),
     Column(
         "seconds",
         "Duration",

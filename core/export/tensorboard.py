@@ -15,6 +15,7 @@ from typing import IO, Any
 from tensorboard.compat.proto.event_pb2 import Event, SourceMetadata
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import summary_v2
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from core.compare.snapshot import finite
@@ -23,6 +24,7 @@ from core.export.table import open_with_epochs
 from core.runs.folder import Run
 from core.spec.fields import flatten
 from core.system import files
+from core.system.safe_zip import date_in_zip
 
 # Columns that are no curves.
 _AXES = ("step", "seconds", "not_finite")
@@ -42,7 +44,10 @@ def write_events(runs: Sequence[Run], target: IO[bytes]) -> None:
         for run in runs:
             start = find_start(run)
             # TensorBoard knows its files by this name.
-            with archive.open(f"{run.id}/events.out.tfevents.{start:.0f}.{run.id}", "w", force_zip64=True) as file:
+            name = f"{run.id}/events.out.tfevents.{start:.0f}.{run.id}"
+            info = zipfile.ZipInfo(name, date_in_zip(start))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(info, "w", force_zip64=True) as file:
                 writer = RecordWriter(file)
                 for event in make_events(run, start):
                     writer.write(event.SerializeToString())
@@ -90,4 +95,9 @@ def _describe_spec(run: Run, tags: Sequence[str], start: float) -> Iterator[Any]
         metrics=[summary_v2.Metric(tag) for tag in tags],
         time_created_secs=start,
     )
-    yield summary_v2.hparams_pb(values, trial_id=run.id, start_time_secs=start)
+    session = summary_v2.hparams_pb(values, trial_id=run.id, start_time_secs=start)
+    for value in session.value:
+        # Packed again: the library writes the fields in another order in each process.
+        packed = value.metadata.plugin_data
+        packed.content = HParamsPluginData.FromString(packed.content).SerializeToString(deterministic=True)
+    yield session

@@ -9,14 +9,13 @@ from typing import Any
 
 from core.charts.figure import Drawing
 from core.charts.palette import pick_ink
-from core.compare.fields import list_fields, show_field
+from core.compare.fields import label_field, list_fields, show_field
 from core.compare.snapshot import ComparedRun, SpecFacts
 from core.compare.units import make_units
 from core.data.catalogue import name_data
 from core.runs.folder import Run
 from core.runs.results import describe_origin, list_environment, list_figures, write_command
 from core.spec import RunSpec
-from core.spec.fields import label_path
 from core.text.formats import UNKNOWN, format_count, format_moment
 
 
@@ -84,7 +83,7 @@ def _list_configuration(run: ComparedRun, *, only_differing: bool) -> Table:
         return show_field(default, path) or UNKNOWN if only_differing else path
 
     rows = [
-        [label_path(path), show_field(run, path) or UNKNOWN, beside(path)]
+        [label_field(path), show_field(run, path) or UNKNOWN, beside(path)]
         for path in list_fields(make_units([run], fold=False), only_differing=False)
         if not only_differing or run.fields[path] != default.fields.get(path, ...)
     ]

@@ -47,6 +47,7 @@ class SeriesFile(NamedTuple):
 
     series: dict[str, Series]
     fault: str = ""
+    whole: int = 0  # bytes up to the end of the last whole block
 
 
 def to_block(name: str, series: Series) -> bytes:
@@ -100,7 +101,7 @@ def read_series(path: Path) -> SeriesFile:
         for index, kind in enumerate(kept):
             kind.append(content[first + index * 8 * points : first + (index + 1) * 8 * points])
         place = end
-    return SeriesFile({name.decode(): _join(kept) for name, kept in parts.items()}, fault)
+    return SeriesFile({name.decode(): _join(kept) for name, kept in parts.items()}, fault, place)
 
 
 def is_text(name: bytes) -> bool:

@@ -25,7 +25,7 @@ from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_p
 from pages.parts.run.filter import Filter, show_query_error, show_search
 from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run.tabs import show_view
-from pages.parts.transfer.take_in import show_import
+from pages.parts.transfer.take_in import show_import, show_preview
 from server import sign_in
 
 TICK_SECONDS = 1.0
@@ -226,4 +226,5 @@ answer_delete()
 known_runs = list_known()
 active = is_moving(known_runs)
 chosen_filter = show_filter(known_runs.runs) if known_runs.runs else Filter()
+show_preview()
 live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, active)

@@ -15,6 +15,7 @@ import numpy as np
 from core.imports.values import ForeignRun
 from core.runs.foreign import FIGURES, PERCENT_FROM
 from core.runs.records import MappedFigure
+from core.runs.store import ensure_folder
 from core.system import files
 from core.system.folders import runs_folder
 from core.system.names import readable
@@ -138,4 +139,4 @@ def keep_rules(choice: Choice, guessed: Choice) -> None:
         kept[figure] = [*chosen, *kept.get(figure, [])][:MAX_RULES]
         still = {name for names in choice.values() for name in names}
         kept[""] = [*(name for name in dropped if name not in still), *kept.get("", [])][:MAX_RULES]
-    files.write_json(runs_folder() / RULES, {"figures": {k: [readable(n) for n in v] for k, v in kept.items() if v}})
+    files.write_json(ensure_folder() / RULES, {"figures": {k: [readable(n) for n in v] for k, v in kept.items() if v}})

@@ -22,9 +22,11 @@ from core.system.files import to_strict
 from core.system.folders import runs_folder
 from core.system.locks import hold
 from core.system.names import readable
+from core.text.words import count_of, join_words, list_first
 
 MAX_KEYS, MAX_KEY, MAX_VALUE = 1000, 300, 2000  # of a configuration
 MAX_REMARKS, MAX_RUN_KEY = 100, 2000
+MAX_TOLD = 8  # remarks at once
 UNTOLD = "{tool} does not tell how a run ended."
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
@@ -92,6 +94,40 @@ def keep_run(planned: Planned, *, started_by: str = "") -> str:
         with hold(here.path / layout.CONTROL):
             write_foreign(here.path, record, _keepable(planned.run), rows, make_end(planned.run, record, len(rows)))
     return planned.id
+
+
+def describe_planned(planned: Planned) -> list[str]:
+    """What is known of a run before it is kept: what it holds, which series are our figures, what is left out."""
+    run = planned.run
+    steps = [int(step) for each in run.series.values() if len(each) for step in (each.steps.min(), each.steps.max())]
+    parts = [
+        count_of(len(run.series), "series", "series"),
+        count_of(count_points(run), "point"),
+        f"steps {min(steps):,} to {max(steps):,}" if steps else "",
+        count_of(len(run.configuration), "configuration key"),
+    ]
+    figures = tell_figures(planned.mapping)
+    return [
+        f"{', '.join(filter(None, parts))}.",
+        f"Figures: {join_words(figures)}." if figures else "No series is known as loss or accuracy.",
+        *list_left_out(run.left_out),
+        *run.remarks[:MAX_TOLD],
+        *([f"And {len(run.remarks) - MAX_TOLD:,} more remarks."] if len(run.remarks) > MAX_TOLD else []),
+    ]
+
+
+def tell_figures(mapping: Mapping[str, MappedFigure]) -> list[str]:
+    """`val/accuracy from val_acc (in percent)` and so on."""
+    return [
+        f"{figure} from {each['series']}{' (in percent)' if each['percent'] else ''}"
+        for figure, each in mapping.items()
+    ]
+
+
+def list_left_out(left_out: Mapping[str, int]) -> list[str]:
+    """A sentence with all that is not taken, and how many of each; nothing if all is."""
+    told = [f"{count:,} × {what}" for what, count in left_out.items() if count]
+    return [f"Left out: {list_first(told, MAX_TOLD)}."] if told else []
 
 
 def _key_of(run: ForeignRun) -> tuple[str, str]:

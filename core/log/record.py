@@ -18,7 +18,7 @@ from core.imports.values import ForeignRun
 from core.runs import layout, presence
 from core.runs.foreign import make_rows
 from core.runs.records import ENDS, About, Environment, ForeignRecord, ForeignState, Scalar
-from core.runs.series import MAX_BYTES, MAX_NAME_BYTES, MAX_NAMES, Series, read_series, to_block
+from core.runs.series import MAX_BYTES, MAX_NAME_BYTES, MAX_NAMES, Series, measure_whole, read_series, to_block
 from core.runs.store import open_run, publish_foreign
 from core.system import files, processes
 from core.system.folders import runs_folder
@@ -68,7 +68,7 @@ class Record:
             (self.folder / name).unlink(missing_ok=True)
         found = read_series(self.folder / layout.SERIES)
         # What a killed process left half written would hide all that comes after it.
-        self._size = found.whole
+        self._size = measure_whole(self.folder / layout.SERIES)
         for name, series in found.series.items():
             self._note(name, series)
 

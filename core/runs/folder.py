@@ -40,7 +40,7 @@ from core.runs.records import (
     State,
     WorkerRecord,
 )
-from core.runs.series import SeriesFile, read_series
+from core.runs.series import SeriesFile, recall_series
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError, parse_spec
@@ -71,8 +71,7 @@ class Run:
     @cached_property
     def spec(self) -> RunSpec:
         """Raises DamagedRunError; NoSpecError for a run that another tool logged."""
-        if (record := self.foreign()) and not (self.path / layout.SPEC).exists():
-            raise NoSpecError(f"{describe_foreign(record)} and has no spec of this lab.")
+        self.require_own()
         try:
             with files.open_regular(self.path / layout.SPEC, files.MAX_JSON_BYTES) as file:
                 return parse_spec(file.read())
@@ -90,12 +89,17 @@ class Run:
         """Whether another tool logged it: it has a record and series in place of a spec."""
         return os.path.lexists(self.path / layout.FOREIGN)
 
+    def require_own(self) -> None:
+        """Raises NoSpecError for a run that another tool logged: it cannot be trained, and has no network."""
+        if record := self.foreign():
+            raise NoSpecError(f"{describe_foreign(record)} and has no spec of this lab.")
+
     def foreign(self) -> ForeignRecord | None:
         return cast(ForeignRecord | None, self._find(layout.FOREIGN, shapes.FOREIGN)) if self.is_foreign else None
 
     def series(self) -> SeriesFile:
         """All that another tool logged of the run."""
-        return read_series(self.path / layout.SERIES)
+        return recall_series(self.path / layout.SERIES)
 
     @property
     def about(self) -> About:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 
 from core.runs.records import ForeignRecord, MappedFigure, Scalar
 from core.runs.series import Series
+from core.spec import RunSpec
 from core.spec.fields import field_at
+from core.spec.parse import SpecError
+from core.spec.settings import set_values
 from core.text.safe import plain
 
 TOOLS = {
@@ -179,6 +183,19 @@ def end_metrics(
         if value is not None:
             found[figure] = value * (0.01 if mapped["percent"] else 1.0)
     return found
+
+
+def start_spec(configuration: Mapping[str, Scalar]) -> tuple[RunSpec, list[str], list[str]]:
+    """A spec to start from: the default one with what is known of a configuration.
+
+    Also our paths that are taken from it, and the keys that are not.
+    """
+    spec, taken = RunSpec(), {}
+    for path, (key, value) in read_known(configuration).items():
+        with suppress(SpecError):  # out of our range, or a folder of images that is not told
+            spec = set_values(spec, {path: value})
+            taken[path] = key
+    return spec, list(taken), [key for key in configuration if key not in taken.values()]
 
 
 def describe_foreign(record: ForeignRecord) -> str:

@@ -296,4 +296,4 @@ class RunSummary:
     @property
     def is_untested(self) -> bool:
         """Whether it ended without using the test images, as the trials of a study do."""
-        return self.state == "finished" and self.test_accuracy is None
+        return self.state == "finished" and self.test_accuracy is None and not self.tool

@@ -6,10 +6,12 @@ values and times (float64) of its points, little-endian. The last block may be h
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +49,6 @@ class SeriesFile(NamedTuple):
 
     series: dict[str, Series]
     fault: str = ""
-    whole: int = 0  # bytes up to the end of the last whole block
 
 
 def to_block(name: str, series: Series) -> bytes:
@@ -81,6 +82,31 @@ def read_series(path: Path) -> SeriesFile:
         return SeriesFile({})
     except (OSError, DamagedFileError) as error:
         return SeriesFile({}, str(error) if isinstance(error, DamagedFileError) else f"{path.name}: {error.strerror}")
+    return _split(path.name, content)[0]
+
+
+def recall_series(path: Path) -> SeriesFile:
+    """As `read_series`, and read again only when the file has changed. Do not change what it returns."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return read_series(path)
+    return _recall(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=4)  # each may be of a million points
+def _recall(path: Path, changed_ns: int, size: int) -> SeriesFile:
+    return read_series(path)
+
+
+def measure_whole(path: Path) -> int:
+    """How many bytes of a file are whole blocks."""
+    with open_regular(path, MAX_BYTES) as file:
+        return _split(path.name, file.read())[1]
+
+
+def _split(file_name: str, content: bytes) -> tuple[SeriesFile, int]:
+    """The series, and up to which byte they are whole."""
     parts: dict[bytes, tuple[list[bytes], list[bytes], list[bytes]]] = {}
     place, fault, view = 0, "", memoryview(content)
     while place + HEADER.size <= len(content):
@@ -92,16 +118,16 @@ def read_series(path: Path) -> SeriesFile:
             break  # still being written
         name = content[start:first]
         if magic != MAGIC or name_bytes > MAX_NAME_BYTES or zlib.crc32(view[start:end]) != crc or not is_text(name):
-            fault = f"{path.name} is damaged after {place:,} bytes; what comes before is shown"
+            fault = f"{file_name} is damaged after {place:,} bytes; what comes before is shown"
             break
         if name not in parts and len(parts) == MAX_NAMES:
-            fault = f"{path.name} holds more than {MAX_NAMES:,} figures; the others are left out"
+            fault = f"{file_name} holds more than {MAX_NAMES:,} figures; the others are left out"
             break
         kept = parts.setdefault(name, ([], [], []))
         for index, kind in enumerate(kept):
             kind.append(content[first + index * 8 * points : first + (index + 1) * 8 * points])
         place = end
-    return SeriesFile({name.decode(): _join(kept) for name, kept in parts.items()}, fault, place)
+    return SeriesFile({name.decode(): _join(kept) for name, kept in parts.items()}, fault), place
 
 
 def is_text(name: bytes) -> bool:

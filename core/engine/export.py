@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,17 +18,17 @@ from core.data.store import DataError
 from core.engine.augment import normalize
 from core.engine.data import Data, Triple
 from core.engine.examine import Network, in_sentences, load_network
-from core.engine.model import ResNet, build_model
+from core.engine.model import ResNet, SampledConv2d, build_model
 from core.engine.preview import load_kept
 from core.helper.questions import QuestionError, WeightsFile
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
+from core.spec.parts import ONNX_OPSETS, SAMPLED_OPSET
 from core.stats.scores import softmax
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-OPSET = 20  # the first with GELU; onnxruntime reads it since 1.17
 CHECKED_IMAGES = 256
 CHECK_SECONDS = 20.0
 _CHECK_BATCH = 32
@@ -48,18 +50,19 @@ def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale 
     """
     with in_sentences():
         network = load_network(weights)
+        opset = find_opset(network)
         data, trouble = _find_data(network)
         scale = (data.mean, data.std) if data else recorded
         if scale is None:
             raise QuestionError(
                 f"The mean and spread of the training images, which ONNX needs, are not known: {trouble}"
             )
-        proto = _to_onnx(network, scale)
+        proto = _to_onnx(network, scale, opset)
         _describe(proto, {**metadata, **_scale_texts(scale)})
         content = proto.SerializeToString()
         difference = compare(content, network, _pick_images(network.spec, data), scale)
     Path(path).write_bytes(content)
-    return _tell(difference, trouble)
+    return f"Operator set {opset}. {_tell(difference, trouble)}"
 
 
 @dataclass(frozen=True)
@@ -89,35 +92,43 @@ class _Normalized(nn.Module):
         return logits
 
 
-def _to_onnx(network: Network, scale: Scale) -> ModelProto:
+def find_opset(network: Network) -> int:
+    """The lowest ONNX operator set that the network's parts allow."""
+    model = network.spec.model
+    parts = [ONNX_OPSETS[part] for part in (model.block, model.activation, model.attention, model.pool_kind)]
+    samples = any(isinstance(module, SampledConv2d) for module in network.model.modules())
+    return max(*parts, SAMPLED_OPSET if samples else 0)
+
+
+def _to_onnx(network: Network, scale: Scale, opset: int) -> ModelProto:
+    """By tracing, which takes a tenth of a second; torch's newer exporter takes six and writes no set below 18."""
+    import onnx  # half a second that safetensors need not wait for
+
     num_bytes = sum(4 * tensor.numel() for tensor in network.model.state_dict().values())
     if num_bytes > _MAX_ONNX_BYTES:
         raise QuestionError(f"ONNX holds at most 2 GB in one file; these weights take {num_bytes / 1e9:.1f} GB.")
-    size = network.spec.data.image_size
-    program = torch.onnx.export(
-        _Normalized(network.model, scale).eval(),
-        (torch.rand(2, 3, size, size),),
-        dynamo=True,
-        verbose=False,
-        opset_version=OPSET,
-        input_names=["images"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=2**16)},),
-    )
-    assert program is not None
-    return program.model_proto
+    size, file = network.spec.data.image_size, io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # says that the newer one is the default
+        torch.onnx.export(
+            _Normalized(network.model, scale).eval(),
+            (torch.rand(2, 3, size, size),),
+            file,  # type: ignore[arg-type]  # which without dynamo may be one in memory
+            dynamo=False,
+            opset_version=opset,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}},
+        )
+    return onnx.load_from_string(file.getvalue())
 
 
 def _describe(proto: ModelProto, metadata: dict[str, str]) -> None:
     """Adds the metadata, and removes the paths of this machine, which the exporter noted at every node."""
-    import onnx  # half a second that safetensors need not wait for
+    import onnx
 
     for node in proto.graph.node:
-        del node.metadata_props[:]
         node.ClearField("doc_string")
-    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
-        del value.metadata_props[:]
-    del proto.graph.metadata_props[:]
     proto.graph.name = "resnet"
     proto.doc_string = (
         "images: RGB from 0 to 1, (batch, 3, size, size); normalised inside. logits: (batch, classes), before softmax."
@@ -215,7 +226,7 @@ def export_safetensors(weights: WeightsFile, metadata: dict[str, str], recorded:
             data, trouble = _find_data(network)
             scale = (data.mean, data.std) if data else None
         tensors = {name: tensor.contiguous() for name, tensor in network.model.state_dict().items()}
-        content = save(tensors, {"format": "pt", **metadata, **_scale_texts(scale)})
+        content = _in_order(save(tensors, {"format": "pt", **metadata, **_scale_texts(scale)}))
         loaded = load_safetensors(content).model.state_dict()
         if loaded.keys() != tensors.keys() or not all(torch.equal(loaded[name], tensors[name]) for name in tensors):
             raise QuestionError("The safetensors file was not kept: read back, its weights are not the same.")
@@ -261,12 +272,25 @@ def load_safetensors(content: bytes) -> LoadedModel:
     return LoadedModel(model.to(memory_format=torch.channels_last).eval(), spec, names, mean, std, metadata)
 
 
+def _read_header(content: bytes) -> tuple[dict[str, Any], int]:
+    """The header, and where it ends: it is JSON after its length in eight bytes."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), end
+
+
 def _read_metadata(content: bytes) -> dict[str, str]:
-    """The header is JSON after its length in eight bytes; the library reads the metadata only of files on disk."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    metadata: dict[str, str] = header["__metadata__"]
+    """Read here, as the library reads the metadata only of files on disk."""
+    metadata: dict[str, str] = _read_header(content)[0]["__metadata__"]
     return metadata
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its metadata sorted: the library writes them in another order each time."""
+    header, end = _read_header(content)
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def _read_triple(text: str) -> Triple:

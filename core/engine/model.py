@@ -138,7 +138,7 @@ def _make_layers(model: ModelSpec) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class _SampledConv2d(nn.Conv2d):
+class SampledConv2d(nn.Conv2d):
     """A 1x1 convolution with a stride, as one without on every stride-th pixel: the same sums, the same parameters.
 
     oneDNN 3.13 (torch 2.15) writes outside its memory in the strided one's backward pass, where the CPU has AVX2 but no
@@ -152,7 +152,7 @@ class _SampledConv2d(nn.Conv2d):
 
 def _conv(channels: int, out_channels: int, size: int, stride: int = 1) -> nn.Conv2d:
     if size == 1 and stride > 1 and channels < 8:
-        return _SampledConv2d(channels, out_channels, 1, stride, bias=False)
+        return SampledConv2d(channels, out_channels, 1, stride, bias=False)
     return nn.Conv2d(channels, out_channels, size, stride, padding=size // 2, bias=False)
 
 

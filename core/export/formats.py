@@ -94,6 +94,23 @@ _FORMATS = (
         several=True,
     ),
     Format(
+        "mlflow",
+        "MLflow table",
+        ".mlflow.csv",
+        "text/csv",
+        "One row a point, in the columns that MLflow itself writes of a metric chart.",
+        "core.export.history:write_mlflow",
+        several=True,
+    ),
+    Format(
+        "wandb",
+        "wandb table",
+        ".wandb.csv",
+        "text/csv",
+        "One row a step, in the columns of run.history() of wandb.",
+        "core.export.history:write_wandb",
+    ),
+    Format(
         "onnx",
         "ONNX",
         ".onnx",

@@ -1,4 +1,4 @@
-"""Exports a run's model. The helper process writes the file: there is no torch on this side."""
+"""Exports a run's model. The helper process writes the weights: there is no torch on this side."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path, PurePath
 from core.examine.predictions import name_classes
 from core.examine.weights import find_weights, name_file, read_scale, require_sound
 from core.export.formats import ExportError, Order
+from core.export.standalone.reading import StandaloneError
+from core.export.standalone.script import make_script
 from core.helper.process import call
 from core.runs.folder import Run
 from core.runs.store import open_run
@@ -30,8 +32,12 @@ def write_safetensors(order: Order, path: Path) -> str:
 def write_script(order: Order, path: Path) -> str:
     """A `train.py` that needs only torch and torchvision and trains the same run, whatever state this one is in."""
     run = _open(order)
-    asked = call("core.export.standalone.script:write_script", path=str(run.path), spec=without_path(run.spec))
-    path.write_text(asked.result(), encoding="utf-8", newline="")
+    try:
+        # Here: it needs no torch, and the helper may still be importing it.
+        text = make_script(run, without_path(run.spec))
+    except StandaloneError as error:
+        raise ExportError(f"The script cannot be written: {error}") from None
+    path.write_text(text, encoding="utf-8", newline="")
     return "It trains the run again with torch and torchvision alone; its first lines say how to start it."
 
 

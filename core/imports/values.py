@@ -10,7 +10,7 @@ from core.runs.records import Scalar as Scalar
 from core.runs.series import Series as Series
 from core.system.errors import LabError
 
-Format = Literal["tensorboard", "wandb", "mlflow", "trackio", "dvclive", "swanlab", "clearml", "csv"]
+Format = Literal["tensorboard", "wandb", "mlflow", "trackio", "dvclive", "swanlab", "clearml", "csv", "script"]
 
 
 class ImportFilesError(LabError, ValueError):

@@ -66,7 +66,7 @@ class Environment(TypedDict, total=False):
     val_classes_dtype: Literal["uint8", "uint16"]
     notes: list[str]
     time: Moment
-    not_finite: list[str]  # keys of what was not finite
+    not_finite: list[str]  # as `core.system.files` lists what was not finite
 
 
 class ProgressRecord(TypedDict, total=False):
@@ -87,7 +87,7 @@ class ProgressRecord(TypedDict, total=False):
     gpu_percent: Number
     gpu_memory_bytes: Number
     oom_kills: Whole | None  # of the whole machine, so far
-    not_finite: list[str]  # keys of what was not finite
+    not_finite: list[str]  # as `core.system.files` lists what was not finite
 
 
 class End(TypedDict, total=False):
@@ -99,7 +99,7 @@ class End(TypedDict, total=False):
     epoch: Whole
     ended: Moment
     metrics: dict[str, Number]
-    not_finite: list[str]  # keys of what was not finite
+    not_finite: list[str]  # as `core.system.files` lists what was not finite
 
 
 class MappedFigure(TypedDict):
@@ -124,7 +124,7 @@ class ForeignRecord(TypedDict, total=False):
     started: Moment | None
     imported: Moment
     points: Count
-    not_finite: list[str]  # keys of what was not finite
+    not_finite: list[str]  # as `core.system.files` lists what was not finite
 
 
 class WorkerRecord(TypedDict, total=False):

@@ -129,6 +129,20 @@ POOL_COSTS: dict[str, Callable[[int, int, int], Part]] = {
 }
 
 
+# ONNX -----------------------------------------------------------------------------------------------------------
+
+# The first operator set in which each part is written and means the same to every reader: many stop before 20. None
+# goes below 9, with which weights ceased to be inputs. A normalisation that follows no convolution stays an operator of
+# its own, which says only from 15 on that it is not training.
+ONNX_OPSETS: dict[str, int] = {
+    **dict.fromkeys(("none", "se", "eca", "cbam"), 9),
+    **dict.fromkeys(("relu", "leaky_relu", "silu", "mish", "gelu"), 9),  # GELU by its error function
+    **dict.fromkeys(("average", "max", "gem"), 9),
+    "basic": 9,
+    "preactivation": 15,
+}
+SAMPLED_OPSET = 10  # of every n-th pixel
+
 # Blocks ---------------------------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 
+_INFINITIES = {math.inf: "Infinity", -math.inf: "-Infinity"}
 MAX_JSON_BYTES = 64_000_000  # far more than any that the lab writes
 
 
@@ -36,6 +37,7 @@ def is_storable(text: str) -> bool:
 def to_strict(value: dict[str, Any]) -> dict[str, Any]:
     """A copy with NaN and infinity as null, and their paths listed under `not_finite`: JSON knows neither.
 
+    An infinity is listed a second time with its sign, as in "val/loss = -Infinity"; `read_not_finite` reads both.
     Names of files that are no UTF-8 become text that is.
     """
     lost: list[str] = []
@@ -55,8 +57,23 @@ def _clean(value: Any, path: str, lost: list[str]) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         lost.append(path)
+        if not math.isnan(value):
+            lost.append(f"{path} = {_INFINITIES[value]}")
         return None
     return value
+
+
+def read_not_finite(record: dict[str, Any]) -> dict[str, float]:
+    """By its path every value of a record that was not finite; NaN too where an older version kept no sign."""
+    named = record.get("not_finite")
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    found: dict[str, float] = {}
+    for name in names:
+        path, _, word = name.rpartition(" = ")
+        infinity = next((each for each, spelled in _INFINITIES.items() if spelled == word), None)
+        # Its path came just before it.
+        found |= {name: math.nan} if infinity is None or path not in found else {path: infinity}
+    return found
 
 
 def to_line(value: dict[str, Any]) -> bytes:

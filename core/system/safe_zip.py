@@ -7,6 +7,7 @@ unpack to gigabytes.
 from __future__ import annotations
 
 import os
+import time
 import zipfile
 from collections.abc import Callable
 from typing import IO, Any
@@ -15,10 +16,17 @@ from core.system.errors import LabError
 
 MAX_PICKLE_BYTES = 32_000_000
 MAX_DIRECTORY_BYTES = 4_000_000  # of an archive's list of members
+YEARS = (315_532_800.0, 4_354_819_198.0)  # 1980 to 2107, which a zip can tell; in seconds since 1970
 
 
 class CheckpointFileError(LabError):
     """A file that is no checkpoint; the message continues a sentence that begins with its name."""
+
+
+def date_in_zip(moment: float) -> tuple[int, int, int, int, int, int]:
+    """A time, in seconds since 1970, as the date of a member; the same on every machine."""
+    year, month, day, hour, minute, second, *_ = time.gmtime(min(max(moment, YEARS[0]), YEARS[1]))
+    return year, month, day, hour, minute, second
 
 
 class BoundedFile:

@@ -2,7 +2,7 @@
 
 What belongs to this machine alone is left out: locks, requests, the worker's process. Packing reads and writes in
 pieces, so it takes little memory however large the checkpoints are, and a run that is training is packed as of one
-moment: its whole epochs, and checkpoints whose hashes agree.
+moment: its whole epochs, and checkpoints whose hashes agree. Equal runs give equal bytes, whenever they are packed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -33,6 +33,7 @@ from core.system import files
 from core.system.errors import LabError
 from core.system.folders import ID_PATTERN, PROJECT
 from core.system.locks import hold
+from core.system.safe_zip import date_in_zip
 
 FORMAT: Literal[1] = 1  # of the archive; rises when an older lab could no longer read it
 MANIFEST = layout.MANIFEST  # of the archive, beside the folders of the runs
@@ -86,7 +87,7 @@ class Manifest(_Record):
 
     format: Literal[1]
     lab: str
-    exported: float
+    exported: float  # when the newest run was made: an archive's bytes tell the time of no packing
     runs: list[PackedRun] = Field(min_length=1, max_length=MAX_RUNS)
 
 
@@ -108,6 +109,10 @@ class _Parcel:
     pieces: list[_Piece] = field(default_factory=list)
     checkpoints: list[CheckpointFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def created(self) -> float:
+        return self.run.about.created
 
     @property
     def size(self) -> int:
@@ -146,7 +151,7 @@ def pack_runs(
             for parcel in parcels:
                 members = {}
                 for piece in parcel.pieces:
-                    members[piece.name] = _write(archive, f"{parcel.run.id}/{piece.name}", piece)
+                    members[piece.name] = _write(archive, f"{parcel.run.id}/{piece.name}", piece, parcel.created)
                     done += piece.size
                     if report:
                         report(done, total)
@@ -160,8 +165,9 @@ def pack_runs(
                         files=members,
                     )
                 )
-            manifest = Manifest(format=FORMAT, lab=lab_version(), exported=time.time(), runs=packed)
-            _write(archive, MANIFEST, _in_memory(manifest.model_dump(mode="json")))
+            newest = max(parcel.created for parcel in parcels)
+            manifest = Manifest(format=FORMAT, lab=lab_version(), exported=newest, runs=packed)
+            _write(archive, MANIFEST, _in_memory(manifest.model_dump(mode="json")), newest)
     return [note for parcel in parcels for note in parcel.notes]
 
 
@@ -294,8 +300,8 @@ def _in_memory(value: dict[str, Any], name: str = "") -> _Piece:
 # Writing ------------------------------------------------------------------------------------------------------------
 
 
-def _write(archive: zipfile.ZipFile, name: str, piece: _Piece) -> Member:
-    info = zipfile.ZipInfo(name, time.localtime()[:6])
+def _write(archive: zipfile.ZipFile, name: str, piece: _Piece, moment: float) -> Member:
+    info = zipfile.ZipInfo(name, date_in_zip(moment))
     info.external_attr = 0o644 << 16
     info.compress_type = zipfile.ZIP_DEFLATED if Path(name).suffix in TEXTS else zipfile.ZIP_STORED
     info.file_size = piece.size  # otherwise no room is left for the size of a file of several GB

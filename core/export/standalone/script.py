@@ -7,16 +7,15 @@ import lzma
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from core.data.digits import read_digits
 from core.export.standalone.header import describe_run
-from core.export.standalone.reading import Import, StandaloneError
+from core.export.standalone.reading import Import
 from core.export.standalone.sources import Gathered, Gatherer
-from core.helper.questions import QuestionError
 from core.runs.folder import Run
 from core.spec import SECTIONS, DataSpec, LayerSpec, RunSpec, Strict
 from core.spec.fields import fields_of
@@ -81,14 +80,6 @@ def make_script(run: Run, spec: RunSpec) -> str:
         'if __name__ == "__main__":\n    sys.exit(main())',
     ]
     return "\n\n\n".join(parts) + "\n"
-
-
-def write_script(path: str, spec: RunSpec) -> str:
-    """`make_script` for the helper process, of the run in this folder. Raises QuestionError."""
-    try:
-        return make_script(Run(Path(path)), spec)
-    except StandaloneError as error:
-        raise QuestionError(f"The script cannot be written: {error}") from None
 
 
 def _quote(lines: Iterable[str]) -> str:
@@ -195,11 +186,9 @@ def _write_data(spec: RunSpec, given: set[str]) -> Iterator[str]:
         tables = "\n".join(f'    {alpha!r}: """\n{_pack(_quantile_steps(alpha))}\n""",' for alpha in alphas)
         yield f"# Quantiles of Beta(alpha, alpha), by alpha.\nQUANTILES: dict[float, str] = {{\n{tables}\n}}"
     if "DIGITS" in given:
-        from sklearn.datasets import load_digits  # half a second that a page need not wait for
-
         remark = "# scikit-learn's digits, packed: the labels (1797,), then the images (1797, 8, 8), from 0 to 16."
-        digits = load_digits()
-        content = b"".join(part.astype(np.uint8).tobytes() for part in (digits.target, digits.images))
+        images, classes = read_digits()
+        content = b"".join(part.astype(np.uint8).tobytes() for part in (classes, images))
         yield f'{remark}\nDIGITS = """\n{_pack(content)}\n"""'
 
 

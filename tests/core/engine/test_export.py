@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx.reference import ReferenceEvaluator
 from safetensors import safe_open
 from safetensors.torch import save
 
@@ -122,6 +123,29 @@ def test_every_kind_of_network_leaves_as_onnx_and_answers_alike(model: dict, tmp
         images = saved.data.test.images[:count]
         np.testing.assert_allclose(run_onnx(exported.content, images), saved.ask(images), atol=2e-5)
     assert "on 153 validation images" in exported.note
+    proto = onnx.load_from_string(exported.content)
+    (used,) = proto.opset_import
+    assert exported.note.startswith(f"Operator set {used.version}. ")
+    samples = any(node.op_type == "Slice" for node in proto.graph.node)
+    assert used.version == (15 if model.get("block") == "preactivation" else 10 if samples else 9)
+
+
+def test_a_wider_network_needs_no_more_than_what_weights_apart_from_inputs_need(tmp_path: Path) -> None:
+    layers = [{"channels": 8, "blocks": 1}, {"channels": 12, "blocks": 1}]
+    saved = save_network(make_spec(model={"stem_channels": 8, "layers": layers, "activation": "gelu"}), tmp_path)
+    exported = onnx.load_from_string(write(export.export_onnx, saved.weights, METADATA, None).content)
+    assert exported.opset_import[0].version == 9
+    assert [one.name for one in exported.graph.input] == ["images"]
+
+
+@pytest.mark.parametrize("model", NETWORKS, ids=lambda model: f"{model['activation']}-{model['attention']}")
+def test_another_runtime_of_onnx_answers_alike(model: dict, tmp_path: Path) -> None:
+    saved = save_network(make_spec(model=model), tmp_path)
+    content = write(export.export_onnx, saved.weights, METADATA, None).content
+    images = saved.data.test.images[:3]
+    pixels = images.contiguous().numpy().astype(np.float32) / 255
+    (logits,) = ReferenceEvaluator(onnx.load_from_string(content)).run(None, {"images": pixels})
+    np.testing.assert_allclose(logits, saved.ask(images), atol=2e-5)
 
 
 def test_the_note_tells_the_largest_difference_on_real_images(saved: Saved, exported: bytes) -> None:
@@ -147,7 +171,7 @@ def test_an_onnx_file_says_what_it_is_and_nothing_of_this_machine(saved: Saved, 
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert {key: told[key] for key in METADATA} == METADATA
     assert json.loads(told["mean"]) == list(saved.data.mean)
-    assert model.opset_import[0].version == export.OPSET
+    assert model.opset_import[0].version == export.find_opset(load_network(saved.weights)) == 10
     (images,), (logits,) = model.graph.input, model.graph.output
     sides = [[side.dim_param or side.dim_value for side in one.type.tensor_type.shape.dim] for one in (images, logits)]
     assert (images.name, logits.name, sides) == ("images", "logits", [["batch", 3, 8, 8], ["batch", 10]])

@@ -39,6 +39,11 @@ def test_every_name_has_a_label_and_an_entry_in_each_table(names: Any, tables: l
         assert set(table) == set(get_args(names))
 
 
+def test_every_part_of_a_network_says_its_lowest_onnx_operator_set() -> None:
+    kinds = (parts.Block, parts.Attention, parts.PoolKind, parts.Activation)
+    assert set(parts.ONNX_OPSETS) == {name for kind in kinds for name in get_args(kind)}
+
+
 @pytest.mark.parametrize(
     ("section", "name"),
     [

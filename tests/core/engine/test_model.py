@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import StochasticDepth
 
-from core.engine.model import ResNet, _conv, _SampledConv2d, build_model, count_parameters
+from core.engine.model import ResNet, SampledConv2d, _conv, build_model, count_parameters
 from core.spec import Activation, Attention, Block, RunSpec, choices_of
 from core.spec.cost import cost_of
 from core.spec.parse import parse_spec
@@ -201,7 +201,7 @@ def test_every_network_runs_in_bfloat16(spec: RunSpec) -> None:
 def test_a_sampled_convolution_computes_what_a_strided_one_does() -> None:
     images = torch.randn(5, 9, 7, 7, dtype=torch.float64)
     plain = nn.Conv2d(9, 4, 1, 3, bias=False, dtype=torch.float64)
-    sampled = _SampledConv2d(9, 4, 1, 3, bias=False, dtype=torch.float64)
+    sampled = SampledConv2d(9, 4, 1, 3, bias=False, dtype=torch.float64)
     sampled.load_state_dict(plain.state_dict())
     for convolution in (plain, sampled):
         convolution(images).square().sum().backward()
@@ -210,6 +210,6 @@ def test_a_sampled_convolution_computes_what_a_strided_one_does() -> None:
 
 
 def test_only_strided_1x1_convolutions_of_few_channels_are_sampled() -> None:
-    assert isinstance(_conv(4, 6, 1, 2), _SampledConv2d)
+    assert isinstance(_conv(4, 6, 1, 2), SampledConv2d)
     for channels, size, stride in ((8, 1, 2), (4, 3, 2), (4, 1, 1)):
         assert type(_conv(channels, 6, size, stride)) is nn.Conv2d

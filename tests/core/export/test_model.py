@@ -1,6 +1,7 @@
 """What keeps a model from leaving is a sentence; what leaves says what it is; the page's process carries none of it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from core.engine.export import load_safetensors
 from core.export import model
 from core.export.formats import Order
 from core.export.model import without_path, write_onnx, write_safetensors, write_script
-from core.helper import process
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import DataSpec, RunSpec
+from core.system import files
 from core.system.errors import LabError
+from core.system.folders import PROJECT
 from core.worker.recorder import Recorder
 from tests.core.workers import tiny_spec
 from tests.made_runs import create_run
@@ -49,7 +51,6 @@ def train_run(spec: RunSpec) -> Run:
     from core.engine import checkpoint
     from core.engine.events import EpochEnd, Started
     from core.engine.train import train
-    from core.system import files
     from core.worker.provenance import describe_start
 
     run, data = open_run(create_run(spec, name="a name")), load_data(spec.data)
@@ -125,9 +126,27 @@ def test_the_pages_process_loads_nothing_heavy_for_it() -> None:
     assert json.loads(done.stdout) == []
 
 
-@pytest.mark.slow
-def test_the_helper_process_itself_writes_the_script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(model, "call", process.call)
-    run = open_run(create_run(tiny_spec()))
-    write_script(Order((run.id,)), tmp_path / "train.py")
-    assert "def main() -> int:" in (tmp_path / "train.py").read_text()
+EXPORT_ALL = """
+import sys
+from pathlib import Path
+from core.export.make import export_runs
+for format in ("csv", "tensorboard", "onnx", "safetensors", "script", "zip"):
+    export_runs([sys.argv[1]], format, folder=Path(sys.argv[2]))
+"""
+
+
+def test_equal_runs_are_equal_files_whichever_process_writes_them(tmp_path: Path) -> None:
+    run = train_run(tiny_spec(epochs=1))
+    files.write_json(run.path / "end.json", {"state": "finished", "reason": "", "epoch": 1})
+    written = []
+    for seed in ("1", "2"):
+        (folder := tmp_path / seed).mkdir()
+        zone = {"PYTHONHASHSEED": seed, "TZ": f"UTC-{seed}"}
+        subprocess.run(
+            [sys.executable, "-c", EXPORT_ALL, run.id, str(folder)], env={**os.environ, **zone}, check=True, cwd=PROJECT
+        )
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert len(written[0]) == 6
+    assert written[0].keys() == written[1].keys()
+    for name, content in written[0].items():
+        assert content == written[1][name], name

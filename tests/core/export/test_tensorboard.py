@@ -9,14 +9,18 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from core.export.tensorboard import find_start, write_events
+from core.export.tensorboard import write_events
+from core.imports.keep import publish_foreign
 from core.runs.folder import Run
+from core.runs.store import open_run
 from core.spec.fields import flatten
 from core.system import files
+from tests.core.imports.foreign_runs import make_foreign, make_series
 from tests.pages.sample_runs import EPOCHS, make_run
 
 START = 1_700_000_000.0
@@ -57,6 +61,31 @@ def test_a_loss_that_was_no_number_is_marked_and_not_left_out(run: Run, tmp_path
     assert math.isnan(read(run, tmp_path).Scalars("train/loss")[-1].value)
 
 
+def test_infinities_keep_their_sign(run: Run, tmp_path: Path) -> None:
+    lost = {"train/loss": math.inf, "val/loss": -math.inf, "val/accuracy": math.nan}
+    with open(run.path / "metrics.jsonl", "ab") as file:
+        file.write(files.to_line({**run.rows()[-1], "epoch": 6, "step": 144, **lost}))
+    found = read(run, tmp_path)
+    assert found.Scalars("train/loss")[-1].value == math.inf
+    assert found.Scalars("val/loss")[-1].value == -math.inf
+    assert math.isnan(found.Scalars("val/accuracy")[-1].value)
+
+
+def test_what_another_tool_logged_leaves_with_every_point_and_its_sign(runs: Path, tmp_path: Path) -> None:
+    series = {
+        "loss": make_series([1, 2, 2, 1], [math.inf, -math.inf, math.nan, 0.5]),
+        "other": make_series([5], [2.5]),
+    }
+    run = open_run(publish_foreign(make_foreign(series=series, configuration={"lr": 0.1}), {}))
+    found = read(run, tmp_path)
+    told = found.Scalars("loss")
+    assert [event.step for event in told] == [1, 2, 2, 1]
+    np.testing.assert_array_equal([event.value for event in told], series["loss"].values)
+    np.testing.assert_array_equal([event.wall_time for event in told], series["loss"].times)
+    assert [(event.step, event.value) for event in found.Scalars("other")] == [(5, 2.5)]
+    assert [event.value for event in found.Scalars("test_acc")] == [61.5]
+
+
 def test_the_spec_stands_in_the_hparams_tab(run: Run, tmp_path: Path) -> None:
     found = read(run, tmp_path)
 
@@ -73,17 +102,6 @@ def test_the_spec_stands_in_the_hparams_tab(run: Run, tmp_path: Path) -> None:
     metrics = {info.name.tag for info in content("_hparams_/experiment").experiment.metric_infos}
     assert metrics == {"val/accuracy", "val/loss", "test/accuracy", "test/loss", "test/accuracy_best"}
     assert metrics <= set(found.Tags()["scalars"])
-
-
-def test_a_resumed_run_began_with_its_first_process(run: Run) -> None:
-    files.write_json(run.path / "environment-1.json", {"started": START - 1000})
-    (run.path / "environment-2.json").write_text("{")
-    assert find_start(run) == START - 1000
-
-
-def test_a_run_that_never_started_began_when_it_was_made(run: Run) -> None:
-    (run.path / "environment.json").unlink()
-    assert find_start(run) == run.about.created
 
 
 def test_writing_event_files_imports_neither_torch_nor_tensorflow() -> None:

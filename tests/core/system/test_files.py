@@ -69,11 +69,9 @@ def test_every_value_is_written_as_strict_json(tmp_path: Path, value: dict) -> N
 
 
 def test_what_was_not_finite_is_named() -> None:
-    assert files.to_strict({"a": {"b": [1.0, math.nan]}, "c": -math.inf}) == {
-        "a": {"b": [1.0, None]},
-        "c": None,
-        "not_finite": ["a.b[1]", "c"],
-    }
+    record = files.to_strict({"a": {"b": [1.0, math.nan]}, "c": -math.inf})
+    assert record == {"a": {"b": [1.0, None]}, "c": None, "not_finite": ["a.b[1]", "c", "c = -Infinity"]}
+    assert files.read_not_finite(record) == {"a.b[1]": pytest.approx(math.nan, nan_ok=True), "c": -math.inf}
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

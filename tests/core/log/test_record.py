@@ -1,0 +1,69 @@
+"""What is on the disk is whole, however the script ends."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+import core.log as lab
+from core.runs.listing import list_runs
+from core.runs.store import open_run
+from core.system.locks import RunsFolderError
+from tests.core.log.scripts import points_of, start_script
+
+pytestmark = pytest.mark.usefixtures("runs")
+
+LOGGING = """
+import core.log as lab
+run = lab.init(project="p", name="n")
+for step in range(100_000_000):
+    lab.log({"train/loss": step})
+    if step == 1000:
+        while not run._record._size:
+            pass
+        print(run.id, flush=True)
+"""
+
+
+def test_a_killed_script_leaves_an_interrupted_run_with_whole_points_that_goes_on_where_it_stood() -> None:
+    script = start_script(LOGGING)
+    assert script.stdout
+    run = open_run(script.stdout.readline().strip())
+    assert run.state() == "running"
+    with pytest.raises(RunsFolderError, match="Another process is logging the run n"):
+        lab.init(project="p", name="n", resume="allow")
+    script.send_signal(signal.SIGKILL)
+    script.communicate()
+    assert run.state() == "interrupted"
+    assert run.damage() == ""
+    points = points_of(run)["train/loss"]
+    assert points == [(step, float(step)) for step in range(len(points))]
+    with open(run.path / "series.bin", "ab") as file:
+        file.write(b"SERI\4\0\0")  # as a process leaves it that dies while it writes
+    with lab.init(project="p", name="n", resume="must") as resumed:
+        resumed.log({"train/loss": -1.0})
+    assert resumed.id == run.id
+    assert points_of(run)["train/loss"] == [*points, (len(points), -1.0)]
+    assert run.state() == "finished"
+
+
+def test_stop_on_the_page_interrupts_the_script() -> None:
+    from core.launch.launcher import request_stop
+
+    script = start_script(LOGGING)
+    assert script.stdout
+    run = open_run(script.stdout.readline().strip())
+    assert request_stop(run.id)
+    script.communicate(timeout=60)
+    assert (run.state(), (run.end() or {})["reason"]) == ("stopped", "Stopped on request.")
+
+
+def test_a_run_that_is_deleted_meanwhile_does_not_end_the_script() -> None:
+    import shutil
+
+    run = lab.init(project="p")
+    shutil.rmtree(open_run(run.id).path)
+    run.log({"a": 1})
+    lab.finish()
+    assert not list_runs()

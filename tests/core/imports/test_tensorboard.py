@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from core.imports.read import read_path
+from tests.core.imports.made_files import MADE, all_points, read_expected
+
+FILES = MADE / "tensorboard"
+
+
+def test_every_value_step_and_time_equals_what_tensorboard_reads() -> None:
+    found = {run.name: all_points(run) for run in read_path(FILES).runs}
+    expected = {name: series for name, series in read_expected("tensorboard").items() if series}
+    # Guild writes the time 0.0, which stands for none.
+    expected["guild"] = {tag: [[*point[:2], None] for point in points] for tag, points in expected["guild"].items()}
+
+    assert found == expected
+
+
+def test_files_of_a_resumed_run_are_put_in_order_of_time() -> None:
+    (run,) = read_path(FILES / "torch" / "resumed").runs
+
+    assert run.name == "resumed"
+    assert run.series["loss"].steps.tolist() == [*range(6), *range(4, 10), *range(8, 14)]
+
+
+def test_a_run_keeps_its_key_when_it_grows_or_moves(tmp_path: Path) -> None:
+    first = FILES / "torch" / "resumed" / "events.out.tfevents.1760000000.host.2"
+    (tmp_path / "before").mkdir()
+    shutil.copy(first, tmp_path / "before")
+
+    (before,) = read_path(tmp_path / "before").runs
+    (after,) = read_path(FILES / "torch" / "resumed").runs
+
+    assert before.key == after.key
+
+
+def test_hyperparameters_become_the_configuration() -> None:
+    (trial,) = [run for run in read_path(FILES / "torch").runs if run.configuration]
+
+    assert trial.configuration == {"lr": 0.1, "optimizer": "sgd", "nesterov": 1.0}
+    assert trial.state == "finished"
+
+
+def test_what_is_no_scalar_is_counted() -> None:
+    (plain,) = [run for run in read_path(FILES / "torch").runs if run.name == "plain run"]
+
+    assert plain.left_out == {"texts": 1}
+
+
+def test_a_file_cut_at_any_byte_gives_its_whole_records_and_a_remark(tmp_path: Path) -> None:
+    content = (FILES / "torch" / "resumed" / "events.out.tfevents.1760000000.host.2").read_bytes()
+    whole = read_expected("tensorboard")["torch/resumed"]["loss"][:6]
+    path = tmp_path / "events"
+
+    for size in range(120, len(content)):
+        path.write_bytes(content[:size])
+        (run,) = read_path(path).runs
+
+        assert all_points(run)["loss"] == whole[: len(run.series["loss"].steps)]
+        assert run.remarks or size == 120 or content[size - 4 : size] in content
+
+
+def test_a_flipped_bit_costs_one_record_and_is_told(tmp_path: Path) -> None:
+    content = bytearray((FILES / "torch" / "resumed" / "events.out.tfevents.1760000000.host.2").read_bytes())
+    content[-6] ^= 1
+    (tmp_path / "events").write_bytes(content)
+
+    (run,) = read_path(tmp_path / "events").runs
+
+    assert len(run.series["loss"].steps) == 5
+    assert run.left_out == {"damaged records": 1}

@@ -1,31 +1,170 @@
+"""Finds runs of other tools in a file or folder: what a file is, its content tells, never its name."""
+
 from __future__ import annotations
 
-import csv
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from core.imports.table import TableColumns
+from core.imports.draft import Budget, count_left_out
+from core.imports.table import TableColumns, is_table, read_table
 from core.imports.values import ForeignRun, Found, ImportFilesError
-from core.runs.series import Series
+from core.system.errors import explain_os_error
+from core.system.files import DamagedFileError, open_regular
+from core.system.names import readable
+from core.text.safe import plain
+from core.text.words import count_of
+
+MAX_FILES = 100_000  # of a folder, looked at
+MAX_BYTES = 4_000_000_000  # of a file
+HEAD_BYTES = 64  # enough to tell what a file is
+
+_LINKS = "links, which are not followed"
+
+
+@dataclass
+class Folder:
+    """The files of a folder by their names below it, each with how it begins."""
+
+    root: Path
+    heads: dict[str, bytes] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def path(self, name: str) -> Path:
+        return self.root / name if name else self.root
+
+    def parents(self, names: Iterable[str]) -> dict[str, list[Path]]:
+        """The files by the folder that they lie in: "" for the folder itself."""
+        found: dict[str, list[Path]] = {}
+        for name in names:
+            found.setdefault(name.rpartition("/")[0], []).append(self.path(name))
+        return found
 
 
 def read_path(path: Path, *, columns: TableColumns | None = None) -> Found:
-    paths = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
-    if not paths or not paths[0].is_file():
-        raise ImportFilesError(f"{path.name}: nothing here is a run of a tool that is read.")
-    runs, names = [], []
-    for each in paths:
-        with open(each, newline="") as file:
-            rows = list(csv.DictReader(file))
-        names = list(rows[0]) if rows else []
-        step = columns.step if columns and columns.step else names[0]
-        steps = np.array([int(row[step]) for row in rows])
-        nothing = np.full(len(rows), np.nan)
-        series = {
-            name: Series(steps, np.array([float(row[name] or "nan") for row in rows]), nothing)
-            for name in names
-            if name != step
-        }
-        runs.append(ForeignRun("csv", each.name, each.stem, series))
-    return Found(tuple(runs), {"files that hold no run": 0} if not paths else {}, tuple(names))
+    """The runs in a file or in all files of a folder.
+
+    Raises ImportFilesError if there is none, with a sentence that names the file.
+    """
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+        folder = list_folder(path) if is_folder else Folder(path, {"": _read_head(path)})
+    except OSError as error:
+        raise ImportFilesError(explain_os_error(error)) from error
+    except DamagedFileError as error:
+        raise ImportFilesError(f"{error}.") from error
+    reading = _Reading(folder, columns)
+    reading.read()
+    return reading.finish(plain(readable(path.name)) or "The folder")
+
+
+def list_folder(root: Path) -> Folder:
+    """The regular files below a folder. Raises ImportFilesError, OSError."""
+    folder = Folder(root)
+    for parent, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not os.path.islink(os.path.join(parent, name)))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if len(folder.heads) >= MAX_FILES:
+                raise ImportFilesError(f"{root.name} holds more than {MAX_FILES:,} files: choose a folder in it.")
+            if path.is_symlink():
+                folder.left_out[_LINKS] += 1
+                continue
+            try:
+                folder.heads[path.relative_to(root).as_posix()] = _read_head(path)
+            except (OSError, DamagedFileError):
+                folder.left_out["files that cannot be read"] += 1
+    return folder
+
+
+def _read_head(path: Path) -> bytes:
+    with open_regular(path, MAX_BYTES) as file:
+        return file.read(HEAD_BYTES)
+
+
+class _Reading:
+    """Hands the files of a folder to their readers, and gathers what they find."""
+
+    def __init__(self, folder: Folder, columns: TableColumns | None) -> None:
+        self.folder, self.told, self.budget = folder, columns, Budget()
+        self.rest = dict(folder.heads)  # what no reader has taken yet
+        self.runs: list[ForeignRun] = []
+        self.left_out: list[dict[str, int]] = [folder.left_out]
+        self.columns: dict[str, None] = {}
+        self.details: dict[str, Any] = {}
+        self.errors: list[ImportFilesError] = []
+
+    def read(self) -> None:
+        self._read_tensorboard()
+        self._read_tables()
+
+    def finish(self, name: str) -> Found:
+        if not self.runs and self.errors:
+            raise self.errors[0]
+        if not self.runs and "own" not in self.details:
+            looked = f" in {count_of(len(self.folder.heads), 'file')}" if "" not in self.folder.heads else ""
+            raise ImportFilesError(f"{name}: no run of a tool that is read here was found{looked}.")
+        left_out = [*self.left_out, Counter(str(error) for error in self.errors)]
+        if self.rest:
+            left_out.append({"files that hold no run": len(self.rest)})
+        return Found(tell_apart(self.runs), count_left_out(left_out), tuple(self.columns), self.details)
+
+    def _take(self, names: Iterable[str]) -> None:
+        for name in list(names):
+            self.rest.pop(name, None)
+
+    def _try(self, read: Callable[[], Iterable[ForeignRun]]) -> None:
+        """Takes the runs of a reader; what one file lacks keeps no other from being read."""
+        try:
+            self.runs.extend(read())
+        except ImportFilesError as error:
+            self.errors.append(error)
+        except OSError as error:
+            self.errors.append(ImportFilesError(explain_os_error(error)))
+        except DamagedFileError as error:
+            self.errors.append(ImportFilesError(f"{error}."))
+
+    def _read_tensorboard(self) -> None:
+        if not any(b"brain.Event:" in head for head in self.rest.values()):
+            return
+        # It takes 50 ms to load, which no other format needs.
+        from core.imports.tensorboard import is_event_file, read_events
+
+        names = [name for name, head in self.rest.items() if is_event_file(head)]
+        for parent, paths in self.folder.parents(names).items():
+            name = parent or self.folder.root.name
+            self._try(partial(read_events, name, paths, self.budget))
+        self._take(names)
+
+    def _read_tables(self) -> None:
+        for name in list(self.rest):
+            path = self.folder.path(name)
+            alone = name == ""
+            if not alone and not is_table(path):
+                continue
+            self._take([name])
+            self._try(partial(self._read_table, path, name or path.name))
+
+    def _read_table(self, path: Path, name: str) -> tuple[ForeignRun, ...]:
+        found = read_table(path, name, self.budget, self.told)
+        self.columns.update(dict.fromkeys(found.columns))
+        self.left_out.append(found.left_out)
+        self.details.setdefault("columns", found.details["columns"])
+        return found.runs
+
+
+def tell_apart(runs: Iterable[ForeignRun]) -> tuple[ForeignRun, ...]:
+    """The runs with keys that no two have: a copy of a run's files has the key of the run."""
+    seen: dict[str, ForeignRun] = {}
+    for run in runs:
+        key, number = run.key, 1
+        while key in seen:
+            number += 1
+            key = f"{run.key} ({number})"
+        seen[key] = run if key == run.key else replace(run, key=key)
+    return tuple(seen.values())

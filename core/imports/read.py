@@ -101,6 +101,7 @@ class _Reading:
 
     def read(self) -> None:
         self._read_tensorboard()
+        self._read_logs()
         self._read_tables()
 
     def finish(self, name: str) -> Found:
@@ -140,6 +141,14 @@ class _Reading:
             name = parent or self.folder.root.name
             self._try(partial(read_events, name, paths, self.budget))
         self._take(names)
+
+    def _read_logs(self) -> None:
+        from core.imports import wandb
+
+        for magic, read in ((wandb.MAGIC, wandb.read_logs),):
+            names = [name for name, head in self.rest.items() if head.startswith(magic)]
+            self._try(partial(read, [self.folder.path(name) for name in names], self.budget))
+            self._take(names)
 
     def _read_tables(self) -> None:
         for name in list(self.rest):

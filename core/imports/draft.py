@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -143,6 +144,21 @@ def to_scalar(value: Any) -> Scalar:
     if not isinstance(value, str):
         value = json.dumps(value, default=str, ensure_ascii=False)
     return readable(value[:MAX_TEXT])
+
+
+_INT, _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,17})"), re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_WORDS = {"True": True, "true": True, "False": False, "false": False, "None": None, "null": None}
+
+
+def parse_text(text: str) -> Scalar:
+    """A value that a tool keeps as text, as what it was: `1.10`, which no number is written as, stays text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text) and ("e" in text.lower() or repr(float(text)) == text):
+        return float(text)
+    return to_scalar(text)
 
 
 def count_left_out(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,7 @@ class _Reading:
     def __init__(self, folder: Folder, columns: TableColumns | None) -> None:
         self.folder, self.told, self.budget = folder, columns, Budget()
         self.rest = dict(folder.heads)  # what no reader has taken yet
+        self.names = sorted(folder.heads)
         self.runs: list[ForeignRun] = []
         self.left_out: list[dict[str, int]] = [folder.left_out]
         self.columns: dict[str, None] = {}
@@ -102,6 +105,8 @@ class _Reading:
     def read(self) -> None:
         self._read_tensorboard()
         self._read_logs()
+        self._read_databases()
+        self._read_mlflow_files()
         self._read_tables()
 
     def finish(self, name: str) -> Found:
@@ -118,6 +123,18 @@ class _Reading:
     def _take(self, names: Iterable[str]) -> None:
         for name in list(names):
             self.rest.pop(name, None)
+
+    def _take_below(self, root: str) -> list[str]:
+        """Takes those files below a folder that no reader has taken yet; `root` ends in "/" unless it is the whole."""
+        first = bisect_left(self.names, root)
+        names = []
+        for name in islice(self.names, first, None):
+            if not name.startswith(root):
+                break
+            if name in self.rest:
+                names.append(name)
+        self._take(names)
+        return names
 
     def _try(self, read: Callable[[], Iterable[ForeignRun]]) -> None:
         """Takes the runs of a reader; what one file lacks keeps no other from being read."""
@@ -149,6 +166,34 @@ class _Reading:
             names = [name for name, head in self.rest.items() if head.startswith(magic)]
             self._try(partial(read, [self.folder.path(name) for name in names], self.budget))
             self._take(names)
+
+    def _read_databases(self) -> None:
+        from core.imports import database, mlflow, trackio
+
+        for name in [name for name, head in self.rest.items() if head.startswith(database.MAGIC)]:
+            path = self.folder.path(name)
+            tables = database.find_tables(path)
+            for tool in (mlflow, trackio):
+                if all(tables.get(table, set()) >= columns for table, columns in tool.TABLES.items()):
+                    self._take([name, *(f"{name}{ending}" for ending in (*database.JOURNALS, "-shm"))])
+                    left_out: dict[str, int] = {}
+                    self._try(partial(tool.read_database, path, self.budget, left_out))
+                    self.left_out.append(left_out)
+
+    def _read_mlflow_files(self) -> None:
+        from core.imports import mlflow
+
+        for name in [name for name in self.rest if name.rpartition("/")[2] == "meta.yaml"]:
+            meta = mlflow.read_meta(self.folder.path(name))
+            if meta is None:
+                continue
+            root = name.removesuffix("meta.yaml")
+            names = self._take_below(root)
+            if meta.get("lifecycle_stage") == "deleted":
+                self.left_out.append({mlflow.DELETED: 1})
+            else:
+                files = {each.removeprefix(root): self.folder.path(each) for each in names}
+                self._try(partial(mlflow.read_run, meta, files, self.budget))
 
     def _read_tables(self) -> None:
         for name in list(self.rest):

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from core.imports.database import Rows, is_number, list_tables, open_database
 from core.imports.draft import MAX_TEXT, Budget, Draft, parse_text
 from core.imports.values import ForeignRun, ForeignState, ImportFilesError
+from core.imports.yaml_files import read_yaml
 from core.system.files import DamagedFileError, open_regular
 
 TABLES = {"runs": {"run_uuid", "status"}, "metrics": {"run_uuid", "key", "value", "timestamp", "step", "is_nan"}}
-MAX_META_BYTES = 64_000
 MAX_LINE = 1000
 _LARGEST = sys.float_info.max  # stands for infinity, which a column of numbers in MLflow's databases does not take
 _STATES: dict[str, ForeignState] = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "stopped"}
@@ -102,11 +100,7 @@ def _take_tag(draft: Draft, key: str, text: str) -> None:
 
 def read_meta(path: Path) -> dict[str, Any] | None:
     """What a `meta.yaml` tells, if it is that of a run."""
-    try:
-        with open_regular(path, MAX_META_BYTES) as file:
-            meta = yaml.safe_load(file.read())
-    except (yaml.YAMLError, DamagedFileError, RecursionError, ValueError, OSError):
-        return None
+    meta = read_yaml(path)
     is_run = isinstance(meta, dict) and isinstance(meta.get("run_id") or meta.get("run_uuid"), str)
     return meta if is_run else None
 

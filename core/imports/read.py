@@ -40,6 +40,11 @@ class Folder:
     def path(self, name: str) -> Path:
         return self.root / name if name else self.root
 
+    @property
+    def name(self) -> str:
+        """The folder's own name, for a run that lies in it directly; uploads lie in a hidden folder."""
+        return "imported" if self.root.name.startswith(".") else self.root.name
+
     def parents(self, names: Iterable[str]) -> dict[str, list[Path]]:
         """The files by the folder that they lie in: "" for the folder itself."""
         found: dict[str, list[Path]] = {}
@@ -107,6 +112,8 @@ class _Reading:
         self._read_logs()
         self._read_databases()
         self._read_mlflow_files()
+        self._read_dvclive()
+        self._read_clearml()
         self._read_tables()
 
     def finish(self, name: str) -> Found:
@@ -155,17 +162,23 @@ class _Reading:
 
         names = [name for name, head in self.rest.items() if is_event_file(head)]
         for parent, paths in self.folder.parents(names).items():
-            name = parent or self.folder.root.name
+            name = parent or self.folder.name
             self._try(partial(read_events, name, paths, self.budget))
         self._take(names)
 
     def _read_logs(self) -> None:
-        from core.imports import wandb
+        from core.imports import swanlab, wandb
 
-        for magic, read in ((wandb.MAGIC, wandb.read_logs),):
-            names = [name for name, head in self.rest.items() if head.startswith(magic)]
-            self._try(partial(read, [self.folder.path(name) for name in names], self.budget))
-            self._take(names)
+        names = [name for name, head in self.rest.items() if head.startswith(wandb.MAGIC)]
+        self._try(partial(wandb.read_logs, [self.folder.path(name) for name in names], self.budget))
+        self._take(names)
+        for name in [name for name, head in self.rest.items() if head.startswith(swanlab.MAGIC)]:
+            config = f"{name.rpartition('/')[0]}/{swanlab.CONFIG}".removeprefix("/")
+            path = self.folder.path(config) if config in self.rest else None
+            self._try(partial(swanlab.read_log, self.folder.path(name), path, self.budget))
+            self._take([name])
+            if path:  # a run's folder, with copies of its figures, its media and what it printed
+                self._take_below(config.removesuffix(swanlab.CONFIG))
 
     def _read_databases(self) -> None:
         from core.imports import database, mlflow, trackio
@@ -194,6 +207,31 @@ class _Reading:
             else:
                 files = {each.removeprefix(root): self.folder.path(each) for each in names}
                 self._try(partial(mlflow.read_run, meta, files, self.budget))
+
+    def _read_dvclive(self) -> None:
+        from core.imports import dvclive
+
+        marked = [f"/{name}".find(f"/{dvclive.TABLES}") for name in self.rest]
+        roots = {name[:place] for name, place in zip(self.rest, marked, strict=True) if place >= 0}
+        for root in sorted(roots):
+            files = {name.removeprefix(root): self.folder.path(name) for name in self._take_below(root)}
+            # DVCLive's folder is called "dvclive" unless told otherwise, and stands in that of the project.
+            place = "" if root == "dvclive/" else root.removesuffix("dvclive/")
+            name = place.rstrip("/") or self.folder.name
+            self._try(partial(dvclive.read_folder, place, name, files, self.budget))
+
+    def _read_clearml(self) -> None:
+        from core.imports import clearml
+
+        for name in [name for name in self.rest if name.rpartition("/")[2] == clearml.TASK]:
+            task = clearml.read_task(self.folder.path(name))
+            if task is None:
+                continue
+            root = name.removesuffix(clearml.TASK)
+            metrics = f"{root}{clearml.METRICS}"
+            path = self.folder.path(metrics) if metrics in self.rest else None
+            self._try(partial(clearml.read_session, task, path, self.budget))
+            self._take([name, metrics, f"{root}log.jsonl"])
 
     def _read_tables(self) -> None:
         for name in list(self.rest):

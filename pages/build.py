@@ -91,6 +91,8 @@ draft.check()
 
 if ADDRESS.notice:
     show_alert(ADDRESS.notice)
+if draft.notice:
+    show_alert(draft.notice, is_error=False)
 
 show_return()
 right, left = st.columns(COLUMNS, gap="large")  # in the order of the keyboard; the style sheet puts Start on the right

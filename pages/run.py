@@ -10,16 +10,17 @@ from core.charts.palette import pick_ink
 from core.data.catalogue import name_data
 from core.runs.folder import Run
 from core.runs.records import About, RunNotFoundError, RunSummary
-from core.runs.results import describe_origin, share_done
+from core.runs.results import describe_origin, list_foreign_facts, share_done
 from core.runs.store import open_run
 from core.spec.link import to_link
 from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
+from core.text.words import count_of
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.status import show_change
 from pages.parts.frame.style import look_of
 from pages.parts.frame.widgets import ALL_RUNS, show_way_on
-from pages.parts.run import tabs
+from pages.parts.run import foreign, tabs
 from pages.parts.run.actions import (
     answer_delete,
     ask_delete,
@@ -39,6 +40,12 @@ TABS = {
     "Logs": tabs.show_log,
     "System": tabs.show_system,
     "Checkpoints": tabs.show_checkpoints,
+    "Take away": show_take_away,
+}
+FOREIGN_TABS = {
+    "Charts": foreign.show_charts,
+    "Summary": tabs.show_summary,
+    "Config": foreign.show_config,
     "Take away": show_take_away,
 }
 # `query_params={}` at every switch: without it, Streamlit refuses to leave an address that widgets are bound to.
@@ -117,11 +124,18 @@ def show_title(run: Run, summary: RunSummary) -> None:
             args=(run, "tags"),
             width=340,
         )
+    own = (
+        list_foreign_facts(run, summary)
+        if summary.tool
+        else [
+            describe_origin(run.spec),
+            name_data(run.spec.data),
+            f"{format_count(summary.parameters)} parameters",
+            f"seed {run.spec.train.seed}",
+        ]
+    )
     facts = [
-        describe_origin(run.spec),
-        name_data(run.spec.data),
-        f"{format_count(summary.parameters)} parameters",
-        f"seed {run.spec.train.seed}",
+        *own,
         format_ago(about.created) + (f", started by {about.started_by}" if about.started_by else ""),
     ]
     joined = " · ".join(escape(fact) for fact in facts)
@@ -136,10 +150,19 @@ def show_actions(run: Run, summary: RunSummary) -> None:
         st.button("Stopping", icon=":material/hourglass_bottom:", disabled=True)
     for name in ("stop", "kill", "resume", "test", "next"):
         show_button(name, [summary], key="run")
-    if st.button("Clone", icon=":material/content_copy:", help="Opens Build with this network and its settings."):
+    if summary.tool:
+        if st.button(
+            "Build from it", icon=":material/tune:", help="Opens Build with what is known of its configuration."
+        ):
+            st.switch_page("build.py", query_params={"clone": run.id})
+    elif st.button("Clone", icon=":material/content_copy:", help="Opens Build with this network and its settings."):
         st.switch_page("build.py", query_params={"spec": to_link(run.spec)})
-    if summary.epoch and st.button(
-        "Examine", icon=":material/frame_inspect:", help="Confusion, calibration, history and single images."
+    if (
+        summary.epoch
+        and not summary.tool
+        and st.button(
+            "Examine", icon=":material/frame_inspect:", help="Confusion, calibration, history and single images."
+        )
     ):
         st.switch_page("examine.py", query_params={"id": run.id})
     if summary.epoch and st.button(
@@ -154,6 +177,9 @@ def show_actions(run: Run, summary: RunSummary) -> None:
 
 def describe_state(summary: RunSummary) -> str:
     """How far it came, and why it ended."""
+    if summary.tool:
+        took = f" in {format_seconds(summary.seconds)}" if summary.seconds else ""
+        return summary.reason or f"{count_of(summary.epoch, 'row')} of its figures{took}"
     if summary.state == "running":
         return f"epoch {min(summary.epoch + 1, summary.epochs)} of {summary.epochs} on {summary.device or UNKNOWN}"
     if summary.reason:
@@ -201,9 +227,10 @@ def show_now(run: Run, shown_state: str) -> None:
         st.markdown(look_of(summary.state, summary.stop_requested).badge, width="content")
         st.html(f'<p class="lab-small lab-muted run-facts">{escape(describe_state(summary))}</p>')
         show_actions(run, summary)
-    if summary.state == "running":
+    if summary.state == "running" and not summary.tool:
         show_progress(run, summary)
-    for tab, show in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS.values(), strict=True):
+    shown = FOREIGN_TABS if summary.tool else TABS
+    for tab, show in zip(st.tabs(list(shown), key="tab", bind="query-params"), shown.values(), strict=True):
         if tab.open:
             with tab:
                 show(run)

@@ -12,6 +12,7 @@ import streamlit as st
 from core.charts.palette import tell_runs_apart
 from core.compare.snapshot import read_runs
 from core.runs.listing import Listing, list_known
+from core.runs.query import list_keys
 from core.runs.records import RunSummary
 from core.runs.store import open_run
 from core.system.errors import LabError
@@ -25,13 +26,13 @@ from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_p
 from pages.parts.run.filter import Filter, show_query_error, show_search
 from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 from pages.parts.run.tabs import show_view
-from pages.parts.transfer.take_in import show_import
+from pages.parts.transfer.take_in import show_import, show_preview
 from server import sign_in
 
 TICK_SECONDS = 1.0
 # More lines than this are unreadable; the first of the selected are drawn.
 MAX_CURVES = 20
-TABLE, SELECTION = "runs_table", "runs.selection"
+TABLE, SELECTION, COLUMNS = "runs_table", "runs.selection", "columns"
 
 
 @dataclass
@@ -58,16 +59,28 @@ def select(ids: Sequence[str]) -> None:
 
 def show_filter(runs: Sequence[RunSummary]) -> Filter:
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
+    keys = list_keys(runs)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
-        query, states, datasets = show_search()
+        query, states, datasets = show_search(keys)
         tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
+        if keys:
+            st.multiselect(
+                "Columns",
+                keys,
+                key=COLUMNS,
+                bind="query-params",
+                width=190,
+                placeholder="Of imported runs",
+                help="Keys of the configurations of imported runs.",
+                max_selections=8,
+            )
         people = show_people(runs)
         archived = st.toggle("Archived too", key="archived", bind="query-params")
         st.space("stretch")
         show_import()
         if st.button("New run", icon=":material/add:", help="Opens Build."):
             st.switch_page("build.py", query_params={})
-    show_query_error()
+    show_query_error(keys)
     return Filter(query, states, datasets, tuple(tag), people, archived)
 
 
@@ -159,7 +172,9 @@ def show_runs(filter: Filter, was_active: bool) -> None:
         st.rerun()
     if listing.unread:
         st.caption(f"Reading {listing.unread:,} older runs for the first time.")
-    shown = sort_runs([run for run in runs if filter.lets_through(run)], st.query_params.get("sort", DEFAULT_SORT))
+    keys: list[str] = st.session_state.get(COLUMNS) or []
+    found = [run for run in runs if filter.lets_through(run)]
+    shown = sort_runs(found, st.query_params.get("sort", DEFAULT_SORT), keys)
     if not shown and not listing.unread:
         show_empty(bool(runs))
         return
@@ -187,6 +202,7 @@ def show_runs(filter: Filter, was_active: bool) -> None:
             low=drawn,
             without=() if sign_in.in_use() else ("by",),
             inks=inks,
+            keys=keys,
         )
     follow(event)
     if drawn:
@@ -226,4 +242,5 @@ answer_delete()
 known_runs = list_known()
 active = is_moving(known_runs)
 chosen_filter = show_filter(known_runs.runs) if known_runs.runs else Filter()
+show_preview()
 live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, active)

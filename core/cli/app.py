@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from core.cli import compare, data, evaluate, export, notify, predict, runs, specs, studies, train
+from core.cli import compare, data, evaluate, export, imports, notify, predict, runs, specs, studies, train
 from core.cli.output import BAD_INPUT, FAILED, CommandError, say
 from core.runs.records import DamagedRunError
 from core.system.errors import LabError, explain_os_error
@@ -75,7 +75,7 @@ app.command("compare", rich_help_panel=MANAGE)(compare.compare_runs)
 app.command("evaluate", rich_help_panel=MANAGE)(evaluate.evaluate_run)
 app.command("predict", rich_help_panel=MANAGE)(predict.predict_images)
 app.command("export", rich_help_panel=MANAGE)(export.export_runs)
-app.command("import", rich_help_panel=MANAGE)(export.import_files)
+app.command("import", rich_help_panel=MANAGE)(imports.import_files)
 app.command("edit", rich_help_panel=MANAGE)(runs.edit_run)
 app.command("delete", rich_help_panel=MANAGE)(runs.delete_runs)
 app.add_typer(data.app, name="data", rich_help_panel=MANAGE)

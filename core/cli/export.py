@@ -1,4 +1,4 @@
-"""The commands `export` and `import`."""
+"""The command `export`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from core.cli.output import FAILED, CommandError, print_json, say
 from core.cli.source import AsJson, RunIds
 from core.export.formats import FORMATS
 from core.runs.records import WeightsName
-from core.system.errors import LabError
 from core.text.formats import format_bytes
 
 _SEVERAL = ", ".join(key for key, format in FORMATS.items() if format.several)
@@ -71,32 +70,3 @@ def _find_target(output: Path | None, name: str) -> Path:
     if not target.parent.is_dir():
         raise CommandError(f"{target.parent}: there is no such folder.")
     return target
-
-
-def import_files(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Archives that `export --format zip` wrote.")],
-    as_json: AsJson = False,
-) -> None:
-    """Imports runs of another lab, or of an earlier time; prints their ids.
-
-    A run that is here already stays as it is. A run whose id is taken by another gets a new one. Exit status 2 if an
-    archive is refused; those before it are imported.
-    """
-    from core.export.archive.unpack import Imported, import_runs
-
-    taken: list[Imported] = []
-    problem = ""
-    for path in paths:
-        try:
-            taken += import_runs(path)
-        except LabError as error:
-            problem = f"{path}: {error}"
-            break
-    if as_json:
-        print_json(taken)
-    else:
-        for run in taken:
-            print(run.id)
-            say(run.sentence)
-    if problem:
-        raise CommandError(problem)

@@ -12,6 +12,7 @@ from core.cli.output import FAILED, CommandError, confirm, print_facts, print_js
 from core.cli.source import AsJson, RunId, RunIds, Yes
 from core.runs.folder import Run
 from core.runs.records import RunSummary
+from core.spec.fields import format_value
 from core.system.errors import LabError
 from core.text.formats import format_bytes, format_moment, format_percent, format_seconds
 from core.text.safe import plain
@@ -104,6 +105,9 @@ def show_run(
     if spec is not None:
         print("\nWhat differs from the default spec, and the layers:")
         print_facts(_differences(run))
+    if record := run.foreign():
+        print("\nIts configuration:")
+        print_facts([(f"  {plain(key)}", plain(format_value(value))) for key, value in record["configuration"].items()])
     if log:
         print()
         print(plain(run.log_tail(log), keep="\n\t"))
@@ -125,9 +129,10 @@ def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
         ("tags", plain(", ".join(summary.tags))),
         ("note", run.about.note),
         ("archived", "yes" if summary.archived else ""),
+        ("from", summary.tool),
         ("data", summary.dataset),
         ("device", summary.device),
-        ("parameters", f"{summary.parameters:,}" if is_sound else ""),
+        ("parameters", f"{summary.parameters:,}" if is_sound and not summary.tool else ""),
         ("epoch", f"{summary.epoch} of {summary.epochs}" if is_sound else ""),
         ("validation accuracy", f"{last}, best {best}"),
         ("test accuracy", f"last weights {test}, best on validation {test_best}" if "test/accuracy" in end else ""),
@@ -140,7 +145,7 @@ def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
 def _differences(run: Run) -> list[tuple[str, object]]:
     """The fields in which the run differs from the default spec, and all of its layers."""
     from core.spec import RunSpec
-    from core.spec.fields import flatten, format_value
+    from core.spec.fields import flatten
 
     default = flatten(RunSpec())
     return [

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from core.compare.fields import find_field, label_field
 from core.compare.snapshot import ComparedRun, finite
 from core.compare.units import Unit
-from core.spec.fields import field_at, label_path
 from core.stats.significance import Summary, summarise
 
 Pick = Literal["best", "last", "min", "max"]
@@ -65,13 +65,15 @@ SHOWN = tuple(figure.key for figure in FIGURES[:8])
 
 
 def find_figure(key: str) -> Figure:
-    """The figure of this key, or of the spec's field at this path, as `train.learning_rate`. Raises KeyError."""
-    return BY_KEY.get(key) or Figure(key, label_path(key), field_at(key).help, "number")
+    """The figure of this key, or of the field at this path, as `train.learning_rate`. Raises KeyError."""
+    return BY_KEY.get(key) or Figure(key, label_field(key), find_field(key).help, "number")
 
 
 def value_of(run: ComparedRun, figure: Figure, pick: Pick = "best") -> float | None:
     """The figure of one run; None if the run has none (yet)."""
     match figure.key:
+        case "parameters" | "multiply_adds" if run.tool:
+            return None
         case "parameters":
             return float(run.cost.parameters)
         case "multiply_adds":

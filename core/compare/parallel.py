@@ -9,11 +9,10 @@ from typing import Any
 
 from core.charts.figure import Drawing, as_text, lay_out, shorten, to_json
 from core.charts.palette import GREY, Ink, list_dark_steps, pick_result_ink
-from core.compare.fields import show_field
+from core.compare.fields import find_field, is_numeric, label_field, show_field
 from core.compare.figures import Figure, Pick, summary_of
 from core.compare.table import format_figure, label_figure
 from core.compare.units import Unit
-from core.spec.fields import field_at, label_path
 
 # By the key of an axis, the path of a field or the key of a figure: from where to where, 0 to 1 of its height.
 Ranges = Mapping[str, tuple[float, float]]
@@ -103,7 +102,7 @@ def _draw_key(at: int, height: float, ink: Ink) -> dict[str, Any]:
 
 def _tabulate(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[dict[str, Any]]:
     """For the CSV: a row a unit, its fields and its result as people read them."""
-    fields = [{"name": label_path(path), "values": [show_field(unit.first, path) for unit in units]} for path in paths]
+    fields = [{"name": label_field(path), "values": [show_field(unit.first, path) for unit in units]} for path in paths]
     result = {"name": label_figure(figure, pick), "values": _means_of(units, figure, pick)}
     return [{"name": "run", "values": [unit.name for unit in units]}, *fields, result]
 
@@ -178,7 +177,7 @@ def _lay_out_scales(scales: Sequence[_Scale], title: str, count: int) -> dict[st
 
 def _describe(unit: Unit, paths: Sequence[str], figure: Figure, pick: Pick, at: int) -> str:
     if at < len(paths):
-        return as_text(f"{label_path(paths[at])}: {show_field(unit.first, paths[at])}")
+        return as_text(f"{label_field(paths[at])}: {show_field(unit.first, paths[at])}")
     summary = summary_of(unit, figure, pick)
     return f"{label_figure(figure, pick)}: {format_figure(figure, summary.mean) if summary else ''}"
 
@@ -189,11 +188,11 @@ def _scale_field(units: Sequence[Unit], path: str) -> _Scale:
     A limit that lets all through, which is written as 0, is above all others.
     """
     values = [unit.first.fields.get(path) if show_field(unit.first, path) else None for unit in units]
-    spec_field = field_at(path)
+    spec_field = find_field(path)
     if spec_field.zero == "all" and any(values):
         values = [value if value != 0 else 1.25 * max(filter(None, values)) for value in values]
     numbers = [value for value in values if value is not None]
-    if spec_field.kind in ("int", "float") and len(set(numbers)) > 1:
+    if is_numeric(units, path) and len(set(numbers)) > 1:
         log = spec_field.log and min(numbers) > 0
         low, high = _scaled(min(numbers), log), _scaled(max(numbers), log)
         heights = [None if value is None else (_scaled(value, log) - low) / (high - low) for value in values]
@@ -202,7 +201,7 @@ def _scale_field(units: Sequence[Unit], path: str) -> _Scale:
         steps = max(1, len(order) - 1)
         heights = [None if value is None else order.index(value) / steps for value in values]
     shown = {height: show_field(unit.first, path) for unit, height in zip(units, heights, strict=True)}
-    return _Scale(path, label_path(path), heights, _space_ticks(shown))
+    return _Scale(path, label_field(path), heights, _space_ticks(shown))
 
 
 def _scaled(value: float, log: bool) -> float:

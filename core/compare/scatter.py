@@ -99,7 +99,7 @@ def _tabulate_points(
 def find_published(units: Sequence[Unit], view: ScatterView) -> tuple[Reference, ...]:
     """Published results that fit this view: test accuracy by parameters on the baseline's data set."""
     fits = view.references and view.x == "parameters" and view.y in ("test/accuracy", "test/accuracy_best")
-    if not fits or not units or units[0].first.spec.data.is_test_capped:
+    if not fits or not units or units[0].first.tool or units[0].first.spec.data.is_test_capped:
         return ()
     return references_for(units[0].first.spec.data.dataset)
 

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from core.runs import layout, metrics
 from core.runs.folder import Run
-from core.runs.records import ENDS, DamagedRunError, Environment, RunNotFoundError, State
+from core.runs.foreign import name_tool, read_known
+from core.runs.records import ENDS, DamagedRunError, Environment, ForeignRecord, RunNotFoundError, State
 from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.cost import Cost, cost_of
@@ -30,6 +31,7 @@ from core.system.folders import runs_folder
 
 MAX_RUNS = 50
 SEED = "train.seed"
+CONFIGURATION = "configuration."  # in front of a key of another tool's
 
 
 class SpecFacts:
@@ -60,6 +62,28 @@ class SpecFacts:
         return tuple((path, value) for path, value in self.fields.items() if path != SEED)
 
 
+class ForeignFacts(SpecFacts):
+    """What the configuration of a run of another tool tells; such a run has neither spec nor cost."""
+
+    def __init__(self, read_spec: Callable[[], RunSpec], record: ForeignRecord, run_id: str) -> None:
+        super().__init__(read_spec)
+        self._record, self._id = record, run_id
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """Its values by the path of our field where a key is known, else as `configuration.KEY`."""
+        known = read_known(self._record["configuration"])
+        taken = {key for key, _ in known.values()}
+        rest = {f"{CONFIGURATION}{key}": v for key, v in self._record["configuration"].items() if key not in taken}
+        return {**{path: value for path, (_, value) in known.items()}, **rest}
+
+    @cached_property
+    def recipe(self) -> tuple[tuple[str, Any], ...]:
+        """Without a seed that is told, nobody knows whether two runs are one recipe: then it is the run's own."""
+        whose = () if SEED in self.fields else (("run", self._id),)
+        return (("tool", self._record["format"]), *whose, *super().recipe)
+
+
 @dataclass(frozen=True, eq=False)
 class ComparedRun:
     """One run as it was at one look; compared by identity, so it can be the key of a cache."""
@@ -73,6 +97,7 @@ class ComparedRun:
     results: dict[str, Any]  # the figures of its end
     damage: str = ""
     colour: str = ""  # chosen by a person; empty: its own, by its id
+    tool: str = ""  # that logged it; empty: this lab
     _columns: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     @property
@@ -81,7 +106,8 @@ class ComparedRun:
 
     @property
     def seed(self) -> int:
-        return self.spec.train.seed
+        """Of a run of another tool what its configuration says, else 0."""
+        return int(self.fields.get(SEED, 0)) if self.tool else self.spec.train.seed
 
     @property
     def is_active(self) -> bool:
@@ -90,7 +116,7 @@ class ComparedRun:
     @property
     def is_untested(self) -> bool:
         """Whether it ended without a look at the test images, as the trials of a study do."""
-        return self.state == "finished" and "test/accuracy" not in self.results
+        return self.state == "finished" and "test/accuracy" not in self.results and not self.tool
 
     @property
     def cost(self) -> Cost:
@@ -215,7 +241,8 @@ def read_run(run_id: str) -> ComparedRun:
 
 def _stamp(folder: Path) -> _Stamp:
     names = (layout.SPEC, layout.ABOUT, layout.ENVIRONMENT, layout.END, layout.METRICS)
-    return _Stamp(*(_stamp_file(folder / name) for name in names))
+    spec, *others = (_stamp_file(folder / name) for name in names)
+    return _Stamp(spec or _stamp_file(folder / layout.FOREIGN), *others)
 
 
 def _stamp_file(path: Path) -> _FileStamp:
@@ -231,9 +258,17 @@ def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
     # The state first: what is read after it can only be newer.
     state = "damaged" if damage else run.read_state()
     about, rows, environment = run.about, run.rows(), run.environment()
-    facts, columns = (before.facts, before.columns_for(rows)) if before else (SpecFacts(lambda: run.spec), {})
+    facts, columns = (before.facts, before.columns_for(rows)) if before else (_make_facts(run), {})
+    tool = name_tool(record["format"]) if (record := run.foreign()) else ""
     results = run.results()
-    return ComparedRun(run.id, about.name, state, facts, rows, environment, results, damage, about.colour, columns)
+    return ComparedRun(
+        run.id, about.name, state, facts, rows, environment, results, damage, about.colour, tool, columns
+    )
+
+
+def _make_facts(run: Run) -> SpecFacts:
+    record = run.foreign()
+    return ForeignFacts(lambda: run.spec, record, run.id) if record else SpecFacts(lambda: run.spec)
 
 
 def _read_on(run: Run, before: ComparedRun) -> ComparedRun:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.compare.figures import Better, Figure, Pick, difference, summary_of
+from core.compare.snapshot import SEED
 from core.compare.units import Unit
 from core.stats.significance import Summary
 from core.text.formats import UNKNOWN, format_count
@@ -65,6 +66,8 @@ def tell_unit(unit: Unit) -> str:
     """`3 seeds · finished, running`: how many seeds it has, and their states."""
     count = len(unit.seeds)
     seeds = f"seed {unit.first.seed}" if count == 1 else f"{count} seeds"
+    if (run := unit.first).tool and (count == 1):
+        seeds = f"{run.tool}, {seeds}" if SEED in run.fields else run.tool
     return f"{seeds} · {', '.join(sorted({run.state for run in unit.runs}))}"
 
 

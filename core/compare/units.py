@@ -11,7 +11,10 @@ from core.charts.palette import SYMBOLS, Ink, tell_runs_apart
 from core.compare.snapshot import ComparedRun
 from core.data.catalogue import name_data
 from core.spec.choices import WITH_TEST_IMAGES
-from core.text.words import list_first
+from core.spec.fields import field_at, show_value
+from core.text.words import join_words, list_first
+
+DATASET = "data.dataset"
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,26 @@ def find_mismatches(units: Sequence[Unit]) -> list[str]:
     return [f"{list_first(names, 3)}: {sentence}" for sentence, names in found.items()]
 
 
+def tell_data(run: ComparedRun) -> str:
+    """The data set of a run as people read it."""
+    if not run.tool:
+        return name_data(run.spec.data)
+    return show_value(field_at(DATASET), run.fields[DATASET]) if DATASET in run.fields else "one that is not told"
+
+
+def explain_foreign(*runs: ComparedRun) -> str:
+    """Why nobody knows on which images these were measured; empty if all are of this lab."""
+    tools = dict.fromkeys(run.tool for run in runs if run.tool)
+    if not tools:
+        return ""
+    return f"imported from {join_words(list(tools), 'and')}, which does not tell the images of its figures"
+
+
 def _find_mismatch(run: ComparedRun, baseline: ComparedRun) -> str:
+    if (why := explain_foreign(run, baseline)) and run.recipe != baseline.recipe:
+        return f"{why}, so differences may be those of the images."
     if not same_data(run, baseline):
-        names = " instead of ".join(name_data(each.spec.data) for each in (run, baseline))
+        names = " instead of ".join(map(tell_data, (run, baseline)))
         return f"another data set than the baseline's ({names}), so accuracies and losses do not compare."
     if not same_test_images(run, baseline):
         return "other test and validation images than the baseline's, so differences are partly those of the images."
@@ -119,7 +139,10 @@ def _find_mismatch(run: ComparedRun, baseline: ComparedRun) -> str:
 
 
 def same_data(a: ComparedRun, b: ComparedRun) -> bool:
-    """Whether both are of the same data set, or folder of images."""
+    """Whether both are of the same data set, or folder of images; of another tool's run as far as its name tells."""
+    if a.tool or b.tool:
+        known = [run.fields.get(DATASET) for run in (a, b)]
+        return a.recipe == b.recipe or (known[0] == known[1] and known[0] not in (None, "folder"))
     return (a.spec.data.dataset, _folder(a)) == (b.spec.data.dataset, _folder(b))
 
 
@@ -133,6 +156,8 @@ def same_test_images(a: ComparedRun, b: ComparedRun) -> bool:
     Some data sets have test images of their own; elsewhere the split decides. A share for validation or a cap does not
     move them, unless the cap holds for them too.
     """
+    if a.tool or b.tool:
+        return a.recipe == b.recipe
     if not same_data(a, b):
         return False
     prints = [run.environment.get("data_fingerprint") for run in (a, b)]
@@ -157,4 +182,6 @@ def _cap(run: ComparedRun) -> tuple[object, ...]:
 
 def same_validation_images(a: ComparedRun, b: ComparedRun) -> bool:
     """Whether both were validated on the same images as well."""
+    if a.tool or b.tool:
+        return same_test_images(a, b)
     return same_test_images(a, b) and (_split(a), a.spec.data.val_fraction) == (_split(b), b.spec.data.val_fraction)

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.compare.snapshot import ComparedRun, finite
-from core.compare.units import Unit, same_data, same_test_images
-from core.data.catalogue import name_data
+from core.compare.units import Unit, explain_foreign, same_data, same_test_images, tell_data
 from core.runs.records import RunNotFoundError, WeightsName
 from core.runs.store import open_run
 from core.stats.scores import check_labels, softmax
@@ -104,6 +103,8 @@ def _read_predictions(run: ComparedRun, weights: WeightsName) -> Predictions | s
 
 
 def _explain(run: ComparedRun) -> str:
+    if run.tool:
+        return f": {run.tool} keeps none"
     if run.is_untested:
         return ": its test images were not looked at; its page has a button for that"
     ends = {"stopped": "was stopped before its end", "interrupted": "was interrupted", "failed": "failed"}
@@ -122,7 +123,10 @@ def judge(unit: Unit, baseline: Unit, weights: WeightsName) -> Verdict:
     Nothing compares across data sets; on other images of the same data set only seeds do.
     """
     if not same_data(unit.first, baseline.first):
-        other, own = (name_data(each.first.spec.data) for each in (unit, baseline))
+        if why := explain_foreign(unit.first, baseline.first):
+            reason = f"{why[0].upper()}{why[1:]}: whether they are the same is not known."
+            return Verdict(unit, f"{unit.name} and {baseline.name}: {why}.", reason=reason)
+        other, own = (tell_data(each.first) for each in (unit, baseline))
         return Verdict(
             unit,
             f"{unit.name} is of another data set ({other}) than the baseline ({own}): their accuracies do not compare.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.helper.questions import WeightsFile
 from core.runs.folder import Run
+from core.runs.foreign import describe_foreign
 from core.runs.records import CheckpointFile, Environment, WeightsName
 from core.system.errors import LabError
 
@@ -99,6 +100,8 @@ def _whole(value: Any) -> int | None:
 
 
 def require_sound(run: Run) -> None:
-    """Raises ExamineError with what is wrong with the run's own files."""
+    """Raises ExamineError with what is wrong with the run's own files, or that another tool kept nothing to examine."""
+    if record := run.foreign():
+        raise ExamineError(f"{describe_foreign(record)}, with neither weights nor the answers for each image.")
     if damage := run.damage():
         raise ExamineError(f"The run's files cannot be read: {damage}.")

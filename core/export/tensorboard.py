@@ -82,9 +82,10 @@ def _to_scalars(row: Mapping[str, Any]) -> Any:
 
 
 def _describe_spec(run: Run, tags: Sequence[str], start: float) -> Iterator[Any]:
-    """For the HPARAMS tab: every field of the spec, and the curves to judge it by."""
-    plain = (bool, int, float, str)
-    values = {path: value if isinstance(value, plain) else str(value) for path, value in flatten(run.spec).items()}
+    """For the HPARAMS tab: every field of the spec or configuration, and the curves to judge it by."""
+    plain, record = (bool, int, float, str), run.foreign()
+    known = record["configuration"] if record else flatten(run.spec)
+    values = {path: value if isinstance(value, plain) else str(value) for path, value in known.items()}
     yield summary_v2.hparams_config_pb(
         hparams=[summary_v2.HParam(path) for path in values],
         metrics=[summary_v2.Metric(tag) for tag in tags],

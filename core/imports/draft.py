@@ -16,6 +16,7 @@ from core.system.names import readable
 
 MAX_POINTS = 20_000_000  # of all that is read at once: half a gigabyte
 MAX_RUNS = 10_000
+MAX_ZIPS = 200
 MAX_NAMES = 10_000  # of series in a run
 MAX_NAME_BYTES = 1000
 MAX_KEYS = 10_000  # of a configuration
@@ -37,6 +38,7 @@ class Budget:
     def __init__(self) -> None:
         self.points = MAX_POINTS
         self.runs = MAX_RUNS
+        self.zips = MAX_ZIPS
 
 
 Columns = tuple["array[int]", "array[float]", "array[float]"]

@@ -11,19 +11,22 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from core.imports.archives import open_archive
 from core.imports.draft import Budget, count_left_out
 from core.imports.table import TableColumns, is_table, read_table
 from core.imports.values import ForeignRun, Found, ImportFilesError
 from core.system.errors import explain_os_error
 from core.system.files import DamagedFileError, open_regular
+from core.system.folders import ID_PATTERN
 from core.system.names import readable
 from core.text.safe import plain
 from core.text.words import count_of
 
 MAX_FILES = 100_000  # of a folder, looked at
 MAX_BYTES = 4_000_000_000  # of a file
+MAX_ZIP_DEPTH = 2  # a zip may hold zips, as several sessions of ClearML packed together do
 HEAD_BYTES = 64  # enough to tell what a file is
 
 _LINKS = "links, which are not followed"
@@ -97,10 +100,13 @@ def _read_head(path: Path) -> bytes:
 class _Reading:
     """Hands the files of a folder to their readers, and gathers what they find."""
 
-    def __init__(self, folder: Folder, columns: TableColumns | None) -> None:
-        self.folder, self.told, self.budget = folder, columns, Budget()
+    def __init__(self, folder: Folder, columns: TableColumns | None, outer: _Reading | None = None) -> None:
+        self.folder, self.told = folder, columns
+        self.budget: Budget = outer.budget if outer else Budget()
+        self.depth: int = outer.depth + 1 if outer else 0  # of zips within zips
         self.rest = dict(folder.heads)  # what no reader has taken yet
         self.names = sorted(folder.heads)
+        self.unread = 0  # files in zips that no reader has taken
         self.runs: list[ForeignRun] = []
         self.left_out: list[dict[str, int]] = [folder.left_out]
         self.columns: dict[str, None] = {}
@@ -108,6 +114,7 @@ class _Reading:
         self.errors: list[ImportFilesError] = []
 
     def read(self) -> None:
+        self._read_zips()
         self._read_tensorboard()
         self._read_logs()
         self._read_databases()
@@ -123,8 +130,8 @@ class _Reading:
             looked = f" in {count_of(len(self.folder.heads), 'file')}" if "" not in self.folder.heads else ""
             raise ImportFilesError(f"{name}: no run of a tool that is read here was found{looked}.")
         left_out = [*self.left_out, Counter(str(error) for error in self.errors)]
-        if self.rest:
-            left_out.append({"files that hold no run": len(self.rest)})
+        if unread := self.unread + len(self.rest):
+            left_out.append({"files that hold no run": unread})
         return Found(tell_apart(self.runs), count_left_out(left_out), tuple(self.columns), self.details)
 
     def _take(self, names: Iterable[str]) -> None:
@@ -153,6 +160,34 @@ class _Reading:
             self.errors.append(ImportFilesError(explain_os_error(error)))
         except DamagedFileError as error:
             self.errors.append(ImportFilesError(f"{error}."))
+
+    def _read_zips(self) -> None:
+        for name in [name for name, head in self.rest.items() if head.startswith(b"PK\x03\x04")]:
+            path = self.folder.path(name)
+            self._take([name])
+            if self.depth >= MAX_ZIP_DEPTH or self.budget.zips <= 0:
+                self.left_out.append({"zips within zips, or too many of them": 1})
+                continue
+            self.budget.zips -= 1
+            self._try(partial(self._read_zip, path))
+
+    def _read_zip(self, path: Path) -> list[ForeignRun]:
+        from core.imports.staging import staged
+
+        with open_regular(path, MAX_BYTES) as file:
+            if is_own(file, path.name):
+                self.details["own"] = True
+                self.left_out.append({"archives of this lab, to be imported by themselves": 1})
+                return []
+            with staged([(path.name, file)]) as folder:
+                inner = _Reading(list_folder(folder), self.told, self)
+                inner.read()
+                self.left_out += inner.left_out
+                self.errors += inner.errors
+                self.columns.update(inner.columns)
+                self.details.update(inner.details)
+                self.unread += len(inner.rest) + inner.unread
+                return inner.runs
 
     def _read_tensorboard(self) -> None:
         if not any(b"brain.Event:" in head for head in self.rest.values()):
@@ -248,6 +283,18 @@ class _Reading:
         self.left_out.append(found.left_out)
         self.details.setdefault("columns", found.details["columns"])
         return found.runs
+
+
+def is_own(file: BinaryIO, name: str) -> bool:
+    """Whether a zip is an archive of runs of this lab: a manifest, and folders called as our runs are.
+
+    Raises ImportFilesError.
+    """
+    with open_archive(file, lambda sentence: ImportFilesError(f"{plain(name)}: {sentence}")) as archive:
+        names = archive.namelist()
+    return "manifest.json" in names and all(
+        name == "manifest.json" or ID_PATTERN.fullmatch(name.partition("/")[0]) for name in names
+    )
 
 
 def tell_apart(runs: Iterable[ForeignRun]) -> tuple[ForeignRun, ...]:

@@ -19,7 +19,7 @@ from typing import IO
 
 from core.imports.draft import Budget, Draft
 from core.imports.values import ForeignRun, Found, ImportFilesError
-from core.system.files import open_regular
+from core.system.files import DamagedFileError, open_regular
 from core.text.safe import plain
 from core.text.words import list_first
 
@@ -86,7 +86,7 @@ def is_table(path: Path) -> bool:
                 (cells := table.cells(index)) and all(table.read(cell) is not None for cell in cells)
                 for index in range(len(table.columns))
             )
-    except (ImportFilesError, UnicodeError):
+    except (ImportFilesError, DamagedFileError, OSError, UnicodeError):
         return False
 
 

@@ -5,27 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from core.runs.records import ForeignState as ForeignState
+from core.runs.records import Scalar as Scalar
+from core.runs.series import Series as Series
 from core.system.errors import LabError
 
 Format = Literal["tensorboard", "wandb", "mlflow", "trackio", "dvclive", "swanlab", "clearml", "csv"]
-ForeignState = Literal["finished", "failed", "stopped", "interrupted", "unknown"]
-Scalar = str | int | float | bool | None
 
 
 class ImportFilesError(LabError, ValueError):
     """The files cannot be read as runs; the message names the file and says why."""
-
-
-@dataclass(frozen=True)
-class Series:
-    """One figure of a run in the order it was logged, as the tool kept it: steps may repeat or fall."""
-
-    steps: NDArray[np.int64]  # (points,)
-    values: NDArray[np.float64]  # (points,), also NaN and infinities
-    times: NDArray[np.float64]  # (points,), seconds since 1970; NaN where the format keeps none
 
 
 @dataclass(frozen=True)

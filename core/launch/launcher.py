@@ -70,8 +70,12 @@ def start_seeds(spec: RunSpec, n: int, about: About = NOTHING_SAID, *, click_key
 
 
 def resume_run(run_id: str) -> None:
-    """Puts a stopped, failed or interrupted run back into the queue. Raises RunNotFoundError, LauncherError."""
+    """Puts a stopped, failed or interrupted run back into the queue.
+
+    Raises RunNotFoundError, NoSpecError, LauncherError.
+    """
     run = open_run(run_id)
+    run.require_own()
     with _control(run):
         state = run.state()
         if state == "damaged":
@@ -86,12 +90,13 @@ def resume_run(run_id: str) -> None:
 def measure_test(run_id: str) -> None:
     """Evaluates a finished run on the test images that it did not use: its end is written again, with them.
 
-    Raises RunNotFoundError, LauncherError.
+    Raises RunNotFoundError, NoSpecError, LauncherError.
     """
     from core.data.catalogue import check_ready
     from core.data.store import DataError
 
     run = open_run(run_id)
+    run.require_own()
     with _control(run):
         summary = run.summary()
         if summary.state != "finished":

@@ -20,6 +20,7 @@ import numpy as np
 
 from core.runs import layout, metrics, presence, shapes
 from core.runs.crashes import explain_crash
+from core.runs.foreign import describe_foreign, match_keys, name_tool, read_number
 from core.runs.records import (
     COLUMNS,
     ENDS,
@@ -31,12 +32,15 @@ from core.runs.records import (
     End,
     Environment,
     ForecastRecord,
+    ForeignRecord,
+    NoSpecError,
     ProgressRecord,
     RunNotFoundError,
     RunSummary,
     State,
     WorkerRecord,
 )
+from core.runs.series import SeriesFile, recall_series
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError, parse_spec
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 CURVE_POINTS = 40
+MAX_LABEL, MAX_CONFIGURATION = 80, 200  # of a configuration from elsewhere, in a summary
 MAX_ARRAY_BYTES = 2_000_000_000
 _FILES = {value for name, value in vars(layout).items() if name.isupper()} - {layout.CHECKPOINTS, layout.PREDICTIONS}
 _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
@@ -65,7 +70,8 @@ class Run:
 
     @cached_property
     def spec(self) -> RunSpec:
-        """Raises DamagedRunError."""
+        """Raises DamagedRunError; NoSpecError for a run that another tool logged."""
+        self.require_own()
         try:
             with files.open_regular(self.path / layout.SPEC, files.MAX_JSON_BYTES) as file:
                 return parse_spec(file.read())
@@ -77,6 +83,23 @@ class Run:
             raise DamagedRunError(f"spec.json cannot be read: {error.strerror}") from error
         except (SpecError, UnicodeDecodeError) as error:
             raise DamagedRunError(f"spec.json: {error}") from error
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another tool logged it: it has a record and series in place of a spec."""
+        return os.path.lexists(self.path / layout.FOREIGN)
+
+    def require_own(self) -> None:
+        """Raises NoSpecError for a run that another tool logged: it cannot be trained, and has no network."""
+        if record := self.foreign():
+            raise NoSpecError(f"{describe_foreign(record)} and has no spec of this lab.")
+
+    def foreign(self) -> ForeignRecord | None:
+        return cast(ForeignRecord | None, self._find(layout.FOREIGN, shapes.FOREIGN)) if self.is_foreign else None
+
+    def series(self) -> SeriesFile:
+        """All that another tool logged of the run."""
+        return recall_series(self.path / layout.SERIES)
 
     @property
     def about(self) -> About:
@@ -109,7 +132,10 @@ class Run:
         """What is wrong with the run's own files, or nothing. Raises RunNotFoundError if it was deleted."""
         try:
             self._require_own_files()
-            _ = self.spec
+            if self.is_foreign:
+                self._require_shape(layout.FOREIGN, shapes.FOREIGN)
+            else:
+                _ = self.spec
             About.read(self.path / layout.ABOUT)
             self._require_shape(layout.END, shapes.END)
             self._require_shape(layout.ENVIRONMENT, shapes.ENVIRONMENT)
@@ -189,7 +215,7 @@ class Run:
 
     def results(self) -> dict[str, Any]:
         """The figures that the run ended with; empty before its end."""
-        return (self.end() or {}).get("metrics") or {}
+        return (self.end() or self.foreign() or {}).get("metrics") or {}
 
     def worker(self) -> WorkerRecord | None:
         return cast(WorkerRecord | None, self._find(layout.WORKER, shapes.WORKER))
@@ -285,6 +311,8 @@ def summarize(run: Run) -> RunSummary:
         return RunSummary(
             run.id, about.name, "damaged", created=about.created, tags=about.tags, reason=damage, colour=about.colour
         )
+    if record := run.foreign():
+        return _summarize_foreign(run, record)
     # The state first: what is read after it can only be newer.
     state, spec = run.read_state(), run.spec
     results, progress, rows = run.results(), run.progress() or {}, run.rows()
@@ -313,7 +341,38 @@ def summarize(run: Run) -> RunSummary:
     )
 
 
+def _summarize_foreign(run: Run, record: ForeignRecord) -> RunSummary:
+    state, rows = run.read_state(), run.rows()
+    accuracies, configuration = _finite(rows, "val/accuracy"), record["configuration"]
+    known = {field.partition(".")[2]: configuration[key] for field, key in match_keys(configuration).items()}
+    numbers = {field: read_number(value) or 0 for field, value in known.items()}
+    return RunSummary(
+        id=run.id,
+        **vars(run.about),
+        state=state,
+        stop_requested=run.stop_requested and state in ("queued", "running"),
+        dataset=str(known.get("dataset") or "")[:MAX_LABEL],
+        epoch=len(rows),
+        epochs=len(rows),
+        best_val_accuracy=max(accuracies, default=None),
+        last_val_accuracy=accuracies[-1] if accuracies else None,
+        best_val_loss=min(_finite(rows, "val/loss"), default=None),
+        test_accuracy=_number(run.results().get("test/accuracy")),
+        seconds=max(_finite(rows[-1:], "seconds"), default=0.0),
+        learning_rate=float(numbers.get("learning_rate", 0.0)),
+        batch_size=int(numbers.get("batch_size", 0)),
+        optimizer=str(known.get("optimizer") or "")[:MAX_LABEL],
+        seed=int(numbers.get("seed", 0)),
+        curve=tuple(metrics.thin_out(list(accuracies), CURVE_POINTS)),
+        reason=_reason(run, state),
+        tool=name_tool(record["format"]),
+        configuration=tuple(configuration.items())[:MAX_CONFIGURATION],
+    )
+
+
 def _reason(run: Run, state: State) -> str:
+    if run.is_foreign and not (run.path / layout.ENVIRONMENT).exists() and state == "interrupted":
+        return "Its tool noted that it was cut off, or no end of it."
     if state != "interrupted":
         return str((run.end() or {}).get("reason") or "")
     if run.stop_requested:

@@ -10,6 +10,8 @@ METRICS = "metrics.jsonl"
 LOG = "log.txt"
 END = "end.json"
 ORIGIN = "imported.json"  # of a run that came from another lab
+FOREIGN = "foreign.json"  # of a run that another tool logged, in place of a spec
+SERIES = "series.bin"  # all that it logged
 
 CHECKPOINTS = "checkpoints"
 MANIFEST = "manifest.json"  # in it, names those that are whole

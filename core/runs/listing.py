@@ -33,7 +33,7 @@ COPY = ".summaries.json"
 FIELDS = [field.name for field in fields(RunSummary)]
 WORTH_KEEPING = 200  # newly read runs
 CHECKED = 200  # runs whose files are looked at each time, others the next second
-FILES = (layout.SPEC, layout.ABOUT, layout.ENVIRONMENT, layout.METRICS, layout.END)
+FILES = (layout.SPEC, layout.FOREIGN, layout.ABOUT, layout.ENVIRONMENT, layout.METRICS, layout.END)
 REST_SECONDS = 0.002  # after each hundred runs, so that a page drawn meanwhile is hardly slowed
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
+from core.runs.foreign import read_number
 from core.runs.records import RunSummary
 from core.system.errors import LabError
 from core.text.words import join_words
@@ -28,13 +29,18 @@ class QueryError(LabError):
         self.text, self.start, self.end = text, start, end
 
 
+def _told(run: RunSummary, value: float) -> float | None:
+    """Of a run of another tool 0 means that nobody told."""
+    return None if run.tool and not value else value
+
+
 NUMBERS: dict[str, Callable[[RunSummary], float | None]] = {
-    "learning_rate": lambda run: run.learning_rate,
-    "batch_size": lambda run: run.batch_size,
-    "seed": lambda run: run.seed,
+    "learning_rate": lambda run: _told(run, run.learning_rate),
+    "batch_size": lambda run: _told(run, run.batch_size),
+    "seed": lambda run: _told(run, run.seed),
     "epochs": lambda run: run.epochs,
     "done": lambda run: run.epoch,
-    "parameters": lambda run: run.parameters,
+    "parameters": lambda run: _told(run, run.parameters),
     "best": lambda run: run.best_val_accuracy,
     "last": lambda run: run.last_val_accuracy,
     "loss": lambda run: run.best_val_loss,
@@ -51,11 +57,12 @@ TEXTS: dict[str, Callable[[RunSummary], tuple[str, ...]]] = {
     "optimizer": lambda run: (run.optimizer,),
     "device": lambda run: (run.device,),
     "by": lambda run: (run.started_by,),
+    "from": lambda run: (run.tool,),
 }
 # Other fields are words of names as well: test 2, last 5.
 _WITHOUT_SIGN = ("seed", "epochs", "batch_size", "learning_rate")
 _SHARES = ("best", "last", "test")
-_LONG = ("name", "note", "id", "by")  # of which a part is enough after a colon
+_LONG = ("name", "note", "id", "by", "from")  # of which a part is enough after a colon
 
 
 def _is_close(own: float, wanted: float) -> bool:
@@ -101,11 +108,16 @@ class Query:
 EVERY = Query()
 
 
-def parse_query(text: str) -> Query:
-    """Raises QueryError."""
+def list_keys(runs: Iterable[RunSummary]) -> list[str]:
+    """The keys of all configurations from elsewhere, each once, by name."""
+    return sorted({key for run in runs for key, _ in run.configuration}, key=str.casefold)
+
+
+def parse_query(text: str, keys: Iterable[str] = ()) -> Query:
+    """With `keys` of configurations from elsewhere, which are fields as well. Raises QueryError."""
     if len(text) > MAX_LETTERS:
         raise QueryError(f"A filter has at most {MAX_LETTERS} letters.", text[:MAX_LETTERS], 0, MAX_LETTERS)
-    return Query(tuple(_read_conditions(text, list(_split(text)))))
+    return Query(tuple(_read_conditions(text, list(_split(text)), {key.casefold() for key in keys})))
 
 
 def _split(text: str) -> Iterator[_Token]:
@@ -117,7 +129,7 @@ def _split(text: str) -> Iterator[_Token]:
         yield _Token(word, str(kind), match.start(), match.end())
 
 
-def _read_conditions(text: str, tokens: list[_Token]) -> Iterator[Holds]:
+def _read_conditions(text: str, tokens: list[_Token], keys: Set[str]) -> Iterator[Holds]:
     place = 0
     while place < len(tokens):
         token, rest = tokens[place], tokens[place + 1 :]
@@ -126,7 +138,8 @@ def _read_conditions(text: str, tokens: list[_Token]) -> Iterator[Holds]:
         if token.kind == "word" and rest and rest[0].kind == "operator":
             if len(rest) < 2 or rest[1].kind == "operator":
                 raise QueryError(f"After {rest[0].text} a value is missing.", text, token.start, rest[0].end)
-            yield _compare(text, token, rest[0], rest[1])
+            is_key = token.text.casefold() in keys and token.text.casefold() not in {*NUMBERS, *TEXTS}
+            yield _compare_key(token, rest[0], rest[1]) if is_key else _compare(text, token, rest[0], rest[1])
             place += 3
         elif token.text.casefold() in _WITHOUT_SIGN and rest and _NUMBER.fullmatch(rest[0].text):
             yield _compare(text, token, _Token("=", "operator", token.end, token.end), rest[0])
@@ -152,6 +165,26 @@ def _compare(text: str, field: _Token, sign: _Token, value: _Token) -> Holds:
         return any(wanted in each for each in found) if is_part else wanted in found
 
     return holds if sign.text != "!=" else lambda run: not holds(run)
+
+
+def _compare_key(key: _Token, sign: _Token, value: _Token) -> Holds:
+    """By a key of a configuration from elsewhere: as numbers where both are, else as text."""
+    name, wanted, compare = key.text.casefold(), value.text.casefold(), _COMPARE[sign.text]
+    number = float(wanted) if _NUMBER.fullmatch(wanted) and wanted[-1:].isdigit() else None
+
+    def holds(run: RunSummary) -> bool:
+        found = {each.casefold(): known for each, known in run.configuration}
+        if name not in found:
+            return False
+        own = read_number(found[name])
+        if own is not None and number is not None:
+            return bool(compare(own, number))
+        text = str(found[name]).casefold()
+        if sign.text == ":":
+            return wanted in text
+        return sign.text[0] not in "<>" and (text == wanted) == (sign.text != "!=")
+
+    return holds
 
 
 def _compare_number(text: str, name: str, sign: _Token, value: _Token) -> Holds:

@@ -22,6 +22,9 @@ ENDS = get_args(Ended)
 
 WeightsName = Literal["best", "last"]  # best on validation, or of the last epoch
 
+ForeignState = Literal["finished", "failed", "stopped", "interrupted", "unknown"]  # as another tool tells it
+Scalar = str | int | float | bool | None
+
 Number = float | None  # None if it was not finite
 YEAR_5000 = 1e11  # seconds since 1970
 Moment = Annotated[float, Field(ge=0, le=YEAR_5000)]
@@ -99,6 +102,31 @@ class End(TypedDict, total=False):
     not_finite: list[str]  # keys of what was not finite
 
 
+class MappedFigure(TypedDict):
+    """Which series of another tool is one of our figures; of an accuracy also whether it is in percent."""
+
+    series: str
+    percent: bool
+
+
+class ForeignRecord(TypedDict, total=False):
+    """What is known of a run that another tool logged; in its folder instead of a spec."""
+
+    format: Annotated[str, Field(min_length=1, max_length=40)]
+    key: Annotated[str, Field(max_length=2000)]  # the same each time the same run is read
+    configuration: dict[str, Scalar]
+    mapping: dict[str, MappedFigure]  # by our figure, such as val/accuracy
+    results: dict[str, float | Literal["NaN", "Infinity", "-Infinity"]]  # single values
+    metrics: dict[str, Number]  # of them and of the last points, what is ours: test/accuracy
+    left_out: dict[str, Count]
+    remarks: list[str]
+    state: ForeignState
+    started: Moment | None
+    imported: Moment
+    points: Count
+    not_finite: list[str]  # keys of what was not finite
+
+
 class WorkerRecord(TypedDict, total=False):
     """Which process holds, or last held, the run; `folder` is the inode of the run's folder, another for a copy."""
 
@@ -159,6 +187,10 @@ class RunNotFoundError(LabError):
 
 class DamagedRunError(LabError):
     """A run's own files cannot be read; the message says which and why."""
+
+
+class NoSpecError(LabError):
+    """Another tool logged the run, so it has no spec; the message says which."""
 
 
 class AboutError(LabError, ValueError):
@@ -258,8 +290,10 @@ class RunSummary:
     note: str = ""
     started_by: str = ""
     colour: str = ""  # chosen by a person; empty: its own, by its id
+    tool: str = ""  # that logged it; empty: this lab
+    configuration: tuple[tuple[str, Scalar], ...] = ()  # of such a run, at most 200 of it
 
     @property
     def is_untested(self) -> bool:
         """Whether it ended without using the test images, as the trials of a study do."""
-        return self.state == "finished" and self.test_accuracy is None
+        return self.state == "finished" and self.test_accuracy is None and not self.tool

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.runs.folder import Run
+from core.runs.foreign import name_tool
 from core.runs.metrics import best_epoch
-from core.runs.records import ProgressRecord, RunSummary
+from core.runs.records import ForeignRecord, ProgressRecord, RunSummary
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.fields import differing, flatten, format_value
 from core.spec.parse import SpecError, parse_spec
@@ -27,7 +28,7 @@ from core.text.formats import (
     format_percent,
     format_seconds,
 )
-from core.text.words import list_first
+from core.text.words import count_of, list_first
 
 # What may differ without making it another recipe.
 _FREE = frozenset({"train.seed", "train.device"})
@@ -69,6 +70,8 @@ def count_images(run: Run, split: str) -> int | None:
 
 def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
     """The results so far, chosen on validation and reported on test; the labels name the weights."""
+    if record := run.foreign():
+        return _list_foreign(record, run, summary)
     val, test = count_images(run, "val"), count_images(run, "test")
     on_val = f"validation, {val:,} images" if val else "validation"
     when = "not looked at" if summary.is_untested else "once at the end"
@@ -88,6 +91,23 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
     ]
 
 
+def _list_foreign(record: ForeignRecord, run: Run, summary: RunSummary) -> list[Figure]:
+    """Of what another tool logged; on which images, and how often the test images were looked at, it does not tell."""
+    figures = [
+        ("val/accuracy", "Best validation accuracy", format_percent(summary.best_val_accuracy)),
+        ("val/accuracy", "Last validation accuracy", format_percent(summary.last_val_accuracy)),
+        ("val/loss", "Lowest validation loss", format_number(summary.best_val_loss)),
+        ("test/accuracy", "Test accuracy", format_percent(summary.test_accuracy)),
+        ("test/loss", "Test loss", format_number(run.results().get("test/loss"))),
+    ]
+    mapping, tool = record["mapping"], name_tool(record["format"])
+    return [
+        Figure(label, value, f"{mapping[figure]['series']} of {tool}")
+        for figure, label, value in figures
+        if figure in mapping
+    ]
+
+
 def _list_views(run: Run, end: dict[str, Any], test: int | None) -> list[Figure]:
     """Accuracies with test-time augmentation, if the run measured them: in addition to the plain ones."""
     views = f"weights, with views ({CHOICE_LABELS[run.spec.train.test_views].lower()})"
@@ -100,6 +120,8 @@ def _list_views(run: Run, end: dict[str, Any], test: int | None) -> list[Figure]
 
 def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
     """What the run is and took: name and value, a row each."""
+    if record := run.foreign():
+        return _list_origin(record, run, summary)
     frame, environment = run.metrics(), run.environment()
     speed = frame["images_per_second"].median() if len(frame) and "images_per_second" in frame else None
     device = environment.get("device_name") or summary.device or UNKNOWN
@@ -110,6 +132,24 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
         ["Images a second (median)", f"{speed:,.0f}" if speed else UNKNOWN],
         ["Device", str(device)],
         ["Precision", str(environment.get("precision") or run.spec.train.precision)],
+    ]
+
+
+def _list_origin(record: ForeignRecord, run: Run, summary: RunSummary) -> list[list[str]]:
+    """Where a run of another tool comes from, and its times as far as they are told."""
+    started, ended = record.get("started"), (run.end() or {}).get("ended")
+    if started is not None and ended is not None and ended >= started:
+        took = format_seconds(ended - started)
+    else:
+        took = format_seconds(summary.seconds) if summary.seconds else UNKNOWN
+    return [
+        ["Logged by", name_tool(record["format"])],
+        ["There called", record["key"]],
+        ["Started", format_moment(started) if started is not None else UNKNOWN],
+        ["Ended", format_moment(ended) if ended is not None else UNKNOWN],
+        ["Took", took],
+        ["Points", f"{record.get('points', 0):,}"],
+        ["Imported", format_moment(record["imported"]) if "imported" in record else UNKNOWN],
     ]
 
 
@@ -197,6 +237,14 @@ def closest_preset(spec: RunSpec) -> tuple[Preset | None, int]:
     changes = {name: len(differing([spec, preset.spec], ignore=_FREE)) for name, preset in PRESETS.items()}
     name = min(changes, key=lambda each: changes[each])
     return (PRESETS[name], changes[name]) if changes[name] <= _MAX_CHANGES else (None, changes[name])
+
+
+def list_foreign_facts(run: Run, summary: RunSummary) -> list[str]:
+    """What is known at once of a run that another tool logged."""
+    record = run.foreign()
+    keys = len(record["configuration"]) if record else 0
+    known = [summary.dataset] if summary.dataset else []
+    return [f"from {summary.tool}, without a spec of this lab", *known, count_of(keys, "configuration key")]
 
 
 def describe_origin(spec: RunSpec) -> str:

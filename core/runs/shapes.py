@@ -14,6 +14,8 @@ from core.runs.records import (
     End,
     Environment,
     ForecastRecord,
+    ForeignRecord,
+    MappedFigure,
     ProgressRecord,
     WorkerRecord,
 )
@@ -24,12 +26,20 @@ MAX_NUMBER = 2**63
 
 
 def model_of(
-    record: type, required: Container[str] = (), *, nullable: bool = True, extra: Literal["ignore", "forbid"] = "ignore"
+    record: type,
+    required: Container[str] = (),
+    *,
+    nullable: bool = True,
+    extra: Literal["ignore", "forbid"] = "ignore",
+    **inner: Any,
 ) -> type[BaseModel]:
-    """A record of `core.runs.records` as a strict model; keys that no page reads may hold any JSON."""
+    """A record of `core.runs.records` as a strict model; keys that no page reads may hold any JSON.
+
+    `inner` has the types of fields that are records themselves.
+    """
+    hints = {**get_type_hints(record, include_extras=True), **inner}
     fields: dict[str, Any] = {
-        key: (hint | None if nullable else hint, ... if key in required else None)
-        for key, hint in get_type_hints(record, include_extras=True).items()
+        key: (hint | None if nullable else hint, ... if key in required else None) for key, hint in hints.items()
     }
     return create_model(record.__name__, __config__=ConfigDict(strict=True, allow_inf_nan=False, extra=extra), **fields)
 
@@ -37,6 +47,10 @@ def model_of(
 ENVIRONMENT, PROGRESS = model_of(Environment), model_of(ProgressRecord)
 WORKER, CRASH, FORECAST = model_of(WorkerRecord), model_of(Crash), model_of(ForecastRecord)
 END = model_of(End, {"state"}, nullable=False)
+_MAPPED: Any = model_of(MappedFigure, {"series", "percent"}, nullable=False)
+FOREIGN = model_of(
+    ForeignRecord, {"format", "key", "configuration", "mapping"}, nullable=False, mapping=dict[str, _MAPPED]
+)
 _ENTRY: Any = model_of(CheckpointEntry, {"name", "epoch", "bytes", "sha256", "kind"}, nullable=False)
 CHECKPOINTS = create_model("CheckpointList", checkpoints=(list[_ENTRY], ...))
 

@@ -8,13 +8,17 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from core.runs import layout, presence
 from core.runs.folder import Run
-from core.runs.records import About, RunNotFoundError
+from core.runs.records import About, End, Environment, ForeignRecord, RunNotFoundError
+from core.runs.series import Series, to_block
 from core.spec import RunSpec
 from core.system import files
 from core.system.folders import ID_PATTERN, runs_folder
@@ -88,6 +92,57 @@ def _forget_unfinished(folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def publish_foreign(
+    record: ForeignRecord,
+    about: About,
+    series: Mapping[str, Series],
+    rows: Iterable[dict[str, Any]] = (),
+    *,
+    end: End | None = None,
+    environment: Environment | None = None,
+) -> str:
+    """Publishes a run that another tool logged and returns its id, which sorts by `about.created`.
+
+    Without an end it is interrupted; unless an environment says that a process logs it, which then takes its lock.
+    Raises RunsFolderError, SeriesError.
+    """
+    folder = ensure_folder()
+    run_id = _new_id(about.created or None)
+    temporary = folder / ".new" / f"{run_id}-{os.getpid()}"
+    try:
+        temporary.mkdir(parents=True)
+        write_foreign(temporary, record, series, rows, end)
+        replace(about, name=about.name.strip() or run_id, created=about.created or time.time()).write(
+            temporary / layout.ABOUT
+        )
+        if environment is not None:
+            files.write_json(temporary / layout.ENVIRONMENT, dict(environment))
+            presence.mark_launch(temporary)
+        return adopt_folder(temporary, run_id)
+    except OSError as error:
+        raise RunsFolderError(f"The run could not be written to {folder}: {error.strerror}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _forget_unfinished(folder / ".new")
+
+
+def write_foreign(
+    folder: Path,
+    record: ForeignRecord,
+    series: Mapping[str, Series],
+    rows: Iterable[dict[str, Any]],
+    end: End | None,
+) -> None:
+    """Writes the files of such a run, each in one step: anew, or over those of an earlier import. Raises OSError."""
+    files.write_bytes(folder / layout.SERIES, b"".join(to_block(name, points) for name, points in series.items()))
+    files.write_bytes(folder / layout.METRICS, b"".join(map(files.to_line, rows)))
+    files.write_json(folder / layout.FOREIGN, dict(record))
+    if end is None:
+        (folder / layout.END).unlink(missing_ok=True)
+    else:
+        files.write_json(folder / layout.END, dict(end))
+
+
 def adopt_folder(temporary: Path, wanted: str) -> str:
     """Publishes a whole run that was built in a temporary folder of the runs folder, by one rename; returns its id.
 
@@ -112,8 +167,8 @@ def _rename(temporary: Path, path: Path) -> bool:
     return True
 
 
-def _new_id() -> str:
-    now = datetime.now(UTC)
+def _new_id(moment: float | None = None) -> str:
+    now = datetime.now(UTC) if moment is None else datetime.fromtimestamp(moment, UTC)
     return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{secrets.token_hex(3)}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import pickletools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +20,10 @@ from core.export.archive.pack import BundleError
 from core.runs import layout, shapes
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, About, CheckpointEntry
+from core.runs.series import read_series
 from core.spec import RunSpec
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
+from core.spec.train import MAX_EPOCHS
 from core.system import files
 from core.system.safe_zip import CheckpointFileError, read_pickle
 
@@ -40,16 +43,20 @@ def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
 
     Raises BundleError with a sentence that names the file.
     """
-    spec = _check_spec(folder / layout.SPEC)
+    is_foreign = (folder / layout.FOREIGN).exists()
+    spec = None if is_foreign else _check_spec(folder / layout.SPEC)
     _check_about(folder / layout.ABOUT, started_by)
     for path in folder.glob("environment*.json"):
         _check_json(path, shapes.ENVIRONMENT)
     _check_json(folder / layout.PROGRESS, shapes.PROGRESS)
     _check_json(folder / layout.END, shapes.END)
-    _check_metrics(folder / layout.METRICS, spec.train.epochs)
-    for path in (folder / layout.PREDICTIONS).glob("*.npy"):
-        _check_array(path, spec.data.num_classes)
-    _check_checkpoints(folder, sha256)
+    if spec is None:
+        _check_foreign(folder, sha256)
+    else:
+        _check_metrics(folder / layout.METRICS, spec.train.epochs)
+        for path in (folder / layout.PREDICTIONS).glob("*.npy"):
+            _check_array(path, spec.data.num_classes)
+        _check_checkpoints(folder, sha256)
     if damage := Run(folder).damage():
         raise BundleError(f"{damage}.")
 
@@ -133,10 +140,20 @@ def _check_about(path: Path, started_by: str) -> None:
     About(**{**vars(about), "priority": 0, "started_by": started_by}).write(path)
 
 
+def _check_foreign(folder: Path, sha256: dict[str, str]) -> None:
+    """A run of another tool: a record and series, and nothing that only a run of a lab has."""
+    _check_json(folder / layout.FOREIGN, shapes.FOREIGN)
+    if strange := [name for name in sha256 if name == layout.SPEC or "/" in name]:
+        raise BundleError(f"{strange[0]} belongs to no run that another tool logged.")
+    _check_metrics(folder / layout.METRICS, MAX_EPOCHS, columns=("epoch",))
+    if fault := read_series(folder / layout.SERIES).fault:
+        raise BundleError(f"{fault}.")
+
+
 # Figures and predictions --------------------------------------------------------------------------------------------
 
 
-def _check_metrics(path: Path, epochs: int) -> None:
+def _check_metrics(path: Path, epochs: int, columns: Sequence[str] = COLUMNS) -> None:
     """One line per epoch, each with all columns."""
     if not path.exists():
         return
@@ -145,11 +162,11 @@ def _check_metrics(path: Path, epochs: int) -> None:
             name = f"metrics.jsonl, line {number}"
             if not line.endswith(b"\n") or number > epochs:
                 raise BundleError(f"{name}: there is more than the run's {epochs:,} epochs can have written.")
-            _check_row(read_strict(line, name), number, name)
+            _check_row(read_strict(line, name), number, name, columns)
 
 
-def _check_row(row: dict[str, Any], epoch: int, name: str) -> None:
-    if missing := [column for column in COLUMNS if column not in row]:
+def _check_row(row: dict[str, Any], epoch: int, name: str, columns: Sequence[str]) -> None:
+    if missing := [column for column in columns if column not in row]:
         raise BundleError(f"{name}: {missing[0]} is missing.")
     if row["epoch"] != epoch:
         raise BundleError(f"{name}: epoch must be {epoch}.")

@@ -27,6 +27,7 @@ from core.export.formats import Order, Report
 from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import ENDS, CheckpointFile, RunNotFoundError, State
+from core.runs.series import measure_whole
 from core.runs.store import open_run
 from core.system import files
 from core.system.errors import LabError
@@ -41,7 +42,7 @@ MAX_LOG_BYTES = 4_000_000
 CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.pt"
 # What a run folder holds and another machine can use. Nothing else is exported or imported.
 MEMBERS = re.compile(
-    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end)\.json|metrics\.jsonl|log\.txt"
+    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end|foreign)\.json|metrics\.jsonl|log\.txt|series\.bin"
     rf"|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
     r"|predictions/((val_last|val_best|test_last|test_best|val_labels|test_labels)\.npy|val_classes\.bin)"
 )
@@ -74,6 +75,10 @@ class PackedRun(_Record):
     checkpoints: bool  # whether they were wanted
     data_fingerprint: str | None = None
     files: dict[str, Member]
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.name} is a run of a lab; it is {self.state}."
 
 
 class Manifest(_Record):
@@ -205,7 +210,7 @@ def _name(entry: CheckpointFile) -> str:
 def _open_texts(parcel: _Parcel, stack: ExitStack) -> None:
     run = parcel.run
     for path in sorted(run.path.iterdir()):
-        if path.name not in (layout.METRICS, layout.LOG, layout.END) and MEMBERS.fullmatch(path.name):
+        if path.name not in (layout.METRICS, layout.LOG, layout.END, layout.SERIES) and MEMBERS.fullmatch(path.name):
             parcel.add(path.name, path.read_bytes())
     if metrics := _open(parcel, layout.METRICS, stack):
         # The last line may be half written: the worker is still appending.
@@ -216,6 +221,8 @@ def _open_texts(parcel: _Parcel, stack: ExitStack) -> None:
         parcel.pieces.remove(log)
         parcel.add(layout.LOG, log.file.read(MAX_LOG_BYTES))
         parcel.notes.append(f"Only the last {MAX_LOG_BYTES // 1_000_000} MB of its log are packed.")
+    if series := _open(parcel, layout.SERIES, stack):
+        series.size = measure_whole(run.path / layout.SERIES)
     if parcel.state in ENDS:
         _open(parcel, layout.END, stack)
     elif parcel.state in ("queued", "running"):

@@ -11,10 +11,8 @@ import os
 import re
 import secrets
 import shutil
-import stat
 import time
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,7 +21,6 @@ from typing import IO, Literal
 
 from core.export.archive.checks import MAX_JSON_BYTES, check_run, check_shape, read_strict
 from core.export.archive.pack import (
-    CHUNK,
     FORMAT,
     MANIFEST,
     MAX_RUNS,
@@ -34,25 +31,19 @@ from core.export.archive.pack import (
     PackedRun,
 )
 from core.export.formats import Report
+from core.imports.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
 from core.runs import layout
 from core.runs.folder import Run
 from core.runs.store import adopt_folder, ensure_folder, open_run
 from core.system import files
 from core.system.folders import ID_PATTERN
 from core.system.locks import hold
-from core.system.safe_zip import MAX_DIRECTORY_BYTES, BoundedFile
-from core.text.safe import plain
 
 MAX_MEMBERS = 100 * MAX_RUNS
-# What unpacks to more than this and so many times the archive's size is a bomb; JSON lines shrink tenfold at most.
-FREE_BYTES, MAX_RATIO = 64_000_000, 20
-SPARE_BYTES = 100_000_000  # of the disk, left alone
 LEFTOVER_SECONDS = 86_400
 _TEMPORARY, _LOCK = ".import-", ".import.lock"
 # What tells two runs of one id apart; names, notes and logs do not.
-_RESULTS = re.compile(r"spec\.json|metrics\.jsonl|end\.json|predictions/.*|checkpoints/.*\.pt")
-# What Python's reader of archives raises for one that is damaged.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OverflowError)
+_RESULTS = re.compile(r"(spec|end|foreign)\.json|metrics\.jsonl|series\.bin|predictions/.*|checkpoints/.*\.pt")
 
 
 @dataclass(frozen=True)
@@ -82,17 +73,39 @@ def import_runs(source: Path | IO[bytes], report: Report | None = None, *, start
     """
     folder = ensure_folder()
     try:
-        with _open_source(source) as file, _open_archive(file) as archive:
-            members = _check_archive(archive, file.seek(0, os.SEEK_END), folder)
+        with _open_source(source) as file, open_archive(file, BundleError) as archive:
+            size = file.seek(0, os.SEEK_END)
+            members = check_archive(archive, size, folder, BundleError, max_members=MAX_MEMBERS, belongs=_belongs)
             manifest = _read_manifest(archive, members)
             with hold(folder / _LOCK), _make_temporary(folder) as temporary:
                 _unpack(archive, members, manifest, temporary, started_by, report)
                 return [_publish(temporary / packed.id, packed) for packed in manifest.runs]
-    except _DAMAGE as error:
+    except DAMAGE as error:
         shown = (str(error) or type(error).__name__)[:200].rstrip(".")
         raise BundleError(f"The file is damaged or only part of an archive: {shown}.") from error
     except OSError as error:
         raise BundleError(f"It could not be read or written: {error.strerror or error}.") from error
+
+
+def is_own_archive(file: IO[bytes]) -> bool:
+    """Whether a zip was exported by a lab. Raises BundleError if it is none, or only part of one."""
+    file.seek(0)
+    with open_archive(file, BundleError) as archive:
+        listed = {member.orig_filename for member in archive.infolist()}
+    return any(name != MANIFEST and _belongs(name) for name in listed)
+
+
+def list_archive(file: IO[bytes]) -> list[PackedRun]:
+    """What runs a lab's archive holds; nothing of it is unpacked. Raises BundleError."""
+    try:
+        with open_archive(file, BundleError) as archive:
+            size = file.seek(0, os.SEEK_END)
+            folder = ensure_folder()
+            return _read_manifest(
+                archive, check_archive(archive, size, folder, BundleError, max_members=MAX_MEMBERS, belongs=_belongs)
+            ).runs
+    except DAMAGE as error:
+        raise BundleError(f"The file is damaged or only part of an archive: {error}.") from error
 
 
 @contextmanager
@@ -106,48 +119,7 @@ def _open_source(source: Path | IO[bytes]) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _open_archive(file: IO[bytes]) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(BoundedFile(file, MAX_DIRECTORY_BYTES, BundleError))
-    except (*_DAMAGE, OSError) as error:
-        raise BundleError("This is no zip archive, or only part of one.") from error
-
-
 # The archive, before anything of it is unpacked ---------------------------------------------------------------------
-
-
-def _check_archive(archive: zipfile.ZipFile, size: int, folder: Path) -> dict[str, zipfile.ZipInfo]:
-    """The members by name, folders left out. Raises BundleError for whatever our own archives never are."""
-    listed = archive.infolist()
-    if len(listed) > MAX_MEMBERS:
-        raise BundleError(f"The archive holds {len(listed):,} files; at most {MAX_MEMBERS:,} can belong to runs.")
-    members: dict[str, zipfile.ZipInfo] = {}
-    folded: set[str] = set()
-    for member in listed:
-        # The name as written: the reader cuts it off at a NUL.
-        name = member.orig_filename
-        _check_member(member, name)
-        if name.casefold() in folded:
-            raise BundleError(f"The archive holds {_show(name)} twice.")
-        folded.add(name.casefold())
-        if not name.endswith("/"):
-            members[name] = member
-    _check_sizes(listed, size, folder)
-    return members
-
-
-def _check_member(member: zipfile.ZipInfo, name: str) -> None:
-    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
-        raise BundleError(f"The archive names a path outside of its own folder: {_show(name)}.")
-    mode = stat.S_IFMT(member.external_attr >> 16)
-    if mode not in (0, stat.S_IFDIR if name.endswith("/") else stat.S_IFREG):
-        raise BundleError(f"The archive holds a link or special file: {_show(name)}.")
-    if member.flag_bits & 0x41:
-        raise BundleError("The archive is encrypted.")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise BundleError(f"{_show(name)} is compressed in a way that is not read here.")
-    if not _belongs(name) or (name.endswith("/") and member.file_size):
-        raise BundleError(f"The archive holds something that belongs to no run: {_show(name)}.")
 
 
 def _belongs(name: str) -> bool:
@@ -157,29 +129,6 @@ def _belongs(name: str) -> bool:
         return True
     is_folder = inner in ("", f"{layout.CHECKPOINTS}/", f"{layout.PREDICTIONS}/") and name.endswith("/")
     return bool(ID_PATTERN.fullmatch(run_id) and (is_folder or MEMBERS.fullmatch(inner)))
-
-
-def _check_sizes(members: list[zipfile.ZipInfo], size: int, folder: Path) -> None:
-    total = sum(member.file_size for member in members)
-    if total > FREE_BYTES + MAX_RATIO * size:
-        raise BundleError(f"The archive has {size / 1e6:,.1f} MB and would unpack to {total / 1e6:,.0f} MB: refused.")
-    # 30 bytes of header and the name stand before every file's bytes.
-    ends = 0
-    for member in sorted(members, key=lambda each: each.header_offset):
-        if member.header_offset < ends:
-            raise BundleError("The archive's files overlap, as those of a bomb do.")
-        ends = member.header_offset + 30 + len(member.orig_filename) + member.compress_size
-    if ends > size:
-        raise BundleError("This is no zip archive, or only part of one.")
-    free = shutil.disk_usage(folder).free
-    if total + SPARE_BYTES > free:
-        raise BundleError(f"It needs {total / 1e6:,.0f} MB of disk space; {free / 1e6:,.0f} MB are free.")
-
-
-def _show(name: str) -> str:
-    """A name from outside for a sentence: short, and without control characters."""
-    safe = plain(name)
-    return safe if len(safe) <= 80 else f"{safe[:79]}…"
 
 
 def _read_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> Manifest:
@@ -199,7 +148,7 @@ def _read_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
         raise BundleError(f"{MANIFEST} names a run twice.")
     for name in set(named) ^ (set(members) - {MANIFEST}):
         what = "is missing from the archive" if name in named else f"is not named by {MANIFEST}"
-        raise BundleError(f"{_show(name)} {what}.")
+        raise BundleError(f"{show_name(name)} {what}.")
     return manifest
 
 
@@ -237,26 +186,13 @@ def _unpack(
             (folder / part).mkdir(exist_ok=True)
         for name, wanted in packed.files.items():
             member = members[f"{packed.id}/{name}"]
-            sha256, size = _extract(archive, member, folder / name)
+            sha256, size = extract_member(archive, member, folder / name, BundleError)
             if (sha256, size) != (wanted.sha256, wanted.bytes):
                 raise BundleError(f"{name} is damaged: its SHA-256 is not the one that was recorded at the export.")
             done += size
             if report:
                 report(done, total)
         check_run(folder, {name: member.sha256 for name, member in packed.files.items()}, started_by)
-
-
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> tuple[str, int]:
-    """Writes one new file and returns its SHA-256 and size."""
-    digest, size = hashlib.sha256(), 0
-    with archive.open(member) as source, open(path, "xb") as target:
-        while chunk := source.read(CHUNK):
-            size += len(chunk)
-            if size > member.file_size:
-                raise BundleError(f"{_show(path.name)} is larger than the archive says.")
-            digest.update(chunk)
-            target.write(chunk)
-    return digest.hexdigest(), size
 
 
 # Publishing ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.compare.curves import draw_curves, explain_lines
 from core.compare.differences import draw_differences
-from core.compare.fields import list_fields, show_field
+from core.compare.fields import label_field, list_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, SHOWN
 from core.compare.lines import CurveView, find_measured
 from core.compare.parallel import draw_parallel
@@ -16,7 +16,6 @@ from core.compare.table import label_figure, leave_out_empty, make_cells, tell_u
 from core.compare.units import Unit, find_mismatches
 from core.compare.verdicts import METHODS, WEIGHTS, judge_all, sort_verdicts, warn_of_chance
 from core.export.report.parts import Table, make_chart
-from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
 
 _MAX_AXES = 8
@@ -62,7 +61,7 @@ def report_comparison(units: Sequence[Unit]) -> dict[str, Any]:
 
 
 def _list_differences(units: Sequence[Unit], paths: Sequence[str]) -> Table:
-    rows = [[label_path(path), *(show_field(unit.first, path) or UNKNOWN for unit in units)] for path in paths]
+    rows = [[label_field(path), *(show_field(unit.first, path) or UNKNOWN for unit in units)] for path in paths]
     return Table(("Field", *(unit.name for unit in units)), rows)
 
 

@@ -9,14 +9,13 @@ from typing import Any
 
 from core.charts.figure import Drawing
 from core.charts.palette import pick_ink
-from core.compare.fields import list_fields, show_field
-from core.compare.snapshot import ComparedRun, SpecFacts
+from core.compare.fields import label_field, list_fields, show_field
+from core.compare.snapshot import CONFIGURATION, ComparedRun, SpecFacts
 from core.compare.units import make_units
 from core.data.catalogue import name_data
 from core.runs.folder import Run
-from core.runs.results import describe_origin, list_environment, list_figures, write_command
+from core.runs.results import describe_origin, list_environment, list_figures, list_foreign_facts, write_command
 from core.spec import RunSpec
-from core.spec.fields import label_path
 from core.text.formats import UNKNOWN, format_count, format_moment
 
 
@@ -57,16 +56,19 @@ def make_card(run: Run, compared: ComparedRun) -> dict[str, Any]:
         "note": about.note,
         "facts": _list_facts(run, compared),
         "figures": Table(("Result", "Value", "Measured on"), figures),
-        "differing": _list_configuration(compared, only_differing=True),
+        "differing": _list_configuration(compared, only_differing=not compared.tool),
         "configuration": _list_configuration(compared, only_differing=False),
-        "command": write_command(run.spec),
-        "spec": run.spec.model_dump_json(indent=1),
+        "command": "" if compared.tool else write_command(run.spec),
+        "spec": "" if compared.tool else run.spec.model_dump_json(indent=1),
+        "tool": compared.tool,
         "environment": Table(("", ""), list_environment(run)),
     }
 
 
 def _list_facts(run: Run, compared: ComparedRun) -> tuple[str, ...]:
     """Where the run comes from, in the words of its page."""
+    if compared.tool:
+        return (*list_foreign_facts(run, run.summary()), f"made {format_moment(run.about.created)}")
     return (
         describe_origin(compared.spec),
         name_data(compared.spec.data),
@@ -81,14 +83,15 @@ def _list_configuration(run: ComparedRun, *, only_differing: bool) -> Table:
     default = _default_run()
 
     def beside(path: str) -> str:
-        return show_field(default, path) or UNKNOWN if only_differing else path
+        return show_field(default, path) or UNKNOWN if only_differing else path.removeprefix(CONFIGURATION)
 
     rows = [
-        [label_path(path), show_field(run, path) or UNKNOWN, beside(path)]
+        [label_field(path), show_field(run, path) or UNKNOWN, beside(path)]
         for path in list_fields(make_units([run], fold=False), only_differing=False)
         if not only_differing or run.fields[path] != default.fields.get(path, ...)
     ]
-    return Table(("Field", "This run", "Default" if only_differing else "In spec.json"), rows)
+    beside_head = "There" if run.tool else "Default" if only_differing else "In spec.json"
+    return Table(("Field", "This run", beside_head), rows)
 
 
 @cache

@@ -21,7 +21,7 @@ from core.examine.predictions import (
     read_stored,
     work_out,
 )
-from core.examine.weights import ExamineError, Weights, find_weights
+from core.examine.weights import ExamineError, Weights, find_weights, require_sound
 from core.export.report.parts import Chart, Table, make_chart
 from core.runs.folder import Run
 from core.runs.results import list_costs
@@ -36,6 +36,7 @@ def report_run(run: Run, compared: ComparedRun, card: dict[str, Any]) -> dict[st
     """Reads what the run's folder holds. Nothing is predicted anew, so this needs neither torch nor the images."""
     classes, missing = None, ""
     try:
+        require_sound(run)
         classes = _report_classes(run)
     except ExamineError as error:
         missing = str(error)
@@ -43,10 +44,10 @@ def report_run(run: Run, compared: ComparedRun, card: dict[str, Any]) -> dict[st
         "card": card,
         "costs": Table(("", ""), list_costs(run, run.summary())),
         "curves": _draw_curves(compared, run.file_stem),
-        "layers": _list_layers(compared),
+        "layers": None if compared.tool else _list_layers(compared),
         "classes": classes,
         "classes_missing": missing,
-        "history": _draw_history(run),
+        "history": None if compared.tool else _draw_history(run),
     }
 
 

@@ -15,15 +15,19 @@ import streamlit as st
 from core.data.folder import inspect_folder
 from core.data.parts import FolderQuestion
 from core.data.store import DataError
-from core.runs.records import RunNotFoundError
+from core.runs.folder import Run
+from core.runs.foreign import name_tool, start_spec
+from core.runs.records import ForeignRecord, RunNotFoundError
 from core.runs.store import open_run
 from core.spec import MAX_LAYERS, RunSpec, map_sizes
-from core.spec.fields import field_at, flatten_json
+from core.spec.fields import field_at, flatten_json, label_path
 from core.spec.folder_parts import is_parts
 from core.spec.link import from_link, to_link
 from core.spec.parse import FieldProblem, SpecError, parse_spec
 from core.spec.presets import PRESETS
 from core.system.errors import LabError
+from core.text.safe import plain
+from core.text.words import join_words, list_first
 from pages.parts.frame.address import DraftAddress
 from pages.parts.frame.failure import tell
 
@@ -32,6 +36,7 @@ ADDRESS = DraftAddress("build", ("spec", "preset", "clone"))
 # Keys of the form's widgets begin with this.
 WIDGETS = "build.field"
 FIRST_PRESET = "first-look"
+MAX_NAMED = 60  # keys of a configuration that are not understood
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Draft:
     # Whether a widget changed the draft in this run of the script: then it wins over the address.
     touched: bool = False
     checked: str = ""
+    notice: str = ""  # what should be known of where it came from
 
     def check(self) -> None:
         """Brings `good` and `problems` up to date with `values`."""
@@ -79,7 +85,7 @@ class Draft:
         """Takes another spec in; the widgets are filled again."""
         self.values = spec.model_dump(mode="json")
         self.rows = [self._next_row() + index for index in range(len(spec.model.layers))]
-        self.good, self.problems, self.preset, self.touched = spec, [], preset, True
+        self.good, self.problems, self.preset, self.touched, self.notice = spec, [], preset, True, ""
         self.generation += 1
 
     def find_changes(self, spec: RunSpec) -> list[str]:
@@ -177,6 +183,9 @@ def read_address(draft: Draft) -> None:
     if (word := ADDRESS.find_news(draft.touched)) is None:
         return
     try:
+        if word[0] == "clone" and (record := (run := open_run(word[1])).foreign()):
+            _start_from(run, record, draft)
+            return
         spec, preset = _resolve(*word)
     except (LabError, KeyError, OSError) as error:
         ADDRESS.refuse(_explain(*word, error))
@@ -188,6 +197,16 @@ def _resolve(name: str, value: str) -> tuple[RunSpec, str]:
     if name == "preset":
         return PRESETS[value].spec, value
     return (from_link(value) if name == "spec" else open_run(value).spec), ""
+
+
+def _start_from(run: Run, record: ForeignRecord, draft: Draft) -> None:
+    """Takes in what is known of another tool's configuration, and names every key that is not."""
+    spec, taken, others = start_spec(record["configuration"])
+    draft.replace(spec)
+    tool = name_tool(record["format"])
+    what = f"{join_words([label_path(path) for path in taken])} are those" if taken else "Nothing is taken"
+    rest = f" Not understood, and left out: {list_first([plain(key) for key in others], MAX_NAMED)}." if others else ""
+    draft.notice = f"{what} of {run.about.name}, which was imported from {tool}; all else is as by default.{rest}"
 
 
 def _explain(name: str, value: str, error: Exception) -> str:

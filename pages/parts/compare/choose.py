@@ -9,6 +9,7 @@ import streamlit as st
 from core.compare.snapshot import MAX_RUNS
 from core.compare.units import Unit, put_first
 from core.runs.listing import list_runs
+from core.runs.query import list_keys
 from core.runs.records import RunSummary
 from pages.parts.frame.address import set_params
 from pages.parts.frame.frame import was_entered
@@ -94,10 +95,10 @@ def show_chooser(ids: Sequence[str], units: Sequence[Unit]) -> None:
 def _filter(runs: Sequence[RunSummary]) -> list[RunSummary]:
     """Archived runs are found by words only."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="compare_filter"):
-        query, states, datasets = show_search()
+        query, states, datasets = show_search(list_keys(runs))
         st.html(
             f'<p class="lab-muted lab-small" style="margin:0 0 0.6rem">At most {MAX_RUNS} at once.</p>', width="content"
         )
-    show_query_error()
+    show_query_error(list_keys(runs))
     chosen = Filter(query, states, datasets, archived=bool(query.conditions))
     return [run for run in runs if chosen.lets_through(run)]

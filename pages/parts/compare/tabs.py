@@ -8,13 +8,12 @@ from html import escape
 import streamlit as st
 
 from core.compare.differences import draw_differences
-from core.compare.fields import list_fields, numeric_fields, show_field
+from core.compare.fields import label_field, list_fields, numeric_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, find_figure
 from core.compare.parallel import Ranges, choose_units, draw_parallel, read_ranges, write_ranges
 from core.compare.scatter import ScatterView, draw_scatter, find_published
 from core.compare.units import Unit
 from core.compare.verdicts import METHODS, Incomparable, Verdict, judge_all, sort_verdicts, warn_of_chance
-from core.spec.fields import label_path
 from core.text.formats import UNKNOWN
 from core.text.words import count_of, list_first
 from pages.parts.compare.choose import keep_ids
@@ -55,7 +54,7 @@ def _draw_row(path: str, units: Sequence[Unit]) -> str:
     shown = [show_field(unit.first, path) for unit in units]
     other = f' class=other title="Baseline: {escape(shown[0]) or UNKNOWN}"'
     cells = "".join(f"<td{other if value != shown[0] else ''}>{escape(value) or UNKNOWN}</td>" for value in shown)
-    return f'<tr><th title="{escape(path)}">{escape(label_path(path))}</th>{cells}</tr>'
+    return f'<tr><th title="{escape(path)}">{escape(label_field(path))}</th>{cells}</tr>'
 
 
 # Is it better -----------------------------------------------------------------------------------------------------
@@ -149,7 +148,7 @@ def show_parallel(units: Sequence[Unit]) -> None:
             "Fields",
             paths,
             paths[:MAX_AXES],
-            format_func=label_path,
+            format_func=label_field,
             key="fields",
             bind="query-params",
             max_selections=12,

@@ -61,7 +61,7 @@ ACTIONS = {
         ":material/play_arrow:",
         "Continues from the last checkpoint, exactly as if it had never stopped.",
         "queued again",
-        lambda run: run.state in ("stopped", "interrupted", "failed"),
+        lambda run: run.state in ("stopped", "interrupted", "failed") and not run.tool,
         resume_run,
     ),
     "test": Action(

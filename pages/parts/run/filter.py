@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -19,7 +20,7 @@ DATASETS = choices_of(DataSpec.model_fields["dataset"].annotation)
 _HELP = (
     'Words of the name, a tag or the note; a "quoted phrase"; `tag:baseline`, `optimizer = muon`, '
     "`learning_rate < 0.001`, `test > 90%`. All must hold. Fields: "
-    f"{', '.join([*NUMBERS, *TEXTS])}."
+    f"{', '.join([*NUMBERS, *TEXTS])}, and the keys of imported configurations."
 )
 
 
@@ -45,8 +46,11 @@ class Filter:
         )
 
 
-def show_search() -> tuple[Query, tuple[str, ...], tuple[str, ...]]:
-    """Query, states and data sets; to be called in a row of controls, with `show_query_error` below it."""
+def show_search(keys: Sequence[str] = ()) -> tuple[Query, tuple[str, ...], tuple[str, ...]]:
+    """Query, states and data sets; to be called in a row of controls, with `show_query_error` below it.
+
+    `keys` are those of configurations from elsewhere.
+    """
     text = st.text_input(
         "Search",
         key="q",
@@ -58,20 +62,20 @@ def show_search() -> tuple[Query, tuple[str, ...], tuple[str, ...]]:
     )
     states = _choose("State", "state", {name: look.label for name, look in STATES.items()}, 190)
     datasets = _choose("Data", "data", {name: CHOICE_LABELS.get(name, name) for name in DATASETS}, 170)
-    return read_query(text)[0], states, datasets
+    return read_query(text, keys)[0], states, datasets
 
 
-def read_query(text: str) -> tuple[Query, QueryError | None]:
+def read_query(text: str, keys: Sequence[str] = ()) -> tuple[Query, QueryError | None]:
     """What was typed, or every run and why it cannot be read."""
     try:
-        return parse_query(text), None
+        return parse_query(text, keys), None
     except QueryError as error:
         return EVERY, error
 
 
-def show_query_error() -> None:
+def show_query_error(keys: Sequence[str] = ()) -> None:
     """What is wrong with the search, with the place marked."""
-    _, error = read_query(st.session_state.get("q", ""))
+    _, error = read_query(st.session_state.get("q", ""), keys)
     if error:
         before, wrong, after = error.text[: error.start], error.text[error.start : error.end], error.text[error.end :]
         st.html(

@@ -12,9 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from core.charts.figure import shorten
 from core.charts.palette import Ink, pick_ink
+from core.runs.foreign import read_number
 from core.runs.records import RunSummary
+from core.spec.fields import format_value
 from core.text.formats import UNKNOWN, format_ago, format_count, format_moment, format_percent, format_seconds
+from core.text.safe import plain
 from pages.parts.frame.assets import load
 from pages.parts.frame.style import look_of
 
@@ -42,6 +46,10 @@ def _accuracy(name: str, label: str, help: str, read: Callable[[RunSummary], flo
     return Column(name, label, help, read, lambda run: format_percent(read(run)))
 
 
+def _show_epochs(run: RunSummary) -> str:
+    return f"{run.epoch}" if run.tool else f"{run.epoch}/{run.epochs}"
+
+
 COLUMNS = (
     Column("name", "Name", "What you called the run", lambda run: run.name.casefold(), lambda run: run.name, "name"),
     Column("state", "State", "What the run does now", lambda run: look_of(run.state).label, kind="state"),
@@ -62,12 +70,10 @@ COLUMNS = (
         "parameters",
         "Parameters",
         "Weights that are trained",
-        lambda run: run.parameters,
-        lambda run: format_count(run.parameters),
+        lambda run: None if run.tool else run.parameters,
+        lambda run: UNKNOWN if run.tool else format_count(run.parameters),
     ),
-    Column(
-        "epoch", "Epochs", "Done of planned", lambda run: run.epoch, lambda run: f"{run.epoch}/{run.epochs}", "epochs"
-    ),
+    Column("epoch", "Epochs", "Done of planned", lambda run: run.epoch, _show_epochs, "epochs"),
     Column(
         "seconds",
         "Duration",
@@ -85,8 +91,29 @@ COLUMNS = (
 DEFAULT_SORT = "-created"
 
 
-def sort_runs(runs: Sequence[RunSummary], order: str) -> list[RunSummary]:
-    return sort_rows(runs, COLUMNS, order, DEFAULT_SORT)
+def make_columns(keys: Sequence[str]) -> tuple[Column, ...]:
+    """Columns for keys of configurations from elsewhere; they sort as numbers first, then as text."""
+
+    def make(index: int, key: str) -> Column:
+        def read(run: RunSummary) -> Any:
+            return dict(run.configuration).get(key)
+
+        def value(run: RunSummary) -> tuple[bool, float, str] | None:
+            own, number = read(run), read_number(read(run))
+            return None if own is None else (number is None, number or 0.0, str(own).casefold())
+
+        def show(run: RunSummary) -> str:
+            own = read(run)
+            return "" if own is None else shorten(plain(format_value(own)), 24)
+
+        return Column(f"key{index}", shorten(plain(key), 24), f"{plain(key)}, as imported", value, show, "text")
+
+    return tuple(make(index, key) for index, key in enumerate(keys))
+
+
+def sort_runs(runs: Sequence[RunSummary], order: str, keys: Sequence[str] = ()) -> list[RunSummary]:
+    """By a column, also one of the keys of configurations from elsewhere."""
+    return sort_rows(runs, (*COLUMNS, *make_columns(keys)), order, DEFAULT_SORT)
 
 
 def sort_rows(rows: Sequence[Row], columns: Sequence[Column], order: str, default: str) -> list[Row]:
@@ -114,19 +141,22 @@ def show_run_table(
     low: bool = False,
     without: Sequence[str] = (),
     inks: Mapping[str, Ink] | None = None,
+    keys: Sequence[str] = (),
 ) -> Any:
     """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
 
     A `low` table scrolls by itself, so that what is below it stays visible; `without` names columns to leave out.
-    `inks` are the colours of those that are told apart elsewhere on the page, by id.
+    `inks` are the colours of those that are told apart elsewhere on the page, by id. `keys` are those of imported
+    configurations that have a column each.
 
     `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
     of the last `select` received: what the browser did since then is kept.
     """
     curves = [value for run in runs for value in run.curve if value is not None and math.isfinite(value)]
+    columns = [*(column for column in COLUMNS if column.name not in without), *make_columns(keys)]
     return _show(
-        [column for column in COLUMNS if column.name not in without],
-        [_to_row(run, (inks or {}).get(run.id)) for run in runs],
+        columns,
+        [_to_row(run, (inks or {}).get(run.id), columns) for run in runs],
         key=key,
         order=order,
         selected=selected,
@@ -157,7 +187,7 @@ def _show(columns: Sequence[Column], rows: Sequence[dict[str, Any]], *, key: str
     return _table(key=key, data={"columns": described, "rows": rows, **defaults, **data})
 
 
-def _to_row(run: RunSummary, ink: Ink | None) -> dict[str, Any]:
+def _to_row(run: RunSummary, ink: Ink | None, columns: Sequence[Column]) -> dict[str, Any]:
     look = look_of(run.state, run.stop_requested)
     return {
         "id": run.id,
@@ -169,5 +199,5 @@ def _to_row(run: RunSummary, ink: Ink | None) -> dict[str, Any]:
         "curve": [None if value is None or math.isnan(value) else round(value, 4) for value in run.curve],
         "done": run.epoch / run.epochs if run.epochs else 0,
         "created": format_moment(run.created),
-        "cells": {column.name: column.show(run) for column in COLUMNS},
+        "cells": {column.name: column.show(run) for column in columns},
     }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import streamlit as st
 
-from core.compare.lines import CurveView
+from core.compare.lines import Axis, CurveView
 from core.compare.snapshot import read_runs
+from core.imports.keep import list_left_out
 from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import RunSummary
@@ -27,6 +29,7 @@ from core.spec.fields import field_at, fields_of, flatten, show_value
 from core.spec.presets import PRESETS
 from core.system.errors import LabError
 from core.text.formats import UNKNOWN, format_bytes
+from core.text.safe import plain
 from pages.parts.chart.chart import show_metrics
 from pages.parts.frame.failure import tell
 from pages.parts.frame.style import show_problem
@@ -47,7 +50,7 @@ _USE = {
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def show_view() -> CurveView:
+def show_view(axes: Sequence[Axis] = ("epoch", "minutes")) -> CurveView:
     """Smoothing, scale and x axis, kept in the address."""
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom", key="view"):
         smoothing = st.slider(
@@ -61,7 +64,7 @@ def show_view() -> CurveView:
             width=190,
             help="Exponential average of loss and accuracy; the raw line stays faint behind it.",
         )
-        x = choose("X axis", {axis: axis for axis in ("epoch", "minutes")}, "x", "epoch")
+        x = choose("X axis", {axis: axis for axis in axes}, "x", axes[0])
         log = st.toggle(
             "Log scale", key="log", bind="query-params", help="Loss and learning rate on a logarithmic axis."
         )
@@ -90,14 +93,12 @@ def show_summary(run: Run) -> None:
     with left:
         _show_reason(run, summary)
         show_notes(run)
+        show_remarks(run)
         rows = [[figure.label, figure.value, figure.measured_on] for figure in list_figures(run, summary)]
         show_table(["Result", "Value", "Measured on"], rows)
-        st.caption(
-            f"One run, seed {run.spec.train.seed}. ± is one standard error of sampling the images; other seeds add "
-            "their own spread. Every choice is made on validation; the test images are looked at once, at the end."
-        )
+        show_caption(run, summary)
     with right:
-        show_table(["Cost", ""], list_costs(run, summary))
+        show_table(["Origin" if summary.tool else "Cost", ""], list_costs(run, summary))
         if forecast := list_forecast(run):
             show_table(["Measured beforehand", "Forecast", "Actual"], forecast)
         st.text_area(
@@ -110,6 +111,18 @@ def show_summary(run: Run) -> None:
             on_change=keep_about,
             args=(run, "note"),
         )
+
+
+def show_caption(run: Run, summary: RunSummary) -> None:
+    if summary.tool:
+        st.caption(
+            f"As {summary.tool} has it, which tells neither the images nor how often the test images were looked at."
+        )
+        return
+    st.caption(
+        f"One run, seed {run.spec.train.seed}. ± is one standard error of sampling the images; other seeds add "
+        "their own spread. Every choice is made on validation; the test images are looked at once, at the end."
+    )
 
 
 def keep_about(run: Run, field: str) -> None:
@@ -126,6 +139,16 @@ def show_notes(run: Run) -> None:
         st.html(f'<p class="lab-callout">{escape(" ".join(map(str, notes)))}</p>')
 
 
+def show_remarks(run: Run) -> None:
+    """What was not taken over from another tool, and what its files said."""
+    if record := run.foreign():
+        told = [*list_left_out(record.get("left_out") or {}), *(record.get("remarks") or [])]
+        if fault := run.series().fault:
+            told.append(f"{fault}.")
+        for sentence in told:
+            st.html(f'<p class="lab-callout">{escape(plain(sentence))}</p>')
+
+
 def _show_reason(run: Run, summary: RunSummary) -> None:
     """Why a run ended early, and what to do."""
     advice = {
@@ -133,7 +156,7 @@ def _show_reason(run: Run, summary: RunSummary) -> None:
         "interrupted": "Resume continues from the last checkpoint; the result is the same as without the interruption.",
         "stopped": "Resume continues exactly where it stopped.",
     }
-    if summary.state in advice:
+    if summary.state in advice and not summary.tool:
         reason = f"{escape(summary.reason)} " if summary.reason and summary.state == "failed" else ""
         st.html(f'<p class="lab-callout {summary.state}">{reason}{advice[summary.state]}</p>')
 

@@ -91,7 +91,6 @@ def test_wrong_use_of_export_and_import_is_told_with_status_2(
         (["export", run.id, "-f", "csv", "-o", str(tmp_path / "no" / "x.csv")], "there is no such folder"),
         (["import", str(tmp_path / "x.zip")], "x.zip: This is no zip archive, or only part of one."),
         (["import", str(tmp_path / "nowhere.zip")], "nowhere.zip: There is no such file."),
-        (["import", str(tmp_path)], "This is no file."),
     ):
         shown = core(*arguments)
         assert (shown.exit_code, sentence in shown.stderr) == (2, True), (arguments, shown.stderr)

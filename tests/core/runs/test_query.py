@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.runs.query import QueryError, parse_query
+from core.runs.query import QueryError, list_keys, parse_query
 from core.runs.records import RunSummary
 
 RUNS = [
@@ -105,3 +105,28 @@ def test_a_number_after_a_word_of_names_is_a_word_too() -> None:
 def test_what_could_never_be_found_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(QueryError, match=sentence):
         parse_query(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("augment.mixup = true", True),
+        ("augment.mixup = false", False),
+        ("width > 32", True),
+        ("width < 32", False),
+        ("width != 64", False),
+        ("model: res", True),
+        ("model = resnet", False),
+        ("from: tensor", True),
+        ("batch_size > 8", False),  # it is not told
+    ],
+)
+def test_keys_of_imported_configurations_are_fields(text: str, found: bool) -> None:
+    configuration = (("augment.mixup", True), ("width", "64"), ("model", "ResNet-18"))
+    run = RunSummary("id", "a name", "finished", tool="TensorBoard", configuration=configuration)
+    assert parse_query(text, list_keys([run])).finds(run) is found
+
+
+def test_a_key_that_no_run_has_is_no_field() -> None:
+    with pytest.raises(QueryError, match="There is no field width"):
+        parse_query("width = 3")

@@ -18,10 +18,10 @@ from tests.pages.conftest import component_data, texts
 from tests.pages.sample_runs import make_run
 
 
-def drop(page: AppTest, archive: bytes) -> None:
+def drop(page: AppTest, content: bytes, name: str = "run.zip") -> None:
     """A dropped file: what the uploader's callback does, and then the ticks."""
     uploader = page.file_uploader[0]
-    uploader.upload("run.zip", archive, "application/zip").run()
+    uploader.upload(name, content, "application/octet-stream").run()
     assert not page.exception, page.exception
     if take_in._JOB in page.session_state:
         job: Job = page.session_state[take_in._JOB]

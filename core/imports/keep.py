@@ -1,0 +1,227 @@
+"""Keeps what a reader found as runs of the lab: each once, and brought up to date when it has grown."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from core.imports.figures import Choice, map_run
+from core.imports.values import ForeignRun, Scalar
+from core.runs import layout
+from core.runs.folder import Run
+from core.runs.foreign import end_metrics, make_rows, name_tool
+from core.runs.records import MAX_TAG, MAX_TAGS, MAX_TEXT, About, End, ForeignRecord, MappedFigure, RunNotFoundError
+from core.runs.series import MAX_NAME_BYTES, MAX_NAMES, Series
+from core.runs.store import open_run, write_foreign
+from core.runs.store import publish_foreign as _publish
+from core.system.files import to_strict
+from core.system.folders import runs_folder
+from core.system.locks import hold
+from core.system.names import readable
+from core.text.words import count_of, join_words, list_first
+
+MAX_KEYS, MAX_KEY, MAX_VALUE = 1000, 300, 2000  # of a configuration
+MAX_REMARKS, MAX_RUN_KEY = 100, 2000
+MAX_TOLD = 8  # remarks at once
+UNTOLD = "{tool} does not tell how a run ended."
+_WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
+
+
+def publish_foreign(run: ForeignRun, mapping: Mapping[str, MappedFigure], *, started_by: str = "") -> str:
+    """Keeps a run of another tool as one of the lab's and returns its id; `mapping` says which series is which figure.
+
+    Raises RunsFolderError.
+    """
+    record = make_record(run, mapping)
+    rows = make_rows(run.series, mapping, run.started)
+    end = make_end(run, record, len(rows))
+    return _publish(record, make_about(run, started_by), _keepable(run), rows, end=end)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What an import would do with one run: it is new, here already, or here and has grown since."""
+
+    run: ForeignRun
+    mapping: Mapping[str, MappedFigure]
+    outcome: Literal["new", "grown", "here"]
+    id: str = ""  # of the run that is here
+
+    @property
+    def sentence(self) -> str:
+        match self.outcome:
+            case "here":
+                return f"{self.run.name} is already here."
+            case "grown":
+                return f"{self.run.name} was brought up to date."
+        return f"{self.run.name} was imported from {name_tool(self.run.format)}."
+
+
+def plan_import(runs: Sequence[ForeignRun], choice: Choice) -> list[Planned]:
+    """What each run would become; a run that a tool wrote twice counts once, as the longer of the two."""
+    longest: dict[tuple[str, str], ForeignRun] = {}
+    for run in runs:
+        known = longest.get(_key_of(run))
+        if known is None or count_points(run) > count_points(known):
+            longest[_key_of(run)] = run
+    here = _find_imported()
+    return [_plan(run, map_run(run, choice), here.get(key)) for key, run in longest.items()]
+
+
+def _plan(run: ForeignRun, mapping: Mapping[str, MappedFigure], here: Run | None) -> Planned:
+    record = here and here.foreign()
+    if not here or not record:
+        return Planned(run, mapping, "new")
+    new = to_strict(dict(make_record(run, mapping)))
+    same = all(new.get(key) == record.get(key) for key in {*new, *record} - {"imported"})
+    # A copy that is older than what is here takes nothing away.
+    is_older = count_points(run) < record.get("points", 0)
+    return Planned(run, mapping, "here" if same or is_older else "grown", here.id)
+
+
+def keep_run(planned: Planned, *, started_by: str = "") -> str:
+    """Does what was planned and returns the run's id. Raises RunsFolderError, OSError."""
+    if planned.outcome == "new":
+        return publish_foreign(planned.run, planned.mapping, started_by=started_by)
+    if planned.outcome == "grown":
+        here = open_run(planned.id)
+        record = make_record(planned.run, planned.mapping)
+        rows = make_rows(planned.run.series, planned.mapping, planned.run.started)
+        with hold(here.path / layout.CONTROL):
+            write_foreign(here.path, record, _keepable(planned.run), rows, make_end(planned.run, record, len(rows)))
+    return planned.id
+
+
+def describe_planned(planned: Planned) -> list[str]:
+    """What is known of a run before it is kept: what it holds, which series are our figures, what is left out."""
+    run = planned.run
+    steps = [int(step) for each in run.series.values() if len(each) for step in (each.steps.min(), each.steps.max())]
+    parts = [
+        count_of(len(run.series), "series", "series"),
+        count_of(count_points(run), "point"),
+        f"steps {min(steps):,} to {max(steps):,}" if steps else "",
+        count_of(len(run.configuration), "configuration key"),
+    ]
+    figures = tell_figures(planned.mapping)
+    return [
+        f"{', '.join(filter(None, parts))}.",
+        f"Figures: {join_words(figures)}." if figures else "No series is known as loss or accuracy.",
+        *list_left_out(run.left_out),
+        *run.remarks[:MAX_TOLD],
+        *([f"And {len(run.remarks) - MAX_TOLD:,} more remarks."] if len(run.remarks) > MAX_TOLD else []),
+    ]
+
+
+def tell_figures(mapping: Mapping[str, MappedFigure]) -> list[str]:
+    """`val/accuracy from val_acc (in percent)` and so on."""
+    return [
+        f"{figure} from {each['series']}{' (in percent)' if each['percent'] else ''}"
+        for figure, each in mapping.items()
+    ]
+
+
+def list_left_out(left_out: Mapping[str, int]) -> list[str]:
+    """A sentence with all that is not taken, and how many of each; nothing if all is."""
+    told = [f"{count:,} × {what}" for what, count in left_out.items() if count]
+    return [f"Left out: {list_first(told, MAX_TOLD)}."] if told else []
+
+
+def _key_of(run: ForeignRun) -> tuple[str, str]:
+    return run.format, readable(run.key)[:MAX_RUN_KEY]
+
+
+def count_points(run: ForeignRun) -> int:
+    return sum(map(len, run.series.values()))
+
+
+def _find_imported() -> dict[tuple[str, str], Run]:
+    """The runs of other tools that are here, by format and key."""
+    found = {}
+    for path in sorted(runs_folder().glob(f"[0-9]*/{layout.FOREIGN}")):
+        with suppress(RunNotFoundError):
+            run = open_run(path.parent.name)
+            if record := run.foreign():
+                found[record["format"], record["key"]] = run
+    return found
+
+
+def _keepable(run: ForeignRun) -> dict[str, Series]:
+    """The series but for those of endless names, and for more than a run can have."""
+    short = [name for name in run.series if 1 <= len(name.encode(errors="replace")) <= MAX_NAME_BYTES]
+    return {name: run.series[name] for name in short[:MAX_NAMES]}
+
+
+def make_record(run: ForeignRun, mapping: Mapping[str, MappedFigure]) -> ForeignRecord:
+    left_out = {readable(what)[:MAX_KEY]: count for what, count in run.left_out.items()}
+    configuration: dict[str, Scalar] = {}
+    cut = 0
+    for key, value in list(run.configuration.items())[:MAX_KEYS]:
+        kept = _bound(value)
+        cut += isinstance(value, str) and kept != readable(value)
+        configuration[readable(key)[:MAX_KEY]] = kept
+    if cut:
+        left_out[f"texts of the configuration cut to {MAX_VALUE:,} characters"] = cut
+    if (more := len(run.configuration) - MAX_KEYS) and more > 0:
+        left_out[f"configuration beyond {MAX_KEYS:,} keys"] = more
+    if lost := len(run.series) - len(_keepable(run)):
+        left_out[f"series with a name of over {MAX_NAME_BYTES:,} bytes, or beyond {MAX_NAMES:,}"] = lost
+    record: ForeignRecord = {
+        "format": run.format,
+        "key": readable(run.key)[:MAX_RUN_KEY],
+        "configuration": configuration,
+        "mapping": dict(mapping),
+        "results": {readable(name)[:MAX_KEY]: _spell(value) for name, value in run.results.items()},
+        "metrics": dict(end_metrics(run.series, run.results, mapping)),
+        "left_out": left_out,
+        "remarks": [readable(remark)[:MAX_VALUE] for remark in run.remarks[:MAX_REMARKS]],
+        "state": run.state,
+        "started": run.started,
+        "imported": time.time(),
+        "points": sum(map(len, run.series.values())),
+    }
+    if run.started is None:
+        del record["started"]
+    return record
+
+
+def _bound(value: Scalar) -> Scalar:
+    """A value that JSON keeps: of text the beginning, of what is no finite number or a huge one its words."""
+    if isinstance(value, str):
+        return readable(value)[:MAX_VALUE]
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return str(value)[:MAX_VALUE]
+    return _spell(value) if isinstance(value, float) else value
+
+
+def _spell(value: float) -> Any:
+    return "NaN" if math.isnan(value) else _WORDS.get(value, value)
+
+
+def make_about(run: ForeignRun, started_by: str = "") -> About:
+    tags = dict.fromkeys(tag[:MAX_TAG] for tag in map(str.strip, map(readable, run.tags)) if tag)
+    return About(
+        name=readable(run.name).strip()[: MAX_TEXT["name"]],
+        tags=tuple(tags)[:MAX_TAGS],
+        note=readable(run.note)[: MAX_TEXT["note"]],
+        created=run.started if run.started and 0 < run.started < 1e11 else 0.0,
+        started_by=started_by,
+    )
+
+
+def make_end(run: ForeignRun, record: ForeignRecord, epochs: int) -> End | None:
+    """None for a run that its tool calls interrupted: without an end it is that here too."""
+    if run.state == "interrupted":
+        return None
+    tool = name_tool(run.format)
+    end: End = {
+        "state": "finished" if run.state == "unknown" else run.state,
+        "reason": UNTOLD.format(tool=f"{tool[0].upper()}{tool[1:]}") if run.state == "unknown" else "",
+        "kind": "imported",
+        "epoch": epochs,
+        "metrics": record["metrics"],
+    }
+    return {**end, "ended": run.ended} if run.ended is not None else end

@@ -1,0 +1,78 @@
+"""Files that were uploaded, laid out in a folder as a reader takes them; zips are checked, then unpacked."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from core.imports.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
+from core.imports.values import ImportFilesError
+from core.runs.store import ensure_folder
+
+MAX_FILES = 20_000
+MAX_DEPTH, MAX_PART = 20, 120
+_ODD = re.compile(r"[\x00-\x1f\x7f<>:\"|?*]|[\ud800-\udfff]")
+Upload = tuple[str, IO[bytes]]  # the name that its sender gave it, and what is in it
+
+
+@contextmanager
+def staged(uploads: Sequence[Upload]) -> Iterator[Path]:
+    """A folder with the files, gone at the end. Raises ImportFilesError, RunsFolderError."""
+    folder = ensure_folder()
+    try:
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as temporary:
+            for name, content in uploads:
+                _stage(name, content, Path(temporary))
+            yield Path(temporary)
+    except OSError as error:
+        raise ImportFilesError(f"It could not be read or written: {error.strerror or error}.") from error
+
+
+def is_zip(name: str, content: IO[bytes]) -> bool:
+    """By its first bytes, or its name: what is called so and is none is told as damaged."""
+    content.seek(0)
+    return content.read(4) == b"PK\x03\x04" or name.lower().endswith(".zip")
+
+
+def _stage(name: str, content: IO[bytes], folder: Path) -> None:
+    if is_zip(name, content):
+        _unpack(name, content, _make_free(folder, [Path(name).stem or "zip"]))
+        return
+    target = _make_free(folder, re.split(r"[/\\]", name))
+    content.seek(0)
+    with open(target, "xb") as file:
+        shutil.copyfileobj(content, file)
+
+
+def _unpack(name: str, content: IO[bytes], folder: Path) -> None:
+    def refuse(sentence: str) -> ImportFilesError:
+        return ImportFilesError(f"{show_name(name)}: {sentence[0].lower()}{sentence[1:]}")
+
+    try:
+        with open_archive(content, refuse) as archive:
+            size = content.seek(0, os.SEEK_END)
+            folder.mkdir()
+            members = check_archive(archive, size, folder, refuse, max_members=MAX_FILES)
+            for path, member in members.items():
+                extract_member(archive, member, _make_free(folder, path.split("/")), refuse)
+    except DAMAGE as error:
+        shown = (str(error) or type(error).__name__)[:200].rstrip(".")
+        raise refuse(f"It is damaged or only part of an archive: {shown}.") from error
+
+
+def _make_free(folder: Path, parts: Sequence[str]) -> Path:
+    """A path below the folder that nothing has, with its parents; no part of a name leads out of it."""
+    safe = [_ODD.sub("_", part)[-MAX_PART:] for part in parts if part.strip(". ")][-MAX_DEPTH:] or ["file"]
+    parent = folder.joinpath(*safe[:-1])
+    parent.mkdir(parents=True, exist_ok=True)
+    target, number = parent / safe[-1], 1
+    while os.path.lexists(target):
+        number += 1
+        target = parent / f"{number}-{safe[-1]}"
+    return target

@@ -26,6 +26,11 @@ from core.text.words import count_of
 
 MAX_FILES = 100_000  # of a folder, looked at
 MAX_BYTES = 4_000_000_000  # of a file
+AIM = (
+    "is a repository of Aim, which only Aim reads. In the folder that holds it run `aim storage reindex`, then "
+    "`python -c \"import aim; aim.Repo('.').query_metrics().dataframe().to_csv('aim.csv', index=False)\"`, "
+    "and import aim.csv."
+)
 MAX_ZIP_DEPTH = 2  # a zip may hold zips, as several sessions of ClearML packed together do
 HEAD_BYTES = 64  # enough to tell what a file is
 
@@ -114,6 +119,7 @@ class _Reading:
         self.errors: list[ImportFilesError] = []
 
     def read(self) -> None:
+        self._leave_out_aim()
         self._read_zips()
         self._read_tensorboard()
         self._read_logs()
@@ -160,6 +166,14 @@ class _Reading:
             self.errors.append(ImportFilesError(explain_os_error(error)))
         except DamagedFileError as error:
             self.errors.append(ImportFilesError(f"{error}."))
+
+    def _leave_out_aim(self) -> None:
+        """Only Aim itself opens its databases, and only to write; what it exports is a table."""
+        for name in [name for name in self.rest if name.rpartition("/")[2] == "run_metadata.sqlite"]:
+            root = name.removesuffix("run_metadata.sqlite")
+            if any(each.startswith(f"{root}{part}/") for part in ("meta", "seqs") for each in self.rest):
+                self._take_below(root)
+                self.errors.append(ImportFilesError(f"{root.rstrip('/') or self.folder.name} {AIM}"))
 
     def _read_zips(self) -> None:
         for name in [name for name, head in self.rest.items() if head.startswith(b"PK\x03\x04")]:

@@ -80,7 +80,7 @@ def _take(report: Any, draft: Draft) -> bool:
     """Adds a report to the run; whether its value is zero."""
     if not isinstance(report, dict) or report.get("type") != _SCALAR:
         kind = report.get("type") if isinstance(report, dict) else None
-        draft.left_out[f"reports of the type {kind[:40]}" if isinstance(kind, str) else "reports of no type"] += 1
+        draft.leave_out(f"reports of the type {kind[:40]}" if isinstance(kind, str) else "reports of no type")
         return False
     metric, variant, value, step = (report.get(key) for key in ("metric", "variant", "value", "iter"))
     milliseconds = report.get("timestamp")

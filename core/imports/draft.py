@@ -23,6 +23,7 @@ MAX_KEYS = 10_000  # of a configuration
 MAX_TEXT = 10_000  # characters of a value or note
 MAX_DEPTH = 20  # of a nested configuration
 MAX_REMARKS = 100
+MAX_KINDS = 100  # of what is left out
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 LONG_NAMES = "series with no name or too long a one"
@@ -101,6 +102,11 @@ class Draft:
                 self.left_out[MANY_KEYS if len(path) <= MAX_NAME_BYTES else "keys that are too long"] += 1
             else:
                 self.configuration[path] = to_scalar(value)
+
+    def leave_out(self, kind: str) -> None:
+        """Counts something that is not taken, of a kind that a file may name as it likes."""
+        known = kind in self.left_out or len(self.left_out) < MAX_KINDS
+        self.left_out[readable(kind) if known else "values of other types"] += 1
 
     def remark(self, sentence: str) -> None:
         if len(self.remarks) < MAX_REMARKS:

@@ -207,12 +207,16 @@ class _Reading:
         if not any(b"brain.Event:" in head for head in self.rest.values()):
             return
         # It takes 50 ms to load, which no other format needs.
-        from core.imports.tensorboard import is_event_file, read_events
+        from core.imports.tensorboard import is_event_file, join_runs, read_events
 
         names = [name for name, head in self.rest.items() if is_event_file(head)]
+        runs, first = {}, len(self.runs)
         for parent, paths in self.folder.parents(names).items():
-            name = parent or self.folder.name
-            self._try(partial(read_events, name, paths, self.budget))
+            before = len(self.runs)
+            self._try(partial(read_events, parent or self.folder.name, paths, self.budget))
+            if len(self.runs) > before:
+                runs[parent] = self.runs[-1]
+        self.runs[first:] = join_runs(runs, self.folder.name)
         self._take(names)
 
     def _read_logs(self) -> None:

@@ -82,9 +82,7 @@ def _take(draft: Draft, values: dict[str, Any], step: int, time: float, prefix: 
             _take(draft, value, step, time, f"{prefix}{name}.", depth + 1)
         elif isinstance(value, bool) or not isinstance(value, int | float):
             kind = value.get("_type") if isinstance(value, dict) else None
-            draft.left_out[
-                f"values of the type {kind[:40]}" if isinstance(kind, str) else "values that are no number"
-            ] += 1
+            draft.leave_out(f"values of the type {kind[:40]}" if isinstance(kind, str) else "values that are no number")
         else:
             with suppress(OverflowError):
                 draft.log(f"{prefix}{name}", step, float(value), time)

@@ -155,12 +155,13 @@ class _Reader:
             if name in own or name.startswith("_wandb."):
                 continue
             if media and (kind := next((media[each] for each in media if name.startswith(f"{each}.")), "")):
-                self.draft.left_out[f"values of the type {plain(kind[:40]).strip(chr(34))}"] += name.endswith("._type")
+                if name.endswith("._type"):
+                    self.draft.leave_out(f"values of the type {plain(kind[:40]).strip(chr(34))}")
                 continue
             try:
                 figure = float(text)
             except ValueError:
-                self.draft.left_out[_name_kind(text)] += 1
+                self.draft.leave_out(_name_kind(text))
                 continue
             self.last[name] = figure
             self.draft.log(name, int(step), figure, time)
@@ -173,6 +174,8 @@ class _Reader:
             name, text = _read_item(to_bytes(value))
             if number == 2:
                 values.pop(name, None)
+            elif len(text) > MAX_TEXT:
+                self.draft.left_out["values of a configuration or summary that are too long"] += 1
             elif len(values) < MAX_NAMES and not name.startswith("_"):
                 values[name] = text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,12 +16,14 @@ from core.system.names import readable
 
 MAX_POINTS = 20_000_000  # of all that is read at once: half a gigabyte
 MAX_RUNS = 10_000
+MAX_ZIPS = 200
 MAX_NAMES = 10_000  # of series in a run
 MAX_NAME_BYTES = 1000
 MAX_KEYS = 10_000  # of a configuration
 MAX_TEXT = 10_000  # characters of a value or note
 MAX_DEPTH = 20  # of a nested configuration
 MAX_REMARKS = 100
+MAX_KINDS = 100  # of what is left out
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 LONG_NAMES = "series with no name or too long a one"
@@ -36,6 +39,7 @@ class Budget:
     def __init__(self) -> None:
         self.points = MAX_POINTS
         self.runs = MAX_RUNS
+        self.zips = MAX_ZIPS
 
 
 Columns = tuple["array[int]", "array[float]", "array[float]"]
@@ -99,6 +103,11 @@ class Draft:
             else:
                 self.configuration[path] = to_scalar(value)
 
+    def leave_out(self, kind: str) -> None:
+        """Counts something that is not taken, of a kind that a file may name as it likes."""
+        known = kind in self.left_out or len(self.left_out) < MAX_KINDS
+        self.left_out[readable(kind) if known else "values of other types"] += 1
+
     def remark(self, sentence: str) -> None:
         if len(self.remarks) < MAX_REMARKS:
             self.remarks.append(readable(sentence))
@@ -143,6 +152,21 @@ def to_scalar(value: Any) -> Scalar:
     if not isinstance(value, str):
         value = json.dumps(value, default=str, ensure_ascii=False)
     return readable(value[:MAX_TEXT])
+
+
+_INT, _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,17})"), re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_WORDS = {"True": True, "true": True, "False": False, "false": False, "None": None, "null": None}
+
+
+def parse_text(text: str) -> Scalar:
+    """A value that a tool keeps as text, as what it was: `1.10`, which no number is written as, stays text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text) and ("e" in text.lower() or repr(float(text)) == text):
+        return float(text)
+    return to_scalar(text)
 
 
 def count_left_out(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -17,18 +17,19 @@ from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from core.imports.draft import Budget, Draft
+from core.imports.draft import Budget, Draft, parse_text
 from core.imports.values import ForeignRun, Found, ImportFilesError
-from core.system.files import open_regular
+from core.system.files import DamagedFileError, open_regular
 from core.text.safe import plain
 from core.text.words import list_first
 
 MAX_COLUMNS = 2000
 MAX_LINE = 1_000_000  # characters
+CONTEXT = "metric.context."
 SAMPLE_ROWS = 200  # looked at to guess what the columns are
 # In order of preference; compared without what is no letter or digit.
 STEPS = ("step", "globalstep", "trainerglobalstep", "iteration", "iter", "steps", "epoch", "epochs", "round")
-RUNS = ("runid", "runuuid", "run", "runname", "experiment", "trial", "experimentname", "name", "id")
+RUNS = ("runid", "runuuid", "runhash", "run", "runname", "experiment", "trial", "experimentname", "name", "id")
 METRICS = ("metric", "metricname", "key", "tag", "variable")  # of tables with a row for each figure
 TIMES = ("walltime", "timestamp", "time", "datetime", "date", "createdat")
 _TEXTS = "cells that hold text"
@@ -86,7 +87,7 @@ def is_table(path: Path) -> bool:
                 (cells := table.cells(index)) and all(table.read(cell) is not None for cell in cells)
                 for index in range(len(table.columns))
             )
-    except (ImportFilesError, UnicodeError):
+    except (ImportFilesError, DamagedFileError, OSError, UnicodeError):
         return False
 
 
@@ -221,6 +222,11 @@ class _Rows:
             values = [index for index, column in enumerate(table.columns) if column.lower() == "value"]
         else:
             values = [i for i in range(len(table.columns)) if i not in (self._step, self._run, self._time)]
+        # Beside a name in each row, as Aim writes them, stand what it was measured on, and the run's configuration.
+        contexts = [index for index, column in enumerate(table.columns) if column.startswith(CONTEXT)]
+        self._contexts = contexts if self._metric >= 0 else []
+        known = {self._step, self._run, self._time, self._metric, *values, *contexts}
+        self._others = [index for index in range(len(table.columns)) if index not in known and self._metric >= 0]
         self._values = [(index, table.columns[index] or f"column {index + 1}") for index in values]
         self._drafts: dict[str, Draft] = {}
         self._counts: Counter[str] = Counter()  # rows of each run
@@ -254,9 +260,24 @@ class _Rows:
                 continue
             number = self.table.read(cell)
             if number is not None:
-                draft.log(row[self._metric] if self._metric >= 0 else name, step, number, time)
+                draft.log(self._name_figure(row) or name, step, number, time)
             elif cell.strip().lower() not in NOTHING:
                 self._take_text(draft, run, name, cell)
+
+        for index in self._others:
+            seen = self._seen(run, self.table.columns[index])
+            if len(seen) < 2:
+                seen.add(row[index].strip())
+
+    def _name_figure(self, row: list[str]) -> str:
+        """The name of the figure that the row tells; "" in a table that has a column for each."""
+        if self._metric < 0:
+            return ""
+        return "/".join([*(row[index] for index in self._contexts if row[index]), row[self._metric]])
+
+    def _seen(self, run: str, column: str) -> set[str]:
+        """Up to two different texts of a column, in the rows of a run."""
+        return self._texts.setdefault((run, column), set())
 
     def _open(self, run: str) -> Draft | None:
         if self._run >= 0 and not run:
@@ -271,7 +292,7 @@ class _Rows:
         return None
 
     def _take_text(self, draft: Draft, run: str, name: str, cell: str) -> None:
-        seen = self._texts.setdefault((run, name), set())
+        seen = self._seen(run, name)
         if len(seen) < 2:
             seen.add(cell.strip())
         draft.left_out[_TEXTS] += 1
@@ -281,8 +302,12 @@ class _Rows:
             draft = self._drafts[run]
             # A text that is the same in all rows tells of the run.
             if len(seen) == 1 and name not in draft.names():
-                draft.configure({name: next(iter(seen))})
-                draft.left_out[_TEXTS] -= self._counts[run]
+                text = next(iter(seen))
+                if self._metric < 0:
+                    draft.configure({name: text})
+                    draft.left_out[_TEXTS] -= self._counts[run]
+                elif text:
+                    draft.configure({name: parse_text(text)})
         last = self.table.ends[0]
         for draft in self._drafts.values():
             draft.left_out = Counter({what: count for what, count in draft.left_out.items() if count > 0})

@@ -10,7 +10,7 @@ import math
 import os
 import struct
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from core.imports.checksums import crc32c, masked
-from core.imports.draft import MAX_NAMES, Budget, Draft
+from core.imports.draft import MAX_NAMES, Budget, Draft, count_left_out
 from core.imports.values import ForeignRun, ForeignState, Series
 from core.system.files import open_regular
 from core.text.words import count_of
@@ -170,6 +170,58 @@ def read_events(folder: str, paths: Sequence[Path], budget: Budget) -> list[Fore
             ended=run.ended if run.ended is not None else float(known.max()),
         )
     return [run]
+
+
+def join_runs(runs: Mapping[str, ForeignRun], root: str) -> list[ForeignRun]:
+    """The runs, by their folders, with those put together that are one run in several folders.
+
+    Keras writes training and validation to folders of these names; torch's add_hparams writes the configuration to a
+    folder within that of the run.
+    """
+    joined = dict(runs)
+    inner: dict[str, list[str]] = {}
+    for folder in runs:
+        inner.setdefault(folder.rpartition("/")[0], []).append(folder)
+    for folder, run in runs.items():
+        parent, _, name = folder.rpartition("/")
+        other = f"{parent}/validation".removeprefix("/")
+        if name == "train" and other in runs and _is_keras(run) and _is_keras(runs[other]):
+            joined[folder] = _join_keras(parent or root, run, joined.pop(other))
+        trials = [each for each in inner.get(folder, ()) if runs[each].configuration]
+        if len(trials) == 1 and trials[0] != folder and not run.configuration and _is_trial(runs[trials[0]]):
+            joined[folder] = _join_trial(run, joined.pop(trials[0]))
+    return list(joined.values())
+
+
+def _is_keras(run: ForeignRun) -> bool:
+    return bool(run.series) and all(name.startswith(("epoch_", "batch_", "evaluation_")) for name in run.series)
+
+
+def _join_keras(parent: str, train: ForeignRun, validation: ForeignRun) -> ForeignRun:
+    parts = {"train": train, "validation": validation}
+    return replace(
+        train,
+        name=parent,
+        series={f"{part}/{name}": each for part, run in parts.items() for name, each in run.series.items()},
+        ended=max(filter(None, (train.ended, validation.ended)), default=None),
+        left_out=count_left_out([train.left_out, validation.left_out]),
+        remarks=train.remarks + validation.remarks,
+    )
+
+
+def _is_trial(run: ForeignRun) -> bool:
+    return all(len(series.steps) == 1 for series in run.series.values())
+
+
+def _join_trial(run: ForeignRun, trial: ForeignRun) -> ForeignRun:
+    values = {name: float(series.values[0]) for name, series in trial.series.items() if name not in run.series}
+    return replace(
+        run,
+        configuration=trial.configuration,
+        results=values,
+        left_out=count_left_out([run.left_out, trial.left_out]),
+        remarks=run.remarks + trial.remarks,
+    )
 
 
 def _find_start(path: Path) -> float:

@@ -8,7 +8,7 @@ import pytest
 from core.imports.read import read_path
 from core.imports.table import TableColumns
 from core.imports.values import Found, ImportFilesError
-from tests.core.imports.made_files import all_points
+from tests.core.imports.made_files import MADE, all_points
 
 
 def read(tmp_path: Path, text: str, columns: TableColumns | None = None) -> Found:
@@ -104,3 +104,11 @@ def test_a_table_without_an_end_says_so(tmp_path: Path) -> None:
 def test_what_is_no_table_of_figures_is_refused_with_the_files_name(tmp_path: Path, text: str) -> None:
     with pytest.raises(ImportFilesError, match=r"table\.csv"):
         read(tmp_path, text)
+
+
+def test_what_aim_exports_is_read_by_run_and_figure() -> None:
+    runs = read_path(MADE / "csv" / "aim.csv").runs
+
+    assert [run.name for run in runs] == ["f3819ae012e94f20b21b6b9b", "2ccbf775e7df4198921b1ab8"]
+    assert runs[0].series["train/loss"].values.tolist() == [1.0, 0.5, 1 / 3, 0.25]
+    assert runs[0].configuration == {"run.hparams.lr": 0.1}

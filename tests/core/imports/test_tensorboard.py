@@ -12,9 +12,13 @@ FILES = MADE / "tensorboard"
 
 def test_every_value_step_and_time_equals_what_tensorboard_reads() -> None:
     found = {run.name: all_points(run) for run in read_path(FILES).runs}
-    expected = {name: series for name, series in read_expected("tensorboard").items() if series}
+    expected = read_expected("tensorboard")
     # Guild writes the time 0.0, which stands for none.
     expected["guild"] = {tag: [[*point[:2], None] for point in points] for tag, points in expected["guild"].items()}
+    # Keras' two folders are one run, and what add_hparams wrote belongs to the run around it.
+    parts = {part: expected.pop(f"keras/{part}") for part in ("train", "validation")}
+    expected["keras"] = {f"{part}/{tag}": points for part, tags in parts.items() for tag, points in tags.items()}
+    del expected["torch/plain run/trial"]
 
     assert found == expected
 
@@ -37,11 +41,25 @@ def test_a_run_keeps_its_key_when_it_grows_or_moves(tmp_path: Path) -> None:
     assert before.key == after.key
 
 
-def test_hyperparameters_become_the_configuration() -> None:
-    (trial,) = [run for run in read_path(FILES / "torch").runs if run.configuration]
+def test_hyperparameters_become_the_configuration_of_the_run_around_them() -> None:
+    (run,) = read_path(FILES / "torch" / "plain run").runs
 
-    assert trial.configuration == {"lr": 0.1, "optimizer": "sgd", "nesterov": 1.0}
-    assert trial.state == "finished"
+    assert run.configuration == {"lr": 0.1, "optimizer": "sgd", "nesterov": 1.0}
+    assert run.results == {"hp/accuracy": 0.5}
+
+
+def test_several_trials_stay_apart(tmp_path: Path) -> None:
+    shutil.copytree(FILES / "torch" / "plain run", tmp_path / "run")
+    shutil.copytree(tmp_path / "run" / "trial", tmp_path / "run" / "second")
+
+    assert [run.name for run in read_path(tmp_path).runs] == ["run", "run/second", "run/trial"]
+
+
+def test_keras_folders_are_one_run_also_by_themselves() -> None:
+    (run,) = read_path(FILES / "keras").runs
+
+    assert run.name == "keras"
+    assert len(run.series["validation/epoch_loss"].steps) == 6
 
 
 def test_what_is_no_scalar_is_counted() -> None:

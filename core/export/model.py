@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePath
 
-from core.examine.predictions import name_classes
 from core.examine.weights import find_weights, name_file, read_scale, require_sound
 from core.export.formats import ExportError, Order
 from core.export.standalone.reading import StandaloneError
@@ -51,6 +50,8 @@ def without_path(spec: RunSpec) -> RunSpec:
 
 def _ask(function: str, order: Order, path: Path) -> str:
     """Lets the helper process write the file, so that this one never holds a model; returns its note."""
+    from core.examine.predictions import name_classes  # brings scipy along, which a script need not wait for
+
     run = _open(order)
     weights = find_weights(run, order.checkpoint)
     if weights.key != order.checkpoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import signal
 import sys
 import threading
 import time
@@ -173,7 +174,7 @@ class LogRun:
             self._flush(record)
             if not self._stopped and record.is_stop_asked():
                 self._stopped = True
-                _thread.interrupt_main()
+                _interrupt()
         self._flush(record)
 
     def _flush(self, record: Record) -> None:
@@ -191,6 +192,15 @@ class LogRun:
         if sentence not in self._told:
             self._told.add(sentence)
             print(f"ResNet Lab: {sentence}", file=sys.stderr)
+
+
+def _interrupt() -> None:
+    """As Ctrl+C does, also where the main thread waits for something."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _check_step(step: Any) -> int:

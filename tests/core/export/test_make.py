@@ -9,8 +9,10 @@ import pytest
 from core.export import model, table
 from core.export.formats import FORMATS, ExportError, Order
 from core.export.make import export_runs
+from core.imports.keep import publish_foreign
 from core.system.errors import LabError
 from tests.bundles import make_whole_run
+from tests.core.imports.foreign_runs import MAPPING, make_foreign
 from tests.pages.sample_runs import make_run
 
 
@@ -55,6 +57,16 @@ def test_a_run_that_is_gone_or_damaged_gets_a_sentence_and_leaves_no_file(
         with pytest.raises(LabError):
             export_runs([run_id], format, folder=tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_run_of_another_tool_leaves_as_curves_and_says_what_it_has_not(runs: Path, format: str) -> None:
+    run_id = publish_foreign(make_foreign(), MAPPING)
+    if format in ("onnx", "safetensors", "script"):
+        with pytest.raises(LabError, match="This run was imported from TensorBoard"):
+            export_runs([run_id], format)
+        return
+    assert export_runs([run_id], format).bytes > 0
 
 
 def test_a_full_disk_is_a_sentence(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,6 +158,10 @@ class _Reading:
 
     def _try(self, read: Callable[[], Iterable[ForeignRun]]) -> None:
         """Takes the runs of a reader; what one file lacks keeps no other from being read."""
+        self.budget.runs -= 1
+        if self.budget.runs < 0:
+            self.left_out.append({"files or folders of more runs than are read at once": 1})
+            return
         try:
             self.runs.extend(read())
         except ImportFilesError as error:

@@ -9,7 +9,7 @@ import yaml
 
 from core.system.files import DamagedFileError, open_regular
 
-MAX_BYTES = 200_000  # read in about two seconds
+MAX_BYTES = 64_000  # read in about two seconds
 _BAD = (yaml.YAMLError, DamagedFileError, RecursionError, ValueError, TypeError, OSError)
 
 

@@ -90,6 +90,8 @@ class TrainState:
         self.images = 0  # images seen in the epoch under way
         # Sum of losses, and of right answers, in the epoch under way: on the device, read only now and then.
         self.totals = torch.zeros(2, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+        # The same sums over all epochs done, and their images.
+        self.done: tuple[float, float, int] = (0.0, 0.0, 0)
         self.generator = torch.Generator(device)
         self.watch = Stopwatch()
         self.epoch_seconds = 0.0  # of training in the epoch under way
@@ -118,6 +120,8 @@ class TrainState:
     def end_epoch(self, val: Scores, learning_rate: float) -> tuple[Metrics, bool]:
         """Takes in the validation's scores; returns the epoch's metrics and whether it is the best so far."""
         loss, correct = self.totals.tolist()
+        losses, right, images = self.done
+        self.done = (losses + loss, right + correct, images + self.images)
         self.epoch += 1
         metrics: Metrics = {
             "epoch": self.epoch,
@@ -166,6 +170,7 @@ class TrainState:
             # Of a stop between two batches of one update. Between updates there are none, or zeros in a graph.
             "gradients": [to_cpu(p.grad) if within_update else None for p in self.model.parameters()],
             "seconds": self.watch.seconds,
+            "done": list(self.done),
             **{name: getattr(self, name) for name in _COUNTS},
         }
 
@@ -191,6 +196,8 @@ class TrainState:
         self.watch = Stopwatch(saved["seconds"])
         for name in _COUNTS:
             setattr(self, name, saved[name])
+        losses, right, images = saved.get("done", self.done)  # not in checkpoints of older versions
+        self.done = (losses, right, images)
         if self.average is not None:
             self.average.n_averaged.fill_(self.step)  # was not counted in checkpoints of older versions
 

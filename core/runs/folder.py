@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from core.runs import layout, metrics, presence, shapes
+from core.runs import layout, metrics, presence, series, shapes
 from core.runs.crashes import explain_crash
 from core.runs.records import (
     COLUMNS,
@@ -37,6 +37,7 @@ from core.runs.records import (
     State,
     WorkerRecord,
 )
+from core.runs.series import Series
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError, parse_spec
@@ -204,6 +205,14 @@ class Run:
     def rows(self) -> list[dict[str, Any]]:
         """One dict an epoch, as the worker wrote them; null for what was not finite."""
         return metrics.read_rows(self.path / layout.METRICS)
+
+    def steps(self) -> Series:
+        """Training loss and accuracy within the epochs."""
+        return series.read_steps(self.path / layout.STEPS)
+
+    def use(self) -> Series:
+        """How busy the run kept the machine, every few seconds."""
+        return series.read_use(self.path / layout.USE)
 
     def metrics(self) -> pd.DataFrame:
         """One row an epoch, the columns of `EpochEnd.metrics`; NaN if a figure was not finite."""

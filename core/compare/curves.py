@@ -281,9 +281,12 @@ def _x_axis(chart: _Chart, lines: Sequence[Line]) -> dict[str, Any]:
     if view.x == "minutes":
         return axis
     last = max((float(np.nanmax(line.x)) for line in lines if not np.isnan(line.x).all()), default=0)
-    if chart.steps is not None:
+    if chart.steps is not None and chart.steps.rows:
+        last = max(last, float(np.nanmax(chart.steps.column(view.x))))
         # From the beginning to the end of the epoch under way: the axis grows once an epoch, not at every step.
         axis |= {"range": [0, max(1, math.ceil(last))], "autorange": False}
+        if last <= 2:
+            return axis | {"dtick": 0.25, "tickformat": "~g"}
     # Without it, a run of two epochs gets ticks at 1.2, 1.4, ...
     return axis | {"tickformat": ",d", **({"dtick": 1} if last <= 10 else {"nticks": 10})}
 

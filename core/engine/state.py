@@ -18,6 +18,7 @@ from core.engine.data import Data
 from core.engine.evaluate import Scores
 from core.engine.events import Metrics
 from core.engine.model import build_model
+from core.engine.norms import LayerNorms
 from core.engine.optim import Lookahead, build_average, build_optimizer, copy_in_order, restore_moments
 from core.spec import RunSpec
 from core.spec.schedule import Plateau
@@ -82,6 +83,7 @@ class TrainState:
         self.lookahead = Lookahead(self.model) if spec.train.lookahead_steps else None
         self.average = build_average(spec.train, self.model)
         self.plateau = Plateau(spec.train)
+        self.norms = LayerNorms(self.model) if spec.train.layer_norms else None
 
         self.conditions: dict[str, Any] = {}  # how numbers are rounded, as a checkpoint notes it
         self.epoch = 0  # epochs done
@@ -134,6 +136,8 @@ class TrainState:
             "images_per_second": self.images / max(self.epoch_seconds, 1e-9),
             "seconds": self.watch.seconds,
         }
+        if self.norms:
+            metrics |= self.norms.read()
         is_best = self._keep_best(metrics)
         self.plateau.observe(val.loss)
         self.stale_epochs = 0 if val.loss < self.lowest_val_loss else self.stale_epochs + 1
@@ -167,6 +171,7 @@ class TrainState:
             "lookahead": None if lookahead is None else to_cpu(lookahead.state_dict()),
             "plateau": self.plateau.state_dict(),
             "totals": to_cpu(self.totals),
+            "norms": None if self.norms is None else to_cpu(self.norms.found),
             # Of a stop between two batches of one update. Between updates there are none, or zeros in a graph.
             "gradients": [to_cpu(p.grad) if within_update else None for p in self.model.parameters()],
             "seconds": self.watch.seconds,
@@ -191,6 +196,8 @@ class TrainState:
             self.lookahead.load_state_dict(saved["lookahead"])
         self.plateau.load_state_dict(saved["plateau"])
         self.totals.copy_(saved["totals"])
+        if self.norms:
+            self.norms.found.copy_(saved["norms"])
         for parameter, gradient in zip(self.model.parameters(), saved["gradients"], strict=True):
             parameter.grad = copy_in_order(gradient, parameter)
         self.watch = Stopwatch(saved["seconds"])

@@ -105,6 +105,7 @@ class TrainingRun:
         self.spec, self.data, self.device, self.should_stop = spec, data, device, should_stop
         self.dtype = dtype or pick_precision(spec.train.precision, device)
         self.batches = split_batches(len(data.train), spec.train.batch_size)
+        self.measured = find_last_full(self.batches, spec.train.accumulation)
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
         self.state = TrainState(spec, data, device)
@@ -265,6 +266,7 @@ class TrainingRun:
             share=(stop - start) / (group[-1][1] - group[0][0]),
             ends_group=ends,
             pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
+            is_measured=train.layer_norms and state.batch == self.measured,
         )
 
     def _note_step(self, role: BatchRole) -> None:
@@ -319,6 +321,14 @@ def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:
     if count % batch_size == 1 and len(starts) > 1 and batch_size > 2:
         starts[-1] -= 1
     return list(zip(starts, [*starts[1:], count], strict=True))
+
+
+def find_last_full(batches: list[tuple[int, int]], accumulation: int) -> int:
+    """The batch at which an epoch makes its last update from as many images as any other."""
+    sizes = [stop - start for start, stop in batches]
+    ends = range(accumulation - 1, len(batches), accumulation)
+    full = [end for end in ends if sizes[end] == sizes[0]]
+    return full[-1] if full else len(batches) - 1
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from core.engine.events import EpochEnd, Event, Finished, Progress, Started, Stopped
+from core.engine.events import EpochEnd, Event, Finished, Metrics, Progress, Started, Stopped
 from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, CheckpointFile
@@ -203,6 +203,17 @@ class Recorder:
             self.next_sample = seconds + SAMPLE_SECONDS
             self.samples.add([{"sample": self.samples.last + 1, "seconds": seconds, **use}])
         return use
+
+
+def describe_epoch(metrics: Metrics, epochs: int) -> str:
+    """All figures of an epoch in a line of the log."""
+    parts = [
+        f"{name} loss {metrics[f'{split}/loss']:.4f}, accuracy {metrics[f'{split}/accuracy']:.2%}"
+        for name, split in (("training", "train"), ("validation", "val"))
+    ]
+    rate, speed, seconds = (metrics[name] for name in ("learning_rate", "images_per_second", "seconds"))
+    parts += [f"learning rate {rate:.3g}", f"{speed:,.0f} images/s", f"{seconds:,.1f} s so far"]
+    return f"Epoch {metrics['epoch']} of {epochs}: {'; '.join(parts)}."
 
 
 def _size(path: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.compare.lines import CurveView
+from core.compare.lines import CurveMetric, CurveView
 from core.compare.snapshot import read_runs
 from core.runs import layout
 from core.runs.folder import Run
@@ -82,7 +82,11 @@ def show_charts(run: Run) -> None:
         return
     key = f"chart.{run.id}"
     show_metrics(("loss", "accuracy"), runs, view, key=key, file_name=run.file_stem, height=320, steps=steps)
-    show_metrics(("learning_rate", "images_per_second"), runs, view, key=key, file_name=run.file_stem, height=210)
+    if not any(each.rows for each in runs):
+        st.caption("Validation, learning rate and images per second follow with the first epoch.")
+        return
+    below: tuple[CurveMetric, ...] = ("learning_rate", "images_per_second")
+    show_metrics(below, runs, view, key=key, file_name=run.file_stem, height=210, steps=steps)
 
 
 def show_summary(run: Run) -> None:

@@ -30,11 +30,13 @@ from pages.parts.run.actions import (
     show_outcome,
     was_deleted,
 )
+from pages.parts.run.within import show_layers
 from pages.parts.transfer.take_away import show_take_away
 
 TICK_SECONDS = 0.5
 TABS = {
     "Charts": tabs.show_charts,
+    "Layers": show_layers,
     "Summary": tabs.show_summary,
     "Config": tabs.show_config,
     "Logs": tabs.show_log,

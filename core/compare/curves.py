@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,7 +25,19 @@ from core.charts.figure import (
 )
 from core.charts.lines import MAX_POINTS, thin
 from core.charts.palette import SYMBOLS, list_dark_steps
-from core.compare.lines import CURVES, SPREADS, Curve, CurveMetric, CurveView, FloatArray, Line, find_fences, make_line
+from core.compare.lines import (
+    CURVES,
+    SPREADS,
+    Curve,
+    CurveMetric,
+    CurveView,
+    FloatArray,
+    Line,
+    find_fences,
+    make_line,
+    part_by_step,
+)
+from core.compare.snapshot import ComparedRun
 from core.compare.units import Unit
 from core.runs.metrics import find_best
 from core.text.words import count_of, list_first
@@ -36,9 +49,14 @@ BAND_OPACITY = "2e"  # the last two digits of `#rrggbbaa`
 _RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
 
 
-def draw_curves(metric: CurveMetric, units: Sequence[Unit], view: CurveView) -> Drawing:
-    """All units in one chart of one metric; the same drawing comes back as long as nothing has changed."""
-    return _draw_curves(metric, tuple(units), view)
+def draw_curves(
+    metric: CurveMetric, units: Sequence[Unit], view: CurveView, steps: ComparedRun | None = None
+) -> Drawing:
+    """All units in one chart of one metric; the same drawing comes back as long as nothing has changed.
+
+    `steps` is the only unit's run, with what it noted within its epochs.
+    """
+    return _draw_curves(metric, tuple(units), view, steps)
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,7 @@ class _Chart:
     curve: Curve
     view: CurveView
     units: tuple[Unit, ...]
+    steps: ComparedRun | None = None
 
     @property
     def is_single(self) -> bool:
@@ -61,14 +80,15 @@ class _Chart:
 
     def group_of(self, line: Line) -> str:
         """What a click in the legend hides together: all of a run, or of a single run the line alone."""
-        return line.part.column if self.is_single else line.unit.id
+        return f"{line.part.column} {line.part.label}" if self.is_single else line.unit.id
 
 
 @lru_cache(maxsize=48)  # each holds on to its runs
-def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) -> Drawing:
-    chart = _Chart(CURVES[metric], view, units)
+def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView, steps: ComparedRun | None) -> Drawing:
+    chart = _Chart(CURVES[metric], view, units, steps)
     parts = [part for part in chart.curve.parts if view.training or not part.is_training]
     lines = [line for unit in units for part in parts if (line := make_line(unit, part, chart.curve, view))]
+    lines = [*_find_step_lines(chart), *lines]
     if len(units) > _RAW_BEHIND:
         lines = [replace(line, raw=None) for line in lines]
     points = max(LEAST_POINTS, min(MAX_POINTS, ALL_POINTS // max(1, len(lines))))
@@ -80,6 +100,15 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView) 
     low_high = find_fences([line.y for line in lines]) if view.clip else None
     notes = _list_notes(chart, lines, points, low_high)
     return Drawing(to_json(traces, _lay_out(chart, lines, low_high)), chart.curve.title, notes)
+
+
+def _find_step_lines(chart: _Chart) -> list[Line]:
+    """Training within the epochs; first, so that it is under the lines of the epochs."""
+    part = part_by_step(chart.curve)
+    if part is None or chart.steps is None:
+        return []
+    line = make_line(replace(chart.units[0], runs=(chart.steps,)), part, chart.curve, chart.view)
+    return [replace(line, raw=None)] if line else []
 
 
 def _draw_band(line: Line, points: int) -> list[dict[str, Any]]:
@@ -109,6 +138,7 @@ def _draw_line(chart: _Chart, line: Line, points: int) -> list[dict[str, Any]]:
     """The line, and faint behind it the raw values if it is smoothed."""
     indices = _pick_points(line, line.y, points)
     part, series = line.part, line.part.column
+    is_by_step = chart.steps is not None and line.part == part_by_step(chart.curve)
     symbol = "" if chart.is_crowded or line.unit.symbol == SYMBOLS[0] else line.unit.symbol
     shared: dict[str, Any] = {
         "type": "scatter",
@@ -122,7 +152,7 @@ def _draw_line(chart: _Chart, line: Line, points: int) -> list[dict[str, Any]]:
     few = len(line.y) <= _FEW_POINTS and not part.is_training and not chart.is_crowded
     drawn = {
         **shared,
-        "uid": trace_id(line.unit.id, series),
+        "uid": trace_id(line.unit.id, series, *(["steps"] if is_by_step else [])),
         "y": line.y[indices],
         "mode": "lines+markers" if symbol or few or len(line.y) == 1 else "lines",
         "marker": {"size": 6 if symbol else 4, "symbol": symbol or "circle", **spaced},
@@ -135,6 +165,8 @@ def _draw_line(chart: _Chart, line: Line, points: int) -> list[dict[str, Any]]:
         "showlegend": chart.is_single or part is chart.curve.main,
         "hovertemplate": f"{part.label}: %{{y:{chart.curve.number}}}{chart.curve.unit}<extra></extra>",
     }
+    if is_by_step:
+        drawn |= {"opacity": 0.45, "line": shared["line"] | {"width": 1}}
     if line.count is not None:
         drawn |= {"customdata": line.count[indices], "meta": drawn["meta"] | {"custom": "seeds"}}
     return [drawn] if line.raw is None else [_draw_raw(line, line.raw, points, shared), drawn]
@@ -230,7 +262,7 @@ def _lay_out(chart: _Chart, lines: Sequence[Line], low_high: tuple[float, float]
     """The pointer shows both lines of a single run, the nearest of several (core/charts/browser/nearest.js)."""
     curve = chart.curve
     layout = lay_out(curve.title, chart.view.x, len(chart.units))
-    layout["xaxis"] |= _x_axis(chart.view, lines)
+    layout["xaxis"] |= _x_axis(chart, lines)
     layout["yaxis"] |= _y_axis(curve, chart.view, lines, low_high)
     layout["meta"] = {"dark": list_dark_steps([unit.ink for unit in chart.units])}
     if chart.is_single:
@@ -238,7 +270,8 @@ def _lay_out(chart: _Chart, lines: Sequence[Line], low_high: tuple[float, float]
     return layout | {"hovermode": False, "meta": layout["meta"] | {"nearest": curve.number, "unit": curve.unit}}
 
 
-def _x_axis(view: CurveView, lines: Sequence[Line]) -> dict[str, Any]:
+def _x_axis(chart: _Chart, lines: Sequence[Line]) -> dict[str, Any]:
+    view = chart.view
     axis: dict[str, Any] = {
         "title": axis_title(view.x),
         "uirevision": view.x,
@@ -248,6 +281,12 @@ def _x_axis(view: CurveView, lines: Sequence[Line]) -> dict[str, Any]:
     if view.x == "minutes":
         return axis
     last = max((float(np.nanmax(line.x)) for line in lines if not np.isnan(line.x).all()), default=0)
+    if chart.steps is not None and chart.steps.rows:
+        last = max(last, float(np.nanmax(chart.steps.column(view.x))))
+        # From the beginning to the end of the epoch under way: the axis grows once an epoch, not at every step.
+        axis |= {"range": [0, max(1, math.ceil(last))], "autorange": False}
+        if last <= 2:
+            return axis | {"dtick": 0.25, "tickformat": "~g"}
     # Without it, a run of two epochs gets ticks at 1.2, 1.4, ...
     return axis | {"tickformat": ",d", **({"dtick": 1} if last <= 10 else {"nticks": 10})}
 

@@ -32,7 +32,7 @@ class Part:
 
     @property
     def is_training(self) -> bool:
-        return self.label == "training"
+        return self.label.startswith("training")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,12 @@ class Curve:
     def main(self) -> Part:
         """The line that represents a run in the legend of several."""
         return next(part for part in self.parts if not part.is_training)
+
+
+def part_by_step(curve: Curve) -> Part | None:
+    """The line of what a run notes within its epochs, if there is one in this chart."""
+    training = next((part for part in curve.parts if part.is_training), None)
+    return training and Part(training.column, "training, by step")
 
 
 def _splits(metric: str) -> tuple[Part, Part]:

@@ -26,6 +26,7 @@ from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.cost import Cost, cost_of
 from core.spec.fields import flatten
+from core.spec.train import WITHOUT_EFFECT
 from core.system.errors import LabError
 from core.system.folders import runs_folder
 
@@ -58,8 +59,8 @@ class SpecFacts:
 
     @cached_property
     def recipe(self) -> tuple[tuple[str, Any], ...]:
-        """The spec but for its seed."""
-        return tuple((path, value) for path, value in self.fields.items() if path != SEED)
+        """The spec but for its seed, and what has no effect."""
+        return tuple((path, value) for path, value in self.fields.items() if path not in (SEED, *WITHOUT_EFFECT))
 
 
 class ForeignFacts(SpecFacts):

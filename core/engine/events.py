@@ -57,10 +57,23 @@ class Work:
 
 
 @dataclass(frozen=True)
+class StepPoint:
+    """What a training has seen after update `step`: sums from its first image on, each as often as it was seen."""
+
+    step: int
+    epochs: float
+    seconds: float
+    images: int
+    loss: float
+    right: float  # answers, as the training's accuracy counts them
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where the training is, at most twice a second; `step` of `steps` counts batches of this phase.
 
-    `loss` is the mean over the images of this epoch so far, or None outside training.
+    `loss` is the mean over the images of this epoch so far, or None outside training; `points` are those since the last
+    event that had any.
     """
 
     epoch: int
@@ -70,6 +83,7 @@ class Progress:
     images_per_second: float
     phase: Phase = "train"
     work: Work | None = None
+    points: tuple[StepPoint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,7 @@ class EpochEnd:
     is_best: bool
     state: dict[str, Any]
     work: Work | None = None
+    points: tuple[StepPoint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,7 @@ class Stopped:
     """`should_stop()` returned true; the state is exact anywhere in an epoch."""
 
     state: dict[str, Any]
+    points: tuple[StepPoint, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from core.engine.data import Data
 from core.engine.evaluate import Scores
 from core.engine.events import Metrics
 from core.engine.model import build_model
+from core.engine.norms import LayerNorms
 from core.engine.optim import Lookahead, build_average, build_optimizer, copy_in_order, restore_moments
 from core.spec import RunSpec
 from core.spec.schedule import Plateau
@@ -82,6 +83,7 @@ class TrainState:
         self.lookahead = Lookahead(self.model) if spec.train.lookahead_steps else None
         self.average = build_average(spec.train, self.model)
         self.plateau = Plateau(spec.train)
+        self.norms = LayerNorms(self.model) if spec.train.layer_norms else None
 
         self.conditions: dict[str, Any] = {}  # how numbers are rounded, as a checkpoint notes it
         self.epoch = 0  # epochs done
@@ -90,6 +92,8 @@ class TrainState:
         self.images = 0  # images seen in the epoch under way
         # Sum of losses, and of right answers, in the epoch under way: on the device, read only now and then.
         self.totals = torch.zeros(2, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+        # The same sums over all epochs done, and their images.
+        self.done: tuple[float, float, int] = (0.0, 0.0, 0)
         self.generator = torch.Generator(device)
         self.watch = Stopwatch()
         self.epoch_seconds = 0.0  # of training in the epoch under way
@@ -118,6 +122,8 @@ class TrainState:
     def end_epoch(self, val: Scores, learning_rate: float) -> tuple[Metrics, bool]:
         """Takes in the validation's scores; returns the epoch's metrics and whether it is the best so far."""
         loss, correct = self.totals.tolist()
+        losses, right, images = self.done
+        self.done = (losses + loss, right + correct, images + self.images)
         self.epoch += 1
         metrics: Metrics = {
             "epoch": self.epoch,
@@ -130,6 +136,8 @@ class TrainState:
             "images_per_second": self.images / max(self.epoch_seconds, 1e-9),
             "seconds": self.watch.seconds,
         }
+        if self.norms:
+            metrics |= self.norms.read()
         is_best = self._keep_best(metrics)
         self.plateau.observe(val.loss)
         self.stale_epochs = 0 if val.loss < self.lowest_val_loss else self.stale_epochs + 1
@@ -163,9 +171,11 @@ class TrainState:
             "lookahead": None if lookahead is None else to_cpu(lookahead.state_dict()),
             "plateau": self.plateau.state_dict(),
             "totals": to_cpu(self.totals),
+            "norms": None if self.norms is None else to_cpu(self.norms.found),
             # Of a stop between two batches of one update. Between updates there are none, or zeros in a graph.
             "gradients": [to_cpu(p.grad) if within_update else None for p in self.model.parameters()],
             "seconds": self.watch.seconds,
+            "done": list(self.done),
             **{name: getattr(self, name) for name in _COUNTS},
         }
 
@@ -186,11 +196,15 @@ class TrainState:
             self.lookahead.load_state_dict(saved["lookahead"])
         self.plateau.load_state_dict(saved["plateau"])
         self.totals.copy_(saved["totals"])
+        if self.norms:
+            self.norms.found.copy_(saved["norms"])
         for parameter, gradient in zip(self.model.parameters(), saved["gradients"], strict=True):
             parameter.grad = copy_in_order(gradient, parameter)
         self.watch = Stopwatch(saved["seconds"])
         for name in _COUNTS:
             setattr(self, name, saved[name])
+        losses, right, images = saved.get("done", self.done)  # not in checkpoints of older versions
+        self.done = (losses, right, images)
         if self.average is not None:
             self.average.n_averaged.fill_(self.step)  # was not counted in checkpoints of older versions
 

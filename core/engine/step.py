@@ -25,6 +25,7 @@ class BatchRole:
     share: float  # of the images of its update
     ends_group: bool = True  # it is the last batch of its update, and makes the update
     pulls_back: bool = False  # Lookahead acts after it
+    is_measured: bool = False  # its update is the one of the epoch of which the layers' norms are noted
 
 
 class Step(Protocol):
@@ -43,6 +44,7 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
     """The step, one operation after the other."""
     model, optimizer, lookahead, average = state.model, state.optimizer, state.lookahead, state.average
     parameters, totals, clip_norm = list(model.parameters()), state.totals, spec.train.clip_norm
+    norms = state.norms
     network = compile_network(spec.train, model, state.device, len(images))
 
     def step(indices: Tensor, mirrored: Tensor | None, role: BatchRole) -> None:
@@ -60,9 +62,12 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
             right = (logits.argmax(1) == heaviest).sum()
             totals.add_(torch.stack([loss.detach() * len(labels), right.to(loss.dtype)]))
         if role.ends_group:
+            before = norms.begin() if norms and role.is_measured else None
             if clip_norm > 0:
                 nn.utils.clip_grad_norm_(parameters, clip_norm)
             optimizer.step()
+            if norms and before:
+                norms.end(before)
             # A graph adds to gradients that stay where they are.
             optimizer.zero_grad(set_to_none=inputs.device.type != "cuda")
             if lookahead is not None and role.pulls_back:

@@ -1,7 +1,8 @@
 """Training, as one generator: a spec and data in, events out. It opens no run folder.
 
 Images stay on the device as bytes and are augmented there in whole batches. Nothing in a step waits for the device: the
-sums of loss and right answers are kept on it, and read at most twice a second and at an epoch's end.
+sums of loss and right answers are kept on it, with copies after some of the steps, and read at most twice a second and
+at an epoch's end.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import copy
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,19 @@ from core.engine.conditions import settle
 from core.engine.data import Data, ImageSet
 from core.engine.device import name_device, pick_device, pick_precision
 from core.engine.evaluate import NUM_VIEWS, Evaluation, Scores, evaluation_batch
-from core.engine.events import EpochEnd, Event, Finished, Metrics, Pace, Phase, Progress, Started, Stopped, Work
+from core.engine.events import (
+    EpochEnd,
+    Event,
+    Finished,
+    Metrics,
+    Pace,
+    Phase,
+    Progress,
+    Started,
+    StepPoint,
+    Stopped,
+    Work,
+)
 from core.engine.failures import check_finite, explain_failures
 from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate, skip_compiler_import
@@ -29,6 +43,7 @@ from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch
 from core.engine.step import BatchRole, make_step
 from core.spec import RunSpec, TestViews
 from core.spec.schedule import LearningRate, updates_per_epoch
+from core.stats.thinning import is_kept
 
 PROGRESS_SECONDS = 0.5
 
@@ -69,7 +84,7 @@ def train(
                 yield run.report_epoch(val)
             yield (yield from run.finish())
         except StopRequested:
-            yield Stopped(run.state.to_checkpoint())
+            yield Stopped(run.state.to_checkpoint(), run.take_points())
 
 
 class StopRequested(Exception):
@@ -90,6 +105,7 @@ class TrainingRun:
         self.spec, self.data, self.device, self.should_stop = spec, data, device, should_stop
         self.dtype = dtype or pick_precision(spec.train.precision, device)
         self.batches = split_batches(len(data.train), spec.train.batch_size)
+        self.measured = find_last_full(self.batches, spec.train.accumulation)
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
         self.state = TrainState(spec, data, device)
@@ -97,6 +113,7 @@ class TrainingRun:
         self.tests = True  # whether the test images are looked at once the last epoch has ended
         self.trained, self.scored, self.left_to_score = Pace(), Pace(), 0
         self.next_progress = 0.0  # the first batch is reported at once
+        self.noted: list[tuple[StepPoint, torch.Tensor]] = []  # each with the sums of its epoch, on the device
         augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
         self.step = make_step(spec, self.state, data.train, augment, self.dtype)
 
@@ -130,10 +147,12 @@ class TrainingRun:
             self.step(order[start:stop], None if mirrored is None else mirrored[start:stop], role)
             state.batch, state.images, state.step = state.batch + 1, stop, state.step + role.ends_group
             state.epoch_seconds = watch.seconds
+            self._note_step(role)
             if self._progress_is_due():
                 loss, speed = self._check_loss(), stop / watch.seconds
                 self.trained = before.plus(stop - images, watch.seconds - seconds)
-                yield Progress(state.epoch + 1, state.batch, len(self.batches), loss, speed, work=self.count_work())
+                work, points = self.count_work(), self.take_points()
+                yield Progress(state.epoch + 1, state.batch, len(self.batches), loss, speed, work=work, points=points)
             self._check_stop()
         self._check_loss()  # waits for the device, so that the time is of work done
         state.epoch_seconds = watch.seconds
@@ -152,7 +171,8 @@ class TrainingRun:
             self.left_to_score = left - images * NUM_VIEWS[views]
             if self._progress_is_due():
                 speed = images / watch.seconds
-                yield Progress(epoch, batch, len(evaluation), None, speed, phase, self.count_work())
+                work, points = self.count_work(), self.take_points()
+                yield Progress(epoch, batch, len(evaluation), None, speed, phase, work, points)
             self._check_stop()
         scores = evaluation.scores()
         self.scored = before.plus(len(part) * NUM_VIEWS[views], watch.seconds)  # waited for the device
@@ -161,7 +181,8 @@ class TrainingRun:
 
     def report_epoch(self, val: Scores) -> EpochEnd:
         state, (metrics, is_best) = self.state, self.end_epoch(val)
-        return EpochEnd(state.epoch, metrics, val.logits, is_best, state.to_checkpoint(), self.count_work())
+        checkpoint, work, points = state.to_checkpoint(), self.count_work(), self.take_points()
+        return EpochEnd(state.epoch, metrics, val.logits, is_best, checkpoint, work, points)
 
     def end_epoch(self, val: Scores) -> tuple[Metrics, bool]:
         """Takes in the validation's scores; returns the epoch's metrics and whether it is the best so far."""
@@ -245,6 +266,27 @@ class TrainingRun:
             share=(stop - start) / (group[-1][1] - group[0][0]),
             ends_group=ends,
             pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
+            is_measured=train.layer_norms and state.batch == self.measured,
+        )
+
+    def _note_step(self, role: BatchRole) -> None:
+        """Keeps the sums after this update for `take_points`: one small copy, of ever fewer steps, and no wait."""
+        state, (losses, right, images) = self.state, self.state.done
+        ends_epoch = state.batch == len(self.batches)
+        if ends_epoch or (role.ends_group and is_kept(state.step, state.step)):
+            epochs = state.epoch + state.batch / len(self.batches)
+            sums = StepPoint(state.step, epochs, state.watch.seconds, images + state.images, losses, right)
+            self.noted.append((sums, state.totals.clone()))
+
+    def take_points(self) -> tuple[StepPoint, ...]:
+        """What was noted since the last call; waits for the device."""
+        noted, self.noted = self.noted, []
+        if not noted:
+            return ()
+        totals = torch.stack([total for _, total in noted]).tolist()
+        return tuple(
+            replace(point, loss=point.loss + loss, right=point.right + right)
+            for (point, _), (loss, right) in zip(noted, totals, strict=True)
         )
 
     def _progress_is_due(self) -> bool:
@@ -279,6 +321,14 @@ def split_batches(count: int, batch_size: int) -> list[tuple[int, int]]:
     if count % batch_size == 1 and len(starts) > 1 and batch_size > 2:
         starts[-1] -= 1
     return list(zip(starts, [*starts[1:], count], strict=True))
+
+
+def find_last_full(batches: list[tuple[int, int]], accumulation: int) -> int:
+    """The batch at which an epoch makes its last update from as many images as any other."""
+    sizes = [stop - start for start, stop in batches]
+    ends = range(accumulation - 1, len(batches), accumulation)
+    full = [end for end in ends if sizes[end] == sizes[0]]
+    return full[-1] if full else len(batches) - 1
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from core.runs import layout, metrics, presence, shapes
+from core.runs import layout, metrics, presence, shapes, within
 from core.runs.crashes import explain_crash
 from core.runs.foreign import describe_foreign, match_keys, name_tool, read_number
 from core.runs.records import (
@@ -41,6 +41,7 @@ from core.runs.records import (
     WorkerRecord,
 )
 from core.runs.series import SeriesFile, recall_series
+from core.runs.within import Notes
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.fields import list_changed
@@ -240,6 +241,14 @@ class Run:
     def rows(self) -> list[dict[str, Any]]:
         """One dict an epoch, as the worker wrote them; null for what was not finite."""
         return metrics.read_rows(self.path / layout.METRICS)
+
+    def steps(self) -> Notes:
+        """Training loss and accuracy within the epochs."""
+        return within.read_steps(self.path / layout.STEPS)
+
+    def use(self) -> Notes:
+        """How busy the run kept the machine, every few seconds."""
+        return within.read_use(self.path / layout.USE)
 
     def metrics(self) -> pd.DataFrame:
         """One row an epoch, the columns of `EpochEnd.metrics`; NaN if a figure was not finite."""

@@ -19,6 +19,7 @@ from core.spec.fields import differing, flatten, format_value
 from core.spec.parse import SpecError, parse_spec
 from core.spec.presets import PRESETS, Preset
 from core.spec.settings import apply_settings
+from core.spec.train import WITHOUT_EFFECT
 from core.text.formats import (
     UNKNOWN,
     format_bytes,
@@ -31,7 +32,7 @@ from core.text.formats import (
 from core.text.words import count_of, list_first
 
 # What may differ without making it another recipe.
-_FREE = frozenset({"train.seed", "train.device"})
+_FREE = frozenset({"train.seed", "train.device"}) | WITHOUT_EFFECT
 _MAX_CHANGES = 12
 _MAX_LISTED = 20
 PEAK = "system/peak_memory_bytes"

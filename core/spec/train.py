@@ -19,6 +19,8 @@ from core.spec.choices import (
 )
 
 MAX_EPOCHS = 10_000
+# What a run notes more or less of itself, with the same weights and figures.
+WITHOUT_EFFECT = frozenset({"train.layer_norms"})
 
 
 class TrainSpec(Strict):
@@ -122,6 +124,12 @@ class TrainSpec(Strict):
         "torch.compile",
         "Fuses the network's operations, which takes up to a minute at the start. Auto: on a GPU, for trainings "
         "that see 4 million images or more.",
+    )
+    layer_norms: bool = setting(
+        False,
+        "Layer norms",
+        "Notes once an epoch the norms of each layer's weights, gradient and update, for dead or exploding layers to "
+        "be seen. Changes no result.",
     )
     seed: int = number(0, (0, 2**31 - 1), "Seed", "Fixes weights, order of images and augmentation.", basic=True)
     device: str = setting(

@@ -17,15 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from core.engine.events import EpochEnd, Event, Finished, Progress, Started, Stopped
+from core.engine.events import EpochEnd, Event, Finished, Metrics, Progress, Started, Stopped
 from core.runs import layout
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, CheckpointFile
+from core.runs.within import STEP_FIELDS, USE_FIELDS
 from core.system import files, processes
 from core.worker.meters import Clock, UseMeter
+from core.worker.within import SeriesFile
 
 KEPT = 2  # the newest checkpoints, besides the best
 PROGRESS_SECONDS = 0.5
+SAMPLE_SECONDS = 2.0  # between two samples of the use of the machine, as long as none need be left out
 
 Save = Callable[[dict[str, Any], Path], str]
 Load = Callable[[Path, str], dict[str, Any]]
@@ -39,6 +42,9 @@ class Recorder:
         self.metrics = run.path / layout.METRICS
         self.classes = run.path / layout.PREDICTIONS / layout.VAL_CLASSES
         self.checkpoints = run.checkpoints()
+        self.steps = SeriesFile(run.path / layout.STEPS, STEP_FIELDS)
+        self.samples = SeriesFile(run.path / layout.USE, USE_FIELDS)
+        self.next_sample = 0.0
         self.use = UseMeter(device)
         self.clock = Clock()
         self.last_progress = 0.0
@@ -71,12 +77,19 @@ class Recorder:
             self.checkpoints = self.checkpoints[: self.checkpoints.index(entry) + 1]
             self._cut_back(entry)
             self.clock.before = float(state.get("seconds") or 0.0)
+            self._restore_series(state.get("step") or 0)
             return state, notes
         if notes or _size(self.metrics):
             notes.append("There was no checkpoint to go on from: the training began again at the first epoch.")
         self.checkpoints = []
         self._cut_back(None)
+        self._restore_series(0)
         return None, notes
+
+    def _restore_series(self, step: int) -> None:
+        """Without the time after update `step`, which is trained again."""
+        self.steps.restore(lambda row: row["step"] <= step)
+        self.samples.restore(lambda row: (row["seconds"] or 0.0) <= self.clock.before)
 
     def _cut_back(self, checkpoint: CheckpointFile | None) -> None:
         self.epoch = checkpoint.epoch if checkpoint else 0
@@ -90,6 +103,8 @@ class Recorder:
 
     def record(self, event: Event) -> None:
         """Raises OSError, or what `save` raises, if the disk does not take it."""
+        if points := getattr(event, "points", ()):
+            self.steps.add([asdict(point) for point in points])
         match event:
             case Started():
                 self.clock.start()
@@ -104,6 +119,8 @@ class Recorder:
             case Stopped():
                 self._keep(event.state, f"epoch-{self.epoch:05d}-stopped", is_best=False)
             case Finished():
+                self.steps.flush(is_end=True)
+                self.samples.flush(is_end=True)
                 for name, logits in event.predictions.items():
                     self.write_predictions(name, logits)
 
@@ -174,10 +191,29 @@ class Recorder:
             "time": time.time(),
             "oom_kills": processes.count_oom_kills(),
             **figures,
-            **self.use.read(),
+            **self._sample_use(),
         }
         with suppress(OSError):
             files.write_json(self.run.path / layout.PROGRESS, progress, sync=False)
+
+    def _sample_use(self) -> dict[str, float]:
+        """What the run uses of the machine now; every few seconds of training it is noted too."""
+        use, seconds = self.use.read(), self.clock.seconds
+        if self.clock.begun is not None and seconds >= self.next_sample:
+            self.next_sample = seconds + SAMPLE_SECONDS
+            self.samples.add([{"sample": self.samples.last + 1, "seconds": seconds, **use}])
+        return use
+
+
+def describe_epoch(metrics: Metrics, epochs: int) -> str:
+    """All figures of an epoch in a line of the log."""
+    parts = [
+        f"{name} loss {metrics[f'{split}/loss']:.4f}, accuracy {metrics[f'{split}/accuracy']:.2%}"
+        for name, split in (("training", "train"), ("validation", "val"))
+    ]
+    rate, speed, seconds = (metrics[name] for name in ("learning_rate", "images_per_second", "seconds"))
+    parts += [f"learning rate {rate:.3g}", f"{speed:,.0f} images/s", f"{seconds:,.1f} s so far"]
+    return f"Epoch {metrics['epoch']} of {epochs}: {'; '.join(parts)}."
 
 
 def _size(path: Path) -> int:

@@ -253,11 +253,13 @@ def _record(
     """Records a training's events until the run has ended."""
     from core.engine.events import EpochEnd, Finished, Started, Stopped
     from core.notify.announce import announce_figures
+    from core.worker.recorder import describe_epoch
 
     run = recorder.run
     for event in events:
         recorder.record(event)
         if isinstance(event, EpochEnd):
+            log(describe_epoch(event.metrics, run.spec.train.epochs))
             announce_figures(run.path, event.metrics, is_trial=bool(untested))
         match event:
             case Started():

@@ -71,11 +71,12 @@ def show_metrics(
     key: str,
     file_name: str,
     height: int,
+    steps: ComparedRun | None = None,
 ) -> None:
-    """Shows metrics of one or several runs, each in a chart of its own, side by side."""
+    """Shows metrics of one or several runs, each in a chart of its own, side by side; `steps` as in `draw_curves`."""
     units = make_units(runs, fold=False)
     for column, metric in zip(st.columns(len(metrics), gap="medium"), metrics, strict=True):
         with column:
-            chart = draw_curves(metric, units, view)
+            chart = draw_curves(metric, units, view, steps)
             name = f"{file_name}-{metric}"
             show_chart(chart.figure, key=f"{key}.{metric}", title=chart.title, file_name=name, height=height)

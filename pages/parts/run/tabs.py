@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.compare.lines import Axis, CurveView
+from core.compare.lines import Axis, CurveMetric, CurveView
 from core.compare.snapshot import read_runs
 from core.imports.keep import list_left_out
 from core.runs import layout
@@ -35,6 +35,7 @@ from pages.parts.frame.failure import tell
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import choose
 from pages.parts.run.actions import attempt
+from pages.parts.run.within import read_within, show_use
 
 LOG_LINES = 500
 MAX_LOG_BYTES = 200_000_000  # to download: it is held in memory
@@ -76,14 +77,19 @@ def show_charts(run: Run) -> None:
     show_notes(run)
     view = show_view()
     runs = read_runs([run.id])
-    if not any(each.rows for each in runs):
+    steps = read_within(run, runs, "steps")
+    if not (steps and steps.rows) and not any(each.rows for each in runs):
         st.html(
-            '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first epoch.</p>'
+            '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first step.</p>'
         )
         return
     key = f"chart.{run.id}"
-    show_metrics(("loss", "accuracy"), runs, view, key=key, file_name=run.file_stem, height=320)
-    show_metrics(("learning_rate", "images_per_second"), runs, view, key=key, file_name=run.file_stem, height=210)
+    show_metrics(("loss", "accuracy"), runs, view, key=key, file_name=run.file_stem, height=320, steps=steps)
+    if not any(each.rows for each in runs):
+        st.caption("Validation, learning rate and images per second follow with the first epoch.")
+        return
+    below: tuple[CurveMetric, ...] = ("learning_rate", "images_per_second")
+    show_metrics(below, runs, view, key=key, file_name=run.file_stem, height=210, steps=steps)
 
 
 def show_summary(run: Run) -> None:
@@ -249,10 +255,7 @@ def show_log(run: Run) -> None:
 
 def show_system(run: Run) -> None:
     """How busy the run keeps the machine, and what it ran on."""
-    if any(name.startswith("system/") for row in run.rows()[:1] for name in row):
-        view = CurveView("minutes" if st.query_params.get("x") == "minutes" else "epoch")
-        runs = read_runs([run.id])
-        show_metrics(("use", "memory"), runs, view, key=f"chart.{run.id}", file_name=run.file_stem, height=210)
+    show_use(run)
     left, right = st.columns(2, gap="large")
     with left:
         if rows := list_environment(run):

@@ -31,6 +31,7 @@ SPECS = st.fixed_dictionaries(
         "clip_norm": st.sampled_from([0.0, 1.0]),
         "label_smoothing": st.sampled_from([0.0, 0.1]),
         "early_stop_patience": st.sampled_from([0, 1]),
+        "layer_norms": st.booleans(),
         "precision": st.sampled_from(["float32", "bfloat16"]),
         "epochs": st.just(3),
         "seed": st.integers(0, 3),
@@ -57,6 +58,7 @@ EVERYTHING = {
     "learning_rate": 0.1,
     "ema_decay": 0.8,
     "accumulation": 2,
+    "layer_norms": True,
     "epochs": 3,
 }
 NOISE = {"dropout": 0.3, "stochastic_depth": 0.4}
@@ -123,6 +125,7 @@ LOSSES = {
     "ema": lambda state: {k: torch.zeros_like(v) for k, v in state["ema"].items()},
     "gradients": lambda state: [None] * len(state["gradients"]),
     "totals": lambda state: torch.zeros(2),
+    "done": lambda state: [0.0, 0.0, 0],
     "step": lambda state: 0,
     "batch": lambda state: state["batch"] - 1,
     "epoch": lambda state: 0,

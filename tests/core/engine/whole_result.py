@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,11 @@ def train_with_stops(spec, data, stops, keep=copy.deepcopy) -> dict[str, Any]:
 
     Returns all that a run leaves behind, but the clock.
     """
-    state, ends = None, []
+    state, ends, points = None, [], []
     for patience in [*stops, ENOUGH]:
         asked = itertools.count(1)
         for event in train(spec, data, resume=state, should_stop=lambda a=asked, p=patience: next(a) >= p):
+            points += [asdict(point) for point in getattr(event, "points", ())]
             match event:
                 case EpochEnd():
                     ends.append(event)
@@ -35,6 +37,7 @@ def train_with_stops(spec, data, stops, keep=copy.deepcopy) -> dict[str, Any]:
                 case Finished():
                     return {
                         "epochs": [without_clock(end.metrics) for end in ends],
+                        "points": [without_clock(point) for point in points],
                         "is_best": [end.is_best for end in ends],
                         "val_logits": [end.val_logits for end in ends],
                         "final": without_clock(event.metrics),

@@ -12,6 +12,7 @@ from core.compare.series import draw_series
 from core.compare.snapshot import read_runs
 from core.runs.folder import Run
 from core.runs.foreign import name_tool
+from core.runs.records import Scalar
 from core.runs.series import Series
 from core.spec.fields import format_value
 from core.text.formats import UNKNOWN
@@ -78,6 +79,13 @@ def _show_one(run: Run, name: str, series: Series) -> None:
             st.caption(", ".join(drawing.notes))
 
 
+def _show_value(value: Scalar) -> str:
+    """To the last digit: it is what the run was made with."""
+    if value is None:
+        return UNKNOWN
+    return repr(value) if isinstance(value, float) else plain(format_value(value))
+
+
 def show_config(run: Run) -> None:
     """The configuration as its tool kept it."""
     record = run.foreign()
@@ -96,10 +104,9 @@ def show_config(run: Run) -> None:
         max_chars=200,
     )
     rows = [
-        [plain(key), UNKNOWN if value is None else plain(format_value(value, 17))]
-        for key, value in known.items()
-        if (wanted or "").casefold() in key.casefold()
+        [plain(key), _show_value(value)] for key, value in known.items() if (wanted or "").casefold() in key.casefold()
     ]
-    show_table(["Key", "Value"], rows[:MAX_KEYS])
+    with st.container(key="foreign_config"):
+        show_table(["Key", "Value"], rows[:MAX_KEYS])
     if len(rows) > MAX_KEYS:
         st.caption(f"And {len(rows) - MAX_KEYS:,} more; search to see them.")

@@ -38,6 +38,7 @@ def test_all_its_series_are_drawn_twelve_at_once_and_found_by_name(open_page: Ca
 def test_its_configuration_and_what_was_left_out_are_told(open_page: Callable[..., AppTest]) -> None:
     page = open_run_page(open_page, "Config")
     assert "augment.mixup" in texts(page)
+    assert "<td>0.1</td>" in texts(page)
     page = open_run_page(open_page, "Summary", left_out={"images": 12}, remarks=("events.1: cut short",))
     assert "Left out: 12 × images." in texts(page)
     assert "events.1: cut short" in texts(page)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from core.compare.fields import find_field, label_field
 from core.compare.snapshot import ComparedRun, finite
 from core.compare.units import Unit
-from core.stats.significance import Summary, summarise
+
+if TYPE_CHECKING:
+    from core.stats.significance import Summary
 
 Pick = Literal["best", "last", "min", "max"]
 Kind = Literal["share", "loss", "count", "rate", "minutes", "number"]
@@ -107,6 +109,8 @@ def _pick(values: np.ndarray, pick: Pick, better: Better) -> float | None:
 
 def summary_of(unit: Unit, figure: Figure, pick: Pick = "best") -> Summary | None:
     """Mean and spread over the seeds that have the figure; None if none has."""
+    from core.stats.significance import summarise  # brings scipy along, which the table of runs need not wait for
+
     values = [value for run in unit.seeds if (value := value_of(run, figure, pick)) is not None]
     return summarise(values) if values else None
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.imports.keep import publish_foreign
 from core.runs.listing import list_runs
+from pages.parts.run.columns import COLUMNS_KEY
 from pages.parts.transfer import take_in
 from tests.core.imports.foreign_runs import MAPPING, make_foreign
 from tests.pages.conftest import component_data, labels, press, texts
@@ -91,6 +92,6 @@ def test_runs_of_other_tools_are_found_by_their_configuration(open_page: Callabl
 def test_keys_of_a_configuration_can_be_columns(open_page: Callable[..., AppTest]) -> None:
     publish_foreign(make_foreign(), MAPPING)
     page = open_page("runs")
-    page.multiselect(key="columns").set_value(["lr"]).run()
+    page.multiselect(key=COLUMNS_KEY).set_value(["lr"]).run()
     table = component_data(page, "resnet_lab_run_table")[0]
-    assert (table["columns"][-1]["label"], table["rows"][0]["cells"]["key0"]) == ("lr", "0.1")
+    assert (table["columns"][-1]["label"], table["rows"][0]["cells"]["lr"]) == ("lr", "0.1")

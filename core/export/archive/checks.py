@@ -54,6 +54,9 @@ def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
         _check_foreign(folder, sha256)
     else:
         _check_metrics(folder / layout.METRICS, spec.train.epochs)
+        for notes in (Run(folder).steps(), Run(folder).use()):
+            if notes.fault:
+                raise BundleError(f"{notes.fault}.")
         for path in (folder / layout.PREDICTIONS).glob("*.npy"):
             _check_array(path, spec.data.num_classes)
         _check_checkpoints(folder, sha256)

@@ -43,8 +43,8 @@ MAX_LOG_BYTES = 4_000_000
 CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.pt"
 # What a run folder holds and another machine can use. Nothing else is exported or imported.
 MEMBERS = re.compile(
-    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end|foreign)\.json|metrics\.jsonl|log\.txt|series\.bin"
-    rf"|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
+    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end|foreign)\.json|(metrics|steps|use)\.jsonl|log\.txt"
+    rf"|series\.bin|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
     r"|predictions/((val_last|val_best|test_last|test_best|val_labels|test_labels)\.npy|val_classes\.bin)"
 )
 # Deflated; what is binary hardly shrinks, and stored it cannot be taken for a bomb.
@@ -217,7 +217,9 @@ def _open_texts(parcel: _Parcel, stack: ExitStack) -> None:
     run = parcel.run
     for path in sorted(run.path.iterdir()):
         if path.name not in (layout.METRICS, layout.LOG, layout.END, layout.SERIES) and MEMBERS.fullmatch(path.name):
-            parcel.add(path.name, path.read_bytes())
+            content = path.read_bytes()
+            # The last line may be half written, as that of the metrics.
+            parcel.add(path.name, content[: content.rfind(b"\n") + 1] if path.suffix == ".jsonl" else content)
     if metrics := _open(parcel, layout.METRICS, stack):
         # The last line may be half written: the worker is still appending.
         metrics.size = _end_of_lines(metrics)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.stats.thinning import MAX_KEPT, find_stride, is_kept
+from core.stats.thinning import MAX_KEPT, is_kept
 from core.worker.within import SeriesFile
 
 FIELDS = ("step", "loss")
@@ -23,19 +23,6 @@ def rows_of(steps: range) -> list[dict[str, Any]]:
 
 def read_steps(path: Path) -> list[int]:
     return [json.loads(line)["step"] for line in path.read_bytes().splitlines()]
-
-
-@given(st.integers(1, 10**9))
-def test_so_many_points_are_kept(count: int) -> None:
-    stride = find_stride(count)
-    assert 1 + count // stride + 1 <= MAX_KEPT
-    assert stride == 1 or count // (stride // 2) > MAX_KEPT - 2
-
-
-@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 10**6))
-def test_what_is_kept_of_more_points_was_kept_of_fewer(number: int, count: int, more: int) -> None:
-    assert is_kept(1, count)
-    assert is_kept(number, count) or not is_kept(number, count + more)
 
 
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=12))

@@ -58,6 +58,8 @@ ROW = (
         ("metrics.jsonl", b'{"epoch": 1}\n', "metrics.jsonl, line 1: step is missing"),
         ("metrics.jsonl", (ROW % b"1")[:-1], "metrics.jsonl, line 1: there is more"),
         ("metrics.jsonl", b" " * 1_000_000, "metrics.jsonl, line 1: there is more"),
+        ("steps.jsonl", b'{"step": 1}\n', "steps.jsonl, row 1: epochs is missing"),
+        ("use.jsonl", b'{"sample": 2, "seconds": 1}\n{"sample": 1, "seconds": 2}\n', "row 2: sample must rise"),
         ("predictions/val_best.npy", b"no array", "val_best.npy is no array"),
         ("predictions/val_best.npy", npy(np.array([{}], object)), "val_best.npy must hold logits"),
         ("predictions/val_best.npy", npy(np.zeros((4, 3), np.float16)), "not (4, 3) float16"),

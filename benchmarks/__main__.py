@@ -20,6 +20,7 @@ COMMANDS = {
     "studies": ["benchmarks.studies"],
     "study-page": ["benchmarks.study_page"],
     "importance": ["benchmarks.importance"],
+    "imports": ["benchmarks.imports"],
 }
 
 

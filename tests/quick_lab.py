@@ -48,7 +48,8 @@ class QuickLab(LabServer):
         with self.chosen():
             for run in list_runs():
                 delete_run(run.id)
-        (runs / "settings.json").unlink(missing_ok=True)
+        for name in ("settings.json", ".imports.json"):
+            (runs / name).unlink(missing_ok=True)
         # Another file and no emptied one: in that a new study gets an old one's number, whose trials the server knows.
         for path in runs.glob("studies.db*"):
             path.rename(self.folder / f"{time.time_ns()}-{path.name}")

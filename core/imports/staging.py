@@ -15,6 +15,7 @@ from core.imports.archives import DAMAGE, check_archive, extract_member, open_ar
 from core.imports.values import ImportFilesError
 from core.runs.store import ensure_folder
 
+UPLOAD = "The upload"  # what a sentence calls several files
 MAX_FILES = 20_000
 MAX_DEPTH, MAX_PART = 20, 120
 _ODD = re.compile(r"[\x00-\x1f\x7f<>:\"|?*]|[\ud800-\udfff]")
@@ -23,13 +24,17 @@ Upload = tuple[str, IO[bytes]]  # the name that its sender gave it, and what is 
 
 @contextmanager
 def staged(uploads: Sequence[Upload]) -> Iterator[Path]:
-    """A folder with the files, gone at the end. Raises ImportFilesError, RunsFolderError."""
+    """The one file, unpacked if it is a zip, or a folder with all of them; gone at the end.
+
+    Raises ImportFilesError, RunsFolderError.
+    """
     folder = ensure_folder()
     try:
         with tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as temporary:
-            for name, content in uploads:
-                _stage(name, content, Path(temporary))
-            yield Path(temporary)
+            root = Path(temporary, UPLOAD)
+            root.mkdir()
+            written = [_stage(name, content, root) for name, content in uploads]
+            yield written[0] if len(written) == 1 else root
     except OSError as error:
         raise ImportFilesError(f"It could not be read or written: {error.strerror or error}.") from error
 
@@ -40,14 +45,17 @@ def is_zip(name: str, content: IO[bytes]) -> bool:
     return content.read(4) == b"PK\x03\x04" or name.lower().endswith(".zip")
 
 
-def _stage(name: str, content: IO[bytes], folder: Path) -> None:
+def _stage(name: str, content: IO[bytes], folder: Path) -> Path:
+    """Returns where it lies."""
     if is_zip(name, content):
-        _unpack(name, content, _make_free(folder, [Path(name).stem or "zip"]))
-        return
+        unpacked = _make_free(folder, [Path(name).stem or "zip"])
+        _unpack(name, content, unpacked)
+        return unpacked
     target = _make_free(folder, re.split(r"[/\\]", name))
     content.seek(0)
     with open(target, "xb") as file:
         shutil.copyfileobj(content, file)
+    return target
 
 
 def _unpack(name: str, content: IO[bytes], folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import streamlit as st
 
@@ -46,7 +47,7 @@ def _show_series(run: Run) -> None:
             "Search series", key="series", bind="query-params", placeholder="Part of a name", icon=":material/search:",
             width=260, max_chars=200,
         )  # fmt: skip
-    names = sorted((name for name in found if (wanted or "").casefold() in name.casefold()), key=str.casefold)
+    names = sorted((name for name in found if (wanted or "").casefold() in name.casefold()), key=_in_order)
     if not names:
         st.html('<p class="lab-muted">No series has this in its name.</p>')
         return
@@ -55,6 +56,12 @@ def _show_series(run: Run) -> None:
     with above, st.container(key="foreign_series"):
         for name in names[page]:
             _show_one(run, name, found[name])
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """layer2 before layer10."""
+    parts = re.split(r"(\d{1,15})", name.casefold())
+    return [(int(part) if index % 2 else 0, "" if index % 2 else part) for index, part in enumerate(parts)]
 
 
 def _show_one(run: Run, name: str, series: Series) -> None:

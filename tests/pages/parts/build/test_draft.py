@@ -5,12 +5,14 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from core.imports.keep import publish_foreign
 from core.runs.store import open_run
 from core.spec.cost import cost_of
 from core.spec.link import from_link, to_link
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from core.spec.settings import apply_settings
+from tests.core.imports.foreign_runs import MAPPING, make_foreign
 from tests.made_runs import create_run
 from tests.pages.build_page import (
     choose_preset,
@@ -124,3 +126,11 @@ def test_an_image_folder_is_counted_and_a_missing_one_is_said(open_page: OpenPag
     assert problems_shown(page) == []
     assert draft_of(page).good.data.num_classes == 3
     assert "3 classes: cat, dog, owl." in texts(page)
+
+
+def test_build_starts_from_what_is_known_of_an_imported_run(open_page: Callable[..., AppTest]) -> None:
+    configuration = {"lr": "0.05", "batch_size": 64, "optimizer": "torch.optim.SGD", "width": 32, "epochs": 10**9}
+    page = open_page("build", clone=publish_foreign(make_foreign(configuration=configuration), MAPPING))
+    train = page.session_state["build.draft"].good.train
+    assert (train.learning_rate, train.batch_size, train.optimizer) == (0.05, 64, "sgd")
+    assert "Not understood, and left out: width, epochs." in texts(page)

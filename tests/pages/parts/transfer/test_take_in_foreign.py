@@ -11,7 +11,7 @@ from core.imports.keep import publish_foreign
 from core.runs.listing import list_runs
 from pages.parts.transfer import take_in
 from tests.core.imports.foreign_runs import MAPPING, make_foreign
-from tests.pages.conftest import labels, press, texts
+from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.parts.transfer.test_take_in import drop
 
 TABLE = b"step,loss,val_acc,score\n1,2.5,40,0.1\n2,1.5,60,0.2\n3,0.5,55,0.3\n"
@@ -83,5 +83,14 @@ def test_all_files_together_have_a_limit(runs_page: AppTest, monkeypatch: pytest
 
 def test_runs_of_other_tools_are_found_by_their_configuration(open_page: Callable[..., AppTest]) -> None:
     publish_foreign(make_foreign(), MAPPING)
+    publish_foreign(make_foreign(key="two", name="two", configuration={}), MAPPING)
     page = open_page("runs", q="augment.mixup = true")
-    assert "1 run" in texts(page)
+    assert [row["name"] for row in component_data(page, "resnet_lab_run_table")[0]["rows"]] == ["one"]
+
+
+def test_keys_of_a_configuration_can_be_columns(open_page: Callable[..., AppTest]) -> None:
+    publish_foreign(make_foreign(), MAPPING)
+    page = open_page("runs")
+    page.multiselect(key="columns").set_value(["lr"]).run()
+    table = component_data(page, "resnet_lab_run_table")[0]
+    assert (table["columns"][-1]["label"], table["rows"][0]["cells"]["key0"]) == ("lr", "0.1")

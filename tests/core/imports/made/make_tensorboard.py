@@ -1,0 +1,105 @@
+"""Event files as torch, tensorboard and tensorboardX write them, and what TensorBoard's own reader gives for each.
+
+python make_tensorboard.py torch|tensors|tensorboardx FOLDER     each with the package installed that it names
+python make_tensorboard.py clean FOLDER
+python make_tensorboard.py expected FOLDER
+"""
+
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+HOST = "host"
+START = 1_760_000_000.125  # 2025-10-09
+FLOATS = [1.5, 0.1, math.nan, math.inf, -math.inf, -0.0, 1e-45, 3.4e38]
+
+
+def make_torch(folder: Path) -> None:
+    """Names with slashes, what is not finite, repeated and falling steps, and a run that was resumed twice."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(folder / "torch" / "plain run") as writer:
+        for index, value in enumerate(FLOATS):
+            writer.add_scalar("loss/train/all", value, index, walltime=START + index / 3)
+        for step in (5, 5, 3, 2**40, 0):
+            writer.add_scalar("falls", step / 7, step, walltime=START + 10)
+        writer.add_scalar("tensor", 0.3, 7, walltime=START + 11, new_style=True)
+        writer.add_text("note", "some words", 0, walltime=START)
+        writer.add_hparams({"lr": 0.1, "optimizer": "sgd", "nesterov": True}, {"hp/accuracy": 0.5}, run_name="trial")
+    for part in range(3):
+        # Names sort as text, times do not: "10" comes before "2".
+        with SummaryWriter(folder / "torch" / "resumed", filename_suffix=f".{(2, 10, 1)[part]}") as writer:
+            for step in range(part * 4, part * 4 + 6):
+                writer.add_scalar("loss", 1 / (1 + step), step, walltime=START + 100 * part + step)
+
+
+def make_tensors(folder: Path) -> None:
+    """As Keras writes: tensors of several types, the summary's metadata with the first only."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    for name in ("train", "validation"):
+        writer = EventFileWriter(str(folder / "keras" / name))
+        for step in range(6):
+            metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
+            for tag, kind in (("epoch_loss", "float32"), ("epoch_acc", "float64"), ("epoch_count", "int64")):
+                tensor = make_tensor_proto(
+                    step * 0.7 if kind != "int64" else step, dtype=None if kind == "int64" else kind
+                )
+                value = Summary.Value(tag=tag, tensor=tensor, metadata=metadata if step == 0 else None)
+                writer.add_event(Event(wall_time=START + step, step=step, summary=Summary(value=[value])))
+        writer.close()
+
+
+def make_tensorboardx(folder: Path) -> None:
+    from tensorboardX import SummaryWriter
+
+    writer = SummaryWriter(str(folder / "tensorboardx"), write_to_disk=True)
+    for index, value in enumerate(FLOATS):
+        writer.add_scalar("val/loss", value, index, walltime=START + index)
+    writer.add_scalars("both", {"a": 1.0, "b": 2.0}, 3, walltime=START)
+    writer.close()
+
+
+def clean(folder: Path) -> None:
+    """Gives the files names without this machine's."""
+    for number, path in enumerate(sorted(folder.rglob("events.out.*"))):
+        if HOST not in path.name:
+            ending = re.search(r"(?<=\.)(2|10|1)$", path.name) if path.parent.name == "resumed" else None
+            path.rename(path.with_name(f"events.out.tfevents.1760000000.{HOST}.{ending.group() if ending else number}"))
+
+
+def write_expected(folder: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    runs = {}
+    for parent in sorted({path.parent for path in folder.rglob("events.out.*")}):
+        reader = EventAccumulator(str(parent), {"scalars": 0, "tensors": 0}, purge_orphaned_data=False).Reload()
+        series = {
+            tag: [[each.step, float(each.value).hex(), each.wall_time.hex()] for each in reader.Scalars(tag)]
+            for tag in reader.Tags()["scalars"]
+        }
+        for tag in reader.Tags()["tensors"]:
+            plugin = reader.SummaryMetadata(tag).plugin_data.plugin_name
+            if plugin == "scalars":
+                series[tag] = [
+                    [each.step, float(make_ndarray(each.tensor_proto)).hex(), each.wall_time.hex()]
+                    for each in reader.Tensors(tag)
+                ]
+        if parent.name == "resumed":  # TensorBoard takes files in the order of their names as text
+            for points in series.values():
+                points.sort(key=lambda point: float.fromhex(point[2]))
+        runs[parent.relative_to(folder).as_posix()] = series
+    (folder / "expected.json").write_text(json.dumps(runs, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    what, target = sys.argv[1], Path(sys.argv[2])
+    {"torch": make_torch, "tensors": make_tensors, "tensorboardx": make_tensorboardx, "expected": write_expected}.get(
+        what, clean
+    )(target)

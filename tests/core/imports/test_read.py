@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.imports.read import read_path
+from core.imports.values import ImportFilesError
+from tests.core.imports.made_files import MADE
+
+TOOLS = ("tensorboard", "wandb", "mlflow", "trackio", "dvclive", "swanlab", "clearml")
+
+
+def test_a_folder_with_files_of_all_tools_gives_the_runs_of_each(tmp_path: Path) -> None:
+    for tool in TOOLS:
+        shutil.copytree(MADE / tool, tmp_path / tool)
+
+    found = read_path(tmp_path)
+
+    assert {run.format for run in found.runs} == set(TOOLS)
+    assert len({run.key for run in found.runs}) == len(found.runs)
+
+
+@pytest.mark.parametrize("name", ["mlflow/mlflow.db", "trackio/shapes.db", "wandb/run-aaaa1111.wandb"])
+def test_a_file_is_known_by_what_is_in_it(name: str, tmp_path: Path) -> None:
+    shutil.copy(MADE / name, tmp_path / "notes.txt")
+
+    assert read_path(tmp_path / "notes.txt").runs[0].format == name.partition("/")[0]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.csv").write_text("step,loss\n0,0.5\n")
+    os.symlink(tmp_path / "secret.csv", tmp_path / "in" / "table.csv")
+    os.symlink(tmp_path, tmp_path / "in" / "folder")
+
+    with pytest.raises(ImportFilesError, match="in: no run of a tool"):
+        read_path(tmp_path / "in")
+
+
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "events")
+    (tmp_path / "table.csv").write_text("step,loss\n0,0.5\n")
+
+    assert len(read_path(tmp_path).runs) == 1
+    with pytest.raises(ImportFilesError, match="events is no regular file"):
+        read_path(tmp_path / "events")
+
+
+def test_an_aim_repository_is_told_to_be_exported(tmp_path: Path) -> None:
+    for part in ("meta", "seqs"):
+        (tmp_path / ".aim" / part).mkdir(parents=True)
+        (tmp_path / ".aim" / part / "index").write_bytes(b"x")
+    (tmp_path / ".aim" / "run_metadata.sqlite").write_bytes(b"SQLite format 3\0")
+
+    with pytest.raises(ImportFilesError, match=r"\.aim is a repository of Aim.*aim storage reindex"):
+        read_path(tmp_path)
+
+
+def test_an_archive_of_this_lab_is_known(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "runs.zip", "w") as archive:
+        archive.writestr("manifest.json", "{}")
+        archive.writestr("20260101-000000-000-abcdef/spec.json", "{}")
+
+    found = read_path(tmp_path / "runs.zip")
+
+    assert (found.runs, found.details["own"]) == ((), True)
+
+
+def test_a_copy_of_a_run_has_a_key_of_its_own(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(MADE / "tensorboard" / "keras" / "train", tmp_path / name)
+
+    first, second = read_path(tmp_path).runs
+
+    assert second.key == f"{first.key} (2)"
+
+
+def test_a_path_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ImportFilesError, match="gone is not there"):
+        read_path(tmp_path / "gone")

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from core.imports.values import Found, ImportFilesError
+
+
+def test_a_message_about_a_file_whose_name_is_no_utf8_can_be_shown() -> None:
+    assert str(ImportFilesError("caf\udce9.csv is no table.")) == r"caf\xe9.csv is no table."
+
+
+def test_nothing_found_is_nothing_left_out() -> None:
+    assert (Found(()).left_out, Found(()).columns, Found(()).details) == ({}, (), {})

@@ -161,7 +161,10 @@ class LogRun:
             return
         self._wake.set()
         self._thread.join()
-        self._record.end(state, reason)
+        try:
+            self._record.end(state, reason)
+        except OSError as error:
+            self._tell(f"What was logged last could not be written: {error.strerror or error}.")
 
     # The thread that writes ---------------------------------------------------------------------------------------
 

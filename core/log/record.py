@@ -7,7 +7,6 @@ import platform
 import time
 from array import array
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -120,14 +119,15 @@ class Record:
             self._due = time.monotonic() + REST * (time.monotonic() - now)
 
     def end(self, state: ForeignState, reason: str) -> None:
-        """The last word; without a disk that takes it the run shows as interrupted, which is true."""
-        with suppress(OSError):
+        """The last word. Raises OSError where the disk does not take it: then the run shows as interrupted."""
+        try:
             self._append()
             record, rows = self._describe(state)
             end = {"state": state, "reason": reason, "kind": "logged", "epoch": rows, "ended": time.time()}
             files.write_json(self.folder / layout.END, {**end, "metrics": record.get("metrics", {})})
-        presence.rest(self.folder)
-        self._lock.release()
+        finally:
+            presence.rest(self.folder)
+            self._lock.release()
 
     def _add(self, name: str, series: Series) -> None:
         is_new = name not in self._names

@@ -103,7 +103,7 @@ def make_rows(
     row before is shown by its last point. At most `MAX_ROWS`, with the best of validation among them.
     """
     points = {
-        figure: _last_of_steps(series[mapped["series"]], 0.01 if mapped["percent"] else 1.0)
+        figure: _last_of_steps(series[mapped["series"]], 100.0 if mapped["percent"] else 1.0)
         for figure, mapped in mapping.items()
         if not figure.startswith("test/") and mapped["series"] in series
     }
@@ -134,11 +134,11 @@ def _value(number: float) -> float | None:
     return None if math.isnan(number) else float(number)
 
 
-def _last_of_steps(series: Series, scale: float) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Steps in order, each once, with its last value, scaled, and time; (steps,) each."""
+def _last_of_steps(series: Series, whole: float) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Steps in order, each once, with its last value as a part of the whole, and time; (steps,) each."""
     steps, first = np.unique(series.steps[::-1], return_index=True)
     last = len(series.steps) - 1 - first
-    return steps, series.values[last] * scale, series.times[last]
+    return steps, series.values[last] / whole, series.times[last]
 
 
 def _union(steps: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -181,7 +181,7 @@ def end_metrics(
         points = series.get(mapped["series"])
         value = float(points.values[-1]) if points is not None and len(points) else results.get(mapped["series"])
         if value is not None:
-            found[figure] = value * (0.01 if mapped["percent"] else 1.0)
+            found[figure] = value / (100.0 if mapped["percent"] else 1.0)
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 from core.compare.norms import draw_norms, list_parts, name_layer
 from core.compare.snapshot import read_run
 from core.system import files
+from tests.core.compare.drawn import unpack
 from tests.pages.sample_runs import make_rows, make_run
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
@@ -50,6 +51,6 @@ def test_a_norm_of_zero_stands_at_the_bottom_and_tells_zero() -> None:
     figure = json.loads(draw_norms(read_run(make_noted())).figure)
     dead = [trace for trace in figure["data"] if "layers.0.0.body.0" in trace["meta"]["series"]]
     assert len(dead) == 3
-    assert all(set(trace["y"]) == {0.1} for trace in dead)  # a tenth of the smallest that is above it
-    assert all(set(trace["customdata"]) == {0.0} for trace in dead)
+    assert all(unpack(trace["y"]) == pytest.approx(0.1) for trace in dead)  # a tenth of the smallest that is above it
+    assert all(set(unpack(trace["customdata"])) == {0.0} for trace in dead)
     assert len(figure["data"]) == 9

@@ -16,7 +16,7 @@ def pack(*names: str, content: bytes = b"x") -> io.BytesIO:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
-            archive.writestr(name, content)
+            archive.writestr(name, b"" if name.endswith("/") else content)
     buffer.seek(0)
     return buffer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -59,7 +60,7 @@ def test_stop_on_the_page_interrupts_the_script() -> None:
     assert (run.state(), (run.end() or {})["reason"]) == ("stopped", "Stopped on request.")
 
 
-def test_a_run_that_is_deleted_meanwhile_does_not_end_the_script() -> None:
+def test_a_run_that_is_deleted_meanwhile_does_not_end_the_script(capsys: pytest.CaptureFixture[str]) -> None:
     import shutil
 
     run = lab.init(project="p")
@@ -67,3 +68,25 @@ def test_a_run_that_is_deleted_meanwhile_does_not_end_the_script() -> None:
     run.log({"a": 1})
     lab.finish()
     assert not list_runs()
+    assert "What was logged last could not be written: No such file or directory." in capsys.readouterr().err
+
+
+def test_points_that_a_full_disk_did_not_take_are_written_once_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost or stands twice, and the file has no torn block in between."""
+    run = lab.init(project="p", name="n")
+    real, tries = os.pwrite, []
+
+    def fail_twice(fd: int, content: bytes, offset: int) -> int:
+        tries.append(len(content))
+        return real(fd, content[: len(content) // 2], offset) if len(tries) <= 2 else real(fd, content, offset)
+
+    monkeypatch.setattr(os, "pwrite", fail_twice)
+    run.log({"a": 1.0})
+    while not tries:
+        pass
+    run.log({"a": 2.0})
+    run.finish()
+    assert len(tries) >= 2
+    found = open_run(run.id)
+    assert points_of(found) == {"a": [(0, 1.0), (1, 2.0)]}
+    assert found.series().fault == ""

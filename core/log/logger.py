@@ -90,7 +90,17 @@ class LogRun:
         self._thread = threading.Thread(target=self._write_on, name="log of a run", daemon=True)
         if record:
             os.register_at_fork(after_in_child=record.let_go)
+            self._listen()
             self._thread.start()
+
+    def _listen(self) -> None:
+        """A script that a shell started in the background ignores Ctrl+C; a stop from the page is to reach it too."""
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._hear)
+
+    def _hear(self, *_: object) -> None:
+        if self._stopped:
+            raise KeyboardInterrupt
 
     def log(self, data: dict[str, Any], step: int | None = None, commit: bool | None = None, **_: Any) -> None:
         """Takes numbers by name. With `commit=False` the next call without a step goes on with the same step.

@@ -49,14 +49,20 @@ def test_a_killed_script_leaves_an_interrupted_run_with_whole_points_that_goes_o
     assert run.state() == "finished"
 
 
-def test_stop_on_the_page_interrupts_the_script() -> None:
+@pytest.mark.parametrize("in_background", [False, True])
+def test_stop_on_the_page_interrupts_the_script(in_background: bool) -> None:
     from core.launch.launcher import request_stop
 
-    script = start_script(LOGGING)
-    assert script.stdout
-    run = open_run(script.stdout.readline().strip())
-    assert request_stop(run.id)
-    script.communicate(timeout=60)
+    # As a shell starts what it runs in the background.
+    ignoring = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)} if in_background else {}
+    script = start_script(LOGGING, **ignoring)
+    try:
+        assert script.stdout
+        run = open_run(script.stdout.readline().strip())
+        assert request_stop(run.id)
+        script.communicate(timeout=60)
+    finally:
+        script.kill()
     assert (run.state(), (run.end() or {})["reason"]) == ("stopped", "Stopped on request.")
 
 

@@ -31,7 +31,7 @@ def read_database(path: Path, budget: Budget, left_out: dict[str, int]) -> Itera
     with open_database(path) as connection:
         tables = list_tables(connection)
         damages = []
-        rows = Rows(connection, f"SELECT {_columns(tables, 'runs', _RUN)} FROM runs")  # nosec B608: names of our own
+        rows = Rows(connection, f"SELECT {_columns(tables, 'runs', _RUN)} FROM runs")  # nosec B608 - names of our own
         drafts: dict[Any, Draft] = {}
         for run_id, name, status, start, end, stage in rows:
             if stage == "deleted" or budget.runs <= 0:
@@ -45,7 +45,7 @@ def read_database(path: Path, budget: Budget, left_out: dict[str, int]) -> Itera
         damages.append(rows.damage)
         for table, take in (("params", _take_param), ("tags", _take_tag)):
             if tables.get(table, set()) >= {"run_uuid", "key", "value"}:
-                texts = Rows(connection, f"SELECT run_uuid, key, value FROM {table}")  # nosec B608: names of our own
+                texts = Rows(connection, f"SELECT run_uuid, key, value FROM {table}")  # nosec B608 - names of our own
                 for run_id, key, value in texts:
                     if run_id in drafts:
                         take(drafts[run_id], str(key), "" if value is None else str(value))

@@ -31,7 +31,7 @@ def read_database(path: Path, budget: Budget, left_out: dict[str, int]) -> Itera
         run_id = "run_id" if "run_id" in tables["metrics"] else "run_name"
         rows = Rows(
             connection,
-            f"SELECT {run_id}, run_name, timestamp, step, metrics FROM metrics ORDER BY id",  # nosec B608: our own names
+            f"SELECT {run_id}, run_name, timestamp, step, metrics FROM metrics ORDER BY id",  # nosec B608 - our own names
         )
         for key, name, timestamp, step, content in rows:
             draft = drafts.get(str(key))
@@ -52,7 +52,7 @@ def read_database(path: Path, budget: Budget, left_out: dict[str, int]) -> Itera
             _take(draft, values, step, time)
         damage = rows.damage
         if tables.get("configs", set()) >= {run_id, "config"}:
-            for key, content in Rows(connection, f"SELECT {run_id}, config FROM configs"):  # nosec B608: our own names
+            for key, content in Rows(connection, f"SELECT {run_id}, config FROM configs"):  # nosec B608 - our own names
                 if str(key) in drafts and (config := _parse(content)) is not None:
                     _configure(drafts[str(key)], config)
     for draft in drafts.values():

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.system.errors import LabError
 from core.system.files import open_regular
 
 BLOCK_BYTES = 32_768
@@ -21,7 +22,7 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 Value = int | bytes
 
 
-class WireError(ValueError):
+class WireError(LabError, ValueError):
     """Bytes that are no message."""
 
 

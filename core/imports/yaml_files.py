@@ -26,7 +26,6 @@ def read_yaml(path: Path) -> Any:
     """What a file holds; None if it is missing, too large, or no plain YAML."""
     try:
         with open_regular(path, MAX_BYTES) as file:
-            # Derived from the safe loader.
-            return yaml.load(file.read(), _Loader)  # nosec B506
+            return yaml.load(file.read(), _Loader)  # nosec B506 - derived from the safe loader
     except _BAD:
         return None

@@ -8,7 +8,7 @@ _REGULAR = MAX_KEPT - 2  # beside the first and the last
 
 def find_stride(count: int) -> int:
     """Every how many of `count` points one is kept: the least power of two that leaves few enough."""
-    return 1 << (max(0, count - 1) // _REGULAR).bit_length()
+    return 1 << (count // (_REGULAR + 1)).bit_length()
 
 
 def is_kept(number: int, count: int) -> bool:

@@ -170,4 +170,4 @@ def test_hasty_clicks_on_a_live_run_of_a_cold_server_leave_the_page_whole(page: 
             page.wait_for_timeout(100)  # between two clicks, as a hasty person would
         wait_for_epoch(page, 2)
         assert broken == []
-        assert page.get_by_role("tab").count() == 7
+        assert page.get_by_role("tab").count() == 8

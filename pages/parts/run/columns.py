@@ -13,6 +13,7 @@ import streamlit as st
 from core.charts.figure import shorten
 from core.compare.figures import BY_KEY
 from core.runs.foreign import read_number
+from core.runs.query import list_keys
 from core.runs.records import RunSummary
 from core.runs.values import SEED, list_differing, list_results, read_value, show_scalar
 from core.spec import RunSpec
@@ -68,8 +69,8 @@ def _shorten(text: str) -> str:
 
 
 def list_fields(runs: Sequence[RunSummary]) -> list[str]:
-    """Names of all fields, those first in which the runs differ."""
-    return list(dict.fromkeys([*list_differing(runs), *flatten(RunSpec())]))
+    """Names of all fields and keys, those first in which the runs differ."""
+    return list(dict.fromkeys([*list_differing(runs), *list_keys(runs), *flatten(RunSpec())]))
 
 
 def show_table_choices(runs: Sequence[RunSummary], without: Sequence[str]) -> tuple[list[Column], str]:

@@ -52,18 +52,23 @@ def test_a_with_block_ends_by_its_exception() -> None:
 def test_a_forked_process_neither_logs_into_the_run_nor_keeps_it_alive() -> None:
     lab.init(project="p", name="n")
     lab.log({"a": 1})
-    reader, writer = os.pipe()
+    (ended, end), (began, begin) = os.pipe(), os.pipe()
     child = os.fork()
     if not child:
-        lab.log({"a": 2})
-        lab.finish()
-        os.read(reader, 1)
-        os._exit(0)
+        try:
+            lab.log({"a": 2})
+            lab.finish()
+            os.write(begin, b"x")
+            os.close(end)  # so that it ends with the test, however that ends
+            os.read(ended, 1)
+        finally:
+            os._exit(0)
+    os.read(began, 1)
     lab.finish()
     assert points_of(only_run()) == {"a": [(0, 1.0)]}
     assert only_run().state() == "finished"
     assert not only_run().is_alive()
-    os.write(writer, b"x")
+    os.close(end)
     os.waitpid(child, 0)
-    os.close(reader)
-    os.close(writer)
+    for fd in (ended, began, begin):
+        os.close(fd)

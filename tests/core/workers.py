@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from core.runs.folder import Run
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
@@ -96,6 +98,14 @@ def wait_for(question: Callable[[], Any], seconds: float = 60.0) -> Any:
         assert time.monotonic() < end, f"waited {seconds:.0f} s in vain"
         time.sleep(0.005)
     return answer
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, also one whose parent has not heard of it yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_for_state(run: Run, *states: str, seconds: float = 60.0) -> str:

@@ -22,7 +22,7 @@ from core.launch.standby import Standby
 from core.runs.folder import Run
 from core.runs.store import open_run
 from tests.core.same_result import assert_same_result
-from tests.core.workers import tiny_spec, wait_for, wait_for_state
+from tests.core.workers import is_gone, tiny_spec, wait_for, wait_for_state
 from tests.lab_server import ROOT
 from tests.specs import change
 
@@ -196,7 +196,7 @@ def test_it_ends_with_the_process_that_keeps_it(lab_folders: Path) -> None:
     keeper.kill()
     keeper.wait()
     keeper.stdout.close()
-    wait_for(lambda: not psutil.pid_exists(waiting) or psutil.Process(waiting).status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(waiting))
 
 
 def test_nobody_who_does_not_ask_for_one_keeps_one(monkeypatch: pytest.MonkeyPatch) -> None:

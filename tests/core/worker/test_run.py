@@ -31,7 +31,7 @@ from core.runs.store import open_run
 from core.spec import RunSpec
 from core.system.folders import PROJECT
 from core.system.locks import FileLock
-from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
+from tests.core.workers import is_gone, start_worker, tiny_spec, wait_for, wait_for_state
 from tests.made_runs import create_run
 
 FOREVER = tiny_spec(epochs=10_000)
@@ -222,7 +222,7 @@ def test_a_worker_whose_run_is_deleted_under_it_ends_quietly(quick_workers: Path
     wait_for(run.rows)
     worker = run.worker()["process"]["pid"]
     delete_run(run.id)
-    wait_for(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(worker))
     assert [name for name in os.listdir(quick_workers) if not name.startswith(".")] == []
 
 
@@ -231,7 +231,7 @@ def test_a_second_worker_of_the_same_run_leaves_it_alone(quick_workers: Path) ->
     wait_for(run.rows)
     before = run.worker()
     second = start_worker(run)
-    wait_for(lambda: not psutil.pid_exists(second) or psutil.Process(second).status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(second))
     assert (run.state(), run.worker()) == ("running", before)
 
 
@@ -245,7 +245,7 @@ def test_a_worker_leaves_a_run_alone_that_another_machine_trains(quick_workers: 
     run = open_run(create_run(tiny_spec()))
     before = sorted(path.name for path in run.path.iterdir())
     worker = start_worker(run, _meet_a_rival)
-    wait_for(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: is_gone(worker))
     assert "The machine node07 trains this run" in run.log_tail()
     assert sorted({path.name for path in run.path.iterdir()} - {"log.txt", "run.lock"}) == before
 

@@ -17,6 +17,7 @@ ROWS = {"weights": "weights", "gradients": "gradient", "updates": "update / weig
 PANEL_WIDTH, PANEL_HEIGHT = 130, 150  # at least so wide, in pixels
 _COLUMN = re.compile(rf"norms/(.+)/({'|'.join(ROWS)})")
 _GAP = 0.02  # between panels, of the whole
+_HEAD = 0.05  # of the whole, for the names of the parts above the panels
 _LINE_SHADES = (1.0, 0.6, 0.8, 0.45)  # opacities of the lines in a panel, in turn
 
 
@@ -109,7 +110,8 @@ def _draw_layer(run: ComparedRun, layer: str, kind: str, floor: float, number: i
 
 def _make_axes(row: int, column: int, columns: int, suffix: str, title: str) -> dict[str, Any]:
     """The axes of a panel: those of a row have one range, and all of them the same epochs."""
-    width, height = 1 / columns, 1 / len(ROWS)
+    width, height = 1 / columns, (1 - _HEAD) / len(ROWS)
+    top = 1 - _HEAD - row * height
     first = row * columns + 1
     is_last = row == len(ROWS) - 1
     x_axis: dict[str, Any] = {
@@ -121,7 +123,7 @@ def _make_axes(row: int, column: int, columns: int, suffix: str, title: str) -> 
         "title": axis_title("epoch") if is_last else None,
     }
     y_axis: dict[str, Any] = {
-        "domain": [1 - (row + 1) * height + _GAP, 1 - row * height - _GAP],
+        "domain": [max(0.0, top - height + _GAP), top - _GAP],
         "anchor": f"x{suffix}",
         "type": "log",
         "exponentformat": "power",
@@ -143,7 +145,7 @@ def _title_above(part: str, suffix: str) -> dict[str, Any]:
         "yref": "paper",
         "x": 0.5,
         "y": 1.0,
-        "yanchor": "bottom",
+        "yanchor": "top",
         "showarrow": False,
         "font": {"size": 12},
     }

@@ -231,11 +231,14 @@ def show_grouped(shown: Sequence[RunSummary], look: TableLook, order: str) -> No
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runs_bar"):
         count = f"{count_of(len(groups), 'group')} of {count_of(len(shown), 'run')}"
         st.html(f'<span class="lab-muted lab-small">{count}</span>')
-    event = show_groups(groups, look.group, look.columns, order=order, key="groups_table")
+    above = st.container()
+    page = turn_pages(len(groups), PAGE_ROWS, "page")
+    with above:
+        event = show_groups(groups, look.group, look.columns, order=order, page=page, key="groups_table")
     if event.open:
         group = next(group for group in groups if group.runs[0].id == event.open)
-        page, params = group.target
-        st.switch_page(page, query_params=params)
+        target, params = group.target
+        st.switch_page(target, query_params=params)
     if event.sort:
         st.query_params["sort"] = event.sort
         st.rerun(scope="fragment")

@@ -75,15 +75,17 @@ def show_cell(group: Group, column: Column) -> str:
     return text if len(values) == len(group.runs) else f"{text} ({len(values)} of {len(group.runs)})"
 
 
-def show_groups(groups: Sequence[Group], by: str, columns: Sequence[Column], *, order: str, key: str) -> Any:
-    """The table of groups; events are as those of `show_rows`, an id is that of a group's first run."""
+def show_groups(
+    groups: Sequence[Group], by: str, columns: Sequence[Column], *, order: str, page: slice, key: str
+) -> Any:
+    """A page of the table of groups; events are as those of `show_rows`, an id is that of a group's first run."""
     title = "Group" if by == SEEDS else label_path(by)
     shown = [
         Column("name", title, "Opens its runs side by side", lambda group: group.name.casefold(), kind="name"),
         Column("count", "Runs", "How many it has", lambda group: len(group.runs), lambda group: f"{len(group.runs):,}"),
         *(_of_groups(column) for column in columns if column.name not in ("name", by, *_DRAWN)),
     ]
-    rows = [_to_row(group, shown) for group in sort_rows(groups, shown, order, DEFAULT_SORT)]
+    rows = [_to_row(group, shown) for group in sort_rows(groups, shown, order, DEFAULT_SORT)[page]]
     return show_rows(shown, rows, key=key, label="Groups of runs", order=order)
 
 

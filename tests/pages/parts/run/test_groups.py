@@ -1,10 +1,15 @@
 """Groups of runs: means with their spread, and of how many runs."""
 
 import statistics
+from dataclasses import replace
 
-from core.runs.listing import list_runs
+import pytest
+
+from core.runs.listing import Listing, list_runs
+from core.runs.records import RunSummary
 from pages.parts.run.columns import GROUP_KEY, SEEDS, make_column
 from pages.parts.run.groups import make_groups, mean_of, show_cell
+from pages.parts.run.table import PAGE_ROWS
 from tests.pages.conftest import component_data, texts
 from tests.pages.sample_runs import make_run
 
@@ -49,6 +54,20 @@ def test_the_page_shows_a_row_a_group_that_opens_its_runs(open_page) -> None:
     assert "2 groups of 4 runs" in texts(page)
     page = open_page("runs", group="train.optimizer", sort="name")
     assert page.selectbox(key=GROUP_KEY).value == "train.optimizer"
+
+
+def test_many_groups_are_paged(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [
+        RunSummary(f"20261129-{seed:06d}-000-abcdef", f"run {seed}", "finished", configuration=(("train.seed", seed),))
+        for seed in range(1, PAGE_ROWS + 4)
+    ]
+    monkeypatch.setattr("core.runs.listing.list_known", lambda *_, **__: Listing(listed))
+    page = open_page("runs", group="train.epochs")
+    assert len(component_data(page, "resnet_lab_run_table")[0]["rows"]) == 1
+    listed = [replace(run, configuration=(("train.epochs", place),)) for place, run in enumerate(listed, 1)]
+    page = open_page("runs", group="train.epochs")
+    assert len(component_data(page, "resnet_lab_run_table")[0]["rows"]) == PAGE_ROWS
+    assert f"{PAGE_ROWS + 3} groups" in texts(page)
 
 
 def test_what_is_searched_is_grouped(open_page) -> None:

@@ -6,6 +6,7 @@ An empty cell is a figure that was not logged in that row, or, as in tables of t
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import math
 import re
@@ -240,7 +241,7 @@ class _Rows:
             self.left_out["rows that have more or fewer cells than the table has columns"] += 1
             return
         run = row[self._run].strip() if self._run >= 0 else ""
-        draft = self._drafts.get(run) or self._open(run)
+        draft = self._drafts.get(run) or self._open(run, row)
         if draft is None:
             return
         step: int | None = self._counts[run]
@@ -279,17 +280,23 @@ class _Rows:
         """Up to two different texts of a column, in the rows of a run."""
         return self._texts.setdefault((run, column), set())
 
-    def _open(self, run: str) -> Draft | None:
+    def _open(self, run: str, row: list[str]) -> Draft | None:
         if self._run >= 0 and not run:
             self.left_out["rows that name no run"] += 1
         elif self.budget.runs <= 0:
             self.left_out["rows of too many runs"] += 1
         else:
             self.budget.runs -= 1
-            key = f"{self.name}\n{run}" if self._run >= 0 else self.name
+            key = "\n".join([self.name, *([run] if self._run >= 0 else []), self._digest(row)])
             draft = self._drafts[run] = Draft("csv", key, run or PurePosixPath(self.name).stem, self.budget)
             return draft
         return None
+
+    def _digest(self, row: list[str]) -> str:
+        """Of a run's first row: a table that has grown begins as it did, and others of its name, of which every project
+        has a metrics.csv, begin otherwise. A column that came later is empty there."""
+        cells = sorted((name, cell) for name, cell in zip(self.table.columns, row, strict=True) if cell.strip())
+        return hashlib.sha256(repr(cells).encode(errors="replace")).hexdigest()[:16]
 
     def _take_text(self, draft: Draft, run: str, name: str, cell: str) -> None:
         seen = self._seen(run, name)

@@ -112,3 +112,15 @@ def test_what_aim_exports_is_read_by_run_and_figure() -> None:
     assert [run.name for run in runs] == ["f3819ae012e94f20b21b6b9b", "2ccbf775e7df4198921b1ab8"]
     assert runs[0].series["train/loss"].values.tolist() == [1.0, 0.5, 1 / 3, 0.25]
     assert runs[0].configuration == {"run.hparams.lr": 0.1}
+
+
+def test_a_table_that_grew_has_its_key_and_another_of_its_name_has_not(tmp_path: Path) -> None:
+    def key_of(text: str) -> str:
+        (tmp_path / "metrics.csv").write_text(text)
+        [run] = read_path(tmp_path / "metrics.csv").runs
+        return run.key
+
+    first = key_of("step,loss\n0,2.5\n")
+    assert key_of("step,loss\n0,2.5\n1,2.25\n") == first
+    assert key_of("step,loss,val_loss\n0,2.5,\n1,2.25,2.5\n") == first  # as Lightning writes it anew
+    assert key_of("step,loss\n0,2.75\n1,2.25\n") != first

@@ -66,11 +66,11 @@ def list_tables(connection: sqlite3.Connection) -> dict[str, set[str]]:
 
 
 def find_tables(path: Path) -> dict[str, set[str]]:
-    """The tables of a file; none if it is damaged."""
+    """The tables of a file; none if it is damaged or cannot be read."""
     try:
         with open_database(path) as connection:
             return list_tables(connection)
-    except ImportFilesError:
+    except (ImportFilesError, OSError):
         return {}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.imports.draft import Budget, Draft
 from core.imports.values import ForeignRun
-from core.imports.yaml_files import read_yaml
+from core.imports.yaml_files import read_yaml, tell_unread
 from core.system.files import open_regular
 
 TABLES = "plots/metrics/"
@@ -29,6 +29,8 @@ def read_folder(root: str, name: str, files: Mapping[str, Path], budget: Budget)
     draft = Draft("dvclive", f"{root}{hashlib.sha256(text.encode()).hexdigest()}", name, budget)
     if isinstance(params, dict):
         draft.configure(params)
+    elif "params.yaml" in files:
+        draft.remark(tell_unread(files["params.yaml"]))
     for each, path in sorted(files.items()):
         if each.startswith(TABLES) and each.endswith(".tsv"):
             _read_table(path, each.removeprefix(TABLES).removesuffix(".tsv"), draft)

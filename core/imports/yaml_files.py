@@ -29,3 +29,8 @@ def read_yaml(path: Path) -> Any:
             return yaml.load(file.read(), _Loader)  # nosec B506 - derived from the safe loader
     except _BAD:
         return None
+
+
+def tell_unread(path: Path) -> str:
+    """What is said of a file that gave no parameters."""
+    return f"{path.name}: left out, as it is no plain YAML of at most {MAX_BYTES // 1000} KB."

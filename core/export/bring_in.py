@@ -10,10 +10,12 @@ from pathlib import Path
 from core.export.archive.pack import PackedRun
 from core.export.archive.unpack import Imported, import_runs, is_own_archive, list_archive
 from core.export.formats import Report
+from core.imports.archives import show_name
 from core.imports.read import read_path
 from core.imports.staging import Upload, is_zip, staged
 from core.imports.table import TableColumns
 from core.imports.values import Found, ImportFilesError
+from core.system.errors import LabError
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Brought:
     own: list[Imported] = field(default_factory=list)
     listed: list[PackedRun] = field(default_factory=list)
     found: Found = field(default_factory=lambda: Found(()))
+    problem: str = ""  # of an archive that was refused after others had come in
 
 
 def bring_in(
@@ -35,7 +38,8 @@ def bring_in(
 ) -> Brought:
     """Imports the archives of this lab among the files, and reads the others without keeping anything of them.
 
-    `dry` only lists what the archives hold. Raises BundleError, ImportFilesError, RunsFolderError.
+    `dry` only lists what the archives hold. After one that is refused, none of the next comes in. Raises BundleError,
+    ImportFilesError, RunsFolderError.
     """
     own = [is_zip(name, content) and is_own_archive(content) for name, content in uploads]
     others = [upload for upload, is_own in zip(uploads, own, strict=True) if not is_own]
@@ -45,11 +49,16 @@ def bring_in(
             found = read_path(folder, columns=columns)
     taken: list[Imported] = []
     listed: list[PackedRun] = []
-    for (_, content), is_own in zip(uploads, own, strict=True):
-        if is_own and dry:
-            listed += list_archive(content)
-        elif is_own:
-            taken += import_runs(content, report, started_by=started_by)
+    for (name, content), is_own in zip(uploads, own, strict=True):
+        try:
+            if is_own and dry:
+                listed += list_archive(content)
+            elif is_own:
+                taken += import_runs(content, report, started_by=started_by)
+        except LabError as error:
+            if not (taken or listed or others):
+                raise
+            return Brought(taken, listed, found, f"{show_name(name)}: {error}")
     return Brought(taken, listed, found)
 
 

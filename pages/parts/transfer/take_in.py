@@ -102,7 +102,7 @@ def _finish(job: Job[Brought]) -> None:
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
     preview: Preview = st.session_state.pop(_PREVIEW)
     brought, problem = job.answer()
-    st.session_state[_OUTCOME] = (problem, brought.own if brought else [])
+    st.session_state[_OUTCOME] = (problem or (brought.problem if brought else ""), brought.own if brought else [])
     if brought and (brought.found.runs or brought.found.columns or not brought.own):
         st.session_state[_PREVIEW] = replace(preview, found=brought.found)
 
@@ -130,7 +130,7 @@ def _show_upload() -> None:
         st.progress(share, f"Reading, {job.describe()}")
     problem, taken = st.session_state.get(_OUTCOME, ("", []))
     if problem:
-        show_problem(f"Nothing was imported. {problem}")
+        show_problem(f"{'Not all' if taken else 'Nothing'} was imported. {problem}")
     _show_taken(taken)
 
 

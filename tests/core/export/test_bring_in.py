@@ -12,6 +12,7 @@ from core.export.make import export_runs
 from core.imports.values import ImportFilesError
 from core.launch.launcher import delete_run
 from core.runs.listing import list_runs
+from core.system.errors import LabError
 from tests.pages.sample_runs import make_run
 
 TABLE = b"step,loss,val_accuracy\n1,2.5,0.5\n2,1.5,0.6\n"
@@ -27,6 +28,20 @@ def test_a_zip_of_this_lab_is_kept_and_a_table_beside_it_only_read(lab_folders: 
     assert [summary.id for summary in list_runs()] == [run.id] == [imported.id for imported in brought.own]
     [found] = brought.found.runs
     assert found.series["loss"].values.tolist() == [2.5, 1.5]
+
+
+def test_what_came_in_before_an_archive_that_is_refused_is_told_with_the_refusal(lab_folders: Path) -> None:
+    run = make_run(name="ours")
+    packed = export_runs([run.id], "zip").path.read_bytes()
+    delete_run(run.id)
+    flipped = bytearray(packed)
+    place = packed.index(b"val/loss") if b"val/loss" in packed else len(packed) // 3
+    flipped[place] ^= 1
+    brought = bring_in([("good.zip", io.BytesIO(packed)), ("bad.zip", io.BytesIO(bytes(flipped)))])
+    assert [imported.id for imported in brought.own] == [run.id] == [summary.id for summary in list_runs()]
+    assert brought.problem.startswith("bad.zip: ")
+    with pytest.raises(LabError):
+        bring_in([("bad.zip", io.BytesIO(bytes(flipped)))])
 
 
 def test_a_path_is_read_as_an_upload_is(lab_folders: Path, tmp_path: Path) -> None:

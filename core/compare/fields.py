@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.compare.snapshot import CONFIGURATION, SEED, ComparedRun
+from core.compare.snapshot import CONFIGURATION, ComparedRun
 from core.compare.units import Unit
 from core.spec.fields import SpecField, field_at, label_path, show_value
+from core.spec.train import SEED
 from core.text.formats import UNKNOWN
 
 _NOTED = "Of the configuration that its tool kept"

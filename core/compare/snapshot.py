@@ -26,12 +26,11 @@ from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.cost import Cost, cost_of
 from core.spec.fields import flatten
-from core.spec.train import WITHOUT_EFFECT
+from core.spec.train import SEED, WITHOUT_EFFECT
 from core.system.errors import LabError
 from core.system.folders import runs_folder
 
 MAX_RUNS = 50
-SEED = "train.seed"
 CONFIGURATION = "configuration."  # in front of a key of another tool's
 
 

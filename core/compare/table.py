@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.compare.figures import Better, Figure, Pick, difference, summary_of
-from core.compare.snapshot import SEED
 from core.compare.units import Unit
+from core.spec.train import SEED
 from core.stats.significance import Summary
 from core.text.formats import UNKNOWN, format_count
 from core.text.safe import plain_cell

@@ -19,7 +19,7 @@ from core.spec.fields import differing, flatten, format_value
 from core.spec.parse import SpecError, parse_spec
 from core.spec.presets import PRESETS, Preset
 from core.spec.settings import apply_settings
-from core.spec.train import WITHOUT_EFFECT
+from core.spec.train import FREE_FIELDS
 from core.text.formats import (
     UNKNOWN,
     format_bytes,
@@ -32,7 +32,6 @@ from core.text.formats import (
 from core.text.words import count_of, list_first
 
 # What may differ without making it another recipe.
-_FREE = frozenset({"train.seed", "train.device"}) | WITHOUT_EFFECT
 _MAX_CHANGES = 12
 _MAX_LISTED = 20
 PEAK = "system/peak_memory_bytes"
@@ -145,7 +144,7 @@ def _list_origin(record: ForeignRecord, run: Run, summary: RunSummary) -> list[l
         took = format_seconds(summary.seconds) if summary.seconds else UNKNOWN
     return [
         ["Logged by", name_tool(record["format"])],
-        ["There called", record["key"]],
+        ["There called", record["key"].partition("\n")[0]],
         ["Started", format_moment(started) if started is not None else UNKNOWN],
         ["Ended", format_moment(ended) if ended is not None else UNKNOWN],
         ["Took", took],
@@ -235,7 +234,7 @@ def show_fact(key: str, value: Any) -> str:
 
 def closest_preset(spec: RunSpec) -> tuple[Preset | None, int]:
     """The preset that differs least, and in how many fields; None if the spec is a recipe of its own."""
-    changes = {name: len(differing([spec, preset.spec], ignore=_FREE)) for name, preset in PRESETS.items()}
+    changes = {name: len(differing([spec, preset.spec], ignore=FREE_FIELDS)) for name, preset in PRESETS.items()}
     name = min(changes, key=lambda each: changes[each])
     return (PRESETS[name], changes[name]) if changes[name] <= _MAX_CHANGES else (None, changes[name])
 

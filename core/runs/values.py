@@ -9,11 +9,12 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
+from core.runs.foreign import match_keys
 from core.runs.records import RunSummary, Scalar
 from core.spec import CHOICE_LABELS
 from core.spec.fields import LAYERS, default_at, field_at, format_value, show_value
+from core.spec.train import SEED, WITHOUT_EFFECT
 
-SEED = "train.seed"
 _LAYER = re.compile(r"model\.layers\[([0-9]+)\]")
 
 
@@ -76,9 +77,11 @@ def list_results(runs: Sequence[RunSummary]) -> list[str]:
 
 
 def tell_alike(run: RunSummary) -> tuple[Any, ...]:
-    """Equal for runs that differ in their seed at most."""
-    return run.tool, run.dataset, run.parameters, tuple(sorted(_without_seed(run), key=str))
+    """Equal for runs that differ in their seed at most, or in what has no effect.
 
-
-def _without_seed(run: RunSummary) -> Iterator[tuple[str, Scalar]]:
-    return ((path, value) for path, value in run.configuration if path.rpartition(".")[2] != "seed")
+    Another tool's run is alike to none unless it tells its seed: nobody knows whether two are one recipe.
+    """
+    seeds = {SEED, match_keys(dict(run.configuration)).get(SEED, SEED)} if run.tool else {SEED}
+    kept = [(path, value) for path, value in run.configuration if path not in seeds | WITHOUT_EFFECT]
+    told = not run.tool or len(kept) < len(run.configuration)
+    return run.tool, run.dataset, "" if told else run.id, tuple(sorted(kept, key=str))

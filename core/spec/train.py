@@ -19,8 +19,11 @@ from core.spec.choices import (
 )
 
 MAX_EPOCHS = 10_000
+SEED = "train.seed"
 # What a run notes more or less of itself, with the same weights and figures.
 WITHOUT_EFFECT = frozenset({"train.layer_norms"})
+# Two runs that differ only here are the same recipe, and the same point of a study's space.
+FREE_FIELDS = frozenset({SEED, "train.device"}) | WITHOUT_EFFECT
 
 
 class TrainSpec(Strict):

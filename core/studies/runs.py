@@ -13,15 +13,13 @@ from core.runs.folder import Run
 from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import FieldProblem, SpecError
-from core.spec.train import WITHOUT_EFFECT
+from core.spec.train import FREE_FIELDS
 from core.studies.objectives import OBJECTIVES
 from core.studies.samplers import make_distribution
 from core.studies.space import Value, read_values
 from core.studies.spec import StudySpec
 from core.studies.trials import CONSTRAINT
 
-# Two runs that differ only here are the same point of a space.
-FREE_FIELDS = frozenset({"train.device", "train.seed"}) | WITHOUT_EFFECT
 LOSSES = ("train/loss", "val/loss")
 
 

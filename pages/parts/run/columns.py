@@ -15,9 +15,10 @@ from core.compare.figures import BY_KEY
 from core.runs.foreign import read_number
 from core.runs.query import list_keys
 from core.runs.records import RunSummary
-from core.runs.values import SEED, list_differing, list_results, read_value, show_scalar
+from core.runs.values import list_differing, list_results, read_value, show_scalar
 from core.spec import RunSpec
 from core.spec.fields import field_at, flatten, label_path
+from core.spec.train import SEED
 from core.text.formats import format_number, format_percent
 from core.text.safe import plain, plain_cell
 from pages.parts.frame.address import set_params

@@ -48,6 +48,16 @@ def test_runs_are_alike_if_only_their_seeds_differ(runs: object) -> None:
     assert tell_alike(one) == tell_alike(same) != tell_alike(other)
 
 
+def test_what_has_no_effect_parts_no_runs_and_other_tools_runs_are_alike_if_they_tell_seeds(runs: object) -> None:
+    assert tell_alike(make("train.layer_norms=true")) == tell_alike(make("train.seed=9"))
+
+    def foreign(number: int, *configuration: tuple[str, object]) -> RunSummary:
+        return RunSummary(str(number), "x", "finished", tool="W&B", configuration=configuration)  # type: ignore[arg-type]
+
+    assert tell_alike(foreign(1, ("lr", 0.1), ("seed", 1))) == tell_alike(foreign(2, ("lr", 0.1), ("seed", 2)))
+    assert tell_alike(foreign(1, ("lr", 0.1))) != tell_alike(foreign(2, ("lr", 0.1)))
+
+
 def test_values_are_shown_as_people_read_them() -> None:
     assert show_scalar("train.optimizer", "adamw") == "AdamW"
     assert show_scalar("data.max_train_images", 0) == "all"

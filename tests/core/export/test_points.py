@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from core.export.points import find_start, list_moments
 from core.imports.keep import publish_foreign
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.system import files
+from tests.core.export.conftest import START
 from tests.core.imports.foreign_runs import BEGUN, make_foreign, make_series
-from tests.pages.sample_runs import make_run
-
-START = 1_700_000_000.0
-
-
-@pytest.fixture
-def run(runs: Path) -> Run:
-    run = make_run(name="A run")
-    files.write_json(run.path / "environment.json", run.environment() | {"started": START})
-    return run
 
 
 def test_a_resumed_run_began_with_its_first_process(run: Run) -> None:

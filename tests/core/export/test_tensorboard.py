@@ -20,17 +20,9 @@ from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec.fields import flatten
 from core.system import files
+from tests.core.export.conftest import START
 from tests.core.imports.foreign_runs import make_foreign, make_series
-from tests.pages.sample_runs import EPOCHS, make_run
-
-START = 1_700_000_000.0
-
-
-@pytest.fixture
-def run(runs: Path) -> Run:
-    run = make_run(name="A run")
-    files.write_json(run.path / "environment.json", run.environment() | {"started": START})
-    return run
+from tests.pages.sample_runs import EPOCHS
 
 
 def read(run: Run, folder: Path) -> EventAccumulator:

@@ -31,7 +31,6 @@ from core.text.formats import (
 )
 from core.text.words import count_of, list_first
 
-# What may differ without making it another recipe.
 _MAX_CHANGES = 12
 _MAX_LISTED = 20
 PEAK = "system/peak_memory_bytes"

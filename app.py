@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from streamlit.runtime import RuntimeState, get_instance
 
 from core.export.outbox import ROUTE, find_file
 from core.launch.launcher import prepare_worker
@@ -24,6 +26,7 @@ from server.guard import Guard
 from server.start import check_start, confine_visitors, open_door
 
 ROOT = Path(__file__).resolve().parent
+REVIEW_SECONDS = 2.0
 PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
@@ -48,6 +51,15 @@ async def tell_health(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
 
+async def keep_standby() -> None:
+    """Lets the standby worker go when nobody is here, and gets one ready when somebody comes back."""
+    while True:
+        await asyncio.sleep(REVIEW_SECONDS)
+        in_use = get_instance().state is RuntimeState.ONE_OR_MORE_SESSIONS_CONNECTED
+        if await asyncio.to_thread(STANDBY.review, in_use=in_use):
+            await asyncio.to_thread(prepare_worker)
+
+
 @asynccontextmanager
 async def serve(_: st.App) -> AsyncIterator[None]:
     """What is set up while the server runs."""
@@ -56,7 +68,9 @@ async def serve(_: st.App) -> AsyncIterator[None]:
     patches.ignore_left_pages()
     STANDBY.enable()
     prepare_worker()
+    review = asyncio.create_task(keep_standby())
     yield
+    review.cancel()
     STANDBY.disable()
 
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 
 from core.data.decoding import DECODER_VERSION, Look, Pixels, decode_files, decode_here
 from core.data.folder import FolderListing, ImageFile
@@ -30,6 +29,7 @@ from core.data.store import (
 )
 from core.spec import DataSpec
 from core.system.files import find_note, write_json
+from core.system.memory import available_memory
 from core.system.names import readable
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def cached_images(listing: FolderListing, spec: DataSpec) -> Decoded:
     The array is mapped from a file and cannot be written to. Raises `DataError` naming the images that cannot be
     decoded, unless the spec leaves them out.
     """
-    needed, free = _count_bytes(listing, spec), _free_memory()
+    needed, free = _count_bytes(listing, spec), available_memory()
     if needed > free:
         raise DataError(
             f"The images need {needed / 1e9:.1f} GB of memory at this size; {free / 1e9:.1f} GB are free. "
@@ -254,10 +254,6 @@ def _clear_abandoned() -> None:
         if (work_folder() / f"{name}.lock").exists() and (lock := try_lock(name)):
             with lock:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_memory() -> int:
-    return int(psutil.virtual_memory().available)
 
 
 def _check_room(needed: int, folder: Path) -> None:

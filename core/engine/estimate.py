@@ -17,6 +17,7 @@ from core.engine.optim import skip_compiler_import
 from core.engine.train import StopRequested, TrainingRun, keep_settings
 from core.spec import AugmentSpec, DataSpec, LayerSpec, ModelSpec, RunSpec, TrainSpec
 from core.spec.cost import cost_of, training_memory
+from core.system.memory import available_memory
 
 STEPS = 20
 # Before they count: the processor's caches fill, cuDNN searches its algorithms.
@@ -183,7 +184,7 @@ def _find_room(device: torch.device) -> int:
     """Bytes that this process could hold in the device's memory, beside what is there now."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available + psutil.Process().memory_info().rss)
+    return available_memory() + int(psutil.Process().memory_info().rss)
 
 
 def _wait_for(device: torch.device) -> None:

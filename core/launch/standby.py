@@ -1,8 +1,9 @@
 """A standby worker: torch is loaded, so the next run starts as soon as its images are read.
 
-The page server keeps one, and loads the next when a run has ended; everyone else starts plain workers, which take
-seconds to import. When the server ends, the worker's standard input closes and it ends too. It is no `Child`: it gets
-one message, its run, and then becomes that run's worker, whose output is the run's log.
+The page server keeps one while a page is open and memory is ample, and loads the next when a run has ended; everyone
+else starts plain workers, which take seconds to import. When the server ends, the worker's standard input closes and it
+ends too. It is no `Child`: it gets one message, its run, and then becomes that run's worker, whose output is the run's
+log.
 """
 
 from __future__ import annotations
@@ -16,12 +17,18 @@ from pathlib import Path
 
 from core.system.child import spawn
 from core.system.folders import PROJECT
+from core.system.memory import available_memory
 
 COMMAND = ["core.worker", "--standby"]
 # The page that asks for it is drawn first, as both need the processor.
 SETTLE_SECONDS = 2.0
 # A starting run needs it too, so the next standby worker must not load at the same time.
 REST_SECONDS = 10.0
+# Without an open page, before its memory is given back.
+IDLE_SECONDS = 600.0
+# It takes 0.6 GiB; begun with twice what keeps it, so that it does not come and go.
+BYTES_TO_START = 2 << 30
+BYTES_TO_STAY = 1 << 30
 
 
 class Standby:
@@ -34,6 +41,7 @@ class Standby:
         self._process: subprocess.Popen[bytes] | None = None
         self._environment: Mapping[str, str] = {}
         self._rests_until, self._rests_for = 0.0, ""
+        self._used, self._is_owed = time.monotonic(), False
 
     def enable(self) -> None:
         """For a long-lived process that starts many runs."""
@@ -49,7 +57,7 @@ class Standby:
     def prepare(self, environment: Mapping[str, str], delay: float = SETTLE_SECONDS) -> None:
         """Starts one after `delay` seconds, unless there is one or it is on its way."""
         with self._lock:
-            if not self.enabled or self._is_there(environment) or (self._timer and self._timer.is_alive()):
+            if not self._may_start(environment) or (self._timer and self._timer.is_alive()):
                 return
             wait = max(delay, self._rests_until - time.monotonic())
             self._timer = threading.Timer(wait, self._start, (environment,))
@@ -74,6 +82,20 @@ class Standby:
             return None
         return process
 
+    def review(self, *, in_use: bool) -> bool:
+        """Gives the worker's memory back where nobody has had a page open for long, or where memory is short.
+
+        To be called every few seconds. True if somebody is here and one that was asked for or given back is missing.
+        """
+        with self._lock:
+            if in_use:
+                self._used = time.monotonic()
+            if self._is_idle() or (self._process and available_memory() < BYTES_TO_STAY):
+                self._is_owed |= self._process is not None
+                self._put_off()
+                self._end()
+            return in_use and self._is_owed
+
     def rest(self, run_id: str) -> None:
         """Starts none for a while: this run starts with a plain worker."""
         with self._lock:
@@ -96,6 +118,15 @@ class Standby:
             self._timer.cancel()
             self._timer = None
 
+    def _is_idle(self) -> bool:
+        return time.monotonic() - self._used > IDLE_SECONDS
+
+    def _may_start(self, environment: Mapping[str, str]) -> bool:
+        if not self.enabled or self._is_there(environment):
+            return False
+        self._is_owed = self._is_idle() or available_memory() < BYTES_TO_START
+        return not self._is_owed
+
     def _is_there(self, environment: Mapping[str, str]) -> bool:
         if self._process is None:
             return False
@@ -106,7 +137,7 @@ class Standby:
 
     def _start(self, environment: Mapping[str, str]) -> None:
         with self._lock:
-            if not self.enabled or self._is_there(environment):
+            if not self._may_start(environment):
                 return
             try:
                 nothing = subprocess.DEVNULL

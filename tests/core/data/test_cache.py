@@ -81,7 +81,7 @@ def test_a_full_disk_is_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyP
 
 
 def test_images_that_do_not_fit_into_memory_are_a_sentence(folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(cache, "available_memory", lambda: 1000)
     with pytest.raises(DataError, match=r"data\.image_size"):
         load_data(folder)
 

@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 from core.launch import launcher
+from core.launch import standby as standby_module
 from core.launch.environment import worker_environment
 from core.launch.launcher import prepare_worker, start_run
-from core.launch.standby import Standby
+from core.launch.standby import BYTES_TO_START, BYTES_TO_STAY, IDLE_SECONDS, Standby
 from core.runs.folder import Run
 from core.runs.store import open_run
 from tests.core.same_result import assert_same_result
@@ -206,3 +207,34 @@ def test_nobody_who_does_not_ask_for_one_keeps_one(monkeypatch: pytest.MonkeyPat
     ours.prepare(worker_environment(), delay=0)
     assert ours._timer is None
     assert ours._process is None
+
+
+def test_its_memory_is_given_back_when_nobody_is_here_and_it_comes_back_with_somebody(
+    standby: Standby,
+) -> None:
+    waiting = prepare(standby)
+    assert not standby.review(in_use=True)
+    assert psutil.pid_exists(waiting)
+    standby._used -= IDLE_SECONDS + 1
+    assert not standby.review(in_use=False)
+    assert not psutil.pid_exists(waiting)
+    standby.prepare(worker_environment(), delay=0)  # as at the end of a run in the night
+    assert standby._timer is None
+    assert standby.review(in_use=True)
+    assert prepare(standby) != waiting
+    assert not standby.review(in_use=True)
+
+
+def test_none_is_kept_where_memory_is_short(standby: Standby, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = prepare(standby)
+    monkeypatch.setattr(standby_module, "available_memory", lambda: BYTES_TO_STAY)
+    assert not standby.review(in_use=True)
+    assert psutil.pid_exists(waiting)
+    monkeypatch.setattr(standby_module, "available_memory", lambda: BYTES_TO_STAY - 1)
+    assert standby.review(in_use=True)
+    assert not psutil.pid_exists(waiting)
+    standby.prepare(worker_environment(), delay=0)
+    assert standby._timer is None
+    monkeypatch.setattr(standby_module, "available_memory", lambda: BYTES_TO_START)
+    assert standby.review(in_use=True)
+    prepare(standby)

@@ -42,7 +42,13 @@ function dress(layout, theme, size) {
     hoverlabel: { bgcolor: theme.panel, bordercolor: theme.line, font: { color: theme.text, size: 12 }, namelength: -1 },
   };
   for (const name of axesOf(layout)) dressed[name] = { ...grid, ...layout[name] };
+  if (layout.meta?.brush) dressed.annotations = backLabels(layout.annotations, theme.ground);
   return dressed;
+}
+
+// The values beside upright axes can be read where lines pass behind them.
+function backLabels(labels, ground) {
+  return labels.map((label) => ({ ...label, bgcolor: ground.replace("rgb(", "rgba(").replace(")", ", 0.75)") }));
 }
 
 const INKED = ["line", "marker", "error_x", "error_y", "textfont"];

@@ -38,13 +38,17 @@ VALUE_SCALE = [[0, "#4854c0"], [0.35, "#5490fc"], [0.65, "#b9b3a2"], [1, "#cc900
 
 @dataclass(frozen=True)
 class StudyView:
-    """How a study is shown: pruned trials too, a logarithmic objective, which fields and which objectives."""
+    """How a study is shown: pruned trials too, a logarithmic objective, which fields and which objectives.
+
+    `ranges` are those drawn on parallel axes: by key, from where to where, 0 to 1.
+    """
 
     pruned: bool = False
     log: bool = False
     fields: tuple[str, ...] = ()
     objective: int = 0
     other_objective: int = 1
+    ranges: tuple[tuple[str, tuple[float, float]], ...] = ()
 
 
 # The traces, the layout, and what a person should know of the figure.

@@ -1,4 +1,4 @@
-"""A study over its fields and objectives: Importance, Slice, Contour, Parallel Coordinate, Rank and Pareto Front."""
+"""A study over its fields and objectives: Importance, Slice, Contour, Rank and Pareto Front."""
 
 from __future__ import annotations
 
@@ -185,70 +185,6 @@ def draw_rank(points: Points, view: StudyView, _: Importance) -> Drawn:
     marker |= {"showscale": True, "line": {"width": 0}, "symbol": axes.pick_symbols(points, rows)}
     trials, layout = _cross_fields(points, view, rows, marker)
     return [trials], layout, ()
-
-
-def draw_parallel(points: Points, view: StudyView, _: Importance) -> Drawn:
-    """One line a trial through its fields to its value; drag along an axis to see only some."""
-    if not view.fields:
-        return axes.draw_nothing("Choose a field.")
-    rows = axes.rows_with(points, view, view.fields)
-    if not len(rows):
-        return axes.draw_nothing()
-    objectives = range(len(points.objectives))
-    dimensions = [_parallel_value(points, objective, rows, view) for objective in objectives]
-    dimensions += [_parallel_field(points, path, rows) for path in view.fields]
-    sign = points.sign(view.objective)
-    low, high = axes.span_colours(points, view.objective, rows)
-    ends = sorted((-sign * low, -sign * high))
-    # Plotly draws the lines of the highest colour last, so that the best ones are on top.
-    line: Layout = {"color": -sign * points.values[rows, view.objective], "cmin": ends[0], "cmax": ends[1]}
-    line |= {"colorscale": axes.VALUE_SCALE, "reversescale": True, "showscale": True}
-    line["colorbar"] = _mirrored_bar(points, view.objective, np.linspace(low, high, 5))
-    trace: Trace = {"type": "parcoords", "uid": "parallel", "dimensions": dimensions, "line": line}
-    trace["domain"] = {"y": [0, 0.88]}  # above it are the names of the axes
-    trace |= {"labelfont": {"size": 12}, "tickfont": {"size": 11}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"}}
-    layout: Layout = {"margin": {"l": 70, "r": 120, "t": 8, "b": 24}}
-    return [trace], layout | axes.tabulate_trials(points, rows, view.fields), ()
-
-
-def _mirrored_bar(points: Points, objective: int, ticks: FloatArray) -> Layout:
-    """A colour bar of negated values, right of the name of the last axis, which is centred on that axis."""
-    share = OBJECTIVES[points.objectives[objective]].is_share
-    shown = [f"{tick:.1%}" if share else f"{tick:,.3g}" if tick < 1000 else f"{tick:,.0f}" for tick in ticks]
-    positions = [float(-points.sign(objective) * tick) for tick in ticks]
-    return {**_colour_bar(points, objective), "x": 1.07, "tickvals": positions, "ticktext": shown}
-
-
-def _parallel_value(points: Points, objective: int, rows: Rows, view: StudyView) -> Layout:
-    entry, values = OBJECTIVES[points.objectives[objective]], points.values[rows, objective]
-    if view.log and objective == view.objective and (values > 0).all():
-        return {"label": entry.label, **_log_ticks(values)}
-    return {"label": entry.label, "values": values, "tickformat": entry.short_number}
-
-
-def _parallel_field(points: Points, path: str, rows: Rows) -> Layout:
-    field, positions = points.field(path), points.at(path)[rows]
-    label = field.name if len(field.name) <= 18 else field.name[:17] + "…"
-    if field.scale == "log":
-        return {"label": label, **_log_ticks(positions)}
-    if field.scale == "linear":
-        return {"label": label, "values": positions, **({"tickvals": list(field.ticks)} if field.ticks else {})}
-    ticks = list(range(len(field.labels)))
-    texts = [text if len(text) <= 14 else text[:13] + "…" for text in field.labels]
-    labelled = {"tickvals": ticks, "ticktext": texts, "range": [-0.3, len(ticks) - 0.7]}
-    return {"label": label, "values": positions, **labelled}
-
-
-def _log_ticks(values: FloatArray) -> Layout:
-    """Plotly's parallel axes know no logarithm, so its ticks are written out."""
-    scaled = np.log10(values)
-    low, high = float(scaled.min()), float(scaled.max())
-    decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
-    # Over one or two powers of ten, also their twice and five times.
-    steps = (1,) if high - low > 2.5 else (1, 2, 5)
-    inner = [tick for decade in decades for step in steps if low <= (tick := float(decade + np.log10(step))) <= high]
-    ticks = inner if len(inner) > 1 else [low, *inner, high] if high > low else [low]
-    return {"values": scaled, "tickvals": ticks, "ticktext": [f"{10**tick:.3g}" for tick in ticks]}
 
 
 def draw_pareto(points: Points, view: StudyView, _: Importance) -> Drawn:

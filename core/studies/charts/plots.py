@@ -13,6 +13,7 @@ from core.charts.figure import Drawing, to_json
 from core.studies.charts import fields as by_field
 from core.studies.charts import trials as by_time
 from core.studies.charts.axes import LAYOUT, Drawn, StudyView
+from core.studies.charts.parallel import draw_parallel
 from core.studies.importance import Importance
 from core.studies.points import Points
 
@@ -42,7 +43,7 @@ _DRAW: dict[PlotName, Callable[[Points, StudyView, Importance], Drawn]] = {
     "Importance": by_field.draw_importance,
     "Slice": by_field.draw_slice,
     "Contour": by_field.draw_contour,
-    "Parallel Coordinate": by_field.draw_parallel,
+    "Parallel Coordinate": draw_parallel,
     "Rank": by_field.draw_rank,
     "Timeline": by_time.draw_timeline,
     "Intermediate Values": by_time.draw_intermediate,

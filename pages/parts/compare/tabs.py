@@ -7,10 +7,11 @@ from html import escape
 
 import streamlit as st
 
+from core.charts.upright import AXIS_WIDTH, Ranges, change_ranges, read_ranges, write_ranges
 from core.compare.differences import draw_differences
 from core.compare.fields import label_field, list_fields, numeric_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, find_figure
-from core.compare.parallel import Ranges, choose_units, draw_parallel, read_ranges, write_ranges
+from core.compare.parallel import choose_units, draw_parallel
 from core.compare.scatter import ScatterView, draw_scatter, find_published
 from core.compare.units import Unit
 from core.compare.verdicts import METHODS, Incomparable, Verdict, judge_all, sort_verdicts, warn_of_chance
@@ -23,7 +24,6 @@ from pages.parts.compare.table import pick_control, show_table, weights_control
 from pages.parts.frame.address import set_params
 
 MAX_AXES = 8
-AXIS_WIDTH = 110  # pixels, for the names and values beside it
 
 
 # What differs ---------------------------------------------------------------------------------------------------------
@@ -165,10 +165,7 @@ def show_parallel(units: Sequence[Unit]) -> None:
     width = AXIS_WIDTH * (1 + len(shown))
     drawn = show_drawing(drawing, key="compare.parallel", height=480, min_width=width, brushes=True)
     if drawn:
-        ranges.pop(drawn["axis"], None)
-        if drawn["range"]:
-            ranges[drawn["axis"]] = (drawn["range"][0], drawn["range"][1])
-        _keep_ranges(ranges)
+        _keep_ranges(change_ranges(ranges, drawn))
         st.rerun()
     if ranges:
         _show_chosen(units, choose_units(units, shown, figure, pick, ranges))

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from core.charts.upright import AXIS_WIDTH, change_ranges, read_ranges, write_ranges
 from core.studies.charts.axes import StudyView
 from core.studies.charts.plots import PLOTS, PlotName
 from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.points import Points
 from core.studies.spec import StudySpec
 from pages.parts.chart.chart import show_chart
+from pages.parts.frame.address import set_params
 from pages.parts.studies.look import Look, draw, find_importance
 
 HEIGHTS: dict[PlotName, int] = {"Slice": 480, "Contour": 420, "Rank": 420, "Parallel Coordinate": 400, "Timeline": 400}
@@ -58,18 +60,24 @@ def _show_plot(look: Look, plot: PlotName) -> int | None:
     if not drawing.figure:
         st.html(f'<p class="lab-muted study-nothing">{escape(drawing.notes[0])}</p>')
         return None
-    picked = show_chart(
+    parallel = plot == "Parallel Coordinate"
+    told = show_chart(
         drawing.figure,
         key=f"study.{look.study.name}.{plot}",
         title=drawing.title,
         file_name=f"study-{plot.lower().replace(' ', '-')}",
         height=HEIGHTS.get(plot, HEIGHT),
-        picks=plot not in ("Importance", "Parallel Coordinate"),
+        min_width=AXIS_WIDTH * (1 + len(view.fields)) if parallel else 0,
+        picks=plot != "Importance" and not parallel,
+        brushes=parallel,
     )
-    hint = "Drag along an axis to keep some of the lines." if plot == "Parallel Coordinate" else ""
-    if note := " ".join([*drawing.notes, hint]).strip():
+    if isinstance(told, dict):
+        set_params(brush=write_ranges(change_ranges(dict(view.ranges), told)))
+        st.rerun()
+    hint = "Drag along an axis, or click a value on it, to see only the trials that pass there." if parallel else ""
+    if note := " ".join(drawing.notes) or hint:
         st.caption(note)
-    return picked if isinstance(picked, int) else None
+    return told if isinstance(told, int) else None
 
 
 def _show_view(look: Look, plot: PlotName) -> StudyView:
@@ -89,7 +97,8 @@ def _show_view(look: Look, plot: PlotName) -> StudyView:
             # A network that blew up would press all others onto the axis.
             wild = bool(values.max() > WILD * np.median(values))
             log = st.toggle("Log scale", wild, key="log", bind="query-params")
-    return StudyView(pruned, log, fields, objective, other)
+    drawn = read_ranges(st.query_params.get("brush", "")) if plot == "Parallel Coordinate" else {}
+    return StudyView(pruned, log, fields, objective, other, tuple(drawn.items()))
 
 
 def _drawn_values(points: Points, plot: PlotName, objective: int, pruned: bool) -> npt.NDArray[np.float64]:

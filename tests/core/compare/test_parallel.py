@@ -3,12 +3,11 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.charts.palette import GREY, pick_result_ink
+from core.charts.upright import read_ranges
 from core.compare.figures import BY_KEY
-from core.compare.parallel import choose_units, draw_parallel, read_ranges, write_ranges
+from core.compare.parallel import choose_units, draw_parallel
 from tests.compared_runs import make_compared, units_of
 from tests.core.compare.drawn import traces_of
 from tests.pages.sample_runs import make_run
@@ -46,18 +45,6 @@ def test_a_range_on_an_axis_keeps_just_the_units_that_pass_there() -> None:
     layout = json.loads(draw_parallel(units, paths, ACCURACY, "best", read_ranges("val/accuracy:0:1")).figure)["layout"]
     assert [axis["key"] for axis in layout["meta"]["brush"]] == ["train.learning_rate", "val/accuracy"]
     assert layout["meta"]["brush"][1]["range"] == [0, 1]
-
-
-@pytest.mark.parametrize("text", ["x", "a:1", "a:1:0", "a:0:2", "a:-1:0", "a:x:y", "a:nan:1", ";;:", "a:0:1:2"])
-def test_ranges_that_make_no_sense_are_passed_over(text: str) -> None:
-    assert read_ranges(f"{text};b:0.1:0.2") == {"b": (0.1, 0.2)}
-
-
-@given(
-    st.dictionaries(st.sampled_from(["train.epochs", "model.layers[0].channels", "val/accuracy"]), st.just((0.2, 0.7)))
-)
-def test_ranges_come_back_from_the_address(ranges: dict[str, tuple[float, float]]) -> None:
-    assert read_ranges(write_ranges(ranges)) == ranges
 
 
 def test_lines_are_coloured_by_their_result_and_grey_without_one() -> None:

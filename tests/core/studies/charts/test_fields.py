@@ -9,7 +9,7 @@ from core.studies.charts.axes import StudyView
 from core.studies.charts.plots import draw_study
 from core.studies.importance import Importance
 from core.studies.points import Points, find_front
-from tests.core.studies.charts.drawn import FIELDS, LOSSES, draw, fill, make_spec, make_trial, points_of, trace, unpack
+from tests.core.studies.charts.drawn import FIELDS, draw, fill, make_spec, make_trial, points_of, trace, unpack
 
 
 def test_slice_shows_every_field_on_its_own_scale(mixed: Points) -> None:
@@ -21,17 +21,13 @@ def test_slice_shows_every_field_on_its_own_scale(mixed: Points) -> None:
     assert axes[2]["ticktext"] == ["SGD with momentum", "Adam"]
 
 
-@pytest.mark.parametrize("plot", ["Slice", "Contour", "Rank", "Parallel Coordinate"])
+@pytest.mark.parametrize("plot", ["Slice", "Contour", "Rank"])
 def test_choices_stand_on_their_value(plot: str) -> None:
     """A trial with 16 channels beside the tick of 16 would read as one with 14."""
     points = points_of(make_spec(), [make_trial(i, [0.5 + 0.1 * i]) for i in range(8)])
     figure = draw(plot, points, fields=("model.stem_channels", "train.optimizer"))
-    if plot == "Parallel Coordinate":
-        (channels,) = (axis for axis in figure["data"][0]["dimensions"] if axis["label"] == "Stem channels")
-        places, axis = unpack(channels["values"]), channels
-    else:
-        (trials,) = (found for found in figure["data"] if found["uid"] in ("slice0", "trials"))
-        places, axis = unpack(trials["x"]), figure["layout"]["xaxis"]
+    (trials,) = (found for found in figure["data"] if found["uid"] in ("slice0", "trials"))
+    places, axis = unpack(trials["x"]), figure["layout"]["xaxis"]
     assert set(places) == {0.0, 1.0}
     assert (axis["tickvals"], axis["ticktext"]) == ([0, 1], ["16", "32"])
 
@@ -68,28 +64,6 @@ def test_one_wild_value_does_not_take_all_colours() -> None:
     trials = [make_trial(index, [0.2 + 0.01 * index]) for index in range(20)] + [make_trial(20, [1e5])]
     figure = draw("Contour", points_of(make_spec(), trials), fields=("train.learning_rate", "model.dropout"))
     assert figure["data"][0]["zmax"] < 1
-
-
-def test_parallel_axes_hold_all_trials_and_the_best_lies_on_top() -> None:
-    points = points_of(make_spec(), [make_trial(i, [v]) for i, v in enumerate(LOSSES)])
-    found = draw("Parallel Coordinate", points)["data"][0]
-    assert [axis["label"] for axis in found["dimensions"]][:2] == ["Validation loss", "Learning rate"]
-    assert sorted(unpack(found["dimensions"][0]["values"])) == pytest.approx(sorted(LOSSES))
-    # Plotly draws the highest colour last.
-    colours, losses = unpack(found["line"]["color"]), unpack(found["dimensions"][0]["values"])
-    assert losses[int(np.argmax(colours))] == pytest.approx(0.4)
-
-
-def test_a_narrow_logarithmic_axis_has_ticks_that_can_be_read() -> None:
-    for rates, texts in (
-        ((1e-3, 1e-2), ["0.001", "0.002", "0.005", "0.01"]),
-        ((1e-4, 9e-2), ["0.0001", "0.001", "0.01"]),
-        ((2.1e-3, 2.2e-3), ["0.0021", "0.0022"]),
-    ):
-        trials = [make_trial(i, [0.5 + i], learning_rate=rate) for i, rate in enumerate(rates)]
-        points = points_of(make_spec(), trials)
-        axis = draw("Parallel Coordinate", points, fields=("train.learning_rate",))["data"][0]["dimensions"][1]
-        assert axis["ticktext"] == texts
 
 
 def test_the_pareto_front_is_optunas_own() -> None:

@@ -39,3 +39,16 @@ def test_a_study_of_several_objectives_begins_with_its_pareto_front(open_page) -
     make_study("several", spec=make_spec(objectives=["val/loss", "parameters"]))
     page = open_page("studies", name="several")
     assert component_data(page, "resnet_lab_chart")[0]["title"] == "Pareto Front"
+
+
+def test_ranges_of_parallel_axes_follow_the_address_and_name_the_trials(open_page) -> None:
+    make_study("done")
+    page = open_page("studies", name="done", plot="Parallel Coordinate", brush="Validation loss:0:0.1;nonsense")
+    brush = figure(page)["layout"]["meta"]["brush"]
+    assert [axis["range"] for axis in brush if axis["key"] == "Validation loss"] == [[0, 0.1]]
+    said = [str(caption.value) for caption in page.caption]
+    assert "1 of 9 trials within the ranges: 3. Click a range to lift it." in said
+    assert any(
+        "Drag along an axis" in str(each.value)
+        for each in open_page("studies", name="done", plot="Parallel Coordinate").caption
+    )

@@ -19,6 +19,7 @@ COMMANDS = {
     "examine": ["benchmarks.examine"],
     "studies": ["benchmarks.studies"],
     "study-page": ["benchmarks.study_page"],
+    "peers": ["benchmarks.peers"],
     "importance": ["benchmarks.importance"],
     "imports": ["benchmarks.imports"],
 }

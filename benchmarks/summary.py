@@ -65,6 +65,12 @@ def list_rows(results: Path) -> Iterator[Row]:
     for study in (read_result("studies", results) or {"studies": []})["studies"]:
         what = f"a study's own time a trial, {study['earlier_trials']:,} before"
         yield what, _seconds(study["overhead_seconds"]), "", "", "0.30 s"
+    if peers := read_result("peers", results):
+        yield from _beside("50 runs of 500 epochs, TensorBoard", peers["curves"], "tensorboard")
+        for study in peers["studies"]:
+            for plot, figures in study["figures"].items():
+                what = f"{plot}, {study['trials']:,} trials, optuna-dashboard"
+                yield from _beside(what, figures, "optuna_dashboard")
 
 
 def _throughput(device: str, found: dict[str, Any] | None, batch_sizes: tuple[int, ...]) -> Iterator[Row]:
@@ -89,6 +95,13 @@ def _side_by_side(device: str, found: dict[str, Any] | None) -> Iterator[Row]:
     alone, *others = found["runs"]
     best = max(others, key=lambda row: row["rate"])
     yield f"{what}, best: {best['runs']}", f"{best['rate']:,.1f}", f"{alone['rate']:,.1f}", f"{best['ratio']:.2f}", ""
+
+
+def _beside(what: str, figures: dict[str, Any], peer: str) -> Iterator[Row]:
+    """A page of ours and the peer's, by a browser that knows nothing yet and by one that was there before."""
+    for state in ("cold", "warm"):
+        ours, theirs = (figures[way][f"{state}_seconds"] for way in ("ours", peer))
+        yield f"{what}, {state}", _seconds(ours), _seconds(theirs), f"{ours / theirs:.2f}", ""
 
 
 def _seconds(value: float) -> str:

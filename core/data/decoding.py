@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
+from core.data.deep_colours import Tile, correct_tiles, has_deep_alpha, join_bytes, list_lower_tiles, read_deep_alpha
 from core.data.shades import Scale, Scales, Shades, Span, find_scale, join_spans, read_shades
 from core.data.store import DataError
 from core.system.child import Child, ChildError
 from core.system.errors import LabError
 
 # Raise it when the same files would give other pixels: decoded copies are then made again.
-DECODER_VERSION = 2
+DECODER_VERSION = 3
 
 # A process takes a fifth of a second to start: it is worth that from this many images on. Two threads are slower than
 # one on small images.
@@ -119,7 +120,7 @@ def open_image(source: str | Path | IO[bytes], look: Look) -> Pixels:
 
 @contextmanager
 def _open(source: str | Path | IO[bytes], size: int) -> Iterator[tuple[Image.Image, Shades | None]]:
-    """An image that is loaded and upright, and its grey values if these have more than eight bits.
+    """An image that is loaded and upright, and its values if these have more than eight bits.
 
     Its size is read from the header, before any pixel is unpacked.
     """
@@ -133,12 +134,26 @@ def _open(source: str | Path | IO[bytes], size: int) -> Iterator[tuple[Image.Ima
                 # A large JPEG is decoded at an eighth to a half of its size, if that is still twice what is needed.
                 image.draft("RGB", (2 * size, 2 * size))
                 encoding = image.tile[0].args if image.tile else None  # forgotten once the pixels are loaded
+                correct_tiles(image)
+                lower = list_lower_tiles(image)
                 ImageOps.exif_transpose(image, in_place=True)
                 image.load()  # reads the pixels even if nothing needs to be converted
                 _correct_key(image, encoding)
-                yield image, read_shades(image, encoding)
+                if lower:
+                    yield image, join_bytes(image, _load_lower(source, lower))
+                else:
+                    yield image, read_deep_alpha(image) if has_deep_alpha(encoding) else read_shades(image, encoding)
         except Image.DecompressionBombError:
             raise TooManyPixelsError(f"it has far too many pixels; at most {_MOST} can be read") from None
+
+
+def _load_lower(source: str | Path | IO[bytes], tiles: list[Tile]) -> Image.Image:
+    """The same image once more, by the lower byte of each value."""
+    with Image.open(source, formats=FORMATS) as image:
+        image.tile = tiles
+        ImageOps.exif_transpose(image, in_place=True)
+        image.load()
+        return image
 
 
 def _correct_key(image: Image.Image, encoding: object) -> None:
@@ -146,25 +161,27 @@ def _correct_key(image: Image.Image, encoding: object) -> None:
     key = image.info.get("transparency")
     if isinstance(key, int) and encoding in _SPREAD:
         image.info["transparency"] = key * _SPREAD[str(encoding)]
-    elif isinstance(key, tuple) and encoding == "RGB;16B":
-        image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
 def _fit(image: Image.Image, shades: Shades | None, look: Look) -> Pixels:
     if shades:
-        image = _make_grey_image(shades, look.scales, image.info.get("transparency"))
+        image = _make_image(shades, look.scales, image.info.get("transparency"))
     rgb = _lay_over(image, GROUNDS[look.ground]) if image.has_transparency_data else image
     rgb = rgb if rgb.mode == "RGB" else rgb.convert("RGB")
     size = (look.size, look.size)
     return np.asarray(rgb if rgb.size == size else ImageOps.fit(rgb, size, Image.Resampling.BILINEAR))
 
 
-def _make_grey_image(shades: Shades, scales: Scales, key: object) -> Image.Image:
-    """Deep grey values as an image of eight bits; those equal to `key` are transparent."""
+def _make_image(shades: Shades, scales: Scales, key: object) -> Image.Image:
+    """Deep values as an image of eight bits; those equal to `key` are transparent."""
     scale = shades.scale or scales.get(shades.type) or find_scale(shades.span())
     image = Image.fromarray(shades.to_bytes(scale))
-    if isinstance(key, int):
-        image.putalpha(Image.fromarray((shades.values != key).astype(np.uint8) * 255))
+    alpha = shades.alpha
+    if alpha is None and isinstance(key, int | tuple):
+        differs = shades.values != np.array(key, shades.values.dtype)
+        alpha = (differs if differs.ndim == 2 else differs.any(2)).astype(np.uint8) * 255
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha))
     return image
 
 

@@ -1,4 +1,4 @@
-"""Grey images of more than eight bits: how deep they are, and their way to eight.
+"""Values of more than eight bits, grey ones for the most part: how deep they are, and their way to eight.
 
 Pillow's own conversion cuts such values off at 255 and fractions down to 0. Here black and white follow from the file
 where it tells its depth: 12 bits in a TIFF, the largest value of a PGM. Elsewhere they follow from the range of all
@@ -44,12 +44,16 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Shades:
-    """The grey values of an image, (height, width), and their `scale` if the file tells it."""
+    """The grey values of an image, (height, width), or its colours, (height, width, 3).
+
+    Their `scale` if the file tells it, and `alpha`, (height, width), if it is there apart from them.
+    """
 
     values: npt.NDArray[np.generic]
     type: str
     scale: Scale | None = None
     is_negative: bool = False  # the least value is white
+    alpha: npt.NDArray[np.uint8] | None = None
 
     def span(self) -> Span:
         """The range of the finite values."""
@@ -57,7 +61,7 @@ class Shades:
         return join_spans(span for span in spans if span) or Span(0, 0, is_whole=True)
 
     def to_bytes(self, scale: Scale) -> npt.NDArray[np.uint8]:
-        """Values from black to white as 0 to 255, (height, width); no number at all is black."""
+        """Values from black to white as 0 to 255, of the same shape; no number at all is black."""
         grey = np.empty(self.values.shape, np.uint8)
         for chunk, target in zip(_chunks(self.values), _chunks(grey), strict=True):
             target[...] = _scale_down(chunk, scale)
@@ -113,7 +117,7 @@ def find_scale(span: Span) -> Scale:
 
 def _chunks(values: npt.NDArray[np.generic]) -> Iterator[npt.NDArray[np.generic]]:
     """Parts of an array, each of some rows."""
-    rows = max(1, _CHUNK_VALUES // max(1, values.shape[1]))
+    rows = max(1, _CHUNK_VALUES // max(1, values[:1].size))
     for start in range(0, len(values), rows):
         yield values[start : start + rows]
 

@@ -86,7 +86,7 @@ def pack_png(bits: int, colour: int, row: bytes, width: int, key: bytes, palette
         (pack_png(8, 0, b"\xf1\x02", 2, struct.pack(">H", 0xF1)), 2),
         (pack_png(16, 0, b"\xff\xff\x80\x80", 2, struct.pack(">H", 0xFFFF)), 0x80),
         (pack_png(8, 2, b"\1\2\3\7\7\7", 2, struct.pack(">3H", 1, 2, 3)), 7),
-        (pack_png(16, 2, b"\x12\x34" * 3 + b"\7\0" * 3, 2, struct.pack(">3H", *[0x1234] * 3)), 7),
+        (pack_png(16, 2, b"\x12\x34" * 3 + b"\x12\x35" * 2 + b"\xff\xff", 2, struct.pack(">3H", *[0x1234] * 3)), 0x12),
         (pack_png(8, 3, b"\0\1", 2, b"\0\xff", b"\1\2\3\7\7\7"), 7),
     ],
 )
@@ -100,7 +100,7 @@ def _row_of(file: io.BytesIO, ground: str) -> list[int]:
     """The two pixels of a row, each as one value, at their own size."""
     with decoding._open(file, 1) as (image, shades):
         if shades:
-            image = decoding._make_grey_image(shades, {}, image.info.get("transparency"))
+            image = decoding._make_image(shades, {}, image.info.get("transparency"))
         return np.asarray(decoding._lay_over(image, decoding.GROUNDS[ground]))[0, :, 0].tolist()
 
 

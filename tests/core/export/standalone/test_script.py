@@ -193,6 +193,7 @@ def test_alone_the_script_trains_the_same_run_on_a_folder_of_images(tmp_path: Pa
         for number in range(9):
             pixels = generator.integers(0, 150, (12, 10, 3), dtype=np.uint8) + np.uint8(100 * (label % 2))
             Image.fromarray(pixels).save(root / place / f"{number}.png")
+        (root / place / "deep.ppm").write_bytes(b"P6 12 10 65535\n" + (pixels.astype(">u2") * 16).tobytes())
     changes = {"data": {"dataset": "folder", "folder": str(root), "folder_classes": 2, "image_size": 8}}
     spec = parse_spec({**make_spec(epochs=2, batch_size=4).model_dump(), **changes})
     script = write_script(spec, fingerprint=load_data(spec.data).fingerprint)

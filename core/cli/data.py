@@ -14,7 +14,7 @@ from core.cli.output import FAILED, CommandError, confirm, print_facts, print_js
 from core.cli.source import AsJson, Settings, Yes
 from core.data.store import DataError
 from core.spec.fields import field_at
-from core.spec.parse import parse_spec
+from core.spec.parse import parse_spec, read_number
 from core.spec.settings import apply_settings
 from core.text.formats import UNKNOWN, format_bytes
 from core.text.safe import plain
@@ -185,8 +185,9 @@ def list_devices(
     for setting in slots or ():
         device, _, count = setting.partition("=")
         with suppress(ValueError):
-            devices.set_slots(device, int(count))
-            continue
+            if isinstance(number := read_number(count, is_whole=True), int):
+                devices.set_slots(device, number)
+                continue
         raise CommandError(f"--slots {setting}: write a device of this machine and 1 to 64, as in cpu=2.")
     found = devices.list_devices()
     if as_json:

@@ -130,6 +130,17 @@ def read_number(text: str, *, is_whole: bool) -> int | float | str | None:
     return found if math.isfinite(found) else typed or None
 
 
+def read_numbers(text: str, *, is_whole: bool) -> list[Any]:
+    """`16, 32` as numbers; anything else stays text, for the check to report.
+
+    Of decimals a comma within a part separates nothing: `0,1; 0,01` holds two texts that are no numbers.
+    """
+    separator = r";|,\s" if not is_whole and re.search(r";|,\s", text) else "[;,]"
+    parts = [part.strip() for part in re.split(separator, text) if part.strip()]
+    # 0,01 is no list of 0 and 1: nobody writes a zero in front of one.
+    return [part if re.match(r"0[0-9]", part) else read_number(part, is_whole=is_whole) for part in parts]
+
+
 def explain_number(problem: FieldProblem) -> str:
     """The problem's message, with the text that stands in a number's place: must be a number, not “0,01” ..."""
     if not isinstance(problem.value, str) or not re.match(r"must be a (whole )?number", problem.message):

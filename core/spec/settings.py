@@ -11,7 +11,7 @@ from typing import Any
 
 from core.spec import SECTIONS, ModelSpec, RunSpec
 from core.spec.fields import SpecField, field_at, fields_of
-from core.spec.parse import FieldProblem, SpecError, parse_spec, path_of, refuse, shorten_value, to_json
+from core.spec.parse import FieldProblem, SpecError, parse_spec, path_of, read_numbers, refuse, shorten_value, to_json
 
 _SETTING = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,9}|\*)\]\.)?[a-z_]+")
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -76,8 +76,8 @@ def _read_value(field: SpecField, text: str) -> Any:
         return value if isinstance(value, str) else text
     if field.kind == "bool":
         return _SWITCH.get(text.lower(), value)
-    if field.kind == "ints" and re.fullmatch(r"[0-9]{1,9}( *, *[0-9]{1,9})*", text):
-        return [int(part) for part in text.split(",")]
+    if field.kind == "ints" and not isinstance(value, list | dict):
+        return read_numbers(text, is_whole=True)
     if field.kind == "int" and isinstance(value, float):
         return text  # refused as it was typed: 1e3, not 1000.0
     # `float` would also read other scripts' digits and 1_000, which no form and no JSON does.

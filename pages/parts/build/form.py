@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.spec import CHOICE_LABELS
 from core.spec.fields import SpecField, fields_of, label_path
-from core.spec.parse import read_number
+from core.spec.parse import read_number, read_numbers
 from pages.parts.build.draft import Draft
 from pages.parts.frame.numbers import say, say_problem, show_number
 from pages.parts.frame.style import show_problem
@@ -84,19 +84,12 @@ def _commit(draft: Draft, key: str, section: str, field: SpecField) -> None:
 def _read(field: SpecField, value: Any) -> Any:
     """What a widget of the field holds, as the spec has it."""
     if field.kind == "ints":
-        return _read_ints(value)
+        return read_numbers(value, is_whole=True)
     return read_number(value, is_whole=field.kind == "int") if isinstance(value, str) and is_number(field) else value
 
 
 def is_number(field: SpecField) -> bool:
     return field.kind in ("int", "float")
-
-
-def _read_ints(text: str) -> list[Any]:
-    """`91, 136` as numbers; what is none stays text, for the check to name it."""
-    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
-    # A number of thousands of digits is one that Python refuses to read.
-    return [int(part) if part.isdecimal() and len(part) < 10 else part for part in parts]
 
 
 def _make_widget(field: SpecField, label: str, value: Any, choices: Sequence[str] | None, **common: Any) -> None:

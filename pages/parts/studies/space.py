@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.spec import RunSpec
 from core.spec.fields import format_value, label_path
-from core.spec.parse import read_number
+from core.spec.parse import read_number, read_numbers
 from core.studies.points import show_searched
 from pages.parts.build.form import is_number
 from pages.parts.frame.numbers import say_problem, show_number
@@ -151,17 +151,6 @@ def _show_choices(draft: StudyDraft, row: Row) -> None:
         text = ", ".join(format_value(value) for value in row.choices)
         read = partial(read_numbers, is_whole=field.kind == "int")
         st.text_input(label, text, placeholder="16, 32, 64", **_common(draft, row, "choices", read))
-
-
-def read_numbers(text: str, *, is_whole: bool) -> list[Any]:
-    """`16, 32` as numbers; anything else stays text, for the check to report.
-
-    Of decimals a comma within a part separates nothing: `0,1; 0,01` holds two texts that are no numbers.
-    """
-    separator = r";|,\s" if not is_whole and re.search(r";|,\s", text) else "[;,]"
-    parts = [part.strip() for part in re.split(separator, text) if part.strip()]
-    # 0,01 is no list of 0 and 1: nobody writes a zero in front of one.
-    return [part if re.match(r"0[0-9]", part) else read_number(part, is_whole=is_whole) for part in parts]
 
 
 def _show_fixed(draft: StudyDraft, row: Row) -> None:

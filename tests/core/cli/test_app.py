@@ -45,6 +45,7 @@ from tests.lab_server import ROOT
         (["data", "download", "digits"], "digits is built in: it is neither downloaded nor deleted.\n"),
         (["data", "delete", "digits", "--yes"], "digits is built in: it is neither downloaded nor deleted.\n"),
         (["devices", "--slots", "cpu=0"], "--slots cpu=0: write a device of this machine and 1 to 64"),
+        (["devices", "--slots", "cpu=١"], "--slots cpu=١: write a device of this machine and 1 to 64"),
         (["cost", "--nonsense"], ""),
         (["nonsense"], ""),
     ],

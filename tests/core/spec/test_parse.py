@@ -17,6 +17,7 @@ from core.spec.parse import (
     explain_number,
     parse_spec,
     read_number,
+    read_numbers,
     read_object,
 )
 from core.spec.settings import apply_settings
@@ -119,3 +120,13 @@ def test_text_in_a_numbers_place_is_told_as_it_was_typed() -> None:
     assert explain_number(FieldProblem("train.epochs", "must be at least 1", 0)) == "must be at least 1"
     with pytest.raises(SpecError, match=r'train\.epochs = "1e3": must be a whole number'):
         parse_spec(apply_settings({}, ["train.epochs=1e3"]))
+
+
+def test_numbers_are_read_as_they_are_written() -> None:
+    assert read_numbers("16, 32;64,128", is_whole=True) == [16, 32, 64, 128]
+    assert read_numbers("1e-3, 0.1", is_whole=False) == read_numbers("1e-3,.1", is_whole=False) == [0.001, 0.1]
+    assert read_numbers("16, many, 1e3, 1.5", is_whole=True) == [16, "many", "1e3", "1.5"]
+    for typed in ("0,1; 0,01", "0,1, 0,01"):
+        assert read_numbers(typed, is_whole=False) == ["0,1", "0,01"]
+    assert read_numbers("0,01", is_whole=False) == [0, "01"]
+    assert read_numbers("12, ١٢, 1_000", is_whole=True) == [12, "١٢", "1_000"]  # other scripts' digits

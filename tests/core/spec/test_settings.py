@@ -97,6 +97,12 @@ def test_a_wrong_value_of_a_setting_is_left_to_the_check_of_the_spec() -> None:
         assert refusal_of(parse_spec, data).startswith("train.epochs = ")
 
 
+@pytest.mark.parametrize("typed", ["9, 015", "9, ١٢", "9, 1_000", "9, 1e3", "9, nan"])
+def test_what_is_no_whole_number_of_a_list_is_refused_as_it_was_typed(typed: str) -> None:
+    refusal = refusal_of(parse_spec, apply_settings({}, [f"train.milestones={typed}"]))
+    assert refusal == f'train.milestones[1] = "{typed[3:]}": must be a whole number'
+
+
 def test_settings_on_what_is_no_spec_are_refused() -> None:
     assert refusal_of(apply_settings, {"train": 3}, ["train.epochs=3"]).startswith("train = 3: must be an object")
     assert "model.layers" in refusal_of(apply_settings, {"model": {"layers": [3]}}, ["model.layers[0].blocks=1"])

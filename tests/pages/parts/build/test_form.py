@@ -95,6 +95,8 @@ def test_milestones_are_read_from_a_list_and_a_wrong_one_is_named(open_page: Ope
     milestones = page.text_input(key=key_of(page, "train.milestones"))
     milestones.set_value("50, soon").run()
     assert "Milestones must be a whole number, not “soon”." in problems_shown(page)
+    page.text_input(key=key_of(page, "train.milestones")).set_value("50, ١٢").run()
+    assert "Milestones must be a whole number, not “١٢”." in problems_shown(page)
 
 
 def test_a_folded_problem_unfolds_its_group(open_page: OpenPage) -> None:

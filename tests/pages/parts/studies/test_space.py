@@ -5,7 +5,6 @@ from __future__ import annotations
 from core.spec.presets import PRESETS
 from core.studies.spec import parse_study
 from pages.parts.studies.draft import around, pack
-from pages.parts.studies.space import read_numbers
 from tests.pages.conftest import press, texts
 from tests.pages.sample_studies import SPACE
 from tests.pages.studies_page import defined, widget
@@ -41,12 +40,3 @@ def test_an_empty_space_is_told(open_page) -> None:
     press(page, "Remove Learning rate")
     assert "The search space is empty: choose at least one field to search" in texts(page)
     assert widget(page.button, "Start").disabled
-
-
-def test_numbers_are_read_as_they_are_written() -> None:
-    assert read_numbers("16, 32;64,128", is_whole=True) == [16, 32, 64, 128]
-    assert read_numbers("1e-3, 0.1", is_whole=False) == read_numbers("1e-3,.1", is_whole=False) == [0.001, 0.1]
-    assert read_numbers("16, many, 1e3, 1.5", is_whole=True) == [16, "many", "1e3", "1.5"]
-    for typed in ("0,1; 0,01", "0,1, 0,01"):
-        assert read_numbers(typed, is_whole=False) == ["0,1", "0,01"]
-    assert read_numbers("0,01", is_whole=False) == [0, "01"]

@@ -248,7 +248,7 @@ class Checks:
         with self._lock:
             if key not in self._asked:
                 for old in list(self._asked)[: 1 - _MOST_ANSWERS]:
-                    del self._asked[old]
+                    self._asked.pop(old)[0].cancel()
                 self._asked[key] = (self._queue.submit(_ask, spec, decode), time.monotonic())
             return self._asked[key]
 

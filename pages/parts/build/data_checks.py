@@ -41,8 +41,12 @@ def _show(spec: DataSpec, status: FolderStatus) -> None:
     future, since = _find(spec, status)
     with st.container(key="data_checks", gap="xsmall"):
         if not future.done():
+            # There is one look at a time, whoever asks.
+            doing = (
+                "Looking through the images" if future.running() else "Waiting: other images are looked through first"
+            )
             seconds = format_seconds(time.monotonic() - since)
-            st.html(f'<p class="lab-small lab-muted" role="status">Looking through the images ({seconds})</p>')
+            st.html(f'<p class="lab-small lab-muted" role="status">{doing} ({seconds})</p>')
         elif error := future.exception():
             show_problem(explain_failure(error))
             _offer_again(spec, status)

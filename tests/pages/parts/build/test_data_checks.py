@@ -3,12 +3,14 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.data import checks
 from core.data.checks import Checks
+from core.spec import DataSpec
 from core.spec.link import to_link
 from core.spec.parse import parse_spec
 from pages.parts.build import data_checks
@@ -71,6 +73,27 @@ def test_a_large_folder_waits_for_a_click(
     page = wait_and_rerun(page, ours)
     assert "12 images checked" in texts(page)
     assert "Check the images" not in labels(page)
+
+
+def test_who_waits_for_the_check_of_other_images_is_told_so(
+    open_page: OpenPage, ours: Checks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = (make_folder(tmp_path / name, {"cat": 6, "dog": 6}) for name in ("mine", "theirs"))
+    begun, may_end = Event(), Event()
+
+    def check(spec: DataSpec, decode: bool) -> checks.Report:
+        begun.set()
+        assert may_end.wait(60)
+        return checks.check_images(spec, decode=decode)
+
+    monkeypatch.setattr(checks, "_ask", check)
+    first = open_folder(open_page, theirs)
+    assert begun.wait(60)
+    assert "Looking through the images (" in texts(first.run())
+    page = open_folder(open_page, mine)
+    assert "Waiting: other images are looked through first (" in texts(page)
+    may_end.set()
+    assert "12 images checked" in texts(wait_and_rerun(page, ours))
 
 
 def test_other_data_sets_are_not_checked(open_page: OpenPage, ours: Checks) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from core.examine.predictions import Predicted
     from core.examine.weights import Weights
     from core.runs.folder import Run
+
+_MEANS = ("precision", "recall", "F1")  # over the classes that have images
 
 
 def evaluate_run(
@@ -87,6 +90,7 @@ def _predict(run: Run, weights: Weights) -> tuple[Predicted, str]:
 
 def _measure(predicted: Predicted, temperature: float, source: str) -> dict[str, Any]:
     from core.examine.predictions import measure_reliability, work_out
+    from core.stats.scores import mean_over_classes
 
     figures = work_out(predicted)
     before, after = measure_reliability(predicted), measure_reliability(predicted, temperature)
@@ -101,6 +105,7 @@ def _measure(predicted: Predicted, temperature: float, source: str) -> dict[str,
         "ece_scaled": after.ece,
         "loss_scaled": after.nll,
         **{key: getattr(figures.classes, key).tolist() for key in ("precision", "recall", "f1", "support")},
+        "means": asdict(mean_over_classes(figures.classes)),
         "confusion": figures.matrix.tolist(),
     }
 
@@ -117,6 +122,10 @@ def _print(run_id: str, label: str, classes: list[str], found: dict[str, Any]) -
         row("accuracy", "accuracy"),
         row("95 % interval", "accuracy_interval", lambda bounds: f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f}"),
         *[(f"top-{k}", *[format_percent(one["top"][k]) for one in splits.values()]) for k in part["top"] if k != "1"],
+        *[
+            (f"mean {name}", *[format_percent(one["means"][name.lower()]) for one in splits.values()])
+            for name in _MEANS
+        ],
         row("loss", "loss", format_number),
         row("calibration error", "ece"),
         row(f"... at temperature {found['temperature']:.3f}", "ece_scaled"),
@@ -130,3 +139,6 @@ def _print(run_id: str, label: str, classes: list[str], found: dict[str, Any]) -
     # What nothing defines is NaN: a class that was never predicted has no precision.
     rows = [(name, *[format_percent(value) for value in shares], f"{n:,}") for name, *shares, n in table]
     print_table(columns, rows, right=columns[1:])
+    for name, one in splits.items():
+        if absent := [label for label, images in zip(classes, one["support"], strict=True) if not images]:
+            typer.echo(f"Without {name} images, and so no part of the means: {', '.join(absent)}.")

@@ -5,6 +5,7 @@ No torch: what is not stored is predicted by the helper process (`core.examine.p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -19,10 +20,12 @@ from core.stats import calibration, scores
 from core.stats.calibration import ReliabilityBins
 from core.stats.scores import Accuracy, FloatArray, IntArray, PerClass
 from core.text.formats import format_percent
+from core.text.words import list_first
 
 Split = Literal["val", "test"]
 SPLITS: dict[Split, str] = {"val": "Validation", "test": "Test"}
 TOP_KS = (1, 2, 3, 5)
+_NAMED = 5
 STORED = ("val_last", "val_best", "test_best", "test_last")  # what a worker leaves behind
 
 
@@ -186,6 +189,16 @@ def explain_temperature(split: Split, temperature: float) -> str:
         f"{about} Dividing the logits by one temperature, fitted on validation only, changes its confidence and no "
         f"answer (Guo et al. 2017; 15 bins). {where}"
     )
+
+
+def explain_means(classes: PerClass, names: Sequence[str]) -> str:
+    """The means over the classes that have images, and which have none."""
+    means = scores.mean_over_classes(classes)
+    absent = [name for name, images in zip(names, classes.support, strict=True) if not images]
+    shares = {"precision": means.precision, "recall": means.recall, "F1": means.f1}
+    told = ", ".join(f"{name} {format_percent(share, 1)}" for name, share in shares.items())
+    left_out = f" Left out, because without images: {list_first(absent, _NAMED)}." if absent else ""
+    return f"Means over classes: {told}.{left_out}"
 
 
 def find_mistakes(predicted: Predicted) -> IntArray:

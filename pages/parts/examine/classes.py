@@ -7,9 +7,8 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from core.examine.predictions import Figures, Predicted, Split, find_cell
+from core.examine.predictions import Figures, Predicted, Split, explain_means, find_cell
 from core.runs.folder import Run
-from core.stats.scores import mean_over_classes
 from core.text.formats import format_percent
 from core.text.safe import plain_cell
 from core.text.words import count_of
@@ -70,8 +69,6 @@ def show_class_table(figures: Figures, classes: list[str], file_name: str) -> No
             "images": found.support,
         }
     )
-    means = mean_over_classes(found)
-    absent = [name for name, images in zip(classes, found.support, strict=True) if not images]
     shares = {
         name: st.column_config.NumberColumn(name.capitalize(), format="%.1f %%", help=help)
         for name, help in {
@@ -94,15 +91,7 @@ def show_class_table(figures: Figures, classes: list[str], file_name: str) -> No
     )
     line, button = st.columns([0.7, 0.3], vertical_alignment="center")
     with line:
-        show_note(
-            f"Means over classes: precision {format_percent(means.precision, 1)}, "
-            f"recall {format_percent(means.recall, 1)}, F1 {format_percent(means.f1, 1)}."
-            + (
-                f" Left out, because without images: {', '.join(absent[:5])}{' …' * (len(absent) > 5)}."
-                if absent
-                else ""
-            )
-        )
+        show_note(explain_means(found, classes))
     button.download_button(
         "CSV",
         _write_csv(frame, figures, classes),

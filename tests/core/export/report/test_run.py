@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import precision_recall_fscore_support
 
 from core.stats.scores import confusion
 from tests.core.export.report.reading import read
-from tests.examined import make_examined
+from tests.examined import make_examined, save_array
 from tests.pages.sample_runs import add_checkpoint, make_run
 from tests.reports import read_numbers
 
@@ -32,6 +33,20 @@ def test_the_matrix_counts_the_stored_predictions_of_the_best_weights_on_test() 
     accuracy = counts.trace() / counts.sum()
     assert f"{accuracy:.2%}".replace("%", " %") in report.text
     assert report.row("kind 3")[2] == f"{100 * counts[3, 3] / counts[3].sum():.1f} %"  # recall
+
+
+def test_means_are_over_the_classes_that_have_images() -> None:
+    run = make_examined()
+    labels, logits = run.predictions("test_labels"), run.predictions("test_best")
+    labels[labels == 3] = 4
+    save_array(run, "test_labels", labels)
+    reference = precision_recall_fscore_support(
+        labels, logits.argmax(1), labels=np.unique(labels), average="macro", zero_division=0
+    )
+    precision, recall, f1 = (f"{share:.1%}".replace("%", " %") for share in reference[:3])
+    text = read(run).text
+    assert f"Means over classes: precision {precision}, recall {recall}, F1 {f1}." in text
+    assert "Left out, because without images: kind 3." in text
 
 
 def test_a_run_without_predictions_says_so_and_shows_the_rest() -> None:

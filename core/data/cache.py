@@ -31,6 +31,7 @@ from core.spec import DataSpec
 from core.system.files import find_note, write_json
 from core.system.memory import available_memory
 from core.system.names import readable
+from core.text.formats import format_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def cached_images(listing: FolderListing, spec: DataSpec) -> Decoded:
     needed, free = _count_bytes(listing, spec), available_memory()
     if needed > free:
         raise DataError(
-            f"The images need {needed / 1e9:.1f} GB of memory at this size; {free / 1e9:.1f} GB are free. "
+            f"The images need {format_bytes(needed)} of memory at this size; {format_bytes(free)} are free. "
             "Choose a smaller data.image_size."
         )
     decoded = find_decoded(listing, spec)
@@ -259,9 +260,8 @@ def _clear_abandoned() -> None:
 def _check_room(needed: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise DataError(
-            f"The decoded images need {needed / 1e9:.1f} GB in {data_folder()}; {free / 1e9:.1f} GB are free."
-        )
+        room = f"{format_bytes(needed)} in {data_folder()}; {format_bytes(free)} are free"
+        raise DataError(f"The decoded images need {room}.")
 
 
 def _identify(listing: FolderListing, spec: DataSpec) -> dict[str, Any]:

@@ -24,8 +24,12 @@ class LabError(Exception):
 
 
 def explain_os_error(error: OSError) -> str:
-    """What a disk or a file's rights did not allow, as a sentence; with the file's name, not its path."""
+    """What a disk or a file's rights did not allow, as a sentence; with the file's name, not its path.
+
+    Names that begin with a full stop are the lab's own, of locks and files that are not whole yet: they tell nobody.
+    """
     name = os.path.basename(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""
+    name = "" if name.startswith(".") else name
     match error.errno:
         case code if code in FULL:
             return "The disk is full. Free some space, then try again."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import errno
 
 import pytest
 
@@ -13,7 +14,7 @@ from core.engine.events import TrainingError
 from core.runs.ends import describe_failure
 from core.runs.records import AboutError
 from core.spec.parse import SpecError, parse_spec
-from core.system.errors import LabError
+from core.system.errors import LabError, explain_os_error
 from core.system.folders import PROJECT
 from core.worker.run import DeviceError
 
@@ -60,3 +61,16 @@ def test_what_callers_caught_as_a_value_error_still_is_one():
         parse_spec({"train": {"epochs": -1}})
     assert isinstance(caught.value, SpecError)
     assert issubclass(AboutError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/runs/2/about.json", "about.json cannot be changed: its disk is read-only."),
+        (b"/runs/2/about.json", "about.json cannot be changed: its disk is read-only."),
+        ("/runs/.slots/.lock", "A file cannot be changed: its disk is read-only."),
+        ("/runs/.cache/.a1b2.json.77-140", "A file cannot be changed: its disk is read-only."),
+    ],
+)
+def test_a_file_is_called_by_its_name_where_a_person_knows_it(path, sentence):
+    assert explain_os_error(OSError(errno.EROFS, "Read-only file system", path)) == sentence

@@ -7,6 +7,7 @@ import streamlit as st
 from core.machine.devices import list_devices
 from core.spec.fields import fields_of, label_path
 from core.spec.presets import PRESETS
+from pages.parts.build import branching
 from pages.parts.build.cost_panel import show_cost
 from pages.parts.build.data_checks import show_checks
 from pages.parts.build.draft import ADDRESS, Draft, open_draft, read_address, write_address
@@ -86,15 +87,18 @@ def show_section(draft: Draft, section: str, title: str, choices: dict[str, list
 
 draft = open_draft()
 enter_page(entered=was_entered("build"))
+touched = draft.touched  # before a spec of the address is taken in
 read_address(draft)
+branching.read_branch(draft, touched)
 draft.check()
 
-if ADDRESS.notice:
-    show_alert(ADDRESS.notice)
+for notice in filter(None, (ADDRESS.notice, branching.ADDRESS.notice)):
+    show_alert(notice)
 if draft.notice:
     show_alert(draft.notice, is_error=False)
 
 show_return()
+branching.show_branch(draft)
 right, left = st.columns(COLUMNS, gap="large")  # in the order of the keyboard; the style sheet puts Start on the right
 with left, st.container(key="form", gap="xsmall"):
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -118,4 +122,5 @@ with right, st.container(key="cost_panel", gap="xsmall"):
     show_cost(draft)
     show_samples(draft)
 
+branching.write_branch(draft, draft.touched)
 write_address(draft)

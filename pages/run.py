@@ -30,6 +30,7 @@ from pages.parts.run.actions import (
     show_outcome,
     was_deleted,
 )
+from pages.parts.run.branch import open_branch
 from pages.parts.run.within import show_layers
 from pages.parts.transfer.take_away import show_take_away
 
@@ -159,6 +160,16 @@ def show_actions(run: Run, summary: RunSummary) -> None:
             st.switch_page("build.py", query_params={"clone": run.id})
     elif st.button("Clone", icon=":material/content_copy:", help="Opens Build with this network and its settings."):
         st.switch_page("build.py", query_params={"spec": to_link(run.spec)})
+    if (
+        summary.epoch
+        and not summary.tool
+        and st.button(
+            "Branch",
+            icon=":material/fork_right:",
+            help="Goes on from a kept checkpoint, with other settings or more epochs. Opens Build.",
+        )
+    ):
+        open_branch(run)
     if (
         summary.epoch
         and not summary.tool

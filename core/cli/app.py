@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from core.cli import compare, data, evaluate, export, imports, notify, predict, runs, specs, studies, train
+from core.cli import branch, compare, data, evaluate, export, imports, notify, predict, runs, specs, studies, train
 from core.cli.output import BAD_INPUT, FAILED, CommandError, say
 from core.runs.records import DamagedRunError
 from core.system.errors import LabError, explain_os_error
@@ -60,6 +60,7 @@ app.command("cost", rich_help_panel=SHAPE)(specs.show_cost)
 app.command("fit", rich_help_panel=SHAPE)(specs.fit_spec)
 app.command("estimate", rich_help_panel=SHAPE)(specs.measure_spec)
 app.command("train", rich_help_panel=TRAIN)(train.train_run)
+app.command("branch", rich_help_panel=TRAIN)(branch.branch_run)
 app.command("follow", rich_help_panel=TRAIN)(train.follow_runs)
 app.command("stop", rich_help_panel=TRAIN)(runs.stop_runs)
 app.command("resume", rich_help_panel=TRAIN)(train.resume_runs)

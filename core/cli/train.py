@@ -54,7 +54,7 @@ def train_run(
         if detach:
             say(f"The training goes on in the background. Follow it with: python -m core follow {' '.join(ids)}")
             return
-        _follow(ids, interrupts, stops=True)
+        follow_to_end(ids, interrupts, stops=True)
 
 
 def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
@@ -90,16 +90,16 @@ def resume_runs(run_ids: RunIds, detach: DetachOrFollow = True) -> None:
         if detach:
             say("Training goes on in the background.")
             return
-        _follow([run.id for run in runs], interrupts, stops=True)
+        follow_to_end([run.id for run in runs], interrupts, stops=True)
 
 
 def follow_runs(run_ids: RunIds) -> None:
     """Shows the progress of runs until they end; Ctrl+C leaves them training."""
     with Interrupts() as interrupts:
-        _follow([run.id for run in find_runs(run_ids)], interrupts, stops=False)
+        follow_to_end([run.id for run in find_runs(run_ids)], interrupts, stops=False)
 
 
-def _follow(run_ids: Sequence[str], interrupts: Interrupts, *, stops: bool) -> None:
+def follow_to_end(run_ids: Sequence[str], interrupts: Interrupts, *, stops: bool) -> None:
     runs = [open_run(run_id) for run_id in run_ids]
     states = watch_runs(runs, interrupts, stops=stops)
     print_results(runs, states)

@@ -89,6 +89,7 @@ class TrainState:
         self.epoch = 0  # epochs done
         self.batch = 0  # batches done in the epoch under way
         self.step = 0  # updates done
+        self.ahead = 0  # of a branch with other batches: by so many updates its schedule is further than its count
         self.images = 0  # images seen in the epoch under way
         # Sum of losses, and of right answers, in the epoch under way: on the device, read only now and then.
         self.totals = torch.zeros(2, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
@@ -176,6 +177,7 @@ class TrainState:
             "gradients": [to_cpu(p.grad) if within_update else None for p in self.model.parameters()],
             "seconds": self.watch.seconds,
             "done": list(self.done),
+            "ahead": self.ahead,
             **{name: getattr(self, name) for name in _COUNTS},
         }
 
@@ -205,6 +207,7 @@ class TrainState:
             setattr(self, name, saved[name])
         losses, right, images = saved.get("done", self.done)  # not in checkpoints of older versions
         self.done = (losses, right, images)
+        self.ahead = saved.get("ahead", 0)
         if self.average is not None:
             self.average.n_averaged.fill_(self.step)  # was not counted in checkpoints of older versions
 

@@ -252,7 +252,8 @@ class TrainingRun:
 
     def learning_rate(self, step: int | None = None) -> float:
         """The rate of update number `step`, of the next one by default."""
-        return self.schedule.at(self.state.step if step is None else step, self.state.plateau.reductions)
+        state = self.state
+        return self.schedule.at((state.step if step is None else step) + state.ahead, state.plateau.reductions)
 
     def _find_role(self) -> BatchRole:
         """What the current batch is to the group that makes one update."""

@@ -22,7 +22,7 @@ from core.runs import layout, presence
 from core.runs.crashes import note_crash
 from core.runs.folder import Run
 from core.runs.records import About, RunNotFoundError
-from core.runs.store import open_run, publish_run
+from core.runs.store import Fill, open_run, publish_run
 from core.spec import RunSpec
 from core.spec.settings import set_values
 from core.system import files
@@ -40,12 +40,14 @@ class LauncherError(LabError):
     """What was asked cannot be done to this run."""
 
 
-def start_run(spec: RunSpec, about: About = NOTHING_SAID, *, click_key: str = "") -> str:
+def start_run(spec: RunSpec, about: About = NOTHING_SAID, *, click_key: str = "", fill: Fill | None = None) -> str:
     """Creates a run and starts its worker; a repeat of the same click starts nothing more.
+
+    `fill` adds to the run's folder before anybody sees it.
 
     Raises RunsFolderError, LauncherError if no process can start.
     """
-    run_id, made = publish_run(spec, about, click_key)
+    run_id, made = publish_run(spec, about, click_key, fill)
     if made:
         run = open_run(run_id)
         with _control(run):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from core.runs import layout, metrics, presence, shapes, within
+from core.runs.branches import name_parent, read_branch
 from core.runs.crashes import explain_crash
 from core.runs.foreign import describe_foreign, match_keys, name_tool, read_number
 from core.runs.records import (
@@ -141,6 +142,7 @@ class Run:
             About.read(self.path / layout.ABOUT)
             self._require_shape(layout.END, shapes.END)
             self._require_shape(layout.ENVIRONMENT, shapes.ENVIRONMENT)
+            self._require_shape(layout.BRANCH, shapes.BRANCH)
             return metrics.find_fault(self.path / layout.METRICS)
         except (DamagedRunError, files.DamagedFileError) as error:
             self._require_folder()
@@ -333,7 +335,7 @@ def summarize(run: Run) -> RunSummary:
     if record := run.foreign():
         return _summarize_foreign(run, record)
     # The state first: what is read after it can only be newer.
-    state, spec = run.read_state(), run.spec
+    state, spec, origin = run.read_state(), run.spec, read_branch(run.path)
     results, progress, rows = run.results(), run.progress() or {}, run.rows()
     accuracies = _finite(rows, "val/accuracy")
     return RunSummary(
@@ -359,6 +361,7 @@ def summarize(run: Run) -> RunSummary:
         reason=_reason(run, state),
         configuration=tuple(list_changed(spec)),
         results=tuple((key, number) for key in results if (number := _number(results[key])) is not None),
+        **({} if origin is None else name_parent(origin)),
     )
 
 

@@ -12,6 +12,8 @@ USE = "use.jsonl"  # of the machine, sampled and thinned
 LOG = "log.txt"
 END = "end.json"
 ORIGIN = "imported.json"  # of a run that came from another lab
+BRANCH = "branch.json"  # of a run that began from another's checkpoint
+ROOT = "root.pt"  # that checkpoint
 FOREIGN = "foreign.json"  # of a run that another tool logged, in place of a spec
 SERIES = "series.bin"  # all that it logged
 

@@ -15,10 +15,14 @@ from pydantic import Field
 
 from core.system import files
 from core.system.errors import LabError
+from core.system.folders import ID_PATTERN
 
 State = Literal["queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged"]
 Ended = Literal["finished", "failed", "stopped", "pruned"]
 ENDS = get_args(Ended)
+
+BranchUse = Literal["line", "weights"]
+STOPPED = "-stopped"  # in the name of a checkpoint from within an epoch
 
 WeightsName = Literal["best", "last"]  # best on validation, or of the last epoch
 
@@ -163,6 +167,32 @@ class CheckpointEntry(TypedDict, total=False):
     classes_bytes: Count
 
 
+class BranchStep(TypedDict, total=False):
+    """A run that a branch comes from, and the last of its epochs that the branch has too."""
+
+    run: Annotated[str, Field(pattern=rf"^{ID_PATTERN.pattern}$")]
+    name: Annotated[str, Field(max_length=200)]  # when the branch was made
+    epoch: Count
+
+
+class BranchRecord(BranchStep, total=False):
+    """Where a branch began: after an epoch of its parent, from the checkpoint with this hash.
+
+    It goes on with all of the parent's state (`line`), or takes its weights alone and counts its epochs from the start.
+    """
+
+    use: BranchUse
+    checkpoint: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Count
+    metrics_bytes: Count  # of the parent's files that grow, as in the manifest
+    classes_bytes: Count
+    changes: dict[str, Annotated[list[Scalar], Field(min_length=2, max_length=2)]]  # by path: what it was, what it is
+    line: list[BranchStep]  # where the parent came from in turn, the nearest first
+    class_names: list[str]  # of the parent's images
+    time: Moment
+
+
 MAX_TEXT = {"name": 200, "note": 20_000, "started_by": 400}
 MAX_TAGS, MAX_TAG = 50, 60
 COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
@@ -258,6 +288,11 @@ class CheckpointFile:
     metrics_bytes: int = 0
     classes_bytes: int = 0
 
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether it was written at an epoch's end, not at a stop within the next one."""
+        return self.epoch > 0 and STOPPED not in self.name
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -294,6 +329,11 @@ class RunSummary:
     # Of another tool's run at most 200 keys; of ours the fields that are not the default.
     configuration: tuple[tuple[str, Scalar], ...] = ()
     results: tuple[tuple[str, float], ...] = ()  # the figures that it ended with
+    parent: str = ""  # the run that it branched off from; empty: none
+    parent_name: str = ""
+    parent_epoch: int = 0
+    parent_sha256: str = ""  # of the checkpoint
+    parent_use: str = ""  # line, or weights alone
 
     @property
     def is_untested(self) -> bool:

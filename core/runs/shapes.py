@@ -9,6 +9,8 @@ from typing import Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from core.runs.records import (
+    BranchRecord,
+    BranchStep,
     CheckpointEntry,
     Crash,
     End,
@@ -50,6 +52,10 @@ END = model_of(End, {"state"}, nullable=False)
 _MAPPED: Any = model_of(MappedFigure, {"series", "percent"}, nullable=False)
 FOREIGN = model_of(
     ForeignRecord, {"format", "key", "configuration", "mapping"}, nullable=False, mapping=dict[str, _MAPPED]
+)
+_STEP: Any = model_of(BranchStep, {"run", "epoch"}, nullable=False)
+BRANCH = model_of(
+    BranchRecord, {"run", "epoch", "use", "checkpoint", "sha256", "bytes"}, nullable=False, line=list[_STEP]
 )
 _ENTRY: Any = model_of(CheckpointEntry, {"name", "epoch", "bytes", "sha256", "kind"}, nullable=False)
 CHECKPOINTS = create_model("CheckpointList", checkpoints=(list[_ENTRY], ...))

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from core.system.locks import RunsFolderError, hold, require_locks
 CLICK_DAYS = 7.0
 UNFINISHED_SECONDS = 3600.0  # far longer than making a run takes
 
+Fill = Callable[[Path], None]
+
 
 def ensure_folder() -> Path:
     """The runs folder, made if need be and known to have working locks. Raises RunsFolderError."""
@@ -39,12 +41,12 @@ def ensure_folder() -> Path:
     return folder
 
 
-def publish_run(spec: RunSpec, about: About, click_key: str = "") -> tuple[str, bool]:
-    """The id of the click's run, and whether this call made it."""
+def publish_run(spec: RunSpec, about: About, click_key: str = "", fill: Fill | None = None) -> tuple[str, bool]:
+    """The id of the click's run, and whether this call made it. `fill` adds to its folder before anybody sees it."""
     folder = ensure_folder()
     try:
         if not click_key:
-            return _publish(folder, _new_id(), spec, about), True
+            return _publish(folder, _new_id(), spec, about, fill), True
         clicks = folder / ".clicks"
         clicks.mkdir(exist_ok=True)
         # The key is text from outside: only its hash becomes part of a path.
@@ -56,14 +58,14 @@ def publish_run(spec: RunSpec, about: About, click_key: str = "") -> tuple[str, 
             # The id is noted first: a process that finds it without its run makes exactly that run.
             run_id = known or _new_id()
             files.write_bytes(click, run_id.encode())
-            _publish(folder, run_id, spec, about)
+            _publish(folder, run_id, spec, about, fill)
             _forget_old_clicks(clicks)
             return run_id, True
     except OSError as error:
         raise RunsFolderError(f"The run could not be written to {folder}: {error.strerror}.") from error
 
 
-def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
+def _publish(folder: Path, run_id: str, spec: RunSpec, about: About, fill: Fill | None) -> str:
     """Builds the run in a temporary folder and publishes it by one rename, so that no reader sees half a run."""
     unfinished = folder / ".new"
     temporary = unfinished / f"{run_id}-{os.getpid()}"
@@ -73,6 +75,8 @@ def _publish(folder: Path, run_id: str, spec: RunSpec, about: About) -> str:
         temporary.mkdir(parents=True)
         files.write_bytes(temporary / layout.SPEC, spec.model_dump_json(indent=1).encode() + b"\n")
         named.write(temporary / layout.ABOUT)
+        if fill:
+            fill(temporary)
         presence.mark_launch(temporary)
         os.rename(temporary, folder / run_id)
     except BaseException:

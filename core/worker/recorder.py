@@ -19,8 +19,9 @@ import numpy as np
 
 from core.engine.events import EpochEnd, Event, Finished, Metrics, Progress, Started, Stopped
 from core.runs import layout
+from core.runs.branches import root_of
 from core.runs.folder import Run
-from core.runs.records import COLUMNS, CheckpointFile
+from core.runs.records import COLUMNS, STOPPED, CheckpointFile
 from core.runs.within import STEP_FIELDS, USE_FIELDS
 from core.system import files, processes
 from core.worker.meters import Clock, UseMeter
@@ -49,6 +50,7 @@ class Recorder:
         self.clock = Clock()
         self.last_progress = 0.0
         self.epoch = 0
+        self.is_at_root = False  # whether the state is the parent's, from which a branch begins
         for folder in (layout.CHECKPOINTS, layout.PREDICTIONS):
             (run.path / folder).mkdir(exist_ok=True)
 
@@ -56,7 +58,8 @@ class Recorder:
         """The newest sound state, or None, with a sentence for each checkpoint that is not.
 
         Metrics are cut back to that state, and so is the half line of a crash. Raises DamagedFileError for a damaged
-        manifest: training again from the start would throw good checkpoints away.
+        manifest: training again from the start would throw good checkpoints away. Of a branch without a checkpoint of
+        its own the state is that of its root, `is_at_root`, and what `load` raises for that one is raised.
         """
         self.run.require_manifest()
         notes: list[str] = []
@@ -79,12 +82,26 @@ class Recorder:
             self.clock.before = float(state.get("seconds") or 0.0)
             self._restore_series(state.get("step") or 0)
             return state, notes
+        self.checkpoints = []
+        if root := root_of(self.run.path):
+            return self._restore_root(root, load(root.path, root.sha256), notes)
         if notes or _size(self.metrics):
             notes.append("There was no checkpoint to go on from: the training began again at the first epoch.")
-        self.checkpoints = []
         self._cut_back(None)
         self._restore_series(0)
         return None, notes
+
+    def _restore_root(
+        self, root: CheckpointFile, state: dict[str, Any], notes: list[str]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Of a branch that has no checkpoint of its own yet, or no longer one that can be used."""
+        if notes or _count_lines(self.metrics) > root.epoch:
+            notes.append(f"Went on from where it branched off, after epoch {root.epoch}.")
+        self.is_at_root = True
+        self._cut_back(root)
+        self.clock.before = float(state.get("seconds") or 0.0)
+        self._restore_series(state.get("step") or 0)
+        return state, notes
 
     def _restore_series(self, step: int) -> None:
         """Without the time after update `step`, which is trained again."""
@@ -117,7 +134,7 @@ class Recorder:
             case EpochEnd():
                 self._end_epoch(event)
             case Stopped():
-                self._keep(event.state, f"epoch-{self.epoch:05d}-stopped", is_best=False)
+                self._keep(event.state, f"epoch-{self.epoch:05d}{STOPPED}", is_best=False)
             case Finished():
                 self.steps.flush(is_end=True)
                 self.samples.flush(is_end=True)

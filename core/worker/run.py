@@ -211,6 +211,7 @@ def train_on(
     # Torch is imported once the run is marked as running.
     with LoadingTorch():
         from core.engine import checkpoint
+        from core.engine.branch import branch_off
         from core.engine.data import load_data
         from core.engine.device import peak_memory
         from core.engine.train import train
@@ -225,6 +226,9 @@ def train_on(
     recorder.use.peak_memory = lambda: peak_memory(torch_device)
     data = (load or load_data)(run.spec.data)
     state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
+    if recorder.is_at_root and state is not None:
+        state, told = branch_off(state, run.spec, data)
+        notes = [*notes, *told]
     notes = [*remarks, *tell_left_out(data.left_out), *notes]
     for part in ("val", "test"):
         recorder.write_predictions(f"{part}_labels", getattr(data, part).labels.cpu().numpy())

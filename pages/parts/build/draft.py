@@ -15,11 +15,13 @@ import streamlit as st
 from core.data.folder import inspect_folder
 from core.data.parts import FolderQuestion
 from core.data.store import DataError
+from core.launch.branches import Fork, list_problems
 from core.runs.folder import Run
 from core.runs.foreign import name_tool, start_spec
 from core.runs.records import ForeignRecord, RunNotFoundError
 from core.runs.store import open_run
 from core.spec import MAX_LAYERS, RunSpec, map_sizes
+from core.spec.branching import is_free
 from core.spec.fields import field_at, flatten_json, label_path
 from core.spec.folder_parts import is_parts
 from core.spec.link import from_link, to_link
@@ -57,6 +59,7 @@ class Draft:
     touched: bool = False
     checked: str = ""
     notice: str = ""  # what should be known of where it came from
+    fork: Fork | None = None  # where it begins, if it is a branch
 
     def check(self) -> None:
         """Brings `good` and `problems` up to date with `values`."""
@@ -66,7 +69,8 @@ class Draft:
         self.checked = text
         try:
             self._read_folder()
-            self.good, self.problems = parse_spec(self.values), []
+            self.good = parse_spec(self.values)
+            self.problems = list_problems(self.fork, self.good) if self.fork else []
         except SpecError as error:
             self.problems = error.problems
         except DataError as error:
@@ -86,12 +90,17 @@ class Draft:
         self.values = spec.model_dump(mode="json")
         self.rows = [self._next_row() + index for index in range(len(spec.model.layers))]
         self.good, self.problems, self.preset, self.touched, self.notice = spec, [], preset, True, ""
+        self.fork, self.checked = None, ""
         self.generation += 1
 
     def find_changes(self, spec: RunSpec) -> list[str]:
         """The paths at which the draft is no longer this spec, values that cannot be used among them."""
         here, there = flatten_json(self.values), flatten_json(spec.model_dump(mode="json"))
         return [path for path in {**there, **here} if here.get(path, ...) != there.get(path, ...)]
+
+    def keeps(self, path: str) -> bool:
+        """Whether the field has to stay as it is, because the draft is a branch."""
+        return self.fork is not None and not is_free(path)
 
     def widget_key(self, name: str) -> str:
         return f"{WIDGETS}.{self.generation}.{name}"

@@ -61,7 +61,8 @@ def _show_field(draft: Draft, section: str, field: SpecField, choices: Sequence[
     with_unit = f"{field.label} ({field.unit})"
     label = with_unit if field.unit and len(with_unit) <= LONG_LABEL else field.label
     value = draft.values[section][field.name]
-    _make_widget(field, label, value, choices, key=key, on_change=_commit, args=(draft, key, section, field))
+    common = {"on_change": _commit, "args": (draft, key, section, field), "disabled": draft.keeps(field.path)}
+    _make_widget(field, label, value, choices, key=key, **common)
     for problem in draft.problems_at(f"{section}.{field.name}"):
         show_problem(say_problem(field.label, problem))
 
@@ -142,7 +143,7 @@ def show_layers(draft: Draft) -> None:
                 icon=":material/add:",
                 type="tertiary",
                 on_click=draft.add_layer,
-                disabled=draft.is_full,
+                disabled=draft.is_full or draft.fork is not None,
                 help="Twice the channels of the last one, on half the map.",
             )
     for problem in draft.problems:
@@ -160,6 +161,7 @@ def _show_layer(draft: Draft, index: int, row: int, fields: Sequence[SpecField])
                 "label_visibility": "collapsed",
                 "on_change": _commit_layer,
                 "args": (draft, key, row, field),
+                "disabled": draft.fork is not None,
             }
             label = label_path(f"model.layers[{index}].{field.name}")
             show_number(label, draft.layers[index][field.name], **common)
@@ -175,7 +177,7 @@ def _show_layer(draft: Draft, index: int, row: int, fields: Sequence[SpecField])
                 help=help,
                 on_click=act,
                 args=(row,),
-                disabled=disabled,
+                disabled=disabled or draft.fork is not None,
             )
         for field in fields:
             for problem in draft.problems_at(f"model.layers[{index}].{field.name}"):

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.data.catalogue import find_absent, is_ready
+from core.launch.branches import start_branch
 from core.launch.launcher import prepare_worker, start_run, start_seeds
 from core.runs.records import About
 from core.system.errors import LabError
@@ -50,18 +51,26 @@ def show_start(draft: Draft) -> None:
         )
         blocked = bool(draft.problems) or not is_ready(draft.good.data)
         pressed = _show_button(draft, "Start", "start", blocked, icon=":material/play_arrow:", shortcut="Ctrl+Enter")
-        _show_seeds(draft, name, tags, blocked)
+        if draft.fork is None:
+            _show_seeds(draft, name, tags, blocked)
     if draft.problems:
         names = ", ".join(dict.fromkeys(name_field(problem.path) for problem in draft.problems))
         show_problem(f"Fix these first: {names}.")
     if pressed and not blocked:
         try:
-            run_id = start_run(draft.good, _describe(name, tags), click_key=st.session_state[CLICK_KEY])
+            run_id = _start(draft, _describe(name, tags), st.session_state[CLICK_KEY])
         except (LabError, OSError) as error:
             show_problem(f"The run could not be started: {tell(error)}")
             return
         st.session_state[STARTED_KEY] = (run_id, time.monotonic())
         st.switch_page("run.py", query_params={"id": run_id})
+
+
+def _start(draft: Draft, about: About, click_key: str) -> str:
+    """The new run's id. Raises LabError, OSError."""
+    if draft.fork:
+        return start_branch(draft.fork, draft.good, about, click_key=click_key)
+    return start_run(draft.good, about, click_key=click_key)
 
 
 def _show_button(draft: Draft, label: str, key: str, blocked: bool, **look: Any) -> bool:

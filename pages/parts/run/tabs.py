@@ -35,6 +35,7 @@ from pages.parts.frame.failure import tell
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import choose
 from pages.parts.run.actions import attempt
+from pages.parts.run.branch import show_branch_button
 from pages.parts.run.within import read_within, show_use
 
 LOG_LINES = 500
@@ -297,6 +298,7 @@ def show_checkpoints(run: Run) -> None:
                 key=f"checkpoint.{file.name}.{file.sha256[:12]}",
                 on_click="ignore",
             )
+            show_branch_button(run, file)
 
 
 def show_table(head: list[str], rows: list[list[str]], marked: list[bool] | None = None) -> None:

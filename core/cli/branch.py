@@ -1,0 +1,49 @@
+"""The command `branch`: a run that goes on from a kept checkpoint of another, with other settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from core.cli.find import find_run
+from core.cli.follow import Interrupts
+from core.cli.output import say
+from core.cli.source import Detach, RunId, Settings
+from core.cli.train import follow_to_end
+from core.spec.parse import parse_spec
+from core.spec.settings import apply_settings
+
+
+def branch_run(
+    run_id: RunId,
+    epoch: Annotated[
+        int | None,
+        typer.Option("--epoch", "-e", min=1, help="After which epoch; the newest kept one.", show_default=False),
+    ] = None,
+    settings: Settings = None,
+    name: Annotated[str, typer.Option("--name", "-n", help="What the branch is called.", show_default=False)] = "",
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", help="A tag of the branch. Repeatable.", show_default=False)
+    ] = None,
+    detach: Detach = False,
+) -> None:
+    """Goes on from a checkpoint of a run with other settings: prints the new run's id, then as `train`.
+
+    Any field may change that leaves the weights' shapes and the images alone. Without --set the branch is what the run
+    itself would have been; of a finished run `--set train.epochs=N` trains it longer.
+    """
+    from core.launch.branches import find_fork, start_branch, tell_fork
+    from core.runs.records import About
+
+    fork = find_fork(find_run(run_id).id, epoch)
+    spec = parse_spec(apply_settings(fork.run.spec.model_dump(mode="json"), settings or []))
+    with Interrupts() as interrupts:
+        branch = start_branch(fork, spec, About(name=name, tags=tuple(tags or ())))
+        print(branch, flush=True)
+        for sentence in tell_fork(fork, spec):
+            say(sentence)
+        if detach:
+            say(f"The training goes on in the background. Follow it with: python -m core follow {branch}")
+            return
+        follow_to_end([branch], interrupts, stops=True)

@@ -7,6 +7,7 @@ from html import escape
 
 import streamlit as st
 
+from core.compare.branches import list_forks
 from core.compare.snapshot import ComparedRun, look_at
 from core.compare.units import Unit, find_mismatches, make_units
 from pages.parts.compare.choose import LATEST, choose_latest, make_first, read_ids, show_chooser
@@ -78,6 +79,8 @@ def show_notes(problems: Sequence[str], units: Sequence[Unit]) -> None:
         st.html(f'<p class="lab-callout failed">{escape(problem)}</p>')
     for mismatch in find_mismatches(units):
         st.html(f'<p class="lab-callout">{escape(mismatch)}</p>')
+    if forks := list_forks(units):
+        st.html(f'<p class="lab-small lab-muted run-facts">{"<br>".join(map(escape, forks))}</p>')
 
 
 def show_comparison(ids: Sequence[str], fold: bool, was_active: bool) -> None:

@@ -31,6 +31,7 @@ from pages.parts.run.actions import (
     was_deleted,
 )
 from pages.parts.run.branch import open_branch
+from pages.parts.run.family import show_family
 from pages.parts.run.within import show_layers
 from pages.parts.transfer.take_away import show_take_away
 
@@ -243,6 +244,8 @@ def show_now(run: Run, shown_state: str) -> None:
     if summary.state == "running" and not summary.tool:
         show_progress(run, summary)
     shown = FOREIGN_TABS if summary.tool else TABS
+    if not summary.tool:
+        show_family(run)
     for tab, show in zip(st.tabs(list(shown), key="tab", bind="query-params"), shown.values(), strict=True):
         if tab.open:
             with tab:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.charts.palette import tell_runs_apart
 from core.compare.snapshot import read_runs
+from core.runs.families import order_tree
 from core.runs.listing import Listing, list_known
 from core.runs.records import RunSummary
 from core.runs.store import open_run
@@ -40,10 +41,11 @@ TABLE, SELECTION = "runs_table", "runs.selection"
 
 @dataclass(frozen=True)
 class TableLook:
-    """The columns of the table, and what its runs are grouped by, if they are."""
+    """The columns of the table, what its runs are grouped by, if they are, and whether branches are below parents."""
 
     columns: Sequence[Column] = COLUMNS
     group: str = ""
+    tree: bool = True
 
 
 @dataclass
@@ -77,7 +79,8 @@ def show_filter(runs: Sequence[RunSummary]) -> tuple[Filter, TableLook]:
         people = show_people(runs)
         archived = st.toggle("Archived too", key="archived", bind="query-params")
         st.space("stretch")
-        look = TableLook(*show_table_choices(runs, () if sign_in.in_use() else ("by",)))
+        unused = [*([] if sign_in.in_use() else ["by"]), *([] if any(run.parent for run in runs) else ["parent"])]
+        look = TableLook(*show_table_choices(runs, unused))
         show_views()
         show_import()
         if st.button("New run", icon=":material/add:", help="Opens Build."):
@@ -188,6 +191,10 @@ def show_runs(filter: Filter, look: TableLook, was_active: bool) -> None:
         st.caption(f"Reading {listing.unread:,} older runs for the first time.")
     order = st.query_params.get("sort", DEFAULT_SORT)
     shown = sort_runs([run for run in runs if filter.lets_through(run)], order, look.columns)
+    depths: dict[str, int] = {}
+    if look.tree and not look.group:
+        tree = order_tree(shown)
+        shown, depths = [run for run, _ in tree], {run.id: depth for run, depth in tree}
     if not shown and not listing.unread:
         show_empty(bool(runs))
         return
@@ -218,6 +225,7 @@ def show_runs(filter: Filter, look: TableLook, was_active: bool) -> None:
             low=drawn,
             columns=look.columns,
             inks=inks,
+            depths=depths,
         )
     follow(event)
     if drawn:

@@ -37,6 +37,7 @@ def compare_runs(
 
     Exit status 0, even if nothing is settled; 2 if fewer than two runs can be compared.
     """
+    from core.compare.branches import list_forks
     from core.compare.snapshot import look_at
     from core.compare.units import find_mismatches, make_units
     from core.compare.verdicts import judge_all, warn_of_chance
@@ -53,7 +54,11 @@ def compare_runs(
         return
     _print_figures(units, pick)
     _print_differences(units)
-    for sentence in (*find_mismatches(units), *(line for verdict in verdicts for line in _explain(verdict, units[0]))):
+    for sentence in (
+        *list_forks(units),
+        *find_mismatches(units),
+        *(line for verdict in verdicts for line in _explain(verdict, units[0])),
+    ):
         print(plain(sentence, keep="\n"))
     if len(units) == 1:
         print("All of these runs differ only in their seed: there is nothing to compare them with. (--no-fold)")
@@ -109,6 +114,7 @@ def _describe(
                 "runs": [run.id for run in unit.runs],
                 "states": [run.state for run in unit.runs],
                 "seeds": [run.seed for run in unit.seeds],
+                "branch": unit.first.branch,
                 "figures": {figure.key: summary_of(unit, figure, pick) for figure in FIGURES},
             }
             for unit in units

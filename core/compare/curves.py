@@ -25,6 +25,7 @@ from core.charts.figure import (
 )
 from core.charts.lines import MAX_POINTS, thin
 from core.charts.palette import SYMBOLS, list_dark_steps
+from core.compare.branches import find_starts, tell_changes
 from core.compare.lines import (
     CURVES,
     SPREADS,
@@ -34,6 +35,7 @@ from core.compare.lines import (
     FloatArray,
     Line,
     find_fences,
+    leave_out_before,
     make_line,
     part_by_step,
 )
@@ -88,6 +90,8 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView, 
     chart = _Chart(CURVES[metric], view, units, steps)
     parts = [part for part in chart.curve.parts if view.training or not part.is_training]
     lines = [line for unit in units for part in parts if (line := make_line(unit, part, chart.curve, view))]
+    starts = find_starts(units)
+    lines = [leave_out_before(line, starts[line.unit.id]) for line in lines]
     lines = [*_find_step_lines(chart), *lines]
     if len(units) > _RAW_BEHIND:
         lines = [replace(line, raw=None) for line in lines]
@@ -97,6 +101,7 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView, 
     drawn = [trace for line in lines for trace in _draw_line(chart, line, points)]
     traces += _join(drawn) if chart.is_crowded else drawn
     traces += [ring for line in lines for ring in _mark_best(chart, line)]
+    traces += [mark for line in lines for mark in _mark_fork(chart, line, starts[line.unit.id])]
     low_high = find_fences([line.y for line in lines]) if view.clip else None
     notes = _list_notes(chart, lines, points, low_high)
     return Drawing(to_json(traces, _lay_out(chart, lines, low_high)), chart.curve.title, notes)
@@ -215,6 +220,31 @@ def _mark_best(chart: _Chart, line: Line) -> list[dict[str, Any]]:
             "showlegend": False,
             "marker": {"size": 11, "symbol": "circle-open", "color": line.unit.ink.light, "line": {"width": 2}},
             "hovertemplate": f"best epoch: {epoch}<extra></extra>",
+        }
+    ]
+
+
+def _mark_fork(chart: _Chart, line: Line, start: int) -> list[dict[str, Any]]:
+    """A diamond where a branch leaves the line that it shares with another."""
+    if not start or chart.is_crowded or line.part is not chart.curve.main or line.unit.is_group:
+        return []
+    at = np.flatnonzero((line.unit.first.column("epoch") == start) & ~np.isnan(line.y))
+    if not len(at):
+        return []
+    record = line.unit.first.branch
+    what = f"{line.unit.name}: {tell_changes(record)}" if record and record["epoch"] == start else line.unit.name
+    return [
+        {
+            "type": "scatter",
+            "uid": trace_id(line.unit.id, "fork"),
+            "x": [line.x[at[0]]],
+            "y": [line.y[at[0]]],
+            "mode": "markers",
+            "name": f"fork at epoch {start}",
+            "legendgroup": chart.group_of(line),
+            "showlegend": False,
+            "marker": {"size": 9, "symbol": "diamond", "color": line.unit.ink.light},
+            "hovertemplate": f"{as_text(what)}<extra></extra>",
         }
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -150,6 +150,15 @@ def make_line(unit: Unit, part: Part, curve: Curve, view: CurveView) -> Line | N
         reach = _spread(values, mean, count, view.spread)
         low, high = mean - reach, mean + reach
     return Line(unit, part, x, mean, None, low, high, count)
+
+
+def leave_out_before(line: Line, epoch: int) -> Line:
+    """Without the epochs that are another line's too; that epoch itself stays, so that the lines meet."""
+    if not epoch:
+        return line
+    before = line.unit.first.column("epoch") < epoch
+    raw = None if line.raw is None else np.where(before, np.nan, line.raw)
+    return replace(line, y=np.where(before, np.nan, line.y), raw=raw)
 
 
 def _smooth(values: FloatArray, weight: float) -> FloatArray:

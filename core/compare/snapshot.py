@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from core.runs import layout, metrics
+from core.runs.branches import read_branch
 from core.runs.folder import Run
 from core.runs.foreign import name_tool, read_known
-from core.runs.records import ENDS, DamagedRunError, Environment, ForeignRecord, RunNotFoundError, State
+from core.runs.records import ENDS, BranchRecord, DamagedRunError, Environment, ForeignRecord, RunNotFoundError, State
 from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.cost import Cost, cost_of
@@ -40,8 +41,8 @@ class SpecFacts:
     Of a damaged run, everything here may raise DamagedRunError.
     """
 
-    def __init__(self, read_spec: Callable[[], RunSpec]) -> None:
-        self._read_spec = read_spec
+    def __init__(self, read_spec: Callable[[], RunSpec], branch_id: str = "") -> None:
+        self._read_spec, self._branch_id = read_spec, branch_id
 
     @cached_property
     def spec(self) -> RunSpec:
@@ -58,8 +59,10 @@ class SpecFacts:
 
     @cached_property
     def recipe(self) -> tuple[tuple[str, Any], ...]:
-        """The spec but for its seed, and what has no effect."""
-        return tuple((path, value) for path, value in self.fields.items() if path not in (SEED, *WITHOUT_EFFECT))
+        """The spec but for its seed, and what has no effect; of a branch its own, as it shares epochs with others."""
+        whose = (("run", self._branch_id),) if self._branch_id else ()
+        kept = ((path, value) for path, value in self.fields.items() if path not in (SEED, *WITHOUT_EFFECT))
+        return (*whose, *kept)
 
 
 class ForeignFacts(SpecFacts):
@@ -98,6 +101,7 @@ class ComparedRun:
     damage: str = ""
     colour: str = ""  # chosen by a person; empty: its own, by its id
     tool: str = ""  # that logged it; empty: this lab
+    branch: BranchRecord | None = None  # where it began, if that was no first epoch of its own
     _columns: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     @property
@@ -260,15 +264,17 @@ def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
     about, rows, environment = run.about, run.rows(), run.environment()
     facts, columns = (before.facts, before.columns_for(rows)) if before else (_make_facts(run), {})
     tool = name_tool(record["format"]) if (record := run.foreign()) else ""
-    results = run.results()
+    results, branch = run.results(), read_branch(run.path)
     return ComparedRun(
-        run.id, about.name, state, facts, rows, environment, results, damage, about.colour, tool, columns
+        run.id, about.name, state, facts, rows, environment, results, damage, about.colour, tool, branch, columns
     )
 
 
 def _make_facts(run: Run) -> SpecFacts:
     record = run.foreign()
-    return ForeignFacts(lambda: run.spec, record, run.id) if record else SpecFacts(lambda: run.spec)
+    if record:
+        return ForeignFacts(lambda: run.spec, record, run.id)
+    return SpecFacts(lambda: run.spec, run.id if read_branch(run.path) else "")
 
 
 def _read_on(run: Run, before: ComparedRun) -> ComparedRun:

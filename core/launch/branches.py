@@ -79,9 +79,7 @@ def find_fork(run_id: str, epoch: int | None = None) -> Fork:
         if entry.epoch == wanted:
             return Fork(run, entry)
     kept_epochs = join_words([f"{entry.epoch:,}" for entry in kept])
-    raise BranchError(
-        f"The checkpoint after epoch {wanted:,} of {run.about.name} is not kept. Kept: {kept_epochs}."
-    )
+    raise BranchError(f"The checkpoint after epoch {wanted:,} of {run.about.name} is not kept. Kept: {kept_epochs}.")
 
 
 def list_problems(fork: Fork, spec: RunSpec) -> list[FieldProblem]:

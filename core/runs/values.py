@@ -79,9 +79,10 @@ def list_results(runs: Sequence[RunSummary]) -> list[str]:
 def tell_alike(run: RunSummary) -> tuple[Any, ...]:
     """Equal for runs that differ in their seed at most, or in what has no effect.
 
-    Another tool's run is alike to none unless it tells its seed: nobody knows whether two are one recipe.
+    Another tool's run is alike to none unless it tells its seed: nobody knows whether two are one recipe. Nor is a
+    branch, as it shares epochs with others.
     """
     seeds = {SEED, match_keys(dict(run.configuration)).get(SEED, SEED)} if run.tool else {SEED}
     kept = [(path, value) for path, value in run.configuration if path not in seeds | WITHOUT_EFFECT]
-    told = not run.tool or len(kept) < len(run.configuration)
+    told = not run.parent and (not run.tool or len(kept) < len(run.configuration))
     return run.tool, run.dataset, "" if told else run.id, tuple(sorted(kept, key=str))

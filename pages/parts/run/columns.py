@@ -74,8 +74,9 @@ def list_fields(runs: Sequence[RunSummary]) -> list[str]:
     return list(dict.fromkeys([*list_differing(runs), *list_keys(runs), *flatten(RunSpec())]))
 
 
-def show_table_choices(runs: Sequence[RunSummary], without: Sequence[str]) -> tuple[list[Column], str]:
-    """The columns in the order in which they were chosen, and what the runs are grouped by: `SEEDS`, a field, or ""."""
+def show_table_choices(runs: Sequence[RunSummary], without: Sequence[str]) -> tuple[list[Column], str, bool]:
+    """The columns in the order in which they were chosen, what the runs are grouped by: `SEEDS`, a field, or "", and
+    whether branches are shown below their parents."""
     usual = [column.name for column in COLUMNS if column.name not in without]
     fields = list_fields(runs)
     known = [*usual, *(name for name in list_results(runs) if name not in _SHOWN_ALREADY), *fields]
@@ -99,10 +100,13 @@ def show_table_choices(runs: Sequence[RunSummary], without: Sequence[str]) -> tu
             placeholder="One row a run",
             help="A row a group, with the mean of its runs and their standard deviation.",
         )
+        tree = not any(run.parent for run in runs) or st.toggle(
+            "Branches below their parents", True, key="tree", bind="query-params", help="Off: sorted as all others."
+        )
     set_params(columns="" if names == usual else ",".join(names) or "name", group=group)
     chosen = [make_column(name) for name in names]
     # Without its name no row could be opened.
-    return [*([] if "name" in names else [_BY_NAME["name"]]), *chosen], group or ""
+    return [*([] if "name" in names else [_BY_NAME["name"]]), *chosen], group or "", tree
 
 
 def _take_address(usual: list[str], known: Sequence[str], groups: Sequence[str]) -> None:

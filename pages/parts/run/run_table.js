@@ -43,7 +43,10 @@ const FILL = {
     const dot = make("span", "dot");
     dot.style.background = row.colour;
     const href = row.href ?? `run?id=${encodeURIComponent(row.id)}`;
-    cell.append(...(row.colour ? [dot] : []), makeLink(row.name, href, () => table.send("open", row.id)));
+    cell.style.paddingLeft = row.depth ? `${0.6 + 1.1 * Math.min(row.depth, 8)}rem` : "";
+    const fork = row.branch ? [make("span", "fork", "↳")] : [];
+    if (row.branch) fork[0].title = `Branch of ${row.branch}`;
+    cell.append(...fork, ...(row.colour ? [dot] : []), makeLink(row.name, href, () => table.send("open", row.id)));
   },
   link(cell, row, table, column) {
     const text = row.cells[column.name];

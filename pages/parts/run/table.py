@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.charts.palette import Ink, pick_ink
+from core.runs.families import tell_parent
 from core.runs.records import RunSummary
 from core.text.formats import UNKNOWN, format_ago, format_count, format_moment, format_percent, format_seconds
 from pages.parts.frame.assets import load
@@ -88,6 +89,7 @@ COLUMNS = (
         form=format_seconds,
     ),
     _words("dataset", "Data", "Data set", lambda run: run.dataset),
+    _words("parent", "Branch of", "The run that it went on from, and after which epoch", tell_parent),
     Column("created", "Created", "When it was started", lambda run: run.created, lambda run: format_ago(run.created)),
     _words("by", "Started by", "Who started it", lambda run: run.started_by),
     Column(
@@ -127,11 +129,13 @@ def show_run_table(
     low: bool = False,
     columns: Sequence[Column] = COLUMNS,
     inks: Mapping[str, Ink] | None = None,
+    depths: Mapping[str, int] | None = None,
 ) -> Any:
     """Shows the runs given, one page of them; the result has the events `select`, `sort` and `open`.
 
     A `low` table scrolls by itself, so that what is below it stays visible.
-    `inks` are the colours of those that are told apart elsewhere on the page, by id.
+    `inks` are the colours of those that are told apart elsewhere on the page, by id; `depths` how far branches are
+    below their parents.
 
     `select` is {"ids", "version"}, `sort` a column's name with or without a minus, `open` a run's id. `version` is that
     of the last `select` received: what the browser did since then is kept.
@@ -139,7 +143,7 @@ def show_run_table(
     curves = [value for run in runs for value in run.curve if value is not None and math.isfinite(value)]
     return _show(
         columns,
-        [_to_row(run, (inks or {}).get(run.id), columns) for run in runs],
+        [_to_row(run, (inks or {}).get(run.id), columns) | {"depth": (depths or {}).get(run.id, 0)} for run in runs],
         key=key,
         order=order,
         selected=selected,
@@ -177,6 +181,7 @@ def _to_row(run: RunSummary, ink: Ink | None, columns: Sequence[Column]) -> dict
         "colour": (ink or pick_ink(run.id, run.colour)).css,
         "name": run.name,
         "archived": run.archived,
+        "branch": tell_parent(run),
         "state": {"label": look.label, "colour": look.colour, "help": run.reason or look.meaning},
         "tags": list(run.tags),
         "curve": [None if value is None or math.isnan(value) else round(value, 4) for value in run.curve],

@@ -36,9 +36,11 @@ from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import choose
 from pages.parts.run.actions import attempt
 from pages.parts.run.branch import show_branch_button
+from pages.parts.run.family import list_relatives
 from pages.parts.run.within import read_within, show_use
 
 LOG_LINES = 500
+FAMILY_HELP = "One line for the epochs that the runs of the tree share, forking where they differ. Off: this run alone."
 MAX_LOG_BYTES = 200_000_000  # to download: it is held in memory
 _SECTION_TITLES = {"model": "Model", "data": "Data", "augment": "Augmentation", "train": "Training"}
 _USE = {
@@ -77,6 +79,12 @@ def show_charts(run: Run) -> None:
     """Loss and accuracy, learning rate and images a second, renewed at every epoch."""
     show_notes(run)
     view = show_view()
+    family = list_relatives(run)
+    if len(family) > 1 and st.toggle("Branches", True, key="family", bind="query-params", help=FAMILY_HELP):
+        show_metrics(
+            ("loss", "accuracy"), read_runs(family), view, key=f"family.{run.id}", file_name=run.file_stem, height=320
+        )
+        return
     runs = read_runs([run.id])
     steps = read_within(run, runs, "steps")
     if not (steps and steps.rows) and not any(each.rows for each in runs):

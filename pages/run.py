@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.charts.palette import pick_ink
 from core.data.catalogue import name_data
+from core.runs.families import tell_parent
 from core.runs.folder import Run
 from core.runs.records import About, RunNotFoundError, RunSummary
 from core.runs.results import describe_origin, list_foreign_facts, share_done
@@ -132,6 +133,7 @@ def show_title(run: Run, summary: RunSummary) -> None:
         list_foreign_facts(run, summary)
         if summary.tool
         else [
+            *([f"branch of {tell_parent(summary)}"] if summary.parent else []),
             describe_origin(run.spec),
             name_data(run.spec.data),
             f"{format_count(summary.parameters)} parameters",

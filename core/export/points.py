@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from core.compare.snapshot import finite
 from core.export.formats import ExportError
+from core.runs.branches import read_branch
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.system import files
@@ -32,7 +33,16 @@ def find_start(run: Run) -> float:
         with suppress(files.DamagedFileError, FileNotFoundError):
             starts.append(finite(files.read_json(path).get("started")))
     starts.append(finite((run.foreign() or {}).get("started")))
-    return min((start for start in starts if start), default=run.about.created)
+    return min((start for start in starts if start), default=run.about.created) - _count_inherited(run)
+
+
+def _count_inherited(run: Run) -> float:
+    """Seconds of training that a branch has from its parent: its own process started so much later."""
+    record = read_branch(run.path)
+    if record is None or record["use"] != "line":
+        return 0.0
+    ends = [finite(row.get("seconds")) or 0.0 for row in run.rows()[: record["epoch"]]]
+    return max(ends, default=0.0)
 
 
 def list_moments(run: Run) -> list[Moment]:

@@ -19,6 +19,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from core.export.formats import Order
 from core.export.points import find_start, list_moments, open_with_points, read_results
+from core.runs.branches import list_origin
 from core.runs.folder import Run
 from core.spec.fields import flatten
 from core.system.safe_zip import date_in_zip
@@ -71,7 +72,7 @@ def _to_scalars(values: Mapping[str, float]) -> Any:
 def _describe_spec(run: Run, tags: Sequence[str], start: float) -> Iterator[Any]:
     """For the HPARAMS tab: every field of the spec or configuration, and the curves to judge it by."""
     plain, record = (bool, int, float, str), run.foreign()
-    known = record["configuration"] if record else flatten(run.spec)
+    known = record["configuration"] if record else {**flatten(run.spec), **list_origin(run.path)}
     values = {path: value if isinstance(value, plain) else str(value) for path, value in known.items()}
     yield summary_v2.hparams_config_pb(
         hparams=[summary_v2.HParam(path) for path in values],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +36,16 @@ def name_parent(record: BranchRecord) -> dict[str, Any]:
         "parent_sha256": record["sha256"],
         "parent_use": record["use"],
     }
+
+
+def list_origin(folder: Path) -> dict[str, str | int]:
+    """For tables of settings: where a branch began; empty for any other run."""
+    record = read_branch(folder)
+    return {} if record is None else {f"branch.{key}": value for key, value in _pick(record).items()}
+
+
+def _pick(record: BranchRecord) -> dict[str, str | int]:
+    return {"run": record["run"], "epoch": record["epoch"], "sha256": record["sha256"], "use": record["use"]}
 
 
 def root_of(folder: Path) -> CheckpointFile | None:
@@ -102,3 +113,20 @@ def _keep_rows(parent: Path, folder: Path, name: str, key: str, last: float) -> 
     if (parent / name).is_file():
         rows = [row for row in metrics.read_rows(parent / name) if (row.get(key) or 0) <= last]
         files.write_bytes(folder / name, b"".join(map(files.to_line, rows)))
+
+
+def count_parents(folder: Path) -> int:
+    """How many runs are between a branch and the first epoch, the branch not among them."""
+    record = read_branch(folder)
+    return 0 if record is None else 1 + len(record.get("line", []))
+
+
+def rename_parents(folder: Path, ids: Mapping[str, str]) -> None:
+    """Puts in the ids that the parents of a branch have here. Raises OSError."""
+    record = read_branch(folder)
+    if record is None:
+        return
+    line = [step | {"run": ids.get(step["run"], step["run"])} for step in record.get("line", [])]
+    renamed = record | {"run": ids.get(record["run"], record["run"]), "line": line}
+    if renamed != record:
+        files.write_json(folder / layout.BRANCH, dict(renamed))

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from core.runs.branches import read_branch
 from core.runs.folder import Run
 from core.runs.foreign import name_tool
 from core.runs.metrics import best_epoch
@@ -252,6 +253,17 @@ def describe_origin(spec: RunSpec) -> str:
     if preset is None:
         return "own network"
     return f"{preset.title}, {changed} changed" if changed else preset.title
+
+
+def write_run_command(run: Run) -> str:
+    """The command that makes the run again: as `write_command`, of a branch from its parent's checkpoint."""
+    record = read_branch(run.path)
+    if record is None:
+        return write_command(run.spec)
+    here = flatten(run.spec)
+    settings = [f"{path}={_write_value(here[path])}" for path in record.get("changes", {}) if path in here]
+    sets = "".join(f" --set {shlex.quote(setting)}" for setting in settings)
+    return f"python -m core branch {record['run']} --epoch {record['epoch']}{sets}"
 
 
 def write_command(spec: RunSpec) -> str:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, create_model
 
 from core.export.archive.pack import BundleError
 from core.runs import layout, shapes
+from core.runs.branches import read_branch
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, About, CheckpointEntry
 from core.runs.series import read_series
@@ -60,6 +61,7 @@ def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
         for path in (folder / layout.PREDICTIONS).glob("*.npy"):
             _check_array(path, spec.data.num_classes)
         _check_checkpoints(folder, sha256)
+        _check_root(folder, sha256)
     if damage := Run(folder).damage():
         raise BundleError(f"{damage}.")
 
@@ -146,7 +148,7 @@ def _check_about(path: Path, started_by: str) -> None:
 def _check_foreign(folder: Path, sha256: dict[str, str]) -> None:
     """A run of another tool: a record and series, and nothing that only a run of a lab has."""
     _check_json(folder / layout.FOREIGN, shapes.FOREIGN)
-    if strange := [name for name in sha256 if name == layout.SPEC or "/" in name]:
+    if strange := [name for name in sha256 if name in (layout.SPEC, layout.ROOT, layout.BRANCH) or "/" in name]:
         raise BundleError(f"{strange[0]} belongs to no run that another tool logged.")
     _check_metrics(folder / layout.METRICS, MAX_EPOCHS, columns=("epoch",))
     if fault := read_series(folder / layout.SERIES).fault:
@@ -219,6 +221,18 @@ def _check_checkpoints(folder: Path, sha256: dict[str, str]) -> None:
         if sha256[name] != entry["sha256"] or (folder / name).stat().st_size != entry["bytes"]:
             raise BundleError(f"{entry['name']} is not the checkpoint that was written: its SHA-256 differs.")
         check_checkpoint(folder / name)
+
+
+def _check_root(folder: Path, sha256: dict[str, str]) -> None:
+    """A branch's root is the checkpoint that its record names."""
+    path = folder / layout.BRANCH
+    if path.exists():
+        check_shape(shapes.BRANCH, _read_file(path), layout.BRANCH)
+    if layout.ROOT in sha256:
+        record = read_branch(folder)
+        if record is None or sha256[layout.ROOT] != record["sha256"]:
+            raise BundleError(f"{layout.ROOT} is not the checkpoint that {layout.BRANCH} names.")
+        check_checkpoint(folder / layout.ROOT)
 
 
 # What `torch.save` writes of a training state: dicts, lists, numbers, texts and tensors.

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.export.formats import Order, Report
 from core.runs import layout
+from core.runs.branches import read_branch
 from core.runs.folder import Run
 from core.runs.records import ENDS, CheckpointFile, RunNotFoundError, State
 from core.runs.series import measure_whole
@@ -43,13 +44,14 @@ MAX_LOG_BYTES = 4_000_000
 CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.pt"
 # What a run folder holds and another machine can use. Nothing else is exported or imported.
 MEMBERS = re.compile(
-    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end|foreign)\.json|(metrics|steps|use)\.jsonl|log\.txt"
-    rf"|series\.bin|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
+    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end|foreign|branch)\.json|(metrics|steps|use)\.jsonl|log\.txt"
+    rf"|series\.bin|root\.pt|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
     r"|predictions/((val_last|val_best|test_last|test_best|val_labels|test_labels)\.npy|val_classes\.bin)"
 )
 # Deflated; what is binary hardly shrinks, and stored it cannot be taken for a bomb.
 TEXTS = (".json", ".jsonl", ".txt")
 TRIES = 5
+_APART = (layout.METRICS, layout.LOG, layout.END, layout.SERIES, layout.ROOT)  # opened one by one
 
 
 class BundleError(LabError):
@@ -138,9 +140,11 @@ def pack_runs(
 ) -> list[str]:
     """Writes an archive of the runs and returns remarks as sentences. `report` gets the bytes done and the total.
 
+    With a branch goes the line of its parents, as far as they are here.
+
     Raises BundleError for a damaged run, RunNotFoundError, OSError.
     """
-    ids = list(dict.fromkeys(run_ids))
+    ids, missing = add_parents(list(dict.fromkeys(run_ids)))
     if not 1 <= len(ids) <= MAX_RUNS:
         raise BundleError(f"An archive takes 1 to {MAX_RUNS} runs.")
     with ExitStack() as stack:
@@ -168,7 +172,31 @@ def pack_runs(
             newest = max(parcel.created for parcel in parcels)
             manifest = Manifest(format=FORMAT, lab=lab_version(), exported=newest, runs=packed)
             _write(archive, MANIFEST, _in_memory(manifest.model_dump(mode="json")), newest)
-    return [note for parcel in parcels for note in parcel.notes]
+    return [*missing, *(note for parcel in parcels for note in parcel.notes)]
+
+
+def add_parents(run_ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The runs with their parents before them, and a sentence for each parent that cannot come along."""
+    ids: list[str] = []
+    notes: dict[str, str] = {}
+    for run_id in run_ids:
+        run = open_run(run_id)
+        record = read_branch(run.path)
+        for step in reversed([record, *record.get("line", [])]) if record else ():
+            try:
+                damage = open_run(step["run"]).damage()
+            except RunNotFoundError:
+                damage = "it is not here any more"
+            if damage:
+                who = step.get("name") or step["run"]
+                notes[step["run"]] = (
+                    f"{who}, from which {run.about.name} comes, is missing: {damage}. The branch has its own copy of "
+                    f"what it took over."
+                )
+            else:
+                ids.append(step["run"])
+        ids.append(run_id)
+    return list(dict.fromkeys(ids)), list(notes.values())
 
 
 # Reading a run at one moment ----------------------------------------------------------------------------------------
@@ -185,6 +213,7 @@ def _collect(run: Run, checkpoints: bool, stack: ExitStack) -> _Parcel:
             if checkpoints:
                 # First, so that metrics can only be ahead of them, as after a crash.
                 _open_checkpoints(parcel, stack)
+                _open(parcel, layout.ROOT, stack)
             _open_texts(parcel, stack)
             _open_predictions(parcel, stack)
     except FileNotFoundError:
@@ -216,7 +245,7 @@ def _name(entry: CheckpointFile) -> str:
 def _open_texts(parcel: _Parcel, stack: ExitStack) -> None:
     run = parcel.run
     for path in sorted(run.path.iterdir()):
-        if path.name not in (layout.METRICS, layout.LOG, layout.END, layout.SERIES) and MEMBERS.fullmatch(path.name):
+        if path.name not in _APART and MEMBERS.fullmatch(path.name):
             content = path.read_bytes()
             # The last line may be half written, as that of the metrics.
             parcel.add(path.name, content[: content.rfind(b"\n") + 1] if path.suffix == ".jsonl" else content)
@@ -278,6 +307,11 @@ def _end_of_lines(piece: _Piece) -> int:
 
 def _drop_unsound(parcel: _Parcel) -> None:
     """Leaves out checkpoints whose bytes are not those that were written, and lists the others for the importer."""
+    if (piece := next((each for each in parcel.pieces if each.name == layout.ROOT), None)) is not None:
+        record = read_branch(parcel.run.path)
+        if record is None or hashlib.file_digest(piece.file, "sha256").hexdigest() != record["sha256"]:
+            parcel.pieces.remove(piece)
+            parcel.notes.append(f"{layout.ROOT} is damaged and was left out.")
     if not parcel.checkpoints:
         return
     by_name = {piece.name: piece for piece in parcel.pieces}

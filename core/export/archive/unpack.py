@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from core.export.archive.pack import (
 )
 from core.export.formats import Report
 from core.imports.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
-from core.runs import layout
+from core.runs import branches, layout
 from core.runs.folder import Run
 from core.runs.store import adopt_folder, ensure_folder, open_run
 from core.system import files
@@ -79,7 +79,7 @@ def import_runs(source: Path | IO[bytes], report: Report | None = None, *, start
             manifest = _read_manifest(archive, members)
             with hold(folder / _LOCK), _make_temporary(folder) as temporary:
                 _unpack(archive, members, manifest, temporary, started_by, report)
-                return [_publish(temporary / packed.id, packed) for packed in manifest.runs]
+                return _publish_all(temporary, manifest.runs)
     except DAMAGE as error:
         shown = (str(error) or type(error).__name__)[:200].rstrip(".")
         raise BundleError(f"The file is damaged or only part of an archive: {shown}.") from error
@@ -196,6 +196,17 @@ def _unpack(
 
 
 # Publishing ---------------------------------------------------------------------------------------------------------
+
+
+def _publish_all(temporary: Path, runs: Sequence[PackedRun]) -> list[Imported]:
+    """Parents first, so that a branch names its own by the id that it has here."""
+    here: dict[str, str] = {}
+    published: dict[str, Imported] = {}
+    for packed in sorted(runs, key=lambda packed: branches.count_parents(temporary / packed.id)):
+        branches.rename_parents(temporary / packed.id, here)
+        imported = published[packed.id] = _publish(temporary / packed.id, packed)
+        here[packed.id] = imported.id
+    return [published[packed.id] for packed in runs]
 
 
 def _publish(folder: Path, packed: PackedRun) -> Imported:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from core.compare.branches import list_forks
 from core.compare.curves import draw_curves, explain_lines
 from core.compare.differences import draw_differences
 from core.compare.fields import label_field, list_fields, show_field
@@ -34,7 +35,7 @@ def report_comparison(units: Sequence[Unit]) -> dict[str, Any]:
     parallel = draw_parallel(units, paths[:_MAX_AXES], BY_KEY["test/accuracy"], "best") if paths else None
     return {
         "baseline": units[0].name,
-        "mismatches": find_mismatches(units),
+        "mismatches": [*find_mismatches(units), *list_forks(units)],
         "curves": [
             make_chart(draw_curves(metric, started, view), f"compare-{metric}") for metric in find_measured(started)
         ],

@@ -13,8 +13,9 @@ from core.compare.fields import label_field, list_fields, show_field
 from core.compare.snapshot import CONFIGURATION, ComparedRun, SpecFacts
 from core.compare.units import make_units
 from core.data.catalogue import name_data
+from core.runs.families import tell_parent
 from core.runs.folder import Run
-from core.runs.results import describe_origin, list_environment, list_figures, list_foreign_facts, write_command
+from core.runs.results import describe_origin, list_environment, list_figures, list_foreign_facts, write_run_command
 from core.spec import RunSpec
 from core.text.formats import UNKNOWN, format_count, format_moment
 
@@ -58,7 +59,7 @@ def make_card(run: Run, compared: ComparedRun) -> dict[str, Any]:
         "figures": Table(("Result", "Value", "Measured on"), figures),
         "differing": _list_configuration(compared, only_differing=not compared.tool),
         "configuration": _list_configuration(compared, only_differing=False),
-        "command": "" if compared.tool else write_command(run.spec),
+        "command": "" if compared.tool else write_run_command(run),
         "spec": "" if compared.tool else run.spec.model_dump_json(indent=1),
         "tool": compared.tool,
         "environment": Table(("", ""), list_environment(run)),
@@ -70,6 +71,7 @@ def _list_facts(run: Run, compared: ComparedRun) -> tuple[str, ...]:
     if compared.tool:
         return (*list_foreign_facts(run, run.summary()), f"made {format_moment(run.about.created)}")
     return (
+        *([f"branch of {tell_parent(summary)}"] if (summary := run.summary()).parent else []),
         describe_origin(compared.spec),
         name_data(compared.spec.data),
         f"{format_count(compared.cost.parameters)} parameters",

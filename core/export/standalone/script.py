@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from core.data.digits import read_digits
 from core.export.standalone.header import describe_run
-from core.export.standalone.reading import Import
+from core.export.standalone.reading import Import, StandaloneError
 from core.export.standalone.sources import Gathered, Gatherer
+from core.runs.branches import read_branch
 from core.runs.folder import Run
 from core.spec import SECTIONS, DataSpec, LayerSpec, RunSpec, Strict
 from core.spec.fields import fields_of
@@ -60,6 +61,11 @@ _HEADINGS = {
 
 def make_script(run: Run, spec: RunSpec) -> str:
     """The text of `train.py` for a run; `spec` is the run's, as it may leave this machine. Raises StandaloneError."""
+    if record := read_branch(run.path):
+        raise StandaloneError(
+            f"{run.about.name} began from a checkpoint of {record.get('name') or record['run']}, which no script can "
+            "make: take the whole run along, as a zip."
+        )
     entries = {name: value_at(spec, path) for name, path in REGISTRIES.items()}
     gathered = Gatherer(_GIVEN, _REPLACED, entries).gather(ROOT, "main")
     environment = run.environment()

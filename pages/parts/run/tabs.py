@@ -22,7 +22,7 @@ from core.runs.results import (
     list_figures,
     list_forecast,
     show_fact,
-    write_command,
+    write_run_command,
 )
 from core.spec import RunSpec
 from core.spec.fields import field_at, fields_of, flatten, show_value
@@ -208,7 +208,7 @@ def show_config(run: Run) -> None:
                     _show_layers(here, other, only)
                 _show_section(section, sections[section], here, other, only)
     st.markdown("**The same run from a terminal**")
-    st.code(write_command(run.spec), language="bash", wrap_lines=True)
+    st.code(write_run_command(run), language="bash", wrap_lines=True)
 
 
 def _show_section(section: str, paths: list[str], here: dict[str, Any], other: dict[str, Any], only: bool) -> None:

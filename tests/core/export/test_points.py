@@ -9,8 +9,10 @@ from core.imports.keep import publish_foreign
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.system import files
+from tests.branched import make_branch
 from tests.core.export.conftest import START
 from tests.core.imports.foreign_runs import BEGUN, make_foreign, make_series
+from tests.pages.sample_runs import make_run
 
 
 def test_a_resumed_run_began_with_its_first_process(run: Run) -> None:
@@ -33,3 +35,12 @@ def test_figures_of_one_step_and_time_are_one_moment_and_a_repeated_one_another(
         (3, BEGUN + 1, {"b": 4.0}),
     ]
     assert find_start(run) == BEGUN
+
+
+def test_a_branch_began_when_its_parents_epochs_would_have(runs: Path) -> None:
+    root = make_run(name="root")
+    branch = make_branch(root, 3)
+    environment = branch.environment() | {"started": 1.8e9}
+    files.write_json(branch.path / "environment.json", environment)
+    assert find_start(branch) == 1.8e9 - 9.0  # three seconds an epoch
+    assert list_moments(branch)[3].time == 1.8e9 + 3.0

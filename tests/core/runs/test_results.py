@@ -18,12 +18,15 @@ from core.runs.results import (
     show_fact,
     show_share,
     write_command,
+    write_run_command,
 )
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from core.spec.settings import apply_settings
 from core.system import files
+from tests.branched import make_branch
+from tests.pages.sample_runs import make_run
 from tests.specs import specs
 
 
@@ -109,3 +112,11 @@ def test_a_run_that_began_at_its_beginning_does_not_seem_undone(tmp_path: Path) 
     assert list_environment(Run(tmp_path)) == [["Device", "cpu"]]
     (tmp_path / "environment.json").write_text('{"epochs_done": 7}')
     assert list_environment(Run(tmp_path)) == [["Resumed after epoch", "7"]]
+
+
+def test_the_command_of_a_branch_begins_at_its_parents_checkpoint(lab_folders: Path) -> None:
+    root = make_run(name="root")
+    assert write_run_command(root) == write_command(root.spec)
+    branch = make_branch(root, 3, settings=("train.epochs=5", "train.learning_rate=0.01"))
+    command = write_run_command(branch)
+    assert command == f"python -m core branch {root.id} --epoch 3 --set train.learning_rate=0.01"

@@ -24,6 +24,7 @@ from core.engine import augment, layers, model, optim, script
 from core.engine.checkpoint import weights_of
 from core.engine.data import load_data
 from core.export.model import without_path
+from core.export.standalone.reading import StandaloneError
 from core.export.standalone.script import REGISTRIES, make_script
 from core.runs.store import open_run
 from core.spec import RunSpec, schedule
@@ -31,8 +32,10 @@ from core.spec.fields import field_at, fields_of
 from core.spec.parse import parse_spec
 from core.system import files
 from tests.archives import place_cifar
+from tests.branched import make_branch
 from tests.core.engine.toy import make_spec, run
 from tests.made_runs import create_run
+from tests.pages.sample_runs import make_run
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
 
@@ -334,3 +337,10 @@ def test_images_of_another_split_are_told_apart(
     monkeypatch.setattr(sys, "argv", ["train.py", "--out", str(tmp_path), "--threads", "0"])
     assert module.main() == 0
     assert "not those of the run" in capsys.readouterr().err
+
+
+def test_a_branch_is_no_script_as_it_began_from_a_checkpoint() -> None:
+    root = make_run(name="root")
+    branch = make_branch(root, 3)
+    with pytest.raises(StandaloneError, match="began from a checkpoint of root, which no script can make"):
+        make_script(branch, branch.spec)

@@ -10,6 +10,8 @@ import typer
 from core.cli.find import find_run, find_runs
 from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, RunId, RunIds, Yes
+from core.runs.branches import read_branch
+from core.runs.families import tell_parent
 from core.runs.folder import Run
 from core.runs.records import RunSummary
 from core.spec.fields import format_value
@@ -45,7 +47,7 @@ def list_all(
     if as_json:
         print_json(runs)
         return
-    columns = ("id", "state", "name", "data", "epoch", "best val", "test", "parameters", "time", "tags")
+    columns = ("id", "state", "name", "data", "epoch", "best val", "test", "parameters", "time", "branch of", "tags")
     rows = [
         (
             run.id,
@@ -57,6 +59,7 @@ def list_all(
             format_percent(run.test_accuracy),
             f"{run.parameters:,}",
             format_seconds(run.seconds),
+            tell_parent(run),
             ", ".join(run.tags),
         )
         for run in runs
@@ -67,7 +70,7 @@ def list_all(
             rows,
             right=("epoch", "best val", "test", "parameters", "time"),
             whole=("id", "state"),
-            spare=("tags", "time", "parameters", "data", "name", "epoch", "test", "best val"),
+            spare=("branch of", "tags", "time", "parameters", "data", "name", "epoch", "test", "best val"),
         )
     else:
         say("There are no runs here yet." if not (state or tag) else "No run matches.")
@@ -95,6 +98,7 @@ def show_run(
                 "environment": run.environment(),
                 "progress": run.progress(),
                 "end": run.end(),
+                "branch": read_branch(run.path),
                 "metrics": run.rows(),
                 "checkpoints": run.checkpoints(),
                 **({"log": run.log_tail(log)} if log else {}),
@@ -130,6 +134,8 @@ def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
         ("note", run.about.note),
         ("archived", "yes" if summary.archived else ""),
         ("from", summary.tool),
+        ("branch of", f"{plain(tell_parent(summary))} ({summary.parent})" if summary.parent else ""),
+        ("root's SHA-256", summary.parent_sha256),
         ("data", summary.dataset),
         ("device", summary.device),
         ("parameters", f"{summary.parameters:,}" if is_sound and not summary.tool else ""),

@@ -11,6 +11,7 @@ from core.cli.source import AsJson, PresetName, Settings, SpecFile, read_spec
 from core.spec import RunSpec
 from core.system.errors import LabError
 from core.text.formats import format_bytes, format_count, format_seconds
+from core.text.words import count_of
 
 Batch = Annotated[
     int | None, typer.Option("--batch", metavar="IMAGES", help="Batch size for the memory, instead of the spec's.")
@@ -71,14 +72,17 @@ def show_cost(
     print_table(columns, rows, right=columns[1:])
     print(
         f"\nTraining with batches of {facts['batch_size']} images takes about {format_bytes(facts['memory_bytes'])} of "
-        f"memory with activations in {facts['memory_precision']}."
+        f"memory with activations in {facts['memory_precision']}. At the end it keeps up to "
+        f"{count_of(facts['checkpoints'], 'checkpoint')}, about {format_bytes(facts['checkpoint_bytes'])} of disk."
     )
 
 
 def _cost_facts(spec: RunSpec) -> dict[str, Any]:
     from core.spec.cost import cost_of, training_memory
+    from core.spec.keeping import estimate_keeping
 
     cost = cost_of(spec)
+    keeping = estimate_keeping(spec, cost)
     # "auto" takes bfloat16 only if the device has it; float32 is the most it needs.
     precision = "bfloat16" if spec.train.precision == "bfloat16" else "float32"
     return {
@@ -87,6 +91,8 @@ def _cost_facts(spec: RunSpec) -> dict[str, Any]:
         "batch_size": spec.train.batch_size,
         "memory_bytes": training_memory(spec, cost, 2 if precision == "bfloat16" else 4),
         "memory_precision": precision,
+        "checkpoints": keeping.count,
+        "checkpoint_bytes": keeping.bytes,
     }
 
 

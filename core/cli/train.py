@@ -62,6 +62,8 @@ def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
     from core.data.catalogue import check_ready
     from core.machine.devices import list_device_ids
     from core.machine.queue import suits
+    from core.spec.cost import cost_of
+    from core.spec.keeping import tell_keeping
 
     if seeds > 1:
         last = spec.train.seed + seeds - 1
@@ -73,6 +75,8 @@ def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
         fetch_missing(spec.data)
     check_ready(spec.data)
     tell_suspects(spec.data)
+    if rule := tell_keeping(spec, cost_of(spec)):
+        say(rule)
 
 
 def resume_runs(run_ids: RunIds, detach: DetachOrFollow = True) -> None:

@@ -15,6 +15,8 @@ from core.runs.records import About, BranchRecord, BranchStep, CheckpointFile
 from core.runs.store import open_run
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.branching import find_obstacles, list_changes
+from core.spec.cost import cost_of
+from core.spec.keeping import tell_keeping
 from core.spec.parse import FieldProblem, SpecError
 from core.spec.schedule import LearningRate, updates_per_epoch
 from core.spec.settings import set_values
@@ -113,6 +115,8 @@ def tell_fork(fork: Fork, spec: RunSpec) -> list[str]:
     rate, last = fork.rate_after(spec), fork.run.rows()[fork.epoch - 1].get("learning_rate")
     if rate is not None and last is not None and rate != fork.rate_after(fork.run.spec):
         told.append(f"Its learning rate begins at {rate:.3g}; epoch {fork.epoch} ended at {last:.3g}.")
+    if rule := tell_keeping(spec, cost_of(spec)):
+        told.append(rule)
     if fork.run.state() in ("running", "queued"):
         told.append(f"{fork.run.about.name} is not over: it goes on by itself.")
     return told

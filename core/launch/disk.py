@@ -59,17 +59,30 @@ def _measure(folder: Path, *, ended: bool) -> tuple[int, int]:
 
 
 def _folder_bytes(folder: Path) -> int:
-    """Bytes of all files below; files removed meanwhile count as 0."""
+    """Bytes of all files below; files removed meanwhile count as 0, as a branch's root does while its parent has it."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                total += os.lstat(os.path.join(parent, name)).st_size
+                found = os.lstat(os.path.join(parent, name))
+                total += found.st_size if name != layout.ROOT or found.st_nlink == 1 else 0
+    return total
+
+
+def _count_own(folder: Path) -> int:
+    """Bytes of the files that nothing else has as well."""
+    total = 0
+    for path in folder.glob("*"):
+        with suppress(OSError):
+            found = path.lstat()
+            total += found.st_size if found.st_nlink == 1 else 0
     return total
 
 
 def delete_checkpoints(run_id: str) -> int:
     """Removes a run's checkpoints and returns the bytes that this freed; curves, figures and predictions stay.
+
+    So do the roots of its branches: what they have of these bytes goes on taking space, and is not counted.
 
     Raises RunNotFoundError, LauncherError for a run that is not over.
     """
@@ -78,7 +91,7 @@ def delete_checkpoints(run_id: str) -> int:
         if run.state() in ("queued", "running"):
             raise LauncherError("This run is not over yet; its checkpoints are needed.")
         folder = run.path / layout.CHECKPOINTS
-        freed = _folder_bytes(folder)
+        freed = _count_own(folder)
         if folder.is_dir():
             # Renamed first, so that nobody reads a half deleted folder.
             temporary = run.path / f".checkpoints-{time.time_ns()}"

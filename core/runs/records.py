@@ -165,6 +165,7 @@ class CheckpointEntry(TypedDict, total=False):
     kind: WeightsName
     metrics_bytes: Count
     classes_bytes: Count
+    kept: bool  # for good, by the run's rule
 
 
 class BranchStep(TypedDict, total=False):
@@ -287,6 +288,7 @@ class CheckpointFile:
     kind: WeightsName
     metrics_bytes: int = 0
     classes_bytes: int = 0
+    kept: bool = False
 
     @property
     def ends_epoch(self) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.runs.branches import read_branch
+from core.runs.families import tell_parent
 from core.runs.folder import Run
 from core.runs.foreign import name_tool
 from core.runs.metrics import best_epoch
@@ -126,6 +127,7 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
     speed = frame["images_per_second"].median() if len(frame) and "images_per_second" in frame else None
     device = environment.get("device_name") or summary.device or UNKNOWN
     return [
+        *_list_root(summary),
         ["Parameters", f"{summary.parameters:,} ({format_count(summary.parameters)})"],
         ["Epochs", f"{summary.epoch} of {summary.epochs}"],
         ["Training time", format_seconds(summary.seconds)],
@@ -133,6 +135,13 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
         ["Device", str(device)],
         ["Precision", str(environment.get("precision") or run.spec.train.precision)],
     ]
+
+
+def _list_root(summary: RunSummary) -> list[list[str]]:
+    """Where a branch began, and which bytes it began from."""
+    if not summary.parent:
+        return []
+    return [["Branch of", f"{tell_parent(summary)} ({summary.parent})"], ["Its SHA-256", summary.parent_sha256]]
 
 
 def _list_origin(record: ForeignRecord, run: Run, summary: RunSummary) -> list[list[str]]:

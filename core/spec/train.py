@@ -21,7 +21,7 @@ from core.spec.choices import (
 MAX_EPOCHS = 10_000
 SEED = "train.seed"
 # What a run notes more or less of itself, with the same weights and figures.
-WITHOUT_EFFECT = frozenset({"train.layer_norms"})
+WITHOUT_EFFECT = frozenset({"train.layer_norms", "train.keep_every", "train.keep_before_drops"})
 # Two runs that differ only here are the same recipe, and the same point of a study's space.
 FREE_FIELDS = frozenset({SEED, "train.device"}) | WITHOUT_EFFECT
 
@@ -133,6 +133,20 @@ class TrainSpec(Strict):
         "Layer norms",
         "Notes once an epoch the norms of each layer's weights, gradient and update, for dead or exploding layers to "
         "be seen. Changes no result.",
+    )
+    keep_every: int = number(
+        0,
+        (0, MAX_EPOCHS),
+        "Keep every",
+        "The checkpoint of every such epoch stays, to branch off from, besides the last two and the best; 0 is off.",
+        unit="epochs",
+        zero="off",
+    )
+    keep_before_drops: bool = setting(
+        False,
+        "Keep before drops",
+        "The checkpoints of epochs after which the learning rate drops stay as well.",
+        when={"schedule": WITH_DECAY_FACTOR},
     )
     seed: int = number(0, (0, 2**31 - 1), "Seed", "Fixes weights, order of images and augmentation.", basic=True)
     device: str = setting(

@@ -23,11 +23,11 @@ from core.runs.branches import root_of
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, STOPPED, CheckpointFile
 from core.runs.within import STEP_FIELDS, USE_FIELDS
+from core.spec.keeping import KEPT, find_drops, keeps_always
 from core.system import files, processes
 from core.worker.meters import Clock, UseMeter
 from core.worker.within import SeriesFile
 
-KEPT = 2  # the newest checkpoints, besides the best
 PROGRESS_SECONDS = 0.5
 SAMPLE_SECONDS = 2.0  # between two samples of the use of the machine, as long as none need be left out
 
@@ -50,6 +50,8 @@ class Recorder:
         self.clock = Clock()
         self.last_progress = 0.0
         self.epoch = 0
+        self.drops: frozenset[int] = frozenset()  # epochs after which the rate is known to drop
+        self.reductions = 0  # of the rate on plateaus so far
         self.is_at_root = False  # whether the state is the parent's, from which a branch begins
         for folder in (layout.CHECKPOINTS, layout.PREDICTIONS):
             (run.path / folder).mkdir(exist_ok=True)
@@ -80,6 +82,7 @@ class Recorder:
             self.checkpoints = self.checkpoints[: self.checkpoints.index(entry) + 1]
             self._cut_back(entry)
             self.clock.before = float(state.get("seconds") or 0.0)
+            self.reductions = _count_reductions(state)
             self._restore_series(state.get("step") or 0)
             return state, notes
         self.checkpoints = []
@@ -100,6 +103,7 @@ class Recorder:
         self.is_at_root = True
         self._cut_back(root)
         self.clock.before = float(state.get("seconds") or 0.0)
+        self.reductions = _count_reductions(state)
         self._restore_series(state.get("step") or 0)
         return state, notes
 
@@ -125,6 +129,7 @@ class Recorder:
         match event:
             case Started():
                 self.clock.start()
+                self.drops = find_drops(self.run.spec.train, event.updates_per_epoch)
                 self.write_progress("train", event.epoch, 0, 1)
             case Progress():
                 figures = {"loss": event.loss, "images_per_second": event.images_per_second}
@@ -146,7 +151,9 @@ class Recorder:
         kind = np.uint8 if event.val_logits.shape[1] <= 256 else np.uint16
         _append(self.classes, event.val_logits.argmax(1).astype(kind).tobytes())
         _append(self.metrics, files.to_line({**event.metrics, **self.use.read_epoch()}))
-        self._keep(event.state, f"epoch-{event.epoch:05d}", is_best=event.is_best)
+        self._keep(
+            event.state, f"epoch-{event.epoch:05d}", is_best=event.is_best, always=self._keeps_always(event.state)
+        )
         left = None
         if event.work:
             self.clock.end_epoch(event.work)
@@ -156,8 +163,15 @@ class Recorder:
             figures = {"seconds_left": left, "images_per_second": event.metrics["images_per_second"]}
             self.write_progress("train", event.epoch, 0, 1, **figures)
 
-    def _keep(self, state: dict[str, Any], name: str, *, is_best: bool) -> None:
-        """Adds a checkpoint. A file that the manifest names is never overwritten."""
+    def _keeps_always(self, state: dict[str, Any]) -> bool:
+        """Whether the run's rule keeps this epoch; a plateau shows only now that the rate drops."""
+        reductions, before, train = _count_reductions(state), self.reductions, self.run.spec.train
+        self.reductions = reductions
+        now = {self.epoch} if train.schedule == "plateau" and reductions > before else set()
+        return keeps_always(train, self.epoch, self.drops | now)
+
+    def _keep(self, state: dict[str, Any], name: str, *, is_best: bool, always: bool = False) -> None:
+        """Adds a checkpoint, `always` for good. A file that the manifest names is never overwritten."""
         taken = {entry.name for entry in self.checkpoints}
         names = (f"{name}{f'-{number}' if number else ''}.pt" for number in range(len(taken) + 1))
         path = self.run.path / layout.CHECKPOINTS / next(free for free in names if free not in taken)
@@ -171,9 +185,10 @@ class Recorder:
             kind="best" if is_best else "last",
             metrics_bytes=_size(self.metrics),
             classes_bytes=_size(self.classes),
+            kept=always,
         )
         before = [replace(old, kind="last") if is_best else old for old in self.checkpoints]
-        older = [old for old in before[: 1 - KEPT] if old.kind == "best"]
+        older = [old for old in before[: 1 - KEPT] if old.kind == "best" or old.kept]
         self.checkpoints = [*older, *before[1 - KEPT :], entry]
         listed = [{key: value for key, value in asdict(old).items() if key != "path"} for old in self.checkpoints]
         files.write_json(self.run.path / layout.CHECKPOINTS / layout.MANIFEST, {"checkpoints": listed})
@@ -231,6 +246,11 @@ def describe_epoch(metrics: Metrics, epochs: int) -> str:
     rate, speed, seconds = (metrics[name] for name in ("learning_rate", "images_per_second", "seconds"))
     parts += [f"learning rate {rate:.3g}", f"{speed:,.0f} images/s", f"{seconds:,.1f} s so far"]
     return f"Epoch {metrics['epoch']} of {epochs}: {'; '.join(parts)}."
+
+
+def _count_reductions(state: dict[str, Any]) -> int:
+    """How often the rate has been lowered on plateaus."""
+    return int(state.get("plateau", {}).get("reductions", 0))
 
 
 def _size(path: Path) -> int:

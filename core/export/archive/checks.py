@@ -31,12 +31,15 @@ from core.system.safe_zip import CheckpointFileError, read_pickle
 MAX_JSON_BYTES = 4_000_000
 MAX_LINE_BYTES = 64_000
 MAX_DEPTH = 20
+MAX_CHECKPOINTS = 1000  # of one run
 _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 
 
 _NEEDED = {"name", "epoch", "bytes", "sha256", "kind"}
 _ENTRY: Any = shapes.model_of(CheckpointEntry, _NEEDED, nullable=False, extra="forbid")
-_CHECKPOINTS = create_model("CheckpointList", checkpoints=(Annotated[list[_ENTRY], Field(max_length=20)], ...))
+_CHECKPOINTS = create_model(
+    "CheckpointList", checkpoints=(Annotated[list[_ENTRY], Field(max_length=MAX_CHECKPOINTS)], ...)
+)
 
 
 def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:

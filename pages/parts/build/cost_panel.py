@@ -11,9 +11,11 @@ from core.data.catalogue import count_by_part
 from core.data.store import DataError
 from core.spec import DataSpec, RunSpec
 from core.spec.cost import DEFAULT_BUDGET, Cost, cost_of, fit_to_budget, marginal_parameters, training_memory
+from core.spec.keeping import estimate_keeping, tell_keeping
 from core.spec.parse import SpecError
 from core.spec.schedule import preview, updates_per_epoch
 from core.text.formats import format_bytes, format_count
+from core.text.words import count_of
 from pages.parts.build.draft import Draft
 from pages.parts.build.forecast import show_forecast
 from pages.parts.build.network_drawing import draw_network
@@ -94,6 +96,10 @@ def _facts(spec: RunSpec, cost: Cost) -> str:
         (format_count(cost.multiply_adds), "multiply-adds an image", forward),
         (memory, f"to train at batch {spec.train.batch_size:,}", "Estimate: weights, optimizer and one batch's maps."),
     ]
+    keeping = estimate_keeping(spec, cost)
+    rule = tell_keeping(spec, cost) or "The last two and the best."
+    words = f"for {count_of(keeping.count, 'checkpoint')}"
+    facts.append((format_bytes(keeping.bytes), words, f"Estimate of the disk at the end. {rule}"))
     if images := count_train_images(spec.data):
         facts.append((f"{updates_per_epoch(spec.train, images):,}", "updates an epoch", f"{images:,} training images."))
     cells = (f'<div title="{escape(title)}"><b>{value}</b> {escape(words)}</div>' for value, words, title in facts)

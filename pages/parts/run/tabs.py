@@ -14,7 +14,7 @@ from core.compare.snapshot import read_runs
 from core.imports.keep import list_left_out
 from core.runs import layout
 from core.runs.folder import Run
-from core.runs.records import RunSummary
+from core.runs.records import CheckpointFile, RunSummary
 from core.runs.results import (
     closest_preset,
     list_costs,
@@ -289,11 +289,10 @@ def show_checkpoints(run: Run) -> None:
     if not files:
         st.html('<p class="lab-muted">The first checkpoint is written at the end of the first epoch.</p>')
         return
-    best = {"best": "best on validation", "last": "to resume from"}
     for file in reversed(files):
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.html(
-                f"<div><b>{escape(file.name)}</b> <span class='lab-muted'>epoch {file.epoch} · {best[file.kind]} · "
+                f"<div><b>{escape(file.name)}</b> <span class='lab-muted'>epoch {file.epoch} · {_tell_kind(file)} · "
                 f"{format_bytes(file.bytes)}</span><br><code class='lab-sha'>SHA-256 {escape(file.sha256)}</code></div>"
             )
             st.download_button(
@@ -307,6 +306,12 @@ def show_checkpoints(run: Run) -> None:
                 on_click="ignore",
             )
             show_branch_button(run, file)
+
+
+def _tell_kind(file: CheckpointFile) -> str:
+    if file.kind == "best":
+        return "best on validation"
+    return "kept by the run's rule" if file.kept else "to resume from"
 
 
 def show_table(head: list[str], rows: list[list[str]], marked: list[bool] | None = None) -> None:

@@ -19,7 +19,7 @@ from core.launch.branches import (
     suggest_name,
     tell_fork,
 )
-from core.launch.disk import delete_checkpoints
+from core.launch.disk import delete_checkpoints, measure_runs
 from core.launch.launcher import delete_run, resume_run, start_run
 from core.runs.branches import read_branch
 from core.runs.folder import Run
@@ -88,7 +88,12 @@ def test_the_same_branch_twice_has_the_same_weights_also_after_its_parent_is_gon
 def test_clean_up_and_deletion_leave_a_branch_its_root(parent: Run) -> None:
     branch = finish(start_branch(find_fork(parent.id, 4), set_values(parent.spec, {"train.epochs": 6})))
     sha256 = read_branch(branch.path)["sha256"]
-    delete_checkpoints(parent.id)
+    own = [entry.path.stat().st_size for entry in parent.checkpoints() if entry.epoch != 4]
+    assert next(use for use in measure_runs() if use.run_id == branch.id).bytes < sum(
+        path.stat().st_size for path in branch.path.rglob("*") if path.is_file()
+    ), "the root is on the disk once"
+    manifest = (parent.path / "checkpoints" / "manifest.json").stat().st_size
+    assert delete_checkpoints(parent.id) == sum(own) + manifest, "what the branch has of it is not free"
     assert "its checkpoints are gone" in refusal(parent)
     delete_checkpoints(branch.id)
     delete_run(parent.id)

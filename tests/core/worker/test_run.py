@@ -293,3 +293,25 @@ def test_every_door_shows_the_accuracies_of_the_records_also_of_a_run_that_diver
         (unit,) = make_units(read_runs([run.id]), fold=False)
         predictions, _ = collect_predictions(unit, key)
         assert [each.correct.mean() for each in predictions.values()] == [accuracies["test"]]
+
+
+def test_the_rule_keeps_every_kth_checkpoint_and_those_before_a_drop(quick_workers: Path) -> None:
+    from core.engine import checkpoint
+
+    run = train(tiny_spec(epochs=9, keep_every=4, schedule="step", milestones=[3, 6], keep_before_drops=True))
+    kept = run.checkpoints()
+    best = int(run.end()["metrics"]["best/epoch"])
+    assert [entry.epoch for entry in kept] == sorted({3, 4, 6, 8, 9, best})
+    assert [entry.epoch for entry in kept if entry.kept] == [3, 4, 6, 8]
+    for entry in kept:
+        assert checkpoint.load(entry.path, entry.sha256)["epoch"] == entry.epoch
+
+
+def test_before_a_drop_on_a_plateau_the_checkpoint_is_kept(quick_workers: Path) -> None:
+    settings = {"schedule": "plateau", "plateau_patience": 1, "learning_rate": 3.0, "optimizer": "sgd"}
+    run = train(tiny_spec(epochs=9, nesterov=False, keep_before_drops=True, **settings))
+    rates = run.metrics()["learning_rate"].tolist()
+    dropped = [epoch for epoch in range(1, 9) if rates[epoch] < rates[epoch - 1]]
+    assert dropped
+    kept = [entry.epoch for entry in run.checkpoints() if entry.kept]
+    assert [epoch for epoch in kept if epoch < 9] == dropped

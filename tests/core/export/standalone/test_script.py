@@ -30,6 +30,7 @@ from core.runs.store import open_run
 from core.spec import RunSpec, schedule
 from core.spec.fields import field_at, fields_of
 from core.spec.parse import parse_spec
+from core.spec.train import WITHOUT_EFFECT
 from core.system import files
 from tests.archives import place_cifar
 from tests.branched import make_branch
@@ -247,8 +248,8 @@ def test_the_specs_tried_show_every_choice_that_a_spec_has() -> None:
         for field in fields_of(section):
             if field.kind in ("choice", "bool") and field.name != "precision":
                 shown = {getattr(getattr(spec, section), field.name) for spec in specs}
-                # Nesterov needs a momentum; norms of layers change nothing in what is trained.
-                left_out = field.name in ("nesterov", "layer_norms")
+                # Nesterov needs a momentum; what has no effect changes nothing in what is trained.
+                left_out = field.name == "nesterov" or field.path in WITHOUT_EFFECT
                 assert left_out or shown >= set(field.choices or (True, False)) - {"auto"}, field.path
 
 

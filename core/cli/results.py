@@ -8,6 +8,8 @@ from typing import Any
 
 from core.cli.output import FAILED, FINISHED, STOPPED, print_facts, print_table, say
 from core.runs.folder import Run
+from core.spec.fields import differing
+from core.spec.train import FREE_FIELDS
 from core.text.formats import UNKNOWN, format_number, format_percent, format_seconds
 
 _ROWS = (
@@ -93,11 +95,19 @@ def _print_many(runs: Sequence[Run]) -> None:
         )
         for summary, figures in found
     ]
-    done = [figures for summary, figures in found if summary.state == "finished"]
-    if len(done) > 1:
+    if _differ_in_seed([run for run, (summary, _) in zip(runs, found, strict=True) if summary.state == "finished"]):
+        done = [figures for summary, figures in found if summary.state == "finished"]
         means = [_spread([figures[key] for figures in done if figures.get(key) is not None]) for key in keys]
         rows.append((f"mean and spread of {len(done)} seeds", "", "", *means, ""))
     print_table(columns, rows, right=columns[2:], whole=("run",), spare=("time", "last val", "seed", "test, best"))
+
+
+def _differ_in_seed(runs: Sequence[Run]) -> bool:
+    """Whether these are several runs of one spec, each of a seed of its own: others have no mean."""
+    if len(runs) < 2 or any(run.summary().tool for run in runs):
+        return False
+    specs = [run.spec for run in runs]
+    return not differing(specs, ignore=FREE_FIELDS) and len({spec.train.seed for spec in specs}) == len(specs)
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -25,9 +25,11 @@ def run_command(*arguments: str, text: str | None = None) -> Result:
     return result
 
 
-def make_finished(test_accuracy: float) -> str:
+def make_finished(test_accuracy: float, **train: object) -> str:
     """A run's folder as a worker leaves it, without the training."""
-    run_id = create_run(parse_spec(TINY), name="[red]\x1b[2Jfirst", tags=("a", "b"))
+    run_id = create_run(
+        parse_spec({**TINY, "train": {**TINY["train"], **train}}), name="[red]\x1b[2Jfirst", tags=("a", "b")
+    )
     path = open_run(run_id).path
     (path / "launched").unlink(missing_ok=True)
     rows = [

@@ -12,11 +12,20 @@ from tests.pages.sample_runs import make_run
 
 
 def test_several_seeds_are_summed_up_as_mean_and_spread(core: Callable[..., Result], finished: str) -> None:
-    shown = core("follow", finished, make_finished(0.35)).stdout
+    shown = core("follow", finished, make_finished(0.35, seed=1)).stdout
     assert shown.count("epoch 2/2") == 2
     summed = next(line for line in shown.splitlines() if line.startswith("mean and spread of 2 seeds"))
     assert "30.00 ± 7.07 %" in summed
     assert "75.00 ± 0.00 %" in summed
+
+
+@pytest.mark.parametrize("others", [{}, {"seed": 1, "learning_rate": 0.5}])
+def test_runs_that_are_no_seeds_of_one_spec_have_no_mean(
+    core: Callable[..., Result], finished: str, others: dict[str, float]
+) -> None:
+    shown = core("follow", finished, make_finished(0.35, **others)).stdout
+    assert "35.00 %" in shown
+    assert "mean" not in shown
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -25,6 +25,7 @@ from core.spec.train import MAX_EPOCHS
 from core.system.files import is_storable
 
 MAX_NUMBER = 2**63
+HALF = "holds half a character (a lone surrogate)"  # nothing that the lab writes does, and no browser takes it
 
 
 def model_of(
@@ -69,14 +70,27 @@ def find_fault(model: type[BaseModel], value: dict[str, Any]) -> str:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])[:80]
         return f"{where}: {first['msg'][:200].lower()}"
-    return ""
+    return next((f"{where}: {HALF}" for where, text in _list_texts(value) if not is_storable(text)), "")
+
+
+def _list_texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a record, names of fields too, with its place."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            name = ascii(key)[1:-1] if isinstance(key, str) else str(key)
+            place = f"{where}.{name}" if where else name
+            if isinstance(key, str):
+                yield place[:80], key
+            yield from _list_texts(inner, place[:80])
 
 
 def find_row_fault(row: dict[str, Any]) -> str:
     """The same for a line of the metrics: numbers or null, but for the names of what was not finite."""
     for key, value in row.items():
         if not is_storable(key):
-            return "a column's name holds half a character (a lone surrogate)"
+            return f"a column's name {HALF}"
         if key == "epoch":
             fits, wanted = type(value) is int and 0 <= value <= MAX_EPOCHS, f"a whole number up to {MAX_EPOCHS:,}"
         elif key == "not_finite":

@@ -26,6 +26,18 @@ def test_a_field_of_another_type_is_named(value: dict[str, Any], field: str) -> 
     assert shapes.find_fault(shapes.END, value).startswith(f"{field}: ")
 
 
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        ({"state": "failed", "reason": "\ud800"}, "reason"),
+        ({"state": "failed", "not_finite": ["val/loss", "\ud800"]}, "not_finite.1"),
+        ({"state": "failed", "metrics": {"\ud800": 0.5}}, "metrics.\\ud800"),
+    ],
+)
+def test_half_a_character_is_a_fault_wherever_it_stands(value: dict[str, Any], field: str) -> None:
+    assert shapes.find_fault(shapes.END, value) == f"{field}: holds half a character (a lone surrogate)"
+
+
 def test_keys_of_a_newer_version_are_passed_over() -> None:
     assert shapes.find_fault(shapes.END, {"state": "finished", "newer": object()}) == ""
 

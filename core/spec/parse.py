@@ -145,7 +145,8 @@ def explain_number(problem: FieldProblem) -> str:
     """The problem's message, with the text that stands in a number's place: must be a number, not “0,01” ..."""
     if not isinstance(problem.value, str) or not re.match(r"must be a (whole )?number", problem.message):
         return problem.message
-    point = "; write decimals with a point" if re.fullmatch(r"[0-9 .]*,[0-9]+", problem.value) else ""
+    is_decimal = problem.message.startswith("must be a number") and re.fullmatch(r"[0-9 .]*,[0-9]+", problem.value)
+    point = "; write decimals with a point" if is_decimal else ""
     return f"{problem.message}, not “{shorten_value(problem.value)[1:-1]}”{point}"
 
 
@@ -204,11 +205,13 @@ def explain(detail: dict[str, Any]) -> FieldProblem:
         case "too_long":
             message = f"must have at most {_count(context['max_length'])}"
         case kind:
-            known = _MESSAGES.get(kind, "").format(**context)
+            limits = {name: int(bound) for name in _LIMITS if (bound := context.get(name)) and bound % 1 == 0}
+            known = _MESSAGES.get(kind, "").format(**context | limits)
             message = known or detail["msg"][:1].lower() + detail["msg"][1:]
     return FieldProblem(path, message, value)
 
 
+_LIMITS = ("ge", "le")  # shown as 100, not 100.0
 _MESSAGES = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:,}",

@@ -202,7 +202,10 @@ def _name_row(problem: FieldProblem, searched: list[Row]) -> FieldProblem:
     """`space[2].high` becomes `row.7.high`, whose row stays where it is."""
     found = re.match(r"space\[(\d+)\](.*)", problem.path)
     if found and int(found[1]) < len(searched):
-        return replace(problem, path=f"row.{searched[int(found[1])].id}{found[2]}")
+        row = searched[int(found[1])]
+        whole = row.spec_field.kind == "int" and problem.message == "must be a number"
+        message = "must be a whole number" if whole else problem.message
+        return replace(problem, path=f"row.{row.id}{found[2]}", message=message)
     return problem
 
 

@@ -236,7 +236,7 @@ def _tell_size(study: StudySpec, size: SpaceSize) -> str:
 
 def name_problem_fields(draft: StudyDraft) -> Sequence[str]:
     """The fields with problems, by their names in the form."""
-    names = {"space": "Fields", "base": "The network"}
+    names = {"space": "Fields", "base": "The network", "minutes": "Time limit"}
     found = []
     for problem in draft.problems:
         head = problem.path.split(".")[0].split("[")[0]

@@ -117,6 +117,7 @@ def test_text_in_a_numbers_place_is_told_as_it_was_typed() -> None:
     comma = FieldProblem("train.learning_rate", "must be a number", "0,01")
     assert explain_number(comma) == "must be a number, not “0,01”; write decimals with a point"
     assert explain_number(FieldProblem("train.epochs", "must be a whole number", "soon")).endswith("not “soon”")
+    assert explain_number(FieldProblem("train.epochs", "must be a whole number", "0,01")).endswith("not “0,01”")
     assert explain_number(FieldProblem("train.epochs", "must be at least 1", 0)) == "must be at least 1"
     with pytest.raises(SpecError, match=r'train\.epochs = "1e3": must be a whole number'):
         parse_spec(apply_settings({}, ["train.epochs=1e3"]))

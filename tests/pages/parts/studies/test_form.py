@@ -32,7 +32,7 @@ def test_the_size_of_the_space_is_the_one_that_is_searched(open_page) -> None:
             "0,01",
             "Learning rate (from) must be a number, not “0,01”; write decimals with a point.",
         ),
-        ("All layers' blocks to", "1.5", "All layers' blocks (to)"),
+        ("All layers' blocks to", "1.5", "All layers' blocks (to) must be a whole number, not “1.5”."),
         ("Trials", "1e3", "Trials must be a whole number, not “1e3”."),
         ("Epochs a trial", "1 000", "Epochs a trial must be a whole number, not “1 000”."),
     ],

@@ -101,7 +101,8 @@ def _facts(spec: RunSpec, cost: Cost) -> str:
     words = f"for {count_of(keeping.count, 'checkpoint')}"
     facts.append((format_bytes(keeping.bytes), words, f"Estimate of the disk at the end. {rule}"))
     if images := count_train_images(spec.data):
-        facts.append((f"{updates_per_epoch(spec.train, images):,}", "updates an epoch", f"{images:,} training images."))
+        number, _, noun = count_of(updates_per_epoch(spec.train, images), "update").partition(" ")
+        facts.append((number, f"{noun} an epoch", f"{images:,} training images."))
     cells = (f'<div title="{escape(title)}"><b>{value}</b> {escape(words)}</div>' for value, words, title in facts)
     return f'<div class="lab-facts">{"".join(cells)}</div>'
 

@@ -15,12 +15,12 @@ from core.runs.store import open_run
 from core.text.formats import format_percent
 from pages.parts.examine import classes, confidence, history, image, own_images
 from pages.parts.examine.address import choose_option, read_option, tie
-from pages.parts.examine.gallery import IMAGE_TAB, show_note
+from pages.parts.examine.gallery import IMAGE_TAB
 from pages.parts.examine.load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
 from pages.parts.examine.pick import newest_run, pick_run
 from pages.parts.frame.address import set_params
 from pages.parts.frame.assets import show_style
-from pages.parts.frame.style import look_of
+from pages.parts.frame.style import look_of, show_note
 from pages.parts.frame.widgets import ALL_RUNS, show_way_on
 
 OWN_TAB = "Own images"

@@ -26,6 +26,7 @@ FRAME = Path(__file__).parent / "parts" / "frame"
 BUILD = st.Page("build.py", title="Build", icon=":material/tune:", url_path="build")
 PAGES = [
     BUILD,
+    st.Page("data.py", title="Data", icon=":material/photo_library:", url_path="data"),
     st.Page("runs.py", title="Runs", icon=":material/table_rows:", url_path="runs"),
     st.Page("compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
     st.Page("examine.py", title="Examine", icon=":material/frame_inspect:", url_path="examine"),

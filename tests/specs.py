@@ -37,6 +37,7 @@ def spec_dicts(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     data = {field.name: draw(values_of(field)) for field in fields_of("data") if field.name != "folder"}
     data["folder"] = draw(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)) + "x"
     data["folder_parts"] = draw(st.sampled_from(["", "classes", "train=a, b, val=c", "test=é, skip=d"]))
+    data["without"] = draw(st.sampled_from(["", "0123456789abcdef"]))
     size = data["image_size"]
 
     model = {field.name: draw(values_of(field)) for field in fields_of("model") if field.kind != "layers"}

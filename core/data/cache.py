@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from core.data.decoding import DECODER_VERSION, Look, Pixels, decode_files, decode_here
+from core.data.decoding import DECODER_VERSION, TALLIED, Look, Pixels, decode_files, decode_here, tally_of
 from core.data.folder import FolderListing, ImageFile
 from core.data.shades import Scale, Scales
 from core.data.store import (
@@ -89,6 +89,14 @@ def cached_images(listing: FolderListing, spec: DataSpec) -> Decoded:
 def find_decoded(listing: FolderListing, spec: DataSpec) -> Decoded | None:
     """What `cached_images` has kept of these images, whatever the spec says of damaged ones."""
     return _read_cache(cache_folder(cache_key(listing, spec)))
+
+
+def count_decoded(key: str) -> int:
+    """About how many images of a copy that is being made are decoded."""
+    try:
+        return TALLIED * os.stat(tally_of(work_folder() / f"{key}.part" / _IMAGES)).st_size
+    except OSError:
+        return 0
 
 
 def decode_listing(listing: FolderListing, spec: DataSpec) -> Decoded:
@@ -217,6 +225,7 @@ def _write_cache(listing: FolderListing, spec: DataSpec, folder: Path) -> None:
             logger.info("Decoding %s images of %s once.", f"{len(listing.files):,}", readable(root))
             paths, array = [str(listing.root / file.path) for file in listing.files], temporary / _IMAGES
             found, scales = decode_files(paths, Look(size, spec.ground), array)
+            tally_of(array).unlink(missing_ok=True)
             _drop_rows(array, found)
             about = {
                 "sha256": digest_of(np.load(array, mmap_mode="r")),

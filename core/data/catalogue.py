@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.data.folder import inspect_folder
+from core.data.notes import count_left_out
 from core.data.splits import Sizes, count_parts
 from core.data.store import DataError, folder_bytes, folder_of
 from core.spec import CHOICE_LABELS, DataSpec
@@ -157,12 +158,19 @@ def check_classes(spec: DataSpec, found: int) -> None:
 
 
 def count_by_part(spec: DataSpec) -> Sizes:
-    """Images after the splits and the cap. Raises `DataError` for an image folder that cannot be read."""
+    """Images after the splits and the cap. Raises `DataError` for images that cannot be read."""
     entry = DATASETS[spec.dataset]
+    counts, num_val, num_test = entry.class_counts or (), None, entry.num_test or None
     if entry.class_counts is None:
         status = inspect_folder(spec.folder, spec.folder_parts)
-        return count_parts(spec, status.class_counts, status.num_test, status.num_val)
-    return count_parts(spec, entry.class_counts, entry.num_test or None)
+        counts, num_val, num_test = status.class_counts, status.num_val, status.num_test
+    gone = count_left_out(spec.without)
+    counts = tuple(count - gone["train", label] for label, count in enumerate(counts))
+    own = {"test": num_test, "val": num_val}
+    left = {
+        part: count and count - sum(n for (name, _), n in gone.items() if name == part) for part, count in own.items()
+    }
+    return count_parts(spec, counts, left["test"], left["val"])
 
 
 def find_origins(spec: DataSpec) -> dict[str, str]:

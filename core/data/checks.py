@@ -22,7 +22,9 @@ import numpy.typing as npt
 from core.data.cache import Decoded, Fault, cache_folder, cache_key, cached_images, find_decoded, leave_out, tell_faults
 from core.data.decoding import Pixels
 from core.data.folder import FolderListing, list_images
-from core.data.splits import split
+from core.data.notes import list_left_out
+from core.data.source import find_images
+from core.data.splits import split_others
 from core.data.store import DataError
 from core.spec import DataSpec
 from core.system.child import Child
@@ -96,7 +98,7 @@ def check_images(spec: DataSpec, *, decode: bool) -> Report:
     except DataError as error:  # a class or a part without any image that can be decoded
         told, count = str(error), len(listing.files)
         return Report(count, listing.classes, {}, is_decoded=True, faults=decoded.faults, refusal=told)
-    constant, groups = _find_alike(decoded, cache_key(listing, spec))
+    constant, groups = find_alike(decoded, cache_key(listing, spec))
     parts = _divide(kept, spec)
     return Report(
         images=len(listing.files),
@@ -113,7 +115,8 @@ def _divide(listing: FolderListing, spec: DataSpec) -> dict[str, npt.NDArray[np.
     """The places in `listing.files` of each part's images, as a training divides them."""
     labels = np.array([file.label for file in listing.files], dtype=np.int64)
     own = {"num_val": len(listing.val or ()), "num_test": len(listing.test or ())}
-    found = split(spec, labels, len(listing.classes), **own)
+    gone = find_images([file.path for file in listing.files], len(labels), list_left_out(spec.without))
+    found = split_others(spec, labels, len(listing.classes), gone, **own)
     return {"train": found.train, "val": found.val, "test": found.test}
 
 
@@ -125,7 +128,7 @@ def _count(listing: FolderListing, parts: Mapping[str, npt.NDArray[np.int64]]) -
     }
 
 
-def _find_alike(decoded: Decoded, key: str) -> tuple[list[int], list[list[int]]]:
+def find_alike(decoded: Decoded, key: str) -> tuple[list[int], list[list[int]]]:
     """The places of images that are nearly constant, and of those whose pixels are equal, in groups; kept for later."""
     path = cache_folder(key) / _KEPT
     kept = find_note(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import warnings
@@ -28,6 +29,8 @@ DECODER_VERSION = 3
 # one on small images.
 _HELPER_IMAGES = 2000
 _MAX_HELPERS = 16
+
+TALLIED = 50  # images
 
 Pixels = npt.NDArray[np.uint8]
 Entry = tuple[int, str]  # the place of an image, and its file
@@ -163,11 +166,29 @@ def _correct_key(image: Image.Image, encoding: object) -> None:
         image.info["transparency"] = key * _SPREAD[str(encoding)]
 
 
-def _fit(image: Image.Image, shades: Shades | None, look: Look) -> Pixels:
+def draw_whole(path: str | Path, look: Look) -> bytes:
+    """PNG of a whole image, at most `look.size` on its longer side. Raises `DataError`."""
+    try:
+        with _open(path, look.size) as (image, shades):
+            rgb = _convert(image, shades, look)
+            rgb.thumbnail((look.size, look.size))
+    except DAMAGE as error:
+        raise DataError(f"The image {path} cannot be decoded: {explain_damage(error)}.") from error
+    buffer = io.BytesIO()
+    rgb.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _convert(image: Image.Image, shades: Shades | None, look: Look) -> Image.Image:
+    """In eight bits and three channels."""
     if shades:
         image = _make_image(shades, look.scales, image.info.get("transparency"))
     rgb = _lay_over(image, GROUNDS[look.ground]) if image.has_transparency_data else image
-    rgb = rgb if rgb.mode == "RGB" else rgb.convert("RGB")
+    return rgb if rgb.mode == "RGB" else rgb.convert("RGB")
+
+
+def _fit(image: Image.Image, shades: Shades | None, look: Look) -> Pixels:
+    rgb = _convert(image, shades, look)
     size = (look.size, look.size)
     return np.asarray(rgb if rgb.size == size else ImageOps.fit(rgb, size, Image.Resampling.BILINEAR))
 
@@ -249,17 +270,30 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def tally_of(array: Path) -> Path:
+    """Where helpers count what they have decoded into an array file: a byte for so many images each."""
+    return array.with_suffix(".tally")
+
+
 def _fill_file(array: Path, entries: Sequence[Entry], look: Look, measures: bool) -> Findings:
     pixels = np.load(array, mmap_mode="r+")
-    found = _fill(pixels, entries, look, measures)
+    with open(tally_of(array), "ab", buffering=0) as tally:
+        found = _fill(pixels, entries, look, measures, lambda: tally.write(b"."))
     pixels.flush()
     return found
 
 
-def _fill(pixels: Pixels, entries: Sequence[Entry], look: Look, measures: bool) -> Findings:
-    """Decodes images to their places; with `measures` those of deep grey values are only measured, as far as needed."""
+def _fill(
+    pixels: Pixels, entries: Sequence[Entry], look: Look, measures: bool, tick: Callable[[], object] = lambda: None
+) -> Findings:
+    """Decodes images to their places; with `measures` those of deep grey values are only measured, as far as needed.
+
+    Calls `tick` after every `TALLIED` images.
+    """
     found = Findings()
-    for place, path in entries:
+    for number, (place, path) in enumerate(entries, 1):
+        if number % TALLIED == 0:
+            tick()
         try:
             with _open(path, look.size) as (image, shades):
                 if measures and shades and not shades.scale and shades.type not in look.scales:

@@ -117,6 +117,25 @@ def split(spec: DataSpec, labels: Index, num_classes: int, *, num_test: int = 0,
     )
 
 
+def split_others(
+    spec: DataSpec, labels: Index, num_classes: int, gone: Index, *, num_test: int = 0, num_val: int = 0
+) -> Split:
+    """As `split`, of all images but those at the indices `gone`. Raises `DataError` where nothing is left of a part."""
+    if not len(gone):
+        return split(spec, labels, num_classes, num_test=num_test, num_val=num_val)
+    left = np.setdiff1d(np.arange(len(labels)), gone)
+    first_val, first_test = len(labels) - num_test - num_val, len(labels) - num_test
+    own_test, own_val = int((left >= first_test).sum()), int(((left >= first_val) & (left < first_test)).sum())
+    for name, before, after in (("test", num_test, own_test), ("validation", num_val, own_val)):
+        if before and not after:
+            raise DataError(f"data.without leaves no {name} image.")
+    empty = np.flatnonzero(np.bincount(labels[left[left < first_val]], minlength=num_classes) == 0)
+    if len(empty):
+        raise DataError(f"data.without leaves no image of the class {empty[0]} (counted from 0) to train on.")
+    found = split(spec, labels[left], num_classes, num_test=own_test, num_val=own_val)
+    return Split(left[found.train], left[found.val], left[found.test])
+
+
 def _take(part: Index, labels: Index, num_classes: int, number: int, seed: int) -> Index:
     """So many of a part's images, all classes in proportion."""
     if number == len(part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from pkgutil import resolve_name
@@ -17,11 +17,12 @@ from torch.nn import functional as F
 
 from core.data.cache import Decoded, Fault, cached_images, digest_of, leave_out, sample_images
 from core.data.catalogue import DATASETS, check_classes, check_ready
-from core.data.decoding import Pixels
 from core.data.digits import read_digits
 from core.data.folder import FolderListing, ImageFile, list_images
+from core.data.notes import list_left_out
 from core.data.shades import Scales
-from core.data.splits import Split, split
+from core.data.source import Source, find_images
+from core.data.splits import Split, split_others
 from core.data.store import DataError, folder_of
 from core.spec import CHOICE_LABELS, DataSpec
 
@@ -72,37 +73,23 @@ class Data:
         return replace(self, **parts)
 
 
-@dataclass(frozen=True)
-class Source:
-    """All images (n, h, w, 3) with labels (n,).
-
-    The last `num_test` are the set's own test images, if it has any, and the `num_val` before them its own for
-    validation.
-    """
-
-    images: Pixels
-    labels: npt.NDArray[np.int64]
-    num_test: int
-    class_names: tuple[str, ...]
-    digest: str
-    num_val: int = 0
-    left_out: tuple[Fault, ...] = ()
-    scales: Scales | None = None
-
-
 def load_data(spec: DataSpec) -> Data:
     """Reads, resizes and splits; the same spec and files give the same data everywhere. Raises `DataError`."""
     entry = DATASETS[spec.dataset]
     if entry.download:
         check_ready(spec)
     read: Callable[[DataSpec], Source] = resolve_name(entry.reader)
-    return arrange(read(spec), spec)
+    return arrange(read(spec), spec, list_left_out(spec.without))
 
 
-def arrange(source: Source, spec: DataSpec) -> Data:
-    """Splits the images, resizes them and measures the training part. Raises `DataError`."""
+def arrange(source: Source, spec: DataSpec, without: Collection[str] = ()) -> Data:
+    """Splits the images but those named in `without`, resizes them and measures the training part.
+
+    Raises `DataError`.
+    """
     num_classes, own = len(source.class_names), {"num_test": source.num_test, "num_val": source.num_val}
-    parts = split(spec, source.labels, num_classes, **own)
+    gone = find_images(source.names, len(source.labels), without)
+    parts = split_others(spec, source.labels, num_classes, gone, **own)
     train, val, test = (_pick(source, indices, spec.image_size) for indices in (parts.train, parts.val, parts.test))
     mean, std = measure(train.images)
     fingerprint = _fingerprint(source, parts, spec)
@@ -197,6 +184,7 @@ def make_folder(listing: FolderListing, decoded: Decoded) -> Source:
         num_val=len(listing.val or ()),
         left_out=decoded.faults,
         scales=decoded.scales,
+        names=tuple(file.path for file in listing.files),
     )
 
 

@@ -55,6 +55,15 @@ def image_strip(spec_json: str, part: str, places: Sequence[int], fingerprint: s
     return [_encode(Image.fromarray(pixels)) for pixels in images.permute(0, 2, 3, 1).numpy()]
 
 
+def measure_set(spec_json: str) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
+    """The fingerprint of the images and their split, and what training scales them by: mean and standard deviation.
+
+    Raises `DataError` if the images are not ready, `SpecError`.
+    """
+    loaded = load_kept(parse_spec(spec_json).data)
+    return loaded.fingerprint, loaded.mean, loaded.std
+
+
 def load_kept(data: DataSpec) -> Data:
     """A whole data set, kept in memory for the next question about it. Raises `DataError`."""
     return _load_whole(data, _inspect(data))

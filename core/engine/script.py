@@ -23,8 +23,9 @@ from torch import Tensor
 
 from core.data.cache import decode_listing
 from core.data.folder import list_images
+from core.data.source import Source
 from core.data.store import DataError
-from core.engine.data import Data, Source, arrange, make_digits, make_folder, read_torchvision
+from core.engine.data import Data, arrange, make_digits, make_folder, read_torchvision
 from core.engine.device import pick_device
 from core.engine.events import Metrics, Progress
 from core.engine.failures import explain_failures
@@ -37,6 +38,7 @@ from core.system.names import readable
 SPEC = RunSpec()
 FINGERPRINT = ""  # of the run's images and their split
 THREADS = 0  # that the run computed with on a CPU; 0 leaves the choice to torch
+WITHOUT: frozenset[str] = frozenset()  # images that are left out, by name
 DIGITS = ""  # scikit-learn's digits, packed: the labels (1797,), then the images (1797, 8, 8), from 0 to 16
 QUANTILES: dict[float, str] = {}  # for each alpha its table, packed
 
@@ -52,7 +54,7 @@ def main() -> int:
             torch.set_num_threads(arguments.threads)
         # All batches but the last have one shape: cuDNN's search for the fastest algorithm pays.
         torch.backends.cudnn.benchmark = True
-        data = arrange(SOURCES[SPEC.data.dataset](arguments), SPEC.data)
+        data = arrange(SOURCES[SPEC.data.dataset](arguments), SPEC.data, WITHOUT)
         if FINGERPRINT and data.fingerprint != FINGERPRINT:
             print("These images, or their split, are not those of the run: the figures will differ.", file=sys.stderr)
         with explain_failures(SPEC, device):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator
@@ -11,12 +12,20 @@ from core.spec.base import Strict, number, setting
 from core.spec.choices import DATASET_CLASSES, WITH_TEST_IMAGES, Damaged, Dataset, Ground, Policy
 from core.spec.folder_parts import read_parts
 
+_MARK = re.compile("[0-9a-f]{16}")
+
 
 def _require_parts(text: str) -> str:
     try:
         read_parts(text)
     except ValueError as error:
         raise PydanticCustomError("parts", "{message}", {"message": str(error)}) from None
+    return text
+
+
+def _require_mark(text: str) -> str:
+    if text and not _MARK.fullmatch(text):
+        raise PydanticCustomError("mark", "must be the mark of a list: 16 of the digits and the letters a to f")
     return text
 
 
@@ -59,6 +68,13 @@ class DataSpec(Strict):
         "Images that cannot be decoded refuse the start, or are left out and kept in the run's record.",
         when={"dataset": ["folder"]},
     )
+    without: Annotated[str, AfterValidator(_require_mark)] = setting(
+        "",
+        "Without",
+        "Leaves out the images that were noted as wrongly labelled: the mark that the Data page gives such a list, 16 "
+        "letters and digits. Empty: all images are used.",
+        max_length=16,
+    )
     val_fraction: float = number(
         0.1,
         (0.01, 0.5),
@@ -95,6 +111,11 @@ class DataSpec(Strict):
     @property
     def num_classes(self) -> int:
         return DATASET_CLASSES[self.dataset] or self.folder_classes
+
+    @property
+    def has_path(self) -> bool:
+        """Whether the images lie at the path `folder`, which a person chose."""
+        return DATASET_CLASSES[self.dataset] is None
 
     @property
     def is_test_capped(self) -> bool:

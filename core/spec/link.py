@@ -7,7 +7,8 @@ import json
 import zlib
 from typing import Any
 
-from core.spec import RunSpec
+from core.spec import DataSpec, RunSpec
+from core.spec.choices import choices_of
 from core.spec.parse import MAX_SPEC_BYTES, parse_spec, refuse
 
 
@@ -23,6 +24,19 @@ def to_link(spec: RunSpec) -> str:
 def from_link(text: str) -> RunSpec:
     """The spec that `to_link` wrote. Raises SpecError, also for a link that was cut or made up."""
     return parse_spec(unpack(text, "spec"))
+
+
+def pack_data(data: DataSpec) -> str:
+    """A choice of images as text that is safe in an address; one that is as by default by the set's name alone."""
+    chosen = data.model_dump(mode="json", exclude_defaults=True)
+    return pack(chosen) if set(chosen) - {"dataset"} else data.dataset
+
+
+def unpack_data(text: str) -> DataSpec:
+    """What `pack_data` packed. Raises SpecError."""
+    if text in choices_of(DataSpec.model_fields["dataset"].annotation):
+        return parse_spec({"data": {"dataset": text}}).data
+    return parse_spec(b'{"data": %b}' % unpack(text, "choice of images")).data
 
 
 def pack(data: dict[str, Any]) -> str:

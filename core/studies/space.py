@@ -23,7 +23,7 @@ ODD = {"filter_size", "skip_kernel", "stem_filter"}
 # With another validation set, or another task, two trials could not be compared.
 _DEFINES_TASK = {
     *["dataset", "folder", "folder_classes", "folder_parts", "val_fraction", "test_fraction", "split_seed"],
-    *["damaged", "cap_held_out"],
+    *["damaged", "cap_held_out", "without"],
 }
 _PATH = re.compile(r"(model|data|augment|train)\.(?:layers\[([0-9]{1,2}|\*)\]\.)?[a-z_]+")
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.data.digits import read_digits
+from core.data.notes import list_left_out
 from core.export.standalone.header import describe_run
 from core.export.standalone.reading import Import, StandaloneError
 from core.export.standalone.sources import Gathered, Gatherer
@@ -24,7 +25,7 @@ from core.spec.fields import fields_of
 ROOT = "core.engine.script"
 _KINDS: tuple[type[Strict], ...] = (RunSpec, LayerSpec, *SECTIONS.values())
 _GIVEN = frozenset(
-    [(ROOT, name) for name in ("SPEC", "FINGERPRINT", "THREADS", "DIGITS", "QUANTILES")]
+    [(ROOT, name) for name in ("SPEC", "FINGERPRINT", "THREADS", "WITHOUT", "DIGITS", "QUANTILES")]
     + [(kind.__module__, kind.__name__) for kind in _KINDS]
 )
 _REPLACED = {("core.engine.augment", "beta_quantiles"): (ROOT, "beta_quantiles")}
@@ -79,6 +80,7 @@ def make_script(run: Run, spec: RunSpec) -> str:
                 "SPEC = RunSpec()",
                 f"FINGERPRINT = {_plain(fingerprint)}  # of the run's images and their split",
                 f"THREADS = {int(threads or 0)}  # that the run computed with on a CPU; 0 leaves the choice to torch",
+                f"WITHOUT: frozenset[str] = {_write_names(list_left_out(spec.data.without))}",
             ]
         ),
         *_write_sections(gathered),
@@ -86,6 +88,12 @@ def make_script(run: Run, spec: RunSpec) -> str:
         'if __name__ == "__main__":\n    sys.exit(main())',
     ]
     return "\n\n\n".join(parts) + "\n"
+
+
+def _write_names(names: Iterable[str]) -> str:
+    """Images that are left out, one a line."""
+    lines = "".join(f"    {name!r},\n" for name in sorted(names))
+    return f"frozenset([\n{lines}])" if lines else "frozenset()"
 
 
 def _quote(lines: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from core.data.parts import FolderQuestion
 from core.data.splits import Sizes
 from core.data.store import DataError
 from core.spec import DataSpec
+from core.spec.link import pack_data
 from core.text.safe import plain
 from core.text.words import count_of, list_first
 from pages.parts.build.draft import Draft
@@ -42,6 +43,8 @@ def show_images(draft: Draft) -> None:
         for part, told in words.items()
     )
     st.html(f'<div class="lab-facts" data-testid="parts">{"".join(cells)}</div>')
+    if st.button("See the images", icon=":material/photo_library:", type="tertiary", key="see_images"):
+        st.switch_page("data.py", query_params={"set": pack_data(data)})
     _offer_cap(draft, data, sizes)
     if status:
         _show_folder(status)

@@ -136,6 +136,8 @@ def _draw(right: Unit, wrong: Unit, found: Disagreement, shown: slice, pictures:
             for unit, side in ((right, found.right), (wrong, found.wrong))
         )
         picture = f'<img alt="" src="{image_address(pictures[number])}">' if pictures else '<span class="empty"></span>'
+        place_in_set = f"data?run={right.first.id}&part=test&index={int(place)}"
+        picture = f'<a href="{place_in_set}" target="_self" title="Where it stands in its data set">{picture}</a>'
         tiles.append(
             f'<figure title="Test image {int(place)}">{picture}<figcaption>'
             f'<b>{name(int(found.labels[place]))}</b><span class="told">{answers}</span></figcaption></figure>'

@@ -12,8 +12,9 @@ from core.runs.folder import Run
 from core.text.formats import format_percent
 from core.text.safe import plain_cell
 from core.text.words import count_of
-from pages.parts.examine.gallery import Caption, show_gallery, show_note
+from pages.parts.examine.gallery import Caption, show_gallery
 from pages.parts.examine.matrix import Cell, show_matrix, show_units
+from pages.parts.frame.style import show_note
 
 
 def show_classes(run: Run, split: Split, predicted: Predicted, figures: Figures, classes: list[str]) -> None:

@@ -12,8 +12,9 @@ from core.runs.folder import Run
 from core.text.formats import format_percent
 from pages.parts.chart.chart import show_chart
 from pages.parts.examine.classes import caption
-from pages.parts.examine.gallery import show_gallery, show_note
+from pages.parts.examine.gallery import show_gallery
 from pages.parts.examine.load import Loaded, NotYet, get_temperature, load_predictions, wait_for
+from pages.parts.frame.style import show_note
 from pages.parts.run.tabs import show_table
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 
 import streamlit as st
 
@@ -13,9 +12,9 @@ from core.helper.process import call
 from core.runs.folder import Run
 from core.system.errors import LabError
 from pages.parts.frame.address import set_params
-from pages.parts.frame.assets import image_address, load
-
-_gallery = load("gallery", __file__, "open")
+from pages.parts.frame.assets import image_address
+from pages.parts.frame.gallery import Tile, show_tiles
+from pages.parts.frame.style import show_note
 
 PAGE_IMAGES = 24
 IMAGE_TAB = "Image"
@@ -46,13 +45,10 @@ def show_gallery(
         named = ", ".join(map(str, chosen[:12])) + (", …" if len(chosen) > 12 else "")
         show_note(f"Their indices in the {'test' if split == 'test' else 'validation'} set: {named}.")
         return
-    items = [
-        {"index": index, "source": source, **asdict(caption(index))}
-        for index, source in zip(chosen, sources, strict=True)
-    ]
-    event = _gallery(key=f"gallery.{key}", data={"items": items})
-    if event.open is not None:
-        set_params(image=int(event.open), tab=IMAGE_TAB)
+    tiles = [Tile(index, source, **asdict(caption(index))) for index, source in zip(chosen, sources, strict=True)]
+    opened = show_tiles(tiles, key=f"gallery.{key}", hint="Click to see where the network looks.")
+    if opened is not None:
+        set_params(image=opened, tab=IMAGE_TAB)
         st.rerun(scope="app")
     if shown < len(indices):
         st.button(
@@ -83,8 +79,3 @@ def _fetch(fingerprint: str, split: Split, indices: tuple[int, ...], _spec_json:
         "core.engine.preview:image_strip", spec_json=_spec_json, part=split, places=indices, fingerprint=fingerprint
     ).result()
     return [image_address(picture) for picture in pictures]
-
-
-def show_note(sentence: str) -> None:
-    """A quiet sentence instead of what cannot be shown."""
-    st.html(f'<p class="lab-muted lab-small" style="margin:0.3rem 0">{escape(sentence)}</p>')

@@ -16,8 +16,9 @@ from core.text.formats import format_percent
 from core.text.words import count_of
 from pages.parts.chart.chart import show_chart
 from pages.parts.examine.address import choose_option, read_whole, tie
-from pages.parts.examine.gallery import Caption, show_gallery, show_note
+from pages.parts.examine.gallery import Caption, show_gallery
 from pages.parts.examine.matrix import show_matrix, show_units
+from pages.parts.frame.style import show_note
 
 LISTS = {
     "never": "Never learnt",

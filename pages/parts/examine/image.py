@@ -22,10 +22,10 @@ from core.spec import map_sizes, parse
 from core.system.errors import LabError
 from core.text.formats import format_percent
 from pages.parts.examine.address import choose_option, read_number, read_option, read_whole, tie
-from pages.parts.examine.gallery import show_note
 from pages.parts.examine.history import show_strip
 from pages.parts.examine.pick import pick_run
 from pages.parts.frame.numbers import ask_whole
+from pages.parts.frame.style import show_note
 
 WAIT_SECONDS = 90
 TOP_CLASSES = 5
@@ -89,7 +89,11 @@ def _choose_picture(run: Run, weights: Weights, split: Split) -> Picture | None:
         help="In the order of the data set. Click an image on another tab to come here with it.",
         **tie("image", shown, "0"),
     )
-    return None if index is None else Picture(split, index)
+    if index is None:
+        return None
+    if st.button("In its data set", icon=":material/photo_library:", type="tertiary", key="examine.data"):
+        st.switch_page("data.py", query_params={"run": run.id, "part": split, "index": str(index)})
+    return Picture(split, index)
 
 
 def _take_upload() -> Picture | None:

@@ -24,8 +24,7 @@ from core.runs.store import open_run
 from core.system.errors import LabError
 from core.text.safe import plain
 from pages.parts.examine.address import PREFIX
-from pages.parts.examine.gallery import show_note
-from pages.parts.frame.style import show_problem
+from pages.parts.frame.style import show_note, show_problem
 from pages.parts.frame.widgets import renew_while
 
 MAX_MEGABYTES = 200

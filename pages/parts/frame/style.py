@@ -79,6 +79,11 @@ def show_alert(sentence: str, *, is_error: bool = True) -> None:
     st.html(f'<p class="lab-alert {kind}" role="{role}">{_escape(sentence)}</p>')
 
 
+def show_note(sentence: str) -> None:
+    """A quiet sentence instead of what cannot be shown."""
+    st.html(f'<p class="lab-muted lab-small" style="margin:0.3rem 0">{_escape(sentence)}</p>')
+
+
 def show_problem(sentence: str) -> None:
     """What is wrong with a field, below it."""
     st.html(f'<p class="lab-problem" role="alert">{_escape(sentence)}</p>')

@@ -168,3 +168,14 @@ def test_all_damaged_files_are_found_in_one_pass(tmp_path: Path) -> None:
     assert [int(pixels[place, 0, 0, 0]) for place in (0, 2, 4)] == [0, 2, 4]
     with pytest.raises(DataError, match=r"3\.png cannot be decoded: it is none of PNG"):
         decode_image(paths[3], Look(8))
+
+
+def test_a_whole_image_is_drawn_upright_and_uncropped(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (90, 30), (200, 10, 10)).save(tmp_path / "photo.png", exif=turned)
+    with Image.open(io.BytesIO(decoding.draw_whole(tmp_path / "photo.png", Look(45)))) as image:
+        assert (image.format, image.size, image.getpixel((5, 5))) == ("PNG", (15, 45), (200, 10, 10))
+    (tmp_path / "photo.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"photo\.png cannot be decoded: it is none of PNG"):
+        decoding.draw_whole(tmp_path / "photo.png", Look(45))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.splits import Sizes, count_parts, share_out, split
+from core.data.splits import Sizes, count_parts, share_out, split, split_others
 from core.data.store import DataError
 from core.spec import DataSpec
 
@@ -114,3 +114,22 @@ def test_validation_images_of_its_own_leave_all_others_for_training() -> None:
 def test_classes_of_one_image_are_never_held_out() -> None:
     with pytest.raises(DataError, match="too few images to hold some out"):
         count_parts(DataSpec(), [1, 1, 1], 3)
+
+
+def test_images_that_are_gone_are_in_no_part_and_the_others_are_split_as_if_they_had_never_been() -> None:
+    labels, gone = np.arange(60) % 2, np.array([3, 4, 41, 55])
+    parts = split_others(DataSpec(), labels, 2, gone, num_test=10)
+    left = np.setdiff1d(np.arange(60), gone)
+    alone = split(DataSpec(), labels[left], 2, num_test=9)
+    for name in ("train", "val", "test"):
+        assert getattr(parts, name).tolist() == left[getattr(alone, name)].tolist()
+    assert parts.test.min() >= 50
+
+
+@pytest.mark.parametrize(
+    ("gone", "sentence"),
+    [(range(50, 60), "leaves no test image"), (range(0, 50, 2), "leaves no image of the class 0 .* to train on")],
+)
+def test_a_part_or_class_that_is_gone_as_a_whole_is_told(gone: range, sentence: str) -> None:
+    with pytest.raises(DataError, match=rf"data\.without {sentence}"):
+        split_others(DataSpec(), np.arange(60) % 2, 2, np.array(gone), num_test=10)

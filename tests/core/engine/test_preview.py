@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.data.store import DataError
 from core.engine.data import load_data
-from core.engine.preview import image_strip
+from core.engine.preview import image_strip, measure_set
 from core.spec.parse import parse_spec
 
 
@@ -27,3 +27,9 @@ def test_every_place_gives_the_image_that_training_has_there(part: str, lab_fold
 def test_images_that_are_no_longer_those_of_the_run_are_refused(lab_folders: Path) -> None:
     with pytest.raises(DataError, match="no longer those"):
         image_strip(parse_spec({"data": {"dataset": "digits"}}).model_dump_json(), "test", [0], "another fingerprint")
+
+
+def test_what_training_scales_by_is_told_with_the_fingerprint(lab_folders: Path) -> None:
+    spec = parse_spec("{}")
+    data = load_data(spec.data)
+    assert measure_set(spec.model_dump_json()) == (data.fingerprint, data.mean, data.std)

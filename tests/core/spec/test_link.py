@@ -3,11 +3,13 @@
 import base64
 import zlib
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.spec import LayerSpec, ModelSpec, RunSpec
-from core.spec.link import from_link, to_link
+from core.spec import DataSpec, LayerSpec, ModelSpec, RunSpec
+from core.spec.link import from_link, pack, pack_data, to_link, unpack_data
+from core.spec.parse import SpecError
 from core.spec.presets import PRESETS
 from tests.core.spec.reading import read_or_refuse, refusal_of
 from tests.specs import specs
@@ -46,3 +48,13 @@ def test_a_link_that_lost_or_gained_a_piece_is_called_damaged() -> None:
 def test_a_link_that_unpacks_to_gigabytes_is_refused() -> None:
     bomb = base64.urlsafe_b64encode(zlib.compress(b" " * 10**8, 9)).decode()
     assert "damaged" in refusal_of(from_link, bomb)
+
+
+def test_a_choice_of_images_comes_back_from_its_link() -> None:
+    plain, folder = DataSpec(dataset="cifar10"), DataSpec(dataset="folder", folder="/é b", val_fraction=0.2)
+    assert pack_data(plain) == "cifar10"
+    assert [unpack_data(pack_data(data)) for data in (plain, folder)] == [plain, folder]
+    assert unpack_data(pack_data(DataSpec(split_seed=3))) == DataSpec(split_seed=3)
+    for text in ("made-up", pack({"dataset": "folder", "folder_parts": "="}), pack({"made": "up"})):
+        with pytest.raises(SpecError):
+            unpack_data(text)

@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
+from core.data.notes import LeftOutImage, keep_list
 from core.engine import augment, layers, model, optim, script
 from core.engine.checkpoint import weights_of
 from core.engine.data import load_data
@@ -200,6 +201,8 @@ def test_alone_the_script_trains_the_same_run_on_a_folder_of_images(tmp_path: Pa
         (root / place / "deep.ppm").write_bytes(b"P6 12 10 65535\n" + (pixels.astype(">u2") * 16).tobytes())
     changes = {"data": {"dataset": "folder", "folder": str(root), "folder_classes": 2, "image_size": 8}}
     spec = parse_spec({**make_spec(epochs=2, batch_size=4).model_dump(), **changes})
+    mark = keep_list(spec.data, [LeftOutImage("set/Train/cat/3.png", 0, "train")])
+    spec = spec.model_copy(update={"data": spec.data.model_copy(update={"without": mark})})
     script = write_script(spec, fingerprint=load_data(spec.data).fingerprint)
     assert str(tmp_path) not in script
     done = run_alone(script, tmp_path / "alone", "--data", str(root), "--out", "out")

@@ -7,12 +7,13 @@ function make(tag, className, text) {
   return node;
 }
 
-function draw(root, items, send) {
+function draw(root, items, hint, send) {
   root.replaceChildren(
     ...items.map((item) => {
       const button = make("button");
       button.type = "button";
-      button.title = `${item.title}; ${item.line}. Click to see where the network looks.`;
+      button.title = `${item.title}; ${item.line}. ${hint}`;
+      if (item.chosen) button.className = "chosen";
       const image = make("img");
       image.src = item.source;
       image.alt = `Image ${item.index}`;
@@ -32,5 +33,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const text = JSON.stringify(data.items);
   if (shown.get(root) === text) return;
   shown.set(root, text);
-  draw(root, data.items, setTriggerValue);
+  draw(root, data.items, data.hint, setTriggerValue);
 }

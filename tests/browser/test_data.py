@@ -1,0 +1,39 @@
+"""The Data page in a real Chromium: images are browsed, one is opened, and a wrong label is left out of a training."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.spec import DataSpec
+from core.spec.link import pack_data
+from tests.lab_server import LabServer
+from tests.pages.parts.data.conftest import make_images
+
+
+@pytest.fixture
+def spec(lab: LabServer) -> DataSpec:
+    """A set with a copy of a training image in its test part."""
+    root = make_images(lab.folder / "images")
+    shutil.copy(root / "train" / "cat" / "003.png", root / "test" / "dog" / "copy.png")
+    return DataSpec(dataset="folder", folder=str(root), folder_classes=2)
+
+
+def test_a_repeated_image_is_found_and_left_out_of_a_training(page: Page, lab: LabServer, spec: DataSpec) -> None:
+    page.goto(f"{lab.url}/data?set={pack_data(spec)}")
+    tiles = page.locator(".lab-gallery button")
+    expect(tiles).to_have_count(21)
+    page.get_by_role("tab", name="Repeated").click()
+    expect(page.get_by_text("2 images equal in every pixel, in two parts, under two labels")).to_be_visible()
+    expect(tiles).to_have_count(2)
+    tiles.last.click()
+    expect(page.get_by_role("heading", name="test/dog/copy.png")).to_be_visible()
+    expect(page.locator("img.data-whole")).to_be_visible()
+    page.get_by_role("button", name="The label is wrong").click()
+    page.get_by_role("button", name="Note it").click()
+    expect(page.get_by_text("Noted as wrong.")).to_be_visible()
+    page.get_by_role("tab", name="Wrong labels").click()
+    page.get_by_role("button", name="Train without it").click()
+    expect(page.get_by_test_id("parts")).to_contain_text("4 to test on")
+    page.get_by_role("button", name="See the images").click()
+    expect(page.get_by_test_id("set-facts")).to_contain_text("1 left out, as noted")

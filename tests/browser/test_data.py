@@ -10,6 +10,8 @@ from core.spec.link import pack_data
 from tests.lab_server import LabServer
 from tests.pages.parts.data.conftest import make_images
 
+WAIT_MS = 90_000
+
 
 @pytest.fixture
 def spec(lab: LabServer) -> DataSpec:
@@ -22,18 +24,20 @@ def spec(lab: LabServer) -> DataSpec:
 def test_a_repeated_image_is_found_and_left_out_of_a_training(page: Page, lab: LabServer, spec: DataSpec) -> None:
     page.goto(f"{lab.url}/data?set={pack_data(spec)}")
     tiles = page.locator(".lab-gallery button")
-    expect(tiles).to_have_count(21)
+    expect(tiles).to_have_count(21, timeout=WAIT_MS)
     page.get_by_role("tab", name="Repeated").click()
-    expect(page.get_by_text("2 images equal in every pixel, in two parts, under two labels")).to_be_visible()
-    expect(tiles).to_have_count(2)
+    expect(page.get_by_text("2 images equal in every pixel, in two parts, under two labels")).to_be_visible(
+        timeout=WAIT_MS
+    )
+    expect(tiles).to_have_count(2, timeout=WAIT_MS)
     tiles.last.click()
-    expect(page.get_by_role("heading", name="test/dog/copy.png")).to_be_visible()
-    expect(page.locator("img.data-whole")).to_be_visible()
+    expect(page.get_by_role("heading", name="test/dog/copy.png")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("img.data-whole")).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("button", name="The label is wrong").click()
     page.get_by_role("button", name="Note it").click()
-    expect(page.get_by_text("Noted as wrong.")).to_be_visible()
+    expect(page.get_by_text("Noted as wrong.")).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("tab", name="Wrong labels").click()
     page.get_by_role("button", name="Train without it").click()
-    expect(page.get_by_test_id("parts")).to_contain_text("4 to test on")
+    expect(page.get_by_test_id("parts")).to_contain_text("4 to test on", timeout=WAIT_MS)
     page.get_by_role("button", name="See the images").click()
-    expect(page.get_by_test_id("set-facts")).to_contain_text("1 left out, as noted")
+    expect(page.get_by_test_id("set-facts")).to_contain_text("1 left out, as noted", timeout=WAIT_MS)

@@ -45,7 +45,7 @@ def draw_balance(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> Drawi
     layout = lay_out("Images of each class", "images", len(traces)) | {
         "barmode": "stack",
         "bargap": 0.2,
-        "xaxis": {"title": axis_title("images"), "nticks": 6, "rangemode": "tozero"},
+        "xaxis": {"title": axis_title("images"), "nticks": 6, "rangemode": "tozero", "automargin": True},
         "yaxis": {
             "automargin": True,
             "range": [len(places) - 0.5, -0.5],
@@ -75,7 +75,7 @@ def draw_sides(sides: npt.NDArray[np.int64]) -> Drawing:
         "hovertemplate": "%{x:,} × %{y:,} px: %{customdata:,} images<extra></extra>",
     }
     layout = lay_out("Sides", "width", 1) | {
-        "xaxis": {"title": axis_title("width in pixels"), "rangemode": "tozero", "nticks": 8},
+        "xaxis": {"title": axis_title("width in pixels"), "rangemode": "tozero", "nticks": 8, "automargin": True},
         "yaxis": {"title": axis_title("height in pixels"), "rangemode": "tozero", "nticks": 8, "automargin": True},
         "meta": {"dark": list_dark_steps(_INKS)},
     }
@@ -102,7 +102,7 @@ def draw_colours(colours: npt.NDArray[np.float32]) -> Drawing:
         for channel, (name, ink) in enumerate(channels)
     ]
     layout = lay_out("Colours", "mean", len(traces)) | {
-        "xaxis": {"title": axis_title("mean of the image, 0 black, 1 full"), "range": [0, 1]},
+        "xaxis": {"title": axis_title("mean of the image, 0 black, 1 full"), "range": [0, 1], "automargin": True},
         "yaxis": {"title": axis_title("images"), "rangemode": "tozero", "nticks": 6, "automargin": True},
         "meta": {"dark": list_dark_steps([ink for _, ink in channels])},
     }

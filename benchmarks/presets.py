@@ -81,10 +81,20 @@ def summarize(runs: list[Run]) -> dict[str, Any]:
         "test_accuracy": _spread([end["test/accuracy"] for end in ends]),
         "test_accuracy_views": _spread([end["test/accuracy_views"] for end in ends if "test/accuracy_views" in end]),
         "train_seconds": _spread([end["train_seconds"] for end in ends]),
+        "cpu_seconds": _spread([count_cpu_seconds(run) for run in runs]),
         "device": places[0]["device_name"],
         "threads": places[0]["threads"],
         "precision": places[0]["precision"],
     }
+
+
+def count_cpu_seconds(run: Run) -> float:
+    """Seconds of a core that the process computed until its last epoch's end: less than passed, with others beside."""
+    total, before = 0.0, 0.0
+    for row in run.rows():
+        total += row["system/cpu_percent"] / 100 * (row["seconds"] - before)
+        before = row["seconds"]
+    return total
 
 
 def _spread(values: list[float]) -> dict[str, Any] | None:
@@ -107,6 +117,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("presets", nargs="+", choices=PRESETS, metavar="PRESET")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--note", default="", help="what else is to be kept, as other work beside")
     parser.add_argument("--runs", type=Path, required=True, help="the runs folder, made where it is not there")
     options = parser.parse_args()
     if not (images := os.environ.get("RESNET_LAB_IMAGES")):
@@ -114,7 +125,7 @@ def main() -> int:
     os.environ["RESNET_LAB_RUNS"] = str(options.runs.absolute())
     found = (read_result("presets") or {"presets": {}})["presets"]
     table = Table(title=f"Test accuracy of the last weights; the report's: {REPORT_ACCURACY:.3%}")
-    for heading in ("preset", "parameters", "epochs", "seeds", "plain", "with test views", "seconds"):
+    for heading in ("preset", "parameters", "epochs", "seeds", "plain", "with test views", "seconds", "of a core"):
         table.add_column(heading)
     for preset in options.presets:
         try:
@@ -122,7 +133,7 @@ def main() -> int:
         except subprocess.CalledProcessError:  # which has said why
             print("Not measured to the end. The same command goes on from there.", file=sys.stderr)
             return 1
-        figures = found[preset] = summarize(runs)
+        figures = found[preset] = summarize(runs) | {"note": options.note}
         table.add_row(
             preset,
             f"{figures['parameters']:,}",
@@ -131,6 +142,7 @@ def main() -> int:
             tell(figures["test_accuracy"]),
             tell(figures["test_accuracy_views"]),
             tell(figures["train_seconds"], 1, "s"),
+            tell(figures["cpu_seconds"], 1, "s"),
         )
     Console().print(table)
     keep_result("presets", {"presets": found})

@@ -42,10 +42,11 @@ def spec_dicts(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
 
     model = {field.name: draw(values_of(field)) for field in fields_of("model") if field.kind != "layers"}
     model |= {"stem_channels": draw(st.integers(1, 64)), "stem_filter": draw(odd(1, 15))}
-    model["layers"], last = [], size
+    model["layers"] = []
+    last = size - model["patch_size"] + 1 if model["stem"] == "whitening" else size
     for _ in range(draw(st.integers(1, 5))):
         stride = draw(st.integers(1, min(4, last)))
-        last = (last - 1) // stride + 1
+        last = (last - 1) // stride + 1 if model["downsampling"] == "stride" else last // stride
         layer = {"blocks": draw(st.integers(1, 4)), "channels": draw(st.integers(1, 96)), "stride": stride}
         model["layers"].append(layer | {"filter_size": draw(odd(1, 9)), "skip_kernel": draw(odd(1, 5))})
     # A linear layer over a large map for thousands of classes would be over the limit of weights.
@@ -58,6 +59,7 @@ def spec_dicts(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     train["milestones"] = sorted(draw(st.sets(st.integers(1, 10_000), max_size=6)))
     train["warmup_epochs"] = min(train["warmup_epochs"], train["epochs"] / 2)
     train["momentum"] = max(train["momentum"], 0.1)
+    train["first_side"] = size  # of a smaller one the strides might leave nothing
     return {"model": model, "data": data, "augment": augment, "train": train}
 
 

@@ -16,8 +16,18 @@ from tests.specs import odd
 def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20) -> RunSpec:
     """A valid spec from anywhere in the space; only its network and images are kept small."""
     image_size = draw(st.integers(8, max_size), label="image_size")
-    layers, last_size = draw(_layers(image_size, max_layers))
+    choices = ("block", "activation", "attention", "pool_kind", "stem", "layer_start", "downsampling")
+    chosen = {name: draw(_choice("model", name)) for name in choices}
+    patch_size = draw(st.integers(1, 5))
+    first_size = image_size - patch_size + 1 if chosen["stem"] == "whitening" else image_size
+    layers, last_size = draw(_layers(first_size, max_layers, chosen["downsampling"] == "stride"))
     model = {
+        "patch_size": patch_size,
+        "norm_scale": draw(st.booleans()),
+        "norm_momentum": draw(st.sampled_from([0.1, 0.4, 1.0])),
+        "norm_epsilon": draw(st.sampled_from([1e-5, 1e-2])),
+        "head_bias": draw(st.booleans()),
+        "head_scale": draw(st.sampled_from([1.0, 0.25])),
         "stem_channels": draw(_widths),
         "stem_filter": draw(odd(1, 7)),
         "layers": layers,
@@ -25,7 +35,7 @@ def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20) -> RunSp
         "pool_size": draw(st.integers(1, last_size)),
         "dropout": draw(_shares),
         "stochastic_depth": draw(_shares),
-        **{name: draw(_choice("model", name)) for name in ("block", "activation", "attention", "pool_kind")},
+        **chosen,
     }
     return parse_spec(
         {
@@ -46,12 +56,12 @@ _shares = st.sampled_from([0.0, 0.1, 0.5, 0.95])
 
 
 @st.composite
-def _layers(draw: st.DrawFn, size: int, most: int) -> tuple[list[dict[str, int]], int]:
+def _layers(draw: st.DrawFn, size: int, most: int, rounds_up: bool) -> tuple[list[dict[str, int]], int]:
     """Block layers that leave something of a map of side `size`, and the side of the last map."""
     layers = []
     for _ in range(draw(st.integers(1, most), label="layers")):
         stride = draw(st.integers(1, min(3, size)))
-        size = (size - 1) // stride + 1
+        size = (size - 1) // stride + 1 if rounds_up else size // stride
         layers.append(
             {
                 "blocks": draw(st.integers(1, 3)),

@@ -57,9 +57,20 @@ def _print_one(run: Run) -> None:
             ("epochs", f"{summary.epoch} of {summary.epochs}"),
             ("parameters", f"{summary.parameters:,}"),
             ("time", format_seconds(summary.seconds)),
+            *_tell_goal(run),
             ("device", summary.device),
         ]
     )
+
+
+def _tell_goal(run: Run) -> list[tuple[str, str]]:
+    """How long the training took to the accuracy that its spec names, if it names one."""
+    goal = run.spec.train.goal_accuracy
+    if not goal:
+        return []
+    rows = [row for row in run.rows() if (row.get("val/accuracy") or 0.0) >= goal]
+    reached = f"{format_seconds(rows[0]['seconds'])}, epoch {rows[0]['epoch']}" if rows else "not reached"
+    return [(f"time to {format_percent(goal)} on validation", reached)]
 
 
 def _figures(run: Run) -> dict[str, Any]:

@@ -81,6 +81,11 @@ class Augment:
         return x.to(self.dtype), targets
 
 
+def shrink(x: Tensor, side: int) -> Tensor:
+    """Each pixel becomes the mean of the area that it covers: (b, 3, s, s) -> (b, 3, side, side); 0 leaves it."""
+    return F.adaptive_avg_pool2d(x, side) if side else x
+
+
 def crop_and_flip(
     images: Tensor, padding: int, mode: str, mirrored: Tensor | None, generator: torch.Generator
 ) -> Tensor:

@@ -17,6 +17,7 @@ from core.engine.optim import skip_compiler_import
 from core.engine.train import StopRequested, TrainingRun, keep_settings
 from core.spec import AugmentSpec, DataSpec, LayerSpec, ModelSpec, RunSpec, TrainSpec
 from core.spec.cost import cost_of, training_memory
+from core.spec.schedule import ImageSides
 from core.system.memory import available_memory
 
 STEPS = 20
@@ -25,6 +26,7 @@ WARM_UP = 5
 # A step of a large network on a CPU may take seconds; fewer are enough then.
 SECONDS = 15.0
 _MOST_IMAGE_BYTES = 256_000_000
+_NEVER = 1000.0  # shares of a training after which its images grow
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def measure(spec: RunSpec, device: torch.device, *, seconds: float = SECONDS) ->
     device has too little memory for one batch.
     """
     # On noise a higher rate might end in a loss that is NaN.
-    spec = _with_train(spec, learning_rate=1e-5)
+    growing = _with_train(spec, learning_rate=1e-5)
+    spec = _with_train(growing, grow_images=False)
     with explain_failures(spec, device), keep_settings(device):
         room = _find_room(device)
         pace, run = _train_batches(spec, device, seconds)
@@ -78,13 +81,25 @@ def measure(spec: RunSpec, device: torch.device, *, seconds: float = SECONDS) ->
         del run
         return Measured(
             steps=pace.steps,
-            step_seconds=pace.seconds / pace.steps,
+            step_seconds=_mean_step(growing, device, seconds, pace.seconds / pace.steps),
             score_seconds=score_seconds,
             closing_seconds=closing_seconds,
             memory_bytes=memory,
             image_bytes=_measure_growth(spec, device, room, trained),
             room_bytes=room,
         )
+
+
+def _mean_step(spec: RunSpec, device: torch.device, seconds: float, full_step: float) -> float:
+    """Seconds of a step, over the whole of a training whose images may grow."""
+    total = 0.0
+    for side, share in ImageSides(spec.train, spec.data.image_size).shares().items():
+        step = full_step
+        if side != spec.data.image_size:
+            pace, _ = _train_batches(_with_train(spec, first_side=side, grown_after=_NEVER), device, seconds)
+            step = pace.seconds / pace.steps
+        total += share * step
+    return total
 
 
 def _train_batches(spec: RunSpec, device: torch.device, seconds: float) -> tuple[_Pace, TrainingRun]:

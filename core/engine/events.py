@@ -37,12 +37,15 @@ class Started:
 
 @dataclass(frozen=True)
 class Pace:
-    """Images that this process has trained on, or scored, in so many seconds; each view of an image counts."""
+    """Images that this process has trained on, or scored, in so many seconds; each view of an image counts.
 
-    images: int = 0
+    A smaller image counts for as much of a full one as it costs.
+    """
+
+    images: float = 0
     seconds: float = 0.0
 
-    def plus(self, images: int, seconds: float) -> Pace:
+    def plus(self, images: float, seconds: float) -> Pace:
         return Pace(self.images + images, self.seconds + seconds)
 
 
@@ -52,7 +55,7 @@ class Work:
 
     trained: Pace
     scored: Pace
-    left_to_train: int
+    left_to_train: float
     left_to_score: int
 
 
@@ -119,7 +122,7 @@ class Finished:
     """
 
     metrics: Metrics
-    reason: Literal["epochs", "early_stopping"]
+    reason: Literal["epochs", "early_stopping", "goal"]
     predictions: dict[str, np.ndarray]
 
 

@@ -23,7 +23,7 @@ from core.engine.preview import load_kept
 from core.helper.questions import QuestionError, WeightsFile
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
-from core.spec.parts import ONNX_OPSETS, SAMPLED_OPSET
+from core.spec.parts import ONNX_OPSETS, POOLED_OPSET, SAMPLED_OPSET
 from core.stats.scores import softmax
 
 if TYPE_CHECKING:
@@ -95,9 +95,11 @@ class _Normalized(nn.Module):
 def find_opset(network: Network) -> int:
     """The lowest ONNX operator set that the network's parts allow."""
     model = network.spec.model
-    parts = [ONNX_OPSETS[part] for part in (model.block, model.activation, model.attention, model.pool_kind)]
+    parts = [getattr(model, name) for name in ("stem", "layer_start", "block", "activation", "attention", "pool_kind")]
     samples = any(isinstance(module, SampledConv2d) for module in network.model.modules())
-    return max(*parts, SAMPLED_OPSET if samples else 0)
+    pools = model.downsampling != "stride" and any(layer.stride > 1 for layer in model.layers)
+    needed = (SAMPLED_OPSET if samples else 0, POOLED_OPSET if pools else 0)
+    return max(*(ONNX_OPSETS[part] for part in parts), *needed)
 
 
 def _to_onnx(network: Network, scale: Scale, opset: int) -> ModelProto:

@@ -94,6 +94,19 @@ class GeneralizedMeanPool(nn.Module):
         return F.avg_pool2d(powers, self.size).pow(1 / exponent).to(x.dtype)
 
 
+class Whitening(nn.Conv2d):
+    """Patch whitening (Jordan 2024, arXiv:2404.00498): (N, 3, H, W) -> (N, 6 p^2, H - p + 1, W - p + 1).
+
+    Its filters are taken from the training images, by `core/engine/whitening.py`; only the bias is trained.
+    """
+
+    def __init__(self, patch_size: int) -> None:
+        super().__init__(3, 6 * patch_size**2, patch_size)
+        self.weight.requires_grad_(False)
+        assert self.bias is not None
+        nn.init.zeros_(self.bias)
+
+
 # By the name in a spec: an entry makes the attention of a block of so many channels.
 ATTENTION: dict[str, Callable[[ModelSpec, int], nn.Module]] = {
     "none": lambda model, channels: nn.Identity(),
@@ -106,6 +119,12 @@ POOLS: dict[str, Callable[[int], nn.Module]] = {
     "average": nn.AvgPool2d,
     "max": nn.MaxPool2d,
     "gem": GeneralizedMeanPool,
+}
+# The pooling that shrinks a map within the network, by a stride; none where the convolution itself has it.
+DOWN_POOLS: dict[str, Callable[[int], nn.Module | None]] = {
+    "stride": lambda stride: None,
+    "max": nn.MaxPool2d,
+    "average": nn.AvgPool2d,
 }
 # In place where the gradient needs only the output: that keeps one map less in memory.
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -10,29 +10,43 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from core.engine.layers import ACTIVATIONS, ATTENTION, POOLS, make_skip
-from core.spec import LayerSpec, ModelSpec, map_sizes
+from core.engine.layers import ACTIVATIONS, ATTENTION, DOWN_POOLS, POOLS, Whitening, make_skip
+from core.spec import LayerSpec, ModelSpec, map_sizes, stem_width
 from core.spec.parts import BLOCKS_WITH_BARE_SUM
 
 
 class BasicBlock(nn.Module):
-    """He et al. 2015: act(S(x) + A(BN(conv(act(BN(conv(x))))))), with attention A and skip connection S."""
+    """He et al. 2015: act(S(x) + A(BN(conv(act(BN(conv(x))))))), with attention A and skip connection S.
 
-    def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
+    With `convolutions` = 1: act(S(x) + A(BN(conv(x)))).
+    """
+
+    def __init__(
+        self,
+        model: ModelSpec,
+        layer: LayerSpec,
+        channels: int,
+        stride: int,
+        skip_chance: float,
+        convolutions: int = 2,
+    ) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            _conv(channels, layer.channels, layer.filter_size, stride),
-            nn.BatchNorm2d(layer.channels),
+        second = (
             ACTIVATIONS[model.activation](),
             _conv(layer.channels, layer.channels, layer.filter_size),
-            nn.BatchNorm2d(layer.channels),
+            _norm(model, layer.channels),
+        )
+        self.body = nn.Sequential(
+            *_shrink(model, channels, layer.channels, layer.filter_size, stride),
+            _norm(model, layer.channels),
+            *(second if convolutions == 2 else ()),
             ATTENTION[model.attention](model, layer.channels),
             make_skip(skip_chance),
         )
         self.skip: nn.Module = nn.Identity()
         if changes_shape(layer, channels, stride):
-            projection = _conv(channels, layer.channels, layer.skip_kernel, stride)
-            self.skip = nn.Sequential(projection, nn.BatchNorm2d(layer.channels))
+            projection = _project(model, channels, layer, stride)
+            self.skip = nn.Sequential(*projection, _norm(model, layer.channels))
         self.activate = ACTIVATIONS[model.activation]()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,18 +62,19 @@ class PreActivationBlock(nn.Module):
 
     def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
         super().__init__()
-        self.enter = nn.Sequential(nn.BatchNorm2d(channels), ACTIVATIONS[model.activation]())
+        self.enter = nn.Sequential(*_norm_and_act(model, channels))
         self.body = nn.Sequential(
-            _conv(channels, layer.channels, layer.filter_size, stride),
-            nn.BatchNorm2d(layer.channels),
-            ACTIVATIONS[model.activation](),
+            *_shrink(model, channels, layer.channels, layer.filter_size, stride),
+            *_norm_and_act(model, layer.channels),
             _conv(layer.channels, layer.channels, layer.filter_size),
             ATTENTION[model.attention](model, layer.channels),
             make_skip(skip_chance),
         )
         self.skip: nn.Module | None = None
         if changes_shape(layer, channels, stride):
-            self.skip = _conv(channels, layer.channels, layer.skip_kernel, stride)
+            self.skip, *others = reversed(_project(model, channels, layer, stride))
+            if others:
+                self.skip = nn.Sequential(*others, self.skip)
 
     def forward(self, x: Tensor) -> Tensor:
         entered = self.enter(x)  # (N, channels, H, W)
@@ -72,6 +87,7 @@ class PreActivationBlock(nn.Module):
 BLOCKS: dict[str, Callable[[ModelSpec, LayerSpec, int, int, float], nn.Module]] = {
     "basic": BasicBlock,
     "preactivation": PreActivationBlock,
+    "single": lambda model, layer, channels, stride, chance: BasicBlock(model, layer, channels, stride, chance, 1),
 }
 
 
@@ -83,25 +99,27 @@ class ResNet(nn.Module):
         last_channels, last_size = model.layers[-1].channels, map_sizes(model, image_size)[-1]
         pooled_size = last_size // model.pool_size
         bare = model.block in BLOCKS_WITH_BARE_SUM
-        self.stem = nn.Sequential(
-            _conv(3, model.stem_channels, model.stem_filter),
-            *([] if bare else _norm_and_act(model, model.stem_channels)),
-        )
+        self.last_size = last_size
+        self.stem = nn.Sequential(*STEMS[model.stem](model))
         self.layers = _make_layers(model)
         self.close = nn.Sequential(*(_norm_and_act(model, last_channels) if bare else []))
         self.pool = POOLS[model.pool_kind](model.pool_size)
         self.dropout = nn.Dropout(model.dropout)
-        self.linear = nn.Linear(last_channels * pooled_size**2, num_classes)
+        self.linear = nn.Linear(last_channels * pooled_size**2, num_classes, bias=model.head_bias)
+        self.head_scale = model.head_scale
         _init_convolutions(self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, stem_channels, size, size)
         x = self.close(self.layers(x))  # (N, C, H, W) of the last layer
+        if self.training and x.shape[-1] != self.last_size:
+            # Of smaller images: stretched to the map of full ones, so that the pooling's windows cover the same parts.
+            x = nn.functional.interpolate(x, (self.last_size, self.last_size), mode="nearest-exact")
         x = self.pool(x).flatten(1)  # (N, C * (H // P) * (W // P))
         # In float32 even under autocast: two classes' logits, rounded to bfloat16, are often equal.
         with torch.autocast(x.device.type, enabled=False):
             logits: Tensor = self.linear(self.dropout(x.float()))
-        return logits
+        return logits if self.head_scale == 1 else logits * self.head_scale
 
 
 def changes_shape(layer: LayerSpec, channels: int, stride: int) -> bool:
@@ -125,17 +143,44 @@ def count_parameters(module: nn.Module) -> int:
 def _make_layers(model: ModelSpec) -> nn.Sequential:
     """One `Sequential` of blocks a layer; the chance to skip a block rises linearly to the last (Huang et al. 2016)."""
     make_block = BLOCKS[model.block]
-    total, number, channels = sum(layer.blocks for layer in model.layers), 0, model.stem_channels
+    total, number, channels = sum(layer.blocks for layer in model.layers), 0, stem_width(model)
     layers = []
     for layer in model.layers:
+        start = LAYER_STARTS[model.layer_start](model, layer, channels)
+        channels, stride = (layer.channels, 1) if start else (channels, layer.stride)
         blocks = []
-        for index in range(layer.blocks):
+        for _ in range(layer.blocks):
             number += 1
             chance = model.stochastic_depth * number / total
-            blocks.append(make_block(model, layer, channels, layer.stride if index == 0 else 1, chance))
-            channels = layer.channels
-        layers.append(nn.Sequential(*blocks))
+            blocks.append(make_block(model, layer, channels, stride, chance))
+            channels, stride = layer.channels, 1
+        layers.append(nn.Sequential(*start, *blocks))
     return nn.Sequential(*layers)
+
+
+def _start_with_convolution(model: ModelSpec, layer: LayerSpec, channels: int) -> list[nn.Module]:
+    """A convolution of its own changes channels and map. A bare sum is normalised by the next block."""
+    bare = model.block in BLOCKS_WITH_BARE_SUM
+    shrink = _shrink(model, channels, layer.channels, layer.filter_size, layer.stride)
+    return [nn.Sequential(*shrink, *([] if bare else _norm_and_act(model, layer.channels)))]
+
+
+def _stem_of_convolution(model: ModelSpec) -> list[nn.Module]:
+    bare = model.block in BLOCKS_WITH_BARE_SUM
+    convolution = _conv(3, model.stem_channels, model.stem_filter)
+    return [convolution, *([] if bare else _norm_and_act(model, model.stem_channels))]
+
+
+# By the name in a spec: what comes before a layer's first block, from so many channels.
+LAYER_STARTS: dict[str, Callable[[ModelSpec, LayerSpec, int], list[nn.Module]]] = {
+    "block": lambda model, layer, channels: [],
+    "convolution": _start_with_convolution,
+}
+# By the name in a spec.
+STEMS: dict[str, Callable[[ModelSpec], list[nn.Module]]] = {
+    "convolution": _stem_of_convolution,
+    "whitening": lambda model: [Whitening(model.patch_size), ACTIVATIONS[model.activation]()],
+}
 
 
 class SampledConv2d(nn.Conv2d):
@@ -156,12 +201,34 @@ def _conv(channels: int, out_channels: int, size: int, stride: int = 1) -> nn.Co
     return nn.Conv2d(channels, out_channels, size, stride, padding=size // 2, bias=False)
 
 
+def _shrink(model: ModelSpec, channels: int, out_channels: int, size: int, stride: int) -> list[nn.Module]:
+    """The convolution that changes channels and map: by its stride, or by a pooling that follows."""
+    pool = DOWN_POOLS[model.downsampling](stride)
+    if stride == 1 or pool is None:
+        return [_conv(channels, out_channels, size, stride)]
+    return [_conv(channels, out_channels, size), pool]
+
+
+def _project(model: ModelSpec, channels: int, layer: LayerSpec, stride: int) -> list[nn.Module]:
+    """The convolution of a skip connection, after the pooling where the block pools."""
+    pool = DOWN_POOLS[model.downsampling](stride)
+    if stride == 1 or pool is None:
+        return [_conv(channels, layer.channels, layer.skip_kernel, stride)]
+    return [pool, _conv(channels, layer.channels, layer.skip_kernel)]
+
+
+def _norm(model: ModelSpec, channels: int) -> nn.BatchNorm2d:
+    norm = nn.BatchNorm2d(channels, eps=model.norm_epsilon, momentum=model.norm_momentum)
+    norm.weight.requires_grad_(model.norm_scale)
+    return norm
+
+
 def _norm_and_act(model: ModelSpec, channels: int) -> list[nn.Module]:
-    return [nn.BatchNorm2d(channels), ACTIVATIONS[model.activation]()]
+    return [_norm(model, channels), ACTIVATIONS[model.activation]()]
 
 
 def _init_convolutions(network: nn.Module) -> None:
     """He et al. 2015, arXiv:1502.01852, keeping the size of the gradients. Linear layers keep torch's own."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d) and module.weight.requires_grad:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

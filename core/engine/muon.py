@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic in Jordan's post
-_ITERATIONS = 5
 _SMALLEST_NORM = 1e-7
 
 
@@ -27,6 +26,9 @@ class Muon(Optimizer):
 
     One learning rate serves both: an orthogonal update is scaled to the size AdamW's would have (Liu et al. 2025,
     arXiv:2502.16982). Weight decay is decoupled in both. `lr` may be a tensor on the device.
+
+    `normalized` is the form of airbench94 (Jordan 2024, arXiv:2404.00498): before each update a weight is scaled to the
+    norm sqrt(out), and an orthogonal update is taken as it is; the filters do not decay.
     """
 
     def __init__(
@@ -38,9 +40,12 @@ class Muon(Optimizer):
         momentum: float,
         nesterov: bool,
         weight_decay: float,
+        iterations: int,
+        normalized: bool,
         **adamw: Any,
     ) -> None:
         first = {"params": filters, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
+        self._iterations, self._normalized = iterations, normalized
         # AdamW completes its groups in place, so that both optimizers hold the same ones.
         self._adamw = AdamW(others, lr=lr, **adamw)
         # "fused" lets `zero_grad` clear all gradients at once if they are kept.
@@ -66,9 +71,15 @@ class Muon(Optimizer):
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         directions = torch._foreach_lerp(gradients, buffers, group["momentum"]) if group["nesterov"] else buffers
         rate = group["lr"]
-        scaled = orthogonalize(torch.stack([d.reshape(shape) for d in directions])) * (0.2 * sqrt(max(shape)) * rate)
+        size = 1.0 if self._normalized else 0.2 * sqrt(max(shape))
+        matrices = torch.stack([d.reshape(shape) for d in directions])
+        scaled = orthogonalize(matrices, self._iterations) * (size * rate)
         for weight, change in zip(weights, scaled, strict=True):
-            weight.mul_(1 - rate * group["weight_decay"]).sub_(change.view(weight.shape))
+            if self._normalized:
+                weight.mul_(sqrt(shape[0]) / weight.norm().clamp(min=_SMALLEST_NORM))
+            else:
+                weight.mul_(1 - rate * group["weight_decay"])
+            weight.sub_(change.view(weight.shape))
 
     def _buffer(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
@@ -77,8 +88,8 @@ class Muon(Optimizer):
         return state["momentum_buffer"]  # type: ignore[no-any-return]
 
 
-def orthogonalize(matrices: Tensor) -> Tensor:
-    """(n, rows, columns) -> same, float32: the nearest orthogonal matrices, by five Newton-Schulz iterations.
+def orthogonalize(matrices: Tensor, iterations: int = 5) -> Tensor:
+    """(n, rows, columns) -> same, float32: the nearest orthogonal matrices, by a few Newton-Schulz iterations.
 
     In bfloat16, as the singular values need to come near one only: they end between about 0.7 and 1.2.
     """
@@ -87,7 +98,7 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=_SMALLEST_NORM)
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x.mT if tall else x).float()

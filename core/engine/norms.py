@@ -17,7 +17,11 @@ class LayerNorms:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        named = {name.removesuffix(".weight"): value for name, value in model.named_parameters() if value.ndim > 1}
+        named = {
+            name.removesuffix(".weight"): value
+            for name, value in model.named_parameters()
+            if value.ndim > 1 and value.requires_grad
+        }
         self.names = list(named)
         self.weights: list[Tensor] = list(named.values())
         # By norm and layer, (3, layers): of the weights, of the gradient, and of the update as a share of the weights.

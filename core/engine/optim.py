@@ -29,6 +29,8 @@ def _build_muon(train: TrainSpec, groups: Groups, graphs: bool, common: dict[str
         momentum=train.momentum,
         nesterov=train.nesterov,
         weight_decay=train.weight_decay,
+        iterations=train.muon_iterations,
+        normalized=train.muon_normalized,
         capturable=graphs,
         **common,
     )
@@ -54,7 +56,11 @@ def build_optimizer(train: TrainSpec, model: nn.Module) -> Optimizer:
     on_cuda = device.type == "cuda"
     rate = torch.tensor(train.learning_rate, device=device) if on_cuda else train.learning_rate
     common: dict[str, Any] = {"lr": rate, "fused": device.type in ("cpu", "cuda", "mps")}
-    return OPTIMIZERS[train.optimizer](train, group_parameters(train, model), on_cuda, common)
+    groups = group_parameters(train, model)
+    for group in groups:
+        if group.get("rate", 1.0) != 1.0:  # a rate of its own, of which the fused update reads one number a group
+            group["lr"] = rate * group["rate"]
+    return OPTIMIZERS[train.optimizer](train, groups, on_cuda, common)
 
 
 def skip_compiler_import() -> None:
@@ -71,20 +77,38 @@ def skip_compiler_import() -> None:
 
 
 def group_parameters(train: TrainSpec, model: nn.Module) -> Groups:
-    """Parameter groups: decayed, and spared. Norms and biases have one dimension, filters and matrices more."""
-    spared = [p for p in model.parameters() if p.ndim <= 1 and not train.decay_norms_biases]
-    decayed = [p for p in model.parameters() if p.ndim > 1 or train.decay_norms_biases]
-    groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+    """Parameter groups: decayed, and spared; each once more for biases and for the head, if these have own rates.
+
+    Norms and biases have one dimension, filters and matrices more. What is frozen is in none.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    rates = {p: _rate_of(p, train, model) for p in trained}
+    spared = [p for p in trained if p.ndim <= 1 and not train.decay_norms_biases]
+    decayed = [p for p in trained if p.ndim > 1 or train.decay_norms_biases]
+    return [
+        {"params": same, "weight_decay": decay, "rate": rate}
+        for params, decay in ((decayed, train.weight_decay), (spared, 0.0))
+        for rate in dict.fromkeys(rates[p] for p in params)
+        if (same := [p for p in params if rates[p] == rate])
+    ]
+
+
+def _rate_of(parameter: nn.Parameter, train: TrainSpec, model: nn.Module) -> float:
+    """Its rate as a multiple of the training's."""
+    head: nn.Module | None = getattr(model, "linear", None)
+    if parameter.ndim <= 1:
+        return train.bias_rate
+    return train.head_rate if head and any(parameter is own for own in head.parameters()) else 1.0
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Sets the rate of all groups; a rate that is a tensor is filled in place, where a CUDA graph reads it."""
     for group in optimizer.param_groups:
+        own = rate * group.get("rate", 1.0)
         if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
+            group["lr"].fill_(own)
         else:
-            group["lr"] = rate
+            group["lr"] = own
 
 
 def restore_moments(optimizer: Optimizer, moments: dict[int, Any]) -> None:

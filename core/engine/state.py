@@ -20,6 +20,7 @@ from core.engine.events import Metrics
 from core.engine.model import build_model
 from core.engine.norms import LayerNorms
 from core.engine.optim import Lookahead, build_average, build_optimizer, copy_in_order, restore_moments
+from core.engine.whitening import STEM_FITS
 from core.spec import RunSpec
 from core.spec.schedule import Plateau
 
@@ -78,6 +79,7 @@ class TrainState:
         # Drawn on the CPU, so that a seed means the same weights on every device.
         torch.manual_seed(seed_of(WEIGHTS, spec.train.seed))
         model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+        STEM_FITS[spec.model.stem](model, data)
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         self.optimizer = build_optimizer(spec.train, self.model)
         self.lookahead = Lookahead(self.model) if spec.train.lookahead_steps else None
@@ -110,8 +112,13 @@ class TrainState:
         return self.model if self.average is None else self.average.module
 
     def stops_early(self) -> bool:
+        """Whether the training ends before its last epoch, for want of progress or at its goal."""
         patience = self.spec.train.early_stop_patience
-        return 0 < patience <= self.stale_epochs
+        return 0 < patience <= self.stale_epochs or self.stops_at_goal()
+
+    def stops_at_goal(self) -> bool:
+        train = self.spec.train
+        return train.stop_at_goal and self.last is not None and 0 < train.goal_accuracy <= self.last["val/accuracy"]
 
     def is_over(self) -> bool:
         return self.epoch >= self.spec.train.epochs or self.stops_early()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.engine.augment import Augment
+from core.engine.augment import Augment, shrink
 from core.engine.compiled import compile_network
 from core.engine.data import ImageSet
 from core.engine.graph import GraphedStep
@@ -26,6 +26,7 @@ class BatchRole:
     ends_group: bool = True  # it is the last batch of its update, and makes the update
     pulls_back: bool = False  # Lookahead acts after it
     is_measured: bool = False  # its update is the one of the epoch of which the layers' norms are noted
+    side: int = 0  # to which its images shrink; 0 leaves them as they are
 
 
 class Step(Protocol):
@@ -50,6 +51,7 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
     def step(indices: Tensor, mirrored: Tensor | None, role: BatchRole) -> None:
         batch, labels = images.take(indices)
         inputs, targets = augment(batch, labels, state.generator, mirrored)  # (batch,) or, mixed, (batch, classes)
+        inputs = shrink(inputs, role.side)
         # No weight is used twice in a step, so keeping its copy in the lower precision would save nothing.
         with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
             logits = network(inputs)  # (batch, classes)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ from core.engine.optim import set_learning_rate, skip_compiler_import
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
 from core.engine.step import BatchRole, make_step
 from core.spec import RunSpec, TestViews
-from core.spec.schedule import LearningRate, updates_per_epoch
+from core.spec.schedule import ImageSides, LearningRate, updates_per_epoch
 from core.stats.thinning import is_kept
 
 PROGRESS_SECONDS = 0.5
@@ -108,6 +108,7 @@ class TrainingRun:
         self.measured = find_last_full(self.batches, spec.train.accumulation)
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
+        self.sides = ImageSides(spec.train, spec.data.image_size)
         self.state = TrainState(spec, data, device)
         self.val_logits: dict[str, np.ndarray] = {}  # of the last epoch and the best, if this process has scored them
         self.tests = True  # whether the test images are looked at once the last epoch has ended
@@ -137,7 +138,7 @@ class TrainingRun:
         if self.spec.augment.flip_order == "alternating":
             mirrored = alternate_flips(len(self.data.train), self.spec.train.seed, state.epoch).to(self.device)[order]
         watch, before = Stopwatch(state.epoch_seconds), self.trained
-        images, seconds = state.images, state.epoch_seconds  # above 0 after a resume within an epoch
+        left, seconds = self._left_to_train(), state.epoch_seconds  # above 0 after a resume within an epoch
         state.model.train()
         while state.batch < len(self.batches):
             start, stop = self.batches[state.batch]
@@ -150,13 +151,13 @@ class TrainingRun:
             self._note_step(role)
             if self._progress_is_due():
                 loss, speed = self._check_loss(), stop / watch.seconds
-                self.trained = before.plus(stop - images, watch.seconds - seconds)
+                self.trained = before.plus(left - self._left_to_train(), watch.seconds - seconds)
                 work, points = self.count_work(), self.take_points()
                 yield Progress(state.epoch + 1, state.batch, len(self.batches), loss, speed, work=work, points=points)
             self._check_stop()
         self._check_loss()  # waits for the device, so that the time is of work done
         state.epoch_seconds = watch.seconds
-        self.trained = before.plus(state.images - images, watch.seconds - seconds)
+        self.trained = before.plus(left - self._left_to_train(), watch.seconds - seconds)
 
     def score(
         self, phase: Phase, model: nn.Module, part: ImageSet, views: TestViews = "none"
@@ -207,9 +208,13 @@ class TrainingRun:
         return best is not None and last is not None and best["epoch"] == last["epoch"]
 
     def count_work(self) -> Work:
-        state, each = self.state, len(self.data.train)
-        left = 0 if state.is_over() else (self.spec.train.epochs - state.epoch) * each - state.images
+        left = 0.0 if self.state.is_over() else self._left_to_train()
         return Work(self.trained, self.scored, left, max(0, self.left_to_score))
+
+    def _left_to_train(self) -> float:
+        """Images, of smaller ones as many as cost the same."""
+        each = len(self.data.train)
+        return self.sides.left(self.state.epoch * each + self.state.images, self.spec.train.epochs * each)
 
     def finish(self) -> Generator[Progress, None, Finished]:
         """The only use of the test images, if there is to be one: by the last weights and by the best on validation."""
@@ -248,7 +253,8 @@ class TrainingRun:
             "last/val_loss": last["val/loss"],
             "train_seconds": last["seconds"],
         }
-        return Finished(metrics, "early_stopping" if state.stops_early() else "epochs", logits)
+        early: Literal["goal", "early_stopping"] = "goal" if state.stops_at_goal() else "early_stopping"
+        return Finished(metrics, early if state.stops_early() else "epochs", logits)
 
     def learning_rate(self, step: int | None = None) -> float:
         """The rate of update number `step`, of the next one by default."""
@@ -268,7 +274,12 @@ class TrainingRun:
             ends_group=ends,
             pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
             is_measured=train.layer_norms and state.batch == self.measured,
+            side=self._find_side(),
         )
+
+    def _find_side(self) -> int:
+        side = self.sides.at(self.state.step, self.schedule.total)
+        return 0 if side == self.sides.full else side
 
     def _note_step(self, role: BatchRole) -> None:
         """Keeps the sums after this update for `take_points`: one small copy, of ever fewer steps, and no wait."""

@@ -38,7 +38,10 @@ MAX_BATCH = 16_384  # as in the spec
 _MOST_KEPT = 64
 _LOOK_SECONDS = 0.3
 # Of a spec's training part, what a step's time or memory depends on.
-_TRAIN_FIELDS = ("batch_size", "accumulation", "optimizer", "precision", "lookahead_steps", "decay_norms_biases")
+_TRAIN_FIELDS = (
+    *("batch_size", "accumulation", "optimizer", "precision", "lookahead_steps", "decay_norms_biases"),
+    *("muon_iterations", "muon_normalized", "grow_images", "first_side", "growth_steps", "grown_after"),
+)
 _TRAIN_SWITCHES = ("momentum", "weight_decay", "label_smoothing", "clip_norm", "ema_decay")
 
 

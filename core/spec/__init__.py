@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from core.spec.base import Problem, Strict
 from core.spec.choices import CHOICE_LABELS, Dataset, Precision, TestViews, choices_of
 from core.spec.data import AugmentSpec, DataSpec
-from core.spec.model import MAX_LAYERS, LayerSpec, ModelSpec, map_sizes
+from core.spec.model import MAX_LAYERS, LayerSpec, ModelSpec, map_sizes, stem_width
 from core.spec.parts import ATTENTION_COSTS, Activation, Attention, Block
 from core.spec.train import TrainSpec
 
@@ -38,6 +38,7 @@ __all__ = [
     "TrainSpec",
     "choices_of",
     "map_sizes",
+    "stem_width",
 ]
 
 MAX_PARAMETERS = 10**9
@@ -63,6 +64,8 @@ class RunSpec(Strict):
         if self.model.pool_size > sizes[-1]:
             message = f"is larger than the last map, {sizes[-1]}x{sizes[-1]}"
             raise Problem("model.pool_size", self.model.pool_size, message)
+        if self.train.grow_images:
+            self._check_growth()
         self._check_weights(sizes[-1])
         self._check_augment()
         if self.data.dataset == "folder" and not self.data.folder.strip():
@@ -71,11 +74,24 @@ class RunSpec(Strict):
             raise Problem("data.folder", self.data.folder, "must not hold a null character")
         return self
 
+    def _check_growth(self) -> None:
+        """Refuses a first side from which the network's strides would leave nothing."""
+        first = self.train.first_side
+        if first > self.data.image_size:
+            message = f"must be at most the images' own side, {self.data.image_size} px"
+            raise Problem("train.first_side", first, message)
+        sizes = map_sizes(self.model, first)
+        if any(layer.stride > size for layer, size in zip(self.model.layers, sizes, strict=False)):
+            raise Problem("train.first_side", first, "is too small: the network's strides would leave nothing of it")
+
     def _check_weights(self, last_size: int) -> None:
         """Convolutions, attention and the linear layer; `core/spec/cost.py` counts the small rest as well."""
-        total, before = 3 * self.model.stem_channels * self.model.stem_filter**2, self.model.stem_channels
+        before = stem_width(self.model)
+        total = 0 if self.model.stem == "whitening" else 3 * before * self.model.stem_filter**2
+        square_filters = 0 if self.model.layer_start == "convolution" else -1
         for index, layer in enumerate(self.model.layers):
-            total += layer.filter_size**2 * layer.channels * (before + (2 * layer.blocks - 1) * layer.channels)
+            square = (2 * layer.blocks + square_filters) * layer.channels
+            total += layer.filter_size**2 * layer.channels * (before + square)
             if layer.stride > 1 or before != layer.channels:
                 total += layer.skip_kernel**2 * before * layer.channels
             attention = ATTENTION_COSTS[self.model.attention](layer.channels, self.model.attention_reduction, 1)

@@ -11,10 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from core.spec import MAX_PARAMETERS, LayerSpec, ModelSpec, RunSpec, map_sizes
+from core.spec import MAX_PARAMETERS, LayerSpec, ModelSpec, RunSpec, map_sizes, stem_width
 from core.spec.choices import OPTIMIZER_COPIES
 from core.spec.parse import refuse
-from core.spec.parts import BLOCK_COSTS, BLOCKS_WITH_BARE_SUM, POOL_COSTS, BlockShape, Part, conv, norm_and_act
+from core.spec.parts import (
+    BLOCK_COSTS,
+    BLOCKS_WITH_BARE_SUM,
+    POOL_COSTS,
+    BlockShape,
+    Part,
+    activate,
+    conv,
+    norm_and_act,
+)
+from core.spec.schedule import ImageSides
 
 DEFAULT_BUDGET = 5_000_000
 MAX_CHANNELS = 4096
@@ -61,8 +71,8 @@ def cost_of(spec: RunSpec) -> Cost:
     """Parameters, multiply-adds and activations of the spec's network, per layer. Takes well under a millisecond."""
     model = spec.model
     sizes = map_sizes(model, spec.data.image_size)
-    rows = [_row("stem", _stem(model, sizes[0]), model.stem_channels, sizes[0])]
-    channels = model.stem_channels
+    channels = stem_width(model)
+    rows = [_row("stem", _stem(model, spec.data.image_size, sizes[0]), channels, sizes[0])]
     for number, (layer, before, after) in enumerate(zip(model.layers, sizes, sizes[1:], strict=False), 1):
         rows.append(_row(f"layer {number}", _layer(model, layer, channels, before, after), layer.channels, after))
         channels = layer.channels
@@ -71,19 +81,45 @@ def cost_of(spec: RunSpec) -> Cost:
     return Cost(tuple(rows))
 
 
+def training_multiply_adds(spec: RunSpec) -> float:
+    """Multiply-adds of one training image forward, as the mean over a training whose images may grow."""
+    sides = ImageSides(spec.train, spec.data.image_size).shares().items()
+    return sum(share * _multiply_adds_at(spec, side) for side, share in sides)
+
+
+def _multiply_adds_at(spec: RunSpec, side: int) -> int:
+    """Of an image of this side; the linear layer sees as many features as of a full one."""
+    smaller = spec.model_copy(update={"data": spec.data.model_copy(update={"image_size": side})})
+    *parts, _ = cost_of(smaller).layers
+    return sum(part.multiply_adds for part in parts) + cost_of(spec).layers[-1].multiply_adds
+
+
 def _row(name: str, part: Part, channels: int, size: int) -> LayerCost:
     return LayerCost(name, part.parameters, part.multiply_adds, part.kept, channels, size)
 
 
-def _stem(model: ModelSpec, size: int) -> Part:
-    part = Part(kept=3 * size**2) + conv(3, model.stem_channels, model.stem_filter, size, keeps_output=True)
+def _stem(model: ModelSpec, image_size: int, size: int) -> Part:
+    if model.stem == "whitening":
+        return _whiten(model, size)
+    part = Part(kept=3 * image_size**2) + conv(3, model.stem_channels, model.stem_filter, size, keeps_output=True)
     if model.block not in BLOCKS_WITH_BARE_SUM:
-        part += norm_and_act(model.activation, model.stem_channels, size)
+        part += _norm_and_act(model, model.stem_channels, size)
     return part
 
 
+def _whiten(model: ModelSpec, size: int) -> Part:
+    """Of its parameters only the biases are trained, and so no image is kept for a gradient."""
+    channels = stem_width(model)
+    weights = 3 * model.patch_size**2 * channels
+    return Part(channels, weights * size**2) + activate(model.activation, channels, size)
+
+
+def _norm_and_act(model: ModelSpec, channels: int, size: int) -> Part:
+    return norm_and_act(model.activation, channels, size, scaled=model.norm_scale)
+
+
 def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int) -> Part:
-    """B blocks: the first changes channels and map size, the others repeat."""
+    """B blocks: the first, or a convolution before it, changes channels and map size; the others repeat."""
     first = BlockShape(
         channels=channels,
         out=layer.channels,
@@ -95,18 +131,28 @@ def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after
         activation=model.activation,
         attention=model.attention,
         attention_reduction=model.attention_reduction,
+        downsampling=model.downsampling,
+        scaled_norms=model.norm_scale,
     )
     later = replace(first, channels=layer.channels, before=after, stride=1)
     cost = BLOCK_COSTS[model.block]
+    if model.layer_start == "convolution":
+        return _enter(model, first) + cost(later) * layer.blocks
     return cost(first) + cost(later) * (layer.blocks - 1)
+
+
+def _enter(model: ModelSpec, shape: BlockShape) -> Part:
+    """The convolution with which a layer begins. A bare sum is normalised by the next block."""
+    part = shape.shrink()
+    return part if model.block in BLOCKS_WITH_BARE_SUM else part + shape.norm_and_act(shape.out, shape.after)
 
 
 def _head(model: ModelSpec, size: int, num_classes: int) -> Part:
     channels, pooled = model.layers[-1].channels, size // model.pool_size
     features = channels * pooled**2
-    part = Part((features + 1) * num_classes, features * num_classes, features)
+    part = Part((features + model.head_bias) * num_classes, features * num_classes, features)
     if model.block in BLOCKS_WITH_BARE_SUM:
-        part += norm_and_act(model.activation, channels, size)
+        part += _norm_and_act(model, channels, size)
     return part + POOL_COSTS[model.pool_kind](channels, size, pooled)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from core.spec.base import Odd, Problem, Strict, number, setting
-from core.spec.parts import NARROWING_ATTENTION, Activation, Attention, Block, PoolKind
+from core.spec.parts import NARROWING_ATTENTION, Activation, Attention, Block, Downsampling, LayerStart, PoolKind, Stem
 
 MAX_LAYERS = 12
 
@@ -41,8 +41,36 @@ class LayerSpec(Strict):
 class ModelSpec(Strict):
     """The network: a stem, N block layers, pooling, dropout and one linear layer."""
 
-    stem_channels: int = number(64, (1, 4096), "Stem channels", "Channels of the first convolution.", basic=True)
-    stem_filter: Odd = number(3, (1, 15), "Stem filter", "Side of the first convolution's filters; odd.", unit="px")
+    stem: Stem = setting(
+        "convolution",
+        "Stem",
+        "Patch whitening: fixed filters that decorrelate the pixels of small patches, taken from the training images, "
+        "each with both signs (Jordan 2024).",
+    )
+    stem_channels: int = number(
+        64,
+        (1, 4096),
+        "Stem channels",
+        "Channels of the first convolution.",
+        basic=True,
+        when={"stem": ["convolution"]},
+    )
+    stem_filter: Odd = number(
+        3,
+        (1, 15),
+        "Stem filter",
+        "Side of the first convolution's filters; odd.",
+        unit="px",
+        when={"stem": ["convolution"]},
+    )
+    patch_size: int = number(
+        2,
+        (1, 5),
+        "Patch size",
+        "Side of the whitened patches: 6 channels for each of their pixels.",
+        unit="px",
+        when={"stem": ["whitening"]},
+    )
     layers: Annotated[tuple[LayerSpec, ...], Field(strict=False)] = setting(
         (LayerSpec(channels=32, stride=1), LayerSpec(channels=64), LayerSpec(channels=128)),
         "Block layers",
@@ -53,9 +81,30 @@ class ModelSpec(Strict):
         basic=True,
     )
     block: Block = setting(
-        "basic", "Block", "Basic: activation after the sum (He et al. 2015). Pre-activation: before each convolution."
+        "basic",
+        "Block",
+        "Basic: activation after the sum (He et al. 2015). Pre-activation: before each convolution. Single "
+        "convolution: basic with one instead of two.",
+    )
+    layer_start: LayerStart = setting(
+        "block",
+        "Layers begin with",
+        "Block: the first block changes channels and map size. Convolution: one of its own does, before the blocks.",
+    )
+    downsampling: Downsampling = setting(
+        "stride",
+        "Downsampling",
+        "How a layer shrinks its map: by the stride of its first convolution, or by pooling that follows it (and "
+        "precedes the skip convolution).",
     )
     activation: Activation = setting("relu", "Activation", "The non-linearity after each normalisation.")
+    norm_scale: bool = setting(True, "Norm weights", "Off: normalisations only shift, their weights stay at one.")
+    norm_momentum: float = number(
+        0.1, (0.001, 1), "Norm momentum", "Share of a batch in the running mean and variance of normalisations."
+    )
+    norm_epsilon: float = number(
+        1e-5, (1e-12, 0.1), "Norm epsilon", "Added to the variance that normalisations divide by.", log=True
+    )
     attention: Attention = setting(
         "none", "Attention", "Reweights the channels (CBAM: also the positions) of each block.", basic=True
     )
@@ -71,6 +120,10 @@ class ModelSpec(Strict):
         4, (1, 256), "Pool size", "Side of the pooling window, and its stride.", unit="px", symbol="P", basic=True
     )
     dropout: float = number(0.0, (0, 0.95), "Dropout", "Share of features dropped before the linear layer.", basic=True)
+    head_bias: bool = setting(True, "Head bias", "Whether the linear layer adds a bias.")
+    head_scale: float = number(
+        1.0, (1e-4, 1000), "Head scale", "The linear layer's logits are multiplied by this.", log=True
+    )
     stochastic_depth: float = number(
         0.0,
         (0, 0.95),
@@ -94,10 +147,16 @@ class ModelSpec(Strict):
         return {**data, "layers": layers}
 
 
+def stem_width(model: ModelSpec) -> int:
+    """Channels that leave the stem: of a whitening, one for each value of a patch and each sign."""
+    return 6 * model.patch_size**2 if model.stem == "whitening" else model.stem_channels
+
+
 def map_sizes(model: ModelSpec, image_size: int) -> list[int]:
     """Side of the map, in pixels: before the first block layer, then after each one."""
-    sizes = [image_size]
+    sizes = [image_size - model.patch_size + 1 if model.stem == "whitening" else image_size]
     for layer in model.layers:
-        # Padding of half an odd filter keeps the size, so only the stride counts.
-        sizes.append((sizes[-1] - 1) // layer.stride + 1)
+        # Padding of half an odd filter keeps the size, so only the stride counts; pooling leaves out what is over.
+        size = sizes[-1]
+        sizes.append((size - 1) // layer.stride + 1 if model.downsampling == "stride" else size // layer.stride)
     return sizes

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Attention = Literal["none", "se", "eca", "cbam"]
-Block = Literal["basic", "preactivation"]
+Block = Literal["basic", "preactivation", "single"]
+Stem = Literal["convolution", "whitening"]
+LayerStart = Literal["block", "convolution"]
+Downsampling = Literal["stride", "max", "average"]
 Activation = Literal["relu", "silu", "gelu", "leaky_relu", "mish"]
 PoolKind = Literal["average", "max", "gem"]
 
@@ -22,6 +25,11 @@ PART_LABELS = {
     "cbam": "CBAM",
     "basic": "Basic",
     "preactivation": "Pre-activation",
+    "single": "Single convolution",
+    "convolution": "Convolution",
+    "whitening": "Patch whitening",
+    "block": "Block",
+    "stride": "Stride",
     "relu": "ReLU",
     "silu": "SiLU",
     "gelu": "GELU",
@@ -61,8 +69,9 @@ def conv(channels: int, out: int, kernel: int, size: int, *, keeps_output: bool)
     return Part(weights, weights * size**2, out * size**2 if keeps_output else 0)
 
 
-def norm(channels: int) -> Part:
-    return Part(2 * channels)
+def norm(channels: int, *, scaled: bool) -> Part:
+    """A batch normalisation; without `scaled` its weights stay at one and are not trained."""
+    return Part(2 * channels if scaled else channels)
 
 
 # Attention ------------------------------------------------------------------------------------------------------
@@ -115,8 +124,8 @@ def activate(activation: Activation, channels: int, size: int) -> Part:
     return Part(kept=ACTIVATION_MAPS[activation] * channels * size**2)
 
 
-def norm_and_act(activation: Activation, channels: int, size: int) -> Part:
-    return norm(channels) + activate(activation, channels, size)
+def norm_and_act(activation: Activation, channels: int, size: int, *, scaled: bool) -> Part:
+    return norm(channels, scaled=scaled) + activate(activation, channels, size)
 
 
 # Beside its output, for a map of `channels` and `size`, pooled to the side `pooled`.
@@ -129,6 +138,11 @@ POOL_COSTS: dict[str, Callable[[int, int, int], Part]] = {
 }
 
 
+def pool_down(downsampling: Downsampling, channels: int, pooled: int) -> Part:
+    """Pooling that shrinks a map to the side `pooled`: its output, which the next step keeps, and its own needs."""
+    return Part(kept=channels * pooled**2) + POOL_COSTS[downsampling](channels, 0, pooled)
+
+
 # ONNX -----------------------------------------------------------------------------------------------------------
 
 # The first operator set in which each part is written and means the same to every reader: many stop before 20. None
@@ -138,10 +152,12 @@ ONNX_OPSETS: dict[str, int] = {
     **dict.fromkeys(("none", "se", "eca", "cbam"), 9),
     **dict.fromkeys(("relu", "leaky_relu", "silu", "mish", "gelu"), 9),  # GELU by its error function
     **dict.fromkeys(("average", "max", "gem"), 9),
-    "basic": 9,
+    **dict.fromkeys(("convolution", "whitening", "block"), 9),
+    **dict.fromkeys(("basic", "single"), 9),
     "preactivation": 15,
 }
 SAMPLED_OPSET = 10  # of every n-th pixel
+POOLED_OPSET = 15  # normalisations that follow a pooling
 
 # Blocks ---------------------------------------------------------------------------------------------------------
 
@@ -160,37 +176,64 @@ class BlockShape:
     activation: Activation
     attention: Attention
     attention_reduction: int
+    downsampling: Downsampling
+    scaled_norms: bool
 
     @property
     def changes_shape(self) -> bool:
         return self.stride != 1 or self.channels != self.out
 
+    @property
+    def pools(self) -> bool:
+        return self.stride != 1 and self.downsampling != "stride"
+
+    def norm(self, channels: int) -> Part:
+        return norm(channels, scaled=self.scaled_norms)
+
     def norm_and_act(self, channels: int, size: int) -> Part:
-        return norm_and_act(self.activation, channels, size)
+        return norm_and_act(self.activation, channels, size, scaled=self.scaled_norms)
+
+    def shrink(self) -> Part:
+        """The first convolution, and the pooling that then shrinks its map; a normalisation or the like follows."""
+        if not self.pools:
+            return conv(self.channels, self.out, self.filter_size, self.after, keeps_output=True)
+        whole = conv(self.channels, self.out, self.filter_size, self.before, keeps_output=True)
+        return whole + pool_down(self.downsampling, self.out, self.after)
+
+    def project(self, *, keeps_output: bool) -> Part:
+        """The skip connection's convolution, of the pooled map where the block pools."""
+        part = conv(self.channels, self.out, self.skip_kernel, self.after, keeps_output=keeps_output)
+        return part + pool_down(self.downsampling, self.channels, self.after) if self.pools else part
 
     def attend(self) -> Part:
         return ATTENTION_COSTS[self.attention](self.out, self.attention_reduction, self.after**2)
 
 
+def _single(shape: BlockShape) -> Part:
+    part = shape.shrink() + shape.norm(shape.out) + shape.attend()
+    if shape.changes_shape:
+        part += shape.project(keeps_output=True) + shape.norm(shape.out)
+    return part + activate(shape.activation, shape.out, shape.after)
+
+
 def _basic(shape: BlockShape) -> Part:
     out, after = shape.out, shape.after
-    part = conv(shape.channels, out, shape.filter_size, after, keeps_output=True)
-    part += shape.norm_and_act(out, after)
-    part += conv(out, out, shape.filter_size, after, keeps_output=True) + norm(out) + shape.attend()
-    if shape.changes_shape:
-        part += conv(shape.channels, out, shape.skip_kernel, after, keeps_output=True) + norm(out)
-    return part + activate(shape.activation, out, after)
+    second = conv(out, out, shape.filter_size, after, keeps_output=True)
+    return _single(shape) + shape.norm_and_act(out, after) + second
 
 
 def _preactivation(shape: BlockShape) -> Part:
     out, after = shape.out, shape.after
-    part = shape.norm_and_act(shape.channels, shape.before)
-    part += conv(shape.channels, out, shape.filter_size, after, keeps_output=True)
+    part = shape.norm_and_act(shape.channels, shape.before) + shape.shrink()
     part += shape.norm_and_act(out, after)
     part += conv(out, out, shape.filter_size, after, keeps_output=False) + shape.attend()
     if shape.changes_shape:
-        part += conv(shape.channels, out, shape.skip_kernel, after, keeps_output=False)
+        part += shape.project(keeps_output=False)
     return part + Part(kept=out * after**2)  # the sum, which the next normalisation keeps
 
 
-BLOCK_COSTS: dict[str, Callable[[BlockShape], Part]] = {"basic": _basic, "preactivation": _preactivation}
+BLOCK_COSTS: dict[str, Callable[[BlockShape], Part]] = {
+    "basic": _basic,
+    "preactivation": _preactivation,
+    "single": _single,
+}

@@ -60,6 +60,36 @@ class LearningRate:
         return sorted(step for step in steps if 0 <= step < self.total)
 
 
+class ImageSides:
+    """The side of the training images at every update: in equal steps from the first side to the full one."""
+
+    def __init__(self, train: TrainSpec, image_size: int) -> None:
+        self.full, first, steps = image_size, train.first_side, train.growth_steps
+        self.phases = [(0.0, 1.0, self.full)]  # from which share of the updates to which, and the side
+        if train.grow_images:
+            begins = [train.grown_after * step / steps for step in range(steps + 1)]
+            sides = [first + round((self.full - first) * step / steps) for step in range(steps + 1)]
+            self.phases = list(zip(begins, [*begins[1:], 1.0], sides, strict=True))
+
+    def at(self, step: int, total: int) -> int:
+        """The side at update number `step` of `total`, from 0."""
+        return next(side for begin, _, side in reversed(self.phases) if step >= begin * total)
+
+    def shares(self) -> dict[int, float]:
+        """The share of the updates that each side has."""
+        found: dict[int, float] = {}
+        for begin, end, side in self.phases:
+            found[side] = found.get(side, 0.0) + end - begin
+        return found
+
+    def left(self, seen: int, total: int) -> float:
+        """What the images after the first `seen` of a training's `total` come to in full ones, by their area."""
+        return sum(
+            max(0.0, end * total - max(begin * total, seen)) * (side / self.full) ** 2
+            for begin, end, side in self.phases
+        )
+
+
 def _cosine(rate: LearningRate, step: int, reductions: int) -> float:
     """SGDR (Loshchilov & Hutter 2017), with a warm start at the top after each period."""
     fallen = max(0, step - rate.warmup)

@@ -42,6 +42,26 @@ class TrainSpec(Strict):
         0.9, (0, 0.9999), "Momentum", "Share of the former update kept.", when={"optimizer": WITH_MOMENTUM}
     )
     nesterov: bool = setting(True, "Nesterov", "Looks ahead along the momentum.", when={"optimizer": WITH_MOMENTUM})
+    muon_iterations: int = number(
+        5,
+        (1, 20),
+        "Muon iterations",
+        "Newton-Schulz iterations that make an update of filters orthogonal.",
+        when={"optimizer": ["muon"]},
+    )
+    muon_normalized: bool = setting(
+        False,
+        "Normalised filters",
+        "Muon keeps the norm of each convolution's weights, and an update is orthogonal times the rate; without weight "
+        "decay (Jordan 2024). Off: updates of the size of AdamW's.",
+        when={"optimizer": ["muon"]},
+    )
+    bias_rate: float = number(
+        1.0, (1e-4, 1000), "Rate of biases", "That of biases and norms, as a multiple of the learning rate.", log=True
+    )
+    head_rate: float = number(
+        1.0, (1e-4, 1000), "Rate of the head", "That of the linear layer, as a multiple of the learning rate.", log=True
+    )
     weight_decay: float = number(5e-4, (0, 1), "Weight decay", "Pulls weights towards zero.", basic=True, log=True)
     decay_norms_biases: bool = setting(False, "Decay norms and biases", "Off spares them, as most recipes do.")
     schedule: Schedule = setting("cosine", "Schedule", "How the learning rate changes over the training.", basic=True)
@@ -89,6 +109,28 @@ class TrainSpec(Strict):
         unit="epochs",
         when={"schedule": ["plateau"]},
     )
+    grow_images: bool = setting(
+        False,
+        "Growing images",
+        "Training begins with smaller images, which cost less; validation and test are always at full size.",
+    )
+    first_side: int = number(
+        16, (4, 256), "First side", "Of the images at the start.", unit="px", when={"grow_images": [True]}
+    )
+    growth_steps: int = number(
+        2,
+        (1, 16),
+        "Sides before the full one",
+        "From the first side on in equal steps, each for an equal part of the time.",
+        when={"grow_images": [True]},
+    )
+    grown_after: float = number(
+        0.65,
+        (0.01, 0.95),
+        "Full side after",
+        "Share of the updates after which images have their full size.",
+        when={"grow_images": [True]},
+    )
     label_smoothing: float = number(0.0, (0, 0.9), "Label smoothing", "Share of the target spread over all classes.")
     clip_norm: float = number(
         0.0, (0, 1000), "Gradient clipping", "Longest gradient allowed (its 2-norm); 0 is off.", zero="off"
@@ -115,6 +157,16 @@ class TrainSpec(Strict):
         "Epochs without a lower validation loss before the end; 0 is off.",
         unit="epochs",
         zero="off",
+    )
+    goal_accuracy: float = number(
+        0.0,
+        (0, 1),
+        "Accuracy to reach",
+        "On validation, 0 to 1; the command line tells at the end how long it took. 0 is off.",
+        zero="off",
+    )
+    stop_at_goal: bool = setting(
+        False, "Stop when reached", "Ends the training with the first epoch that reaches this accuracy."
     )
     test_views: TestViews = setting(
         "none",

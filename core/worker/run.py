@@ -44,6 +44,13 @@ class DeviceError(LabError):
     kind = "device"
 
 
+_REASONS = {
+    "epochs": "All epochs done.",
+    "early_stopping": "Stopped early: no lower validation loss.",
+    "goal": "Stopped early: the accuracy asked for is reached.",
+}
+
+
 def main(run_id: str) -> int:
     """Trains one run to its end; 0 if it finished or was stopped.
 
@@ -276,7 +283,7 @@ def _record(
                 reason = f"Stopped on request in epoch {min(recorder.epoch + 1, run.spec.train.epochs)}."
                 return _stop(run.path, stop, reason, recorder.epoch)
             case Finished():
-                reason = "All epochs done." if event.reason == "epochs" else "Stopped early: no lower validation loss."
+                reason = _REASONS[event.reason]
                 reason += f" Test images not looked at: {untested}." if untested else ""
                 return end_run(run.path, "finished", reason, event.reason, event.metrics, epoch=recorder.epoch)
     raise RuntimeError("the training ended without saying how")

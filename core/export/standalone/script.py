@@ -31,6 +31,10 @@ _GIVEN = frozenset(
 _REPLACED = {("core.engine.augment", "beta_quantiles"): (ROOT, "beta_quantiles")}
 # The registries of which a script keeps the one entry that this field of the spec names.
 REGISTRIES = {
+    "STEMS": "model.stem",
+    "STEM_FITS": "model.stem",
+    "LAYER_STARTS": "model.layer_start",
+    "DOWN_POOLS": "model.downsampling",
     "BLOCKS": "model.block",
     "ATTENTION": "model.attention",
     "ACTIVATIONS": "model.activation",
@@ -144,7 +148,7 @@ def _comment(text: str) -> str:
 
 def _write_spec(spec: RunSpec, gathered: Gathered) -> Iterator[str]:
     """The settings as dataclasses whose defaults are the run's; only those that the code uses."""
-    chosen = ", ".join(path for name, path in REGISTRIES.items() if name in gathered.registries)
+    chosen = ", ".join(dict.fromkeys(path for name, path in REGISTRIES.items() if name in gathered.registries))
     yield _comment(
         f"The settings of the run: change them here. Of {chosen} only the choice that is set has its code in this "
         "file, and of augment.mixup and augment.cutmix only the value that is set, or 0."

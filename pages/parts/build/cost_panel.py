@@ -10,7 +10,15 @@ import streamlit as st
 from core.data.catalogue import count_by_part
 from core.data.store import DataError
 from core.spec import DataSpec, RunSpec
-from core.spec.cost import DEFAULT_BUDGET, Cost, cost_of, fit_to_budget, marginal_parameters, training_memory
+from core.spec.cost import (
+    DEFAULT_BUDGET,
+    Cost,
+    cost_of,
+    fit_to_budget,
+    marginal_parameters,
+    training_memory,
+    training_multiply_adds,
+)
 from core.spec.keeping import estimate_keeping, tell_keeping
 from core.spec.parse import SpecError
 from core.spec.schedule import preview, updates_per_epoch
@@ -96,6 +104,9 @@ def _facts(spec: RunSpec, cost: Cost) -> str:
         (format_count(cost.multiply_adds), "multiply-adds an image", forward),
         (memory, f"to train at batch {spec.train.batch_size:,}", "Estimate: weights, optimizer and one batch's maps."),
     ]
+    if spec.train.grow_images:
+        mean, sides = format_count(round(training_multiply_adds(spec))), "Of the sides of images, by their updates."
+        facts.insert(1, (mean, "on average in training", sides))
     keeping = estimate_keeping(spec, cost)
     rule = tell_keeping(spec, cost) or "The last two and the best."
     words = f"for {count_of(keeping.count, 'checkpoint')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.spec import CHOICE_LABELS, RunSpec
+from core.spec import CHOICE_LABELS, LayerSpec, ModelSpec, RunSpec
 from core.spec.cost import Cost
 
 WIDTH, HEIGHT = 480, 134
@@ -32,18 +32,31 @@ def stages_of(spec: RunSpec, cost: Cost) -> list[Stage]:
     model = spec.model
     stem, *layers, head = cost.layers
     stages = [Stage("image", 3, spec.data.image_size, 0, "")]
-    convolution = f"convolution {model.stem_filter}×{model.stem_filter}"
-    stages.append(Stage("stem", stem.channels, stem.map_size, 0, convolution))
+    stages.append(Stage("stem", stem.channels, stem.map_size, 0, _describe_stem(model)))
     for number, (layer, row) in enumerate(zip(model.layers, layers, strict=True), 1):
         detail = (
             f"{layer.blocks} {CHOICE_LABELS[model.block].lower()} blocks, filter {layer.filter_size}, "
-            f"skip kernel {layer.skip_kernel}, stride {layer.stride}"
+            f"skip kernel {layer.skip_kernel}, {_describe_start(model, layer)}"
         )
         stages.append(Stage(f"layer {number}", row.channels, row.map_size, layer.blocks, detail))
     pool = f"{CHOICE_LABELS[model.pool_kind].lower()} pooling {model.pool_size}×{model.pool_size}"
     stages.append(Stage("pool", head.channels, head.map_size, 0, pool))
     stages.append(Stage("classes", spec.data.num_classes, 1, 0, "linear layer"))
     return stages
+
+
+def _describe_stem(model: ModelSpec) -> str:
+    if model.stem == "whitening":
+        return f"whitening of {model.patch_size}×{model.patch_size} patches"
+    return f"convolution {model.stem_filter}×{model.stem_filter}"
+
+
+def _describe_start(model: ModelSpec, layer: LayerSpec) -> str:
+    """How a layer changes map and channels: `stride 2`, or `max pooling 2×2 after a convolution`."""
+    how = f"stride {layer.stride}"
+    if model.downsampling != "stride" and layer.stride > 1:
+        how = f"{CHOICE_LABELS[model.downsampling].lower()} pooling {layer.stride}×{layer.stride}"
+    return f"{how} after a convolution" if model.layer_start == "convolution" else how
 
 
 def draw_network(spec: RunSpec, cost: Cost) -> str:

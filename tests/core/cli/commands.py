@@ -1,6 +1,7 @@
 """What tests of commands share: how one is run, a run that is finished, and a strict reader of JSON."""
 
 import json
+from typing import Any
 
 from typer.testing import CliRunner, Result
 
@@ -9,7 +10,7 @@ from core.runs.store import open_run
 from core.spec.parse import parse_spec
 from tests.made_runs import create_run
 
-TINY = {
+TINY: dict[str, Any] = {
     "model": {"stem_channels": 4, "layers": [{"channels": 4, "blocks": 1}], "pool_size": 32},
     "data": {"dataset": "digits", "max_train_images": 64},
     "augment": {"crop_padding": 0, "flip": False},

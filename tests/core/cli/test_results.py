@@ -28,6 +28,13 @@ def test_runs_that_are_no_seeds_of_one_spec_have_no_mean(
     assert "mean" not in shown
 
 
+@pytest.mark.parametrize(("goal", "told"), [(0.3, "1.5 s, epoch 1"), (0.6, "not reached")])
+def test_the_time_to_the_accuracy_to_reach_is_told(core: Callable[..., Result], goal: float, told: str) -> None:
+    shown = core("follow", make_finished(0.35, goal_accuracy=goal)).stdout
+    line = next(line for line in shown.splitlines() if line.startswith(f"time to {goal:.2%}".replace("%", " %")))
+    assert line.endswith(told)
+
+
 @pytest.mark.parametrize(
     ("states", "code"),
     [

@@ -5,11 +5,25 @@ from dataclasses import asdict
 import pytest
 import torch
 
+from core.engine import estimate
 from core.engine.estimate import STEPS, invent_data, measure
 from core.engine.events import TrainingError
+from core.spec import RunSpec
+from core.spec.schedule import ImageSides
 from tests.core.engine.toy import make_spec
 
 CPU = torch.device("cpu")
+RUN = None
+
+
+class Steps:
+    """One step, in as many seconds as its images have pixels."""
+
+    steps = 1
+
+    def __init__(self, spec: RunSpec) -> None:
+        sides = ImageSides(spec.train, spec.data.image_size)
+        self.seconds = sides.at(0, 10**6) ** 2
 
 
 def test_it_trains_twenty_steps_of_the_specs_own_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +42,15 @@ def test_it_trains_twenty_steps_of_the_specs_own_batches(monkeypatch: pytest.Mon
     # Once for the network, once for its first convolution.
     assert seen.count((24, 3, spec.data.image_size, spec.data.image_size)) >= STEPS
     assert all(value > 0 for name, value in asdict(told).items() if name != "image_bytes"), told
+
+
+def test_a_training_whose_images_grow_is_measured_at_every_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = make_spec(batch_size=24, grow_images=True, first_side=4, growth_steps=2, grown_after=0.5)
+    monkeypatch.setattr(estimate, "_train_batches", lambda spec, *rest: (Steps(spec), RUN))
+    monkeypatch.setattr(estimate, "_end_epoch", lambda run: (0.0, 0.0))
+    monkeypatch.setattr(estimate, "_measure_growth", lambda *all: 0.0)
+    # Full images take 64 seconds, those of side s take s squared.
+    assert measure(spec, CPU).step_seconds == pytest.approx(16 / 4 + 36 / 4 + 64 / 2)
 
 
 def test_a_slow_device_is_measured_by_fewer_steps() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.engine import layers, model, optim
+from core.engine import layers, model, optim, whitening
 from core.engine.data import load_data
 from core.engine.model import build_model, count_parameters
 from core.spec import RunSpec, choices, parts, schedule
@@ -27,6 +27,9 @@ def choose(section: str, **choice: str) -> RunSpec:
         (choices.Optimizer, [optim.OPTIMIZERS, choices.OPTIMIZER_COPIES]),
         (choices.Schedule, [schedule.SCHEDULES]),
         (parts.Block, [model.BLOCKS, parts.BLOCK_COSTS]),
+        (parts.Stem, [model.STEMS, whitening.STEM_FITS]),
+        (parts.LayerStart, [model.LAYER_STARTS]),
+        (parts.Downsampling, [layers.DOWN_POOLS]),
         (parts.Attention, [layers.ATTENTION, parts.ATTENTION_COSTS]),
         (parts.PoolKind, [layers.POOLS, parts.POOL_COSTS]),
         (parts.Activation, [layers.ACTIVATIONS, parts.ACTIVATION_MAPS]),
@@ -40,7 +43,7 @@ def test_every_name_has_a_label_and_an_entry_in_each_table(names: Any, tables: l
 
 
 def test_every_part_of_a_network_says_its_lowest_onnx_operator_set() -> None:
-    kinds = (parts.Block, parts.Attention, parts.PoolKind, parts.Activation)
+    kinds = (parts.Stem, parts.LayerStart, parts.Block, parts.Attention, parts.PoolKind, parts.Activation)
     assert set(parts.ONNX_OPSETS) == {name for kind in kinds for name in get_args(kind)}
 
 
@@ -49,6 +52,9 @@ def test_every_part_of_a_network_says_its_lowest_onnx_operator_set() -> None:
     [
         ("train", "optimizer"),
         ("train", "schedule"),
+        ("model", "stem"),
+        ("model", "layer_start"),
+        ("model", "downsampling"),
         ("model", "block"),
         ("model", "attention"),
         ("model", "pool_kind"),

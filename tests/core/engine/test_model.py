@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from torchvision.ops import StochasticDepth
 
 from core.engine.model import ResNet, SampledConv2d, _conv, build_model, count_parameters
 from core.spec import Activation, Attention, Block, RunSpec, choices_of
-from core.spec.cost import cost_of
+from core.spec.cost import cost_of, training_multiply_adds
 from core.spec.parse import parse_spec
+from core.spec.parts import PoolKind
 from core.spec.presets import PRESETS
 from tests.strategies import run_specs
 
@@ -70,6 +72,33 @@ def test_multiply_adds_shown_equal_those_that_torch_counts(spec: RunSpec) -> Non
     assert cost_of(spec).multiply_adds * 2 * 2 == counter.get_total_flops()  # two images; an addition is one more
 
 
+GROWING = {"grow_images": True, "first_side": 8, "growth_steps": 2, "grown_after": 0.5}
+
+
+@pytest.mark.parametrize("pool_kind", choices_of(PoolKind))
+def test_smaller_images_of_a_training_cost_what_is_shown(pool_kind: str) -> None:
+    """In training only: where a network is asked, all images are full."""
+    spec = spec_with(stem="whitening", downsampling="max", layer_start="convolution", pool_kind=pool_kind, pool_size=3)
+    spec = parse_spec({**spec.model_dump(), "train": GROWING})
+    network, counted = build(spec), {}
+    for side in (8, 12, 16):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            assert network(torch.randn(2, 3, side, side)).shape == (2, 10)
+        counted[side] = counter.get_total_flops() / 4
+    assert training_multiply_adds(spec) == pytest.approx(counted[8] / 4 + counted[12] / 4 + counted[16] / 2)
+    assert training_multiply_adds(spec_with()) == cost_of(spec_with()).multiply_adds
+
+
+def test_a_smaller_map_is_pooled_over_the_same_parts_of_the_image() -> None:
+    network = build(spec_with(pool_kind="max", pool_size=2))  # on a map of 8x8
+    small = torch.randn(1, 16, 4, 4)
+    network.layers, seen = nn.Identity(), []
+    network.stem = nn.Identity()
+    network.pool.register_forward_hook(lambda _module, _inputs, out: seen.append(out))
+    network(small)
+    torch.testing.assert_close(seen[0], small)  # each of its pixels is one window of the full map
+
+
 @few
 @given(run_specs())
 def test_map_sizes_shown_equal_those_that_pass_through_the_network(spec: RunSpec) -> None:
@@ -99,6 +128,9 @@ def test_every_parameter_of_every_network_is_trained(spec: RunSpec) -> None:
             block.p = 0.0  # a batch whose every row skips a block gives that block no gradient, and rightly so
     F.cross_entropy(network(images_for(spec, 4)), torch.zeros(4, dtype=torch.long)).backward()
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            assert name == "stem.0.weight" or parameter.eq(1).all(), name
+            continue
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
 
@@ -158,6 +190,35 @@ def test_dropout_and_stochastic_depth_act_in_training_only() -> None:
         torch.testing.assert_close(network(images), network(images), rtol=0, atol=0)
 
 
+def test_a_layer_may_begin_with_a_convolution_and_a_pooling_of_its_own() -> None:
+    network = build(spec_with(layer_start="convolution", downsampling="max", block="single")).eval()
+    (conv, pool, norm, _), block = network.layers[1]
+    x = torch.randn(2, 8, 16, 16)
+    entered = norm(F.max_pool2d(F.conv2d(x, conv.weight, padding=1), 2)).relu()
+    second = block.body[1](F.conv2d(entered, block.body[0].weight, padding=1))
+    torch.testing.assert_close(network.layers[1](x), (entered + second).relu())
+    assert isinstance(pool, nn.MaxPool2d)
+
+
+def test_a_block_that_pools_does_so_after_its_first_convolution_and_before_the_skip_one() -> None:
+    block = build(spec_with(downsampling="average")).layers[1][0].eval()
+    x = torch.randn(2, 8, 16, 16)
+    body, skip = block.body, block.skip
+    inner = body[2](F.avg_pool2d(body[0](x), 2)).relu()
+    shortcut = skip[2](skip[1](F.avg_pool2d(x, 2)))
+    torch.testing.assert_close(block(x), (shortcut + body[5](body[4](inner))).relu())
+
+
+def test_norms_and_head_are_as_the_spec_says() -> None:
+    network = build(spec_with(norm_momentum=0.4, norm_epsilon=1e-3, norm_scale=False, head_bias=False, head_scale=0.5))
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert {(norm.momentum, norm.eps, norm.weight.requires_grad) for norm in norms} == {(0.4, 1e-3, False)}
+    images, seen = torch.randn(2, 3, 16, 16), []
+    network.linear.register_forward_hook(lambda _module, _inputs, out: seen.append(out))
+    torch.testing.assert_close(network(images), 0.5 * seen[0])
+    assert network.linear.bias is None
+
+
 def test_convolutions_start_with_he_s_spread() -> None:
     layers = [{"channels": 64, "blocks": 1}, {"channels": 128, "blocks": 1}]
     network = build(spec_with(stem_channels=64, layers=layers))
@@ -173,7 +234,9 @@ def test_activations_named_are_the_ones_that_act() -> None:
         torch.testing.assert_close(activation(x.clone()), expected)
 
 
-@pytest.mark.parametrize(("attention", "block"), list(zip(choices_of(Attention), choices_of(Block) * 2, strict=True)))
+@pytest.mark.parametrize(
+    ("attention", "block"), list(zip(choices_of(Attention), cycle(choices_of(Block)), strict=False))
+)
 def test_channels_last_and_one_graph_give_the_same_logits(attention: str, block: str) -> None:
     """One graph without a break is what compiling and CUDA graphs need; it is traced here, not compiled."""
     spec = spec_with(block=block, attention=attention, pool_kind="gem")

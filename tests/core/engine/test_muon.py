@@ -76,3 +76,31 @@ def test_orthogonalized_matrices_have_singular_values_near_one(rows, columns, co
     found = torch.linalg.svdvals(orthogonalize(left @ torch.diag_embed(values) @ right))
     assert found.min() > 0.5
     assert found.max() < 1.3
+
+
+def test_the_normalised_form_is_that_of_airbench94() -> None:
+    """Against a plain loop after cifar10-airbench's `Muon.step`, on one filter of each shape."""
+    train = TrainSpec(optimizer="muon", momentum=0.6, muon_iterations=3, muon_normalized=True, weight_decay=0.3)
+    ours = nn.Sequential(nn.Conv2d(3, 24, 3, bias=False), nn.Conv2d(24, 8, 3, bias=False), nn.Linear(8, 2))
+    filters = [p for p in ours.parameters() if p.ndim == 4]
+    plain = [p.detach().clone() for p in filters]
+    buffers = [torch.zeros_like(p) for p in plain]
+    built = build_optimizer(train, ours)
+    for step, rate in enumerate(RATES):
+        give_gradients(ours, step)
+        gradients = [p.grad.clone() for p in filters]
+        set_learning_rate(built, rate)
+        built.step()
+        for weight, buffer, gradient in zip(plain, buffers, gradients, strict=True):
+            buffer.mul_(0.6).add_(gradient)
+            direction = gradient.add(buffer, alpha=0.6)
+            weight.mul_(len(weight) ** 0.5 / weight.norm())
+            weight.add_(orthogonalize(direction.flatten(1)[None], 3)[0].view_as(weight), alpha=-rate)
+    for mine, reference in zip(filters, plain, strict=True):
+        torch.testing.assert_close(mine, reference, rtol=0.02, atol=2e-3)
+
+
+def test_more_iterations_come_nearer_to_orthogonal() -> None:
+    matrices = torch.randn(4, 20, 50, generator=torch.Generator().manual_seed(0))
+    few, many = ((torch.linalg.svdvals(orthogonalize(matrices, count)) - 1).abs().mean() for count in (1, 5))
+    assert few > many

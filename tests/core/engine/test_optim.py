@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from core.engine.model import build_model
 from core.engine.optim import (
     Lookahead,
     build_average,
@@ -21,6 +22,7 @@ from core.engine.optim import (
     update_average,
 )
 from core.spec import TrainSpec
+from core.spec.cost import cost_of
 from tests.core.engine.toy import make_spec
 from tests.lab_server import ROOT
 
@@ -96,6 +98,38 @@ def test_weights_in_channels_last_are_updated_as_any_others(optimizer):
     assert ours[0].weight.grad.stride() == ours[0].weight.stride() != theirs[0].weight.stride()
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", [*PLAIN, "muon"])
+def test_biases_and_head_go_at_rates_of_their_own(optimizer):
+    def move(train):
+        spec = make_spec()
+        model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+        before = {name: value.clone() for name, value in model.named_parameters()}
+        built = build_optimizer(train, model)
+        give_gradients(model, 0)
+        set_learning_rate(built, 0.01)
+        built.step()
+        return {name: before[name] - value for name, value in model.named_parameters()}
+
+    torch.manual_seed(0)
+    same = {"optimizer": optimizer, "weight_decay": 0.0}
+    alike = move(TrainSpec(**same))
+    torch.manual_seed(0)
+    apart = move(TrainSpec(**same, bias_rate=0.5, head_rate=4.0))
+    for name, change in alike.items():
+        factor = 0.5 if change.ndim == 1 else 4.0 if name == "linear.weight" else 1.0
+        torch.testing.assert_close(apart[name].detach(), factor * change.detach(), rtol=1e-3, atol=1e-5)
+
+
+def test_what_is_frozen_is_in_no_group_and_never_changes():
+    spec = make_spec(model={"stem": "whitening", "norm_scale": False})
+    model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+    grouped = {p for group in group_parameters(spec.train, model) for p in group["params"]}
+    frozen = {name for name, p in model.named_parameters() if p not in grouped}
+    assert "stem.0.weight" in frozen
+    assert all(name == "stem.0.weight" or model.get_parameter(name).eq(1).all() for name in frozen)
+    assert sum(p.numel() for p in grouped) == cost_of(spec).parameters
 
 
 def test_every_weight_is_in_exactly_one_group_and_only_filters_and_matrices_decay():

@@ -31,14 +31,31 @@ SPECS = st.fixed_dictionaries(
         "clip_norm": st.sampled_from([0.0, 1.0]),
         "label_smoothing": st.sampled_from([0.0, 0.1]),
         "early_stop_patience": st.sampled_from([0, 1]),
+        "goal_accuracy": st.sampled_from([0.0, 0.3]),
+        "stop_at_goal": st.booleans(),
         "layer_norms": st.booleans(),
+        "muon_iterations": st.sampled_from([2, 5]),
+        "muon_normalized": st.booleans(),
+        "bias_rate": st.sampled_from([1.0, 0.5]),
+        "head_rate": st.sampled_from([1.0, 0.1]),
+        "grow_images": st.booleans(),
+        "first_side": st.sampled_from([5, 8]),
+        "growth_steps": st.integers(1, 3),
+        "grown_after": st.sampled_from([0.3, 0.7]),
         "precision": st.sampled_from(["float32", "bfloat16"]),
         "epochs": st.just(3),
         "seed": st.integers(0, 3),
     }
 )
 MODELS = st.fixed_dictionaries(
-    {"dropout": st.sampled_from([0.0, 0.3]), "stochastic_depth": st.sampled_from([0.0, 0.4])}
+    {
+        "dropout": st.sampled_from([0.0, 0.3]),
+        "stochastic_depth": st.sampled_from([0.0, 0.4]),
+        "stem": st.sampled_from(["convolution", "whitening"]),
+        "layer_start": st.sampled_from(["block", "convolution"]),
+        "downsampling": st.sampled_from(["stride", "max", "average"]),
+        "norm_scale": st.booleans(),
+    }
 )
 AUGMENTS = st.fixed_dictionaries(
     {

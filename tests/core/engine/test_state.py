@@ -42,6 +42,16 @@ def test_early_stopping_ends_after_so_many_epochs_without_a_lower_validation_los
     assert min(losses[:-1]) == losses[-3]
 
 
+def test_a_training_that_stops_at_its_goal_ends_with_the_first_epoch_that_reaches_it():
+    spec = {"epochs": 8, "learning_rate": 0.03}
+    reached = sorted(end.metrics["val/accuracy"] for end in run(make_spec(**spec), make_data())[0])[4]
+    told, _ = run(make_spec(**spec, goal_accuracy=reached), make_data())
+    epochs, finished = run(make_spec(**spec, goal_accuracy=reached, stop_at_goal=True), make_data())
+    assert (len(told), finished.reason) == (8, "goal")
+    assert [end.metrics["val/accuracy"] >= reached for end in epochs] == [*[False] * (len(epochs) - 1), True]
+    assert epochs[-1].work.left_to_train == 0
+
+
 def test_alternating_flips_show_both_sides_of_every_image_in_any_two_epochs_and_half_of_them_at_first():
     first, second, third = (alternate_flips(1000, 7, epoch) for epoch in range(3))
     assert torch.equal(first, ~second)

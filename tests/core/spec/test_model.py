@@ -15,6 +15,13 @@ def test_a_layer_without_a_stride_gets_one_by_its_place() -> None:
     assert map_sizes(spec.model, 32) == [32, 32, 16, 16]
 
 
+def test_a_whitening_cuts_the_border_and_pooling_leaves_out_what_is_over() -> None:
+    layers = (LayerSpec(stride=2), LayerSpec(stride=2), LayerSpec(stride=2))
+    model = ModelSpec(stem="whitening", downsampling="max", layers=layers)
+    assert map_sizes(model, 32) == [31, 15, 7, 3]
+    assert map_sizes(model, 16) == [15, 7, 3, 1]
+
+
 def test_map_sizes_follow_the_strides_also_of_odd_maps() -> None:
     model = ModelSpec(layers=(LayerSpec(stride=2), LayerSpec(stride=3), LayerSpec(stride=1)))
     assert map_sizes(model, 33) == [33, 17, 6, 6]

@@ -16,7 +16,7 @@ from torch.optim import lr_scheduler as reference
 from core.spec import TrainSpec
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
-from core.spec.schedule import LearningRate, Plateau, preview, updates_per_epoch
+from core.spec.schedule import ImageSides, LearningRate, Plateau, preview, updates_per_epoch
 from tests.strategies import train_dicts
 
 STEPS = 7  # updates an epoch, wherever a test does not say
@@ -178,3 +178,41 @@ def test_the_preview_keeps_every_jump_sharp() -> None:
 )
 def test_a_smaller_last_batch_counts_as_an_update(images: int, batch: int, accumulation: int, updates: int) -> None:
     assert updates_per_epoch(train_with(batch_size=batch, accumulation=accumulation), images) == updates
+
+
+GROWING = {"grow_images": True, "first_side": 16, "growth_steps": 2, "grown_after": 0.65}
+
+
+def test_images_grow_in_equal_steps_to_their_full_side() -> None:
+    sides = ImageSides(train_with(**GROWING), 32)
+    seen = [sides.at(step, 200) for step in range(200)]
+    assert [(side, seen.count(side)) for side in dict.fromkeys(seen)] == [(16, 65), (24, 65), (32, 70)]
+    assert sides.shares() == pytest.approx({16: 0.325, 24: 0.325, 32: 0.35})
+    assert ImageSides(train_with(), 32).shares() == {32: 1.0}
+
+
+@fast
+@given(
+    first=st.integers(4, 32),
+    steps=st.integers(1, 16),
+    after=st.floats(0.01, 0.95),
+    total=st.integers(1, 3000),
+    cut=st.floats(0, 1),
+)
+def test_sides_rise_to_the_full_one_and_what_is_left_falls_to_nothing(
+    first: int, steps: int, after: float, total: int, cut: float
+) -> None:
+    growth = {"grow_images": True, "first_side": first, "growth_steps": steps, "grown_after": after}
+    sides = ImageSides(train_with(**growth), 40)
+    seen = [sides.at(step, total) for step in range(total)]
+    assert seen == sorted(seen)
+    assert (seen[0], sides.at(total, total)) == (first, 40)
+    assert sum(sides.shares().values()) == pytest.approx(1)
+    whole, done = sides.left(0, total), round(cut * total)
+    assert whole == pytest.approx(sum(share * total * (side / 40) ** 2 for side, share in sides.shares().items()))
+    assert 0 <= sides.left(done, total) <= min(whole, total - done) * (1 + 1e-9)
+    assert sides.left(total, total) == 0
+
+
+def test_images_that_do_not_grow_count_whole() -> None:
+    assert ImageSides(train_with(), 32).left(30, 100) == 70

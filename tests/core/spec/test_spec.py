@@ -40,6 +40,14 @@ def test_a_spec_cannot_be_changed() -> None:
         ),
         ({"augment": {"crop_padding": 32}}, "augment.crop_padding = 32: must be smaller than the image, 32 px"),
         ({"augment": {"cutout": 33}}, "augment.cutout = 33: must be at most the image's side, 32 px"),
+        (
+            {"train": {"grow_images": True, "first_side": 40}},
+            "train.first_side = 40: must be at most the images' own side, 32 px",
+        ),
+        (
+            {"train": {"grow_images": True, "first_side": 4}, "model": {"layers": [{"stride": 4}] * 2, "pool_size": 1}},
+            "train.first_side = 4: is too small: the network's strides would leave nothing of it",
+        ),
         ({"data": {"dataset": "folder"}}, 'data.folder = "": name the folder that holds the images'),
         (
             {"data": {"dataset": "folder", "folder": "a\0b"}},

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from PIL import Image
 
 from core.data.notes import LeftOutImage, keep_list
-from core.engine import augment, layers, model, optim, script
+from core.engine import augment, layers, model, optim, script, whitening
 from core.engine.checkpoint import weights_of
 from core.engine.data import load_data
 from core.export.model import without_path
@@ -49,6 +49,9 @@ MUCH = make_spec(
         "activation": "mish",
         "pool_kind": "gem",
         "block": "preactivation",
+        "layer_start": "convolution",
+        "downsampling": "average",
+        "head_bias": False,
         "dropout": 0.3,
         "stochastic_depth": 0.4,
     },
@@ -74,13 +77,32 @@ MUCH = make_spec(
     ema_decay=0.9,
     early_stop_patience=2,
     lookahead_steps=2,
+    stop_at_goal=True,
+    goal_accuracy=1.0,
 )
 SPECS = {
     "adam": make_spec(batch_size=128),
     "muon": make_spec(
-        model={"attention": "se", "activation": "silu", "pool_kind": "max"},
+        model={
+            "stem": "whitening",
+            "block": "single",
+            "downsampling": "max",
+            "attention": "se",
+            "activation": "silu",
+            "pool_kind": "max",
+            "pool_size": 3,
+            "norm_scale": False,
+            "norm_momentum": 0.4,
+        },
         augment={"crop_padding": 0, "policy": "trivialaugment"},
         optimizer="muon",
+        muon_iterations=3,
+        muon_normalized=True,
+        bias_rate=2.0,
+        head_rate=0.1,
+        grow_images=True,
+        growth_steps=1,
+        first_side=5,
         schedule="onecycle",
         batch_size=128,
         test_views="mirror_shift",
@@ -315,7 +337,7 @@ def test_every_registry_has_an_entry_for_every_choice_of_its_field() -> None:
     for name, path in REGISTRIES.items():
         registry = next(
             getattr(module, name)
-            for module in (augment, layers, model, optim, schedule, script)
+            for module in (augment, layers, model, optim, schedule, script, whitening)
             if hasattr(module, name)
         )
         assert set(registry) == set(field_at(path).choices), name

@@ -22,6 +22,12 @@ def branch_run(
         typer.Option("--epoch", "-e", min=1, help="After which epoch; the newest kept one.", show_default=False),
     ] = None,
     settings: Settings = None,
+    weights: Annotated[
+        bool,
+        typer.Option(
+            "--weights", help="Takes the weights alone, also to other images: a training from its first epoch on."
+        ),
+    ] = False,
     name: Annotated[str, typer.Option("--name", "-n", help="What the branch is called.", show_default=False)] = "",
     tags: Annotated[
         list[str] | None, typer.Option("--tag", "-t", help="A tag of the branch. Repeatable.", show_default=False)
@@ -33,11 +39,13 @@ def branch_run(
     Any field may change that leaves the weights' shapes and the images alone. Without --set the branch is what the run
     itself would have been; of a finished run `--set train.epochs=N` trains it longer.
     """
+    from core.data.catalogue import check_ready
     from core.launch.branches import find_fork, start_branch, tell_fork
     from core.runs.records import About
 
-    fork = find_fork(find_run(run_id).id, epoch)
+    fork = find_fork(find_run(run_id).id, epoch, "weights" if weights else "line")
     spec = parse_spec(apply_settings(fork.run.spec.model_dump(mode="json"), settings or []))
+    check_ready(spec.data)
     with Interrupts() as interrupts:
         branch = start_branch(fork, spec, About(name=name, tags=tuple(tags or ())))
         print(branch, flush=True)

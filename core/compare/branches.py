@@ -10,6 +10,8 @@ from core.runs.records import BranchRecord
 from core.spec.fields import field_at, label_path, show_value
 from core.text.formats import UNKNOWN
 
+_VERBS = {"line": "went on from", "weights": "began with the weights of"}
+
 
 def tell_changes(record: BranchRecord) -> str:
     """`after epoch 3: Learning rate 0.001 → 0.0001`."""
@@ -30,7 +32,7 @@ def _show(path: str, value: object) -> str:
 def list_forks(units: Sequence[Unit]) -> list[str]:
     """A sentence for each unit that is a branch: from what, and what it changed at which epoch."""
     return [
-        f"{unit.name} went on from {record.get('name') or record['run']} {tell_changes(record)}."
+        f"{unit.name} {_VERBS[record['use']]} {record.get('name') or record['run']} {tell_changes(record)}."
         for unit in units
         if (record := unit.first.branch) is not None
     ]

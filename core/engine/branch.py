@@ -6,15 +6,16 @@ have been. What cannot be taken over begins anew, and a sentence says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
-from core.engine.checkpoint import CheckpointError
+from core.engine.checkpoint import CheckpointError, weights_of
 from core.engine.data import Data
 from core.engine.optim import Lookahead, restore_moments, skip_compiler_import
-from core.engine.state import TrainState
+from core.engine.state import Stopwatch, TrainState
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.schedule import updates_per_epoch
 
@@ -56,6 +57,35 @@ def branch_off(saved: dict[str, Any], spec: RunSpec, data: Data) -> tuple[dict[s
     if old.norms and new.norms:
         new.norms.found.copy_(old.norms.found)
     return new.to_checkpoint(), notes
+
+
+def take_weights(
+    saved: dict[str, Any], spec: RunSpec, data: Data, class_names: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """The state of a run of `spec` that begins with the weights by which `saved` was judged, and a sentence on them.
+
+    The linear layer begins anew where its shape or the classes, by `class_names`, are others. Raises CheckpointError
+    for a network with other weights.
+    """
+    skip_compiler_import()
+    weights, new = weights_of(saved), TrainState(spec, data, _CPU)
+    own = new.model.state_dict()
+    linear = [name for name in own if name.startswith("linear.")]
+    is_new = tuple(class_names) != data.class_names or any(
+        name not in weights or weights[name].shape != own[name].shape for name in linear
+    )
+    kept = {name: weights[name] for name in own if name in weights and not (is_new and name in linear)}
+    fits = all(name in kept and kept[name].shape == own[name].shape for name in own if name not in linear)
+    if not fits or weights.keys() - own.keys():
+        raise CheckpointError("The checkpoint's weights have other shapes than this run's network.")
+    new.model.load_state_dict(own | kept)
+    if new.average is not None:
+        new.average.module.load_state_dict(new.model.state_dict())
+    if new.lookahead is not None:
+        new.lookahead = Lookahead(new.model)
+    new.watch = Stopwatch()
+    note = "Its classes are others, so the linear layer began anew." if is_new else ""
+    return new.to_checkpoint(), [note] if note else []
 
 
 def _take_optimizer(old: TrainState, new: TrainState) -> list[str]:

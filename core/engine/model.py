@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -133,6 +133,12 @@ def build_model(model: ModelSpec, num_classes: int, image_size: int) -> ResNet:
     `image_size` decides the linear layer's width: the last map is pooled, not averaged away.
     """
     return ResNet(model, num_classes, image_size)
+
+
+def find_frozen(model: ResNet, layers: Sequence[int]) -> list[nn.Module]:
+    """The parts of these numbers: 0 is the stem, 1 the first block layer."""
+    parts = [model.stem, *model.layers]
+    return [parts[number] for number in layers]
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -17,7 +17,7 @@ from core.engine.checkpoint import FORMAT, CheckpointError
 from core.engine.data import Data
 from core.engine.evaluate import Scores
 from core.engine.events import Metrics
-from core.engine.model import build_model
+from core.engine.model import build_model, find_frozen
 from core.engine.norms import LayerNorms
 from core.engine.optim import Lookahead, build_average, build_optimizer, copy_in_order, restore_moments
 from core.engine.whitening import STEM_FITS
@@ -81,6 +81,9 @@ class TrainState:
         model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
         STEM_FITS[spec.model.stem](model, data)
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
+        self.frozen = find_frozen(model, spec.train.frozen_layers)
+        for module in self.frozen:
+            module.requires_grad_(False)
         self.optimizer = build_optimizer(spec.train, self.model)
         self.lookahead = Lookahead(self.model) if spec.train.lookahead_steps else None
         self.average = build_average(spec.train, self.model)
@@ -105,6 +108,12 @@ class TrainState:
         self.stale_epochs = 0  # epochs since then
         self.best: dict[str, Any] | None = None
         self.last: Metrics | None = None
+
+    def begin_epoch(self) -> None:
+        """Frozen layers work as in evaluation: nor does their normalisation follow the images."""
+        self.model.train()
+        for module in self.frozen:
+            module.eval()
 
     @property
     def evaluated(self) -> nn.Module:

@@ -139,7 +139,7 @@ class TrainingRun:
             mirrored = alternate_flips(len(self.data.train), self.spec.train.seed, state.epoch).to(self.device)[order]
         watch, before = Stopwatch(state.epoch_seconds), self.trained
         left, seconds = self._left_to_train(), state.epoch_seconds  # above 0 after a resume within an epoch
-        state.model.train()
+        state.begin_epoch()
         while state.batch < len(self.batches):
             start, stop = self.batches[state.batch]
             role = self._find_role()

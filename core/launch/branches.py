@@ -11,7 +11,7 @@ from core.launch.launcher import NOTHING_SAID, start_run
 from core.runs import branches, layout
 from core.runs.folder import Run
 from core.runs.foreign import describe_foreign
-from core.runs.records import About, BranchRecord, BranchStep, CheckpointFile
+from core.runs.records import About, BranchRecord, BranchStep, BranchUse, CheckpointFile
 from core.runs.store import open_run
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.branching import find_obstacles, list_changes
@@ -31,10 +31,14 @@ class BranchError(LabError):
 
 @dataclass(frozen=True)
 class Fork:
-    """Where a branch begins: after an epoch of a run, from the checkpoint that this epoch ended with."""
+    """Where a branch begins: after an epoch of a run, from the checkpoint that this epoch ended with.
+
+    It goes on with all of its state, or begins a training of its own with its weights.
+    """
 
     run: Run
     checkpoint: CheckpointFile
+    use: BranchUse = "line"
 
     @property
     def epoch(self) -> int:
@@ -72,21 +76,23 @@ def list_forks(run: Run) -> list[CheckpointFile]:
     return [found[epoch] for epoch in sorted(found)]
 
 
-def find_fork(run_id: str, epoch: int | None = None) -> Fork:
+def find_fork(run_id: str, epoch: int | None = None, use: BranchUse = "line") -> Fork:
     """The fork after an epoch of a run, of the newest that is kept by default. Raises RunNotFoundError, BranchError."""
     run = open_run(run_id)
     kept = list_forks(run)
     wanted = kept[-1].epoch if epoch is None else epoch
     for entry in kept:
         if entry.epoch == wanted:
-            return Fork(run, entry)
+            return Fork(run, entry, use)
     kept_epochs = join_words([f"{entry.epoch:,}" for entry in kept])
     raise BranchError(f"The checkpoint after epoch {wanted:,} of {run.about.name} is not kept. Kept: {kept_epochs}.")
 
 
 def list_problems(fork: Fork, spec: RunSpec) -> list[FieldProblem]:
     """What keeps a run of `spec` from beginning there, one entry a field."""
-    problems = find_obstacles(fork.run.spec, spec, fork.epoch)
+    problems = find_obstacles(fork.run.spec, spec, fork.epoch, fork.use)
+    if fork.use == "weights":
+        return problems
     patience, stale = spec.train.early_stop_patience, _count_stale(fork)
     if 0 < patience <= stale:
         message = (
@@ -108,6 +114,22 @@ def _count_stale(fork: Fork) -> int:
 
 def tell_fork(fork: Fork, spec: RunSpec) -> list[str]:
     """What should be known before a branch of `spec` starts there, as sentences."""
+    told = _tell_weights(fork, spec) if fork.use == "weights" else _tell_line(fork, spec)
+    if rule := tell_keeping(spec, cost_of(spec)):
+        told.append(rule)
+    if fork.run.state() in ("running", "queued"):
+        told.append(f"{fork.run.about.name} is not over: it goes on by itself.")
+    return told
+
+
+def _tell_weights(fork: Fork, spec: RunSpec) -> list[str]:
+    told = ["It takes the weights alone: optimizer, schedule and epochs begin anew."]
+    if (fork.run.spec.data.dataset, fork.run.spec.data.num_classes) != (spec.data.dataset, spec.data.num_classes):
+        told.append("The linear layer begins anew where the classes are others.")
+    return told
+
+
+def _tell_line(fork: Fork, spec: RunSpec) -> list[str]:
     was, now = fork.run.spec.train, spec.train
     told = []
     if was.optimizer != now.optimizer:
@@ -115,10 +137,6 @@ def tell_fork(fork: Fork, spec: RunSpec) -> list[str]:
     rate, last = fork.rate_after(spec), fork.run.rows()[fork.epoch - 1].get("learning_rate")
     if rate is not None and last is not None and rate != fork.rate_after(fork.run.spec):
         told.append(f"Its learning rate begins at {rate:.3g}; epoch {fork.epoch} ended at {last:.3g}.")
-    if rule := tell_keeping(spec, cost_of(spec)):
-        told.append(rule)
-    if fork.run.state() in ("running", "queued"):
-        told.append(f"{fork.run.about.name} is not over: it goes on by itself.")
     return told
 
 
@@ -139,9 +157,10 @@ def start_branch(fork: Fork, spec: RunSpec, about: About = NOTHING_SAID, *, clic
 def suggest_name(fork: Fork, spec: RunSpec) -> str:
     """`baseline @3: learning_rate 0.0001`."""
     changes = list_changes(fork.run.spec, spec)
-    words = [f"{path.rpartition('.')[2]} {now}" for path, (_, now) in changes.items()]
+    words = [f"{path.rpartition('.')[2]} {now}" for path, (_, now) in changes.items() if path != "data.folder"]
     what = ", ".join(words) or "unchanged"
-    return f"{fork.run.about.name[:80]} @{fork.epoch}: {what}"[:200]
+    whose = "weights of " if fork.use == "weights" else ""
+    return f"{whose}{fork.run.about.name[:80]} @{fork.epoch}: {what}"[:200]
 
 
 def _fill(fork: Fork, spec: RunSpec, folder: Path) -> None:
@@ -160,15 +179,18 @@ def _fill(fork: Fork, spec: RunSpec, folder: Path) -> None:
         )
     environment = run.environment()
     width = {"uint8": 1, "uint16": 2}.get(environment.get("val_classes_dtype") or "", 0)
+    sizes = (0, 0)
     try:
-        sizes = branches.inherit_course(run.path, fork.epoch, folder, width * (environment.get("val_images") or 0))
+        if fork.use == "line":
+            answer_bytes = width * (environment.get("val_images") or 0)
+            sizes = branches.inherit_course(run.path, fork.epoch, folder, answer_bytes)
     except ValueError as error:
         raise BranchError(f"Nothing can branch off from {run.about.name} after epoch {fork.epoch}: {error}.") from error
     record: BranchRecord = {
         "run": run.id,
         "name": run.about.name,
         "epoch": fork.epoch,
-        "use": "line",
+        "use": fork.use,
         "checkpoint": checkpoint.name,
         "sha256": checkpoint.sha256,
         "bytes": checkpoint.bytes,
@@ -176,6 +198,7 @@ def _fill(fork: Fork, spec: RunSpec, folder: Path) -> None:
         "classes_bytes": sizes[1],
         "changes": list_changes(run.spec, spec),
         "line": _list_ancestors(run),
+        "class_names": environment.get("class_names") or [],
         "time": time.time(),
     }
     files.write_json(folder / layout.BRANCH, dict(record))

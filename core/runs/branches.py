@@ -49,14 +49,15 @@ def _pick(record: BranchRecord) -> dict[str, str | int]:
 
 
 def root_of(folder: Path) -> CheckpointFile | None:
-    """The checkpoint that a branch began from, in the branch's own folder; its epoch is the parent's."""
+    """The checkpoint that a branch began from, in the branch's own folder, with the epoch that it is there: 0 if the
+    weights alone were taken."""
     record = read_branch(folder)
     if record is None:
         return None
     return CheckpointFile(
         name=layout.ROOT,
         path=folder / layout.ROOT,
-        epoch=record["epoch"],
+        epoch=record["epoch"] if record["use"] == "line" else 0,
         bytes=record["bytes"],
         sha256=record["sha256"],
         kind="last",

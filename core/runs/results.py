@@ -272,7 +272,8 @@ def write_run_command(run: Run) -> str:
     here = flatten(run.spec)
     settings = [f"{path}={_write_value(here[path])}" for path in record.get("changes", {}) if path in here]
     sets = "".join(f" --set {shlex.quote(setting)}" for setting in settings)
-    return f"python -m core branch {record['run']} --epoch {record['epoch']}{sets}"
+    alone = " --weights" if record["use"] == "weights" else ""
+    return f"python -m core branch {record['run']} --epoch {record['epoch']}{alone}{sets}"
 
 
 def write_command(spec: RunSpec) -> str:

@@ -68,6 +68,9 @@ class RunSpec(Strict):
             self._check_growth()
         self._check_weights(sizes[-1])
         self._check_augment()
+        if max(self.train.frozen_layers, default=0) > len(self.model.layers):
+            message = f"the network has {len(self.model.layers)} block layers, counted from 1"
+            raise Problem("train.frozen_layers", list(self.train.frozen_layers), message)
         if self.data.dataset == "folder" and not self.data.folder.strip():
             raise Problem("data.folder", self.data.folder, "name the folder that holds the images")
         if "\0" in self.data.folder:

@@ -17,6 +17,7 @@ from core.spec.choices import (
     Schedule,
     TestViews,
 )
+from core.spec.model import MAX_LAYERS
 
 MAX_EPOCHS = 10_000
 SEED = "train.seed"
@@ -172,6 +173,15 @@ class TrainSpec(Strict):
         "none",
         "Test-time augmentation",
         "Test images are also judged by mirrored (and shifted) copies together; shown beside the plain accuracy.",
+    )
+    frozen_layers: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=MAX_LAYERS)], ...], Field(strict=False), AfterValidator(require_rising)
+    ] = setting(
+        (),
+        "Frozen layers",
+        "Parts that stay as they are, weights and normalisation: 0 is the stem, 1 the first block layer. Empty: none.",
+        fail_fast=True,
+        max_length=MAX_LAYERS + 1,
     )
     precision: Precision = setting("auto", "Precision", "Auto takes bfloat16 where the device computes in it.")
     compile: Compile = setting(

@@ -98,9 +98,15 @@ class Recorder:
         self, root: CheckpointFile, state: dict[str, Any], notes: list[str]
     ) -> tuple[dict[str, Any], list[str]]:
         """Of a branch that has no checkpoint of its own yet, or no longer one that can be used."""
+        self.is_at_root = True
+        if root.epoch == 0:  # of its weights alone
+            if notes or _size(self.metrics):
+                notes.append("The training began again with the weights of its parent.")
+            self._cut_back(None)
+            self._restore_series(0)
+            return state, notes
         if notes or _count_lines(self.metrics) > root.epoch:
             notes.append(f"Went on from where it branched off, after epoch {root.epoch}.")
-        self.is_at_root = True
         self._cut_back(root)
         self.clock.before = float(state.get("seconds") or 0.0)
         self.reductions = _count_reductions(state)

@@ -218,10 +218,11 @@ def train_on(
     # Torch is imported once the run is marked as running.
     with LoadingTorch():
         from core.engine import checkpoint
-        from core.engine.branch import branch_off
+        from core.engine.branch import branch_off, take_weights
         from core.engine.data import load_data
         from core.engine.device import peak_memory
         from core.engine.train import train
+        from core.runs.branches import read_branch
         from core.runs.folder import Run
         from core.worker.provenance import describe_start, tell_left_out
         from core.worker.recorder import Recorder
@@ -234,7 +235,11 @@ def train_on(
     data = (load or load_data)(run.spec.data)
     state, notes = recorder.restore(checkpoint.load, checkpoint.CheckpointError)
     if recorder.is_at_root and state is not None:
-        state, told = branch_off(state, run.spec, data)
+        record = read_branch(folder)
+        if record and record["use"] == "weights":
+            state, told = take_weights(state, run.spec, data, record.get("class_names", ()))
+        else:
+            state, told = branch_off(state, run.spec, data)
         notes = [*notes, *told]
     notes = [*remarks, *tell_left_out(data.left_out), *notes]
     for part in ("val", "test"):

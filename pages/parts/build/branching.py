@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
 
 from core.launch.branches import BranchError, Fork, add_epochs, find_fork, list_forks, tell_fork
-from core.runs.records import RunNotFoundError
+from core.runs.records import BranchUse, RunNotFoundError
 from core.spec.branching import list_changes
 from core.spec.fields import field_at, label_path, show_value
 from core.spec.parse import SpecError
@@ -19,6 +20,12 @@ from pages.parts.frame.failure import tell
 
 ADDRESS = DraftAddress("build.branch", ("branch",))
 SHOWN = 8  # changes by name
+_USES: dict[str, BranchUse] = {"weights": "weights"}
+_UNCHANGED: dict[BranchUse, str] = {
+    "line": "nothing yet: it is what the run itself would have been",
+    "weights": "nothing yet",
+}
+_LABELS: dict[BranchUse, str] = {"line": "Go on", "weights": "Weights alone"}
 
 
 def read_branch(draft: Draft, touched: bool) -> None:
@@ -28,9 +35,10 @@ def read_branch(draft: Draft, touched: bool) -> None:
     """
     if (word := ADDRESS.find_news(touched)) is None:
         return
-    run_id, _, epoch = word[1].partition("@")
+    place, _, use = word[1].partition(":")
+    run_id, _, epoch = place.partition("@")
     try:
-        fork = find_fork(run_id, int(epoch) if epoch.isdecimal() and len(epoch) < 10 else None)
+        fork = find_fork(run_id, int(epoch) if epoch.isdecimal() and len(epoch) < 10 else None, _USES.get(use, "line"))
     except (LabError, OSError) as error:
         gone = isinstance(error, RunNotFoundError)
         ADDRESS.refuse(f"There is no run “{run_id[:60]}” to branch off from." if gone else tell(error))
@@ -43,7 +51,7 @@ def read_branch(draft: Draft, touched: bool) -> None:
 def _begin(draft: Draft, fork: Fork) -> None:
     """The parent's spec; where all of its epochs are done, with half as many more."""
     spec = fork.run.spec
-    if fork.epoch >= spec.train.epochs:
+    if fork.use == "line" and fork.epoch >= spec.train.epochs:
         try:
             spec = add_epochs(fork, max(1, spec.train.epochs // 2))
         except SpecError:
@@ -52,7 +60,11 @@ def _begin(draft: Draft, fork: Fork) -> None:
 
 
 def write_branch(draft: Draft, touched: bool) -> None:
-    ADDRESS.write(None if draft.fork is None else f"{draft.fork.run.id}@{draft.fork.epoch}", touched)
+    ADDRESS.write(None if draft.fork is None else _to_word(draft.fork), touched)
+
+
+def _to_word(fork: Fork) -> str:
+    return f"{fork.run.id}@{fork.epoch}{':weights' if fork.use == 'weights' else ''}"
 
 
 def show_branch(draft: Draft) -> None:
@@ -67,6 +79,7 @@ def show_branch(draft: Draft) -> None:
                 width="content",
             )
             _show_epochs(draft, fork)
+            _show_use(draft, fork)
             st.button(
                 "No branch",
                 key="branch.leave",
@@ -79,7 +92,7 @@ def show_branch(draft: Draft) -> None:
         changes = list_changes(fork.run.spec, draft.good)
         named = [f"{label_path(path)} {_show(path, was)} → {_show(path, now)}" for path, (was, now) in changes.items()]
         more = [f"and {count_of(len(named) - SHOWN, 'more', 'more')}"] if len(named) > SHOWN else []
-        what = ", ".join([*named[:SHOWN], *more]) or "nothing yet: it is what the run itself would have been"
+        what = ", ".join([*named[:SHOWN], *more]) or _UNCHANGED[fork.use]
         told = "" if draft.problems else " ".join(tell_fork(fork, draft.good))
         follows = f' <span class="lab-muted">{escape(told)}</span>' if told else ""
         st.html(f'<p class="lab-small" style="margin:0"><b>Changes</b> {escape(what)}.{follows}</p>')
@@ -111,11 +124,33 @@ def _show_epochs(draft: Draft, fork: Fork) -> None:
     )
 
 
+def _show_use(draft: Draft, fork: Fork) -> None:
+    key = draft.widget_key("branch.use")
+    st.segmented_control(
+        "What it takes over",
+        list(_LABELS),
+        default=fork.use,
+        required=True,
+        format_func=_LABELS.__getitem__,
+        key=key,
+        on_change=_choose_use,
+        args=(draft, fork, key),
+        label_visibility="collapsed",
+    )
+
+
+def _choose_use(draft: Draft, fork: Fork, key: str) -> None:
+    if draft.is_current(key):
+        draft.fork, draft.touched, draft.checked = replace(fork, use=st.session_state[key]), True, ""
+        draft.generation += 1  # other fields are locked
+
+
 def _choose_epoch(draft: Draft, run_id: str, key: str) -> None:
     if not draft.is_current(key):
         return
     try:
-        draft.fork = find_fork(run_id, st.session_state[key])
+        use = draft.fork.use if draft.fork else "line"
+        draft.fork = find_fork(run_id, st.session_state[key], use)
         draft.touched, draft.checked = True, ""
     except (BranchError, RunNotFoundError, OSError) as error:
         ADDRESS.refuse(tell(error))

@@ -100,7 +100,7 @@ class Draft:
 
     def keeps(self, path: str) -> bool:
         """Whether the field has to stay as it is, because the draft is a branch."""
-        return self.fork is not None and not is_free(path)
+        return self.fork is not None and not is_free(path, self.fork.use)
 
     def widget_key(self, name: str) -> str:
         return f"{WIDGETS}.{self.generation}.{name}"

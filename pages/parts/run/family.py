@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
@@ -32,10 +33,9 @@ def show_family(run: Run) -> None:
 
 def list_relatives(run: Run) -> list[str]:
     """Ids of the runs whose curves are one line that forks, the root's first: branches that go on, not mere weights."""
-    members = list_family(run.id, list_known(max_age=MAX_AGE).runs)
-    return [each.id for each in members if each.run and each.run.epoch and each.run.parent_use != "weights"][
-        :MOST_LINES
-    ]
+    runs = list_known(max_age=MAX_AGE).runs
+    lines = [replace(each, parent="") if each.parent_use == "weights" else each for each in runs]
+    return [each.id for each in list_family(run.id, lines) if each.run and each.run.epoch][:MOST_LINES]
 
 
 def _draw(member: Member, shown: str) -> str:

@@ -50,3 +50,15 @@ def test_what_cannot_be_is_one_sentence_and_exit_code_2(parent: Run) -> None:
     assert shapes.stderr.startswith("model.stem_channels = 8: must stay 4 in a branch")
     assert "must be more than 5" in call(parent.id).stderr
     assert "There is no run" in call("nothing").stderr
+
+
+def test_weights_alone_begin_at_the_first_epoch(parent: Run) -> None:
+    done = call(parent.id, "-e", "4", "--weights", "-s", "train.epochs=2", "-s", "data.image_size=12")
+    assert done.exit_code == 0, done.output
+    branch = open_run(done.stdout.splitlines()[0])
+    assert list(branch.metrics()["epoch"]) == [1, 2]
+    assert branch.summary().parent_use == "weights"
+    assert "It takes the weights alone" in done.stderr
+    shown = CliRunner().invoke(app, ["show", branch.id]).stdout
+    assert f"weights of parent after epoch 4 ({parent.id})" in shown
+    assert branch.summary().parent_sha256 in shown

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hypothesis import Phase, given, settings
 
-from core.engine.branch import branch_off
-from core.engine.checkpoint import CheckpointError
+from core.engine.branch import branch_off, take_weights
+from core.engine.checkpoint import CheckpointError, weights_of
 from core.engine.events import EpochEnd, Stopped
 from core.engine.optim import build_optimizer
 from core.engine.state import TrainState
@@ -20,7 +20,7 @@ from core.spec.schedule import LearningRate
 from core.spec.settings import set_values
 from tests.core.engine.test_resume import AUGMENTS, MODELS, SPECS
 from tests.core.engine.toy import make_data, make_spec, run
-from tests.core.engine.whole_result import differences, without_clock
+from tests.core.engine.whole_result import differences, train_with_stops, without_clock
 
 DATA = make_data()
 CPU = torch.device("cpu")
@@ -178,3 +178,62 @@ def test_a_state_that_no_branch_can_begin_from_is_refused_in_a_sentence() -> Non
         branch_off(states[1] | {"fingerprint": "others"}, longer, DATA)
     with pytest.raises(CheckpointError, match="other shapes"):
         branch_off(states[1], set_values(spec, {"model.layers[0].channels": 5}), DATA)
+
+
+# --- weights alone ------------------------------------------------------------------------------------------------
+
+
+def test_weights_are_those_that_the_parent_was_judged_by_and_all_else_is_fresh() -> None:
+    spec, states = train_parent(ema_decay=0.8)
+    other = set_values(spec, {"train.ema_decay": 0.5, "train.lookahead_steps": 2, "train.epochs": 2})
+    begun, notes = take_weights(states[1], other, DATA, DATA.class_names)
+    assert notes == []
+    judged = weights_of(states[1])
+    assert all(torch.equal(begun["model"][name], value) for name, value in judged.items())
+    assert all(torch.equal(begun["ema"][f"module.{name}"], value) for name, value in judged.items())
+    assert (begun["epoch"], begun["step"], begun["best"], begun["optimizer"]) == (0, 0, None, {})
+    one, two = (run(other, DATA, resume=begun)[0] for _ in range(2))
+    assert [end.epoch for end in one] == [1, 2]
+    assert differences(one[-1].state["model"], two[-1].state["model"]) == []
+
+
+def test_other_classes_get_a_linear_layer_of_their_own() -> None:
+    spec, states = train_parent()
+    fresh = TrainState(spec, DATA, CPU).model.state_dict()
+    begun, (note,) = take_weights(states[1], spec, DATA, ("cat", "dog"))
+    assert note == "Its classes are others, so the linear layer began anew."
+    for name, value in begun["model"].items():
+        assert torch.equal(value, (fresh if name.startswith("linear.") else weights_of(states[1]))[name]), name
+
+
+def test_a_linear_layer_of_another_shape_begins_anew_and_other_networks_are_refused() -> None:
+    spec, states = train_parent()
+    wider = set_values(spec, {"model.pool_size": 4})
+    begun, notes = take_weights(states[1], wider, DATA, DATA.class_names)
+    assert notes
+    assert begun["model"]["linear.weight"].shape != states[1]["model"]["linear.weight"].shape
+    with pytest.raises(CheckpointError, match="other shapes"):
+        take_weights(states[1], set_values(spec, {"model.layers[0].channels": 5}), DATA, DATA.class_names)
+    with pytest.raises(CheckpointError, match="other shapes"):
+        take_weights(states[1], set_values(spec, {"model.layers[1].blocks": 2}), DATA, DATA.class_names)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+def test_frozen_layers_keep_weights_and_normalisation_and_the_others_learn(optimizer: str) -> None:
+    spec = make_spec(
+        optimizer=optimizer, frozen_layers=[0, 1], weight_decay=0.1, lookahead_steps=2, ema_decay=0.5, clip_norm=1.0,
+        model={"stochastic_depth": 0.3}, layer_norms=True,
+    )  # fmt: skip
+    begun = TrainState(spec, DATA, CPU).model.state_dict()
+    ends, _ = run(spec, DATA)
+    for weights in (ends[-1].state["model"], weights_of(ends[-1].state)):
+        moved = {name for name, value in weights.items() if not torch.equal(value, begun[name])}
+        assert not [name for name in moved if name.startswith(("stem.", "layers.0."))]
+        assert {"layers.1.0.body.0.weight", "linear.weight"} <= moved or any("layers.1" in name for name in moved)
+    assert ends[-1].metrics["norms/stem.0/updates"] == 0
+
+
+def test_a_training_with_frozen_layers_resumes_exactly_within_an_update() -> None:
+    spec = make_spec(frozen_layers=[0], accumulation=3, epochs=2)
+    whole = train_with_stops(spec, DATA, [])
+    assert differences(train_with_stops(spec, DATA, [2, 3]), whole) == []

@@ -224,3 +224,33 @@ def test_a_name_says_what_is_changed(lab_folders: Path) -> None:
     assert suggest_name(fork, run.spec) == "base @3: unchanged"
     changed = set_values(run.spec, {"train.learning_rate": 0.01, "train.optimizer": "sgd"})
     assert suggest_name(fork, changed) == "base @3: optimizer sgd, learning_rate 0.01"
+
+
+def test_weights_alone_begin_a_training_of_their_own_on_other_images(parent: Run) -> None:
+    fork = find_fork(parent.id, 4, "weights")
+    values = {"data.image_size": 12, "train.epochs": 3, "train.frozen_layers": [0]}
+    spec = set_values(parent.spec, values)
+    assert tell_fork(fork, spec) == ["It takes the weights alone: optimizer, schedule and epochs begin anew."]
+    one, two = (finish(start_branch(fork, spec)) for _ in range(2))
+    assert one.about.name.startswith("weights of parent @4: image_size 12")
+    assert list(one.metrics()["epoch"]) == [1, 2, 3]
+    assert_same_result(two, one)
+    record = read_branch(one.path)
+    assert (record["use"], record["epoch"], record["class_names"]) == ("weights", 4, [str(n) for n in range(10)])
+    state, root = last_state(one), checkpoint.load(one.path / "root.pt", record["sha256"])
+    assert (state["model"]["stem.0.weight"] == root["model"]["stem.0.weight"]).all()
+    assert [entry.epoch for entry in list_forks(one)] == sorted({2, 3, *(e.epoch for e in one.checkpoints())})
+    assert one.summary().parent_use == "weights"
+
+
+def test_weights_are_taken_again_where_no_checkpoint_is_sound(parent: Run) -> None:
+    run = finish(start_branch(find_fork(parent.id, 4, "weights"), set_values(parent.spec, {"train.epochs": 2})))
+    before = last_state(run)
+    reopen(run)
+    for entry in run.checkpoints():
+        entry.path.write_bytes(b"damaged")
+    resume_run(run.id)
+    finish(run.id)
+    assert "The training began again with the weights of its parent." in run.remarks()
+    assert list(run.metrics()["epoch"]) == [1, 2]
+    assert all((last_state(run)["model"][name] == value).all() for name, value in before["model"].items())

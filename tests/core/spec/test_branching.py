@@ -10,7 +10,7 @@ from core.engine.model import build_model
 from core.spec import RunSpec
 from core.spec.branching import find_obstacles, is_free, list_changes
 from core.spec.fields import LAYERS, flatten, label_path
-from core.spec.parse import parse_spec
+from core.spec.parse import SpecError, parse_spec
 from core.spec.settings import set_values
 
 SMALL = parse_spec({"model": {"stem_channels": 8, "layers": [{"channels": 8, "blocks": 1}, {"channels": 16}]}})
@@ -80,3 +80,20 @@ def test_changes_tell_what_was_and_what_is() -> None:
     changed = set_values(SMALL, {"train.learning_rate": 0.1, "train.milestones": [3, 4]})
     assert list_changes(SMALL, changed) == {"train.learning_rate": [0.001, 0.1], "train.milestones": ["–", "3, 4"]}
     assert all(label_path(path) != path for path in list_changes(SMALL, changed))
+
+
+def test_weights_alone_may_go_to_other_images_but_not_to_another_split_of_the_same() -> None:
+    def found(**values: Any) -> list[str]:
+        changed = set_values(SMALL, {path.replace("__", "."): value for path, value in values.items()})
+        return [problem.path for problem in find_obstacles(SMALL, changed, 20, "weights")]
+
+    assert found(data__dataset="cifar10", data__val_fraction=0.2, data__split_seed=3) == []
+    assert found(data__image_size=64, model__pool_size=8, train__epochs=1) == []
+    assert found(data__val_fraction=0.2, data__split_seed=3) == ["data.val_fraction", "data.split_seed"]
+    assert found(model__stem_channels=9) == ["model.stem_channels"]
+
+
+def test_frozen_layers_are_parts_that_the_network_has() -> None:
+    assert set_values(SMALL, {"train.frozen_layers": [0, 2]}).train.frozen_layers == (0, 2)
+    with pytest.raises(SpecError, match=r"train\.frozen_layers = .*: the network has 2 block layers, counted from 1"):
+        set_values(SMALL, {"train.frozen_layers": [3]})

@@ -103,3 +103,28 @@ def test_an_address_that_cannot_be_branched_off_says_why(open_page: OpenPage, ad
     page = open_page("build", branch=address.format(run=run.id))
     assert sentence in texts(page)
     assert draft_of(page).fork is None
+
+
+def test_weights_alone_may_have_other_images(open_page: OpenPage) -> None:
+    run = make_parent(epoch=5)
+    page = open_page("build", branch=f"{run.id}@5:weights")
+    assert draft_of(page).good == run.spec, "with as many epochs as its parent"
+    assert not page.slider(key=key_of(page, "data.val_fraction")).disabled
+    assert page.text_input(key=key_of(page, "model.stem_channels")).disabled
+    assert "It takes the weights alone" in texts(page)
+    page.slider(key=key_of(page, "data.val_fraction")).set_value(0.2).run()
+    assert any("must stay 0.1" in problem for problem in problems_shown(page)), "of the same images"
+    page = open_page("build", branch=f"{run.id}@5:weights")
+    press(page, "Start")
+    branch = open_run(next(summary.id for summary in list_runs() if summary.parent))
+    assert branch.summary().parent_use == "weights"
+    assert branch.rows() == []
+
+
+def test_what_is_taken_over_is_chosen_there(open_page: OpenPage) -> None:
+    run = make_parent()
+    page = open_page("build", branch=f"{run.id}@3")
+    page.button_group(key=key_of(page, "branch.use")).set_value("weights").run()
+    assert not page.exception
+    assert draft_of(page).fork.use == "weights"
+    assert page.query_params["branch"] == f"{run.id}@3:weights"

@@ -24,7 +24,7 @@ def test_actions_reach_all_selected_runs_they_fit(open_page) -> None:
 )
 def test_only_what_can_be_done_is_offered(open_page, state: str, offered: list[str]) -> None:
     shown = labels(open_page("run", id=make_run(state).id))
-    assert shown == [*offered, "Clone", "Examine", "Compare", "Archive", "Delete"]
+    assert shown == [*offered, "Clone", "Branch", "Examine", "Compare", "Archive", "Delete"]
 
 
 def test_stop_asks_first_and_kills_only_when_pressed_again(open_page) -> None:

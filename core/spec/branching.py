@@ -20,7 +20,10 @@ FREE_OF_WEIGHTS = (*FREE, "data.", "model.pool_size")
 # Of the same images, which of them are held out.
 _SPLIT = frozenset(
     f"data.{name}"
-    for name in ("folder_parts", "val_fraction", "test_fraction", "split_seed", "max_train_images", "cap_held_out")
+    for name in (
+        *("folder_parts", "val_fraction", "test_fraction", "split_seed", "max_train_images", "cap_held_out"),
+        "without",  # the images that are left are split anew
+    )
 )
 _SHAPES = "must stay {was} in a branch: the checkpoint's weights have the shapes that it gives"
 _IMAGES = "must stay {was} in a branch: the weights may have learnt images that would be held out then"

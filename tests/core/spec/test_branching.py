@@ -8,7 +8,7 @@ import pytest
 
 from core.engine.model import build_model
 from core.spec import RunSpec
-from core.spec.branching import find_obstacles, is_free, list_changes
+from core.spec.branching import _SPLIT, find_obstacles, is_free, list_changes
 from core.spec.fields import LAYERS, flatten, label_path
 from core.spec.parse import SpecError, parse_spec
 from core.spec.settings import set_values
@@ -97,3 +97,10 @@ def test_frozen_layers_are_parts_that_the_network_has() -> None:
     assert set_values(SMALL, {"train.frozen_layers": [0, 2]}).train.frozen_layers == (0, 2)
     with pytest.raises(SpecError, match=r"train\.frozen_layers = .*: the network has 2 block layers, counted from 1"):
         set_values(SMALL, {"train.frozen_layers": [3]})
+
+
+def test_what_decides_which_images_are_held_out_is_known_here() -> None:
+    known = {path for path in flatten(SMALL) if path.startswith("data.")}
+    assert known >= _SPLIT
+    alone = {"dataset", "folder", "folder_classes", "image_size", "ground", "damaged"}
+    assert known - _SPLIT == {f"data.{name}" for name in alone}, "does the new field change what is held out?"

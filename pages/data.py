@@ -12,6 +12,7 @@ from core.data.notes import read_notes
 from core.data.survey import PARTS
 from core.system.errors import LabError
 from pages.parts.data.alike import show_alike
+from pages.parts.data.bring import show_bring, take_brought
 from pages.parts.data.choose import Chosen, choose_set, read_chosen, use_in_build
 from pages.parts.data.images import open_image, show_images, take_open_image
 from pages.parts.data.load import find_parts, load_survey, look_again, measure
@@ -46,6 +47,7 @@ def find_chosen() -> Chosen:
 def show_head(chosen: Chosen) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="data_head"):
         choose_set(chosen)
+        show_bring()
         if st.button("Use in Build", icon=":material/tune:", key="data.build"):
             use_in_build(chosen.spec)
         st.button(
@@ -106,6 +108,7 @@ def check_origin(chosen: Chosen, view: View) -> None:
     renew_while(lambda: not future.done(), show)
 
 
+take_brought()
 chosen = find_chosen()
 show_style(__file__)
 show_head(chosen)

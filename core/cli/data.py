@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,6 +82,26 @@ def download_data(
         fetch(name, quiet=quiet)
     except DataError as error:
         raise CommandError(str(error), FAILED) from None
+
+
+@app.command("bring")
+def bring_data(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A zip of class folders, an .npz, or CIFAR's binary batches.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="What the set is called.", show_default="that of the file")] = "",
+) -> None:
+    """Makes a set of the images in a file, which is checked first; prints the folder, as data.folder takes it."""
+    from core.data.bring import bring, suggest_name
+
+    try:
+        with file.open("rb") as content:
+            spec = bring(content, name or suggest_name(file.name))
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+    except DataError as error:
+        raise CommandError(str(error), FAILED) from None
+    print(spec.folder)
 
 
 @app.command("check")

@@ -203,11 +203,11 @@ class ArrayImages:
     def __init__(self, array: npt.NDArray[np.generic]) -> None:
         if len(array.shape) and len(array) > MAX_IMAGES:
             raise DataError(f"The array holds {len(array):,} images; at most {MAX_IMAGES:,} can be answered.")
-        self.array = _to_channels_last(array)
+        self.array = to_channels_last(array)
         self.names = [str(index) for index in range(len(array))]
 
     def decode(self, index: int, look: Look) -> Pixels:
-        pixels = _to_bytes(np.asarray(self.array[index]))
+        pixels = to_bytes(np.asarray(self.array[index]))
         mode = "L" if pixels.ndim == 2 or pixels.shape[2] == 1 else "RGB"
         image = Image.fromarray(pixels.reshape(pixels.shape[:2]) if mode == "L" else pixels).convert("RGB")
         size = (look.size, look.size)
@@ -216,7 +216,7 @@ class ArrayImages:
         return np.asarray(image)
 
 
-def _to_channels_last(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def to_channels_last(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """(n, h, w) or (n, h, w, 1 or 3), also from (n, 1 or 3, h, w). Raises `DataError`."""
     if array.ndim == 4 and array.shape[3] not in (1, 3) and array.shape[1] in (1, 3):
         array = np.moveaxis(array, 1, 3)
@@ -228,7 +228,7 @@ def _to_channels_last(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]
     return array
 
 
-def _to_bytes(pixels: npt.NDArray[np.generic]) -> Pixels:
+def to_bytes(pixels: npt.NDArray[np.generic]) -> Pixels:
     if pixels.dtype == np.uint8:
         return pixels  # type: ignore[return-value]
     values = pixels.astype(np.float64)

@@ -193,7 +193,7 @@ def stamp_of(path: str | Path) -> Stamp:
 
 def require_allowed(path: str | Path) -> None:
     """Raises `DataError` for a path that is, or links to, outside the folders that images may be read from."""
-    roots = [os.path.realpath(os.path.expanduser(part)) for part in _named_roots()]
+    roots = list_roots()
     if not roots:
         return
     real = os.path.realpath(path)
@@ -201,5 +201,7 @@ def require_allowed(path: str | Path) -> None:
         raise DataError(f"{path} is not below {' or '.join(roots)}: image folders are read only from there.")
 
 
-def _named_roots() -> list[str]:
-    return [part for part in os.environ.get(ROOTS, "").split(os.pathsep) if part.strip()]
+def list_roots() -> list[str]:
+    """The folders that images may be read from; none where all may."""
+    named = [part for part in os.environ.get(ROOTS, "").split(os.pathsep) if part.strip()]
+    return [os.path.realpath(os.path.expanduser(part)) for part in named]

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.data.archives import show_name
 from core.export.archive.pack import PackedRun
 from core.export.archive.unpack import Imported, import_runs, is_own_archive, list_archive
 from core.export.formats import Report
-from core.imports.archives import show_name
 from core.imports.read import read_path
 from core.imports.staging import Upload, is_zip, staged
 from core.imports.table import TableColumns

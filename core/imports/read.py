@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.imports.archives import open_archive
+from core.data.archives import open_archive
 from core.imports.draft import Budget, count_left_out
 from core.imports.table import TableColumns, is_table, read_table
 from core.imports.values import ForeignRun, Found, ImportFilesError

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from core.imports.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
+from core.data.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
 from core.imports.values import ImportFilesError
 from core.runs.store import ensure_folder
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from core.data.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
 from core.export.archive.checks import MAX_JSON_BYTES, check_run, check_shape, read_strict
 from core.export.archive.pack import (
     FORMAT,
@@ -31,7 +32,6 @@ from core.export.archive.pack import (
     PackedRun,
 )
 from core.export.formats import Report
-from core.imports.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
 from core.runs import branches, layout
 from core.runs.folder import Run
 from core.runs.store import adopt_folder, ensure_folder, open_run

@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 from pydantic import ValidationError
 
+from core.data.bring import list_brought
 from core.data.catalogue import count_by_part, find_origins
 from core.data.folder import FolderStatus, inspect_folder
 from core.data.parts import FolderQuestion
@@ -28,6 +29,7 @@ def show_images(draft: Draft) -> None:
     """Below the data's fields; nothing while they are wrong, and a question where a folder's parts are not clear."""
     data = _read_data(draft)
     if data is None:
+        _offer_brought(draft)
         return
     try:
         status = inspect_folder(data.folder, data.folder_parts) if data.dataset == "folder" else None
@@ -77,6 +79,32 @@ def _offer_cap(draft: Draft, data: DataSpec, sizes: Sizes) -> None:
             on_click=draft.choose,
             args=("data", "cap_held_out", True),
         )
+
+
+def _offer_brought(draft: Draft) -> None:
+    """The sets that were brought, where a folder is to be named and none is."""
+    if draft.values["data"]["dataset"] != "folder" or str(draft.values["data"]["folder"]).strip():
+        return
+    folders = {str(folder): folder.name for folder in list_brought()}
+    key = draft.widget_key("brought")
+
+    def take() -> None:
+        if draft.is_current(key) and st.session_state[key]:
+            draft.choose("data", "folder", st.session_state[key])
+
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if folders:
+            st.selectbox(
+                "Sets that were brought",
+                list(folders),
+                index=None,
+                format_func=lambda path: plain(folders[path]),
+                placeholder="Choose one",
+                key=key,
+                on_change=take,
+            )
+        if st.button("Bring images", icon=":material/upload_file:", type="tertiary", key="bring_images"):
+            st.switch_page("data.py")
 
 
 def _ask(draft: Draft, question: FolderQuestion) -> None:

@@ -8,8 +8,10 @@ import pytest
 from typer.testing import Result
 
 from core.cli.data import tell_suspects
+from core.data.bring import sets_folder
 from core.runs.listing import list_runs
 from core.spec import DataSpec
+from tests.core.data.test_bring import make_zip, photographs
 from tests.folders import make_folder
 from tests.strict_json import strict
 
@@ -92,3 +94,14 @@ def test_a_folder_whose_parts_are_not_clear_is_a_question_with_its_answers(
     assert refused.exit_code == 2
     assert "Set data.folder_parts to one of: classes (every folder is a class: images, labels)." in refused.stderr
     assert core("data", "folder", str(root), "--parts", "classes").exit_code == 0
+
+
+def test_a_file_becomes_a_set_that_a_training_can_name(core: Callable[..., Result], lab_folders: Path) -> None:
+    path = lab_folders / "my photos.zip"
+    path.write_bytes(make_zip(photographs()).getvalue())
+    done = core("data", "bring", str(path))
+    assert (done.exit_code, done.stdout) == (0, f"{sets_folder() / 'my photos'}\n")
+    again = core("data", "bring", str(path))
+    assert again.exit_code != 0
+    assert "There is a set my photos already" in again.stderr
+    assert "cannot be read: No such file" in core("data", "bring", "gone.zip").stderr

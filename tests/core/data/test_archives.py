@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.imports.archives import check_archive, open_archive
+from core.data.archives import check_archive, open_archive
 from core.imports.values import ImportFilesError
 
 

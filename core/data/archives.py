@@ -40,6 +40,7 @@ def check_archive(
     *,
     max_members: int,
     belongs: Callable[[str], bool] = lambda name: True,
+    what: str = "runs",
 ) -> dict[str, zipfile.ZipInfo]:
     """The members by name, folders left out, that are to be unpacked into a folder; `size` is that of the archive.
 
@@ -47,7 +48,7 @@ def check_archive(
     """
     listed = archive.infolist()
     if len(listed) > max_members:
-        raise error(f"The archive holds {len(listed):,} files; at most {max_members:,} can belong to runs.")
+        raise error(f"The archive holds {len(listed):,} files; at most {max_members:,} can belong to {what}.")
     members: dict[str, zipfile.ZipInfo] = {}
     folded: set[str] = set()
     for member in listed:

@@ -1,0 +1,169 @@
+"""Labelled images of arrays: .npz files as MedMNIST, Keras and people name their arrays, and CIFAR's binary batches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.data.decoding import Pixels
+from core.data.own_images import MAX_ARRAY_BYTES, to_bytes, to_channels_last
+from core.data.parts import read_name
+from core.data.store import DataError
+from core.system.names import canonical
+
+Array = npt.NDArray[Any]
+
+_IMAGE_WORDS = {"x", "image", "images", "img", "imgs", "data", "pixels"}
+_LABEL_WORDS = {"y", "label", "labels", "target", "targets", "class"}
+_CLASS_WORDS = {"classes", "class_names", "label_names", "names"}
+MAX_CLASSES = 10_000
+# A record of CIFAR's batches: the label, of CIFAR-100 before it the coarse one, then red, green and blue rows.
+_CIFAR_PIXELS = 3 * 32 * 32
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images (n, h, w) or (n, h, w, channels), their labels (n,) as indices, and the names of all classes."""
+
+    images: Array
+    labels: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def image(self, index: int) -> Pixels:
+        """(h, w) or (h, w, 3). Raises `DataError`."""
+        pixels = to_bytes(np.asarray(self.images[index]))
+        return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+
+
+def read_arrays(file: IO[bytes]) -> dict[str, Labelled]:
+    """The parts of an .npz file: `train`, and `val` and `test` if it has them. Raises `DataError`."""
+    file.seek(0)
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return _find_parts({name: _read(arrays, name) for name in arrays.files})
+    except (ValueError, OSError, EOFError, KeyError, MemoryError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"The .npz file cannot be read: {str(error).splitlines()[0].rstrip('.')}.") from error
+
+
+def _read(arrays: Any, name: str) -> Array:
+    try:
+        array: Array = arrays[name]
+    except ValueError as error:  # Python objects, which would be read by pickle
+        raise DataError(f"The array {name} holds Python objects, which are not read: save plain numbers.") from error
+    if array.nbytes > MAX_ARRAY_BYTES:
+        raise DataError(f"The array {name} has over {MAX_ARRAY_BYTES / 1e9:.0f} GB.")
+    return array
+
+
+def _find_parts(arrays: Mapping[str, Array]) -> dict[str, Labelled]:
+    found: dict[str, dict[str, tuple[str, Array]]] = {}
+    named: Array | None = None
+    for name, array in arrays.items():
+        if name.lower() in _CLASS_WORDS and array.dtype.kind == "U":
+            named = array
+            continue
+        role, kind = _read_key(name)
+        if kind:
+            found.setdefault(role, {}).setdefault(kind, (name, array))
+    whole = {role: pair for role, pair in found.items() if set(pair) == {"images", "labels"}}
+    if not whole:
+        shown = ", ".join(list(arrays)[:8]) or "no arrays"
+        raise DataError(
+            f"The file holds {shown}; images and labels are looked for as train_images and train_labels, x_train and "
+            "y_train, or images and labels, with val and test likewise."
+        )
+    if "train" not in whole:
+        raise DataError(f"The file holds the part {min(whole)}, and no images to train on.")
+    labels = {role: _read_labels(*pair["labels"], len(pair["images"][1])) for role, pair in whole.items()}
+    values = np.unique(np.concatenate([np.unique(part) for part in labels.values()]))
+    classes = _name_classes(values, named)
+    return {
+        role: Labelled(to_channels_last(whole[role]["images"][1]), np.searchsorted(values, labels[role]), classes)
+        for role in ("train", "val", "test")
+        if role in whole
+    }
+
+
+def _read_key(name: str) -> tuple[str, str]:
+    """The part and the kind of an array by its name; an empty kind for what is neither images nor labels."""
+    role, kind = "train", ""
+    for word in re.split(r"[^a-z0-9]+", name.lower()):
+        if (told := read_name(word).role) in ("train", "val", "test"):
+            role = told
+        elif word in _IMAGE_WORDS:
+            kind = kind or "images"
+        elif word in _LABEL_WORDS:
+            kind = "labels"
+    return role, kind
+
+
+def _read_labels(name: str, array: Array, images: int) -> Array:
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        shape = " x ".join(map(str, array.shape))
+        raise DataError(f"The array {name} has the shape {shape}; one label an image is needed.")
+    if len(array) != images:
+        raise DataError(f"The array {name} holds {len(array):,} labels for {images:,} images.")
+    if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iuUb":
+        raise DataError(f"The array {name} holds {array.dtype} values; labels are whole numbers or words.")
+    return array
+
+
+def _name_classes(values: Array, named: Array | None) -> tuple[str, ...]:
+    """Words as they are; numbers by the names that the file gives, else with zeros in front, so that they sort."""
+    if not 2 <= len(values) <= MAX_CLASSES:
+        raise DataError(f"There are {len(values):,} classes; 2 to {MAX_CLASSES:,} can be told apart.")
+    if values.dtype.kind == "U":
+        names = [str(value) for value in values]
+    elif named is not None and values.min() >= 0 and values.max() < len(named):
+        names = [str(named[value]) for value in values]
+    else:
+        width = len(str(values.max()))
+        names = [str(int(value)).zfill(width) for value in values]
+    safe = tuple(canonical(re.sub(r"[\x00-\x1f/\\:]", "_", name).strip(" .")[:80]) for name in names)
+    if len({name.casefold() for name in safe}) < len(safe) or "" in safe:
+        raise DataError("Two classes have one name, or none: give each a name of its own.")
+    return safe
+
+
+def read_batches(files: Mapping[str, bytes]) -> dict[str, Labelled]:
+    """CIFAR-10's and CIFAR-100's binary batches, by the names of their files. Raises `DataError`."""
+    parts: dict[str, list[npt.NDArray[np.uint8]]] = {}
+    names: list[str] = []
+    for path, content in sorted(files.items()):
+        name = path.rpartition("/")[2]
+        if name in ("batches.meta.txt", "fine_label_names.txt"):
+            names = content.decode("utf-8", "replace").split()
+        elif name.endswith(".bin"):
+            part = "test" if name.startswith("test") else "train"
+            parts.setdefault(part, []).append(_read_records(name, content))
+    if "train" not in parts:
+        raise DataError("The archive holds neither images nor CIFAR's binary batches (data_batch_1.bin, train.bin).")
+    records = {part: np.concatenate(read) for part, read in parts.items()}
+    labels = {part: read[:, -1 - _CIFAR_PIXELS].astype(np.int64) for part, read in records.items()}
+    count = int(max(part.max(initial=0) for part in labels.values())) + 1
+    classes = _name_classes(np.arange(count), np.array(names) if len(names) >= count else None)
+    return {
+        part: Labelled(np.moveaxis(read[:, -_CIFAR_PIXELS:].reshape(-1, 3, 32, 32), 1, 3), labels[part], classes)
+        for part, read in records.items()
+    }
+
+
+def _read_records(name: str, content: bytes) -> npt.NDArray[np.uint8]:
+    """(n, 1 or 2 + 3072), a row an image."""
+    sizes = [labels + _CIFAR_PIXELS for labels in ((2, 1) if name in ("train.bin", "test.bin") else (1, 2))]
+    fitting = next((size for size in sizes if content and len(content) % size == 0), None)
+    if fitting is None:
+        raise DataError(f"{name} has {len(content):,} bytes, which is no number of CIFAR's records.")
+    rows: npt.NDArray[np.uint8] = np.frombuffer(content, np.uint8).reshape(-1, fitting)
+    return rows

@@ -1,0 +1,193 @@
+"""Images that somebody brings become a set of this lab: an image folder below the data folder, as Build takes it.
+
+A zip of class folders is unpacked. Arrays, as in MedMNIST's .npz files, and CIFAR's binary batches are written as one
+PNG an image, so that all that is known of image folders holds for them. Nothing that is brought is run: no pickle is
+read, and an archive is checked before a byte of it is unpacked. A refusal leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image
+
+from core.data.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
+from core.data.arrays import Labelled, read_arrays, read_batches
+from core.data.folder import inspect_folder, list_images
+from core.data.own_images import MAX_ARRAY_BYTES, is_image
+from core.data.parts import FolderQuestion
+from core.data.store import DataError, data_folder, lock_for, temporary_folder
+from core.spec import DataSpec
+
+Report = Callable[[int, int], None]  # called with what is done and the total
+
+MAX_FILES = 300_000
+MAX_BATCH_BYTES = 2_000_000_000  # of all batches in a tar archive
+_NAME = re.compile(r"[^\W_][\w .()-]{0,59}")
+_REPORT_FILES = 200
+
+
+def sets_folder() -> Path:
+    """Where brought sets are kept, a folder each."""
+    return data_folder() / "sets"
+
+
+def suggest_name(file_name: str) -> str:
+    """A set's name from that of its file."""
+    stem = re.sub(r"(\.tar)?\.[A-Za-z0-9]+$", "", re.split(r"[/\\]", file_name)[-1])
+    return re.sub(r"[^\w .()-]+", "-", stem).strip(" .-_()")[:60] or "images"
+
+
+def bring(file: IO[bytes], name: str, report: Report = lambda done, total: None) -> DataSpec:
+    """Makes a file's images a set of this name; returns the spec that reads it. Raises `DataError`."""
+    name = name.strip()
+    if not _NAME.fullmatch(name) or name.endswith("."):
+        raise DataError("Name the set: at most 60 letters, digits, spaces and .-_(), a letter or digit first.")
+    target = sets_folder() / name
+    with lock_for(f"set-{name}"):
+        if os.path.lexists(target):
+            raise DataError(f"There is a set {name} already: choose another name.")
+        try:
+            with temporary_folder(f"set-{name}") as temporary:
+                root = temporary / name
+                root.mkdir()
+                _take_in(file, root, report)
+                _require_set(root)
+                target.parent.mkdir(exist_ok=True)
+                root.rename(target)
+        except OSError as error:
+            raise DataError(f"The images cannot be kept in {data_folder()}: {error.strerror or error}.") from error
+    return spec_of(target)
+
+
+def spec_of(folder: Path) -> DataSpec:
+    """The spec that reads a folder; the classes are counted where its parts are clear. Raises `DataError`."""
+    try:
+        classes = len(inspect_folder(str(folder)).classes)
+    except FolderQuestion:  # Build asks it
+        classes = 2
+    return DataSpec(dataset="folder", folder=str(folder), folder_classes=classes)
+
+
+def _require_set(root: Path) -> None:
+    """Raises `DataError`, without the path of the temporary folder, for what is no set of images."""
+    try:
+        list_images(str(root))
+    except FolderQuestion:
+        return
+    except DataError as error:
+        sentence = str(error).replace(f"{root}/", "").replace(str(root), "The archive")
+        raise DataError(sentence) from error
+
+
+def _take_in(file: IO[bytes], root: Path, report: Report) -> None:
+    file.seek(0)
+    start = file.read(6)
+    file.seek(0)
+    if start[:2] == b"PK":
+        _take_zip(file, root, report)
+    elif start[:2] == b"\x1f\x8b" or tarfile.is_tarfile(file):
+        _write_images(read_batches(_read_tar(file)), root, report)
+    elif start == b"\x93NUMPY":
+        raise DataError("A .npy file holds images or labels, not both: save the two as one .npz file.")
+    else:
+        raise DataError("This is no zip of class folders, no .npz file, and no archive of CIFAR's binary batches.")
+
+
+def _take_zip(file: IO[bytes], root: Path, report: Report) -> None:
+    size = file.seek(0, os.SEEK_END)
+    with open_archive(file, DataError) as archive:
+        try:
+            members = check_archive(archive, size, root, DataError, max_members=MAX_FILES, what="a set of images")
+            images = {name: member for name, member in members.items() if is_image(name)}
+            if images:
+                _unpack(archive, images, root, report)
+            elif members and all(name.endswith(".npy") for name in members):
+                _require_moderate(members)
+                _write_images(read_arrays(file), root, report)
+            else:
+                batches = {name: each for name, each in members.items() if name.endswith((".bin", ".txt"))}
+                _require_moderate(batches)
+                _write_images(read_batches({name: archive.read(name) for name in batches}), root, report)
+        except DAMAGE as error:
+            shown = (str(error) or type(error).__name__)[:200].rstrip(".")
+            raise DataError(f"The file is damaged or only part of an archive: {shown}.") from error
+
+
+def _unpack(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], root: Path, report: Report) -> None:
+    """The images alone, each where the archive has it."""
+    for number, (name, member) in enumerate(members.items()):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            raise DataError(f"The archive holds {show_name(name)} twice.")
+        extract_member(archive, member, path, DataError)
+        if number % _REPORT_FILES == 0:
+            report(number, len(members))
+
+
+def _require_moderate(members: Mapping[str, zipfile.ZipInfo]) -> None:
+    """What is read into memory as a whole."""
+    for name, member in members.items():
+        if member.file_size > MAX_ARRAY_BYTES:
+            raise DataError(f"{show_name(name)} has over {MAX_ARRAY_BYTES / 1e9:.0f} GB.")
+
+
+def _read_tar(file: IO[bytes]) -> dict[str, bytes]:
+    """CIFAR's batches and lists of classes in a tar archive, by name; nothing is unpacked to the disk."""
+    found, left = dict[str, bytes](), MAX_BATCH_BYTES
+    file.seek(0)
+    try:
+        with tarfile.open(fileobj=file) as archive:
+            for member in archive:
+                left -= member.size
+                if left < 0:
+                    raise DataError(f"The archive holds more than {MAX_BATCH_BYTES / 1e9:.0f} GB.")
+                if member.isfile() and member.name.endswith((".bin", ".txt")):
+                    content = archive.extractfile(member)
+                    found[member.name] = content.read() if content else b""
+    except (tarfile.TarError, EOFError, *DAMAGE) as error:
+        raise DataError("The file is damaged or only part of an archive.") from error
+    return found
+
+
+def _write_images(parts: Mapping[str, Labelled], root: Path, report: Report) -> None:
+    """One PNG an image, in a folder of its class; below folders of the parts where there is more than training."""
+    total, done = sum(len(part.labels) for part in parts.values()), 0
+    for name, part in parts.items():
+        top = root / name if len(parts) > 1 else root
+        for label in np.unique(part.labels):
+            (top / part.classes[label]).mkdir(parents=True, exist_ok=True)
+        for index, label in enumerate(part.labels):
+            pixels = part.image(index)
+            Image.fromarray(pixels).save(top / part.classes[label] / f"{index:06}.png", compress_level=1)
+            done += 1
+            if done % _REPORT_FILES == 0:
+                report(done, total)
+
+
+def delete_set(name: str) -> None:
+    """Removes a brought set from the disk. Raises `DataError`."""
+    folder = sets_folder() / name
+    if not _NAME.fullmatch(name) or not folder.is_dir():
+        raise DataError(f"There is no set {name}.")
+    with lock_for(f"set-{name}"), temporary_folder(f"set-{name}") as temporary:
+        folder.rename(temporary / "deleted")
+        shutil.rmtree(temporary / "deleted", ignore_errors=True)
+
+
+def list_brought() -> list[Path]:
+    """The folders of brought sets, by name."""
+    folder = sets_folder()
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        return []

@@ -1,0 +1,83 @@
+"""Arrays of images are found by the names that people give them."""
+
+import io
+
+import numpy as np
+import pytest
+
+from core.data.arrays import read_arrays, read_batches
+from core.data.store import DataError
+
+
+def save(**arrays: np.ndarray) -> io.BytesIO:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer
+
+
+IMAGES = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8)
+LABELS = np.array([0, 10, 0, 10])
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        (("x_train", "y_train", "x_test", "y_test"), ["train", "test"]),
+        (("train_images", "train_labels", "val_images", "val_labels"), ["train", "val"]),
+        (("X", "y"), ["train"]),
+        (("data", "targets"), ["train"]),
+        (("images", "labels", "Validation-Images", "validation-labels"), ["train", "val"]),
+    ],
+)
+def test_parts_are_found_by_name(names: tuple[str, ...], parts: list[str]) -> None:
+    found = read_arrays(save(**{name: (IMAGES, LABELS)[place % 2] for place, name in enumerate(names)}))
+    assert list(found) == parts
+    for part in found.values():
+        assert (part.classes, part.labels.tolist()) == (("00", "10"), [0, 1, 0, 1])
+        assert np.array_equal(part.image(3), IMAGES[3])
+
+
+def test_classes_have_the_names_that_the_file_gives() -> None:
+    named = read_arrays(save(images=IMAGES, labels=LABELS // 10, class_names=np.array(["a/b", "dog"])))
+    assert named["train"].classes == ("a_b", "dog")
+    words = read_arrays(save(images=IMAGES, labels=np.array(["dog", "cat", "dog", "cat"])))
+    assert (words["train"].classes, words["train"].labels.tolist()) == (("cat", "dog"), [1, 0, 1, 0])
+
+
+def test_channels_come_first_or_last_and_fractions_are_scaled() -> None:
+    colours = np.random.default_rng(0).random((4, 3, 8, 8))
+    part = read_arrays(save(images=colours, labels=LABELS))["train"]
+    assert np.array_equal(part.image(1), np.round(np.moveaxis(colours[1], 0, 2) * 255).astype(np.uint8))
+    single = read_arrays(save(images=IMAGES[..., None], labels=LABELS.astype(float)))["train"]
+    assert single.image(0).shape == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        ({"images": IMAGES}, "The file holds images; images and labels are looked for"),
+        ({"x_test": IMAGES, "y_test": LABELS}, "holds the part test, and no images to train on"),
+        ({"images": IMAGES, "labels": LABELS[:3]}, "The array labels holds 3 labels for 4 images"),
+        ({"images": IMAGES, "labels": np.eye(4, dtype=int)}, "has the shape 4 x 4; one label an image is needed"),
+        ({"images": IMAGES, "labels": np.array([0.5, 1, 2, 3])}, "labels are whole numbers or words"),
+        ({"images": IMAGES, "labels": np.zeros(4, int)}, "There are 1 classes; 2 to 10,000"),
+        ({"images": IMAGES.astype(int), "labels": LABELS}, "images are bytes"),
+        ({"images": IMAGES[:, 0], "labels": LABELS}, "The array has the shape 4 x 8"),
+        ({"images": IMAGES, "labels": np.array(["a", "A", "a", "A"])}, "Two classes have one name"),
+    ],
+)
+def test_what_is_no_set_of_images_is_told(arrays: dict[str, np.ndarray], sentence: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_arrays(save(**arrays))
+    assert sentence in str(caught.value)
+
+
+def test_batches_of_cifar_100_are_read_by_the_fine_label() -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (6, 3074), dtype=np.uint8)
+    rows[:, 0], rows[:, 1] = 19, [0, 1, 2, 0, 1, 2]
+    files = {"c/train.bin": rows[:4].tobytes(), "c/test.bin": rows[4:].tobytes(), "c/fine_label_names.txt": b"a\nb\nc"}
+    found = read_batches(files)
+    assert (found["train"].classes, found["test"].labels.tolist()) == (("a", "b", "c"), [1, 2])
+    assert np.array_equal(found["test"].image(1), rows[5, 2:].reshape(3, 32, 32).transpose(1, 2, 0))
+    with pytest.raises(DataError, match="neither images nor CIFAR's binary batches"):
+        read_batches({"test.bin": rows.tobytes()})

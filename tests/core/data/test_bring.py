@@ -1,0 +1,149 @@
+"""What somebody brings becomes an image folder, or a sentence, and leaves nothing behind."""
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.data.bring import bring, delete_set, list_brought, sets_folder, spec_of, suggest_name
+from core.data.folder import inspect_folder
+from core.data.store import DataError, work_folder
+from core.engine.data import load_data
+from tests.core.data.test_alike import make_scenes
+
+pytestmark = pytest.mark.usefixtures("lab_folders")
+
+
+def to_png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def make_zip(files: dict[str, bytes]) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer
+
+
+def photographs(top: str = "photos/") -> dict[str, bytes]:
+    scenes = make_scenes(12)
+    return {
+        f"{top}{'Train' if index < 8 else 'Test'}/{('cat', 'dog')[index % 2]}/{index:02}.png": to_png(scene)
+        for index, scene in enumerate(scenes)
+    }
+
+
+def test_a_zip_of_class_folders_becomes_a_set_with_its_parts() -> None:
+    more = {"__MACOSX/photos/._x": b"x", "photos/readme.txt": b"hello", "photos/Train/cat/.DS_Store": b"x"}
+    told: list[tuple[int, int]] = []
+    spec = bring(make_zip(photographs() | more), "My photos", lambda done, total: told.append((done, total)))
+    assert spec.folder == str(sets_folder() / "My photos")
+    status = inspect_folder(spec.folder)
+    assert (status.classes, status.class_counts, status.test_counts) == (("cat", "dog"), (4, 4), (2, 2))
+    assert {path.suffix for path in Path(spec.folder).rglob("*") if path.is_file()} == {".png"}
+    assert told == [(0, 12)]
+    data = load_data(spec)
+    assert len(data.test) == 4
+    assert [path.name for path in list_brought()] == ["My photos"]
+    with pytest.raises(DataError, match="There is a set My photos already"):
+        bring(make_zip(photographs()), "My photos")
+    delete_set("My photos")
+    assert list_brought() == []
+    with pytest.raises(DataError, match="There is no set"):
+        delete_set("../runs")
+
+
+def test_arrays_in_the_form_of_medmnist_become_the_same_pixels() -> None:
+    images = make_scenes(30)
+    grey = images[..., 0]
+    labels = np.arange(30)[:, None] % 3
+    buffer = io.BytesIO()
+    rows = {"train": slice(0, 20), "val": slice(20, 24), "test": slice(24, 30)}
+    arrays = {f"{part}_images": grey[some] for part, some in rows.items()}
+    marks = {f"{part}_labels": labels[some] for part, some in rows.items()}
+    np.savez_compressed(buffer, **arrays, **marks)
+    spec = bring(buffer, "pneumonia")
+    data = load_data(spec)
+    assert data.class_names == ("0", "1", "2")
+    assert (len(data.train), len(data.val), len(data.test)) == (20, 4, 6)
+    order = np.argsort(labels[:20, 0], kind="stable")
+    assert np.array_equal(data.train.images[:, 0].numpy(), grey[:20][order])
+    assert np.array_equal(data.train.labels.numpy(), labels[:20, 0][order])
+
+
+def test_binary_batches_in_a_tar_archive_become_images_with_their_names() -> None:
+    images = make_scenes(20)
+    flat = np.moveaxis(images, 3, 1).reshape(20, -1)
+    rows = np.concatenate([np.arange(20)[:, None] % 2, flat], axis=1).astype(np.uint8)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        files = {"data_batch_1.bin": rows[:10].tobytes(), "data_batch_2.bin": rows[10:16].tobytes()}
+        files |= {"test_batch.bin": rows[16:].tobytes(), "batches.meta.txt": b"plane\ncar\n\n", "readme.html": b"<p>"}
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    data = load_data(bring(buffer, "cifar"))
+    assert data.class_names == ("car", "plane")
+    assert len(data.test) == 4
+    planes = data.test.images[data.test.labels == 1].permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(planes, images[16:][np.arange(4) % 2 == 0])
+
+
+def pickled() -> io.BytesIO:
+    buffer = io.BytesIO()
+    np.savez(buffer, images=np.array([{}, []], dtype=object), labels=np.array([0, 1]))
+    return buffer
+
+
+def npy() -> io.BytesIO:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros((3, 8, 8), np.uint8))
+    return buffer
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (lambda: io.BytesIO(b""), "This is no zip of class folders"),
+        (lambda: io.BytesIO(b"PK\x03\x04 cut off"), "no zip archive, or only part of one"),
+        (lambda: make_zip({"../cat/1.png": b"x"}), "a path outside of its own folder"),
+        (lambda: make_zip({"a/1.png": b"\0" * 90_000_000}), "would unpack to 90 MB: refused"),
+        (lambda: make_zip({"notes.md": b"x"}), "neither images nor CIFAR's binary batches"),
+        (lambda: make_zip({"cat/1.png": b"x"}), "only the class folder cat; two or more are needed"),
+        (lambda: make_zip({"data_batch_1.bin": b"x" * 100}), "100 bytes, which is no number of CIFAR's records"),
+        (npy, "A .npy file holds images or labels, not both"),
+        (pickled, "The array images holds Python objects, which are not read"),
+        (lambda: io.BytesIO(b"\x1f\x8bcut off"), "damaged or only part of an archive"),
+    ],
+)
+def test_bad_input_gets_its_sentence_and_leaves_nothing(content, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        bring(content(), "bad")
+    assert sentence in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
+    assert list_brought() == []
+    assert not list(work_folder().glob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["", " ", "../up", ".hidden", "a/b", "x" * 61, "dot.", "a\nb"])
+def test_names_that_are_no_names_of_folders_are_refused(name: str) -> None:
+    with pytest.raises(DataError, match="Name the set"):
+        bring(make_zip(photographs()), name)
+
+
+def test_a_name_is_suggested_by_the_file() -> None:
+    names = ["my photos.zip", "C:\\data\\pneumoniamnist.npz", "cifar-10-binary.tar.gz", "...zip", "Ä/ö?.zip"]
+    assert list(map(suggest_name, names)) == ["my photos", "pneumoniamnist", "cifar-10-binary", "images", "ö"]
+
+
+def test_a_folder_whose_parts_are_asked_for_is_kept_for_build_to_ask() -> None:
+    files = {name.replace("Train", "A").replace("Test", "B"): content for name, content in photographs("").items()}
+    assert spec_of(Path(bring(make_zip(files), "asked").folder)).folder_classes == 2

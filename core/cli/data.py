@@ -74,14 +74,33 @@ def _presence(status: DatasetStatus, progress: DownloadProgress | None) -> str:
 
 @app.command("download")
 def download_data(
-    name: DataName, quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Shows no progress.")] = False
+    name: DataName,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Shows no progress.")] = False,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="The archive itself, fetched elsewhere: needs no network."),
+    ] = None,
 ) -> None:
-    """Fetches a data set over https, verifies it and unpacks it."""
+    """Fetches a data set over https, or takes its archive from the disk; verifies it and unpacks it."""
     _find(name)
     try:
-        fetch(name, quiet=quiet)
+        if archive is None:
+            fetch(name, quiet=quiet)
+        else:
+            _take_archive(name, archive)
     except DataError as error:
         raise CommandError(str(error), FAILED) from None
+
+
+def _take_archive(name: str, archive: Path) -> None:
+    from core.data.downloads import take_archive
+
+    try:
+        with archive.open("rb") as file:
+            take_archive(name, file)
+    except OSError as error:
+        raise CommandError(f"{archive} cannot be read: {error.strerror}.") from None
+    say(f"{name} is here.")
 
 
 @app.command("bring")
@@ -101,7 +120,7 @@ def bring_data(
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
     except DataError as error:
         raise CommandError(str(error), FAILED) from None
-    print(spec.folder)
+    print(spec.folder or spec.dataset)
 
 
 @app.command("check")

@@ -1,5 +1,6 @@
 """A data set arrives whole or not at all, and every trouble is a sentence."""
 
+import io
 import json
 import os
 import re
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.data import catalogue, downloads
+from core.data.bring import bring, list_brought
 from core.data.catalogue import DATASETS
-from core.data.downloads import download, read_download, start_download
+from core.data.downloads import MIRROR, download, find_download, read_download, start_download, take_archive
 from core.data.store import DataError, data_folder, work_folder
 from core.spec import DataSpec
 from tests.archives import Server, cifar_files, leading_to, pack, serve
@@ -227,3 +229,33 @@ def test_a_deleted_data_set_is_gone_and_can_be_downloaded_again(server: Server) 
     download("cifar10")
     assert catalogue.is_ready(DataSpec(dataset="cifar10"))
     assert server.requests == 2
+
+
+def test_the_archive_is_taken_from_the_disk_by_the_same_checksum(server: Server, tmp_path: Path) -> None:
+    damaged = bytearray(server.content)
+    damaged[len(damaged) // 2] ^= 1
+    for content in (bytes(damaged), b"another file"):
+        with pytest.raises(DataError, match=r"not the archive of CIFAR-10: its SHA-256 .* Nothing was kept"):
+            take_archive("cifar10", io.BytesIO(content))
+        assert leftovers() == []
+    assert take_archive("cifar10", io.BytesIO(server.content)) == data_folder() / "cifar10"
+    assert leftovers() == ["cifar10"]
+    assert catalogue.is_ready(DataSpec(dataset="cifar10"))
+
+
+def test_what_is_brought_may_be_the_archive_of_a_known_set(server: Server) -> None:
+    assert bring(io.BytesIO(server.content), "any name") == DataSpec(dataset="cifar10")
+    assert catalogue.is_ready(DataSpec(dataset="cifar10"))
+    assert list_brought() == []
+
+
+def test_another_address_of_the_same_bytes_can_be_set(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = server.entry.url
+    monkeypatch.setitem(DATASETS, "cifar10", leading_to(replace(server.entry, url="https://gone.invalid/a/b.tar.gz")))
+    monkeypatch.setenv(MIRROR, own.rpartition("/")[0] + "/")
+    assert find_download("cifar10").url == f"{own.rpartition('/')[0]}/b.tar.gz"
+    download("cifar10")
+    assert catalogue.is_ready(DataSpec(dataset="cifar10"))
+    monkeypatch.setenv(MIRROR, "http://192.0.2.1/")
+    with pytest.raises(DataError, match="only https is allowed"):
+        download("cifar10")

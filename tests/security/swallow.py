@@ -63,9 +63,8 @@ def unpack_anything(path: Path) -> object:
 
 
 def unpack(path: Path) -> object:
-    copy = path.with_name("archive.tar.gz")
-    shutil.copy(path, copy)
-    return _unpack(find_download("cifar10"), copy, path.parent / "unpacked" / path.stem)
+    with path.open("rb") as archive:
+        return _unpack(find_download("cifar10"), archive, path.parent / "unpacked" / path.stem)
 
 
 def upload(path: Path) -> object:

@@ -13,7 +13,9 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import keep_result
+from core.imports import swanlab, wandb
 from core.imports.checksums import crc32c, masked
+from core.imports.wire import BLOCK_BYTES, make_header
 
 POINTS = 1_000_000
 LIMIT_SECONDS, LIMIT_MB = 10.0, 500.0
@@ -30,14 +34,18 @@ START = 1_760_000_000.0
 _READ = """
 import json, re, sys, time
 from pathlib import Path
+import numpy as np
 from core.imports.read import read_path
 start = time.perf_counter()
 (run,) = read_path(Path(sys.argv[1])).runs
-seconds = time.perf_counter() - start
+seconds, cpu = time.perf_counter() - start, time.process_time()
 # What getrusage tells is at least what the parent held.
 peak = int(re.search("VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1]) / 1000
-points = sum(len(series.steps) for series in run.series.values())
-print(json.dumps({"points": points, "seconds": seconds, "cpu": time.process_time(), "mb": peak}))
+(series,) = run.series.values()
+steps = np.arange(len(series.steps))
+values = steps / 3 if sys.argv[2] == "exact" else (steps / 3).astype(np.float32)
+assert np.array_equal(series.steps, steps) and np.array_equal(series.values, values), "other values"
+print(json.dumps({"points": len(steps), "seconds": seconds, "cpu": cpu, "mb": peak}))
 """
 
 
@@ -83,14 +91,120 @@ def write_mlflow(path: Path) -> None:
         database.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-FORMATS: dict[str, Callable[[Path], None]] = {"tensorboard": write_events, "csv": write_csv, "mlflow": write_mlflow}
+def write_mlflow_files(path: Path) -> None:
+    (path / "metrics").mkdir(parents=True)
+    (path / "meta.yaml").write_text("run_id: a\nrun_name: a\nstatus: 3\n")
+    with open(path / "metrics" / "loss", "w") as file:
+        file.writelines(f"{int(1000 * START) + step} {step / 3!r} {step}\n" for step in range(POINTS))
+
+
+def write_trackio(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        columns = "id INTEGER PRIMARY KEY, run_id TEXT, timestamp TEXT, run_name TEXT, step INTEGER, metrics BLOB"
+        database.execute(f"CREATE TABLE metrics ({columns})")
+        rows = (
+            ("a", "2026-01-01T00:00:00.5+00:00", "a", step, json.dumps({"loss": step / 3}).encode())
+            for step in range(POINTS)
+        )
+        database.executemany(
+            "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) VALUES (?, ?, ?, ?, ?)", rows
+        )
+
+
+def write_dvclive(path: Path) -> None:
+    (path / "plots" / "metrics").mkdir(parents=True)
+    with open(path / "plots" / "metrics" / "loss.tsv", "w") as file:
+        file.write("timestamp\tstep\tloss\n")
+        file.writelines(f"{int(1000 * START) + step}\t{step}\t{step / 3!r}\n" for step in range(POINTS))
+
+
+def write_clearml(path: Path) -> None:
+    path.mkdir()
+    (path / "task.json").write_text(json.dumps({"id": "a", "name": "a", "offline_folder": "a"}))
+    kind = "training_stats_scalar"
+    with open(path / "metrics.jsonl", "w") as file:
+        for first in range(0, POINTS, 1000):
+            steps = range(first, min(first + 1000, POINTS))
+            about = {"metric": "loss", "variant": "loss", "type": kind, "task": "a" * 32, "worker": "host"}
+            times = (int(1000 * START) + step for step in steps)
+            reports = [
+                {**about, "iter": step, "timestamp": time, "value": step / 3}
+                for step, time in zip(steps, times, strict=True)
+            ]
+            file.write(json.dumps(reports) + "\n")
+
+
+def _message(*fields: tuple[int, int | bytes]) -> bytes:
+    """A message of Protocol Buffers, of numbers and of bytes."""
+    parts = []
+    for number, value in fields:
+        if isinstance(value, int):
+            parts.append(_varint(8 * number) + _varint(value))
+        else:
+            parts.append(_varint(8 * number + 2) + _varint(len(value)) + value)
+    return b"".join(parts)
+
+
+def _varint(value: int) -> bytes:
+    content = bytearray()
+    while value > 127:
+        content.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*content, value])
+
+
+def _write_log(path: Path, header: tuple[bytes, int, int], records: Iterable[bytes]) -> None:
+    """Records in blocks, as W&B and SwanLab frame them."""
+    with open(path, "wb") as file:
+        place = file.write(make_header(header))
+        for record in records:
+            if (room := BLOCK_BYTES - place % BLOCK_BYTES) < len(record) + 7:
+                place += file.write(bytes(room))  # as the writers leave it where not even a piece has room
+            place += file.write(struct.pack("<IHB", zlib.crc32(b"\1" + record), len(record), 1) + record)
+
+
+def write_wandb(path: Path) -> None:
+    def item(name: str, value: object) -> tuple[int, bytes]:
+        return 1, _message((2, name.encode()), (16, json.dumps(value).encode()))
+
+    def history(step: int) -> bytes:
+        time = START + step / 100
+        items = (item("loss", step / 3), item("_timestamp", time), item("_runtime", step / 100), item("_step", step))
+        return _message((2, _message(*items, (2, _message((1, step))))))
+
+    run = _message((17, _message((1, b"a"), (3, b"p"), (8, b"a"))))
+    _write_log(path, wandb.HEADER, chain([run], map(history, range(POINTS))))
+
+
+def write_swanlab(path: Path) -> None:
+    def scalar(step: int) -> bytes:
+        value = b"\x09" + struct.pack("<d", step / 3)
+        time = _message((1, int(START) + step // 100), (2, step % 100 * 10_000_000))
+        return _message((13, _message((1, b"loss"), (2, step), (4, time), (5, value))))
+
+    _write_log(path, swanlab.HEADER, map(scalar, range(POINTS)))
+
+
+FORMATS: dict[str, Callable[[Path], None]] = {
+    "tensorboard": write_events,
+    "csv": write_csv,
+    "mlflow": write_mlflow,
+    "mlflow files": write_mlflow_files,
+    "wandb": write_wandb,
+    "trackio": write_trackio,
+    "dvclive": write_dvclive,
+    "swanlab": write_swanlab,
+    "clearml": write_clearml,
+}
 
 
 def measure(name: str) -> dict[str, Any]:
+    precision = "single" if name == "tensorboard" else "exact"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
         FORMATS[name](path)
-        done = subprocess.run([sys.executable, "-c", _READ, str(path)], capture_output=True, text=True, check=True)
+        command = [sys.executable, "-c", _READ, str(path), precision]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         figures: dict[str, Any] = json.loads(done.stdout)
         return figures
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -19,6 +20,9 @@ MAX_SECONDS = 120  # of reading one file: a table may be defined so that each ro
 _STEPS = 100_000  # of SQLite's machine between two looks at the clock
 # Beside a database whose last change is not in it yet: how its name goes on.
 JOURNALS = ("-wal", "-journal")
+BESIDE = (*JOURNALS, "-shm")
+# Ends a journal that names another file (sqlite.org/fileformat2.html). SQLite would delete that one: whatever it is.
+_NAMES_A_FILE = bytes.fromhex("d9d505f920a163d7")
 
 
 @contextmanager
@@ -35,7 +39,7 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
             target = Path(folder, "copy.db")
             shutil.copyfile(path, target)
             for each in journals:
-                shutil.copyfile(each, target.with_name(target.name + each.name.removeprefix(path.name)))
+                _copy_journal(each, target.with_name(target.name + each.name.removeprefix(path.name)))
         options = "mode=rw" if journals else "mode=ro&immutable=1"
         try:
             with closing(sqlite3.connect(f"{target.absolute().as_uri()}?{options}", uri=True)) as connection:
@@ -43,6 +47,15 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
                 yield connection
         except sqlite3.Error as error:
             raise ImportFilesError(f"{path.name} is a damaged database: {error}.") from error
+
+
+def _copy_journal(journal: Path, target: Path) -> None:
+    shutil.copyfile(journal, target)
+    with open(target, "rb") as file:
+        file.seek(-min(len(_NAMES_A_FILE), os.path.getsize(target)), os.SEEK_END)
+        names_a_file = file.read() == _NAMES_A_FILE
+    if names_a_file:
+        raise ImportFilesError(f"{journal.name} names another file, which no journal of these tools does: not read.")
 
 
 def _restrict(connection: sqlite3.Connection) -> None:
@@ -66,12 +79,9 @@ def list_tables(connection: sqlite3.Connection) -> dict[str, set[str]]:
 
 
 def find_tables(path: Path) -> dict[str, set[str]]:
-    """The tables of a file; none if it is damaged or cannot be read."""
-    try:
-        with open_database(path) as connection:
-            return list_tables(connection)
-    except (ImportFilesError, OSError):
-        return {}
+    """The tables of a file. Raises ImportFilesError, OSError."""
+    with open_database(path) as connection:
+        return list_tables(connection)
 
 
 class Rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,11 @@ from core.system.names import readable
 
 MAX_POINTS = 20_000_000  # of all that is read at once: half a gigabyte
 MAX_RUNS = 10_000
+MAX_SERIES = 500_000  # of all runs: each takes a kilobyte, however few its points are
+MAX_ALL_KEYS = 500_000  # of all configurations
 MAX_ZIPS = 200
+MAX_UNPACKED = 8_000_000_000  # bytes of all zips
+MAX_SECONDS = 600.0  # of reading: each file takes a bounded time, and there may be many
 MAX_NAMES = 10_000  # of series in a run
 MAX_NAME_BYTES = 1000
 MAX_KEYS = 10_000  # of a configuration
@@ -28,9 +33,11 @@ _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 LONG_NAMES = "series with no name or too long a one"
 MANY_NAMES = f"points of more than {MAX_NAMES:,} series"
+MANY_RUNS = "runs beyond the most that are read at once"
 MANY_POINTS = f"points beyond {MAX_POINTS:,}"
+MANY_SERIES = f"points of more than {MAX_SERIES:,} series in all runs"
 HUGE_STEPS = "points at steps that 64 bits do not hold"
-MANY_KEYS = f"keys of a configuration beyond {MAX_KEYS:,}"
+MANY_KEYS = f"keys of a configuration beyond {MAX_KEYS:,}, or of all beyond {MAX_ALL_KEYS:,}"
 
 
 class Budget:
@@ -39,7 +46,14 @@ class Budget:
     def __init__(self) -> None:
         self.points = MAX_POINTS
         self.runs = MAX_RUNS
+        self.series = MAX_SERIES
+        self.keys = MAX_ALL_KEYS
         self.zips = MAX_ZIPS
+        self.unpacked = MAX_UNPACKED
+        self._until = time.monotonic() + MAX_SECONDS
+
+    def is_late(self) -> bool:
+        return time.monotonic() > self._until
 
 
 Columns = tuple["array[int]", "array[float]", "array[float]"]
@@ -80,12 +94,16 @@ class Draft:
     def _open(self, name: str) -> Columns | None:
         if not name or len(name.encode(errors="replace")) > MAX_NAME_BYTES:
             self.left_out[LONG_NAMES] += 1
-        elif len(self._columns) < MAX_NAMES:
-            columns = self._columns[name] = (array("q"), array("d"), array("d"))
-            return columns
-        else:
+        elif len(self._columns) >= MAX_NAMES:
             self.left_out[MANY_NAMES] += 1
             return None
+        elif self.budget.series <= 0:
+            self.left_out[MANY_SERIES] += 1
+            return None
+        else:
+            self.budget.series -= 1
+            columns = self._columns[name] = (array("q"), array("d"), array("d"))
+            return columns
         if len(self._columns) < MAX_NAMES:
             self._columns[name] = None
         return None
@@ -96,11 +114,12 @@ class Draft:
             path = readable(f"{prefix}{key}")
             if isinstance(value, Mapping) and value and depth < MAX_DEPTH:
                 self.configure(value, f"{path}.", depth + 1)
-            elif len(path.encode()) > MAX_NAME_BYTES or (
-                len(self.configuration) >= MAX_KEYS and path not in self.configuration
-            ):
-                self.left_out[MANY_KEYS if len(path) <= MAX_NAME_BYTES else "keys that are too long"] += 1
+            elif len(path.encode()) > MAX_NAME_BYTES:
+                self.left_out["keys that are too long"] += 1
+            elif path not in self.configuration and (len(self.configuration) >= MAX_KEYS or self.budget.keys <= 0):
+                self.left_out[MANY_KEYS] += 1
             else:
+                self.budget.keys -= path not in self.configuration
                 self.configuration[path] = to_scalar(value)
 
     def leave_out(self, kind: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.imports.database import Rows, is_number, list_tables, open_database
-from core.imports.draft import MAX_TEXT, Budget, Draft, parse_text
+from core.imports.draft import MANY_RUNS, MAX_TEXT, Budget, Draft, parse_text
 from core.imports.values import ForeignRun, ForeignState, ImportFilesError
 from core.system.files import DamagedFileError, open_regular
 
@@ -35,7 +35,7 @@ def read_database(path: Path, budget: Budget, left_out: dict[str, int]) -> Itera
         drafts: dict[Any, Draft] = {}
         for run_id, name, status, start, end, stage in rows:
             if stage == "deleted" or budget.runs <= 0:
-                what = DELETED if stage == "deleted" else "runs beyond the most that are read"
+                what = DELETED if stage == "deleted" else MANY_RUNS
                 left_out[what] = left_out.get(what, 0) + 1
                 continue
             budget.runs -= 1

@@ -12,9 +12,10 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
+from zipfile import ZipInfo
 
 from core.data.archives import open_archive
-from core.imports.draft import Budget, count_left_out
+from core.imports.draft import MAX_SECONDS, MAX_UNPACKED, Budget, count_left_out
 from core.imports.table import TableColumns, is_table, read_table
 from core.imports.values import ForeignRun, Found, ImportFilesError
 from core.system.errors import explain_os_error
@@ -144,6 +145,11 @@ class _Reading:
         for name in list(names):
             self.rest.pop(name, None)
 
+    def _holds(self, root: str) -> bool:
+        """Whether there is a file below a folder."""
+        first = bisect_left(self.names, root)
+        return first < len(self.names) and self.names[first].startswith(root)
+
     def _take_below(self, root: str) -> list[str]:
         """Takes those files below a folder that no reader has taken yet; `root` ends in "/" unless it is the whole."""
         first = bisect_left(self.names, root)
@@ -158,6 +164,9 @@ class _Reading:
 
     def _try(self, read: Callable[[], Iterable[ForeignRun]]) -> None:
         """Takes the runs of a reader; what one file lacks keeps no other from being read."""
+        if self.budget.is_late():
+            self.left_out.append({f"files or folders after {MAX_SECONDS / 60:.0f} minutes of reading": 1})
+            return
         self.budget.runs -= 1
         if self.budget.runs < 0:
             self.left_out.append({"files or folders of more runs than are read at once": 1})
@@ -175,7 +184,7 @@ class _Reading:
         """Only Aim itself opens its databases, and only to write; what it exports is a table."""
         for name in [name for name in self.rest if name.rpartition("/")[2] == "run_metadata.sqlite"]:
             root = name.removesuffix("run_metadata.sqlite")
-            if any(each.startswith(f"{root}{part}/") for part in ("meta", "seqs") for each in self.rest):
+            if any(self._holds(f"{root}{part}/") for part in ("meta", "seqs")):
                 self._take_below(root)
                 self.errors.append(ImportFilesError(f"{root.rstrip('/') or self.folder.name} {AIM}"))
 
@@ -197,6 +206,9 @@ class _Reading:
                 self.details["own"] = True
                 self.left_out.append({"archives of this lab, to be imported by themselves": 1})
                 return []
+            self.budget.unpacked -= measure_unpacked(file, path.name)
+            if self.budget.unpacked < 0:
+                raise ImportFilesError(f"Zips that unpack to more than {MAX_UNPACKED // 10**9} GB together.")
             with staged([(path.name, file)]) as folder:
                 inner = _Reading(list_folder(folder), self.told, self)
                 inner.read()
@@ -227,7 +239,9 @@ class _Reading:
         from core.imports import swanlab, wandb
 
         names = [name for name, head in self.rest.items() if head.startswith(wandb.MAGIC)]
-        self._try(partial(wandb.read_logs, [self.folder.path(name) for name in names], self.budget))
+        left_out: dict[str, int] = {}
+        self._try(partial(wandb.read_logs, [self.folder.path(name) for name in names], self.budget, left_out))
+        self.left_out.append(left_out)
         self._take(names)
         for name in [name for name, head in self.rest.items() if head.startswith(swanlab.MAGIC)]:
             config = f"{name.rpartition('/')[0]}/{swanlab.CONFIG}".removeprefix("/")
@@ -238,17 +252,28 @@ class _Reading:
                 self._take_below(config.removesuffix(swanlab.CONFIG))
 
     def _read_databases(self) -> None:
-        from core.imports import database, mlflow, trackio
+        from core.imports import database
 
         for name in [name for name, head in self.rest.items() if head.startswith(database.MAGIC)]:
-            path = self.folder.path(name)
+            self._try(partial(self._read_database, name))
+
+    def _read_database(self, name: str) -> Iterable[ForeignRun]:
+        from core.imports import database, mlflow, trackio
+
+        path, taken = self.folder.path(name), [name, *(f"{name}{ending}" for ending in database.BESIDE)]
+        try:
             tables = database.find_tables(path)
-            for tool in (mlflow, trackio):
-                if all(tables.get(table, set()) >= columns for table, columns in tool.TABLES.items()):
-                    self._take([name, *(f"{name}{ending}" for ending in (*database.JOURNALS, "-shm"))])
-                    left_out: dict[str, int] = {}
-                    self._try(partial(tool.read_database, path, self.budget, left_out))
-                    self.left_out.append(left_out)
+        except ImportFilesError:
+            self._take(taken)
+            raise
+        for tool in (mlflow, trackio):
+            if all(tables.get(table, set()) >= columns for table, columns in tool.TABLES.items()):
+                self._take(taken)
+                left_out: dict[str, int] = {}
+                self.left_out.append(left_out)
+                runs: Iterable[ForeignRun] = tool.read_database(path, self.budget, left_out)
+                return runs
+        return ()
 
     def _read_mlflow_files(self) -> None:
         from core.imports import mlflow
@@ -312,20 +337,30 @@ def is_own(file: BinaryIO, name: str) -> bool:
 
     Raises ImportFilesError.
     """
-    with open_archive(file, lambda sentence: ImportFilesError(f"{plain(name)}: {sentence}")) as archive:
-        names = archive.namelist()
+    names = [member.filename for member in _list_zip(file, name)]
     return "manifest.json" in names and all(
         name == "manifest.json" or ID_PATTERN.fullmatch(name.partition("/")[0]) for name in names
     )
 
 
+def measure_unpacked(file: BinaryIO, name: str) -> int:
+    """How many bytes a zip says that it holds. Raises ImportFilesError."""
+    return sum(member.file_size for member in _list_zip(file, name))
+
+
+def _list_zip(file: BinaryIO, name: str) -> list[ZipInfo]:
+    with open_archive(file, lambda sentence: ImportFilesError(f"{plain(name)}: {sentence}")) as archive:
+        return archive.infolist()
+
+
 def tell_apart(runs: Iterable[ForeignRun]) -> tuple[ForeignRun, ...]:
     """The runs with keys that no two have: a copy of a run's files has the key of the run."""
     seen: dict[str, ForeignRun] = {}
+    copies: Counter[str] = Counter()
     for run in runs:
-        key, number = run.key, 1
+        key = run.key
         while key in seen:
-            number += 1
-            key = f"{run.key} ({number})"
+            copies[run.key] += 1
+            key = f"{run.key} ({copies[run.key] + 1})"
         seen[key] = run if key == run.key else replace(run, key=key)
     return tuple(seen.values())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,8 @@ from core.runs.store import ensure_folder
 UPLOAD = "The upload"  # what a sentence calls several files
 MAX_FILES = 20_000
 MAX_DEPTH, MAX_PART = 20, 120
+LEFTOVER_SECONDS = 86_400
+_TEMPORARY = ".import-"
 _ODD = re.compile(r"[\x00-\x1f\x7f<>:\"|?*]|[\ud800-\udfff]")
 Upload = tuple[str, IO[bytes]]  # the name that its sender gave it, and what is in it
 
@@ -28,15 +31,29 @@ def staged(uploads: Sequence[Upload]) -> Iterator[Path]:
 
     Raises ImportFilesError, RunsFolderError.
     """
-    folder = ensure_folder()
     try:
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as temporary:
-            root = Path(temporary, UPLOAD)
+        with make_temporary(ensure_folder()) as temporary:
+            root = temporary / UPLOAD
             root.mkdir()
             written = [_stage(name, content, root) for name, content in uploads]
             yield written[0] if len(written) == 1 else root
     except OSError as error:
         raise ImportFilesError(f"It could not be read or written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def make_temporary(folder: Path) -> Iterator[Path]:
+    """A folder beside the runs that nobody lists; gone at the end, and those that a crash left behind with it."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+    temporary = folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    temporary.mkdir(mode=0o700)
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def is_zip(name: str, content: IO[bytes]) -> bool:

@@ -18,7 +18,7 @@ from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from core.imports.draft import Budget, Draft, parse_text
+from core.imports.draft import Budget, Draft, count_left_out, parse_text
 from core.imports.values import ForeignRun, Found, ImportFilesError
 from core.system.files import DamagedFileError, open_regular
 from core.text.safe import plain
@@ -34,6 +34,8 @@ RUNS = ("runid", "runuuid", "runhash", "run", "runname", "experiment", "trial", 
 METRICS = ("metric", "metricname", "key", "tag", "variable")  # of tables with a row for each figure
 TIMES = ("walltime", "timestamp", "time", "datetime", "date", "createdat")
 _TEXTS = "cells that hold text"
+_UNEVEN = "rows that have more or fewer cells than the table has columns"
+_CHARTED, _BOUNDS = " - ", ("", "__MIN", "__MAX")  # how W&B names the columns of a chart
 NOTHING = {"", "na", "n/a", "null", "none", "-"}
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))  # a time since 1970 as large as this is in so many parts of a second
 OLDEST = 1e8  # a smaller number is no time since 1970 but one since a run's start
@@ -202,18 +204,48 @@ def read_table(path: Path, name: str, budget: Budget, told: TableColumns | None 
                 f"{path.name} has no column {plain(unknown[0])!r}, only {plain(list_first(table.columns, 20))}."
             )
         columns = guess_columns(table, told)
-        rows = _Rows(table, name, columns, budget)
+        parts = [_Rows(table, name, columns, budget, part) for part in _find_parts(table, columns) or (None,)]
+        uneven = 0
         for row in table.all_rows():
-            rows.take(row)
-    runs = rows.finish()
-    return Found(runs, dict(rows.left_out), tuple(table.columns), {"columns": vars(columns)})
+            if len(row) == len(table.columns):
+                for part in parts:
+                    part.take(row)
+            else:
+                uneven += bool(row)
+    runs = tuple(run for part in parts for run in part.finish())
+    left_out = count_left_out([{_UNEVEN: uneven} if uneven else {}, *(part.left_out for part in parts)])
+    return Found(runs, left_out, tuple(table.columns), {"columns": vars(columns)})
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One run of a table in which each run has columns of its own: which they are, and of which figure."""
+
+    run: str
+    figures: dict[int, str]
+
+
+def _find_parts(table: Table, columns: TableColumns) -> list[_Part]:
+    """The runs of a chart of Weights & Biases, whose columns are called `run - figure`, `run - figure__MIN` and so on.
+
+    None if it is another table.
+    """
+    names = set(table.columns)
+    if columns.run or not any({f"{name}{end}" for end in _BOUNDS} <= names for name in names if _CHARTED in name):
+        return []
+    parts: dict[str, _Part] = {}
+    for index, name in enumerate(table.columns):
+        run, mark, figure = name.rpartition(_CHARTED)
+        if mark and run and name not in vars(columns).values():
+            parts.setdefault(run, _Part(run, {})).figures[index] = figure
+    return list(parts.values())
 
 
 class _Rows:
     """Takes rows one by one, and gives each figure to its run."""
 
-    def __init__(self, table: Table, name: str, columns: TableColumns, budget: Budget) -> None:
-        self.table, self.name, self.columns, self.budget = table, name, columns, budget
+    def __init__(self, table: Table, name: str, columns: TableColumns, budget: Budget, part: _Part | None) -> None:
+        self.table, self.name, self.columns, self.budget, self.part = table, name, columns, budget, part
         self.left_out: Counter[str] = Counter()
         self._step, self._run, self._time = (
             table.columns.index(each) if each else -1 for each in (columns.step, columns.run, columns.time)
@@ -229,17 +261,16 @@ class _Rows:
         known = {self._step, self._run, self._time, self._metric, *values, *contexts}
         self._others = [index for index in range(len(table.columns)) if index not in known and self._metric >= 0]
         self._values = [(index, table.columns[index] or f"column {index + 1}") for index in values]
+        if part:
+            self._values, self._others = list(part.figures.items()), []
         self._drafts: dict[str, Draft] = {}
         self._counts: Counter[str] = Counter()  # rows of each run
         self._texts: dict[tuple[str, str], set[str]] = {}
         self._without_zone = False
 
     def take(self, row: list[str]) -> None:
-        if not row:
-            return
-        if len(row) != len(self.table.columns):
-            self.left_out["rows that have more or fewer cells than the table has columns"] += 1
-            return
+        if self.part and not any(row[index] for index in self.part.figures):
+            return  # a row of other runs
         run = row[self._run].strip() if self._run >= 0 else ""
         draft = self._drafts.get(run) or self._open(run, row)
         if draft is None:
@@ -278,7 +309,12 @@ class _Rows:
 
     def _seen(self, run: str, column: str) -> set[str]:
         """Up to two different texts of a column, in the rows of a run."""
-        return self._texts.setdefault((run, column), set())
+        seen = self._texts.get((run, column))
+        if seen is None:
+            seen = set[str]()
+            if self.budget.keys > len(self._texts):  # each may become a key of the configuration
+                self._texts[run, column] = seen
+        return seen
 
     def _open(self, run: str, row: list[str]) -> Draft | None:
         if self._run >= 0 and not run:
@@ -287,15 +323,18 @@ class _Rows:
             self.left_out["rows of too many runs"] += 1
         else:
             self.budget.runs -= 1
-            key = "\n".join([self.name, *([run] if self._run >= 0 else []), self._digest(row)])
-            draft = self._drafts[run] = Draft("csv", key, run or PurePosixPath(self.name).stem, self.budget)
+            told = self.part.run if self.part else run
+            key = "\n".join([self.name, *([told] if told else []), self._digest(row)])
+            draft = Draft("csv", key, told or str(PurePosixPath(self.name).with_suffix("")), self.budget)
+            self._drafts[run] = draft
             return draft
         return None
 
     def _digest(self, row: list[str]) -> str:
         """Of a run's first row: a table that has grown begins as it did, and others of its name, of which every project
         has a metrics.csv, begin otherwise. A column that came later is empty there."""
-        cells = sorted((name, cell) for name, cell in zip(self.table.columns, row, strict=True) if cell.strip())
+        known = {self._step, self._time, *self.part.figures} if self.part else range(len(row))
+        cells = sorted((self.table.columns[index], row[index]) for index in known if index >= 0 and row[index].strip())
         return hashlib.sha256(repr(cells).encode(errors="replace")).hexdigest()[:16]
 
     def _take_text(self, draft: Draft, run: str, name: str, cell: str) -> None:

@@ -53,13 +53,14 @@ _KINDS = {
 class EventFile:
     """The whole records of one file; `damage` says afterwards why not all of it was read."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.damage, self.whole, self.damaged, self.large = path, "", 0, 0, 0
+    def __init__(self, path: Path, at_once: int = READ_BYTES) -> None:
+        self.path, self.at_once = path, at_once
+        self.damage, self.whole, self.damaged, self.large = "", 0, 0, 0
 
     def __iter__(self) -> Iterator[bytes]:
         with open_regular(self.path) as file:
             rest = b""
-            while content := file.read(READ_BYTES):
+            while content := file.read(self.at_once):
                 content = rest + content
                 starts, lengths, end = _find_records(content)
                 wrong = np.flatnonzero(~_matches(content, starts, np.full_like(lengths, 8)))
@@ -226,7 +227,7 @@ def _join_trial(run: ForeignRun, trial: ForeignRun) -> ForeignRun:
 
 def _find_start(path: Path) -> float:
     """The time of a file's first event."""
-    for record in EventFile(path):
+    for record in EventFile(path, MAX_RECORD_BYTES):
         with suppress(DecodeError):
             return float(Event.FromString(record).wall_time)
     return math.inf

@@ -29,38 +29,40 @@ class WireError(LabError, ValueError):
 def read_fields(data: bytes) -> list[tuple[int, Value]]:
     """Number and value of each field: a number for a varint, else its bytes. Raises WireError."""
     place, size, fields = 0, len(data), []
-    while place < size:
-        tag, place = _read_varint(data, place)
-        value: Value
-        match tag & 7:
-            case 0:
-                value, place = _read_varint(data, place)
-            case 1:
-                value, place = data[place : place + 8], place + 8
-            case 2:
-                length, start = _read_varint(data, place)
-                place = start + length
-                value = data[start:place]
-            case 5:
-                value, place = data[place : place + 4], place + 4
-            case _:
-                raise WireError("a field of a kind that is not known")
-        fields.append((tag >> 3, value))
+    try:
+        while place < size:
+            # Most numbers have one byte.
+            tag, place = (data[place], place + 1) if data[place] < 128 else _read_varint(data, place)
+            value: Value
+            match tag & 7:
+                case 2:
+                    length, start = (data[place], place + 1) if data[place] < 128 else _read_varint(data, place)
+                    place = start + length
+                    value = data[start:place]
+                case 0:
+                    value, place = _read_varint(data, place)
+                case 1:
+                    value, place = data[place : place + 8], place + 8
+                case 5:
+                    value, place = data[place : place + 4], place + 4
+                case _:
+                    raise WireError("a field of a kind that is not known")
+            fields.append((tag >> 3, value))
+    except IndexError:
+        raise WireError("a number that ends after its message") from None
     if place > size:
         raise WireError("a field that ends after its message")
     return fields
 
 
 def _read_varint(data: bytes, place: int) -> tuple[int, int]:
+    """Raises IndexError if it ends after the message."""
     value = shift = 0
-    try:
-        while (byte := data[place]) > 127:
-            value |= (byte & 127) << shift
-            shift, place = shift + 7, place + 1
-            if shift > 63:
-                raise WireError("a number of more than 64 bits")
-    except IndexError:
-        raise WireError("a number that ends after its message") from None
+    while (byte := data[place]) > 127:
+        value |= (byte & 127) << shift
+        shift, place = shift + 7, place + 1
+        if shift > 63:
+            raise WireError("a number of more than 64 bits")
     return value | byte << shift, place + 1
 
 
@@ -98,29 +100,34 @@ class LogFile:
         self.path, self.header, self.damage, self.whole, self.damaged = path, header, "", 0, 0
 
     def __iter__(self) -> Iterator[bytes]:
-        parts: list[bytes] | None = None
+        record: bytearray | None = None
         with open_regular(self.path) as file:
             place = _FILE_HEADER.size
             while block := file.read(BLOCK_BYTES):
                 for kind, data in self._split(block, place):
-                    if kind in (_FULL, _FIRST):
-                        self.damaged += parts is not None
-                        parts = [data]
-                    elif parts is None or kind not in (_MIDDLE, _LAST):
-                        self.damaged += kind != 0
-                        parts = None
-                        continue
-                    else:
-                        parts.append(data)
-                    if sum(map(len, parts)) > MAX_RECORD_BYTES:
-                        self.damaged += 1
-                        parts = None
-                    elif kind in (_FULL, _LAST):
+                    if kind == _FULL:
+                        self.damaged += record is not None
+                        record = None
                         self.whole += 1
-                        yield b"".join(parts)
-                        parts = None
+                        yield data
+                        continue
+                    if kind == _FIRST:
+                        self.damaged += record is not None
+                        record = bytearray()
+                    elif record is None or kind not in (_MIDDLE, _LAST):
+                        self.damaged += kind != 0
+                        record = None
+                        continue
+                    record += data
+                    if len(record) > MAX_RECORD_BYTES:
+                        self.damaged += 1
+                        record = None
+                    elif kind == _LAST:
+                        self.whole += 1
+                        yield bytes(record)
+                        record = None
                 place = 0
-        if parts is not None and not self.damage:
+        if record is not None and not self.damage:
             self.damage = "cut short"
 
     def _split(self, block: bytes, place: int) -> Iterator[tuple[int, bytes]]:

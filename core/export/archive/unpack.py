@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
-import shutil
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -32,6 +30,7 @@ from core.export.archive.pack import (
     PackedRun,
 )
 from core.export.formats import Report
+from core.imports.staging import make_temporary
 from core.runs import branches, layout
 from core.runs.folder import Run
 from core.runs.store import adopt_folder, ensure_folder, open_run
@@ -40,8 +39,7 @@ from core.system.folders import ID_PATTERN
 from core.system.locks import hold
 
 MAX_MEMBERS = 100 * MAX_RUNS
-LEFTOVER_SECONDS = 86_400
-_TEMPORARY, _LOCK = ".import-", ".import.lock"
+_LOCK = ".import.lock"
 # What tells two runs of one id apart; names, notes and logs do not.
 _RESULTS = re.compile(r"(spec|end|foreign)\.json|metrics\.jsonl|series\.bin|predictions/.*|checkpoints/.*\.pt")
 
@@ -77,7 +75,7 @@ def import_runs(source: Path | IO[bytes], report: Report | None = None, *, start
             size = file.seek(0, os.SEEK_END)
             members = check_archive(archive, size, folder, BundleError, max_members=MAX_MEMBERS, belongs=_belongs)
             manifest = _read_manifest(archive, members)
-            with hold(folder / _LOCK), _make_temporary(folder) as temporary:
+            with hold(folder / _LOCK), make_temporary(folder) as temporary:
                 _unpack(archive, members, manifest, temporary, started_by, report)
                 return _publish_all(temporary, manifest.runs)
     except DAMAGE as error:
@@ -153,21 +151,6 @@ def _read_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
 
 
 # Unpacking into a temporary folder ---------------------------------------------------------------------------------
-
-
-@contextmanager
-def _make_temporary(folder: Path) -> Iterator[Path]:
-    """A folder beside the runs that nobody lists; gone at the end, and those that a crash left behind with it."""
-    for path in folder.glob(f"{_TEMPORARY}*"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
-    temporary = folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
-    temporary.mkdir(mode=0o700)
-    try:
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _unpack(

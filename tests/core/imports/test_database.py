@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import struct
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,36 @@ def test_what_is_no_database_is_told_with_its_name(tmp_path: Path) -> None:
         open_database(tmp_path / "runs.db") as connection,
     ):
         list_tables(connection)
+
+
+def test_a_journal_that_names_another_file_is_not_played_back(path: Path, tmp_path: Path) -> None:
+    """As it is hot, SQLite would delete the file that it names, once no other database needs it."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"words\0")
+    magic, name = bytes.fromhex("d9d505f920a163d7"), str(precious).encode()
+    head = (magic + struct.pack(">5I", 0, 1, path.stat().st_size // 4096, 512, 4096)).ljust(512, b"\0")
+    ends = struct.pack(">I", 2**30 // 4096 + 1) + name + struct.pack(">2I", len(name), sum(name)) + magic
+    path.with_name(f"{path.name}-journal").write_bytes(head + ends)
+
+    with pytest.raises(ImportFilesError, match="db-journal names another file"):
+        find_tables(path)
+    assert precious.exists()
+
+
+def test_a_journal_is_played_back_on_a_copy(path: Path, tmp_path: Path) -> None:
+    """As a process that was killed in mid-transaction leaves it."""
+    content = path.read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA cache_size = 1")  # changes go to the file before they are committed
+        writer.execute("BEGIN")
+        writer.execute("UPDATE points SET value = -1")
+        killed = tmp_path / "killed.db"
+        shutil.copy(path, killed)
+        shutil.copy(f"{path}-journal", f"{killed}-journal")
+        writer.execute("ROLLBACK")
+    half = killed.read_bytes()
+    assert half != content
+
+    with open_database(killed) as connection:
+        assert list(Rows(connection, "SELECT value FROM points")) == [(number,) for number in range(20_000)]
+    assert killed.read_bytes() == half

@@ -38,6 +38,22 @@ def test_what_is_beyond_the_bounds_is_counted(draft: Draft, monkeypatch: pytest.
     assert sum(run.left_out.values()) == 5
 
 
+def test_series_and_keys_of_all_runs_together_are_bounded() -> None:
+    """Each takes a kilobyte, and a file of megabytes could name millions of them."""
+    budget = Budget()
+    budget.series = budget.keys = 3
+    drafts = [Draft("csv", key, key, budget) for key in ("one", "two")]
+    for draft in drafts:
+        draft.log("a", 0, 1.0, math.nan)
+        draft.log("b", 0, 1.0, math.nan)
+        draft.configure({"x": 1, "y": 2})
+    one, two = (draft.finish() for draft in drafts)
+
+    assert (list(one.series), list(two.series)) == (["a", "b"], ["a"])
+    assert (list(one.configuration), list(two.configuration)) == (["x", "y"], ["x"])
+    assert two.left_out == {module.MANY_SERIES: 1, module.MANY_KEYS: 1}
+
+
 def test_a_nested_configuration_is_joined_by_dots(draft: Draft) -> None:
     draft.configure({"model": {"widths": [64, 128], "block": {"kernel": 3}, "none": None}, "huge": 10**30})
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core.imports import draft
+from core.imports.draft import MAX_RUNS, Budget
 from core.imports.read import read_path
 from core.imports.values import ImportFilesError
 from tests.core.imports.made_files import MADE
@@ -77,6 +79,38 @@ def test_a_copy_of_a_run_has_a_key_of_its_own(tmp_path: Path) -> None:
     first, second = read_path(tmp_path).runs
 
     assert second.key == f"{first.key} (2)"
+
+
+def test_what_is_left_after_minutes_of_reading_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("step,loss\n0,0.5\n")
+    monkeypatch.setattr(Budget, "is_late", lambda budget: budget.runs < MAX_RUNS - 1)
+
+    found = read_path(tmp_path)
+
+    assert [run.name for run in found.runs] == ["a"]
+    assert found.left_out == {"files or folders after 10 minutes of reading": 1}
+
+
+def test_zips_in_zips_unpack_to_no_more_than_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "table.csv").write_text("step,loss\n0,0.5\n")
+    with zipfile.ZipFile(tmp_path / "runs.zip", "w") as archive:
+        archive.write(tmp_path / "table.csv", "inner.csv")
+    monkeypatch.setattr(draft, "MAX_UNPACKED", 10)
+
+    found = read_path(tmp_path)
+
+    assert [run.name for run in found.runs] == ["table"]
+    assert found.left_out == {"Zips that unpack to more than 8 GB together.": 1}
+
+
+def test_a_damaged_database_is_told_and_keeps_no_other_file_from_being_read(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes((MADE / "mlflow" / "mlflow.db").read_bytes()[:20_000])
+    with pytest.raises(ImportFilesError, match=r"mlflow\.db is a damaged database"):
+        read_path(tmp_path / "mlflow.db")
+
+    (tmp_path / "table.csv").write_text("step,loss\n0,0.5\n")
+    assert len(read_path(tmp_path).runs) == 1
 
 
 def test_a_path_that_is_not_there_is_told(tmp_path: Path) -> None:

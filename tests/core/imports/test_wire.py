@@ -44,3 +44,14 @@ def test_a_damaged_piece_costs_its_block_and_no_more(tmp_path: Path) -> None:
 
     assert list(file) == [b"good", b"after"]
     assert (file.damaged, file.damage) == (1, "")
+
+
+def test_a_record_in_a_hundred_thousand_pieces_takes_no_longer_than_they_are_long(tmp_path: Path) -> None:
+    content = bytearray(make_header(HEADER) + piece(2, b"a"))
+    for _ in range(100_000):
+        if (room := 32_768 - len(content) % 32_768) < 7:
+            content += bytes(room)
+        content += piece(3, b"")
+    (tmp_path / "log").write_bytes(content + bytes(32_768 - len(content) % 32_768) + piece(4, b"z"))
+
+    assert list(LogFile(tmp_path / "log", HEADER)) == [b"az"]  # for hours, if each looked at those before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import stat
 import warnings
 import zipfile
@@ -13,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from core.export.archive import unpack as unpacking
 from core.export.archive.pack import MANIFEST, BundleError
 from core.launch.launcher import delete_run
 from core.runs.listing import list_runs
@@ -100,7 +100,7 @@ def test_more_than_the_disk_takes_is_refused(
     class Full:
         free = 100_001_000
 
-    monkeypatch.setattr(unpacking.shutil, "disk_usage", lambda _: Full)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Full)
     assert "of disk space" in refuse(build(good[1]), runs)
 
 

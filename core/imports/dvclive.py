@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from core.imports.draft import Budget, Draft
@@ -24,9 +24,7 @@ _BAD_ROWS = "rows that are no point"
 def read_folder(root: str, name: str, files: Mapping[str, Path], budget: Budget) -> list[ForeignRun]:
     """The run in the folder `root`, to be shown as `name`; its files by their names in it. Raises OSError."""
     params = read_yaml(files["params.yaml"]) if "params.yaml" in files else None
-    # Each run of a project writes to the same folder and has no id: its parameters tell it from the next.
-    text = json.dumps(params, sort_keys=True, default=str)
-    draft = Draft("dvclive", f"{root}{hashlib.sha256(text.encode()).hexdigest()}", name, budget)
+    draft = Draft("dvclive", root, name, budget)
     if isinstance(params, dict):
         draft.configure(params)
     elif "params.yaml" in files:
@@ -36,7 +34,20 @@ def read_folder(root: str, name: str, files: Mapping[str, Path], budget: Budget)
             _read_table(path, each.removeprefix(TABLES).removesuffix(".tsv"), draft)
         elif each.startswith("plots/"):
             draft.left_out["images and other plots"] += 1
-    return [] if draft.is_empty() else [draft.finish()]
+    if draft.is_empty():
+        return []
+    run = draft.finish()
+    return [replace(run, key=f"{root}{_digest(run)}")]
+
+
+def _digest(run: ForeignRun) -> str:
+    """Each run of a project writes to the same folder and has no id: parameters and first point tell it from the next.
+
+    A run that has grown still begins as it did.
+    """
+    first = min(((int(each.steps[0]), name, float(each.values[0])) for name, each in run.series.items()), default=None)
+    told = repr((sorted(run.configuration.items()), first))
+    return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:16]
 
 
 def _read_table(path: Path, figure: str, draft: Draft) -> None:

@@ -39,14 +39,23 @@ def test_a_time_that_came_late_does_not_become_the_step() -> None:
     assert shifted.values.tolist() == [index / 7 for index in range(8)]
 
 
-def test_the_key_is_that_of_the_folder_and_its_parameters(tmp_path: Path) -> None:
+def test_the_key_is_that_of_the_folder_its_parameters_and_its_first_point(tmp_path: Path) -> None:
     shutil.copytree(FILES / "dvclive", tmp_path / "dvclive")
-    (run,) = read_path(FILES).runs
-    (same,) = read_path(tmp_path / "dvclive").runs
-    (tmp_path / "dvclive" / "params.yaml").write_text("lr: 0.2\n")
-    (other,) = read_path(tmp_path).runs
+    table = tmp_path / "dvclive" / "plots" / "metrics" / "timed.tsv"
+    keys = [run.key for run in read_path(FILES).runs]
+    rows = table.read_text().splitlines(keepends=True)
+    time, step, _ = rows[-1].split("\t")
+    table.write_text("".join(rows) + f"{time}\t{int(step) + 1}\t0.5\n")
+    keys += [run.key for run in read_path(tmp_path / "dvclive").runs]  # it has grown, and lies elsewhere
+    (tmp_path / "dvclive" / "params.yaml").write_text("lr: 0.2\n1: mixed\n2026-01-01: keys\n")
+    keys += [run.key for run in read_path(tmp_path).runs]
+    for each in table.parent.rglob("*.tsv"):  # another training with the same parameters
+        head, *rows = each.read_text().splitlines(keepends=True)
+        each.write_text(head + "".join(f"{row.rstrip()}1\n" for row in rows))
+    keys += [run.key for run in read_path(tmp_path).runs]
 
-    assert run.key == same.key != other.key
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
 
 
 def test_a_metric_named_step_has_lost_its_axis_and_is_told(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
@@ -124,3 +125,37 @@ def test_a_table_that_grew_has_its_key_and_another_of_its_name_has_not(tmp_path:
     assert key_of("step,loss\n0,2.5\n1,2.25\n") == first
     assert key_of("step,loss,val_loss\n0,2.5,\n1,2.25,2.5\n") == first  # as Lightning writes it anew
     assert key_of("step,loss\n0,2.75\n1,2.25\n") != first
+
+
+def test_the_runs_of_a_chart_that_wandb_exported_are_apart(tmp_path: Path) -> None:
+    """Its button "Export CSV": a column for each run, and the least and greatest of what a point stands for."""
+    names = [f"{run} - val/loss{end}" for run in ("sun - 3", "moon-4") for end in ("", "__MIN", "__MAX")]
+    head = ",".join(f'"{name}"' for name in ["Step", *names])
+    (sun, moon) = read(tmp_path, f"{head}\n0,0.5,0.4,0.6,,,\n1,0.25,0.25,0.25,0.75,0.7,0.8\n2,,,,NaN,0.5,0.5\n").runs
+
+    assert (sun.name, moon.name) == ("sun - 3", "moon-4")
+    assert all_points(sun)["val/loss"] == [[0, (0.5).hex(), None], [1, (0.25).hex(), None]]
+    assert moon.series["val/loss"].steps.tolist() == [1, 2]
+    assert moon.series["val/loss__MAX"].values.tolist() == [0.8, 0.5]
+    assert sun.key != moon.key
+
+
+def test_tables_of_keras_and_lightning_are_read_by_epoch_and_by_step() -> None:
+    keras, lightning = (read_path(MADE / "csv" / f"{name}.csv") for name in ("keras", "lightning"))
+
+    assert (keras.details["columns"]["step"], lightning.details["columns"]["step"]) == ("epoch", "step")
+    for found, name in ((keras, "keras"), (lightning, "lightning")):
+        step = found.details["columns"]["step"]
+        with open(MADE / "csv" / f"{name}.csv") as file:
+            rows = list(csv.DictReader(file))
+        for figure, series in found.runs[0].series.items():
+            logged = [(int(row[step]), float(row[figure])) for row in rows if row[figure]]
+            assert list(zip(series.steps.tolist(), series.values.tolist(), strict=True)) == logged
+
+
+def test_tables_of_one_name_are_called_by_their_folders(tmp_path: Path) -> None:
+    for version in ("version_0", "version_1"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "metrics.csv").write_text("step,loss\n0,0.5\n")
+
+    assert [run.name for run in read_path(tmp_path).runs] == ["version_0/metrics", "version_1/metrics"]

@@ -16,8 +16,9 @@ def test_every_value_step_and_time_equals_what_tensorboard_reads() -> None:
     # Guild writes the time 0.0, which stands for none.
     expected["guild"] = {tag: [[*point[:2], None] for point in points] for tag, points in expected["guild"].items()}
     # Keras' two folders are one run, and what add_hparams wrote belongs to the run around it.
-    parts = {part: expected.pop(f"keras/{part}") for part in ("train", "validation")}
-    expected["keras"] = {f"{part}/{tag}": points for part, tags in parts.items() for tag, points in tags.items()}
+    for name in ("keras", "keras3"):
+        parts = {part: expected.pop(f"{name}/{part}") for part in ("train", "validation")}
+        expected[name] = {f"{part}/{tag}": points for part, tags in parts.items() for tag, points in tags.items()}
     del expected["torch/plain run/trial"]
 
     assert found == expected
@@ -46,6 +47,14 @@ def test_hyperparameters_become_the_configuration_of_the_run_around_them() -> No
 
     assert run.configuration == {"lr": 0.1, "optimizer": "sgd", "nesterov": 1.0}
     assert run.results == {"hp/accuracy": 0.5}
+
+
+def test_a_resumed_training_of_lightning_is_one_run_with_its_hyperparameters() -> None:
+    (run,) = read_path(FILES / "lightning").runs
+
+    assert (run.name, run.state) == ("version_0", "finished")
+    assert run.configuration == {"lr": 0.1, "optimizer": "sgd"}
+    assert run.series["train_loss_step"].steps.tolist() == list(range(24))
 
 
 def test_several_trials_stay_apart(tmp_path: Path) -> None:

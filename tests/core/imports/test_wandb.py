@@ -48,6 +48,17 @@ def test_a_log_that_was_cut_keeps_its_whole_records_and_is_no_finished_run(tmp_p
         assert "cut short after" in run.remarks[0] or size == 32_768
 
 
+def test_a_run_that_was_resumed_offline_is_one_run_and_says_that_steps_repeat() -> None:
+    (run,) = read_path(FILES / "resumed").runs
+
+    assert run.series["loss"].steps.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 20, 0, 1, 2, 3]
+    assert (run.name, run.state, run.configuration["part"]) == ("resumed", "finished", 2)
+    assert run.remarks == (
+        "resumed: its 3 logs repeat steps, as W&B counts from 0 again where it is offline; "
+        "of each step charts show the last.",
+    )
+
+
 def test_logs_of_one_run_are_one_run(tmp_path: Path) -> None:
     for name in ("a.wandb", "b.wandb"):
         shutil.copy(FILES / "run-aaaa1111.wandb", tmp_path / name)

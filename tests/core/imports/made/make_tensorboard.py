@@ -1,6 +1,6 @@
 """Event files as torch, tensorboard and tensorboardX write them, and what TensorBoard's own reader gives for each.
 
-python make_tensorboard.py torch|tensors|tensorboardx FOLDER     each with the package installed that it names
+python make_tensorboard.py torch|tensors|tensorboardx|keras|lightning FOLDER     each with its package installed
 python make_tensorboard.py clean FOLDER
 python make_tensorboard.py expected FOLDER
 """
@@ -65,6 +65,66 @@ def make_tensorboardx(folder: Path) -> None:
     writer.close()
 
 
+def make_keras(folder: Path) -> None:
+    """By Keras' own callback, which needs TensorFlow whatever the backend is: keras 3.15.1, tensorflow 2.21.0."""
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(2, activation="softmax")])
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    points = np.random.default_rng(0).normal(size=(32, 2))
+    callbacks = [
+        keras.callbacks.TensorBoard(folder / "keras3", update_freq=1, histogram_freq=2, write_graph=False),
+        keras.callbacks.CSVLogger(folder.parent / "csv" / "keras.csv"),
+    ]
+    data = (points, points[:, 0] > 0)
+    model.fit(*data, epochs=4, batch_size=8, validation_data=data, callbacks=callbacks, verbose=0)
+
+
+def make_lightning(folder: Path) -> None:
+    """Lightning's own loggers, the training resumed from its checkpoint: lightning 2.6.6, torch 2.15.0."""
+    import shutil
+
+    import torch
+    from lightning import LightningModule, Trainer, seed_everything
+    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+    class Line(LightningModule):
+        def __init__(self, lr=0.1, optimizer="sgd"):
+            super().__init__()
+            self.save_hyperparameters()
+            self.layer = torch.nn.Linear(2, 1)
+
+        def training_step(self, batch, index):
+            loss = self.layer(batch).square().mean()
+            self.log("train_loss", loss, on_step=True, on_epoch=True)
+            return loss
+
+        def validation_step(self, batch, index):
+            self.log_dict({"val_loss": self.layer(batch).square().mean(), "val_acc": 0.5})
+
+        def test_step(self, batch, index):
+            self.log("test_acc", 0.25)
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), self.hparams.lr)
+
+    seed_everything(1)
+    data = torch.utils.data.DataLoader(torch.randn(16, 2), 4)
+    events = folder / "lightning" / "version_0"
+    for epochs in (3, 6):
+        loggers = [TensorBoardLogger(folder, "lightning", version=0), CSVLogger(folder, "tables", version=epochs)]
+        trainer = Trainer(max_epochs=epochs, logger=loggers, log_every_n_steps=1, enable_progress_bar=False)
+        checkpoint = next(iter(events.rglob("*.ckpt")), None)
+        trainer.fit(Line(), data, data, ckpt_path=checkpoint)
+        trainer.test(trainer.model, data, verbose=False)
+    shutil.copy(folder / "tables" / "version_6" / "metrics.csv", folder.parent / "csv" / "lightning.csv")
+    for rest in (folder / "tables", events / "checkpoints"):
+        shutil.rmtree(rest)
+    (events / "hparams.yaml").unlink()
+
+
 def clean(folder: Path) -> None:
     """Gives the files names without this machine's."""
     for number, path in enumerate(sorted(folder.rglob("events.out.*"))):
@@ -100,6 +160,12 @@ def write_expected(folder: Path) -> None:
 
 if __name__ == "__main__":
     what, target = sys.argv[1], Path(sys.argv[2])
-    {"torch": make_torch, "tensors": make_tensors, "tensorboardx": make_tensorboardx, "expected": write_expected}.get(
-        what, clean
-    )(target)
+    makers = {
+        "torch": make_torch,
+        "tensors": make_tensors,
+        "tensorboardx": make_tensorboardx,
+        "keras": make_keras,
+        "lightning": make_lightning,
+        "expected": write_expected,
+    }
+    makers.get(what, clean)(target)

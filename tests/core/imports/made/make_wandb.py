@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 FLOATS = [1.5, 0.1, math.nan, math.inf, -math.inf, -0.0, 1e-45, 1e308]
@@ -68,6 +69,28 @@ os.kill(os.getpid(), 9)
     subprocess.run([sys.executable, "-c", code], check=False)
 
 
+def resume(folder: Path) -> None:
+    """A run that was resumed twice: offline, W&B knows nothing of its earlier steps, and begins at 0 again."""
+    import wandb
+
+    for part in range(3):
+        time.sleep(1.1)  # the folder's name tells the second
+        with wandb.init(
+            project="shapes",
+            name="resumed",
+            id="cccc3333",
+            resume="allow" if part else None,
+            config={"lr": 0.1 / (part + 1), "part": part},
+            dir=folder,
+            settings=wandb.Settings(**PLAIN),
+        ) as run:
+            for index in range(4):
+                run.log({"loss": 1 / (1 + index + 10 * part)})
+            if part == 1:
+                run.log({"loss": 0.5, "epoch": 1}, step=20)
+                run.log({"loss": 9.0}, step=3)  # which W&B drops, as it goes back
+
+
 def write_expected(folder: Path) -> None:
     """Read with W&B's own messages and its own reader of the log, which 0.31.0 lacks: DATASTORE is that of 0.19.11."""
     import wandb
@@ -80,7 +103,7 @@ def write_expected(folder: Path) -> None:
 
     runs = {}
     for path in sorted(folder.rglob("*.wandb")):
-        store, series = datastore.DataStore(), {}
+        store, series = datastore.DataStore(), runs.setdefault(path.stem.removeprefix("run-"), {})
         store.open_for_scan(str(path))
         while (data := store.scan_data()) is not None:
             record = messages.Record.FromString(data)
@@ -89,7 +112,6 @@ def write_expected(folder: Path) -> None:
                 for name, text in row.items():
                     # As JSON: Python reads NaN and Infinity in it.
                     series.setdefault(name, []).append([row["_step"], text, row["_timestamp"]])
-        runs[path.stem.removeprefix("run-")] = series
     (folder / "expected.json").write_text(json.dumps(runs) + "\n")
 
 
@@ -99,6 +121,7 @@ if __name__ == "__main__":
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     make(target)
+    resume(target / "resumed")
     for path in target.rglob("*"):
         if path.is_file() and path.suffix != ".wandb":
             path.unlink()

@@ -90,26 +90,23 @@ def _read_maps(texts: Iterable[str]) -> dict[str, list[str]]:
 
 def _import_found(found: Found, chosen: dict[str, list[str]], *, dry_run: bool) -> list[dict[str, Any]]:
     """What became of each run of other tools, or with `dry_run` would."""
-    from core.imports.figures import guess_choice, keep_rules, read_rules
-    from core.imports.keep import describe_planned, keep_run, list_left_out, plan_import
+    from core.imports.figures import choose, guess_choice, keep_rules, read_rules
+    from core.imports.keep import describe_planned, keep_runs, list_left_out, plan_import
 
     guessed = guess_choice(found.runs, read_rules())
     known = {name for run in found.runs for name in (*run.series, *run.results)}
     for name in (each for names in chosen.values() for each in names):
         if found.runs and name not in known:
             raise CommandError(f"--map: no run has a series {name!r}; there are {join_words(sorted(known)[:20])}.")
-    taken = {name for names in chosen.values() for name in names}
-    choice = {
-        figure: [*chosen.get(figure, []), *(name for name in names if name not in taken)]
-        for figure, names in guessed.items()
-    }
+    choice = choose(guessed, chosen)
     if chosen and not dry_run:
         keep_rules(choice, guessed)
     told = []
-    for planned in plan_import(found.runs, choice):
+    planning = plan_import(found.runs, choice)
+    for planned in planning if dry_run else keep_runs(planning):
         told.append(
             {
-                "id": planned.id if dry_run else keep_run(planned),
+                "id": planned.id,
                 "origin": planned.run.key,
                 "name": planned.run.name,
                 "state": planned.run.state,

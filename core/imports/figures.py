@@ -55,15 +55,32 @@ _OTHER = {"best", "min", "max", "top5", "acc5", "5", "balanced", "ema", "lr", "s
 def guess_choice(runs: Iterable[ForeignRun], rules: Choice | None = None) -> dict[str, list[str]]:
     """For each figure the names that are likely to be it, best first; what people chose before comes first."""
     names = list(dict.fromkeys(name for run in runs for name in [*run.series, *run.results]))
-    chosen_before = {name: figure for figure, kept in (rules or {}).items() for name in kept}
+    chosen_before = {
+        name: (figure, place - MAX_RULES)  # before all guesses, in the order of preference
+        for figure, kept in (rules or {}).items()
+        for place, name in enumerate(kept[:MAX_RULES])
+    }
     found: dict[str, list[tuple[int, str]]] = {figure: [] for figure in FIGURES}
     for name in names:
-        figure, rank = (chosen_before[name], -1) if name in chosen_before else _guess(name)
+        figure, rank = chosen_before.get(name) or _guess(name)
         if figure in found:
             found[figure].append((rank, name))
     return {
         figure: [name for _, name in sorted(ranked, key=lambda each: (each[0], len(each[1])))]
         for figure, ranked in found.items()
+    }
+
+
+def choose(guessed: Choice, chosen: Choice) -> dict[str, list[str]]:
+    """The guess with what people chose: names that come first in their figure, or none at all for an empty list.
+
+    What was chosen for one figure is no guess for another.
+    """
+    taken = {name for names in chosen.values() for name in names}
+    rest = {figure: [name for name in names if name not in taken] for figure, names in guessed.items()}
+    return {
+        figure: [*chosen[figure], *names] if chosen.get(figure) else [] if figure in chosen else names
+        for figure, names in rest.items()
     }
 
 

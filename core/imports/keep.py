@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from core.imports.figures import Choice, map_run
@@ -16,7 +16,7 @@ from core.runs.folder import Run
 from core.runs.foreign import end_metrics, make_rows, name_tool
 from core.runs.records import MAX_TAG, MAX_TAGS, MAX_TEXT, About, End, ForeignRecord, MappedFigure, RunNotFoundError
 from core.runs.series import MAX_NAME_BYTES, MAX_NAMES, Series
-from core.runs.store import open_run, write_foreign
+from core.runs.store import ensure_folder, open_run, write_foreign
 from core.runs.store import publish_foreign as _publish
 from core.system.files import to_strict
 from core.system.folders import runs_folder
@@ -27,6 +27,7 @@ from core.text.words import count_of, join_words, list_first
 MAX_KEYS, MAX_KEY, MAX_VALUE = 1000, 300, 2000  # of a configuration
 MAX_REMARKS, MAX_RUN_KEY = 100, 2000
 MAX_TOLD = 8  # remarks at once
+LOCK = ".imports.lock"  # of the runs folder
 UNTOLD = "{tool} does not tell how a run ended."
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
@@ -68,7 +69,7 @@ def plan_import(runs: Sequence[ForeignRun], choice: Choice) -> list[Planned]:
         known = longest.get(_key_of(run))
         if known is None or count_points(run) > count_points(known):
             longest[_key_of(run)] = run
-    here = _find_imported()
+    here = _Imported().look()
     return [_plan(run, map_run(run, choice), here.get(key)) for key, run in longest.items()]
 
 
@@ -83,17 +84,27 @@ def _plan(run: ForeignRun, mapping: Mapping[str, MappedFigure], here: Run | None
     return Planned(run, mapping, "here" if same or is_older else "grown", here.id)
 
 
-def keep_run(planned: Planned, *, started_by: str = "") -> str:
-    """Does what was planned and returns the run's id. Raises RunsFolderError, OSError."""
-    if planned.outcome == "new":
-        return publish_foreign(planned.run, planned.mapping, started_by=started_by)
-    if planned.outcome == "grown":
-        here = open_run(planned.id)
-        record = make_record(planned.run, planned.mapping)
-        rows = make_rows(planned.run.series, planned.mapping, planned.run.started)
-        with hold(here.path / layout.CONTROL):
-            write_foreign(here.path, record, _keepable(planned.run), rows, make_end(planned.run, record, len(rows)))
-    return planned.id
+def keep_runs(planned: Iterable[Planned], *, started_by: str = "") -> Iterator[Planned]:
+    """Does what was planned, run by run, and yields what came of it, with the id.
+
+    Two imports of the same run at once keep it once: each looks again, under a lock, for what the other has brought.
+    Raises RunsFolderError, OSError.
+    """
+    folder, here = ensure_folder(), _Imported()
+    for each in planned:
+        with hold(folder / LOCK):
+            now = _plan(each.run, each.mapping, here.look().get(_key_of(each.run)))
+            run_id = now.id or publish_foreign(now.run, now.mapping, started_by=started_by)
+            if now.outcome == "grown":
+                _bring_up_to_date(open_run(run_id), now)
+        yield replace(now, id=run_id)
+
+
+def _bring_up_to_date(here: Run, planned: Planned) -> None:
+    record = make_record(planned.run, planned.mapping)
+    rows = make_rows(planned.run.series, planned.mapping, planned.run.started)
+    with hold(here.path / layout.CONTROL):
+        write_foreign(here.path, record, _keepable(planned.run), rows, make_end(planned.run, record, len(rows)))
 
 
 def describe_planned(planned: Planned) -> list[str]:
@@ -138,15 +149,24 @@ def count_points(run: ForeignRun) -> int:
     return sum(map(len, run.series.values()))
 
 
-def _find_imported() -> dict[tuple[str, str], Run]:
-    """The runs of other tools that are here, by format and key."""
-    found = {}
-    for path in sorted(runs_folder().glob(f"[0-9]*/{layout.FOREIGN}")):
-        with suppress(RunNotFoundError):
-            run = open_run(path.parent.name)
-            if record := run.foreign():
-                found[record["format"], record["key"]] = run
-    return found
+class _Imported:
+    """The runs of other tools that are here, by format and key; of what was seen before, no file is read again."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, tuple[str, str] | None] = {}
+
+    def look(self) -> dict[tuple[str, str], Run]:
+        found = {}
+        for path in sorted(runs_folder().glob(f"[0-9]*/{layout.FOREIGN}")):
+            run_id = path.parent.name
+            with suppress(RunNotFoundError):
+                run = open_run(run_id)
+                if run_id not in self._keys:
+                    record = run.foreign()
+                    self._keys[run_id] = (record["format"], record["key"]) if record else None
+                if key := self._keys[run_id]:
+                    found[key] = run
+        return found
 
 
 def _keepable(run: ForeignRun) -> dict[str, Series]:
@@ -167,6 +187,8 @@ def make_record(run: ForeignRun, mapping: Mapping[str, MappedFigure]) -> Foreign
         left_out[f"texts of the configuration cut to {MAX_VALUE:,} characters"] = cut
     if (more := len(run.configuration) - MAX_KEYS) and more > 0:
         left_out[f"configuration beyond {MAX_KEYS:,} keys"] = more
+    if (more := len(run.results) - MAX_KEYS) and more > 0:
+        left_out[f"single values beyond {MAX_KEYS:,}"] = more
     if lost := len(run.series) - len(_keepable(run)):
         left_out[f"series with a name of over {MAX_NAME_BYTES:,} bytes, or beyond {MAX_NAMES:,}"] = lost
     record: ForeignRecord = {
@@ -174,7 +196,7 @@ def make_record(run: ForeignRun, mapping: Mapping[str, MappedFigure]) -> Foreign
         "key": readable(run.key)[:MAX_RUN_KEY],
         "configuration": configuration,
         "mapping": dict(mapping),
-        "results": {readable(name)[:MAX_KEY]: _spell(value) for name, value in run.results.items()},
+        "results": {readable(name)[:MAX_KEY]: _spell(value) for name, value in list(run.results.items())[:MAX_KEYS]},
         "metrics": dict(end_metrics(run.series, run.results, mapping)),
         "left_out": left_out,
         "remarks": [readable(remark)[:MAX_VALUE] for remark in run.remarks[:MAX_REMARKS]],

@@ -32,7 +32,7 @@ TOOLS = {
 }
 FIGURES = ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/loss", "test/accuracy")
 MAX_ROWS = 2000  # for charts; the series keep every point
-PERCENT_FROM = 1.5  # an accuracy above it is in percent
+PERCENT_FROM = 1.001  # an accuracy above it is in percent: a share of 1 may be a little more, as it was rounded
 # Our field by the last part of its usual names elsewhere, in lower case.
 KNOWN_KEYS = {
     "train.learning_rate": ("learning_rate", "learningrate", "lr", "base_lr", "init_lr", "initial_lr", "lr0", "eta"),

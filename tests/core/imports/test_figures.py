@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.imports.figures import RULES, guess_choice, keep_rules, map_run, read_rules
+from core.imports.figures import RULES, choose, guess_choice, keep_rules, map_run, read_rules
 from tests.core.imports.foreign_runs import make_foreign, make_series
 
 
@@ -45,7 +45,9 @@ def test_of_several_names_the_plainest_comes_first_and_a_run_takes_the_first_it_
     assert map_run(one, choice)["train/loss"]["series"] == "train_loss_step"
 
 
-@pytest.mark.parametrize(("values", "percent"), [([12.0, 91.5], True), ([0.12, 0.915], False), ([1.0], False)])
+@pytest.mark.parametrize(
+    ("values", "percent"), [([12.0, 91.5], True), ([0.12, 0.915], False), ([1.0000001], False), ([0.9, 1.2], True)]
+)
 def test_percent_is_told_from_a_fraction(values: list[float], percent: bool) -> None:
     run = make_foreign(series={"val_acc": make_series(list(range(len(values))), values)})
     assert map_run(run, guess_choice([run]))["val/accuracy"]["percent"] is percent
@@ -65,6 +67,25 @@ def test_what_was_chosen_is_the_guess_of_the_next_import() -> None:
     assert (again["val/accuracy"], again["train/loss"]) == (["score"], [])
     keep_rules({**again, "train/loss": ["loss"]}, again)
     assert guess_choice([run], read_rules())["train/loss"] == ["loss"]
+
+
+@pytest.mark.usefixtures("runs")
+def test_names_that_were_chosen_keep_their_order_of_preference() -> None:
+    points = make_series([1], [0.5])
+    run = make_foreign(series={"acc_val": points, "acc_val_of_the_average": points}, results={})
+    guessed = guess_choice([run], read_rules())
+    assert guessed["val/accuracy"][0] == "acc_val"
+    keep_rules(choose(guessed, {"val/accuracy": ["acc_val_of_the_average"]}), guessed)
+    assert guess_choice([run], read_rules())["val/accuracy"] == ["acc_val_of_the_average", "acc_val"]
+
+
+def test_what_was_chosen_for_one_figure_is_no_guess_for_another() -> None:
+    guessed = {"train/loss": ["loss", "train_loss"], "val/loss": ["val_loss"], "val/accuracy": ["acc"]}
+    assert choose(guessed, {"val/loss": ["loss"], "val/accuracy": []}) == {
+        "train/loss": ["train_loss"],
+        "val/loss": ["loss", "val_loss"],
+        "val/accuracy": [],
+    }
 
 
 @pytest.mark.parametrize("text", ["{", '{"figures": 3}', '{"figures": {"val/accuracy": [3, null], "x": "y"}}'])

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from core.imports.figures import guess_choice
-from core.imports.keep import Planned, keep_run, plan_import, publish_foreign
+from core.imports.keep import Planned, keep_runs, plan_import, publish_foreign
 from core.imports.values import ForeignRun
+from core.launch.launcher import delete_run
 from core.runs.listing import list_runs
 from core.runs.records import NoSpecError
 from core.runs.store import open_run
@@ -93,19 +96,21 @@ def plan(*runs: ForeignRun) -> list[Planned]:
     return plan_import(runs, guess_choice(runs))
 
 
+def keep(*planned: Planned) -> list[str]:
+    return [each.id for each in keep_runs(planned)]
+
+
 def test_importing_again_adds_only_what_is_new() -> None:
     one, two = make_foreign(), make_foreign(key="logs/two", name="two")
-    for planned in plan(one):
-        keep_run(planned)
+    keep(*plan(one))
     again = plan(one, two)
     assert [planned.outcome for planned in again] == ["here", "new"]
-    for planned in again:
-        keep_run(planned)
+    keep(*again)
     assert len(imported()) == 2
 
 
 def test_a_run_that_has_grown_is_brought_up_to_date_and_keeps_what_people_said() -> None:
-    (run_id,) = [keep_run(planned) for planned in plan(make_foreign(state="interrupted"))]
+    (run_id,) = keep(*plan(make_foreign(state="interrupted")))
     open_run(run_id).update_about(name="Mine", tags=["kept"])
     grown = make_foreign(
         series={"val_acc": make_series([2, 4, 6, 8], [50.0, 75.0, 62.5, 80.0])}
@@ -113,7 +118,7 @@ def test_a_run_that_has_grown_is_brought_up_to_date_and_keeps_what_people_said()
         state="finished",
     )
     (planned,) = plan(grown)
-    assert (planned.outcome, keep_run(planned)) == ("grown", run_id)
+    assert (planned.outcome, keep(planned)) == ("grown", [run_id])
     summary = open_run(run_id).summary()
     assert (summary.name, summary.tags, summary.state) == ("Mine", ("kept",), "finished")
     assert summary.last_val_accuracy == 0.8
@@ -121,19 +126,34 @@ def test_a_run_that_has_grown_is_brought_up_to_date_and_keeps_what_people_said()
 
 
 def test_an_older_copy_takes_nothing_away() -> None:
-    for planned in plan(make_foreign()):
-        keep_run(planned)
+    keep(*plan(make_foreign()))
     older = make_foreign(series={"loss": make_series([1], [2.5])})
     assert [planned.outcome for planned in plan(older)] == ["here"]
+
+
+def test_two_imports_of_the_same_run_at_once_keep_it_once() -> None:
+    plans = [plan(make_foreign(), make_foreign(key="logs/two")) for _ in range(4)]
+    with ThreadPoolExecutor(4) as people:
+        kept = list(people.map(lambda each: keep(*each), plans))
+    assert len(imported()) == 2
+    assert all(set(ids) == set(imported()) for ids in kept)
+
+
+def test_a_run_that_was_deleted_since_it_was_planned_is_new_again() -> None:
+    (run_id,) = keep(*plan(make_foreign()))
+    planned = plan(make_foreign(state="failed"))
+    delete_run(run_id)
+    (kept,) = keep_runs(planned)
+    assert (kept.outcome, imported()) == ("new", [kept.id])
 
 
 def test_another_choice_of_figures_is_taken_over() -> None:
     run = make_foreign(series={"score": make_series([1, 2], [0.5, 0.75])})
     (planned,) = plan(run)
-    run_id = keep_run(planned)
+    (run_id,) = keep(planned)
     assert open_run(run_id).summary().best_val_accuracy is None
     (planned,) = plan_import([run], {"val/accuracy": ["score"]})
-    assert (planned.outcome, keep_run(planned)) == ("grown", run_id)
+    assert (planned.outcome, keep(planned)) == ("grown", [run_id])
     assert open_run(run_id).summary().best_val_accuracy == 0.75
 
 

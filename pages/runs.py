@@ -30,7 +30,7 @@ from pages.parts.run.table import COLUMNS, DEFAULT_SORT, PAGE_ROWS, Column, show
 from pages.parts.run.tabs import show_view
 from pages.parts.run.views import show_views
 from pages.parts.transfer.take_away import show_several
-from pages.parts.transfer.take_in import show_import, show_preview
+from pages.parts.transfer.take_in import show_found, show_import
 from server import sign_in
 
 TICK_SECONDS = 1.0
@@ -285,5 +285,5 @@ answer_delete()
 known_runs = list_known()
 active = is_moving(known_runs)
 chosen_filter, table_look = show_filter(known_runs.runs) if known_runs.runs else (Filter(), TableLook())
-show_preview()
+show_found()
 live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, table_look, active)

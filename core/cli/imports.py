@@ -57,11 +57,7 @@ def import_files(
     for path in paths:
         try:
             brought = bring_in_path(path, columns=columns, dry=dry_run)
-            told += [{**vars(own), "sentence": own.sentence} for own in brought.own]
-            told += [
-                {**packed.model_dump(include={"id", "name", "state"}), "outcome": "own", "sentence": packed.sentence}
-                for packed in brought.listed
-            ]
+            told += [{**vars(own), "sentence": own.forecast if dry_run else own.sentence} for own in brought.own]
             told += _import_found(brought.found, chosen, dry_run=dry_run)
         except LabError as error:
             problem = f"{path}: {error}"

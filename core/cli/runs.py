@@ -16,7 +16,7 @@ from core.runs.folder import Run
 from core.runs.records import RunSummary
 from core.spec.fields import format_value
 from core.system.errors import LabError
-from core.text.formats import format_bytes, format_moment, format_percent, format_seconds
+from core.text.formats import UNKNOWN, format_bytes, format_moment, format_percent, format_seconds
 from core.text.safe import plain
 
 STATES = ("queued", "running", "finished", "failed", "stopped", "pruned", "interrupted", "damaged")
@@ -57,8 +57,8 @@ def list_all(
             f"{run.epoch}/{run.epochs}",
             format_percent(run.best_val_accuracy),
             format_percent(run.test_accuracy),
-            f"{run.parameters:,}",
-            format_seconds(run.seconds),
+            f"{run.parameters:,}" if not run.tool else UNKNOWN,
+            format_seconds(run.seconds) if run.seconds or not run.tool else UNKNOWN,
             tell_parent(run),
             ", ".join(run.tags),
         )
@@ -142,7 +142,7 @@ def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
         ("epoch", f"{summary.epoch} of {summary.epochs}" if is_sound else ""),
         ("validation accuracy", f"{last}, best {best}"),
         ("test accuracy", f"last weights {test}, best on validation {test_best}" if "test/accuracy" in end else ""),
-        ("time", format_seconds(summary.seconds) if is_sound else ""),
+        ("time", format_seconds(summary.seconds) if is_sound and (summary.seconds or not summary.tool) else ""),
         ("checkpoints", ", ".join(f"{entry.name} ({format_bytes(entry.bytes)})" for entry in run.checkpoints())),
         ("folder", run.path),
     ]

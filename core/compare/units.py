@@ -104,9 +104,16 @@ def put_first(run_ids: Sequence[str], chosen: Iterable[str]) -> list[str]:
 def find_mismatches(units: Sequence[Unit]) -> list[str]:
     """Sentences on what was trained or measured on other images than the baseline; empty if all compare."""
     found: dict[str, list[str]] = {}
+    foreign: dict[str, ComparedRun] = {}  # one sentence for all of them: a tool tells the images of none of its runs
     for unit in units[1:]:
-        if sentence := _find_mismatch(unit.first, units[0].first):
+        runs = unit.first, units[0].first
+        if explain_foreign(*runs) and runs[0].recipe != runs[1].recipe:
+            foreign |= {each.name: each.first for each in (units[0], unit) if each.first.tool}
+        elif sentence := _find_mismatch(*runs):
             found.setdefault(sentence, []).append(unit.name)
+    if foreign:
+        why = f"{explain_foreign(*foreign.values())}, so differences may be those of the images."
+        found = {why: list(foreign), **found}
     return [f"{list_first(names, 3)}: {sentence}" for sentence, names in found.items()]
 
 
@@ -122,12 +129,11 @@ def explain_foreign(*runs: ComparedRun) -> str:
     tools = dict.fromkeys(run.tool for run in runs if run.tool)
     if not tools:
         return ""
-    return f"imported from {join_words(list(tools), 'and')}, which does not tell the images of its figures"
+    which = "which does not tell" if len(tools) == 1 else "none of which tells"
+    return f"imported from {join_words(list(tools), 'and')}, {which} the images of its figures"
 
 
 def _find_mismatch(run: ComparedRun, baseline: ComparedRun) -> str:
-    if (why := explain_foreign(run, baseline)) and run.recipe != baseline.recipe:
-        return f"{why}, so differences may be those of the images."
     if not same_data(run, baseline):
         names = " instead of ".join(map(tell_data, (run, baseline)))
         return f"another data set than the baseline's ({names}), so accuracies and losses do not compare."

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.data.archives import show_name
-from core.export.archive.pack import PackedRun
 from core.export.archive.unpack import Imported, import_runs, is_own_archive, list_archive
 from core.export.formats import Report
 from core.imports.read import read_path
@@ -23,7 +22,6 @@ class Brought:
     """What came in: runs of this lab, which are kept already or only listed, and what was found of other tools."""
 
     own: list[Imported] = field(default_factory=list)
-    listed: list[PackedRun] = field(default_factory=list)
     found: Found = field(default_factory=lambda: Found(()))
     problem: str = ""  # of an archive that was refused after others had come in
 
@@ -38,28 +36,47 @@ def bring_in(
 ) -> Brought:
     """Imports the archives of this lab among the files, and reads the others without keeping anything of them.
 
-    `dry` only lists what the archives hold. After one that is refused, none of the next comes in. Raises BundleError,
-    ImportFilesError, RunsFolderError.
+    `dry` only tells what would become of the archives. After one that is refused, none of the next comes in. Raises
+    BundleError, ImportFilesError, RunsFolderError.
     """
-    own = [is_zip(name, content) and is_own_archive(content) for name, content in uploads]
-    others = [upload for upload, is_own in zip(uploads, own, strict=True) if not is_own]
+    own, others = _part(uploads)
     found = Found(())
     if others:
         with staged(others) as folder:
             found = read_path(folder, columns=columns)
+    brought = _import_own(own, report, started_by=started_by, dry=dry, is_alone=not others)
+    return replace(brought, found=found)
+
+
+def bring_own(uploads: Sequence[Upload], report: Report | None = None, *, started_by: str = "") -> Brought:
+    """Imports the archives of this lab among the files. Raises BundleError, RunsFolderError."""
+    return _import_own(_part(uploads)[0], report, started_by=started_by)
+
+
+def _part(uploads: Sequence[Upload]) -> tuple[list[Upload], list[Upload]]:
+    """The archives of this lab, and the other files."""
+    own = [is_zip(name, content) and is_own_archive(content) for name, content in uploads]
+    parts = list(zip(uploads, own, strict=True))
+    return [upload for upload, is_own in parts if is_own], [upload for upload, is_own in parts if not is_own]
+
+
+def _import_own(
+    uploads: Sequence[Upload],
+    report: Report | None,
+    *,
+    started_by: str = "",
+    dry: bool = False,
+    is_alone: bool = True,
+) -> Brought:
     taken: list[Imported] = []
-    listed: list[PackedRun] = []
-    for (name, content), is_own in zip(uploads, own, strict=True):
+    for name, content in uploads:
         try:
-            if is_own and dry:
-                listed += list_archive(content)
-            elif is_own:
-                taken += import_runs(content, report, started_by=started_by)
+            taken += list_archive(content) if dry else import_runs(content, report, started_by=started_by)
         except LabError as error:
-            if not (taken or listed or others):
+            if is_alone and not taken:
                 raise
-            return Brought(taken, listed, found, f"{show_name(name)}: {error}")
-    return Brought(taken, listed, found)
+            return Brought(taken, problem=f"{show_name(name)}: {error}")
+    return Brought(taken)
 
 
 def bring_in_path(path: Path, *, columns: TableColumns | None = None, dry: bool = False) -> Brought:

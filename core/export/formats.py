@@ -45,6 +45,12 @@ class Format:
     writer: str
     several: bool = False
     of_weights: bool = False
+    of_spec: bool = False  # what a run of another tool does not have
+
+    @property
+    def is_of_any(self) -> bool:
+        """Whether runs that other tools logged can be written so too."""
+        return not (self.of_weights or self.of_spec)
 
     def write(self, order: Order, path: Path) -> str:
         """The note, in sentences. Raises LabError, OSError."""
@@ -135,6 +141,7 @@ _FORMATS = (
         "text/x-python",
         "One file that trains this very run, with torch and torchvision and nothing of this lab.",
         "core.export.model:write_script",
+        of_spec=True,
     ),
     Format(
         "zip",

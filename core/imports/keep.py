@@ -115,7 +115,7 @@ def describe_planned(planned: Planned) -> list[str]:
         count_of(len(run.series), "series", "series"),
         count_of(count_points(run), "point"),
         f"steps {min(steps):,} to {max(steps):,}" if steps else "",
-        count_of(len(run.configuration), "configuration key"),
+        count_of(len(run.configuration), "configuration key") if run.configuration else "",
     ]
     figures = tell_figures(planned.mapping)
     return [

@@ -40,6 +40,9 @@ def test_a_run_is_taken_away_deleted_imported_and_goes_on(page: Page, lab: LabSe
 
     page.get_by_role("button", name="Import").click()
     page.locator('input[type="file"]').set_input_files(archive)
+    expect(page.get_by_text("1 run of this lab found. Nothing is kept yet.")).to_be_visible(timeout=WAIT)
+    page.keyboard.press("Escape")  # closes the popover
+    page.get_by_role("button", name="Import 1 run").click()
     link = page.get_by_text("is imported; stopped").locator("a")
     expect(link).to_be_visible(timeout=WAIT)
     assert [(run["id"], run["state"]) for run in read_runs(lab)] == [(run_id, "stopped")]

@@ -79,10 +79,6 @@ class PackedRun(_Record):
     data_fingerprint: str | None = None
     files: dict[str, Member]
 
-    @property
-    def sentence(self) -> str:
-        return f"{self.name} is a run of a lab; it is {self.state}."
-
 
 class Manifest(_Record):
     """What an archive holds: the last of its files to be written, as it has the hashes of all others."""

@@ -63,6 +63,16 @@ class Imported:
                 return f"{self.name} was imported as {self.id}, because another run has the id {self.origin}."
         return f"{self.name} was imported; it is {self.state}."
 
+    @property
+    def forecast(self) -> str:
+        """The same before it is imported."""
+        match self.outcome:
+            case "here":
+                return f"{self.name} is already here."
+            case "copy":
+                return f"{self.name} is a run of a lab, {self.state}; it would get a new id, because its own is taken."
+        return f"{self.name} is a run of a lab; it is {self.state}."
+
 
 def import_runs(source: Path | IO[bytes], report: Report | None = None, *, started_by: str = "") -> list[Imported]:
     """Imports all runs of an archive, for the person `started_by`. `report` gets the bytes unpacked and the total.
@@ -93,15 +103,14 @@ def is_own_archive(file: IO[bytes]) -> bool:
     return any(name != MANIFEST and _belongs(name) for name in listed)
 
 
-def list_archive(file: IO[bytes]) -> list[PackedRun]:
-    """What runs a lab's archive holds; nothing of it is unpacked. Raises BundleError."""
+def list_archive(file: IO[bytes]) -> list[Imported]:
+    """What would become of each run of a lab's archive; nothing of it is unpacked. Raises BundleError."""
     try:
         with open_archive(file, BundleError) as archive:
             size = file.seek(0, os.SEEK_END)
             folder = ensure_folder()
-            return _read_manifest(
-                archive, check_archive(archive, size, folder, BundleError, max_members=MAX_MEMBERS, belongs=_belongs)
-            ).runs
+            members = check_archive(archive, size, folder, BundleError, max_members=MAX_MEMBERS, belongs=_belongs)
+            return [_foresee(packed) for packed in _read_manifest(archive, members).runs]
     except DAMAGE as error:
         raise BundleError(f"The file is damaged or only part of an archive: {error}.") from error
 
@@ -205,6 +214,14 @@ def _publish(folder: Path, packed: PackedRun) -> Imported:
     if run_id != packed.id:
         run.update_about(name=run_id if name == packed.id else f"{name[:180]} (imported)")
     return Imported(run_id, packed.id, run.about.name, run.state(), "new" if run_id == packed.id else "copy")
+
+
+def _foresee(packed: PackedRun) -> Imported:
+    """What `_publish` would make of a run."""
+    if here := _find_same(packed, _describe_results(packed)):
+        return Imported(here.id, packed.id, here.about.name, here.state(), "here")
+    is_taken = (ensure_folder() / packed.id).exists()
+    return Imported("" if is_taken else packed.id, packed.id, packed.name, packed.state, "copy" if is_taken else "new")
 
 
 def _sync(folder: Path) -> None:

@@ -51,6 +51,11 @@ def _words(name: str, label: str, help: str, read: Callable[[RunSummary], str], 
     return Column(name, label, help, lambda run: read(run) or None, read, kind)
 
 
+def _tells_time(run: RunSummary) -> bool:
+    """Not of a run without epochs, nor of one whose tool keeps no times."""
+    return bool(run.seconds or not run.tool) and run.epoch > 0
+
+
 def _show_epochs(run: RunSummary) -> str:
     return f"{run.epoch}" if run.tool else f"{run.epoch}/{run.epochs}"
 
@@ -84,8 +89,8 @@ COLUMNS = (
         "seconds",
         "Duration",
         "Time spent training",
-        lambda run: run.seconds if run.epoch else None,
-        lambda run: format_seconds(run.seconds) if run.epoch else UNKNOWN,
+        lambda run: run.seconds if _tells_time(run) else None,
+        lambda run: format_seconds(run.seconds) if _tells_time(run) else UNKNOWN,
         form=format_seconds,
     ),
     _words("dataset", "Data", "Data set", lambda run: run.dataset),

@@ -69,9 +69,14 @@ def _show_one(run: Run) -> None:
             key=f"take.checkpoints.{run.id}",
             help="Without them the run keeps its curves and predictions, but cannot resume or predict.",
         )
+    is_ours = run.foreign() is None
     for format in FORMATS.values():
+        if not (is_ours or format.is_of_any):
+            continue
         weights = checkpoint if format.of_weights else "best"
         _show_format(format, _Wish((run.id,), format.key, weights, with_checkpoints or format.key != "zip"))
+    if not is_ours:
+        st.caption("Another tool logged it: there is no network or spec of this lab to take away.")
 
 
 def show_several(run_ids: Sequence[str]) -> None:

@@ -67,6 +67,15 @@ def test_a_verdict_says_that_the_images_are_not_known() -> None:
     assert "which does not tell the images" in find_mismatches([ours, theirs])[0]
 
 
+def test_one_sentence_names_the_runs_whose_images_are_not_known_and_none_of_ours() -> None:
+    theirs, ours, other = units_of(publish("a", lr=0.1), make_run(name="Ours").id, publish("b", lr=0.2))
+    (sentence,) = find_mismatches([theirs, ours, other])
+    assert sentence == (
+        "a, b: imported from TensorBoard, which does not tell the images of its figures, so differences may be those of "
+        "the images."
+    )
+
+
 def test_seeds_of_one_configuration_are_a_group_and_are_judged_by_their_figures() -> None:
     data = {"dataset": "CIFAR-10"}
     first = [publish(f"a{seed}", lr=0.1, seed=seed, **data) for seed in range(3)]

@@ -23,9 +23,11 @@ def test_a_zip_of_this_lab_is_kept_and_a_table_beside_it_only_read(lab_folders: 
     packed = export_runs([run.id], "zip").path.read_bytes()
     delete_run(run.id)
     listed = bring_in([("ours.zip", io.BytesIO(packed)), ("log.csv", io.BytesIO(TABLE))], dry=True)
-    assert (len(listed.listed), len(listed.found.runs), list_runs()) == (1, 1, [])
+    assert ([own.outcome for own in listed.own], len(listed.found.runs), list_runs()) == (["new"], 1, [])
     brought = bring_in([("ours.zip", io.BytesIO(packed)), ("log.csv", io.BytesIO(TABLE))])
     assert [summary.id for summary in list_runs()] == [run.id] == [imported.id for imported in brought.own]
+    again = bring_in([("ours.zip", io.BytesIO(packed))], dry=True)
+    assert [(own.outcome, own.id) for own in again.own] == [("here", run.id)]
     [found] = brought.found.runs
     assert found.series["loss"].values.tolist() == [2.5, 1.5]
 

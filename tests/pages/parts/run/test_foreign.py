@@ -45,6 +45,12 @@ def test_its_configuration_and_what_was_left_out_are_told(open_page: Callable[..
     assert "test_acc of TensorBoard" in texts(page)
 
 
+def test_what_needs_a_network_of_this_lab_is_not_offered_to_be_taken_away(open_page: Callable[..., AppTest]) -> None:
+    shown = texts(open_run_page(open_page, "Take away"))
+    assert "Run folder" in shown
+    assert not [title for title in ("ONNX", "safetensors", "train.py") if title in shown]
+
+
 @pytest.mark.parametrize("tab", ["", "Summary", "Config", "Take away"])
 def test_texts_of_files_are_shown_as_text(open_page: Callable[..., AppTest], tab: str) -> None:
     evil = "<img src=x onerror=alert(1)>"

@@ -10,11 +10,11 @@ from core.launch.launcher import delete_run
 from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.system.folders import PROJECT
-from pages.parts.transfer import take_in
+from pages.parts.transfer import preview, take_in
 from pages.parts.transfer.jobs import Job
 from tests.bundles import make_whole_run, pack
 from tests.core.workers import wait_for
-from tests.pages.conftest import component_data, texts
+from tests.pages.conftest import component_data, press, texts
 from tests.pages.sample_runs import make_run
 
 
@@ -30,6 +30,16 @@ def drop(page: AppTest, content: bytes, name: str = "run.zip") -> None:
         assert not page.exception, page.exception
 
 
+def keep(page: AppTest, label: str) -> None:
+    """Imports what was found: a click, and then the ticks."""
+    press(page, label)
+    if preview._JOB in page.session_state:
+        job: Job = page.session_state[preview._JOB]
+        wait_for(job.is_over)
+        page.run()
+        assert not page.exception, page.exception
+
+
 def test_a_dropped_archive_is_a_run_in_the_table(open_page: Callable[..., AppTest]) -> None:
     run = make_whole_run(name="Travelled")
     archive = pack(run)
@@ -37,6 +47,9 @@ def test_a_dropped_archive_is_a_run_in_the_table(open_page: Callable[..., AppTes
     page = open_page("runs")
     assert "No runs yet" in texts(page)
     drop(page, archive)
+    assert "1 run of this lab found. Nothing is kept yet." in texts(page)
+    assert list_runs() == []
+    keep(page, "Import 1 run")
     assert [summary.id for summary in list_runs()] == [run.id]
     assert open_run(run.id).about.name == "Travelled"
     rows = component_data(page, "resnet_lab_run_table")[0]["rows"]

@@ -13,7 +13,7 @@ from pages.parts.run.columns import COLUMNS_KEY
 from pages.parts.transfer import take_in
 from tests.core.imports.foreign_runs import MAPPING, make_foreign
 from tests.pages.conftest import component_data, labels, press, texts
-from tests.pages.parts.transfer.test_take_in import drop
+from tests.pages.parts.transfer.test_take_in import drop, keep
 
 TABLE = b"step,loss,val_acc,score\n1,2.5,40,0.1\n2,1.5,60,0.2\n3,0.5,55,0.3\n"
 
@@ -30,17 +30,18 @@ def test_what_was_found_is_shown_before_anything_is_kept(runs_page: AppTest) -> 
     assert "val/accuracy from val_acc (in percent)" in shown
     assert "3 series, 9 points, steps 1 to 3" in shown
     assert list_runs() == []
-    press(runs_page, "Import 1 run")
+    keep(runs_page, "Import 1 run")
     assert [(run.name, run.best_val_accuracy) for run in list_runs()] == [("mine", 0.6)]
     assert "1 run imported" in texts(runs_page)
 
 
 def test_another_series_is_chosen_and_is_the_guess_of_the_next_import(runs_page: AppTest) -> None:
     drop(runs_page, TABLE, "mine.csv")
-    figure = next(each for each in runs_page.multiselect if each.label == "Validation accuracy")
-    figure.set_value(["score"]).run()
+    figure = next(each for each in runs_page.selectbox if each.label == "Validation accuracy")
+    assert figure.value == ("val_acc",)
+    figure.select(("score",)).run()
     assert "val/accuracy from score" in texts(runs_page)
-    press(runs_page, "Import 1 run")
+    keep(runs_page, "Import 1 run")
     assert list_runs()[0].best_val_accuracy == 0.3
     drop(runs_page, TABLE.replace(b"0.3", b"0.4"), "other.csv")
     assert "val/accuracy from score" in texts(runs_page)
@@ -57,7 +58,7 @@ def test_what_is_here_already_is_not_imported_twice(runs_page: AppTest) -> None:
     for _ in range(2):
         drop(runs_page, TABLE, "mine.csv")
         if "Import 1 run" in labels(runs_page):
-            press(runs_page, "Import 1 run")
+            keep(runs_page, "Import 1 run")
     assert "All of them are here already" in labels(runs_page)
     assert len(list_runs()) == 1
 

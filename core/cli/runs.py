@@ -54,7 +54,7 @@ def list_all(
             run.state,
             run.name if run.name != run.id else "",
             run.dataset,
-            f"{run.epoch}/{run.epochs}",
+            f"{run.epoch}/{run.epochs}" if not run.tool else f"{run.epoch}",
             format_percent(run.best_val_accuracy),
             format_percent(run.test_accuracy),
             f"{run.parameters:,}" if not run.tool else UNKNOWN,

@@ -25,6 +25,14 @@ BESIDE = (*JOURNALS, "-shm")
 _NAMES_A_FILE = bytes.fromhex("d9d505f920a163d7")
 
 
+# SQLite's own words on what is damaged hold parts of it, which Python reads as UTF-8.
+_DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+
+
+def _tell(error: Exception) -> str:
+    return "it holds text that is no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)[:200]
+
+
 @contextmanager
 def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that only reads. Raises ImportFilesError, OSError.
@@ -45,8 +53,8 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
             with closing(sqlite3.connect(f"{target.absolute().as_uri()}?{options}", uri=True)) as connection:
                 _restrict(connection)
                 yield connection
-        except sqlite3.Error as error:
-            raise ImportFilesError(f"{path.name} is a damaged database: {error}.") from error
+        except _DAMAGE as error:
+            raise ImportFilesError(f"{path.name} is a damaged database: {_tell(error)}.") from error
 
 
 def _copy_journal(journal: Path, target: Path) -> None:
@@ -95,8 +103,8 @@ class Rows:
             for row in self._connection.execute(self._query):
                 self.count += 1
                 yield row
-        except (sqlite3.Error, OverflowError) as error:
-            self.damage = f"damaged after {self.count:,} rows ({error})"
+        except (*_DAMAGE, OverflowError) as error:
+            self.damage = f"damaged after {self.count:,} rows ({_tell(error)})"
 
 
 def is_number(value: Any) -> bool:

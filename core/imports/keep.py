@@ -14,7 +14,17 @@ from core.imports.values import ForeignRun, Scalar
 from core.runs import layout
 from core.runs.folder import Run
 from core.runs.foreign import end_metrics, make_rows, name_tool
-from core.runs.records import MAX_TAG, MAX_TAGS, MAX_TEXT, About, End, ForeignRecord, MappedFigure, RunNotFoundError
+from core.runs.records import (
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_TEXT,
+    YEAR_5000,
+    About,
+    End,
+    ForeignRecord,
+    MappedFigure,
+    RunNotFoundError,
+)
 from core.runs.series import MAX_NAME_BYTES, MAX_NAMES, Series
 from core.runs.store import ensure_folder, open_run, write_foreign
 from core.runs.store import publish_foreign as _publish
@@ -201,11 +211,11 @@ def make_record(run: ForeignRun, mapping: Mapping[str, MappedFigure]) -> Foreign
         "left_out": left_out,
         "remarks": [readable(remark)[:MAX_VALUE] for remark in run.remarks[:MAX_REMARKS]],
         "state": run.state,
-        "started": run.started,
+        "started": _moment(run.started),
         "imported": time.time(),
         "points": sum(map(len, run.series.values())),
     }
-    if run.started is None:
+    if record["started"] is None:
         del record["started"]
     return record
 
@@ -223,13 +233,18 @@ def _spell(value: float) -> Any:
     return "NaN" if math.isnan(value) else _WORDS.get(value, value)
 
 
+def _moment(seconds: float | None) -> float | None:
+    """A time that a calendar has: a file may tell any."""
+    return seconds if seconds is not None and 0 < seconds < YEAR_5000 else None
+
+
 def make_about(run: ForeignRun, started_by: str = "") -> About:
     tags = dict.fromkeys(tag[:MAX_TAG] for tag in map(str.strip, map(readable, run.tags)) if tag)
     return About(
         name=readable(run.name).strip()[: MAX_TEXT["name"]],
         tags=tuple(tags)[:MAX_TAGS],
         note=readable(run.note)[: MAX_TEXT["note"]],
-        created=run.started if run.started and 0 < run.started < 1e11 else 0.0,
+        created=_moment(run.started) or 0.0,
         started_by=started_by,
     )
 
@@ -246,4 +261,5 @@ def make_end(run: ForeignRun, record: ForeignRecord, epochs: int) -> End | None:
         "epoch": epochs,
         "metrics": record["metrics"],
     }
-    return {**end, "ended": run.ended} if run.ended is not None else end
+    ended = _moment(run.ended)
+    return {**end, "ended": ended} if ended is not None else end

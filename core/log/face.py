@@ -76,7 +76,8 @@ def init(
     found = find_run(key) if wanted != "never" and (id or name) else None
     if wanted == "must" and not found:
         raise LogError(f"There is no run {id or name or ''} in the project {project} to resume.")
-    told = [str(tag) for tag in (project, group, job_type, *(tags or ())) if tag]
+    tags = [tags] if isinstance(tags, str) else tags or ()
+    told = [str(tag) for tag in (project, group, job_type, *tags) if tag]
     about = ForeignRun(
         "script",
         key,

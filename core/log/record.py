@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
 from array import array
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.imports.figures import guess_choice, map_run, read_rules
 from core.imports.keep import make_record
 from core.imports.values import ForeignRun
+from core.notify.announce import announce_end, announce_figures
 from core.runs import layout, presence
 from core.runs.foreign import make_rows
 from core.runs.records import ENDS, About, Environment, ForeignRecord, ForeignState, Scalar
@@ -54,6 +56,7 @@ class Record:
         self._state: _State = (about.configuration, {}, {}, 0)
         self._written: _State | None = None
         self._due = self._next_sign = 0.0
+        self._announced = -math.inf  # up to which step
         self._take_over()
 
     def _take_over(self) -> None:
@@ -114,7 +117,8 @@ class Record:
             presence.beat(self.folder)
             self._next_sign = now + presence.BEAT_SECONDS
         if now >= self._due and self._state != self._written:
-            self._describe()
+            _, rows = self._describe()
+            self._announce(rows)
             self._written = self._state
             self._due = time.monotonic() + REST * (time.monotonic() - now)
 
@@ -123,11 +127,20 @@ class Record:
         try:
             self._append()
             record, rows = self._describe(state)
-            end = {"state": state, "reason": reason, "kind": "logged", "epoch": rows, "ended": time.time()}
+            end = {"state": state, "reason": reason, "kind": "logged", "epoch": len(rows), "ended": time.time()}
             files.write_json(self.folder / layout.END, {**end, "metrics": record.get("metrics", {})})
         finally:
             presence.rest(self.folder)
             self._lock.release()
+        self._announce(rows)
+        announce_end(self.folder)
+
+    def _announce(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Tells of figures that were named and are beaten, in the rows that are new."""
+        for row in rows:
+            if row["step"] > self._announced:
+                self._announced = row["step"]
+                announce_figures(self.folder, row)
 
     def _add(self, name: str, series: Series) -> None:
         is_new = name not in self._names
@@ -178,8 +191,8 @@ class Record:
         self._size += len(self._backlog)
         self._backlog.clear()
 
-    def _describe(self, state: ForeignState = "interrupted") -> tuple[ForeignRecord, int]:
-        """Writes rows and record; returns the record and how many rows there are."""
+    def _describe(self, state: ForeignState = "interrupted") -> tuple[ForeignRecord, list[dict[str, Any]]]:
+        """Writes rows and record; returns both."""
         configuration, results, left_out, points = self._state
         series = {name: Series(*(np.array(one) for one in curve)) for name, curve in self._curves.items()}
         run = ForeignRun(
@@ -199,7 +212,7 @@ class Record:
         record["points"] = points
         files.write_bytes(self.folder / layout.METRICS, b"".join(map(files.to_line, rows)), sync=state in ENDS)
         files.write_json(self.folder / layout.FOREIGN, dict(record), sync=state in ENDS)
-        return record, len(rows)
+        return record, rows
 
 
 def find_run(key: str) -> Run | None:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from core.runs.records import Scalar
 
 
+MAX_DEPTH = 20
+
+
 class Media:
     """What is no number: a script may make one and log it, and it is left out by its name."""
 
@@ -24,12 +27,15 @@ class Media:
         return lambda *_, **__: None
 
 
-def flatten(values: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value under its name, those of nested dicts joined by dots: {"a": {"b": 1}} is a.b."""
+def flatten(values: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Every value under its name, those of nested dicts joined by dots: {"a": {"b": 1}} is a.b.
+
+    What is nested deeper than `MAX_DEPTH`, as a dict that holds itself is, is a value.
+    """
     for key, value in values.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{name}.")
+        if isinstance(value, Mapping) and depth < MAX_DEPTH:
+            yield from flatten(value, f"{name}.", depth + 1)
         else:
             yield name, value
 

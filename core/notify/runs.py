@@ -72,10 +72,16 @@ def _describe(run: Run, summary: RunSummary, event: str) -> Message:
         id=run.id,
         state=summary.state,
         reason=summary.reason,
-        figures=(*figures, Figure("Epochs", f"{summary.epoch} of {summary.epochs}", float(summary.epoch))),
+        figures=(*figures, *_tell_epochs(summary)),
         seconds=summary.seconds or None,
         path=f"run?id={run.id}",
     )
+
+
+def _tell_epochs(summary: RunSummary) -> list[Figure]:
+    """Of a run that another tool logged nobody knows how many were planned."""
+    epochs = f"{summary.epoch} of {summary.epochs}"
+    return [] if summary.tool else [Figure("Epochs", epochs, float(summary.epoch))]
 
 
 def _make_figure(run: Run, name: str, label: str, value: float) -> Figure:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.runs.records import ForeignRecord, MappedFigure, Scalar
 from core.runs.series import Series
+from core.runs.shapes import MAX_NUMBER
 from core.spec import RunSpec
 from core.spec.fields import field_at
 from core.spec.parse import SpecError
@@ -121,9 +122,10 @@ def make_rows(
     begun = started if started is not None else (float(np.nanmin(times)) if not np.isnan(times).all() else math.nan)
     rows = []
     for number, index in enumerate(_pick(columns, len(steps)), 1):
-        row: dict[str, Any] = {"epoch": number, "step": int(steps[index])}
+        step = int(steps[index])
+        row: dict[str, Any] = {"epoch": number, "step": step if abs(step) < MAX_NUMBER else float(step)}
         row |= {figure: _value(column[index]) for figure, column in columns.items()}
-        if times[index] >= begun:
+        if begun <= times[index] < math.inf:
             row["seconds"] = float(times[index] - begun)
         rows.append(row)
     return rows

@@ -52,7 +52,7 @@ def test_runs_of_three_tools_are_uploaded_looked_at_kept_and_compared_with_two_o
     assert len(imported) == 5
 
     page.goto(f"{lab.url}/compare?ids={','.join([*ours, *imported.values()])}", timeout=WAIT)
-    wait_for(page, "chart.lines >= 7")
+    wait_for(page, "chart.lines >= 4")  # of accuracy: two runs have a loss only, and ours are seeds of one
     expect(page.get_by_text("none of which tells the images of its figures")).to_be_visible()
     page.goto(f"{lab.url}/run?id={imported['theirs']}", timeout=WAIT)
     expect(page.get_by_text(re.compile("without a spec of this lab"))).to_be_visible(timeout=WAIT)

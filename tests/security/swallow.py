@@ -6,7 +6,9 @@ the process grew at most.
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import io
 import json
 import os
 import resource
@@ -27,14 +29,19 @@ from core.engine.checkpoint import CheckpointError, load
 from core.engine.examine import AS_IT_IS, Picture, ask
 from core.export.archive.pack import BundleError
 from core.export.archive.unpack import import_runs
+from core.export.bring_in import bring_in
 from core.helper.questions import QuestionError, WeightsFile
+from core.imports.figures import guess_choice, read_rules
+from core.imports.keep import describe_planned, keep_runs, plan_import
+from core.imports.values import ImportFilesError
 from core.runs.folder import Run
+from core.runs.store import open_run
 from core.spec.presets import PRESETS
 from tests.security.hostile_files import OUTSIDE, PWNED
 
 # Beyond what the process has taken when all is imported.
 MORE_BYTES = 2_000_000_000
-EXPECTED = (BundleError, CheckpointError, DataError, QuestionError)
+EXPECTED = (BundleError, CheckpointError, DataError, ImportFilesError, QuestionError)
 SPEC = PRESETS["first-look"].spec.model_dump_json()
 
 
@@ -86,10 +93,32 @@ def read_predictions(path: Path) -> object:
     return None
 
 
+def take_in(place: Path) -> object:
+    """An upload of files of another tool, to the end: read, looked at, kept, and each run opened as pages do."""
+    names = [ast.literal_eval(line) for line in (place / "names").read_text(encoding="utf-8").splitlines()]
+    uploads = [(name, io.BytesIO((place / f"{index}.bin").read_bytes())) for index, name in enumerate(names)]
+    found = bring_in(uploads).found
+    planned = plan_import(found.runs, guess_choice(found.runs, read_rules()))
+    for each in planned[:2]:
+        describe_planned(each)
+    kept = [each.id for each in keep_runs(planned[:2])]
+    try:
+        for run_id in kept:
+            run = open_run(run_id)
+            if run.damage() or run.summary().state == "damaged":
+                raise AssertionError(f"a damaged run was kept: {run.damage()}")
+            run.series()
+    finally:
+        for run_id in kept:
+            shutil.rmtree(open_run(run_id).path)
+    return None
+
+
 DOORS: dict[str, Callable[[Path], object]] = {
     "checkpoint": load_checkpoint,
     "network": ask_network,
     "import": import_runs,
+    "foreign": take_in,
     "unpack": unpack,
     "upload": upload,
     "folder": decode,

@@ -67,6 +67,14 @@ def test_what_is_no_database_is_told_with_its_name(tmp_path: Path) -> None:
         list_tables(connection)
 
 
+def test_words_of_sqlite_that_are_no_utf8_are_a_damaged_database(path: Path) -> None:
+    """Python cannot read a message that quotes a damaged schema, and raises an error of another family."""
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE points", b"CREATE TABLE p\xf2ints", 1))
+
+    with pytest.raises(ImportFilesError, match="is a damaged database"):
+        find_tables(path)
+
+
 def test_a_journal_that_names_another_file_is_not_played_back(path: Path, tmp_path: Path) -> None:
     """As it is hot, SQLite would delete the file that it names, once no other database needs it."""
     precious = tmp_path / "precious"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from time import time as wall_clock
 
 import numpy as np
 import pytest
@@ -79,6 +80,15 @@ def test_ten_thousand_validations_become_rows_that_charts_can_take_with_the_best
     assert run.summary().best_val_accuracy == pytest.approx(0.99)
     assert run.rows()[-1]["step"] == 9999
     assert len(run.series().series["val_acc"]) == 10_000
+
+
+@pytest.mark.parametrize("time", [-1e300, 1e300, np.inf, np.nan])
+def test_times_and_steps_that_no_run_of_ours_has_make_it_no_damaged_run(time: float) -> None:
+    series = {"val_acc": make_series([-(2**63), 2**63 - 1], [50.0, 75.0], begun=time)}
+    run = open_run(publish_foreign(make_foreign(series=series, started=time, ended=time), MAPPING))
+    assert run.damage() == ""
+    assert run.series().series["val_acc"].steps.tolist() == [-(2**63), 2**63 - 1]
+    assert abs(run.about.created - wall_clock()) < 3600
 
 
 def test_a_damaged_record_is_told() -> None:

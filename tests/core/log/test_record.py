@@ -8,6 +8,8 @@ import signal
 import pytest
 
 import core.log as lab
+from core.notify.journal import read_messages
+from core.notify.settings import Settings, save_settings
 from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.system.locks import RunsFolderError
@@ -96,3 +98,15 @@ def test_points_that_a_full_disk_did_not_take_are_written_once_it_does(monkeypat
     found = open_run(run.id)
     assert points_of(found) == {"a": [(0, 1.0), (1, 2.0)]}
     assert found.series().fault == ""
+
+
+def test_people_are_told_of_its_end_and_once_of_a_figure_that_it_beats() -> None:
+    save_settings(Settings(figures={"val/accuracy": 0.5}))
+    with lab.init(project="p", name="n") as run:
+        for accuracy in (0.4, 0.6, 0.7):
+            run.log({"val/accuracy": accuracy})
+    told = {message.event: message for message in read_messages(0)}
+    assert len(read_messages(0)) == 2
+    assert told["figure"].title.startswith("Run n: validation accuracy above 50.00 %")
+    assert (told["finished"].title, told["finished"].figures[0].value) == ("Run n finished", 0.7)
+    assert all(figure.label != "Epochs" for figure in told["finished"].figures)

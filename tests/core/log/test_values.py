@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +29,13 @@ def test_numbers_of_every_library_are_floats() -> None:
 
 def test_nested_dicts_become_dotted_names() -> None:
     assert dict(flatten({"a": {"b": {"c": 1}, 2: 3}, "d": 4})) == {"a.b.c": 1, "a.2": 3, "d": 4}
+
+
+def test_a_dict_that_holds_itself_ends_somewhere() -> None:
+    endless: dict[str, Any] = {"lr": 0.1}
+    endless["again"] = endless
+    assert len(list(flatten(endless))) == 22
+    assert to_configuration(endless)["again.again.lr"] == 0.1
 
 
 def test_a_configuration_may_be_a_dataclass_or_what_argparse_gives() -> None:

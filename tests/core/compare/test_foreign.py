@@ -71,8 +71,8 @@ def test_one_sentence_names_the_runs_whose_images_are_not_known_and_none_of_ours
     theirs, ours, other = units_of(publish("a", lr=0.1), make_run(name="Ours").id, publish("b", lr=0.2))
     (sentence,) = find_mismatches([theirs, ours, other])
     assert sentence == (
-        "a, b: imported from TensorBoard, which does not tell the images of its figures, so differences may be those of "
-        "the images."
+        "a, b: imported from TensorBoard, which does not tell the images of its figures, so differences may be those "
+        "of the images."
     )
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from core.spec import DataSpec
 from core.spec.link import pack_data
+from tests.core.data.test_bring import make_zip, photographs
 from tests.lab_server import LabServer
 from tests.pages.parts.data.conftest import make_images
 
@@ -41,3 +42,18 @@ def test_a_repeated_image_is_found_and_left_out_of_a_training(page: Page, lab: L
     expect(page.get_by_test_id("parts")).to_contain_text("4 to test on", timeout=WAIT_MS)
     page.get_by_role("button", name="See the images").click()
     expect(page.get_by_test_id("set-facts")).to_contain_text("1 left out, as noted", timeout=WAIT_MS)
+
+
+def test_an_uploaded_zip_becomes_a_set_that_build_trains_on(page: Page, lab: LabServer) -> None:
+    content = make_zip(photographs()).getvalue()
+    page.goto(f"{lab.url}/data")
+    page.get_by_role("button", name="Bring images").click()
+    field = page.locator("input[type=file]")
+    field.set_input_files({"name": "my photos.zip", "mimeType": "application/zip", "buffer": content}, timeout=WAIT_MS)
+    page.get_by_role("button", name="Bring it in").click(timeout=WAIT_MS)
+    facts = page.get_by_test_id("set-facts")
+    expect(facts).to_contain_text("12 images", timeout=WAIT_MS)
+    expect(facts).to_contain_text("4 test")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Use in Build").click()
+    expect(page.get_by_test_id("parts")).to_contain_text("4 to test on, in photos/Test/", timeout=WAIT_MS)

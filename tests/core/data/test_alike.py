@@ -69,8 +69,7 @@ def test_groups_that_are_known_already_are_left_out() -> None:
 def test_real_images_of_a_known_set_have_the_copies_that_people_found(images_folder: Path) -> None:
     # Of ciFAIR's list (Barz & Denzler 2020): the white car that CIFAR-10 holds dozens of times.
     folder = images_folder / "train" / "automobile"
-    paths = sorted(folder.iterdir())[:1500]
-    pixels = np.stack([open_image(path, Look(32)) for path in paths])
+    pixels = np.stack([open_image(path, Look(32)) for path in sorted(folder.iterdir())])
     groups = find_near(pixels, np.zeros(len(pixels), np.int64))
-    assert max(map(len, groups)) >= 5
-    assert sum(map(len, groups)) < 60
+    assert max(map(len, groups)) > 24
+    assert sum(map(len, groups)) < 0.05 * len(pixels)

@@ -9,7 +9,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from core.cli import branch, compare, data, evaluate, export, imports, notify, predict, runs, specs, studies, train
+from core.cli import (
+    branch,
+    compare,
+    data,
+    doctor,
+    evaluate,
+    export,
+    imports,
+    notify,
+    predict,
+    runs,
+    specs,
+    studies,
+    train,
+)
 from core.cli.output import BAD_INPUT, FAILED, CommandError, say
 from core.runs.records import DamagedRunError
 from core.system.errors import LabError, explain_os_error
@@ -73,6 +87,7 @@ app.command("study-test", rich_help_panel=SEARCH)(studies.measure)
 app.command("runs", rich_help_panel=MANAGE)(runs.list_all)
 app.command("show", rich_help_panel=MANAGE)(runs.show_run)
 app.command("compare", rich_help_panel=MANAGE)(compare.compare_runs)
+app.command("doctor", rich_help_panel=MANAGE)(doctor.diagnose_one)
 app.command("evaluate", rich_help_panel=MANAGE)(evaluate.evaluate_run)
 app.command("predict", rich_help_panel=MANAGE)(predict.predict_images)
 app.command("export", rich_help_panel=MANAGE)(export.export_runs)

@@ -39,6 +39,7 @@ from core.compare.lines import (
     make_line,
     part_by_step,
 )
+from core.compare.overlays import BAND_OPACITY, draw_overlays
 from core.compare.snapshot import ComparedRun
 from core.compare.units import Unit
 from core.runs.metrics import find_best
@@ -47,7 +48,6 @@ from core.text.words import count_of, list_first
 # All lines of a chart share these; fewer than the least show too little, more than the most are not seen.
 ALL_POINTS, LEAST_POINTS = 18_000, 120
 _FEW_POINTS = 25
-BAND_OPACITY = "2e"  # the last two digits of `#rrggbbaa`
 _RAW_BEHIND = 10  # so many units have their raw line faint behind the smoothed one
 
 
@@ -80,6 +80,10 @@ class _Chart:
         """Whether lines are told apart at the pointer: symbols and names of all of them would hide each other."""
         return len(self.units) > LEGEND_MOST
 
+    def is_by_step(self, line: Line) -> bool:
+        """Whether it is the line of what the run noted within its epochs."""
+        return self.steps is not None and line.part == part_by_step(self.curve)
+
     def group_of(self, line: Line) -> str:
         """What a click in the legend hides together: all of a run, or of a single run the line alone."""
         return f"{line.part.column} {line.part.label}" if self.is_single else line.unit.id
@@ -102,6 +106,9 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView, 
     traces += _join(drawn) if chart.is_crowded else drawn
     traces += [ring for line in lines for ring in _mark_best(chart, line)]
     traces += [mark for line in lines for mark in _mark_fork(chart, line, starts[line.unit.id])]
+    if chart.is_single:
+        pointed = [line for line in lines if not chart.is_by_step(line)]
+        traces += [trace for line in pointed for trace in draw_overlays(line, chart.curve, view)]
     low_high = find_fences([line.y for line in lines]) if view.clip else None
     notes = _list_notes(chart, lines, points, low_high)
     return Drawing(to_json(traces, _lay_out(chart, lines, low_high)), chart.curve.title, notes)
@@ -143,7 +150,7 @@ def _draw_line(chart: _Chart, line: Line, points: int) -> list[dict[str, Any]]:
     """The line, and faint behind it the raw values if it is smoothed."""
     indices = _pick_points(line, line.y, points)
     part, series = line.part, line.part.column
-    is_by_step = chart.steps is not None and line.part == part_by_step(chart.curve)
+    is_by_step = chart.is_by_step(line)
     symbol = "" if chart.is_crowded or line.unit.symbol == SYMBOLS[0] else line.unit.symbol
     shared: dict[str, Any] = {
         "type": "scatter",
@@ -311,6 +318,8 @@ def _x_axis(chart: _Chart, lines: Sequence[Line]) -> dict[str, Any]:
     if view.x == "minutes":
         return axis
     last = max((float(np.nanmax(line.x)) for line in lines if not np.isnan(line.x).all()), default=0)
+    if view.x == "epoch" and chart.is_single:
+        last = max([last, *(fan.until for fan in view.fans)])
     if chart.steps is not None and chart.steps.rows:
         last = max(last, float(np.nanmax(chart.steps.column(view.x))))
         # From the beginning to the end of the epoch under way: the axis grows once an epoch, not at every step.

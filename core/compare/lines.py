@@ -89,10 +89,32 @@ CURVES: dict[CurveMetric, Curve] = {
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A point to be seen: the value of a column after an epoch, and what is said of it."""
+
+    column: str
+    epoch: int
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Fan:
+    """Where a column will be after `until` epochs, seen from after `since`: an interval and its middle."""
+
+    column: str
+    since: int
+    until: int
+    low: float
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True)
 class CurveView:
     """How curves are shown.
 
-    `training` draws the dashed lines too, `clip` leaves outliers out of the frame, `best` rings each run's best epoch.
+    `training` draws the dashed lines too, `clip` leaves outliers out of the frame, `best` rings each run's best epoch,
+    `marks` are points of a single run, `fans` forecasts of one, drawn over epochs.
     """
 
     x: Axis = "epoch"
@@ -102,6 +124,8 @@ class CurveView:
     clip: bool = False
     spread: Spread = "sd"
     best: bool = False
+    marks: tuple[Mark, ...] = ()
+    fans: tuple[Fan, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class ProgressRecord(TypedDict, total=False):
     loss: Number
     images_per_second: Number
     cpu_percent: Number
+    cpu_wait_percent: Number  # of the time, for a core that other programs have
     memory_bytes: Number
     gpu_percent: Number
     gpu_memory_bytes: Number

@@ -34,7 +34,7 @@ _lock = threading.Lock()
 
 def read_steps(path: Path) -> Notes:
     """Means over the images since the row before, with `epoch` as a fraction; None where a sum is not known."""
-    return _read(path, STEP_FIELDS, _to_means)
+    return _read(path, STEP_FIELDS, to_means)
 
 
 def read_use(path: Path) -> Notes:
@@ -69,7 +69,8 @@ def keep_sound(rows: Rows, fields: tuple[str, ...]) -> tuple[Rows, str]:
     return rows, ""
 
 
-def _to_means(rows: Rows) -> Rows:
+def to_means(rows: Rows) -> Rows:
+    """Sums since the first update as means since the row before."""
     means = []
     before: dict[str, Any] = {"images": 0, "loss": 0.0, "right": 0.0}
     for row in rows:

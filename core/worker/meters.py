@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -47,18 +48,47 @@ class Clock:
         return work.left_to_train * (training or 0.0) + work.left_to_score * score + between
 
 
+class WaitMeter:
+    """How much of the time the main thread waits for a core that other programs have; Linux alone tells."""
+
+    PATH = Path("/proc/self/schedstat")  # of its first thread: nanoseconds on a core, nanoseconds waiting for one
+
+    def __init__(self) -> None:
+        self.last = self._look()
+
+    def _look(self) -> tuple[float, float] | None:
+        """Now, and the seconds waited so far."""
+        try:
+            return time.monotonic(), int(self.PATH.read_text().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def read(self) -> dict[str, float]:
+        """In percent, since the last call."""
+        before, now = self.last, self._look()
+        self.last = now
+        if before is None or now is None or now[0] <= before[0]:
+            return {}
+        return {"cpu_wait_percent": min(100.0, 100 * (now[1] - before[1]) / (now[0] - before[0]))}
+
+
 class UseMeter:
-    """This process's use of the machine: CPU in percent of one core, memory in bytes, and its GPU's."""
+    """This process's use of the machine: CPU in percent of one core, memory in bytes, and its GPU's.
+
+    `cpu_wait_percent` is the share of the time in which its main thread could not run, as other programs did.
+    """
 
     def __init__(self, device: str) -> None:
         self.device = device
         self.peak_memory: Callable[[], int] | None = None  # bytes, of the device; set by whoever has loaded torch
         self.process = psutil.Process()
         self.process.cpu_percent(None)
+        self.wait = WaitMeter()
         self.seen: list[dict[str, float]] = []
 
     def read(self) -> dict[str, float]:
         use = {"cpu_percent": self.process.cpu_percent(None), "memory_bytes": float(self.process.memory_info().rss)}
+        use |= self.wait.read()
         if self.device.startswith("cuda"):
             gpu = read_use(self.device)
             figures = {"gpu_percent": gpu["utilisation"], "gpu_memory_bytes": gpu["memory_used"]}

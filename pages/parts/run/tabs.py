@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -11,6 +12,7 @@ import streamlit as st
 
 from core.compare.lines import Axis, CurveMetric, CurveView
 from core.compare.snapshot import read_runs
+from core.doctor.diagnose import list_marks
 from core.imports.keep import list_left_out
 from core.runs import layout
 from core.runs.folder import Run
@@ -36,7 +38,9 @@ from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import choose
 from pages.parts.run.actions import attempt
 from pages.parts.run.branch import show_branch_button
+from pages.parts.run.doctor import read_diagnosis, show_findings, show_who_looked
 from pages.parts.run.family import list_relatives
+from pages.parts.run.forecast import list_fans, read_forecast, show_forecast
 from pages.parts.run.within import read_within, show_use
 
 LOG_LINES = 500
@@ -84,6 +88,8 @@ def show_charts(run: Run) -> None:
         show_metrics(
             ("loss", "accuracy"), read_runs(family), view, key=f"family.{run.id}", file_name=run.file_stem, height=320
         )
+        if (own := read_runs([run.id])) and (diagnosis := read_diagnosis(own[0])):
+            show_findings(own[0], diagnosis)
         return
     runs = read_runs([run.id])
     steps = read_within(run, runs, "steps")
@@ -92,13 +98,24 @@ def show_charts(run: Run) -> None:
             '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first step.</p>'
         )
         return
+    diagnosis = read_diagnosis(runs[0]) if runs else None
+    if diagnosis:
+        show_findings(runs[0], diagnosis)
+        view = replace(view, marks=list_marks(diagnosis))
+    forecast = read_forecast(runs[0]) if runs else None
+    if forecast:
+        view = replace(view, fans=list_fans(forecast))
     key = f"chart.{run.id}"
     show_metrics(("loss", "accuracy"), runs, view, key=key, file_name=run.file_stem, height=320, steps=steps)
+    if forecast:
+        show_forecast(forecast)
     if not any(each.rows for each in runs):
         st.caption("Validation, learning rate and images per second follow with the first epoch.")
         return
     below: tuple[CurveMetric, ...] = ("learning_rate", "images_per_second")
     show_metrics(below, runs, view, key=key, file_name=run.file_stem, height=210, steps=steps)
+    if diagnosis:
+        show_who_looked(diagnosis)
 
 
 def show_summary(run: Run) -> None:

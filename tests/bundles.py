@@ -61,7 +61,7 @@ def add_checkpoint(run: Run, content: bytes, name: str = "epoch-00005.pt") -> No
     (folder / name).write_bytes(content)
     entry = {"name": name, "epoch": EPOCHS, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     size = (run.path / "metrics.jsonl").stat().st_size
-    kept = {"kind": "best", "metrics_bytes": size, "classes_bytes": EPOCHS * IMAGES}
+    kept = {"kind": "best", "metrics_bytes": size, "classes_bytes": EPOCHS * IMAGES, "kept": False}
     files.write_json(folder / "manifest.json", {"checkpoints": [entry | kept]})
 
 

@@ -16,13 +16,16 @@ from core.runs.store import open_run
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.branching import find_obstacles, list_changes
 from core.spec.cost import cost_of
+from core.spec.fields import format_value
 from core.spec.keeping import tell_keeping
 from core.spec.parse import FieldProblem, SpecError
 from core.spec.schedule import LearningRate, updates_per_epoch
 from core.spec.settings import set_values
 from core.system import files
 from core.system.errors import LabError
-from core.text.words import join_words
+from core.text.words import join_words, list_first
+
+_NAMED = 3  # changes in a branch's name
 
 
 class BranchError(LabError):
@@ -157,8 +160,8 @@ def start_branch(fork: Fork, spec: RunSpec, about: About = NOTHING_SAID, *, clic
 def suggest_name(fork: Fork, spec: RunSpec) -> str:
     """`baseline @3: learning_rate 0.0001`."""
     changes = list_changes(fork.run.spec, spec)
-    words = [f"{path.rpartition('.')[2]} {now}" for path, (_, now) in changes.items() if path != "data.folder"]
-    what = ", ".join(words) or "unchanged"
+    named = {path.rpartition(".")[2]: now for path, (_, now) in changes.items() if path != "data.folder"}
+    what = list_first([f"{name} {format_value(now)}" for name, now in named.items()], _NAMED) or "unchanged"
     whose = "weights of " if fork.use == "weights" else ""
     return f"{whose}{fork.run.about.name[:80]} @{fork.epoch}: {what}"[:200]
 

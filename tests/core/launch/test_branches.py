@@ -224,6 +224,8 @@ def test_a_name_says_what_is_changed(lab_folders: Path) -> None:
     assert suggest_name(fork, run.spec) == "base @3: unchanged"
     changed = set_values(run.spec, {"train.learning_rate": 0.01, "train.optimizer": "sgd"})
     assert suggest_name(fork, changed) == "base @3: optimizer sgd, learning_rate 0.01"
+    more = set_values(changed, {"augment.flip": True, "train.seed": 3, "train.epochs": 9})
+    assert suggest_name(fork, more) == "base @3: flip yes, epochs 9, optimizer sgd and 2 more"
 
 
 def test_weights_alone_begin_a_training_of_their_own_on_other_images(parent: Run) -> None:

@@ -54,7 +54,7 @@ def branch_off(saved: dict[str, Any], spec: RunSpec, data: Data) -> tuple[dict[s
         *_take_averages(old, new),
         *_take_plateau(old, new),
     ]
-    if old.norms and new.norms:
+    if old.norms and new.norms and old.norms.names == new.norms.names:
         new.norms.found.copy_(old.norms.found)
     return new.to_checkpoint(), notes
 

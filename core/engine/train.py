@@ -278,7 +278,7 @@ class TrainingRun:
         )
 
     def _find_side(self) -> int:
-        side = self.sides.at(self.state.step, self.schedule.total)
+        side = self.sides.at(self.state.step + self.state.ahead, self.schedule.total)
         return 0 if side == self.sides.full else side
 
     def _note_step(self, role: BatchRole) -> None:

@@ -102,6 +102,10 @@ def list_problems(fork: Fork, spec: RunSpec) -> list[FieldProblem]:
             f"would end the branch at once: epoch {fork.epoch:,} is {stale} epochs after the lowest validation loss"
         )
         problems.append(FieldProblem("train.early_stop_patience", message, patience))
+    goal, last = spec.train.goal_accuracy, fork.run.rows()[fork.epoch - 1].get("val/accuracy")
+    if spec.train.stop_at_goal and last is not None and 0 < goal <= last:
+        message = f"would end the branch at once: epoch {fork.epoch:,} has reached it"
+        problems.append(FieldProblem("train.goal_accuracy", message, goal))
     return problems
 
 

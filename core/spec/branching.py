@@ -12,7 +12,11 @@ from core.spec import RunSpec
 from core.spec.fields import LAYERS, differing, flatten, format_value
 from core.spec.parse import FieldProblem
 
-FREE = ("train.", "augment.", "model.dropout", "model.stochastic_depth", "model.activation", "data.folder")
+FREE = (
+    *("train.", "augment.", "data.folder"),
+    *(f"model.{name}" for name in ("dropout", "stochastic_depth", "activation")),
+    *(f"model.{name}" for name in ("norm_momentum", "norm_epsilon", "head_scale")),
+)
 # Of these only some choices have weights of their own.
 WITHOUT_WEIGHTS = {"model.pool_kind": ("average", "max")}
 # Weights alone may go to other images: what has to stay is the network up to its linear layer, which may begin anew.

@@ -230,7 +230,19 @@ def test_frozen_layers_keep_weights_and_normalisation_and_the_others_learn(optim
         moved = {name for name, value in weights.items() if not torch.equal(value, begun[name])}
         assert not [name for name in moved if name.startswith(("stem.", "layers.0."))]
         assert {"layers.1.0.body.0.weight", "linear.weight"} <= moved or any("layers.1" in name for name in moved)
-    assert ends[-1].metrics["norms/stem.0/updates"] == 0
+    updates = {name: value for name, value in ends[-1].metrics.items() if name.endswith("/updates")}
+    assert updates
+    assert not [
+        value for name, value in updates.items() if name.startswith(("norms/stem", "norms/layers.0.")) and value
+    ]
+
+
+def test_a_branch_may_freeze_what_its_parent_trained_and_notes_norms_of_the_others() -> None:
+    spec, states = train_parent(layer_norms=True)
+    ends, _ = go_on(states[1], set_values(spec, {"train.frozen_layers": [0]}))
+    before = weights_of(states[1])
+    assert all(torch.equal(value, before[name]) for name, value in ends[-1].state["model"].items() if "stem" in name)
+    assert not torch.equal(ends[-1].state["model"]["linear.weight"], before["linear.weight"])
 
 
 def test_a_training_with_frozen_layers_resumes_exactly_within_an_update() -> None:

@@ -215,6 +215,9 @@ def test_a_branch_that_early_stopping_would_end_at_once_is_refused_at_that_field
     assert list_problems(fork, set_values(spec, {"train.early_stop_patience": 4})) == []
     with pytest.raises(SpecError, match="early_stop_patience"):
         start_branch(fork, spec)
+    goal = {"train.epochs": 9, "train.goal_accuracy": 0.5, "train.stop_at_goal": True}
+    (problem,) = list_problems(fork, set_values(run.spec, goal))
+    assert problem.path == "train.goal_accuracy"
 
 
 def test_a_name_says_what_is_changed(lab_folders: Path) -> None:

@@ -25,6 +25,11 @@ OTHERS: dict[str, Any] = {
     "model.pool_size": 2,
     "model.dropout": 0.2,
     "model.stochastic_depth": 0.2,
+    "model.norm_momentum": 0.2,
+    "model.norm_epsilon": 1e-4,
+    "model.head_scale": 2.0,
+    "model.head_bias": False,
+    "model.layer_start": "convolution",
     **{
         f"model.layers[1].{name}": value
         for name, value in {"blocks": 3, "channels": 24, "filter_size": 5, "skip_kernel": 3}.items()

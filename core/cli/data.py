@@ -171,8 +171,7 @@ def delete_data(name: DataName, yes: Yes = False) -> None:
 
     _find(name)
     confirm(f"Delete {name} from the disk?", yes)  # nosec B608 - a question to a person, no SQL
-    delete_dataset(name)
-    say(f"{name} is deleted.")
+    say(f"{name} is deleted." if delete_dataset(name) else f"{name} is not on this machine.")
 
 
 @app.command("folder")

@@ -169,8 +169,11 @@ def read_download(name: str) -> DownloadProgress | None:
     return DownloadProgress("failed", done, total, "The download ended before it was complete; start it again.")
 
 
-def delete_dataset(name: str) -> None:
-    """Removes a downloaded data set from the disk. Raises `DataError` if it is built in or being downloaded."""
+def delete_dataset(name: str) -> bool:
+    """Removes a downloaded data set from the disk; False if it is not there.
+
+    Raises `DataError` if it is built in or being downloaded.
+    """
     if name in DATASETS and not DATASETS[name].download:
         raise DataError(f"{CHOICE_LABELS[name]}: only a data set that was downloaded can be deleted.")
     title = find_download(name).title
@@ -178,9 +181,11 @@ def delete_dataset(name: str) -> None:
     if lock is None:
         raise DataError(f"{title} is being downloaded; wait until that has ended.")
     with lock, temporary_folder(name) as temporary:
-        if folder_of(name).is_dir():
+        is_there = folder_of(name).is_dir()
+        if is_there:
             folder_of(name).rename(temporary / "deleted")  # gone at once, however long the removal takes
         _progress_file(name).unlink(missing_ok=True)
+    return is_there
 
 
 def _download_command(name: str) -> list[str]:

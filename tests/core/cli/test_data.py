@@ -30,8 +30,9 @@ def test_data_sets_and_devices_are_listed(core: Callable[..., Result]) -> None:
 def test_deleting_a_data_set_removes_it_from_the_disk(core: Callable[..., Result], lab_folders: Path) -> None:
     (lab_folders / "data" / "cifar10").mkdir()
     assert core("data", "delete", "cifar10").exit_code == 2
-    assert core("data", "delete", "cifar10", "--yes").exit_code == 0
+    assert "cifar10 is deleted." in core("data", "delete", "cifar10", "--yes").output
     assert not (lab_folders / "data" / "cifar10").exists()
+    assert "cifar10 is not on this machine." in core("data", "delete", "cifar10", "--yes").output
 
 
 def test_a_folder_is_checked_before_it_is_trained_on(core: Callable[..., Result], lab_folders: Path) -> None:

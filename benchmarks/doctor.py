@@ -150,8 +150,9 @@ This page is written by `python -m benchmarks.doctor`, and a test holds it true.
 {ill} short trainings were made ill on purpose, and {in_time} of them are named in time; 40 healthy ones differ in
 optimizer, rate, size, schedule and seed. The thresholds were set with three seeds of each illness and 20 of the healthy
 trainings in view. The fourth seed of each illness ({held_in_time} of {held_ill} in time) and 20 healthy trainings of
-other seeds and another split ({named} of {healthy} named, by any rule in any epoch) were recorded afterwards. A small
-network that underfits may be named as one whose schedule ends early: its curve then still fell.
+other seeds and another split ({named} of {healthy} named, by any rule in any epoch) were recorded afterwards. With
+all of them in view one condition changed since: what has too high a rate is no underfitting. A small network that
+underfits may be named as one whose schedule ends early: its curve then still fell.
 
 All are small networks on scikit-learn's digits or on photographs in 16 pixels (`benchmarks/recipes.py`): on other
 images, and on trainings of many hours, nobody has counted.

@@ -14,7 +14,7 @@ IDLE_GPU, IDLE_CPU = 40.0, 50.0  # percent; of one core on a CPU
 def lack_use(observed: Observed) -> str:
     found = _pick(observed)
     if found is None:
-        return "needs samples of the use of the device"
+        return "needs samples of the use of the device, and of how long other programs had it"
     return "" if len(found[1]) >= SAMPLES else f"needs {SAMPLES} samples of the use of the device"
 
 
@@ -31,10 +31,10 @@ def _pick(observed: Observed) -> tuple[str, FloatArray, float] | None:
 
 
 def _read_cpu(observed: Observed) -> FloatArray | None:
-    """Of one core, in the time in which other programs left it a core; where that is not known, of all time."""
+    """Of one core, in the time in which other programs left it one: a busy machine must not look like an idle run."""
     busy, waits = observed.use.get("system/cpu_percent"), observed.use.get("system/cpu_wait_percent")
     if busy is None or waits is None:
-        return busy
+        return None
     return np.asarray(100 * busy / np.maximum(100 - np.nan_to_num(waits), 1))
 
 

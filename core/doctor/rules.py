@@ -178,8 +178,8 @@ RULES: tuple[Rule, ...] = (
         "The device waits",
         "A device that waits for a disk, or for the process that feeds it, trains no faster than what it waits for.",
         "Mohan et al. 2021, arXiv:2007.06775 (data stalls)",
-        "4 samples of the use of the device, one every two seconds of training; on Linux without the time in which "
-        "other programs had the core",
+        "4 samples of the use of the device, one every two seconds of training; of a processor also how long other "
+        "programs had it, which only Linux tells",
         "in half of the samples the processor is busy for less than 50 % of one core, or the GPU for less than 40 %",
         END,
         machine.see_idle,

@@ -30,8 +30,9 @@ def show_findings(run: ComparedRun, diagnosis: Diagnosis) -> None:
     """A line above the curves that names what was found, and opens to all of it; nothing where nothing was found."""
     if not diagnosis.findings:
         return
-    titles = list_first([finding.rule.title for finding in diagnosis.findings], MOST_NAMED)
-    with st.expander(f"Doctor: {titles}", icon=":material/healing:", key="doctor"):
+    first, *others = (finding.rule.title for finding in diagnosis.findings)
+    named = list_first([first, *(title[0].lower() + title[1:] for title in others)], MOST_NAMED)
+    with st.expander(f"Doctor: {named}", icon=":material/healing:", key="doctor"):
         for finding in diagnosis.findings:
             _show_one(run, finding)
         _list_others(diagnosis)

@@ -44,6 +44,8 @@ from pages.parts.run.forecast import list_fans, read_forecast, show_forecast
 from pages.parts.run.within import read_within, show_use
 
 LOG_LINES = 500
+ABOVE: tuple[CurveMetric, ...] = ("loss", "accuracy")
+BELOW: tuple[CurveMetric, ...] = ("learning_rate", "images_per_second")
 FAMILY_HELP = "One line for the epochs that the runs of the tree share, forking where they differ. Off: this run alone."
 MAX_LOG_BYTES = 200_000_000  # to download: it is held in memory
 _SECTION_TITLES = {"model": "Model", "data": "Data", "augment": "Augmentation", "train": "Training"}
@@ -85,11 +87,7 @@ def show_charts(run: Run) -> None:
     view = show_view()
     family = list_relatives(run)
     if len(family) > 1 and st.toggle("Branches", True, key="family", bind="query-params", help=FAMILY_HELP):
-        show_metrics(
-            ("loss", "accuracy"), read_runs(family), view, key=f"family.{run.id}", file_name=run.file_stem, height=320
-        )
-        if (own := read_runs([run.id])) and (diagnosis := read_diagnosis(own[0])):
-            show_findings(own[0], diagnosis)
+        _show_family(run, family, view)
         return
     runs = read_runs([run.id])
     steps = read_within(run, runs, "steps")
@@ -106,14 +104,25 @@ def show_charts(run: Run) -> None:
     if forecast:
         view = replace(view, fans=list_fans(forecast))
     key = f"chart.{run.id}"
-    show_metrics(("loss", "accuracy"), runs, view, key=key, file_name=run.file_stem, height=320, steps=steps)
+    show_metrics(ABOVE, runs, view, key=key, file_name=run.file_stem, height=320, steps=steps)
     if forecast:
         show_forecast(forecast)
     if not any(each.rows for each in runs):
         st.caption("Validation, learning rate and images per second follow with the first epoch.")
         return
-    below: tuple[CurveMetric, ...] = ("learning_rate", "images_per_second")
-    show_metrics(below, runs, view, key=key, file_name=run.file_stem, height=210, steps=steps)
+    show_metrics(BELOW, runs, view, key=key, file_name=run.file_stem, height=210, steps=steps)
+    if diagnosis:
+        show_who_looked(diagnosis)
+
+
+def _show_family(run: Run, family: Sequence[str], view: CurveView) -> None:
+    """The curves of a tree of branches as one line that forks, and what the doctor sees in this run."""
+    own, runs = read_runs([run.id]), read_runs(family)
+    diagnosis = read_diagnosis(own[0]) if own else None
+    if diagnosis:
+        show_findings(own[0], diagnosis)
+    for metrics, height in ((ABOVE, 320), (BELOW, 210)):
+        show_metrics(metrics, runs, view, key=f"family.{run.id}", file_name=run.file_stem, height=height)
     if diagnosis:
         show_who_looked(diagnosis)
 

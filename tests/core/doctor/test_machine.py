@@ -11,7 +11,8 @@ from tests.core.doctor.watched import recorded, watch
 
 def using(percent: list[float], device: str = "cpu") -> Observed:
     name = "system/gpu_percent" if device.startswith("cuda") else "system/cpu_percent"
-    use = {"seconds": np.arange(1.0, len(percent) + 1), name: np.array(percent)}
+    use = {"seconds": np.arange(1.0, len(percent) + 1), name: np.array(percent, np.float64)}
+    use["system/cpu_wait_percent"] = np.zeros(len(percent))
     return replace(watch(), use=use, environment={"device": device})
 
 
@@ -28,6 +29,9 @@ def test_a_core_that_other_programs_have_is_not_idle() -> None:
     waits = {"system/cpu_wait_percent": np.array([78.0, 78, 78, 78])}
     assert see_idle(observed) is not None
     assert see_idle(replace(observed, use={**observed.use, **waits})) is None
+    unknown = {key: values for key, values in observed.use.items() if key != "system/cpu_wait_percent"}
+    assert see_idle(replace(observed, use=unknown)) is None
+    assert "other programs" in lack_use(replace(observed, use=unknown))
 
 
 def test_a_gpu_that_waits_may_get_larger_batches() -> None:

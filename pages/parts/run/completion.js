@@ -13,8 +13,9 @@ function listChoices(text, { fields, values }) {
   const known = field === undefined ? fields : (values[field] ?? values[field.split(".").pop()] ?? []);
   const wanted = word.toLowerCase();
   if (field === undefined && !wanted) return [];
-  return known
-    .filter((each) => each.toLowerCase().includes(wanted) && each.toLowerCase() !== wanted)
+  const found = known.filter((each) => each.toLowerCase().includes(wanted) && each.toLowerCase() !== wanted);
+  const begins = (each) => each.toLowerCase().startsWith(wanted);
+  return [...found.filter(begins), ...found.filter((each) => !begins(each))]
     .slice(0, MOST)
     .map((each) => start + (/[\s<>=:!"]/.test(each) ? `"${each}"` : each) + (field === undefined ? " " : ""));
 }

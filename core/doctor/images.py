@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from core.compare.lines import Mark
 from core.doctor.observed import IntArray, Observed
@@ -103,7 +103,7 @@ def see_few_validation_images(observed: Observed) -> Found | None:
 def images_to_tell(share: float, difference: float, power: float = 0.8) -> int:
     """In each of two samples, for a two-sided 5 % test of two shares (Fleiss, Levin & Paik 2003, section 4.2)."""
     middle = min(max(share, 0.5 / 100), 1 - 0.5 / 100)
-    reach = float(ndtri(0.975) + ndtri(power))
+    reach = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(power)
     return math.ceil(2 * middle * (1 - middle) * (reach / difference) ** 2)
 
 
@@ -115,7 +115,7 @@ def see_leaking_test(observed: Observed) -> Found | None:
         return None
     pooled = (tested * test + chosen * val) / (test + val)
     error = math.sqrt(max(pooled * (1 - pooled), 1e-12) * (1 / test + 1 / val))
-    chance = float(ndtr(-(tested - chosen) / error))
+    chance = NormalDist().cdf(-(tested - chosen) / error)
     if chance > SURE or tested - chosen < WIDE:
         return None
     rarely = f"does so once in {1 / chance:,.0f} times or less" if chance > 1e-9 else "does not do that"

@@ -1,29 +1,45 @@
-"""What the doctor sees in a run: each finding with its evidence and what may mend it, and quietly who looked."""
+"""What the doctor sees in a run: each finding with its evidence and what may mend it, and quietly who looked.
+
+The doctor brings scipy along, which a page without a run need not wait for.
+"""
 
 from __future__ import annotations
 
 from html import escape
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.compare.snapshot import ComparedRun
-from core.doctor.diagnose import Diagnosis, Finding, diagnose_run, sum_up
-from core.doctor.rule import Fix
 from core.spec.link import to_link
 from core.system.errors import LabError
 from core.text.words import list_first
+
+if TYPE_CHECKING:
+    from core.compare.lines import Mark
+    from core.doctor.diagnose import Diagnosis, Finding
+    from core.doctor.rule import Fix
 
 MOST_FIXES, MOST_NAMED = 3, 2
 
 
 def read_diagnosis(run: ComparedRun) -> Diagnosis | None:
     """None of a run that cannot be looked at: another tool's, or a damaged one."""
+    from core.doctor.diagnose import diagnose_run
+
     if run.tool or run.damage:
         return None
     try:
         return diagnose_run(run)
     except (LabError, OSError):
         return None
+
+
+def mark_findings(diagnosis: Diagnosis) -> tuple[Mark, ...]:
+    """The epochs that the findings speak of, for the curves."""
+    from core.doctor.diagnose import list_marks
+
+    return list_marks(diagnosis)
 
 
 def show_findings(run: ComparedRun, diagnosis: Diagnosis) -> None:
@@ -68,6 +84,8 @@ def _lower(fix: Fix) -> str:
 
 def show_who_looked(diagnosis: Diagnosis) -> None:
     """Where nothing was found, a muted line below the curves; it opens to who looked and why others could not."""
+    from core.doctor.diagnose import sum_up
+
     if not diagnosis.findings:
         with st.expander(f"Doctor: {sum_up(diagnosis)}", key="doctor", type="compact"):
             _list_others(diagnosis)

@@ -12,7 +12,6 @@ import streamlit as st
 
 from core.compare.lines import Axis, CurveMetric, CurveView
 from core.compare.snapshot import read_runs
-from core.doctor.diagnose import list_marks
 from core.imports.keep import list_left_out
 from core.runs import layout
 from core.runs.folder import Run
@@ -38,7 +37,7 @@ from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import choose
 from pages.parts.run.actions import attempt
 from pages.parts.run.branch import show_branch_button
-from pages.parts.run.doctor import read_diagnosis, show_findings, show_who_looked
+from pages.parts.run.doctor import mark_findings, read_diagnosis, show_findings, show_who_looked
 from pages.parts.run.family import list_relatives
 from pages.parts.run.forecast import list_fans, read_forecast, show_forecast
 from pages.parts.run.within import read_within, show_use
@@ -99,7 +98,7 @@ def show_charts(run: Run) -> None:
     diagnosis = read_diagnosis(runs[0]) if runs else None
     if diagnosis:
         show_findings(runs[0], diagnosis)
-        view = replace(view, marks=list_marks(diagnosis))
+        view = replace(view, marks=mark_findings(diagnosis))
     forecast = read_forecast(runs[0]) if runs else None
     if forecast:
         view = replace(view, fans=list_fans(forecast))

@@ -144,7 +144,7 @@ class _Reader:
 
     def _take_history(self, data: bytes) -> None:
         """One call of `log`: its items, each a key and a value as JSON."""
-        items, own, step, kinds = [], {}, None, {}
+        items, own, packed, kinds = [], {}, None, {}
         for number, value in read_fields(data):
             if number == 1:
                 name, text = _read_item(to_bytes(value))
@@ -155,8 +155,11 @@ class _Reader:
                 elif not name.startswith("_wandb."):
                     items.append((name, text))
             elif number == 2:
-                step = to_int(dict(read_fields(to_bytes(value))).get(1, 0))
-        step = _to_number(own["_step"], step) if "_step" in own else step
+                packed = to_bytes(value)
+        # Nearly every call has its step as an item too, which is read sooner.
+        step = _to_number(own.get("_step", ""), None)
+        if step is None and packed is not None:
+            step = to_int(dict(read_fields(packed)).get(1, 0))
         time = _to_number(own.get("_timestamp", ""), math.nan)
         if step is None or not math.isfinite(step):
             self.draft.left_out["points without a step"] += len(items)

@@ -19,7 +19,7 @@ MIXING = ("augment.mixup", "augment.cutmix", "model.dropout", "model.stochastic_
 
 
 def see_overfitting(observed: Observed) -> Found | None:
-    """Validation loss has risen from its lowest while training loss went on falling, and the accuracies are apart."""
+    """Validation loss has risen from its lowest for good, while training loss fell, and the accuracies are apart."""
     val, train = observed.column(VAL_LOSS), observed.column(TRAIN_LOSS)
     right, known = observed.column("val/accuracy"), observed.column("train/accuracy")
     for end in range(WIDENING_EPOCHS + 1, observed.epochs + 1):
@@ -30,7 +30,8 @@ def see_overfitting(observed: Observed) -> Found | None:
         gap = known[end - 1] - right[end - 1]
         error = _standard_error(right[end - 1], observed.count_images("val"))
         falls = train[end - 1] < 0.9 * train[lowest]
-        if risen.all() and falls and gap > max(GAP, GAP_ERRORS * error):
+        is_over = np.nanmin(val[end:], initial=np.inf) < val[lowest]  # a restless curve, which came down again
+        if risen.all() and falls and not is_over and gap > max(GAP, GAP_ERRORS * error):
             told = (
                 f"Validation loss was lowest after epoch {lowest + 1} ({val[lowest]:.3f}) and is {val[end - 1]:.3f} "
                 f"after epoch {end}, while training loss fell from {train[lowest]:.3f} to {train[end - 1]:.3f}. "

@@ -62,8 +62,8 @@ RULES: tuple[Rule, ...] = (
         "What a network learns from then on is about single training images, and makes it surer where it is wrong.",
         f"Prechelt 1998, Early stopping – but when?; {DEEP_LEARNING}, chapter 7",
         "both losses and accuracies of 4 epochs",
-        "validation loss is 10 % above its lowest for 3 epochs, training loss 10 % below what it was there, and the "
-        "accuracies are 5 points and 2 standard errors apart",
+        "validation loss is 10 % above its lowest for 3 epochs and no lower one followed, training loss 10 % below "
+        "what it was there, and the accuracies are 5 points and 2 standard errors apart",
         20,
         fit.see_overfitting,
         partial(rate.need_epochs, fit.WIDENING_EPOCHS + 1),

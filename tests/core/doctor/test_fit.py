@@ -37,6 +37,11 @@ def test_a_gap_that_chance_explains_is_none() -> None:
     assert see_overfitting(watch(spec_of(**OFF), **MEMORISES | {"val_loss": np.linspace(2, 1, 8)})) is None
 
 
+def test_a_restless_curve_that_came_down_again_does_not_overfit() -> None:
+    restless = MEMORISES | {"val_loss": [*MEMORISES["val_loss"][:-1], 1.3]}
+    assert see_overfitting(watch(spec_of(**OFF), **restless)) is None
+
+
 def test_underfitting_offers_relief_first_where_something_holds_back() -> None:
     weak = np.linspace(0.3, 0.5, 8)
     columns = {"train_accuracy": weak, "val_accuracy": weak, "train_loss": 1.4 + 0.8 * np.linspace(1, 0, 8) ** 8}

@@ -1,25 +1,20 @@
 """A look through all images of a set, once: sizes and kinds of files, colours, what is alike; kept for the next look.
 
-It takes a second for ten thousand small images and minutes for as many photographs, so a page asks `SURVEYS` for it,
-which looks in a process of its own and tells how far it is. What is kept lies beside the decoded copies, under a name
-that changes with the files.
+It takes a second for ten thousand small images and minutes for as many photographs, so a page asks for it by
+`core.data.survey_queue`. What is kept lies beside the decoded copies, under a name that changes with the files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +26,6 @@ from core.data.cache import (
     cache_folder,
     cache_key,
     cached_images,
-    count_decoded,
     digest_of,
     find_decoded,
     parts_of,
@@ -44,9 +38,9 @@ from core.data.leftovers import LeftOut
 from core.data.notes import list_left_out
 from core.data.source import Source, find_images
 from core.data.splits import split_others
-from core.data.store import DataError, folder_of, temporary_folder, work_folder
+from core.data.store import DataError, folder_of, temporary_folder
+from core.data.survey_queue import Report, Reporter
 from core.spec import DataSpec
-from core.system.child import Child
 from core.system.files import find_note, write_json
 
 PARTS = ("train", "val", "test")
@@ -54,14 +48,11 @@ UNUSED, NOTED = 3, 4  # beside the index of a part: over the limit of images, an
 SIDES = (32, 64)  # of the small images that are shown: the first that no image is larger than, or the last
 _VERSION = 1  # of what is kept
 _KEPT, _ARRAYS, _IMAGES = "survey.json", "survey.npz", "images.npy"
-_REPORT_SECONDS = 0.2
 _CHUNK = 2000
 # EXIF's tag, and what of it turns an image by a quarter.
 _ORIENTATION, _QUARTERS = 274, (5, 6, 7, 8)
-_MOST_ANSWERS = 16
 
 Numbers = npt.NDArray[np.int64]
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -101,14 +92,6 @@ class Survey:
         return self.names if self.formats else ()
 
 
-class Progress(NamedTuple):
-    """What is being done, and how far it is in images."""
-
-    stage: str
-    done: int
-    total: int
-
-
 # Where its images stand in a training -------------------------------------------------------------------------------
 
 
@@ -130,6 +113,12 @@ def own_part(survey: Survey, index: int) -> str:
     return "test" if index >= first_test else "val" if index >= first_test - survey.num_val else "train"
 
 
+def list_groups(survey: Survey) -> Iterator[tuple[tuple[int, ...], bool]]:
+    """Groups of alike images, and whether all are equal in every pixel; the equal ones first."""
+    yield from ((group, True) for group in survey.equal)
+    yield from ((group, False) for group in survey.near or ())
+
+
 # Kept ---------------------------------------------------------------------------------------------------------------
 
 
@@ -141,7 +130,7 @@ def find_survey(spec: DataSpec) -> Survey | None:
 
 def make_survey(spec: DataSpec) -> None:
     """Looks through the set, and keeps what it finds. Raises `DataError`."""
-    with _Reporter(spec) as report:
+    with Reporter(spec) as report:
         if spec.dataset == "folder":
             _survey_folder(spec, report)
         else:
@@ -343,85 +332,3 @@ def _array_key(spec: DataSpec) -> str:
     files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else []
     found = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
     return hashlib.sha256(json.dumps([_VERSION, spec.dataset, found]).encode()).hexdigest()[:32]
-
-
-# From a page --------------------------------------------------------------------------------------------------------
-
-
-class _Reporter:
-    """Writes how far a survey is to a file that pages read, a few times a second."""
-
-    def __init__(self, spec: DataSpec) -> None:
-        self._file, self._last = _progress_file(spec), 0.0
-        self._stage = ""
-
-    def __enter__(self) -> Report:
-        return self._report
-
-    def __exit__(self, *_: object) -> None:
-        self._file.unlink(missing_ok=True)
-
-    def _report(self, stage: str, done: int, total: int) -> None:
-        if stage == self._stage and time.monotonic() - self._last < _REPORT_SECONDS:
-            return
-        self._stage, self._last = stage, time.monotonic()
-        with suppress(OSError):
-            write_json(self._file, {"stage": stage, "done": done, "total": total}, sync=False)
-
-
-def read_progress(spec: DataSpec) -> Progress | None:
-    """How far the survey of a set is; None where none is under way or nothing is known of it yet."""
-    note = find_note(_progress_file(spec))
-    if note is None:
-        return None
-    stage, _, key = str(note["stage"]).partition(":")
-    if not key:
-        return Progress(stage, note["done"], note["total"])
-    return Progress("Decoding the images", min(count_decoded(key), note["total"]), note["total"])
-
-
-def _progress_file(spec: DataSpec) -> Path:
-    key = hashlib.sha256(json.dumps(_identify(spec)).encode()).hexdigest()[:16]
-    return work_folder() / f"survey-{key}.json"
-
-
-def _identify(spec: DataSpec) -> list[str]:
-    """What a survey depends on, as long as the files stay the same."""
-    return [spec.dataset, os.fsencode(spec.folder).hex() if spec.has_path else "", spec.folder_parts, spec.ground]
-
-
-class Surveys:
-    """The surveys of this process, one at a time in a process of their own; pages poll them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._queue = ThreadPoolExecutor(1, thread_name_prefix="surveys")
-        self._asked: dict[str, Future[None]] = {}
-
-    def ask(self, spec: DataSpec) -> Future[None]:
-        """The survey of a set, under way or over; asked for once until it is forgotten."""
-        key = json.dumps(_identify(spec))
-        with self._lock:
-            if key not in self._asked:
-                for old in list(self._asked)[: 1 - _MOST_ANSWERS]:
-                    del self._asked[old]
-                self._asked[key] = self._queue.submit(_ask, spec)
-            return self._asked[key]
-
-    def forget(self, spec: DataSpec) -> None:
-        with self._lock:
-            self._asked.pop(json.dumps(_identify(spec)), None)
-
-
-def _ask(spec: DataSpec) -> None:
-    with Child("looking process", nice=5) as child:  # a training goes first
-        child.ask(f"{__name__}:make_survey", spec=spec)
-
-
-def list_groups(survey: Survey) -> Iterator[tuple[tuple[int, ...], bool]]:
-    """Groups of alike images, and whether all are equal in every pixel; the equal ones first."""
-    yield from ((group, True) for group in survey.equal)
-    yield from ((group, False) for group in survey.near or ())
-
-
-SURVEYS = Surveys()

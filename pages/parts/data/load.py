@@ -14,7 +14,8 @@ from core.data.cache import cache_folder, cache_key
 from core.data.checks import explain_failure
 from core.data.folder import list_images
 from core.data.store import DataError
-from core.data.survey import SURVEYS, Survey, divide, find_survey, read_progress, state_of
+from core.data.survey import Survey, divide, find_survey, state_of
+from core.data.survey_queue import SURVEYS, read_progress
 from core.helper.process import call
 from core.spec import DataSpec, RunSpec
 from pages.parts.frame.style import show_problem

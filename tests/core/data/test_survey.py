@@ -1,20 +1,16 @@
 """A look through a set tells what is there, is kept, and is made again when a file changes."""
 
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.data import survey as module
 from core.data.cache import delete_caches
 from core.data.notes import LeftOutImage, keep_list
 from core.data.store import DataError
 from core.data.survey import (
     NOTED,
-    SURVEYS,
     UNUSED,
     divide,
     find_survey,
@@ -22,7 +18,6 @@ from core.data.survey import (
     make_survey,
     measure_colours,
     own_part,
-    read_progress,
     state_of,
 )
 from core.engine.data import load_data
@@ -30,24 +25,6 @@ from core.spec import DataSpec
 from tests.core.data.test_alike import make_scenes
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> DataSpec:
-    """Thirty images of two sizes, a copy in the test part, one of them on its side, one damaged, and a text."""
-    root = tmp_path / "images"
-    for index, scene in enumerate(make_scenes(30, side=80)):
-        path = root / ("train" if index < 24 else "test") / ("cat", "dog")[index % 2] / f"{index:02}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(scene[:, : 80 if index % 3 else 40]).save(path)
-    shutil.copy(root / "train/cat/04.png", root / "test/dog/again.png")
-    Image.open(root / "train/dog/01.png").save(root / "test/dog/nearly.jpg", quality=70)
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    Image.fromarray(make_scenes(1, 80, seed=9)[0][:, :60]).save(root / "train/cat/turned.jpg", exif=turned)
-    (root / "train/cat/broken.png").write_bytes(b"no image")
-    (root / "train/cat/readme.txt").write_text("text")
-    return DataSpec(dataset="folder", folder=str(root), folder_classes=2, image_size=8, damaged="leave_out")
 
 
 def test_a_folder_is_described_image_by_image(photographs: DataSpec) -> None:
@@ -115,24 +92,6 @@ def test_arrays_are_kept_with_their_labels() -> None:
     data, parts = load_data(spec), divide(survey, spec)
     assert survey.labels[parts == 2].tolist() == data.test.labels.tolist()
     assert survey.near == ()  # written digits are alike, but not the same
-
-
-def test_a_page_asks_once_and_is_told_how_far_it_is(photographs: DataSpec) -> None:
-    future = SURVEYS.ask(photographs)
-    assert SURVEYS.ask(photographs) is future
-    future.result(timeout=60)
-    assert read_progress(photographs) is None
-    assert find_survey(photographs)
-    SURVEYS.forget(photographs)
-    assert SURVEYS.ask(photographs) is not future
-    with module._Reporter(photographs) as report:
-        report("Reading the files' sizes", 3, 30)
-        assert read_progress(photographs) == ("Reading the files' sizes", 3, 30)
-        report("decoding:abc", 0, 30)
-        part = Path(os.environ["RESNET_LAB_DATA"]) / ".work" / "abc.part"
-        part.mkdir()
-        (part / "images.tally").write_bytes(b".")
-        assert read_progress(photographs) == ("Decoding the images", 30, 30)
 
 
 def test_a_set_that_is_not_there_is_told() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.data.store import DataError
-from core.data.survey import Progress
+from core.data.survey_queue import Progress
 from core.spec import DataSpec
 from pages.parts.data import load
 from tests.pages.conftest import texts

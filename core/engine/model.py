@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from core.engine.layers import ACTIVATIONS, ATTENTION, DOWN_POOLS, POOLS, Whitening, make_skip
 from core.spec import LayerSpec, ModelSpec, map_sizes, stem_width
-from core.spec.parts import BLOCKS_WITH_BARE_SUM
+from core.spec.parts import BLOCKS_WITH_BARE_SUM, narrowed
 
 
-class BasicBlock(nn.Module):
-    """He et al. 2015: act(S(x) + A(BN(conv(act(BN(conv(x))))))), with attention A and skip connection S.
+class PostActivationBlock(nn.Module):
+    """He et al. 2015: act(S(x) + A(BN(convolutions(x)))), with attention A and skip connection S.
 
-    With `convolutions` = 1: act(S(x) + A(BN(conv(x)))).
+    `convolve` makes the block's convolutions and what is between them, from its input channels and its stride.
     """
 
     def __init__(
@@ -28,18 +28,12 @@ class BasicBlock(nn.Module):
         channels: int,
         stride: int,
         skip_chance: float,
-        convolutions: int = 2,
+        convolve: Callable[[ModelSpec, LayerSpec, int, int], list[nn.Module]],
     ) -> None:
         super().__init__()
-        second = (
-            ACTIVATIONS[model.activation](),
-            _conv(layer.channels, layer.channels, layer.filter_size),
-            _norm(model, layer.channels),
-        )
         self.body = nn.Sequential(
-            *_shrink(model, channels, layer.channels, layer.filter_size, stride),
+            *convolve(model, layer, channels, stride),
             _norm(model, layer.channels),
-            *(second if convolutions == 2 else ()),
             ATTENTION[model.attention](model, layer.channels),
             make_skip(skip_chance),
         )
@@ -52,6 +46,31 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.activate(self.skip(x) + self.body(x))  # (N, channels, H / stride, W / stride)
         return out
+
+
+def _two_convolutions(model: ModelSpec, layer: LayerSpec, channels: int, stride: int) -> list[nn.Module]:
+    return [
+        *_shrink(model, channels, layer.channels, layer.filter_size, stride),
+        *_norm_and_act(model, layer.channels),
+        _conv(layer.channels, layer.channels, layer.filter_size),
+    ]
+
+
+def _single_convolution(model: ModelSpec, layer: LayerSpec, channels: int, stride: int) -> list[nn.Module]:
+    """The first of two: a second one is drawn too, as it always was, or a seed would mean other weights."""
+    return _two_convolutions(model, layer, channels, stride)[:-3]
+
+
+def _bottleneck(model: ModelSpec, layer: LayerSpec, channels: int, stride: int) -> list[nn.Module]:
+    """1x1 to few channels, the filter on these, 1x1 to the block's own; the stride is the middle one's, as in torch."""
+    inner = narrowed(layer.channels, model.expansion)
+    return [
+        _conv(channels, inner, 1),
+        *_norm_and_act(model, inner),
+        *_shrink(model, inner, inner, layer.filter_size, stride),
+        *_norm_and_act(model, inner),
+        _conv(inner, layer.channels, 1),
+    ]
 
 
 class PreActivationBlock(nn.Module):
@@ -85,9 +104,16 @@ class PreActivationBlock(nn.Module):
 
 # By the name in a spec; made from its input channels, its stride and the chance to skip it.
 BLOCKS: dict[str, Callable[[ModelSpec, LayerSpec, int, int, float], nn.Module]] = {
-    "basic": BasicBlock,
+    "basic": lambda model, layer, channels, stride, chance: PostActivationBlock(
+        model, layer, channels, stride, chance, _two_convolutions
+    ),
     "preactivation": PreActivationBlock,
-    "single": lambda model, layer, channels, stride, chance: BasicBlock(model, layer, channels, stride, chance, 1),
+    "single": lambda model, layer, channels, stride, chance: PostActivationBlock(
+        model, layer, channels, stride, chance, _single_convolution
+    ),
+    "bottleneck": lambda model, layer, channels, stride, chance: PostActivationBlock(
+        model, layer, channels, stride, chance, _bottleneck
+    ),
 }
 
 

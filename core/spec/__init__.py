@@ -15,7 +15,7 @@ from core.spec.base import Problem, Strict
 from core.spec.choices import CHOICE_LABELS, Dataset, Precision, TestViews, choices_of
 from core.spec.data import AugmentSpec, DataSpec
 from core.spec.model import MAX_LAYERS, LayerSpec, ModelSpec, map_sizes, stem_width
-from core.spec.parts import ATTENTION_COSTS, Activation, Attention, Block
+from core.spec.parts import ATTENTION_COSTS, BLOCK_WEIGHTS, Activation, Attention, Block
 from core.spec.train import TrainSpec
 
 __all__ = [
@@ -91,10 +91,14 @@ class RunSpec(Strict):
         """Convolutions, attention and the linear layer; `core/spec/cost.py` counts the small rest as well."""
         before = stem_width(self.model)
         total = 0 if self.model.stem == "whitening" else 3 * before * self.model.stem_filter**2
-        square_filters = 0 if self.model.layer_start == "convolution" else -1
+        weigh, expansion = BLOCK_WEIGHTS[self.model.block], self.model.expansion
         for index, layer in enumerate(self.model.layers):
-            square = (2 * layer.blocks + square_filters) * layer.channels
-            total += layer.filter_size**2 * layer.channels * (before + square)
+            size, channels = layer.filter_size, layer.channels
+            if self.model.layer_start == "convolution":
+                total += size**2 * before * channels + weigh(channels, channels, size, expansion)
+            else:
+                total += weigh(before, channels, size, expansion)
+            total += (layer.blocks - 1) * weigh(channels, channels, size, expansion)
             if layer.stride > 1 or before != layer.channels:
                 total += layer.skip_kernel**2 * before * layer.channels
             attention = ATTENTION_COSTS[self.model.attention](layer.channels, self.model.attention_reduction, 1)

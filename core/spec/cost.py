@@ -133,6 +133,7 @@ def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after
         attention_reduction=model.attention_reduction,
         downsampling=model.downsampling,
         scaled_norms=model.norm_scale,
+        expansion=model.expansion,
     )
     later = replace(first, channels=layer.channels, before=after, stride=1)
     cost = BLOCK_COSTS[model.block]

@@ -84,7 +84,14 @@ class ModelSpec(Strict):
         "basic",
         "Block",
         "Basic: activation after the sum (He et al. 2015). Pre-activation: before each convolution. Single "
-        "convolution: basic with one instead of two.",
+        "convolution: basic with one instead of two. Bottleneck: one of fewer channels between two of 1x1.",
+    )
+    expansion: int = number(
+        4,
+        (1, 64),
+        "Expansion",
+        "Channels of a block over those of its middle convolution; 4 in He et al. 2015.",
+        when={"block": ["bottleneck"]},
     )
     layer_start: LayerStart = setting(
         "block",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Attention = Literal["none", "se", "eca", "cbam"]
-Block = Literal["basic", "preactivation", "single"]
+Block = Literal["basic", "preactivation", "single", "bottleneck"]
 Stem = Literal["convolution", "whitening"]
 LayerStart = Literal["block", "convolution"]
 Downsampling = Literal["stride", "max", "average"]
@@ -26,6 +26,7 @@ PART_LABELS = {
     "basic": "Basic",
     "preactivation": "Pre-activation",
     "single": "Single convolution",
+    "bottleneck": "Bottleneck",
     "convolution": "Convolution",
     "whitening": "Patch whitening",
     "block": "Block",
@@ -78,7 +79,7 @@ def norm(channels: int, *, scaled: bool) -> Part:
 
 
 def narrowed(channels: int, reduction: int) -> int:
-    """Channels in the middle of squeeze-and-excitation and CBAM."""
+    """Channels in the middle of squeeze-and-excitation, CBAM and bottleneck blocks."""
     return max(1, channels // reduction)
 
 
@@ -153,7 +154,7 @@ ONNX_OPSETS: dict[str, int] = {
     **dict.fromkeys(("relu", "leaky_relu", "silu", "mish", "gelu"), 9),  # GELU by its error function
     **dict.fromkeys(("average", "max", "gem"), 9),
     **dict.fromkeys(("convolution", "whitening", "block"), 9),
-    **dict.fromkeys(("basic", "single"), 9),
+    **dict.fromkeys(("basic", "single", "bottleneck"), 9),
     "preactivation": 15,
 }
 SAMPLED_OPSET = 10  # of every n-th pixel
@@ -178,6 +179,7 @@ class BlockShape:
     attention_reduction: int
     downsampling: Downsampling
     scaled_norms: bool
+    expansion: int
 
     @property
     def changes_shape(self) -> bool:
@@ -187,6 +189,10 @@ class BlockShape:
     def pools(self) -> bool:
         return self.stride != 1 and self.downsampling != "stride"
 
+    @property
+    def inner(self) -> int:
+        return narrowed(self.out, self.expansion)
+
     def norm(self, channels: int) -> Part:
         return norm(channels, scaled=self.scaled_norms)
 
@@ -194,11 +200,15 @@ class BlockShape:
         return norm_and_act(self.activation, channels, size, scaled=self.scaled_norms)
 
     def shrink(self) -> Part:
-        """The first convolution, and the pooling that then shrinks its map; a normalisation or the like follows."""
+        """The block's convolution from its input channels to its own, if that is the one that shrinks the map."""
+        return self.shrink_between(self.channels, self.out)
+
+    def shrink_between(self, channels: int, out: int) -> Part:
+        """A convolution, and the pooling that then shrinks its map; a normalisation or the like follows."""
         if not self.pools:
-            return conv(self.channels, self.out, self.filter_size, self.after, keeps_output=True)
-        whole = conv(self.channels, self.out, self.filter_size, self.before, keeps_output=True)
-        return whole + pool_down(self.downsampling, self.out, self.after)
+            return conv(channels, out, self.filter_size, self.after, keeps_output=True)
+        whole = conv(channels, out, self.filter_size, self.before, keeps_output=True)
+        return whole + pool_down(self.downsampling, out, self.after)
 
     def project(self, *, keeps_output: bool) -> Part:
         """The skip connection's convolution, of the pooled map where the block pools."""
@@ -209,17 +219,29 @@ class BlockShape:
         return ATTENTION_COSTS[self.attention](self.out, self.attention_reduction, self.after**2)
 
 
-def _single(shape: BlockShape) -> Part:
-    part = shape.shrink() + shape.norm(shape.out) + shape.attend()
+def _sum(shape: BlockShape) -> Part:
+    """What follows the last convolution of a block: normalisation, attention, skip connection, activation."""
+    part = shape.norm(shape.out) + shape.attend()
     if shape.changes_shape:
         part += shape.project(keeps_output=True) + shape.norm(shape.out)
     return part + activate(shape.activation, shape.out, shape.after)
+
+
+def _single(shape: BlockShape) -> Part:
+    return shape.shrink() + _sum(shape)
 
 
 def _basic(shape: BlockShape) -> Part:
     out, after = shape.out, shape.after
     second = conv(out, out, shape.filter_size, after, keeps_output=True)
     return _single(shape) + shape.norm_and_act(out, after) + second
+
+
+def _bottleneck(shape: BlockShape) -> Part:
+    inner = shape.inner
+    part = conv(shape.channels, inner, 1, shape.before, keeps_output=True) + shape.norm_and_act(inner, shape.before)
+    part += shape.shrink_between(inner, inner) + shape.norm_and_act(inner, shape.after)
+    return part + conv(inner, shape.out, 1, shape.after, keeps_output=True) + _sum(shape)
 
 
 def _preactivation(shape: BlockShape) -> Part:
@@ -236,4 +258,15 @@ BLOCK_COSTS: dict[str, Callable[[BlockShape], Part]] = {
     "basic": _basic,
     "preactivation": _preactivation,
     "single": _single,
+    "bottleneck": _bottleneck,
+}
+
+# The weights of a block's own convolutions: from its input channels to its own, of this filter size and expansion.
+BLOCK_WEIGHTS: dict[str, Callable[[int, int, int, int], int]] = {
+    "basic": lambda channels, out, size, expansion: size**2 * out * (channels + out),
+    "preactivation": lambda channels, out, size, expansion: size**2 * out * (channels + out),
+    "single": lambda channels, out, size, expansion: size**2 * out * channels,
+    "bottleneck": lambda channels, out, size, expansion: (
+        narrowed(out, expansion) * (channels + size**2 * narrowed(out, expansion) + out)
+    ),
 }

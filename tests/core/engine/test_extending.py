@@ -26,7 +26,7 @@ def choose(section: str, **choice: str) -> RunSpec:
     [
         (choices.Optimizer, [optim.OPTIMIZERS, choices.OPTIMIZER_COPIES]),
         (choices.Schedule, [schedule.SCHEDULES]),
-        (parts.Block, [model.BLOCKS, parts.BLOCK_COSTS]),
+        (parts.Block, [model.BLOCKS, parts.BLOCK_COSTS, parts.BLOCK_WEIGHTS]),
         (parts.Stem, [model.STEMS, whitening.STEM_FITS]),
         (parts.LayerStart, [model.LAYER_STARTS]),
         (parts.Downsampling, [layers.DOWN_POOLS]),

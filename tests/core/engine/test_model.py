@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck, resnet50
 from torchvision.ops import StochasticDepth
 
 from core.engine.model import ResNet, SampledConv2d, _conv, build_model, count_parameters
@@ -153,8 +153,35 @@ def test_a_basic_block_computes_what_torchvision_s_does() -> None:
     torch.testing.assert_close(block(x), reference(x))
 
 
+def test_a_bottleneck_block_computes_what_torchvision_s_does() -> None:
+    block = build(spec_with(block="bottleneck")).layers[1][0].eval()
+    shrink = nn.Sequential(nn.Conv2d(8, 16, 1, 2, bias=False), nn.BatchNorm2d(16))
+    reference = Bottleneck(8, 4, stride=2, downsample=shrink).eval()
+    reference.load_state_dict(dict(zip(reference.state_dict(), in_torchvision_order(block), strict=True)))
+    x = torch.randn(2, 8, 16, 16).relu()
+    torch.testing.assert_close(block(x), reference(x))
+
+
+def test_resnet_50_in_its_form_for_cifar_has_the_parameters_of_torchvision_s_layer_by_layer() -> None:
+    widths = [(256, 3), (512, 4), (1024, 6), (2048, 3)]
+    layers = [{"channels": channels, "blocks": blocks} for channels, blocks in widths]
+    spec = parse_spec({"model": {"block": "bottleneck", "stem_channels": 64, "layers": layers}})
+    with torch.device("meta"):
+        theirs = resnet50(num_classes=10)
+        theirs.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)  # of small images: 3x3 without a stride
+    parts = [nn.Sequential(theirs.conv1, theirs.bn1), *(getattr(theirs, f"layer{n}") for n in range(1, 5)), theirs.fc]
+    assert [layer.parameters for layer in cost_of(spec).layers] == [count_parameters(part) for part in parts]
+    assert cost_of(spec).parameters == 23_520_842
+
+
+def test_the_middle_of_a_bottleneck_is_narrower_by_its_expansion() -> None:
+    body = build(spec_with(block="bottleneck", expansion=2)).layers[1][0].body
+    shapes = [tuple(module.weight.shape) for module in body if isinstance(module, nn.Conv2d)]
+    assert shapes == [(8, 8, 1, 1), (8, 8, 3, 3), (16, 8, 1, 1)]
+
+
 def in_torchvision_order(block: nn.Module) -> list[Tensor]:
-    """The tensors of a basic block: convolution and normalisation, twice, then the skip connection's."""
+    """The tensors of a block: of each convolution and normalisation in turn, then of the skip connection's."""
     return [value for name, value in sorted(block.state_dict().items(), key=lambda item: item[0].startswith("skip"))]
 
 

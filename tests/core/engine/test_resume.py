@@ -54,6 +54,7 @@ MODELS = st.fixed_dictionaries(
         "stem": st.sampled_from(["convolution", "whitening"]),
         "layer_start": st.sampled_from(["block", "convolution"]),
         "downsampling": st.sampled_from(["stride", "max", "average"]),
+        "block": st.sampled_from(["basic", "preactivation", "single", "bottleneck"]),
         "norm_scale": st.booleans(),
     }
 )

@@ -117,7 +117,11 @@ SPECS = {
         test_views="mirror",
     ),
     "linear": make_spec(
-        model={"activation": "leaky_relu"}, schedule="linear", ema_decay=0.5, batch_size=256, compile="auto"
+        model={"activation": "leaky_relu", "block": "bottleneck", "expansion": 2},
+        schedule="linear",
+        ema_decay=0.5,
+        batch_size=256,
+        compile="auto",
     ),
     "constant": make_spec(schedule="constant", batch_size=256, decay_norms_biases=True, compile="on"),
 }

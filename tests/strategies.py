@@ -16,13 +16,14 @@ from tests.specs import odd
 def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20) -> RunSpec:
     """A valid spec from anywhere in the space; only its network and images are kept small."""
     image_size = draw(st.integers(8, max_size), label="image_size")
-    choices = ("block", "activation", "attention", "pool_kind", "stem", "layer_start", "downsampling")
+    choices = ("block", "norm", "activation", "attention", "pool_kind", "stem", "layer_start", "downsampling")
     chosen = {name: draw(_choice("model", name)) for name in choices}
     patch_size = draw(st.integers(1, 5))
     first_size = image_size - patch_size + 1 if chosen["stem"] == "whitening" else image_size
     layers, last_size = draw(_layers(first_size, max_layers, chosen["downsampling"] == "stride"))
     model = {
         "patch_size": patch_size,
+        "norm_groups": draw(st.sampled_from([1, 2, 8, 32])),
         "norm_scale": draw(st.booleans()),
         "norm_momentum": draw(st.sampled_from([0.1, 0.4, 1.0])),
         "norm_epsilon": draw(st.sampled_from([1e-5, 1e-2])),

@@ -109,7 +109,7 @@ def see_not_finite(observed: Observed) -> Found | None:
 def see_tiny_batches(observed: Observed) -> Found | None:
     """Batches from which batch normalisation cannot tell a mean."""
     train = observed.spec.train
-    if train.batch_size >= SMALLEST_BATCH:
+    if observed.spec.model.norm != "batch" or train.batch_size >= SMALLEST_BATCH:
         return None
     told = f"Each batch norm takes its mean and variance from {train.batch_size} images."
     told += " Gradient accumulation does not change that." if train.accumulation > 1 else ""
@@ -117,4 +117,4 @@ def see_tiny_batches(observed: Observed) -> Found | None:
     values = {"train.batch_size": larger}
     if train.accumulation > 1:
         values["train.accumulation"] = max(1, train.batch_size * train.accumulation // larger)
-    return Found(told, (), (Fix(values),))
+    return Found(told, (), (Fix(values), Fix({"model.norm": "group"})))

@@ -122,7 +122,7 @@ RULES: tuple[Rule, ...] = (
         "24.8 % with 8, 27.3 % with 4 and 34.7 % with 2.",
         "Wu & He 2018, arXiv:1803.08494, table 2",
         "the spec",
-        "a batch has fewer than 8 images",
+        "normalisation is by batch, and a batch has fewer than 8 images",
         0,
         layers.see_tiny_batches,
     ),

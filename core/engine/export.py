@@ -23,7 +23,7 @@ from core.engine.preview import load_kept
 from core.helper.questions import QuestionError, WeightsFile
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
-from core.spec.parts import ONNX_OPSETS, POOLED_OPSET, SAMPLED_OPSET
+from core.spec.parts import BARE_NORM_OPSET, BLOCKS_WITH_BARE_SUM, ONNX_OPSETS, SAMPLED_OPSET
 from core.stats.scores import softmax
 
 if TYPE_CHECKING:
@@ -95,10 +95,12 @@ class _Normalized(nn.Module):
 def find_opset(network: Network) -> int:
     """The lowest ONNX operator set that the network's parts allow."""
     model = network.spec.model
-    parts = [getattr(model, name) for name in ("stem", "layer_start", "block", "activation", "attention", "pool_kind")]
+    kinds = ("stem", "layer_start", "block", "norm", "activation", "attention", "pool_kind")
+    parts = [getattr(model, name) for name in kinds]
     samples = any(isinstance(module, SampledConv2d) for module in network.model.modules())
     pools = model.downsampling != "stride" and any(layer.stride > 1 for layer in model.layers)
-    needed = (SAMPLED_OPSET if samples else 0, POOLED_OPSET if pools else 0)
+    bare = model.norm == "batch" and (pools or model.block in BLOCKS_WITH_BARE_SUM)
+    needed = (SAMPLED_OPSET if samples else 0, BARE_NORM_OPSET if bare else 0)
     return max(*(ONNX_OPSETS[part] for part in parts), *needed)
 
 

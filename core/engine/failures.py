@@ -57,6 +57,8 @@ def check_finite(loss: float, spec: RunSpec, *, epoch: int, step: int, learning_
         tries.append("a warm-up")
     if spec.train.clip_norm == 0:
         tries.append("gradient clipping")
+    if spec.model.norm == "none":
+        tries.append("a normalisation")
     what = "NaN" if math.isnan(loss) else "infinite"
     message = f"The loss became {what} in epoch {epoch}, by update {step:,}, at a learning rate of {learning_rate:.3g}."
     raise TrainingError("nan", f"{message} Try {join_words(tries, 'or')}.")

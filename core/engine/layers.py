@@ -1,4 +1,4 @@
-"""The parts of a residual network that torch does not bring: attention and generalised-mean pooling.
+"""The parts of a residual network that torch does not bring, and which of them a spec names.
 
 Each attention takes the output of a block's last normalisation, (N, C, H, W), and returns it reweighted. None of them
 looks at values in Python, so that the network can be compiled and captured as a CUDA graph.
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.spec import ModelSpec
-from core.spec.parts import CBAM_KERNEL, eca_kernel, narrowed
+from core.spec.parts import CBAM_KERNEL, count_groups, eca_kernel, narrowed
 
 
 def average(x: Tensor) -> Tensor:
@@ -107,6 +107,51 @@ class Whitening(nn.Conv2d):
         nn.init.zeros_(self.bias)
 
 
+class Shift(nn.Module):
+    """What is left of a normalisation that does not normalise: (N, C, H, W) + one number a channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias[:, None, None]
+
+
+class Factor(nn.Module):
+    """One factor, learnt from zero, at the end of a block's branch (SkipInit: De & Smith 2020, arXiv:2002.10444).
+
+    So every block begins as its skip connection, and the maps of a deep network without normalisation do not grow.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+def _batch_norm(model: ModelSpec, channels: int) -> nn.Module:
+    norm = nn.BatchNorm2d(channels, eps=model.norm_epsilon, momentum=model.norm_momentum)
+    norm.weight.requires_grad_(model.norm_scale)
+    return norm
+
+
+def _group_norm(model: ModelSpec, channels: int) -> nn.Module:
+    norm = nn.GroupNorm(count_groups(channels, model.norm_groups), channels, eps=model.norm_epsilon)
+    norm.weight.requires_grad_(model.norm_scale)
+    return norm
+
+
+# By the name in a spec: the normalisation of so many channels.
+NORMS: dict[str, Callable[[ModelSpec, int], nn.Module]] = {
+    "batch": _batch_norm,
+    "group": _group_norm,
+    "none": lambda model, channels: Shift(channels),
+}
+# And what ends the branch of a block for it.
+BRANCH_ENDS: dict[str, Callable[[], nn.Module]] = {"batch": nn.Identity, "group": nn.Identity, "none": Factor}
 # By the name in a spec: an entry makes the attention of a block of so many channels.
 ATTENTION: dict[str, Callable[[ModelSpec, int], nn.Module]] = {
     "none": lambda model, channels: nn.Identity(),

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from core.engine.layers import ACTIVATIONS, ATTENTION, DOWN_POOLS, POOLS, Whitening, make_skip
+from core.engine.layers import ACTIVATIONS, ATTENTION, BRANCH_ENDS, DOWN_POOLS, NORMS, POOLS, Whitening, make_skip
 from core.spec import LayerSpec, ModelSpec, map_sizes, stem_width
 from core.spec.parts import BLOCKS_WITH_BARE_SUM, narrowed
 
 
 class PostActivationBlock(nn.Module):
-    """He et al. 2015: act(S(x) + A(BN(convolutions(x)))), with attention A and skip connection S.
+    """He et al. 2015: act(S(x) + A(norm(convolutions(x)))), with attention A and skip connection S.
 
     `convolve` makes the block's convolutions and what is between them, from its input channels and its stride.
     """
@@ -33,14 +33,13 @@ class PostActivationBlock(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             *convolve(model, layer, channels, stride),
-            _norm(model, layer.channels),
-            ATTENTION[model.attention](model, layer.channels),
-            make_skip(skip_chance),
+            NORMS[model.norm](model, layer.channels),
+            *_end_branch(model, layer, skip_chance),
         )
         self.skip: nn.Module = nn.Identity()
         if changes_shape(layer, channels, stride):
             projection = _project(model, channels, layer, stride)
-            self.skip = nn.Sequential(*projection, _norm(model, layer.channels))
+            self.skip = nn.Sequential(*projection, NORMS[model.norm](model, layer.channels))
         self.activate = ACTIVATIONS[model.activation]()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,9 +73,9 @@ def _bottleneck(model: ModelSpec, layer: LayerSpec, channels: int, stride: int) 
 
 
 class PreActivationBlock(nn.Module):
-    """He et al. 2016: S(x) + A(conv(act(BN(conv(act(BN(x))))))).
+    """He et al. 2016: S(x) + A(conv(act(norm(conv(act(norm(x))))))).
 
-    If the shape changes, S is a plain convolution of act(BN(x)), as in the authors' code; else it is x itself.
+    If the shape changes, S is a plain convolution of act(norm(x)), as in the authors' code; else it is x itself.
     """
 
     def __init__(self, model: ModelSpec, layer: LayerSpec, channels: int, stride: int, skip_chance: float) -> None:
@@ -86,8 +85,7 @@ class PreActivationBlock(nn.Module):
             *_shrink(model, channels, layer.channels, layer.filter_size, stride),
             *_norm_and_act(model, layer.channels),
             _conv(layer.channels, layer.channels, layer.filter_size),
-            ATTENTION[model.attention](model, layer.channels),
-            make_skip(skip_chance),
+            *_end_branch(model, layer, skip_chance),
         )
         self.skip: nn.Module | None = None
         if changes_shape(layer, channels, stride):
@@ -249,14 +247,14 @@ def _project(model: ModelSpec, channels: int, layer: LayerSpec, stride: int) -> 
     return [pool, _conv(channels, layer.channels, layer.skip_kernel)]
 
 
-def _norm(model: ModelSpec, channels: int) -> nn.BatchNorm2d:
-    norm = nn.BatchNorm2d(channels, eps=model.norm_epsilon, momentum=model.norm_momentum)
-    norm.weight.requires_grad_(model.norm_scale)
-    return norm
+def _end_branch(model: ModelSpec, layer: LayerSpec, skip_chance: float) -> list[nn.Module]:
+    """What follows a block's convolutions before the sum."""
+    attention = ATTENTION[model.attention](model, layer.channels)
+    return [attention, BRANCH_ENDS[model.norm](), make_skip(skip_chance)]
 
 
 def _norm_and_act(model: ModelSpec, channels: int) -> list[nn.Module]:
-    return [_norm(model, channels), ACTIVATIONS[model.activation]()]
+    return [NORMS[model.norm](model, channels), ACTIVATIONS[model.activation]()]
 
 
 def _init_convolutions(network: nn.Module) -> None:

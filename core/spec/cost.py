@@ -17,6 +17,7 @@ from core.spec.parse import refuse
 from core.spec.parts import (
     BLOCK_COSTS,
     BLOCKS_WITH_BARE_SUM,
+    NORM_COSTS,
     POOL_COSTS,
     BlockShape,
     Part,
@@ -101,7 +102,8 @@ def _row(name: str, part: Part, channels: int, size: int) -> LayerCost:
 def _stem(model: ModelSpec, image_size: int, size: int) -> Part:
     if model.stem == "whitening":
         return _whiten(model, size)
-    part = Part(kept=3 * image_size**2) + conv(3, model.stem_channels, model.stem_filter, size, keeps_output=True)
+    keeps = NORM_COSTS[model.norm].keeps_input
+    part = Part(kept=3 * image_size**2) + conv(3, model.stem_channels, model.stem_filter, size, keeps_output=keeps)
     if model.block not in BLOCKS_WITH_BARE_SUM:
         part += _norm_and_act(model, model.stem_channels, size)
     return part
@@ -115,7 +117,7 @@ def _whiten(model: ModelSpec, size: int) -> Part:
 
 
 def _norm_and_act(model: ModelSpec, channels: int, size: int) -> Part:
-    return norm_and_act(model.activation, channels, size, scaled=model.norm_scale)
+    return norm_and_act(model.norm, model.activation, channels, size, scaled=model.norm_scale)
 
 
 def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after: int) -> Part:
@@ -132,6 +134,7 @@ def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after
         attention=model.attention,
         attention_reduction=model.attention_reduction,
         downsampling=model.downsampling,
+        norm_kind=model.norm,
         scaled_norms=model.norm_scale,
         expansion=model.expansion,
     )

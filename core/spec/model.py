@@ -7,7 +7,18 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from core.spec.base import Odd, Problem, Strict, number, setting
-from core.spec.parts import NARROWING_ATTENTION, Activation, Attention, Block, Downsampling, LayerStart, PoolKind, Stem
+from core.spec.parts import (
+    NARROWING_ATTENTION,
+    NORMALISING,
+    Activation,
+    Attention,
+    Block,
+    Downsampling,
+    LayerStart,
+    Norm,
+    PoolKind,
+    Stem,
+)
 
 MAX_LAYERS = 12
 
@@ -105,12 +116,36 @@ class ModelSpec(Strict):
         "precedes the skip convolution).",
     )
     activation: Activation = setting("relu", "Activation", "The non-linearity after each normalisation.")
-    norm_scale: bool = setting(True, "Norm weights", "Off: normalisations only shift, their weights stay at one.")
+    norm: Norm = setting(
+        "batch",
+        "Normalisation",
+        "Group: of each image by itself, so that small batches do no harm (Wu & He 2018). None: channels are only "
+        "shifted, and each block's branch begins at zero, by a factor that is learnt (De & Smith 2020).",
+    )
+    norm_groups: int = number(
+        32,
+        (1, 4096),
+        "Norm groups",
+        "A map's channels are normalised in groups: at most so many, all of one size, of two channels or more.",
+        when={"norm": ["group"]},
+    )
+    norm_scale: bool = setting(
+        True, "Norm weights", "Off: normalisations only shift, their weights stay at one.", when={"norm": NORMALISING}
+    )
     norm_momentum: float = number(
-        0.1, (0.001, 1), "Norm momentum", "Share of a batch in the running mean and variance of normalisations."
+        0.1,
+        (0.001, 1),
+        "Norm momentum",
+        "Share of a batch in the running mean and variance of normalisations.",
+        when={"norm": ["batch"]},
     )
     norm_epsilon: float = number(
-        1e-5, (1e-12, 0.1), "Norm epsilon", "Added to the variance that normalisations divide by.", log=True
+        1e-5,
+        (1e-12, 0.1),
+        "Norm epsilon",
+        "Added to the variance that normalisations divide by.",
+        log=True,
+        when={"norm": NORMALISING},
     )
     attention: Attention = setting(
         "none", "Attention", "Reweights the channels (CBAM: also the positions) of each block.", basic=True

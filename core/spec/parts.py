@@ -15,6 +15,7 @@ Block = Literal["basic", "preactivation", "single", "bottleneck"]
 Stem = Literal["convolution", "whitening"]
 LayerStart = Literal["block", "convolution"]
 Downsampling = Literal["stride", "max", "average"]
+Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "silu", "gelu", "leaky_relu", "mish"]
 PoolKind = Literal["average", "max", "gem"]
 
@@ -31,6 +32,8 @@ PART_LABELS = {
     "whitening": "Patch whitening",
     "block": "Block",
     "stride": "Stride",
+    "batch": "Batch",
+    "group": "Group",
     "relu": "ReLU",
     "silu": "SiLU",
     "gelu": "GELU",
@@ -42,6 +45,7 @@ PART_LABELS = {
 }
 
 NARROWING_ATTENTION = ["se", "cbam"]  # reads `attention_reduction`
+NORMALISING = ["batch", "group"]  # read `norm_scale` and `norm_epsilon`
 # The stem has no normalisation and activation then; one of each closes the network instead.
 BLOCKS_WITH_BARE_SUM = {"preactivation"}
 CBAM_KERNEL = 7
@@ -65,14 +69,39 @@ class Part:
 
 
 def conv(channels: int, out: int, kernel: int, size: int, *, keeps_output: bool) -> Part:
-    """A convolution with an output of side `size`. A normalisation that follows keeps that output for its gradient."""
+    """A convolution with an output of side `size`. A normalisation that follows may keep it for its gradient."""
     weights = kernel**2 * channels * out
     return Part(weights, weights * size**2, out * size**2 if keeps_output else 0)
 
 
-def norm(channels: int, *, scaled: bool) -> Part:
-    """A batch normalisation; without `scaled` its weights stay at one and are not trained."""
-    return Part(2 * channels if scaled else channels)
+# Normalisation --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NormCost:
+    """Of a kind of normalisation; `branch` is what the end of each block's branch has because of it."""
+
+    parameters: Callable[[int, bool], int]  # of so many channels, whose weights are trained or stay at one
+    keeps_input: bool
+    branch: Callable[[int, int], Part] = lambda channels, area: Part()
+
+
+NORM_COSTS: dict[str, NormCost] = {
+    "batch": NormCost(lambda channels, scaled: (1 + scaled) * channels, keeps_input=True),
+    "group": NormCost(lambda channels, scaled: (1 + scaled) * channels, keeps_input=True),
+    # What is left of it is the shift, and one factor a block, which keeps the map that it multiplies.
+    "none": NormCost(lambda channels, scaled: channels, False, lambda channels, area: Part(1, 0, channels * area)),
+}
+
+
+def count_groups(channels: int, most: int) -> int:
+    """Groups of group normalisation: as many of equal size as there may be, each of two channels or more."""
+    return max(groups for groups in range(1, max(1, min(most, channels // 2)) + 1) if channels % groups == 0)
+
+
+def norm(kind: Norm, channels: int, *, scaled: bool) -> Part:
+    """A normalisation; without `scaled` its weights stay at one and are not trained."""
+    return Part(NORM_COSTS[kind].parameters(channels, scaled))
 
 
 # Attention ------------------------------------------------------------------------------------------------------
@@ -125,8 +154,8 @@ def activate(activation: Activation, channels: int, size: int) -> Part:
     return Part(kept=ACTIVATION_MAPS[activation] * channels * size**2)
 
 
-def norm_and_act(activation: Activation, channels: int, size: int, *, scaled: bool) -> Part:
-    return norm(channels, scaled=scaled) + activate(activation, channels, size)
+def norm_and_act(kind: Norm, activation: Activation, channels: int, size: int, *, scaled: bool) -> Part:
+    return norm(kind, channels, scaled=scaled) + activate(activation, channels, size)
 
 
 # Beside its output, for a map of `channels` and `size`, pooled to the side `pooled`.
@@ -139,26 +168,28 @@ POOL_COSTS: dict[str, Callable[[int, int, int], Part]] = {
 }
 
 
-def pool_down(downsampling: Downsampling, channels: int, pooled: int) -> Part:
-    """Pooling that shrinks a map to the side `pooled`: its output, which the next step keeps, and its own needs."""
-    return Part(kept=channels * pooled**2) + POOL_COSTS[downsampling](channels, 0, pooled)
+def pool_down(downsampling: Downsampling, channels: int, pooled: int, *, keeps_output: bool) -> Part:
+    """Pooling that shrinks a map to the side `pooled`: its output if the next step keeps it, and its own needs."""
+    output = Part(kept=channels * pooled**2 if keeps_output else 0)
+    return output + POOL_COSTS[downsampling](channels, 0, pooled)
 
 
 # ONNX -----------------------------------------------------------------------------------------------------------
 
 # The first operator set in which each part is written and means the same to every reader: many stop before 20. None
-# goes below 9, with which weights ceased to be inputs. A normalisation that follows no convolution stays an operator of
-# its own, which says only from 15 on that it is not training.
+# goes below 9, with which weights ceased to be inputs.
 ONNX_OPSETS: dict[str, int] = {
     **dict.fromkeys(("none", "se", "eca", "cbam"), 9),
     **dict.fromkeys(("relu", "leaky_relu", "silu", "mish", "gelu"), 9),  # GELU by its error function
     **dict.fromkeys(("average", "max", "gem"), 9),
     **dict.fromkeys(("convolution", "whitening", "block"), 9),
-    **dict.fromkeys(("basic", "single", "bottleneck"), 9),
-    "preactivation": 15,
+    **dict.fromkeys(("basic", "preactivation", "single", "bottleneck"), 9),
+    **dict.fromkeys(("batch", "group"), 9),
 }
 SAMPLED_OPSET = 10  # of every n-th pixel
-POOLED_OPSET = 15  # normalisations that follow a pooling
+# Batch normalisation that follows no convolution, but a sum or a pooling, stays an operator of its own, which says only
+# from here on that it is not training.
+BARE_NORM_OPSET = 15
 
 # Blocks ---------------------------------------------------------------------------------------------------------
 
@@ -178,6 +209,7 @@ class BlockShape:
     attention: Attention
     attention_reduction: int
     downsampling: Downsampling
+    norm_kind: Norm
     scaled_norms: bool
     expansion: int
 
@@ -193,11 +225,16 @@ class BlockShape:
     def inner(self) -> int:
         return narrowed(self.out, self.expansion)
 
+    @property
+    def norm_keeps(self) -> bool:
+        """Whether a normalisation keeps the map before it."""
+        return NORM_COSTS[self.norm_kind].keeps_input
+
     def norm(self, channels: int) -> Part:
-        return norm(channels, scaled=self.scaled_norms)
+        return norm(self.norm_kind, channels, scaled=self.scaled_norms)
 
     def norm_and_act(self, channels: int, size: int) -> Part:
-        return norm_and_act(self.activation, channels, size, scaled=self.scaled_norms)
+        return norm_and_act(self.norm_kind, self.activation, channels, size, scaled=self.scaled_norms)
 
     def shrink(self) -> Part:
         """The block's convolution from its input channels to its own, if that is the one that shrinks the map."""
@@ -206,24 +243,29 @@ class BlockShape:
     def shrink_between(self, channels: int, out: int) -> Part:
         """A convolution, and the pooling that then shrinks its map; a normalisation or the like follows."""
         if not self.pools:
-            return conv(channels, out, self.filter_size, self.after, keeps_output=True)
+            return conv(channels, out, self.filter_size, self.after, keeps_output=self.norm_keeps)
         whole = conv(channels, out, self.filter_size, self.before, keeps_output=True)
-        return whole + pool_down(self.downsampling, out, self.after)
+        return whole + pool_down(self.downsampling, out, self.after, keeps_output=self.norm_keeps)
 
     def project(self, *, keeps_output: bool) -> Part:
         """The skip connection's convolution, of the pooled map where the block pools."""
         part = conv(self.channels, self.out, self.skip_kernel, self.after, keeps_output=keeps_output)
-        return part + pool_down(self.downsampling, self.channels, self.after) if self.pools else part
+        if not self.pools:
+            return part
+        return part + pool_down(self.downsampling, self.channels, self.after, keeps_output=True)
 
-    def attend(self) -> Part:
-        return ATTENTION_COSTS[self.attention](self.out, self.attention_reduction, self.after**2)
+    def end_branch(self) -> Part:
+        """Attention, and what the kind of normalisation asks for."""
+        area = self.after**2
+        attention = ATTENTION_COSTS[self.attention](self.out, self.attention_reduction, area)
+        return attention + NORM_COSTS[self.norm_kind].branch(self.out, area)
 
 
 def _sum(shape: BlockShape) -> Part:
     """What follows the last convolution of a block: normalisation, attention, skip connection, activation."""
-    part = shape.norm(shape.out) + shape.attend()
+    part = shape.norm(shape.out) + shape.end_branch()
     if shape.changes_shape:
-        part += shape.project(keeps_output=True) + shape.norm(shape.out)
+        part += shape.project(keeps_output=shape.norm_keeps) + shape.norm(shape.out)
     return part + activate(shape.activation, shape.out, shape.after)
 
 
@@ -233,25 +275,25 @@ def _single(shape: BlockShape) -> Part:
 
 def _basic(shape: BlockShape) -> Part:
     out, after = shape.out, shape.after
-    second = conv(out, out, shape.filter_size, after, keeps_output=True)
+    second = conv(out, out, shape.filter_size, after, keeps_output=shape.norm_keeps)
     return _single(shape) + shape.norm_and_act(out, after) + second
 
 
 def _bottleneck(shape: BlockShape) -> Part:
-    inner = shape.inner
-    part = conv(shape.channels, inner, 1, shape.before, keeps_output=True) + shape.norm_and_act(inner, shape.before)
+    inner, keeps = shape.inner, shape.norm_keeps
+    part = conv(shape.channels, inner, 1, shape.before, keeps_output=keeps) + shape.norm_and_act(inner, shape.before)
     part += shape.shrink_between(inner, inner) + shape.norm_and_act(inner, shape.after)
-    return part + conv(inner, shape.out, 1, shape.after, keeps_output=True) + _sum(shape)
+    return part + conv(inner, shape.out, 1, shape.after, keeps_output=keeps) + _sum(shape)
 
 
 def _preactivation(shape: BlockShape) -> Part:
     out, after = shape.out, shape.after
     part = shape.norm_and_act(shape.channels, shape.before) + shape.shrink()
     part += shape.norm_and_act(out, after)
-    part += conv(out, out, shape.filter_size, after, keeps_output=False) + shape.attend()
+    part += conv(out, out, shape.filter_size, after, keeps_output=False) + shape.end_branch()
     if shape.changes_shape:
         part += shape.project(keeps_output=False)
-    return part + Part(kept=out * after**2)  # the sum, which the next normalisation keeps
+    return part + Part(kept=out * after**2 if shape.norm_keeps else 0)  # the sum, before the next normalisation
 
 
 BLOCK_COSTS: dict[str, Callable[[BlockShape], Part]] = {

@@ -36,6 +36,8 @@ REGISTRIES = {
     "LAYER_STARTS": "model.layer_start",
     "DOWN_POOLS": "model.downsampling",
     "BLOCKS": "model.block",
+    "NORMS": "model.norm",
+    "BRANCH_ENDS": "model.norm",
     "ATTENTION": "model.attention",
     "ACTIVATIONS": "model.activation",
     "POOLS": "model.pool_kind",

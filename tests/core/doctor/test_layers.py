@@ -53,7 +53,9 @@ def test_accumulation_does_not_help_tiny_batches() -> None:
     assert found is not None
     assert "Gradient accumulation does not change that" in found.evidence
     assert found.fixes[0].values == {"train.batch_size": 32, "train.accumulation": 2}  # 64 images an update as before
+    assert found.fixes[1].values == {"model.norm": "group"}
     assert see_tiny_batches(watch(spec_of(train={"batch_size": 8}))) is None
+    assert see_tiny_batches(watch(spec_of(train={"batch_size": 4}, model={"norm": "group"}))) is None
 
 
 def test_recorded_trainings_are_seen() -> None:

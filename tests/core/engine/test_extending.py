@@ -27,6 +27,7 @@ def choose(section: str, **choice: str) -> RunSpec:
         (choices.Optimizer, [optim.OPTIMIZERS, choices.OPTIMIZER_COPIES]),
         (choices.Schedule, [schedule.SCHEDULES]),
         (parts.Block, [model.BLOCKS, parts.BLOCK_COSTS, parts.BLOCK_WEIGHTS]),
+        (parts.Norm, [layers.NORMS, layers.BRANCH_ENDS, parts.NORM_COSTS]),
         (parts.Stem, [model.STEMS, whitening.STEM_FITS]),
         (parts.LayerStart, [model.LAYER_STARTS]),
         (parts.Downsampling, [layers.DOWN_POOLS]),
@@ -43,7 +44,10 @@ def test_every_name_has_a_label_and_an_entry_in_each_table(names: Any, tables: l
 
 
 def test_every_part_of_a_network_says_its_lowest_onnx_operator_set() -> None:
-    kinds = (parts.Stem, parts.LayerStart, parts.Block, parts.Attention, parts.PoolKind, parts.Activation)
+    kinds = (
+        *(parts.Stem, parts.LayerStart, parts.Block, parts.Norm),
+        *(parts.Attention, parts.PoolKind, parts.Activation),
+    )
     assert set(parts.ONNX_OPSETS) == {name for kind in kinds for name in get_args(kind)}
 
 
@@ -56,6 +60,7 @@ def test_every_part_of_a_network_says_its_lowest_onnx_operator_set() -> None:
         ("model", "layer_start"),
         ("model", "downsampling"),
         ("model", "block"),
+        ("model", "norm"),
         ("model", "attention"),
         ("model", "pool_kind"),
         ("model", "activation"),

@@ -246,6 +246,33 @@ def test_norms_and_head_are_as_the_spec_says() -> None:
     assert network.linear.bias is None
 
 
+def test_normalisation_by_groups_is_of_each_image_by_itself() -> None:
+    network = build(spec_with(norm="group", norm_groups=3, norm_epsilon=1e-3)).train()  # 8 and 16 channels: 2 groups
+    images = torch.randn(4, 3, 16, 16)
+    torch.testing.assert_close(network(images)[:1], network(images[:1]))
+    conv, norm, _ = network.stem
+    maps = conv(images)
+    groups = maps.unflatten(1, (2, 4))
+    mean, variance = groups.mean((2, 3, 4), keepdim=True), groups.var((2, 3, 4), keepdim=True, unbiased=False)
+    torch.testing.assert_close(norm(maps), ((groups - mean) / (variance + 1e-3).sqrt()).flatten(1, 2))
+
+
+@pytest.mark.parametrize("block", choices_of(Block))
+def test_without_normalisation_a_deep_network_begins_as_its_skip_connections_and_learns(block: str) -> None:
+    layers = [{"channels": 8, "blocks": 40, "stride": 1}, {"channels": 16, "blocks": 1}]
+    network = build(spec_with(norm="none", block=block, expansion=1, layers=layers))
+    images = torch.randn(8, 3, 16, 16)
+    stem = network.stem(images)
+    torch.testing.assert_close(network.layers[0](stem), stem)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    for _ in range(2):
+        optimizer.zero_grad()
+        F.cross_entropy(network(images), torch.arange(8)).backward()
+        optimizer.step()
+    assert [name for name, value in network.named_parameters() if torch.equal(value, before[name])] == []
+
+
 def test_convolutions_start_with_he_s_spread() -> None:
     layers = [{"channels": 64, "blocks": 1}, {"channels": 128, "blocks": 1}]
     network = build(spec_with(stem_channels=64, layers=layers))

@@ -55,6 +55,7 @@ MODELS = st.fixed_dictionaries(
         "layer_start": st.sampled_from(["block", "convolution"]),
         "downsampling": st.sampled_from(["stride", "max", "average"]),
         "block": st.sampled_from(["basic", "preactivation", "single", "bottleneck"]),
+        "norm": st.sampled_from(["batch", "group", "none"]),
         "norm_scale": st.booleans(),
     }
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.spec.parts import ATTENTION_COSTS, POOL_COSTS, Part, conv, eca_kernel, narrowed
+from core.spec.parts import ATTENTION_COSTS, POOL_COSTS, Part, conv, count_groups, eca_kernel, narrowed
 
 
 def test_parts_add_up_and_repeat() -> None:
@@ -24,6 +24,14 @@ def test_attention_on_64_channels_has_the_parameters_of_its_paper(name: str, par
 
 def test_only_the_generalised_mean_learns_something_in_pooling() -> None:
     assert {name: cost(64, 8, 2).parameters for name, cost in POOL_COSTS.items()} == {"average": 0, "max": 0, "gem": 1}
+
+
+@pytest.mark.parametrize(
+    ("channels", "most", "groups"),
+    [(64, 32, 32), (48, 32, 24), (32, 32, 16), (12, 8, 6), (17, 32, 1), (1, 32, 1), (6, 4, 3), (64, 1, 1)],
+)
+def test_groups_divide_the_channels_and_hold_two_or_more(channels: int, most: int, groups: int) -> None:
+    assert count_groups(channels, most) == groups
 
 
 def test_attention_never_narrows_to_no_channel() -> None:

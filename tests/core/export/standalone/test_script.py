@@ -108,7 +108,7 @@ SPECS = {
         test_views="mirror_shift",
     ),
     "adamw": make_spec(
-        model={"attention": "eca", "activation": "gelu"},
+        model={"attention": "eca", "activation": "gelu", "norm": "group", "norm_groups": 2},
         augment={"crop_padding": 2, "flip": False, "cutmix": 0.5},
         optimizer="adamw",
         schedule="step",
@@ -123,7 +123,9 @@ SPECS = {
         batch_size=256,
         compile="auto",
     ),
-    "constant": make_spec(schedule="constant", batch_size=256, decay_norms_biases=True, compile="on"),
+    "constant": make_spec(
+        model={"norm": "none"}, schedule="constant", batch_size=256, decay_norms_biases=True, compile="on"
+    ),
 }
 
 

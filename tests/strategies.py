@@ -36,6 +36,7 @@ def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20) -> RunSp
         "attention_reduction": draw(st.sampled_from([1, 2, 4, 16, 256])),
         "pool_size": draw(st.integers(1, last_size)),
         "dropout": draw(_shares),
+        "block_dropout": draw(st.sampled_from([0.0, 0.3])),
         "stochastic_depth": draw(_shares),
         **chosen,
     }

@@ -50,7 +50,7 @@ class PostActivationBlock(nn.Module):
 def _two_convolutions(model: ModelSpec, layer: LayerSpec, channels: int, stride: int) -> list[nn.Module]:
     return [
         *_shrink(model, channels, layer.channels, layer.filter_size, stride),
-        *_norm_and_act(model, layer.channels),
+        *_norm_act_and_drop(model, layer.channels),
         _conv(layer.channels, layer.channels, layer.filter_size),
     ]
 
@@ -67,7 +67,7 @@ def _bottleneck(model: ModelSpec, layer: LayerSpec, channels: int, stride: int) 
         _conv(channels, inner, 1),
         *_norm_and_act(model, inner),
         *_shrink(model, inner, inner, layer.filter_size, stride),
-        *_norm_and_act(model, inner),
+        *_norm_act_and_drop(model, inner),
         _conv(inner, layer.channels, 1),
     ]
 
@@ -83,7 +83,7 @@ class PreActivationBlock(nn.Module):
         self.enter = nn.Sequential(*_norm_and_act(model, channels))
         self.body = nn.Sequential(
             *_shrink(model, channels, layer.channels, layer.filter_size, stride),
-            *_norm_and_act(model, layer.channels),
+            *_norm_act_and_drop(model, layer.channels),
             _conv(layer.channels, layer.channels, layer.filter_size),
             *_end_branch(model, layer, skip_chance),
         )
@@ -255,6 +255,13 @@ def _end_branch(model: ModelSpec, layer: LayerSpec, skip_chance: float) -> list[
 
 def _norm_and_act(model: ModelSpec, channels: int) -> list[nn.Module]:
     return [NORMS[model.norm](model, channels), ACTIVATIONS[model.activation]()]
+
+
+def _norm_act_and_drop(model: ModelSpec, channels: int) -> list[nn.Module]:
+    """Before a block's last convolution, where Wide ResNets drop values (Zagoruyko & Komodakis 2016)."""
+    norm, activation = _norm_and_act(model, channels)
+    # Within the activation's place: with dropout or without, the weights have the same names.
+    return [norm, nn.Sequential(activation, nn.Dropout(model.block_dropout)) if model.block_dropout else activation]
 
 
 def _init_convolutions(network: nn.Module) -> None:

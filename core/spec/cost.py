@@ -137,6 +137,7 @@ def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after
         norm_kind=model.norm,
         scaled_norms=model.norm_scale,
         expansion=model.expansion,
+        drops=model.block_dropout > 0,
     )
     later = replace(first, channels=layer.channels, before=after, stride=1)
     cost = BLOCK_COSTS[model.block]

@@ -10,6 +10,7 @@ from core.spec.base import Odd, Problem, Strict, number, setting
 from core.spec.parts import (
     NARROWING_ATTENTION,
     NORMALISING,
+    WITH_INNER_DROPOUT,
     Activation,
     Attention,
     Block,
@@ -162,6 +163,13 @@ class ModelSpec(Strict):
         4, (1, 256), "Pool size", "Side of the pooling window, and its stride.", unit="px", symbol="P", basic=True
     )
     dropout: float = number(0.0, (0, 0.95), "Dropout", "Share of features dropped before the linear layer.", basic=True)
+    block_dropout: float = number(
+        0.0,
+        (0, 0.95),
+        "Dropout in blocks",
+        "Share of values dropped before the last convolution of each block (Zagoruyko & Komodakis 2016).",
+        when={"block": WITH_INNER_DROPOUT},
+    )
     head_bias: bool = setting(True, "Head bias", "Whether the linear layer adds a bias.")
     head_scale: float = number(
         1.0, (1e-4, 1000), "Head scale", "The linear layer's logits are multiplied by this.", log=True

@@ -44,6 +44,7 @@ PART_LABELS = {
     "gem": "Generalised mean",
 }
 
+WITH_INNER_DROPOUT = ["basic", "preactivation", "bottleneck"]  # blocks that read `block_dropout`
 NARROWING_ATTENTION = ["se", "cbam"]  # reads `attention_reduction`
 NORMALISING = ["batch", "group"]  # read `norm_scale` and `norm_epsilon`
 # The stem has no normalisation and activation then; one of each closes the network instead.
@@ -212,6 +213,7 @@ class BlockShape:
     norm_kind: Norm
     scaled_norms: bool
     expansion: int
+    drops: bool
 
     @property
     def changes_shape(self) -> bool:
@@ -235,6 +237,12 @@ class BlockShape:
 
     def norm_and_act(self, channels: int, size: int) -> Part:
         return norm_and_act(self.norm_kind, self.activation, channels, size, scaled=self.scaled_norms)
+
+    def norm_act_and_drop(self, channels: int, size: int) -> Part:
+        """Before the block's last convolution. Dropout keeps its output and its mask; a CPU's is as large."""
+        part = self.norm_and_act(channels, size)
+        maps = 3 - ACTIVATION_MAPS[self.activation] if self.drops else 0
+        return part + Part(kept=maps * channels * size**2)
 
     def shrink(self) -> Part:
         """The block's convolution from its input channels to its own, if that is the one that shrinks the map."""
@@ -276,20 +284,20 @@ def _single(shape: BlockShape) -> Part:
 def _basic(shape: BlockShape) -> Part:
     out, after = shape.out, shape.after
     second = conv(out, out, shape.filter_size, after, keeps_output=shape.norm_keeps)
-    return _single(shape) + shape.norm_and_act(out, after) + second
+    return _single(shape) + shape.norm_act_and_drop(out, after) + second
 
 
 def _bottleneck(shape: BlockShape) -> Part:
     inner, keeps = shape.inner, shape.norm_keeps
     part = conv(shape.channels, inner, 1, shape.before, keeps_output=keeps) + shape.norm_and_act(inner, shape.before)
-    part += shape.shrink_between(inner, inner) + shape.norm_and_act(inner, shape.after)
+    part += shape.shrink_between(inner, inner) + shape.norm_act_and_drop(inner, shape.after)
     return part + conv(inner, shape.out, 1, shape.after, keeps_output=keeps) + _sum(shape)
 
 
 def _preactivation(shape: BlockShape) -> Part:
     out, after = shape.out, shape.after
     part = shape.norm_and_act(shape.channels, shape.before) + shape.shrink()
-    part += shape.norm_and_act(out, after)
+    part += shape.norm_act_and_drop(out, after)
     part += conv(out, out, shape.filter_size, after, keeps_output=False) + shape.end_branch()
     if shape.changes_shape:
         part += shape.project(keeps_output=False)

@@ -40,7 +40,7 @@ NETWORKS = [
     {"activation": "gelu", "attention": "eca", "pool_kind": "gem", "pool_size": 1, "dropout": 0.5, "head_scale": 0.1},
     {"activation": "leaky_relu", "attention": "cbam", "pool_kind": "gem", "block": "preactivation", "pool_size": 3},
     {"activation": "mish", "attention": "cbam", "attention_reduction": 2, "layers": LAYERS},
-    {"block": "bottleneck", "expansion": 2, "attention": "se", "layers": LAYERS, "layer_start": "convolution"},
+    {"block": "bottleneck", "expansion": 2, "attention": "se", "layers": LAYERS, "block_dropout": 0.5},
     {"stem": "whitening", "block": "single", "layer_start": "convolution", "downsampling": "max", "norm_scale": False},
     {"stem": "whitening", "block": "preactivation", "downsampling": "average", "head_bias": False, "pool_size": 1},
     {"norm": "group", "block": "preactivation", "downsampling": "max", "pool_size": 1},

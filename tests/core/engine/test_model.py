@@ -18,7 +18,7 @@ from core.engine.model import ResNet, SampledConv2d, _conv, build_model, count_p
 from core.spec import Activation, Attention, Block, RunSpec, choices_of
 from core.spec.cost import cost_of, training_multiply_adds
 from core.spec.parse import parse_spec
-from core.spec.parts import PoolKind
+from core.spec.parts import WITH_INNER_DROPOUT, PoolKind
 from core.spec.presets import PRESETS
 from tests.strategies import run_specs
 
@@ -215,6 +215,27 @@ def test_dropout_and_stochastic_depth_act_in_training_only() -> None:
         assert not torch.equal(network(images), network(images))
         network.eval()
         torch.testing.assert_close(network(images), network(images), rtol=0, atol=0)
+
+
+def test_dropout_in_a_block_comes_before_its_second_convolution_as_in_wide_resnets() -> None:
+    block = build(spec_with(block="preactivation", block_dropout=0.4)).layers[0][0]
+    x = torch.randn(2, 8, 16, 16)
+    first, norm, dropping, second, *_ = block.body
+    torch.manual_seed(3)
+    found = block(x)
+    torch.manual_seed(3)
+    dropped = F.dropout(norm(first(block.enter(x))).relu(), 0.4)
+    torch.testing.assert_close(found, x + second(dropped))
+    assert isinstance(dropping, nn.Sequential)
+
+
+@pytest.mark.parametrize("block", WITH_INNER_DROPOUT)
+def test_dropout_in_blocks_acts_in_training_only_and_names_no_weight_otherwise(block: str) -> None:
+    network, plain = build(spec_with(block=block, block_dropout=0.5)), build(spec_with(block=block))
+    network.load_state_dict(plain.state_dict())
+    images = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(network.eval()(images), plain.eval()(images), rtol=0, atol=0)
+    assert not torch.equal(network.train()(images), network(images))
 
 
 def test_a_layer_may_begin_with_a_convolution_and_a_pooling_of_its_own() -> None:

@@ -51,6 +51,7 @@ MODELS = st.fixed_dictionaries(
     {
         "dropout": st.sampled_from([0.0, 0.3]),
         "stochastic_depth": st.sampled_from([0.0, 0.4]),
+        "block_dropout": st.sampled_from([0.0, 0.3]),
         "stem": st.sampled_from(["convolution", "whitening"]),
         "layer_start": st.sampled_from(["block", "convolution"]),
         "downsampling": st.sampled_from(["stride", "max", "average"]),

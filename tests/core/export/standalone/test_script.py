@@ -124,7 +124,11 @@ SPECS = {
         compile="auto",
     ),
     "constant": make_spec(
-        model={"norm": "none"}, schedule="constant", batch_size=256, decay_norms_biases=True, compile="on"
+        model={"norm": "none", "block_dropout": 0.3},
+        schedule="constant",
+        batch_size=256,
+        decay_norms_biases=True,
+        compile="on",
     ),
 }
 

@@ -28,6 +28,7 @@ def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20) -> RunSp
         "norm_momentum": draw(st.sampled_from([0.1, 0.4, 1.0])),
         "norm_epsilon": draw(st.sampled_from([1e-5, 1e-2])),
         "expansion": draw(st.sampled_from([1, 2, 4, 64])),
+        "identity_filters": draw(st.booleans()),
         "head_bias": draw(st.booleans()),
         "head_scale": draw(st.sampled_from([1.0, 0.25])),
         "stem_channels": draw(_widths),

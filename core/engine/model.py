@@ -132,6 +132,8 @@ class ResNet(nn.Module):
         self.linear = nn.Linear(last_channels * pooled_size**2, num_classes, bias=model.head_bias)
         self.head_scale = model.head_scale
         _init_convolutions(self)
+        if model.identity_filters:
+            _begin_with_identity(self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, stem_channels, size, size)
@@ -262,6 +264,14 @@ def _norm_act_and_drop(model: ModelSpec, channels: int) -> list[nn.Module]:
     norm, activation = _norm_and_act(model, channels)
     # Within the activation's place: with dropout or without, the weights have the same names.
     return [norm, nn.Sequential(activation, nn.Dropout(model.block_dropout)) if model.block_dropout else activation]
+
+
+@torch.no_grad()
+def _begin_with_identity(network: nn.Module) -> None:
+    """Of each convolution as many filters as it has inputs pass one on each, as in airbench94 (Jordan 2024)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.weight.requires_grad:
+            nn.init.dirac_(module.weight[: module.in_channels])
 
 
 def _init_convolutions(network: nn.Module) -> None:

@@ -14,7 +14,7 @@ from core.spec.parse import FieldProblem
 
 FREE = (
     *("train.", "augment.", "data.folder"),
-    *(f"model.{name}" for name in ("dropout", "block_dropout", "stochastic_depth", "activation")),
+    *(f"model.{name}" for name in ("dropout", "block_dropout", "identity_filters", "stochastic_depth", "activation")),
     *(f"model.{name}" for name in ("norm_groups", "norm_momentum", "norm_epsilon", "head_scale")),
 )
 # Of these only some choices have weights of their own.

@@ -116,6 +116,11 @@ class ModelSpec(Strict):
         "How a layer shrinks its map: by the stride of its first convolution, or by pooling that follows it (and "
         "precedes the skip convolution).",
     )
+    identity_filters: bool = setting(
+        False,
+        "Identity filters",
+        "Each convolution's first filters begin by passing a channel on as it is, the others at random (Jordan 2024).",
+    )
     activation: Activation = setting("relu", "Activation", "The non-linearity after each normalisation.")
     norm: Norm = setting(
         "batch",

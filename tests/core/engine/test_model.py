@@ -301,6 +301,19 @@ def test_convolutions_start_with_he_s_spread() -> None:
     assert weight.std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
 
 
+def test_identity_filters_pass_channels_on_as_airbench_s_do() -> None:
+    network = build(spec_with(identity_filters=True, stem="whitening", layers=[{"channels": 48}, {"channels": 6}]))
+    (wider, _, _, square, *_), narrower = network.layers[0][0].body, network.layers[1][0].skip[0]
+    x = torch.randn(2, 24, 15, 15)
+    torch.testing.assert_close(wider(x)[:, :24], x)  # the first 24 of 48 filters
+    x = torch.randn(2, 48, 15, 15)
+    torch.testing.assert_close(square(x), x)
+    torch.testing.assert_close(narrower(x), x[:, :6, ::2, ::2])
+    others = wider.weight[24:]
+    assert others.std().item() == pytest.approx((2 / (48 * 9)) ** 0.5, rel=0.05)
+    assert network.stem[0].weight.count_nonzero() == network.stem[0].weight.numel()  # not touched
+
+
 def test_activations_named_are_the_ones_that_act() -> None:
     x = torch.linspace(-3, 3, 50)
     for name in choices_of(Activation):

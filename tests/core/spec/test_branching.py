@@ -26,6 +26,7 @@ OTHERS: dict[str, Any] = {
     "model.dropout": 0.2,
     "model.stochastic_depth": 0.2,
     "model.block_dropout": 0.2,
+    "model.identity_filters": True,
     "model.norm": "group",
     "model.norm_groups": 4,
     "model.norm_momentum": 0.2,

@@ -93,6 +93,7 @@ SPECS = {
             "pool_size": 3,
             "norm_scale": False,
             "norm_momentum": 0.4,
+            "identity_filters": True,
         },
         augment={"crop_padding": 0, "policy": "trivialaugment"},
         optimizer="muon",

@@ -130,5 +130,7 @@ def train_dicts(draw: st.DrawFn) -> dict[str, Any]:
         "clip_norm": draw(st.sampled_from([0.0, 1.0])),
         "ema_decay": draw(st.sampled_from([0.0, 0.99])),
         "lookahead_steps": draw(st.sampled_from([0, 5])),
+        "lookahead_share": draw(st.sampled_from([0.5, 0.774])),
+        "lookahead_rises": draw(st.booleans()),
         "seed": draw(st.integers(0, 2**31 - 1)),
     }

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from core.engine.checkpoint import CheckpointError, weights_of
 from core.engine.data import Data
-from core.engine.optim import Lookahead, restore_moments, skip_compiler_import
+from core.engine.optim import build_lookahead, restore_moments, skip_compiler_import
 from core.engine.state import Stopwatch, TrainState
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.schedule import updates_per_epoch
@@ -81,8 +81,7 @@ def take_weights(
     new.model.load_state_dict(own | kept)
     if new.average is not None:
         new.average.module.load_state_dict(new.model.state_dict())
-    if new.lookahead is not None:
-        new.lookahead = Lookahead(new.model)
+    new.lookahead = build_lookahead(spec.train, new.model)
     new.watch = Stopwatch()
     note = "Its classes are others, so the linear layer began anew." if is_new else ""
     return new.to_checkpoint(), [note] if note else []
@@ -124,7 +123,7 @@ def _take_averages(old: TrainState, new: TrainState) -> list[str]:
         if old.lookahead is not None:
             new.lookahead.load_state_dict(old.lookahead.state_dict())
         else:
-            new.lookahead = Lookahead(new.model)
+            new.lookahead = build_lookahead(new.spec.train, new.model)
     return notes
 
 

@@ -14,8 +14,6 @@ from torch.optim.swa_utils import AveragedModel
 from core.engine.muon import Muon
 from core.spec import TrainSpec
 
-_LOOKAHEAD_SHARE = 0.5  # alpha of the paper's experiments
-
 Groups = list[dict[str, Any]]
 
 
@@ -169,16 +167,37 @@ def update_average(average: AveragedModel, model: nn.Module, decay: float) -> No
 
 
 class Lookahead:
-    """Every few updates the weights go half way back to where they last did so (Zhang et al. 2019)."""
+    """Every few updates the weights go a share of the way back to where they last did so (Zhang et al. 2019).
 
-    def __init__(self, model: nn.Module) -> None:
+    A share that rises is a number on the weights' device, where a CUDA graph reads it.
+    """
+
+    def __init__(self, model: nn.Module, share: float = 0.5, *, rises: bool = False) -> None:
         self._weights: list[Tensor] = list(model.parameters())
         self._slow = [weight.detach().clone() for weight in self._weights]
+        self._share = share
+        self._rising = torch.tensor(share, device=self._weights[0].device) if rises else None
+
+    def set_share(self, share: float) -> None:
+        """That of the next time, if it rises."""
+        if self._rising is not None:
+            self._rising.fill_(share)
 
     @torch.no_grad()
     def pull_back(self) -> None:
-        """Moves the weights halfway back to the slow ones; call it every k updates."""
-        torch._foreach_lerp_(self._slow, self._weights, _LOOKAHEAD_SHARE)
+        """Moves the weights back towards the slow ones; call it every k updates."""
+        if self._rising is None:
+            torch._foreach_lerp_(self._slow, self._weights, 1 - self._share)
+            torch._foreach_copy_(self._weights, self._slow)
+        else:
+            ways = torch._foreach_sub(self._slow, self._weights)
+            torch._foreach_mul_(ways, self._rising)
+            torch._foreach_add_(self._weights, ways)
+            torch._foreach_copy_(self._slow, self._weights)
+
+    @torch.no_grad()
+    def fall_back(self) -> None:
+        """Moves the weights to the slow ones."""
         torch._foreach_copy_(self._weights, self._slow)
 
     def state_dict(self) -> dict[str, Any]:
@@ -187,3 +206,8 @@ class Lookahead:
     @torch.no_grad()
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         torch._foreach_copy_(self._slow, saved["slow"])
+
+
+def build_lookahead(train: TrainSpec, model: nn.Module) -> Lookahead | None:
+    """Lookahead from the model's weights on, or None if it is off."""
+    return Lookahead(model, train.lookahead_share, rises=train.lookahead_rises) if train.lookahead_steps else None

@@ -19,7 +19,7 @@ from core.engine.evaluate import Scores
 from core.engine.events import Metrics
 from core.engine.model import build_model, find_frozen
 from core.engine.norms import LayerNorms
-from core.engine.optim import Lookahead, build_average, build_optimizer, copy_in_order, restore_moments
+from core.engine.optim import build_average, build_lookahead, build_optimizer, copy_in_order, restore_moments
 from core.engine.whitening import STEM_FITS
 from core.spec import RunSpec
 from core.spec.schedule import Plateau
@@ -85,7 +85,7 @@ class TrainState:
         for module in self.frozen:
             module.requires_grad_(False)
         self.optimizer = build_optimizer(spec.train, self.model)
-        self.lookahead = Lookahead(self.model) if spec.train.lookahead_steps else None
+        self.lookahead = build_lookahead(spec.train, self.model)
         self.average = build_average(spec.train, self.model)
         self.plateau = Plateau(spec.train)
         self.norms = LayerNorms(self.model) if spec.train.layer_norms else None

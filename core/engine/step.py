@@ -25,6 +25,7 @@ class BatchRole:
     share: float  # of the images of its update
     ends_group: bool = True  # it is the last batch of its update, and makes the update
     pulls_back: bool = False  # Lookahead acts after it
+    falls_back: bool = False  # and all the way, as its share rises and the epoch ends
     is_measured: bool = False  # its update is the one of the epoch of which the layers' norms are noted
     side: int = 0  # to which its images shrink; 0 leaves them as they are
 
@@ -74,6 +75,8 @@ def make_plain_step(spec: RunSpec, state: TrainState, images: ImageSet, augment:
             optimizer.zero_grad(set_to_none=inputs.device.type != "cuda")
             if lookahead is not None and role.pulls_back:
                 lookahead.pull_back()
+            if lookahead is not None and role.falls_back:
+                lookahead.fall_back()
             if average is not None:
                 update_average(average, model, spec.train.ema_decay)
 

@@ -42,7 +42,7 @@ from core.engine.optim import set_learning_rate, skip_compiler_import
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
 from core.engine.step import BatchRole, make_step
 from core.spec import RunSpec, TestViews
-from core.spec.schedule import ImageSides, LearningRate, updates_per_epoch
+from core.spec.schedule import ImageSides, LearningRate, lookahead_share, updates_per_epoch
 from core.stats.thinning import is_kept
 
 PROGRESS_SECONDS = 0.5
@@ -144,6 +144,7 @@ class TrainingRun:
             start, stop = self.batches[state.batch]
             role = self._find_role()
             set_learning_rate(state.optimizer, self.learning_rate())
+            self._set_lookahead()
             seed_batch(state.generator, self.spec.train.seed, state.epoch, state.batch)
             self.step(order[start:stop], None if mirrored is None else mirrored[start:stop], role)
             state.batch, state.images, state.step = state.batch + 1, stop, state.step + role.ends_group
@@ -261,6 +262,12 @@ class TrainingRun:
         state = self.state
         return self.schedule.at((state.step if step is None else step) + state.ahead, state.plateau.reductions)
 
+    def _set_lookahead(self) -> None:
+        state = self.state
+        if state.lookahead is not None:
+            done = state.step + state.ahead + 1  # after the update that this batch is of
+            state.lookahead.set_share(lookahead_share(self.spec.train, done, self.schedule.total))
+
     def _find_role(self) -> BatchRole:
         """What the current batch is to the group that makes one update."""
         train, state = self.spec.train, self.state
@@ -273,6 +280,7 @@ class TrainingRun:
             share=(stop - start) / (group[-1][1] - group[0][0]),
             ends_group=ends,
             pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
+            falls_back=every > 0 and train.lookahead_rises and stop == len(self.data.train),
             is_measured=train.layer_norms and state.batch == self.measured,
             side=self._find_side(),
         )

@@ -23,6 +23,9 @@ def _require_odd(value: object) -> object:
     return value
 
 
+# The values of a sibling field under which another has an effect.
+Condition = list[str] | list[bool] | range
+
 Odd = Annotated[int, BeforeValidator(_require_odd)]
 
 
@@ -42,13 +45,13 @@ def setting(
     basic: bool = False,
     log: bool = False,
     zero: str = "",
-    when: Mapping[str, list[str] | list[bool]] | None = None,
+    when: Mapping[str, Condition] | None = None,
     **rules: Any,
 ) -> Any:
     """A field, what a form shows of it, and its rules as pydantic's `Field` takes them.
 
     `basic` fields are visible, the others folded; `log` ranges get a logarithmic scale; `zero` is what 0 means,
-    as `off`; `when` names the choices of sibling fields under which this one has an effect.
+    as `off`; `when` names the choices of sibling fields, or their whole numbers, under which this one has an effect.
     """
     extra: dict[str, Any] = {
         "unit": unit,

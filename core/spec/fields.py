@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo as PydanticField
 
 from core.spec import CHOICE_LABELS, SECTIONS, LayerSpec, RunSpec, choices_of
+from core.spec.base import Condition
 from core.text.formats import UNKNOWN
 
 Kind = Literal["int", "float", "bool", "choice", "text", "ints", "layers"]
@@ -37,7 +38,7 @@ class SpecField:
     basic: bool = False
     log: bool = False
     zero: str = ""
-    when: dict[str, list[str] | list[bool]] = field(default_factory=dict)
+    when: dict[str, Condition] = field(default_factory=dict)
 
     def applies(self, section: dict[str, Any]) -> bool:
         """Whether the field has an effect, given its section's other values."""

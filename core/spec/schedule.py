@@ -60,6 +60,14 @@ class LearningRate:
         return sorted(step for step in steps if 0 <= step < self.total)
 
 
+def lookahead_share(train: TrainSpec, updates: int, total: int) -> float:
+    """The share of the way back that Lookahead goes after so many `updates` of `total`.
+
+    Rising as in airbench94 (Jordan 2024, arXiv:2404.00498): fast at first, and strongly averaged at the end.
+    """
+    return train.lookahead_share * (min(1.0, updates / total) ** 3 if train.lookahead_rises else 1.0)
+
+
 class ImageSides:
     """The side of the training images at every update: in equal steps from the first side to the full one."""
 

@@ -20,6 +20,7 @@ from core.spec.choices import (
 from core.spec.model import MAX_LAYERS
 
 MAX_EPOCHS = 10_000
+_LOOKS_AHEAD = range(1, 1001)
 SEED = "train.seed"
 # What a run notes more or less of itself, with the same weights and figures.
 WITHOUT_EFFECT = frozenset({"train.layer_norms", "train.keep_every", "train.keep_before_drops"})
@@ -145,11 +146,21 @@ class TrainSpec(Strict):
     )
     lookahead_steps: int = number(
         0,
-        (0, 1000),
+        (0, _LOOKS_AHEAD[-1]),
         "Lookahead",
-        "After every so many updates the weights move halfway back (Zhang et al. 2019); 0 is off.",
+        "After every so many updates the weights move back to where they last did so (Zhang et al. 2019); 0 is off.",
         unit="updates",
         zero="off",
+    )
+    lookahead_share: float = number(
+        0.5, (0, 1), "Lookahead share", "How much of that way they move back.", when={"lookahead_steps": _LOOKS_AHEAD}
+    )
+    lookahead_rises: bool = setting(
+        False,
+        "Lookahead rises",
+        "From 0 to this share, by the cube of the updates done, and all the way back at the end of each epoch "
+        "(Jordan 2024: to 0.774 in airbench94).",
+        when={"lookahead_steps": _LOOKS_AHEAD},
     )
     early_stop_patience: int = number(
         0,

@@ -27,6 +27,7 @@ SPECS = st.fixed_dictionaries(
         "warmup_epochs": st.sampled_from([0.0, 1.0]),
         "ema_decay": st.sampled_from([0.0, 0.8]),
         "lookahead_steps": st.sampled_from([0, 3]),
+        "lookahead_rises": st.booleans(),
         "accumulation": st.integers(1, 3),
         "clip_norm": st.sampled_from([0.0, 1.0]),
         "label_smoothing": st.sampled_from([0.0, 0.1]),

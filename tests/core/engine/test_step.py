@@ -44,8 +44,13 @@ def train_plainly(spec, data):
             optimizer.step()
             step += 1
             if train_spec.lookahead_steps and step % train_spec.lookahead_steps == 0:
+                total = rate.steps_per_epoch * train_spec.epochs
+                back = train_spec.lookahead_share * ((step / total) ** 3 if train_spec.lookahead_rises else 1)
                 for name, weight in model.named_parameters():
-                    slow[name] += 0.5 * (weight.detach() - slow[name])
+                    slow[name].lerp_(weight.detach(), 1 - back)
+                    weight.data.copy_(slow[name])
+            if train_spec.lookahead_rises and step % rate.steps_per_epoch == 0:
+                for name, weight in model.named_parameters():
                     weight.data.copy_(slow[name])
             now = {name: value.clone() for name, value in model.state_dict().items()}
             decay = min(train_spec.ema_decay, step / (9 + step))
@@ -64,6 +69,8 @@ def train_plainly(spec, data):
         {"ema_decay": 0.7},
         {"lookahead_steps": 2},
         {"lookahead_steps": 3, "ema_decay": 0.7},
+        {"lookahead_steps": 2, "lookahead_share": 0.2},
+        {"lookahead_steps": 3, "lookahead_share": 0.774, "lookahead_rises": True},
         {"schedule": "onecycle", "warmup_epochs": 1.0},
     ],
     ids=str,

@@ -41,7 +41,12 @@ def test_conditions_name_real_siblings_and_choices() -> None:
         for field in fields_of(section):
             for name, values in field.when.items():
                 sibling = field_at(f"{section}.{name}")
-                allowed = {True, False} if sibling.kind == "bool" else set(sibling.choices)
+                if sibling.kind == "int":
+                    assert sibling.low is not None
+                    assert sibling.high is not None
+                    allowed = set(range(int(sibling.low), int(sibling.high) + 1))
+                else:
+                    allowed = {True, False} if sibling.kind == "bool" else set(sibling.choices)
                 assert set(values) <= allowed, field.path
 
 
@@ -49,6 +54,9 @@ def test_a_field_applies_only_under_its_condition() -> None:
     momentum = field_at("train.momentum")
     assert momentum.applies({"optimizer": "sgd"})
     assert not momentum.applies({"optimizer": "adam"})
+    share = field_at("train.lookahead_share")
+    assert share.applies({"lookahead_steps": 5})
+    assert not any(share.applies({"lookahead_steps": value}) for value in (0, "five", None))
     assert field_at("train.epochs").applies({})
 
 

@@ -16,7 +16,7 @@ from torch.optim import lr_scheduler as reference
 from core.spec import TrainSpec
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
-from core.spec.schedule import ImageSides, LearningRate, Plateau, preview, updates_per_epoch
+from core.spec.schedule import ImageSides, LearningRate, Plateau, lookahead_share, preview, updates_per_epoch
 from tests.strategies import train_dicts
 
 STEPS = 7  # updates an epoch, wherever a test does not say
@@ -212,6 +212,12 @@ def test_sides_rise_to_the_full_one_and_what_is_left_falls_to_nothing(
     assert whole == pytest.approx(sum(share * total * (side / 40) ** 2 for side, share in sides.shares().items()))
     assert 0 <= sides.left(done, total) <= min(whole, total - done) * (1 + 1e-9)
     assert sides.left(total, total) == 0
+
+
+def test_lookahead_s_share_rises_with_the_cube_of_the_updates_as_airbench94_s() -> None:
+    rising = train_with(lookahead_steps=5, lookahead_share=0.774, lookahead_rises=True)
+    assert [round(lookahead_share(rising, step, 100), 4) for step in (0, 50, 100, 120)] == [0, 0.0968, 0.774, 0.774]
+    assert lookahead_share(train_with(lookahead_steps=5), 3, 100) == 0.5
 
 
 def test_images_that_do_not_grow_count_whole() -> None:

@@ -77,6 +77,7 @@ MUCH = make_spec(
     ema_decay=0.9,
     early_stop_patience=2,
     lookahead_steps=2,
+    lookahead_rises=True,
     stop_at_goal=True,
     goal_accuracy=1.0,
 )

@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 
 from core.charts.palette import pick_ink
-from core.examine.predictions import SPLITS, Split, explain_difference, name_classes
+from core.examine.predictions import Split, explain_difference, list_splits, name_classes
 from core.examine.weights import ExamineError, Weights, find_weights, list_weights, require_sound
 from core.runs.folder import Run
 from core.runs.records import RunNotFoundError
@@ -64,7 +64,7 @@ def show_head(run: Run) -> tuple[Weights | None, Split]:
                 **tie("weights", key, next(iter(choices))),
             )
         once = "Choose by validation. The test images are looked at once, at the end of the training."
-        split = choose_option("Images of", "split", SPLITS, help=once)
+        split = choose_option("Images of", "split", list_splits(run), help=once)
         if st.button("Open run", icon=":material/show_chart:"):
             st.switch_page("run.py", query_params={"id": run.id})
     return choices.get(key), "test" if split == "test" else "val"

@@ -29,6 +29,21 @@ def save_array(run: Run, name: str, array: np.ndarray) -> None:
     files.write_bytes(run.path / "predictions" / f"{name}.npy", buffer.getvalue())
 
 
+def make_unvalidated() -> Run:
+    """A finished run that held no images out: no figures of validation, and only the last weights."""
+    run = make_run(epochs_done=EPOCHS, settings=(f"train.epochs={EPOCHS}", "data.val_fraction=0"))
+    environment = {**run.environment(), "val_images": 0, "test_images": TEST, "val_classes_dtype": "uint8"}
+    files.write_json(run.path / "environment.json", environment)
+    rows = [{name: value for name, value in row.items() if not name.startswith("val/")} for row in run.rows()]
+    (run.path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, rows)))
+    metrics = {"test/accuracy": 0.8, "test/loss": 0.5, "last/epoch": EPOCHS, "last/train_loss": 0.5}
+    files.write_json(run.path / "end.json", {"state": "finished", "metrics": metrics})
+    logits, labels = make_logits(TEST, 1)
+    save_array(run, "test_last", logits)
+    save_array(run, "test_labels", labels)
+    return Run(run.path)
+
+
 def make_examined(state: str = "finished", **options: Any) -> Run:
     """A run with the predictions of its state: a history in any case, logits only where it has finished."""
     run = make_run(state, epochs_done=EPOCHS, settings=(f"train.epochs={EPOCHS}",), **options)

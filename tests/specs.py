@@ -35,6 +35,7 @@ def odd(low: int, high: int) -> st.SearchStrategy[int]:
 def spec_dicts(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     """A dict of a runnable spec that names every field."""
     data = {field.name: draw(values_of(field)) for field in fields_of("data") if field.name != "folder"}
+    data["val_fraction"] = max(data["val_fraction"], 0.01)  # without, early stops and goals are refused
     data["folder"] = draw(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)) + "x"
     data["folder_parts"] = draw(st.sampled_from(["", "classes", "train=a, b, val=c", "test=é, skip=d"]))
     data["without"] = draw(st.sampled_from(["", "0123456789abcdef"]))

@@ -41,14 +41,10 @@ def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20) -> RunSp
         "stochastic_depth": draw(_shares),
         **chosen,
     }
-    return parse_spec(
-        {
-            "model": model,
-            "data": draw(_data(image_size)),
-            "augment": draw(_augment(image_size)),
-            "train": draw(train_dicts()),
-        }
-    )
+    data, train = draw(_data(image_size)), draw(train_dicts())
+    if train["schedule"] != "plateau" and draw(st.booleans()):
+        data["val_fraction"] = 0.0
+    return parse_spec({"model": model, "data": data, "augment": draw(_augment(image_size)), "train": train})
 
 
 def _choice(section: str, name: str) -> st.SearchStrategy[str]:

@@ -41,31 +41,36 @@ def evaluate_run(
     run = find_run(run_id)
     require_sound(run)
     weights = find_weights(run, checkpoint)
-    if weights.key != checkpoint:
+    if weights.key != checkpoint and run.has_validation:
         raise CommandError(f"The run has no {checkpoint} weights.")
     found = _measure_splits(run, weights)
     classes = name_classes(run)
     if as_json:
-        print_json({"id": run.id, "checkpoint": checkpoint, "epoch": weights.epoch, "classes": classes, **found})
+        print_json({"id": run.id, "checkpoint": weights.key, "epoch": weights.epoch, "classes": classes, **found})
         return
     _print(run.id, weights.title, classes, found)
 
 
 def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
-    """The figures of each split; `test` is None if the run has not stored its predictions."""
+    """The figures of each split; `test` is None if the run has not stored its predictions.
+
+    Where no images were held out `validation` and `temperature` are None. Raises CommandError if there is nothing.
+    """
     from core.examine.predictions import read_stored
     from core.stats.calibration import fit_temperature
 
-    val, source = _predict(run, weights)
-    temperature = fit_temperature(val.logits, val.labels)
+    val, source = _predict(run, weights) if run.has_validation else (None, "")
+    temperature = fit_temperature(val.logits, val.labels) if val else None
     test = None
     try:
         test = read_stored(run, weights, "test")
     except LabError as error:
         say(str(error))
+    if val is None and test is None:
+        raise CommandError("No images were held out to validate on, and there are no predictions of the test images.")
     return {
         "temperature": temperature,
-        "validation": _measure(val, temperature, source),
+        "validation": val and _measure(val, temperature, source),
         "test": test and _measure(test, temperature, "stored"),
     }
 
@@ -88,12 +93,12 @@ def _predict(run: Run, weights: Weights) -> tuple[Predicted, str]:
     return found, "checkpoint"
 
 
-def _measure(predicted: Predicted, temperature: float, source: str) -> dict[str, Any]:
+def _measure(predicted: Predicted, temperature: float | None, source: str) -> dict[str, Any]:
     from core.examine.predictions import measure_reliability, work_out
     from core.stats.scores import mean_over_classes
 
     figures = work_out(predicted)
-    before, after = measure_reliability(predicted), measure_reliability(predicted, temperature)
+    before, after = measure_reliability(predicted), temperature and measure_reliability(predicted, temperature)
     return {
         "source": source,
         "images": figures.accuracy.num_images,
@@ -102,8 +107,8 @@ def _measure(predicted: Predicted, temperature: float, source: str) -> dict[str,
         "loss": figures.loss,
         "top": {str(k): share for k, share in figures.top.items()},
         "ece": before.ece,
-        "ece_scaled": after.ece,
-        "loss_scaled": after.nll,
+        "ece_scaled": after.ece if after else None,
+        "loss_scaled": after.nll if after else None,
         **{key: getattr(figures.classes, key).tolist() for key in ("precision", "recall", "f1", "support")},
         "means": asdict(mean_over_classes(figures.classes)),
         "confusion": figures.matrix.tolist(),
@@ -112,7 +117,7 @@ def _measure(predicted: Predicted, temperature: float, source: str) -> dict[str,
 
 def _print(run_id: str, label: str, classes: list[str], found: dict[str, Any]) -> None:
     splits = {name: found[name] for name in ("validation", "test") if found[name]}
-    part = found["validation"]
+    split, part = next(iter(splits.items()))
 
     def row(label: str, key: str, show: Callable[[Any], str] = format_percent) -> tuple[str, ...]:
         return label, *[show(one[key]) for one in splits.values()]
@@ -128,13 +133,13 @@ def _print(run_id: str, label: str, classes: list[str], found: dict[str, Any]) -
         ],
         row("loss", "loss", format_number),
         row("calibration error", "ece"),
-        row(f"... at temperature {found['temperature']:.3f}", "ece_scaled"),
+        *([row(f"... at temperature {found['temperature']:.3f}", "ece_scaled")] if found["temperature"] else []),
     ]
     print_facts([("run", run_id), ("weights", label)])
     print()
     print_table(("", *splits), rows, right=list(splits))
     print()
-    columns = ("class, on validation", "precision", "recall", "F1", "images")
+    columns = (f"class, on {split}", "precision", "recall", "F1", "images")
     table = zip(classes, part["precision"], part["recall"], part["f1"], part["support"], strict=True)
     # What nothing defines is NaN: a class that was never predicted has no precision.
     rows = [(name, *[format_percent(value) for value in shares], f"{n:,}") for name, *shares, n in table]

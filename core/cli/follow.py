@@ -137,8 +137,7 @@ class Lines:
         parts = [
             f"epoch {row.get('epoch')}/{run.spec.train.epochs}",
             f"train loss {format_number(row.get('train/loss'))}",
-            f"val loss {format_number(row.get('val/loss'))}",
-            f"val accuracy {format_percent(row.get('val/accuracy'))}",
+            *_tell_validation(run, row),
             f"learning rate {row.get('learning_rate') or 0:.3g}",
             f"{row.get('images_per_second') or 0:.0f} images/s",
             format_seconds(row.get("seconds") or 0.0),
@@ -150,6 +149,13 @@ class Lines:
 
     def note(self, sentence: str) -> None:
         say(sentence)
+
+
+def _tell_validation(run: Run, row: dict[str, Any]) -> list[str]:
+    if not run.has_validation:
+        return []
+    loss, accuracy = format_number(row.get("val/loss")), format_percent(row.get("val/accuracy"))
+    return [f"val loss {loss}", f"val accuracy {accuracy}"]
 
 
 class Bars:

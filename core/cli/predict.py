@@ -82,7 +82,7 @@ def predict_images(
     runs = list({run.id: run for run in [find_run(run_id), *find_runs(others or [])]}.values())
     classes = answers.require_same_classes(runs)
     asked = [answers.make_member(run, checkpoint) for run in runs]
-    if any(weights.key != checkpoint for _, weights in asked):
+    if any(weights.key != checkpoint for run, (_, weights) in zip(runs, asked, strict=True) if run.has_validation):
         raise CommandError(f"Not every run has {checkpoint} weights.")
     brought = Brought(str(source.absolute()), array)
     names = open_images(brought).names

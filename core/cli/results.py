@@ -49,8 +49,13 @@ def _print_one(run: Run) -> None:
         if found.get(last) is not None or "views" not in last
     ]
     epoch = f" (epoch {found['best/epoch']:.0f})" if found.get("best/epoch") else ""
-    columns = (summary.state, "last weights", f"best on validation{epoch}")
-    print_table(columns, rows, right=columns[1:])
+    columns: tuple[str, ...] = (summary.state, "last weights", f"best on validation{epoch}")
+    if not run.has_validation:
+        rows = [row for row in rows if not row[0].startswith("validation")]
+        columns = columns[:2]
+    print_table(columns, [row[: len(columns)] for row in rows], right=columns[1:])
+    if not run.has_validation:
+        print("\nNo images were held out to validate on, so no epoch was chosen.")
     print()
     print_facts(
         [

@@ -93,7 +93,7 @@ def _read_predictions(run: ComparedRun, weights: WeightsName) -> Predictions | s
         return f"{run.name} was deleted."
     logits, labels = folder.predictions(f"test_{weights}"), folder.predictions("test_labels")
     if logits is None or labels is None:
-        return f"{run.name} has no test predictions stored{_explain(run)}."
+        return f"{run.name} has no test predictions stored{_explain(run, weights)}."
     try:
         chances = softmax(logits)
         labels = check_labels(labels, chances)
@@ -102,11 +102,13 @@ def _read_predictions(run: ComparedRun, weights: WeightsName) -> Predictions | s
     return Predictions(labels, np.asarray(logits).argmax(1), chances.max(1))
 
 
-def _explain(run: ComparedRun) -> str:
+def _explain(run: ComparedRun, weights: WeightsName) -> str:
     if run.tool:
         return f": {run.tool} keeps none"
     if run.is_untested:
         return ": its test images were not looked at; its page has a button for that"
+    if weights == "best" and run.environment.get("val_images") == 0:
+        return ": no images were held out, so no weights are best on validation"
     ends = {"stopped": "was stopped before its end", "interrupted": "was interrupted", "failed": "failed"}
     return f": it {ends[run.state]}" if run.state in ends else ""
 

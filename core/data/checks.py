@@ -185,7 +185,7 @@ def list_remarks(report: Report, spec: DataSpec) -> list[Remark]:
     """All that is suspect, what refuses the start first."""
     return [
         *_remark_faults(report, spec),
-        *_remark_classes(report),
+        *_remark_classes(report, spec),
         *_remark_constant(report),
         *(_remark_repeats(report, name) for name in report.repeats),
     ]
@@ -201,8 +201,10 @@ def _remark_faults(report: Report, spec: DataSpec) -> Iterator[Remark]:
         yield Remark(f"{count_of(len(named), 'damaged image')} will be left out.", named)
 
 
-def _remark_classes(report: Report) -> Iterator[Remark]:
+def _remark_classes(report: Report, spec: DataSpec) -> Iterator[Remark]:
     for name, counts in report.counts.items():
+        if name == "val" and not spec.val_fraction and not sum(counts):
+            continue  # none are held out on purpose
         missing = [label for label, count in zip(report.classes, counts, strict=True) if not count]
         if missing:
             sentence = f"No {PART_WORDS[name]} images of {list_first(missing, _NAMED)}."

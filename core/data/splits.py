@@ -73,6 +73,8 @@ def count_parts(spec: DataSpec, counts: Sequence[int], num_test: int | None, num
     """
     held = []
     for own, fraction in ((num_test, spec.test_fraction), (num_val, spec.val_fraction)):
+        if own is None and not fraction:
+            own = 0
         if own is None:
             shares = hold_out(counts, fraction)
             counts = [count - share for count, share in zip(counts, shares, strict=True)]
@@ -105,7 +107,7 @@ def split(spec: DataSpec, labels: Index, num_classes: int, *, num_test: int = 0,
     train, val, test = np.split(np.arange(len(labels)), [len(labels) - num_val - num_test, len(labels) - num_test])
     if not num_test:
         train, test = _divide(train, labels, num_classes, spec.test_fraction, spec.split_seed, _TEST)
-    if not num_val:
+    if not num_val and spec.val_fraction:
         train, val = _divide(train, labels, num_classes, spec.val_fraction, spec.split_seed, _VALIDATION)
     before, after = len(train), _cap_train(spec, len(train))
     return Split(

@@ -13,6 +13,13 @@ from core.doctor.rules import RULES
 from core.text.words import count_of
 
 
+# The rules that nothing can be seen by where no images are held out.
+_BY_VALIDATION = frozenset(
+    {"plateau", "ends_early", "overfitting", "underfitting", "wrong_labels", "unbalanced"}
+    | {"few_validation_images", "leaking_test"}
+)
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a rule found in a run."""
@@ -41,13 +48,19 @@ class Diagnosis:
 def diagnose(observed: Observed, rules: tuple[Rule, ...] = RULES) -> Diagnosis:
     findings, sound, unseen = [], [], []
     for rule in rules:
-        if why := rule.lacks(observed):
+        if why := _tell_lack(rule, observed):
             unseen.append(Unseen(rule, why))
         elif found := rule.look(observed):
             findings.append(Finding(rule, found))
         else:
             sound.append(rule)
     return Diagnosis(tuple(findings), tuple(sound), tuple(unseen))
+
+
+def _tell_lack(rule: Rule, observed: Observed) -> str:
+    if rule.name in _BY_VALIDATION and not observed.has_validation:
+        return "needs validation images, and none were held out"
+    return rule.lacks(observed)
 
 
 @lru_cache(maxsize=64)  # each holds on to its run

@@ -90,7 +90,8 @@ def longest_at_start(spec: RunSpec) -> float:
 
 def see_not_finite(observed: Observed) -> Found | None:
     """The run failed on a loss that is no number, or noted figures that are none."""
-    gaps = [name for name in (TRAIN_LOSS, VAL_LOSS) if observed.epochs and np.isnan(observed.column(name)[-1])]
+    losses = (TRAIN_LOSS, VAL_LOSS) if observed.has_validation else (TRAIN_LOSS,)
+    gaps = [name for name in losses if observed.epochs and np.isnan(observed.column(name)[-1])]
     if observed.kind != "nan" and not gaps:
         return None
     told = observed.reason.split(" Try ")[0] if observed.reason else ""

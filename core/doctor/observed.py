@@ -51,6 +51,11 @@ class Observed:
         return self.spec.train.epochs
 
     @property
+    def has_validation(self) -> bool:
+        """Whether images were held out, as far as is known."""
+        return self.environment.get("val_images") != 0
+
+    @property
     def has_ended(self) -> bool:
         return bool(self.state)
 

@@ -121,6 +121,8 @@ def weights_of(state: dict[str, Any], which: Literal["last", "best"] = "last") -
     Raises CheckpointError if no epoch has ended, so there is no best one.
     """
     if which == "best" and state.get("best", ...) is None:
+        if state.get("last"):
+            raise CheckpointError("No images were held out, so there are no weights that are best on validation.")
         raise CheckpointError("No epoch has ended yet, so there are no best weights.")
     found: dict[str, torch.Tensor]
     try:

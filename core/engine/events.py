@@ -16,7 +16,7 @@ Metrics = dict[str, float | int]
 class TrainingError(LabError):
     """Why a training cannot go on; the message says what to try."""
 
-    def __init__(self, kind: Literal["nan", "out_of_memory", "batch_norm"], message: str) -> None:
+    def __init__(self, kind: Literal["nan", "out_of_memory", "batch_norm", "no_validation"], message: str) -> None:
         super().__init__(message)
         self.kind = kind
 
@@ -93,6 +93,8 @@ class Progress:
 class EpochEnd:
     """One epoch's figures, the validation logits (images, classes) in float32, and the state to resume from.
 
+    Without validation images there are none of their figures, no logits, and no best epoch.
+
     `state` is a copy, made for `checkpoint.save`; `state["best"]` has the best weights so far.
     """
 
@@ -118,7 +120,8 @@ class Finished:
     """The end: the test images were looked at once, by the last weights and by the best on validation, or not at all.
 
     `predictions` holds logits (images, classes) in float32: "val_last", "val_best" and, if tested, "test_last" and
-    "test_best". Those of validation are the ones that the epochs' figures are of.
+    "test_best". Those of validation are the ones that the epochs' figures are of. Without validation images only
+    "test_last" is there.
     """
 
     metrics: Metrics

@@ -62,7 +62,8 @@ def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale 
         content = proto.SerializeToString()
         difference = compare(content, network, _pick_images(network.spec, data), scale)
     Path(path).write_bytes(content)
-    return f"Operator set {opset}. {_tell(difference, trouble)}"
+    part = "training" if data and not len(data.val) else "validation"
+    return f"Operator set {opset}. {_tell(difference, part, trouble)}"
 
 
 @dataclass(frozen=True)
@@ -189,17 +190,18 @@ def _find_data(network: Network) -> tuple[Data | None, str]:
 
 
 def _pick_images(spec: RunSpec, data: Data | None) -> Tensor:
-    """Up to `CHECKED_IMAGES` of the validation part, spread over all of it; noise if there are no images."""
+    """Up to `CHECKED_IMAGES` of the part that is checked, spread over all of it; noise if there are no images."""
     if data is None:
         size, generator = spec.data.image_size, torch.Generator().manual_seed(0)
         return torch.randint(256, (CHECKED_IMAGES, 3, size, size), generator=generator, dtype=torch.uint8)
-    indices = torch.linspace(0, len(data.val) - 1, min(CHECKED_IMAGES, len(data.val))).long()
-    return data.val.take(indices)[0]
+    part = data.val if len(data.val) else data.train
+    indices = torch.linspace(0, len(part) - 1, min(CHECKED_IMAGES, len(part))).long()
+    return part.take(indices)[0]
 
 
-def _tell(difference: Difference, trouble: str) -> str:
+def _tell(difference: Difference, part: str, trouble: str) -> str:
     count = difference.images
-    kind = "images of noise, as the run's own are not at hand" if trouble else "validation images"
+    kind = "images of noise, as the run's own are not at hand" if trouble else f"{part} images"
     same = "all of them" if difference.agreeing == count else f"{difference.agreeing:,} of them"
     sentence = (
         f"Checked with onnxruntime against torch on {count:,} {kind}: "

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 import torch
 
+from core.engine.data import Data
 from core.engine.device import name_device
 from core.engine.events import TrainingError
 from core.spec import RunSpec
 from core.spec.schedule import BRING_OWN_RISE
+from core.spec.train import list_choosing
 from core.text.words import join_words
 
 # What torch, its allocators and oneDNN say when memory runs out on a CPU.
@@ -40,6 +42,15 @@ def explain_failures(spec: RunSpec, device: torch.device) -> Iterator[None]:
             f"Choose a batch size above {spec.train.batch_size}, or fewer strides."
         )
         raise TrainingError("batch_norm", message) from error
+
+
+def check_validation(spec: RunSpec, data: Data) -> None:
+    """Raises TrainingError if validation images are to decide something, and the folder has none."""
+    choosing = list_choosing(spec.train)
+    if choosing and not len(data.val):
+        path, value = choosing[0]
+        message = f"{path} = {value} needs validation images: the folder has none, and data.val_fraction = 0."
+        raise TrainingError("no_validation", message)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

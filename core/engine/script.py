@@ -87,8 +87,7 @@ def train(data: Data, device: torch.device, out: Path) -> None:
     rows: list[Metrics] = []
     while not run.state.is_over():
         do(run.train_epoch())
-        val = do(run.score("validate", run.state.evaluated, run.data.val))
-        metrics, is_best = run.end_epoch(val)
+        metrics, is_best = run.end_epoch(do(run.validate()))
         rows.append(metrics)
         write_metrics(rows, out / "metrics.csv")
         print(describe_epoch(metrics), flush=True)
@@ -97,7 +96,8 @@ def train(data: Data, device: torch.device, out: Path) -> None:
     torch.save(to_cpu(run.state.evaluated.state_dict()), out / "last.pt")
     result = do(run.finish()).metrics
     (out / "result.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
-    print(f"Test accuracy {result['test/accuracy']:.2%} (last weights), {result['test/accuracy_best']:.2%} (best).")
+    best = f", {result['test/accuracy_best']:.2%} (best)" if "test/accuracy_best" in result else ""
+    print(f"Test accuracy {result['test/accuracy']:.2%} (last weights){best}.")
 
 
 def do(steps: Generator[Progress, None, _Result]) -> _Result:
@@ -125,8 +125,8 @@ def describe_epoch(metrics: Metrics) -> str:
     facts = [
         f"epoch {metrics['epoch']}/{SPEC.train.epochs}",
         f"train loss {metrics['train/loss']:.4f}",
-        f"val loss {metrics['val/loss']:.4f}",
-        f"val accuracy {metrics['val/accuracy']:.2%}",
+        *([f"val loss {metrics['val/loss']:.4f}"] if "val/loss" in metrics else []),
+        *([f"val accuracy {metrics['val/accuracy']:.2%}"] if "val/accuracy" in metrics else []),
         f"learning rate {metrics['learning_rate']:.3g}",
         f"{metrics['seconds']:.1f} s",
     ]

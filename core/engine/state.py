@@ -136,8 +136,11 @@ class TrainState:
         """Mean training loss of this epoch so far; waits for the device."""
         return self.totals[0].item() / max(1, self.images)
 
-    def end_epoch(self, val: Scores, learning_rate: float) -> tuple[Metrics, bool]:
-        """Takes in the validation's scores; returns the epoch's metrics and whether it is the best so far."""
+    def end_epoch(self, val: Scores | None, learning_rate: float) -> tuple[Metrics, bool]:
+        """Takes in the validation's scores, if there are any; returns the epoch's metrics and whether it is the best.
+
+        Best is that of all so far by validation, and none is without.
+        """
         loss, correct = self.totals.tolist()
         losses, right, images = self.done
         self.done = (losses + loss, right + correct, images + self.images)
@@ -147,18 +150,18 @@ class TrainState:
             "step": self.step,
             "train/loss": loss / self.images,
             "train/accuracy": correct / self.images,
-            "val/loss": val.loss,
-            "val/accuracy": val.accuracy,
+            **({"val/loss": val.loss, "val/accuracy": val.accuracy} if val else {}),
             "learning_rate": learning_rate,
             "images_per_second": self.images / max(self.epoch_seconds, 1e-9),
             "seconds": self.watch.seconds,
         }
         if self.norms:
             metrics |= self.norms.read()
-        is_best = self._keep_best(metrics)
-        self.plateau.observe(val.loss)
-        self.stale_epochs = 0 if val.loss < self.lowest_val_loss else self.stale_epochs + 1
-        self.lowest_val_loss = min(val.loss, self.lowest_val_loss)
+        is_best = val is not None and self._keep_best(metrics)
+        if val:
+            self.plateau.observe(val.loss)
+            self.stale_epochs = 0 if val.loss < self.lowest_val_loss else self.stale_epochs + 1
+            self.lowest_val_loss = min(val.loss, self.lowest_val_loss)
         self.last, self.batch, self.images, self.epoch_seconds = metrics, 0, 0, 0.0
         self.totals.zero_()
         return metrics, is_best

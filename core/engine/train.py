@@ -36,7 +36,7 @@ from core.engine.events import (
     Stopped,
     Work,
 )
-from core.engine.failures import check_finite, explain_failures
+from core.engine.failures import check_finite, check_validation, explain_failures
 from core.engine.model import count_parameters
 from core.engine.optim import set_learning_rate, skip_compiler_import
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
@@ -68,6 +68,7 @@ def train(
     skip_compiler_import()
     device = device or pick_device(spec.train.device)
     with explain_failures(spec, device), keep_settings(device):
+        check_validation(spec, data)
         conditions = settle(spec.train, device, resume)
         torch.set_num_threads(conditions.threads)
         run = TrainingRun(spec, data.to(device), device, should_stop, conditions.dtype)
@@ -80,8 +81,7 @@ def train(
         try:
             while not run.state.is_over():
                 yield from run.train_epoch()
-                val = yield from run.score("validate", run.state.evaluated, run.data.val)
-                yield run.report_epoch(val)
+                yield run.report_epoch((yield from run.validate()))
             yield (yield from run.finish())
         except StopRequested:
             yield Stopped(run.state.to_checkpoint(), run.take_points())
@@ -160,6 +160,12 @@ class TrainingRun:
         state.epoch_seconds = watch.seconds
         self.trained = before.plus(left - self._left_to_train(), watch.seconds - seconds)
 
+    def validate(self) -> Generator[Progress, None, Scores | None]:
+        """The scores of the epoch's weights; None where no images are held out."""
+        if not len(self.data.val):
+            return None
+        return (yield from self.score("validate", self.state.evaluated, self.data.val))
+
     def score(
         self, phase: Phase, model: nn.Module, part: ImageSet, views: TestViews = "none"
     ) -> Generator[Progress, None, Scores]:
@@ -181,22 +187,25 @@ class TrainingRun:
         self._check_finite(scores.loss)
         return scores
 
-    def report_epoch(self, val: Scores) -> EpochEnd:
+    def report_epoch(self, val: Scores | None) -> EpochEnd:
         state, (metrics, is_best) = self.state, self.end_epoch(val)
         checkpoint, work, points = state.to_checkpoint(), self.count_work(), self.take_points()
-        return EpochEnd(state.epoch, metrics, val.logits, is_best, checkpoint, work, points)
+        logits = val.logits if val else np.empty((0, self.spec.data.num_classes), np.float32)
+        return EpochEnd(state.epoch, metrics, logits, is_best, checkpoint, work, points)
 
-    def end_epoch(self, val: Scores) -> tuple[Metrics, bool]:
+    def end_epoch(self, val: Scores | None) -> tuple[Metrics, bool]:
         """Takes in the validation's scores; returns the epoch's metrics and whether it is the best so far."""
         metrics, is_best = self.state.end_epoch(val, self.learning_rate(self.state.step - 1))
-        self.val_logits |= {"last": val.logits, **({"best": val.logits} if is_best else {})}
+        if val:
+            self.val_logits |= {"last": val.logits, **({"best": val.logits} if is_best else {})}
         self.plan_scores()
         return metrics, is_best
 
     def plan_scores(self) -> None:
         """Counts the images that are still to be scored: each epoch's validation, and the looks at the test images."""
         state, views = self.state, self.spec.train.test_views
-        weights = ["last", "best"]  # until the end it is open whether the last are the best
+        # Until the end it is open whether the last are the best; without validation none are.
+        weights = ["last", "best"] if len(self.data.val) else ["last"]
         validations = self.spec.train.epochs - state.epoch
         if state.is_over():
             weights = weights[: 1 if self._last_is_best() else 2]
@@ -220,42 +229,50 @@ class TrainingRun:
     def finish(self) -> Generator[Progress, None, Finished]:
         """The only use of the test images, if there is to be one: by the last weights and by the best on validation."""
         state, test = self.state, self.tests
-        best, last = state.best, state.last
-        assert best is not None
+        last = state.last
         assert last is not None
-        best_model = copy.deepcopy(state.evaluated)
-        best_model.load_state_dict(best["weights"])
         metrics: Metrics = {}
         logits, views = {}, self.spec.train.test_views
-        for which, model in (("last", state.evaluated), ("best", best_model)):
+        for which, model in self._list_chosen():
             # The last epoch may be the best: the same weights need not look twice.
             is_new = which == "last" or not self._last_is_best()
             if test and is_new:
                 scores = seen_often = yield from self.score("test", model, self.data.test)
                 if views != "none":
                     seen_often = yield from self.score("test", model, self.data.test, views)
-            if is_new and which not in self.val_logits:
+            if is_new and which not in self.val_logits and len(self.data.val):
                 self.val_logits[which] = (yield from self.score("validate", model, self.data.val)).logits
-            logits[f"val_{which}"] = self.val_logits[which if is_new else "last"]
+            if len(self.data.val):
+                logits[f"val_{which}"] = self.val_logits[which if is_new else "last"]
             if test:
                 suffix = "_best" if which == "best" else ""
                 metrics |= {f"test/accuracy{suffix}": scores.accuracy, f"test/loss{suffix}": scores.loss}
                 logits[f"test_{which}"] = scores.logits
                 if views != "none":
                     metrics[f"test/accuracy{suffix}_views"] = seen_often.accuracy
+        if best := state.best:
+            metrics |= {
+                "best/epoch": best["epoch"],
+                "best/val_accuracy": best["val/accuracy"],
+                "best/val_loss": best["val/loss"],
+            }
+        figures = ("train/accuracy", "train/loss", "val/accuracy", "val/loss")
         metrics |= {
-            "best/epoch": best["epoch"],
-            "best/val_accuracy": best["val/accuracy"],
-            "best/val_loss": best["val/loss"],
             "last/epoch": last["epoch"],
-            "last/train_accuracy": last["train/accuracy"],
-            "last/train_loss": last["train/loss"],
-            "last/val_accuracy": last["val/accuracy"],
-            "last/val_loss": last["val/loss"],
+            **{f"last/{name.replace('/', '_')}": last[name] for name in figures if name in last},
             "train_seconds": last["seconds"],
         }
         early: Literal["goal", "early_stopping"] = "goal" if state.stops_at_goal() else "early_stopping"
         return Finished(metrics, early if state.stops_early() else "epochs", logits)
+
+    def _list_chosen(self) -> list[tuple[str, nn.Module]]:
+        """The weights that the test images are for: the last, and the best on validation."""
+        state = self.state
+        if state.best is None:
+            return [("last", state.evaluated)]
+        best = copy.deepcopy(state.evaluated)
+        best.load_state_dict(state.best["weights"])
+        return [("last", state.evaluated), ("best", best)]
 
     def learning_rate(self, step: int | None = None) -> float:
         """The rate of update number `step`, of the next one by default."""

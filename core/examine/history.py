@@ -66,6 +66,8 @@ class History:
 
 def read_history(run: Run) -> History:
     """Raises ExamineError if there is none (yet), or if it cannot be used."""
+    if not run.has_validation:
+        raise ExamineError("No images were held out, and the history is one of validation images.")
     predicted, labels = run.val_classes(), run.predictions("val_labels")
     if predicted is None or labels is None or not len(predicted):
         live = run.state() in ("queued", "running")

@@ -96,13 +96,23 @@ def explain_difference(run: Run, weights: Weights, accuracy: float) -> str:
 
 
 def check_split(run: Run, weights: Weights, split: Split) -> None:
-    """Raises ExamineError if test images would be looked at before, or otherwise than, at the training's end."""
+    """Raises ExamineError where no images were held out to validate on.
+
+    And if test images would be looked at before, or otherwise than, at the training's end.
+    """
+    if split == "val" and not run.has_validation:
+        raise ExamineError("No images were held out to validate on.")
     if split != "test":
         return
     if weights.key not in ("best", "last"):
         raise ExamineError("On test only the best and the last weights are measured, once, at the end.")
     if not (run.path / layout.PREDICTIONS / f"test_{weights.key}.npy").exists():
         raise ExamineError(_explain_no_test(run))
+
+
+def list_splits(run: Run) -> dict[Split, str]:
+    """The splits that the run has images of, with their titles."""
+    return {split: title for split, title in SPLITS.items() if split != "val" or run.has_validation}
 
 
 def count_images(run: Run, split: Split) -> int:

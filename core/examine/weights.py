@@ -37,13 +37,16 @@ class Weights:
 
 
 def list_weights(run: Run) -> list[Weights]:
-    """Best on validation, last, then what other checkpoints hold. Empty before the first epoch has ended."""
+    """Best on validation, last, then what other checkpoints hold. Empty before the first epoch has ended.
+
+    Where no images were held out there is no best.
+    """
     files = run.checkpoints()
     best = next((file for file in reversed(files) if file.kind == "best"), None)
     last = files[-1] if files else None
     figures = run.results()
     found = []
-    if best or last or run.predictions("test_best") is not None:
+    if run.has_validation and (best or last or run.predictions("test_best") is not None):
         epoch = best.epoch if best else _whole(figures.get("best/epoch"))
         # Every checkpoint carries the best weights so far, even if the file of their own epoch was lost.
         found.append(Weights("best", "Best on validation", epoch, best or last, "best"))
@@ -64,6 +67,13 @@ def find_weights(run: Run, key: str) -> Weights:
     if not choices:
         raise ExamineError(explain_nothing(run))
     return next((weights for weights in choices if weights.key == key), choices[0])
+
+
+def explain_absent(run: Run, key: WeightsName) -> str:
+    """Why a run that has weights has none of this name."""
+    if key == "best" and not run.has_validation:
+        return "No images were held out, so no weights are best on validation: take the last ones."
+    return f"The run has no {key} weights."
 
 
 def explain_nothing(run: Run) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePath
 
-from core.examine.weights import find_weights, name_file, read_scale, require_sound
+from core.examine.weights import explain_absent, find_weights, name_file, read_scale, require_sound
 from core.export.formats import ExportError, Order
 from core.export.standalone.reading import StandaloneError
 from core.export.standalone.script import make_script
@@ -55,7 +55,7 @@ def _ask(function: str, order: Order, path: Path) -> str:
     run = _open(order)
     weights = find_weights(run, order.checkpoint)
     if weights.key != order.checkpoint:
-        raise ExportError(f"The run has no {order.checkpoint} weights.")
+        raise ExportError(explain_absent(run, order.checkpoint))
     metadata = {
         "made_by": "ResNet Lab",
         "run": run.id,

@@ -301,6 +301,11 @@ class Run:
             return None
         return array
 
+    @property
+    def has_validation(self) -> bool:
+        """Whether images are held out to choose by, as far as is known."""
+        return self.environment().get("val_images") != 0
+
     def val_classes(self) -> np.ndarray[Any, Any] | None:
         """The class predicted for each validation image after each epoch: (epochs, images)."""
         environment = self.environment()

@@ -74,6 +74,8 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
     if record := run.foreign():
         return _list_foreign(record, run, summary)
     val, test = count_images(run, "val"), count_images(run, "test")
+    if not run.has_validation:
+        return _list_unvalidated(run, summary, test)
     on_val = f"validation, {val:,} images" if val else "validation"
     when = "not looked at" if summary.is_untested else "once at the end"
     on_test = f"test, {test:,} images, {when}" if test else f"test, {when}"
@@ -87,6 +89,19 @@ def list_figures(run: Run, summary: RunSummary) -> list[Figure]:
         Figure("Lowest validation loss", format_number(summary.best_val_loss), on_val),
         Figure("Test accuracy, last weights", show_share(end.get("test/accuracy"), test), on_test),
         Figure(f"Test accuracy, {of_best}", show_share(end.get("test/accuracy_best"), test), on_test),
+        Figure("Test loss, last weights", format_number(end.get("test/loss")), on_test),
+        *_list_views(run, end, test),
+    ]
+
+
+def _list_unvalidated(run: Run, summary: RunSummary, test: int | None) -> list[Figure]:
+    """Of a run that held no images out: nothing was chosen, so there are only the last weights."""
+    end = run.results()
+    when = "not looked at" if summary.is_untested else "once at the end"
+    on_test = f"test, {test:,} images, {when}" if test else f"test, {when}"
+    return [
+        Figure("Validation", "none", "no images were held out, so no epoch was chosen"),
+        Figure("Test accuracy, last weights", show_share(end.get("test/accuracy"), test), on_test),
         Figure("Test loss, last weights", format_number(end.get("test/loss")), on_test),
         *_list_views(run, end, test),
     ]

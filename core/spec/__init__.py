@@ -16,7 +16,7 @@ from core.spec.choices import CHOICE_LABELS, Dataset, Precision, TestViews, choi
 from core.spec.data import AugmentSpec, DataSpec
 from core.spec.model import MAX_LAYERS, LayerSpec, ModelSpec, map_sizes, stem_width
 from core.spec.parts import ATTENTION_COSTS, BLOCK_WEIGHTS, Activation, Attention, Block
-from core.spec.train import TrainSpec
+from core.spec.train import TrainSpec, list_choosing
 
 __all__ = [
     "CHOICE_LABELS",
@@ -71,6 +71,9 @@ class RunSpec(Strict):
         if max(self.train.frozen_layers, default=0) > len(self.model.layers):
             message = f"the network has {len(self.model.layers)} block layers, counted from 1"
             raise Problem("train.frozen_layers", list(self.train.frozen_layers), message)
+        if not self.data.may_validate:
+            for path, value in list_choosing(self.train):
+                raise Problem(path, value, "needs validation images, and data.val_fraction = 0 holds none out")
         if self.data.dataset == "folder" and not self.data.folder.strip():
             raise Problem("data.folder", self.data.folder, "name the folder that holds the images")
         if "\0" in self.data.folder:

@@ -77,10 +77,11 @@ class DataSpec(Strict):
     )
     val_fraction: float = number(
         0.1,
-        (0.01, 0.5),
+        (0, 0.5),
         "Validation share",
         "Share of the training images held out for every choice, where the data set has no validation images of its "
-        "own.",
+        "own. 0 holds none out, and then nothing is chosen: no best epoch, no early stop, no study.",
+        zero="none",
         basic=True,
     )
     test_fraction: float = number(
@@ -116,6 +117,11 @@ class DataSpec(Strict):
     def has_path(self) -> bool:
         """Whether the images lie at the path `folder`, which a person chose."""
         return DATASET_CLASSES[self.dataset] is None
+
+    @property
+    def may_validate(self) -> bool:
+        """Whether there can be validation images: held out, or brought by an image folder."""
+        return self.val_fraction > 0 or self.dataset == "folder"
 
     @property
     def is_test_capped(self) -> bool:

@@ -238,3 +238,13 @@ class TrainSpec(Strict):
         if self.optimizer == "sgd" and self.nesterov and self.momentum == 0:
             raise Problem("train.momentum", 0, "must be above 0 with Nesterov; or switch Nesterov off")
         return self
+
+
+def list_choosing(train: TrainSpec) -> list[tuple[str, object]]:
+    """The fields, with their values, that have validation images decide something within a training."""
+    decides = {
+        "early_stop_patience": train.early_stop_patience > 0,
+        "goal_accuracy": train.goal_accuracy > 0,
+        "schedule": train.schedule == "plateau",
+    }
+    return [(f"train.{name}", getattr(train, name)) for name, is_so in decides.items() if is_so]

@@ -113,6 +113,9 @@ def _check_sampler(study: StudySpec) -> list[FieldProblem]:
 
 def _check_objectives(study: StudySpec) -> list[FieldProblem]:
     problems = []
+    if not study.base.data.val_fraction:
+        message = "must be above 0: trials are judged on validation images"
+        problems.append(FieldProblem("base.data.val_fraction", message, study.base.data.val_fraction))
     for index, objective in enumerate(study.objectives):
         if objective in study.objectives[:index]:
             problems.append(FieldProblem(f"objectives[{index}]", "is there twice", objective))

@@ -248,6 +248,7 @@ def describe_epoch(metrics: Metrics, epochs: int) -> str:
     parts = [
         f"{name} loss {metrics[f'{split}/loss']:.4f}, accuracy {metrics[f'{split}/accuracy']:.2%}"
         for name, split in (("training", "train"), ("validation", "val"))
+        if f"{split}/loss" in metrics
     ]
     rate, speed, seconds = (metrics[name] for name in ("learning_rate", "images_per_second", "seconds"))
     parts += [f"learning rate {rate:.3g}", f"{speed:,.0f} images/s", f"{seconds:,.1f} s so far"]

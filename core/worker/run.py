@@ -243,7 +243,8 @@ def train_on(
         notes = [*notes, *told]
     notes = [*remarks, *tell_left_out(data.left_out), *notes]
     for part in ("val", "test"):
-        recorder.write_predictions(f"{part}_labels", getattr(data, part).labels.cpu().numpy())
+        if len(labels := getattr(data, part).labels):
+            recorder.write_predictions(f"{part}_labels", labels.cpu().numpy())
     # From here on the engine asks after every batch.
     stop.breaks_in = False
     for note in notes:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.examined import CLASSES, make_examined
+from tests.examined import CLASSES, make_examined, make_unvalidated
 from tests.pages.conftest import labels, texts
 from tests.pages.examine_page import asked
 from tests.pages.parts.examine.conftest import helper  # noqa: F401 - the page asks the same helper process
@@ -36,6 +36,15 @@ def test_every_figure_says_split_number_of_images_weights_and_seed(open_page) ->
     assert "as stored at the end of the training · seed 0" in text
     text = texts(open_page("examine", id=run.id, split="test", weights="last"))
     assert "90 test images, looked at once at the end · last" in text
+
+
+def test_of_a_run_that_held_no_images_out_there_is_the_test_of_the_last_weights(open_page) -> None:
+    run = make_unvalidated()
+    text = texts(open_page("examine", id=run.id))
+    assert "90 test images, looked at once at the end · last" in text
+    assert "No images were held out, and the history" in texts(open_page("examine", id=run.id, tab="History"))
+    assert "No temperature" in texts(open_page("examine", id=run.id, tab="Confidence"))
+    assert not asked("predict")
 
 
 def test_test_images_of_a_run_that_goes_on_are_not_shown(open_page) -> None:

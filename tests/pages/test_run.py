@@ -8,6 +8,7 @@ import pytest
 
 from core.charts.palette import pick_ink
 from core.runs.store import open_run
+from tests.examined import make_unvalidated
 from tests.pages.conftest import component_data, labels, press, texts
 from tests.pages.sample_runs import make_run, training
 
@@ -36,6 +37,14 @@ def test_a_run_deleted_while_it_is_shown_gets_the_way_back(open_page) -> None:
     page.run()
     assert not page.exception
     assert labels(page) == ["All runs"]
+
+
+def test_a_run_that_held_no_images_out_says_so(open_page) -> None:
+    run = make_unvalidated()
+    text = texts(open_page("run", id=run.id, tab="Summary"))
+    assert "no images were held out, so no epoch was chosen" in text
+    assert "Nothing was chosen by any images" in text
+    assert "Best validation accuracy" not in text
 
 
 def test_progress_shows_the_step_and_the_time_left(open_page) -> None:

@@ -40,6 +40,8 @@ def show_images(draft: Draft) -> None:
     except DataError:
         return  # told at its field
     words = {part: f"{verb}, {origins[part]}" if origins[part] else verb for part, verb in _VERBS.items()}
+    if not sizes.val:
+        words["val"] = f"{_VERBS['val']}, so nothing is chosen"
     cells = (
         f'<div class="lab-wrap"><b>{getattr(sizes, part):,}</b> {escape(plain(told))}</div>'
         for part, told in words.items()

@@ -59,9 +59,9 @@ def show_take_away(run: Run) -> None:
 
 def _show_one(run: Run) -> None:
     size = sum(file.bytes for file in run.checkpoints())
-    checkpoint: WeightsName = "best"
+    checkpoint: WeightsName = "best" if run.has_validation else "last"
     with st.container(horizontal=True, gap="large", vertical_alignment="center", key="take_choices"):
-        if size:
+        if size and run.has_validation:
             checkpoint = choose("Weights of a model", WEIGHTS, f"take.weights.{run.id}", "best", bind=None)
         with_checkpoints = bool(size) and st.toggle(
             f"Checkpoints in the run folder ({format_bytes(size)})",

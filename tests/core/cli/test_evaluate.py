@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.cli.app import app
-from tests.examined import TEST, VAL, make_examined, make_logits, save_array
+from tests.examined import TEST, VAL, make_examined, make_logits, make_unvalidated, save_array
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
 
@@ -35,6 +35,20 @@ def test_means_are_over_the_same_classes_and_those_without_images_are_named() ->
     shown = CliRunner().invoke(app, ["evaluate", run.id]).stdout
     assert "Without validation images, and so no part of the means: kind 3." in shown
     assert "mean F1" in shown
+
+
+def test_of_a_run_that_held_no_images_out_the_test_figures_of_the_last_weights_are_shown() -> None:
+    run = make_unvalidated()
+    found = json.loads(CliRunner().invoke(app, ["evaluate", run.id, "--json"]).stdout)
+    assert (found["checkpoint"], found["validation"], found["temperature"]) == ("last", None, None)
+    assert found["test"]["images"] == TEST
+    shown = CliRunner().invoke(app, ["evaluate", run.id])
+    assert shown.exit_code == 0
+    assert "class, on test" in shown.stdout
+    assert "temperature" not in shown.stdout
+    (run.path / "predictions" / "test_last.npy").unlink()
+    (run.path / "checkpoints").mkdir()
+    assert CliRunner().invoke(app, ["evaluate", run.id]).exit_code == 2
 
 
 def test_evaluate_of_a_run_without_weights_is_a_sentence() -> None:

@@ -27,7 +27,7 @@ def test_shares_are_proportional_to_less_than_one_image_and_add_up(counts: list[
     counts_of_classes,
     st.fixed_dictionaries(
         {
-            "val_fraction": shares,
+            "val_fraction": st.just(0.0) | shares,
             "test_fraction": shares,
             "split_seed": st.integers(0, 2**31 - 1),
             "max_train_images": st.integers(0, 300),
@@ -51,7 +51,7 @@ def test_every_split_is_stratified_disjoint_and_of_the_announced_size(
     joined = np.concatenate([parts.train, parts.val, parts.test])
     assert len(np.unique(joined)) == len(joined)
     assert len(parts.train)
-    assert len(parts.val)
+    assert bool(len(parts.val)) == bool(own_val or spec.val_fraction)
     assert len(parts.test)
     if own_val:
         assert set(parts.val) <= set(range(len(training), len(training) + len(val)))

@@ -1,5 +1,7 @@
 """A diagnosis holds every rule once: what it found, that it found nothing, or why it could not look."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,16 @@ def test_a_rule_that_lacks_what_it_needs_says_so_and_does_not_look() -> None:
     diagnosis = diagnose(watch())
     assert {one.rule.name: one.why for one in diagnosis.unseen}["dead_layers"] == "needs Layer norms, which are off"
     assert "Nothing found; " in sum_up(diagnosis)
+
+
+def test_rules_that_read_validation_do_not_look_where_no_images_are_held_out() -> None:
+    plain = watch(train_loss=np.linspace(2.3, 0.1, 20))
+    rows = {name: values for name, values in plain.rows.items() if not name.startswith("val/")}
+    diagnosis = diagnose(replace(plain, rows=rows, environment={"val_images": 0}, predicted=None, labels=None))
+    assert diagnosis.findings == ()
+    why = "needs validation images, and none were held out"
+    assert {"overfitting", "plateau", "leaking_test"} <= {one.rule.name for one in diagnosis.unseen if one.why == why}
+    assert "rate_too_high" in {rule.name for rule in diagnosis.sound}
 
 
 def test_findings_are_counted_and_point_at_the_curves() -> None:

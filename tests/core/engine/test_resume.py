@@ -121,6 +121,13 @@ def test_every_single_stop_of_a_training_can_be_resumed_exactly():
         assert differences(train_with_stops(spec, data, [stop]), straight) == [], f"stopped at question {stop}"
 
 
+def test_a_training_without_validation_images_resumes_exactly():
+    spec = make_spec(model=NOISE, augment=CHANGES, **EVERYTHING | {"schedule": "step", "epochs": 2})
+    data = make_data(num_val=0)
+    straight = train_with_stops(spec, data, [])
+    assert differences(train_with_stops(spec, data, [2, 3, 3]), straight) == []
+
+
 def test_a_training_resumed_from_any_epochs_end_equals_one_that_ran_through():
     spec, data = make_spec(model=NOISE, augment=CHANGES, **EVERYTHING), make_data()
     epochs, finished = run(spec, data)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from core.engine import checkpoint
 from core.engine import train as train_module
 from core.engine.augment import Augment
-from core.engine.events import EpochEnd, Progress, Started
+from core.engine.events import EpochEnd, Progress, Started, TrainingError
 from core.engine.model import build_model
 from core.engine.state import alternate_flips, shuffle
 from core.engine.train import keep_settings, split_batches, train
 from core.spec.schedule import LearningRate, updates_per_epoch
 from tests.core.engine.toy import NUM_CLASSES, PLAIN, SIZE, make_data, make_spec, run
-from tests.core.engine.whole_result import without_clock
+from tests.core.engine.whole_result import differences, without_clock
 
 # --- the method ---------------------------------------------------------------------------------------------------
 
@@ -200,3 +200,39 @@ def test_a_trial_that_is_not_tested_and_a_resumed_training_count_what_is_theirs(
     stopped, finished = run(make_spec(epochs=50, learning_rate=0.5, early_stop_patience=1), data)
     assert finished.reason == "early_stopping"
     assert stopped[-1].work.left_to_train == 0
+
+
+# --- without validation images ------------------------------------------------------------------------------------
+
+
+def test_without_validation_images_the_same_weights_are_trained_and_nothing_is_chosen():
+    spec = make_spec(epochs=3, test_views="mirror", ema_decay=0.5)
+    (*_, last), finished = run(spec, make_data())
+    ends, alone = run(spec, make_data(num_val=0))
+    assert differences(ends[-1].state["model"], last.state["model"]) == []
+    assert [name for name in ends[-1].metrics if name.startswith("val/")] == []
+    assert {name: ends[-1].metrics[name] for name in ("train/loss", "step")} == {
+        name: last.metrics[name] for name in ("train/loss", "step")
+    }
+    assert [end.is_best for end in ends] == [False] * 3
+    assert [end.val_logits.shape for end in ends] == [(0, NUM_CLASSES)] * 3
+    assert alone.predictions.keys() == {"test_last"}
+    assert alone.metrics["test/accuracy"] == finished.metrics["test/accuracy"]
+    assert alone.metrics.keys() == {
+        *("test/accuracy", "test/loss", "test/accuracy_views"),
+        *("last/epoch", "last/train_accuracy", "last/train_loss", "train_seconds"),
+    }
+    with pytest.raises(checkpoint.CheckpointError, match="No images were held out"):
+        checkpoint.weights_of(ends[-1].state, "best")
+
+
+def test_work_left_without_validation_images_is_one_look_at_the_test():
+    events = list(train(make_spec(epochs=2, test_views="mirror"), make_data(num_val=0)))
+    ends = [event for event in events if isinstance(event, EpochEnd)]
+    assert [end.work.left_to_score for end in ends] == [40 * 3] * 2
+
+
+def test_a_folder_without_validation_images_cannot_stop_early():
+    spec = make_spec(early_stop_patience=2)
+    with pytest.raises(TrainingError, match=r"^train.early_stop_patience = 2 needs validation images"):
+        list(train(spec, make_data(num_val=0)))

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from core.examine import predictions
-from core.examine.weights import ExamineError, find_weights, list_weights, name_file, require_sound
+from core.examine.history import read_history
+from core.examine.weights import ExamineError, explain_absent, find_weights, list_weights, name_file, require_sound
 from core.runs.records import CheckpointFile
 from tests.core.examine.made_weights import weights_of
-from tests.examined import make_examined
+from tests.examined import make_examined, make_unvalidated
 
 
 def checkpoint(name: str, epoch: int, kind: str) -> CheckpointFile:
@@ -21,6 +22,17 @@ def test_best_and_last_come_first_and_other_checkpoints_by_their_name(monkeypatc
     monkeypatch.setattr(type(run), "checkpoints", lambda self: files)
     found = {weights.key: (weights.epoch, weights.which) for weights in list_weights(run)}
     assert found == {"best": (2, "best"), "last": (4, "last"), "epoch-00003": (3, "last")}
+
+
+def test_a_run_that_held_no_images_out_has_no_best_weights() -> None:
+    run = make_unvalidated()
+    assert [weights.key for weights in list_weights(run)] == ["last"]
+    assert list(predictions.list_splits(run)) == ["test"]
+    with pytest.raises(ExamineError, match="No images were held out"):
+        predictions.read_stored(run, find_weights(run, "last"), "val")
+    with pytest.raises(ExamineError, match="No images were held out"):
+        read_history(run)
+    assert "take the last ones" in explain_absent(run, "best")
 
 
 def test_a_run_without_an_epoch_says_so() -> None:

@@ -12,6 +12,7 @@ from core.runs.folder import Run
 from core.runs.results import (
     closest_preset,
     list_environment,
+    list_figures,
     list_forecast,
     sampling_error,
     share_done,
@@ -26,6 +27,7 @@ from core.spec.presets import PRESETS
 from core.spec.settings import apply_settings
 from core.system import files
 from tests.branched import make_branch
+from tests.examined import make_unvalidated
 from tests.pages.sample_runs import make_run
 from tests.specs import specs
 
@@ -51,6 +53,13 @@ def test_a_preset_is_recognised_whatever_its_seed(name: str) -> None:
     preset, changes = closest_preset(spec)
     assert preset is not None
     assert (preset.name, changes) == (name, 0)
+
+
+def test_of_a_run_that_held_no_images_out_only_the_last_weights_are_told() -> None:
+    run = make_unvalidated()
+    told = [(figure.label, figure.value) for figure in list_figures(run, run.summary())]
+    assert told[0] == ("Validation", "none")
+    assert [label for label, _ in told[1:]] == ["Test accuracy, last weights", "Test loss, last weights"]
 
 
 def test_an_accuracy_carries_its_error_only_if_the_images_are_known() -> None:

@@ -74,6 +74,22 @@ def test_a_network_of_more_than_a_billion_parameters_is_refused_before_it_is_bui
     assert told[0].startswith("model.pool_size = 1: leaves so large a linear layer")
 
 
+@pytest.mark.parametrize(
+    ("train", "field"),
+    [
+        ({"early_stop_patience": 2}, "train.early_stop_patience = 2"),
+        ({"goal_accuracy": 0.9}, "train.goal_accuracy = 0.9"),
+        ({"schedule": "plateau"}, 'train.schedule = "plateau"'),
+    ],
+)
+def test_nothing_can_be_chosen_where_no_images_are_held_out(train: dict[str, Any], field: str) -> None:
+    (told,) = problems_of(train=train, data={"val_fraction": 0.0})
+    assert told == f"{field}: needs validation images, and data.val_fraction = 0 holds none out"
+    folder = {"dataset": "folder", "folder": "x", "val_fraction": 0.0}  # may bring its own
+    assert problems_of(train=train, data=folder) == []
+    assert problems_of(data={"val_fraction": 0.0}) == []
+
+
 def test_attention_counts_towards_the_limit_of_parameters() -> None:
     layer = {"channels": 1900, "blocks": 64, "filter_size": 1}
     model = {"layers": [layer, layer], "attention_reduction": 1}

@@ -64,6 +64,12 @@ def test_a_wrong_study_is_told_at_its_field(changes: dict[str, Any], problem: st
     assert problem in found
 
 
+def test_a_study_needs_validation_images() -> None:
+    base = {"data": {"val_fraction": 0.0}}
+    with pytest.raises(SpecError, match=r"base\.data\.val_fraction = 0\.0: must be above 0: trials are judged on"):
+        parse_study({"space": [ranged("train.learning_rate", 1e-4, 1e-2)], "base": base})
+
+
 def test_a_grid_that_is_too_large_is_refused_with_its_size() -> None:
     (found,) = space_problems(
         ranged("train.epochs", 1, 1000), ranged("train.batch_size", 1, 1000), sampler="grid", trials=5

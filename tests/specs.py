@@ -58,7 +58,7 @@ def spec_dicts(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
 
     train = {field.name: draw(values_of(field)) for field in fields_of("train") if field.kind != "ints"}
     train["milestones"] = sorted(draw(st.sets(st.integers(1, 10_000), max_size=6)))
-    train["warmup_epochs"] = min(train["warmup_epochs"], train["epochs"] / 2)
+    train["warmup_epochs"] = min(train["warmup_epochs"], (train["epochs"] - 1 + train["last_epoch"]) / 2)
     train["momentum"] = max(train["momentum"], 0.1)
     train["first_side"] = size  # of a smaller one the strides might leave nothing
     return {"model": model, "data": data, "augment": augment, "train": train}

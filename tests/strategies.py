@@ -13,8 +13,11 @@ from tests.specs import odd
 
 
 @st.composite
-def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20) -> RunSpec:
-    """A valid spec from anywhere in the space; only its network and images are kept small."""
+def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20, *, validated: bool = False) -> RunSpec:
+    """A valid spec from anywhere in the space; only its network and images are kept small.
+
+    `validated`: it always holds validation images out, as a study's has to.
+    """
     image_size = draw(st.integers(8, max_size), label="image_size")
     choices = ("block", "norm", "activation", "attention", "pool_kind", "stem", "layer_start", "downsampling")
     chosen = {name: draw(_choice("model", name)) for name in choices}
@@ -42,7 +45,7 @@ def run_specs(draw: st.DrawFn, max_layers: int = 4, max_size: int = 20) -> RunSp
         **chosen,
     }
     data, train = draw(_data(image_size)), draw(train_dicts())
-    if train["schedule"] != "plateau" and draw(st.booleans()):
+    if not validated and train["schedule"] != "plateau" and draw(st.booleans()):
         data["val_fraction"] = 0.0
     return parse_spec({"model": model, "data": data, "augment": draw(_augment(image_size)), "train": train})
 
@@ -109,6 +112,7 @@ def train_dicts(draw: st.DrawFn) -> dict[str, Any]:
     epochs = draw(st.integers(1, 300))
     return {
         "epochs": epochs,
+        "last_epoch": draw(st.sampled_from([1.0, 0.5, 0.3])),
         "batch_size": draw(st.integers(1, 512)),
         "accumulation": draw(st.integers(1, 4)),
         "optimizer": draw(_choice("train", "optimizer")),
@@ -116,7 +120,7 @@ def train_dicts(draw: st.DrawFn) -> dict[str, Any]:
         "momentum": draw(st.sampled_from([0.5, 0.9])),
         "nesterov": draw(st.booleans()),
         "schedule": draw(_choice("train", "schedule")),
-        "warmup_epochs": draw(st.sampled_from([0.0, 0.1, 0.5]) | st.floats(0, epochs * 0.9)),
+        "warmup_epochs": draw(st.sampled_from([0.0, 0.1, 0.2]) | st.floats(0, (epochs - 0.7) * 0.9)),
         "period_epochs": draw(st.sampled_from([0.0, 0.5, 5.0, 400.0])),
         "final_rate": draw(st.sampled_from([0.0, 0.01, 1.0])),
         "decay_factor": draw(st.sampled_from([0.1, 0.5, 1.0])),

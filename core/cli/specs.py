@@ -131,7 +131,7 @@ def measure_spec(
         return
     rows = [
         ("an epoch", format_seconds(forecast.epoch_seconds)),
-        (f"{spec.train.epochs:,} epochs", format_seconds(forecast.seconds)),
+        (f"{spec.train.passes:,g} epochs", format_seconds(forecast.seconds)),
         ("memory at most", format_bytes(forecast.memory_bytes)),
         ("largest batch", "not seen" if forecast.largest_batch is None else f"{forecast.largest_batch:,}"),
         ("measured on", f"{estimate.device_name} ({estimate.device}), {estimate.steps} steps"),

@@ -103,7 +103,7 @@ class Fan:
 
     column: str
     since: int
-    until: int
+    until: float
     low: float
     middle: float
     high: float
@@ -190,7 +190,13 @@ def _smooth(values: FloatArray, weight: float) -> FloatArray:
 
 
 def _x_of(run: ComparedRun, axis: Axis) -> FloatArray:
-    return run.column("seconds") / 60 if axis == "minutes" else run.column(axis)
+    if axis == "minutes":
+        return run.column("seconds") / 60
+    values = run.column(axis)
+    if axis == "epoch" and not run.tool and run.spec.train.last_epoch < 1:
+        # A last epoch of half the images ends after half an epoch.
+        return np.where(values == run.spec.train.epochs, run.spec.train.passes, values)
+    return values
 
 
 def _align(run: ComparedRun, values: FloatArray, epochs: FloatArray) -> FloatArray:

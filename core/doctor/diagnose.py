@@ -12,7 +12,6 @@ from core.doctor.rule import Found, Rule
 from core.doctor.rules import RULES
 from core.text.words import count_of
 
-
 # The rules that nothing can be seen by where no images are held out.
 _BY_VALIDATION = frozenset(
     {"plateau", "ends_early", "overfitting", "underfitting", "wrong_labels", "unbalanced"}

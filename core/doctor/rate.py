@@ -170,6 +170,8 @@ def measure_bend(observed: Observed, name: str) -> float:
     half = len(loss) // 2
     whole = observed.chance_loss - loss[-1]
     spent = np.convolve(np.concatenate([rate[:1], rate]), [0.5, 0.5], "valid")  # the mean rate of each epoch
+    if observed.is_complete:
+        spent[-1] *= observed.spec.train.last_epoch
     share = spent[half:].sum() / spent.sum() if spent.sum() > 0 else 1.0
     if not whole > 0.02 * observed.chance_loss or share <= 0:
         return 0.0

@@ -49,7 +49,9 @@ def branch_off(saved: dict[str, Any], spec: RunSpec, data: Data) -> tuple[dict[s
     new.conditions = {name: saved[name] for name in _CONDITIONS if name in saved}
     if before.train.precision != spec.train.precision:
         new.conditions.pop("precision", None)  # settled anew
+    short = before.train.last_epoch < 1 and new.epoch == before.train.epochs
     notes = [
+        *([f"Epoch {new.epoch} saw {before.train.last_epoch:.0%} of the images."] if short else []),
         *_take_optimizer(old, new),
         *_take_averages(old, new),
         *_take_plateau(old, new),

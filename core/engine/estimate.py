@@ -70,7 +70,7 @@ def measure(spec: RunSpec, device: torch.device, *, seconds: float = SECONDS) ->
     device has too little memory for one batch.
     """
     # On noise a higher rate might end in a loss that is NaN.
-    growing = _with_train(spec, learning_rate=1e-5)
+    growing = _with_train(spec, learning_rate=1e-5, last_epoch=1.0)
     spec = _with_train(growing, grow_images=False)
     with explain_failures(spec, device), keep_settings(device):
         room = _find_room(device)

@@ -42,7 +42,7 @@ from core.engine.optim import set_learning_rate, skip_compiler_import
 from core.engine.state import Stopwatch, TrainState, alternate_flips, seed_batch, shuffle
 from core.engine.step import BatchRole, make_step
 from core.spec import RunSpec, TestViews
-from core.spec.schedule import ImageSides, LearningRate, lookahead_share, updates_per_epoch
+from core.spec.schedule import ImageSides, LearningRate, lookahead_share, updates_of_last_epoch, updates_per_epoch
 from core.stats.thinning import is_kept
 
 PROGRESS_SECONDS = 0.5
@@ -105,8 +105,9 @@ class TrainingRun:
         self.spec, self.data, self.device, self.should_stop = spec, data, device, should_stop
         self.dtype = dtype or pick_precision(spec.train.precision, device)
         self.batches = split_batches(len(data.train), spec.train.batch_size)
-        self.measured = find_last_full(self.batches, spec.train.accumulation)
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
+        last = updates_of_last_epoch(spec.train, self.updates_per_epoch) * spec.train.accumulation
+        self.last_batches = self.batches[:last]  # of the last epoch, which may be shorter
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
         self.sides = ImageSides(spec.train, spec.data.image_size)
         self.state = TrainState(spec, data, device)
@@ -137,11 +138,12 @@ class TrainingRun:
         mirrored = None
         if self.spec.augment.flip_order == "alternating":
             mirrored = alternate_flips(len(self.data.train), self.spec.train.seed, state.epoch).to(self.device)[order]
+        batches = self.batches_of(state.epoch)
         watch, before = Stopwatch(state.epoch_seconds), self.trained
         left, seconds = self._left_to_train(), state.epoch_seconds  # above 0 after a resume within an epoch
         state.begin_epoch()
-        while state.batch < len(self.batches):
-            start, stop = self.batches[state.batch]
+        while state.batch < len(batches):
+            start, stop = batches[state.batch]
             role = self._find_role()
             set_learning_rate(state.optimizer, self.learning_rate())
             self._set_lookahead()
@@ -154,11 +156,15 @@ class TrainingRun:
                 loss, speed = self._check_loss(), stop / watch.seconds
                 self.trained = before.plus(left - self._left_to_train(), watch.seconds - seconds)
                 work, points = self.count_work(), self.take_points()
-                yield Progress(state.epoch + 1, state.batch, len(self.batches), loss, speed, work=work, points=points)
+                yield Progress(state.epoch + 1, state.batch, len(batches), loss, speed, work=work, points=points)
             self._check_stop()
         self._check_loss()  # waits for the device, so that the time is of work done
         state.epoch_seconds = watch.seconds
         self.trained = before.plus(left - self._left_to_train(), watch.seconds - seconds)
+
+    def batches_of(self, epoch: int) -> list[tuple[int, int]]:
+        """Start and stop of each batch of an epoch, counted from 0."""
+        return self.last_batches if epoch == self.spec.train.epochs - 1 else self.batches
 
     def validate(self) -> Generator[Progress, None, Scores | None]:
         """The scores of the epoch's weights; None where no images are held out."""
@@ -223,8 +229,9 @@ class TrainingRun:
 
     def _left_to_train(self) -> float:
         """Images, of smaller ones as many as cost the same."""
-        each = len(self.data.train)
-        return self.sides.left(self.state.epoch * each + self.state.images, self.spec.train.epochs * each)
+        each, (_, last) = len(self.data.train), self.last_batches[-1]
+        total = (self.spec.train.epochs - 1) * each + last
+        return self.sides.left(self.state.epoch * each + self.state.images, total)
 
     def finish(self) -> Generator[Progress, None, Finished]:
         """The only use of the test images, if there is to be one: by the last weights and by the best on validation."""
@@ -288,17 +295,18 @@ class TrainingRun:
     def _find_role(self) -> BatchRole:
         """What the current batch is to the group that makes one update."""
         train, state = self.spec.train, self.state
+        batches = self.batches_of(state.epoch)
         first = state.batch // train.accumulation * train.accumulation
-        group = self.batches[first : first + train.accumulation]
-        start, stop = self.batches[state.batch]
+        group = batches[first : first + train.accumulation]
+        start, stop = batches[state.batch]
         every, ends = train.lookahead_steps, stop == group[-1][1]
         # Batches before an update ignore what happens at it, so that they are of one kind, with one graph.
         return BatchRole(
             share=(stop - start) / (group[-1][1] - group[0][0]),
             ends_group=ends,
             pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
-            falls_back=every > 0 and train.lookahead_rises and stop == len(self.data.train),
-            is_measured=train.layer_norms and state.batch == self.measured,
+            falls_back=every > 0 and train.lookahead_rises and stop == batches[-1][1],
+            is_measured=train.layer_norms and state.batch == find_last_full(batches, train.accumulation),
             side=self._find_side(),
         )
 
@@ -309,7 +317,7 @@ class TrainingRun:
     def _note_step(self, role: BatchRole) -> None:
         """Keeps the sums after this update for `take_points`: one small copy, of ever fewer steps, and no wait."""
         state, (losses, right, images) = self.state, self.state.done
-        ends_epoch = state.batch == len(self.batches)
+        ends_epoch = state.batch == len(self.batches_of(state.epoch))
         if ends_epoch or (role.ends_group and is_kept(state.step, state.step)):
             epochs = state.epoch + state.batch / len(self.batches)
             sums = StepPoint(state.step, epochs, state.watch.seconds, images + state.images, losses, right)

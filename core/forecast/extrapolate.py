@@ -35,10 +35,16 @@ class Outlook:
 
 
 def spend_rates(train: TrainSpec, updates_per_epoch: int) -> FloatArray:
-    """The learning rate in the middle of each epoch, (epochs,); of "on plateau" the highest throughout."""
+    """The learning rate in the middle of each epoch, (epochs,); of "on plateau" the highest throughout.
+
+    That of a shorter last epoch counts for as much less.
+    """
     rate = LearningRate(train, updates_per_epoch)
     middle = updates_per_epoch // 2
-    return np.array([rate.at(epoch * updates_per_epoch + middle) for epoch in range(train.epochs)])
+    rates = np.array([rate.at(epoch * updates_per_epoch + middle) for epoch in range(train.epochs)])
+    if train.last_epoch < 1:
+        rates[-1] = train.last_epoch * rate.at(((train.epochs - 1) * updates_per_epoch + rate.total) // 2)
+    return rates
 
 
 def extrapolate(values: FloatArray, rates: FloatArray, floor: float) -> Outlook | None:

@@ -40,6 +40,7 @@ class Forecast:
 
     done: int
     epochs: int
+    passes: float  # the epochs, a shorter last one by its share
     ends: tuple[End, ...]
     own: bool
     best: float | None = None
@@ -64,7 +65,7 @@ def forecast_run(run: ComparedRun) -> Forecast | None:
     chance = next((_chance(told, value) for told in known if told.end.column == ACCURACY and value is not None), None)
     own = all(told.own for told in known)
     name = best.name if best else ""
-    return Forecast(done, epochs, tuple(told.end for told in known), own, value, name, chance)
+    return Forecast(done, epochs, run.spec.train.passes, tuple(told.end for told in known), own, value, name, chance)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from core.machine import queue
 from core.machine.devices import list_device_ids, name_device, read_use
 from core.runs import layout
 from core.spec import RunSpec
+from core.spec.schedule import updates_of_last_epoch, updates_per_epoch
 from core.system import files
 from core.system.child import Child, ChildKilledError
 from core.system.errors import LabError, explain_os_error
@@ -88,12 +89,13 @@ def pick_device(spec: RunSpec) -> str:
 def make_forecast(spec: RunSpec, estimate: Estimate) -> Forecast:
     """The forecast for a spec of the estimate's shape. Raises `DataError` if its images cannot be counted."""
     images = count_by_part(spec.data)
-    batches = ceil(images.train / spec.train.batch_size)
+    train, batches = spec.train, ceil(images.train / spec.train.batch_size)
+    last = updates_of_last_epoch(train, updates_per_epoch(train, images.train)) * train.accumulation
     epoch = batches * estimate.step_seconds + images.val * estimate.score_seconds + estimate.closing_seconds
     memory = estimate.memory_bytes + (images.train + images.val + images.test) * 3 * spec.data.image_size**2
     return Forecast(
         epoch_seconds=epoch,
-        seconds=epoch * spec.train.epochs,
+        seconds=epoch * train.epochs - max(0, batches - last) * estimate.step_seconds,
         memory_bytes=memory,
         largest_batch=_find_largest_batch(spec, estimate, memory),
         device=estimate.device,

@@ -144,12 +144,17 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
     return [
         *_list_root(summary),
         ["Parameters", f"{summary.parameters:,} ({format_count(summary.parameters)})"],
-        ["Epochs", f"{summary.epoch} of {summary.epochs}"],
+        ["Epochs", f"{summary.epoch} of {summary.epochs}{_tell_last(run.spec)}"],
         ["Training time", format_seconds(summary.seconds)],
         ["Images a second (median)", f"{speed:,.0f}" if speed else UNKNOWN],
         ["Device", str(device)],
         ["Precision", str(environment.get("precision") or run.spec.train.precision)],
     ]
+
+
+def _tell_last(spec: RunSpec) -> str:
+    share = spec.train.last_epoch
+    return f", the last of {share:.0%} of the images" if share < 1 else ""
 
 
 def _list_root(summary: RunSummary) -> list[list[str]]:

@@ -26,6 +26,11 @@ def updates_per_epoch(train: TrainSpec, num_images: int) -> int:
     return max(1, math.ceil(batches / train.accumulation))
 
 
+def updates_of_last_epoch(train: TrainSpec, updates: int) -> int:
+    """Those of a last epoch that may be shorter than the others, of so many `updates` each."""
+    return max(1, math.ceil(train.last_epoch * updates - 1e-9))
+
+
 class LearningRate:
     """The learning rate of every update of a training.
 
@@ -35,7 +40,7 @@ class LearningRate:
 
     def __init__(self, train: TrainSpec, steps_per_epoch: int) -> None:
         self.train, self.steps_per_epoch = train, steps_per_epoch
-        self.total = train.epochs * steps_per_epoch
+        self.total = (train.epochs - 1) * steps_per_epoch + updates_of_last_epoch(train, steps_per_epoch)
         self.warmup = round(train.warmup_epochs * steps_per_epoch)
         self.falling = max(1, self.total - self.warmup)  # updates after the warm-up
         self.period = max(1.0, train.period_epochs * steps_per_epoch) if train.period_epochs else float(self.falling)

@@ -32,6 +32,12 @@ class TrainSpec(Strict):
     """How the network is trained."""
 
     epochs: int = number(10, (1, MAX_EPOCHS), "Epochs", "Passes over the training images.", basic=True)
+    last_epoch: float = number(
+        1.0,
+        (0.01, 1),
+        "Last epoch",
+        "Share of the training images that the last epoch sees, in whole updates: 4 epochs with 0.5 are 3.5.",
+    )
     batch_size: int = number(128, (1, 16_384), "Batch size", "Images in one step.", unit="images", basic=True, log=True)
     accumulation: int = number(
         1, (1, 256), "Gradient accumulation", "Batches whose gradients are averaged before one update.", unit="batches"
@@ -229,12 +235,16 @@ class TrainSpec(Strict):
         pattern=r"^(auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?)$",
     )
 
+    @property
+    def passes(self) -> float:
+        """Epochs, the last one by its share: 3.5."""
+        return self.epochs - 1 + self.last_epoch
+
     @model_validator(mode="after")
     def check_together(self) -> Self:
-        if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
-            raise Problem(
-                "train.warmup_epochs", self.warmup_epochs, f"must be shorter than the training of {self.epochs} epochs"
-            )
+        if self.warmup_epochs >= self.passes and self.warmup_epochs > 0:
+            message = f"must be shorter than the training of {self.passes:g} epochs"
+            raise Problem("train.warmup_epochs", self.warmup_epochs, message)
         if self.optimizer == "sgd" and self.nesterov and self.momentum == 0:
             raise Problem("train.momentum", 0, "must be above 0 with Nesterov; or switch Nesterov off")
         return self

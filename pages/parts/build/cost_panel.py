@@ -153,5 +153,5 @@ def _show_rate(spec: RunSpec, stale: str) -> None:
         return
     epochs, rates = preview(spec.train, images)
     note = " until the validation loss stalls" if spec.train.schedule == "plateau" else ""
-    drawing = draw_rate(list(map(float, epochs)), list(map(float, rates)), spec.train.epochs)
+    drawing = draw_rate(list(map(float, epochs)), list(map(float, rates)), spec.train.passes)
     show_svg(f'<div class="lab-section{stale}"><p class="lab-title">Learning rate{note}</p>{drawing}</div>')

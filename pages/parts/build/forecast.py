@@ -63,7 +63,7 @@ def _show_facts(spec: RunSpec, estimate: Estimate) -> None:
         (format_seconds(forecast.epoch_seconds), "an epoch", f"{steps}{beside}."),
         (
             format_seconds(forecast.seconds),
-            f"for {spec.train.epochs:,} epochs" if spec.train.epochs > 1 else "for 1 epoch",
+            "for 1 epoch" if spec.train.passes == 1 else f"for {spec.train.passes:,g} epochs",
             "Excludes the start, the checkpoints and the test at the end.",
         ),
         (format_bytes(forecast.memory_bytes), "at most", "The process's peak, with all images in memory."),

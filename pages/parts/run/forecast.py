@@ -28,7 +28,7 @@ def read_forecast(run: ComparedRun) -> Forecast | None:
 
 def list_fans(forecast: Forecast) -> tuple[Fan, ...]:
     return tuple(
-        Fan(end.column, forecast.done, forecast.epochs, end.interval.low, end.interval.middle, end.interval.high)
+        Fan(end.column, forecast.done, forecast.passes, end.interval.low, end.interval.middle, end.interval.high)
         for end in forecast.ends
     )
 

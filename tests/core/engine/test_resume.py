@@ -45,6 +45,7 @@ SPECS = st.fixed_dictionaries(
         "grown_after": st.sampled_from([0.3, 0.7]),
         "precision": st.sampled_from(["float32", "bfloat16"]),
         "epochs": st.just(3),
+        "last_epoch": st.sampled_from([1.0, 0.5]),
         "seed": st.integers(0, 3),
     }
 )

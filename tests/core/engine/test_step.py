@@ -1,5 +1,7 @@
 """A step changes the weights as the loop of every tutorial does, and batches of one kind have one graph."""
 
+from math import ceil
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -27,6 +29,8 @@ def train_plainly(spec, data):
     slow = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     for epoch in range(train_spec.epochs):
         batches = shuffle(len(data.train), train_spec.seed, epoch).split(train_spec.batch_size)
+        if epoch == train_spec.epochs - 1:
+            batches = batches[: ceil(train_spec.last_epoch * rate.steps_per_epoch) * train_spec.accumulation]
         epoch_losses = []
         for first in range(0, len(batches), train_spec.accumulation):
             group = batches[first : first + train_spec.accumulation]
@@ -44,18 +48,17 @@ def train_plainly(spec, data):
             optimizer.step()
             step += 1
             if train_spec.lookahead_steps and step % train_spec.lookahead_steps == 0:
-                total = rate.steps_per_epoch * train_spec.epochs
-                back = train_spec.lookahead_share * ((step / total) ** 3 if train_spec.lookahead_rises else 1)
+                back = train_spec.lookahead_share * ((step / rate.total) ** 3 if train_spec.lookahead_rises else 1)
                 for name, weight in model.named_parameters():
                     slow[name].lerp_(weight.detach(), 1 - back)
                     weight.data.copy_(slow[name])
-            if train_spec.lookahead_rises and step % rate.steps_per_epoch == 0:
+            if train_spec.lookahead_rises and group[-1] is batches[-1]:
                 for name, weight in model.named_parameters():
                     weight.data.copy_(slow[name])
             now = {name: value.clone() for name, value in model.state_dict().items()}
             decay = min(train_spec.ema_decay, step / (9 + step))
             average = {k: decay * average[k] + (1 - decay) * v if v.is_floating_point() else v for k, v in now.items()}
-        losses.append(sum(epoch_losses) / len(data.train))
+        losses.append(sum(epoch_losses) / sum(len(batch) for batch in batches))
     return average, losses
 
 
@@ -72,6 +75,8 @@ def train_plainly(spec, data):
         {"lookahead_steps": 2, "lookahead_share": 0.2},
         {"lookahead_steps": 3, "lookahead_share": 0.774, "lookahead_rises": True},
         {"schedule": "onecycle", "warmup_epochs": 1.0},
+        {"last_epoch": 0.5, "accumulation": 2, "schedule": "linear"},
+        {"last_epoch": 0.3, "lookahead_steps": 3, "lookahead_rises": True},
     ],
     ids=str,
 )

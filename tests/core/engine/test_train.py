@@ -236,3 +236,29 @@ def test_a_folder_without_validation_images_cannot_stop_early():
     spec = make_spec(early_stop_patience=2)
     with pytest.raises(TrainingError, match=r"^train.early_stop_patience = 2 needs validation images"):
         list(train(spec, make_data(num_val=0)))
+
+
+# --- a shorter last epoch -----------------------------------------------------------------------------------------
+
+
+def test_a_last_epoch_of_half_the_images_is_half_an_epoch():
+    spec, data = make_spec(epochs=3, last_epoch=0.5, schedule="linear", optimizer="sgd"), make_data()
+    events = list(train(spec, data))
+    ends = [event for event in events if isinstance(event, EpochEnd)]
+    assert [end.metrics["step"] for end in ends] == [5, 10, 13]  # of five updates two and a half, in whole ones
+    points = [point for event in events for point in getattr(event, "points", ())]
+    assert (points[-1].step, points[-1].epochs, points[-1].images) == (13, 2.6, 2 * 70 + 3 * 16)
+    assert ends[-1].metrics["learning_rate"] == pytest.approx(spec.train.learning_rate / 13)
+    assert [end.work.left_to_train for end in ends] == [70 + 48, 48, 0]
+    assert {event.steps for event in events if isinstance(event, Progress) and event.phase == "train"} <= {5, 3}
+    before = [end.metrics["train/loss"] for end in ends[:2]]
+    whole, _ = run(make_spec(epochs=3, schedule="constant", optimizer="sgd"), data)
+    same, _ = run(make_spec(epochs=3, last_epoch=0.5, schedule="constant", optimizer="sgd"), data)
+    assert [end.metrics["train/loss"] for end in same[:2]] == [end.metrics["train/loss"] for end in whole[:2]]
+    assert before[0] == pytest.approx(whole[0].metrics["train/loss"], rel=0.1)
+
+
+def test_one_epoch_may_be_a_part_of_one():
+    (end,), finished = run(make_spec(epochs=1, last_epoch=0.01), make_data())
+    assert end.metrics["step"] == 1
+    assert finished.reason == "epochs"

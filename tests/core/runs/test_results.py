@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from core.runs.folder import Run
 from core.runs.results import (
     closest_preset,
+    list_costs,
     list_environment,
     list_figures,
     list_forecast,
@@ -60,6 +61,11 @@ def test_of_a_run_that_held_no_images_out_only_the_last_weights_are_told() -> No
     told = [(figure.label, figure.value) for figure in list_figures(run, run.summary())]
     assert told[0] == ("Validation", "none")
     assert [label for label, _ in told[1:]] == ["Test accuracy, last weights", "Test loss, last weights"]
+
+
+def test_a_shorter_last_epoch_is_told() -> None:
+    run = make_run(settings=("train.epochs=5", "train.last_epoch=0.25"))
+    assert ["Epochs", "5 of 5, the last of 25% of the images"] in list_costs(run, run.summary())
 
 
 def test_an_accuracy_carries_its_error_only_if_the_images_are_known() -> None:

@@ -45,7 +45,7 @@ SEARCHABLE = [path for path in SEARCHABLE if not (path.startswith("data.") and p
 @st.composite
 def spaces(draw: st.DrawFn) -> tuple[StudySpec, dict[str, Value]]:
     """A study over some fields, and a point of its space."""
-    spec = draw(run_specs())
+    spec = draw(run_specs(validated=True))
     paths = draw(st.lists(st.sampled_from(SEARCHABLE), min_size=1, max_size=6, unique=True))
     # One of a layer's field and of all layers' same field.
     paths = [path for path in paths if path.replace("[0]", "[*]") == path or path.replace("[0]", "[*]") not in paths]

@@ -79,7 +79,7 @@ def test_one_field_cannot_be_searched_twice() -> None:
 
 
 @pytest.mark.parametrize("path", SEARCHABLE)
-@given(spec=run_specs())
+@given(spec=run_specs(validated=True))
 @settings(max_examples=10)
 def test_every_field_can_be_searched_as_its_prefilled_range_says(path: str, spec: RunSpec) -> None:
     dimension = default_dimension(spec, path)

@@ -116,6 +116,7 @@ SPECS = {
         optimizer="adamw",
         schedule="step",
         epochs=4,
+        last_epoch=0.5,
         batch_size=256,
         test_views="mirror",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,12 +63,12 @@ def read_spec(
 
 def find_preset(name: str) -> RunSpec:
     """The preset's spec. Raises CommandError with the closest names."""
-    from core.spec.presets import PRESETS
+    from core.spec import presets
 
-    if name in PRESETS:
-        return PRESETS[name].spec
-    close = difflib.get_close_matches(name.lower(), PRESETS, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(PRESETS)}."
+    with suppress(KeyError):
+        return presets.find_preset(name).spec
+    close = difflib.get_close_matches(name.lower(), presets.PRESETS, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(presets.PRESETS)}."
     raise CommandError(f"There is no preset {name!r}; {hint}")
 
 

@@ -26,7 +26,7 @@ from core.spec.fields import field_at, flatten_json, label_path
 from core.spec.folder_parts import is_parts
 from core.spec.link import from_link, to_link
 from core.spec.parse import FieldProblem, SpecError, parse_spec
-from core.spec.presets import PRESETS
+from core.spec.presets import PRESETS, find_preset
 from core.system.errors import LabError
 from core.text.safe import plain
 from core.text.words import join_words, list_first
@@ -204,7 +204,8 @@ def read_address(draft: Draft) -> None:
 
 def _resolve(name: str, value: str) -> tuple[RunSpec, str]:
     if name == "preset":
-        return PRESETS[value].spec, value
+        preset = find_preset(value)
+        return preset.spec, preset.name
     return (from_link(value) if name == "spec" else open_run(value).spec), ""
 
 

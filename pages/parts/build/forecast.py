@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.data.store import DataError
 from core.launch.estimates import MEASUREMENTS, Estimate, find_estimate, make_forecast, pick_device
+from core.launch.measured import tell_goal
 from core.spec import RunSpec
 from core.text.formats import format_ago, format_bytes, format_seconds
 from core.text.words import count_of
@@ -68,6 +69,8 @@ def _show_facts(spec: RunSpec, estimate: Estimate) -> None:
         ),
         (format_bytes(forecast.memory_bytes), "at most", "The process's peak, with all images in memory."),
     ]
+    if goal := tell_goal(spec, forecast.seconds):
+        facts.insert(0, goal)
     if forecast.largest_batch is not None:
         fits = f"{forecast.largest_batch:,}" if forecast.largest_batch else "less"
         why = "Estimated from the memory of two batch sizes and what is free on the device now."

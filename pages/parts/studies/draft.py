@@ -15,7 +15,7 @@ from core.runs.store import open_run
 from core.spec import SECTIONS, RunSpec, link
 from core.spec.fields import SpecField, fields_of
 from core.spec.parse import FieldProblem, SpecError, parse_spec
-from core.spec.presets import PRESETS
+from core.spec.presets import find_preset
 from core.studies.space import LAYERS, Dimension, check_space, default_dimension, find_field, max_layers, propose_values
 from core.studies.spec import STUDY_PRESETS, StudySpec, fitting_warmup, parse_study
 from core.system.errors import LabError
@@ -288,7 +288,7 @@ def find_spec(word: str) -> RunSpec:
     kind, _, value = word.partition(":")
     if kind == "draft":
         return open_draft().good
-    return PRESETS[value].spec if kind == "preset" else open_run(value).spec
+    return find_preset(value).spec if kind == "preset" else open_run(value).spec
 
 
 def pack(study: StudySpec) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from core.spec.cost import cost_of
-from core.spec.presets import PRESETS, Preset
+from core.spec.presets import PRESETS, Preset, find_preset
 from core.spec.schedule import updates_per_epoch
 
 
@@ -18,6 +18,14 @@ from core.spec.schedule import updates_per_epoch
 )
 def test_presets_have_the_parameters_of_their_references(name: str, parameters: int) -> None:
     assert cost_of(PRESETS[name].spec).parameters == parameters
+
+
+def test_a_preset_is_found_by_the_name_that_it_had_before() -> None:
+    assert find_preset("fast-94") is PRESETS["preact-muon-16"]
+    assert find_preset("fast-96") is PRESETS["preact-se-50"]
+    assert not [preset.name for preset in PRESETS.values() if "fast" in preset.name]
+    with pytest.raises(KeyError):
+        find_preset("fast-95")
 
 
 def test_the_report_is_the_one_to_reproduce() -> None:

@@ -108,6 +108,9 @@ class TrainingRun:
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
         last = updates_of_last_epoch(spec.train, self.updates_per_epoch) * spec.train.accumulation
         self.last_batches = self.batches[:last]  # of the last epoch, which may be shorter
+        self.measured, self.last_measured = (
+            find_last_full(batches, spec.train.accumulation) for batches in (self.batches, self.last_batches)
+        )
         self.schedule = LearningRate(spec.train, self.updates_per_epoch)
         self.sides = ImageSides(spec.train, spec.data.image_size)
         self.state = TrainState(spec, data, device)
@@ -295,7 +298,7 @@ class TrainingRun:
     def _find_role(self) -> BatchRole:
         """What the current batch is to the group that makes one update."""
         train, state = self.spec.train, self.state
-        batches = self.batches_of(state.epoch)
+        batches, is_last = self.batches_of(state.epoch), state.epoch == self.spec.train.epochs - 1
         first = state.batch // train.accumulation * train.accumulation
         group = batches[first : first + train.accumulation]
         start, stop = batches[state.batch]
@@ -306,7 +309,7 @@ class TrainingRun:
             ends_group=ends,
             pulls_back=ends and every > 0 and (state.step + 1) % every == 0,
             falls_back=every > 0 and train.lookahead_rises and stop == batches[-1][1],
-            is_measured=train.layer_norms and state.batch == find_last_full(batches, train.accumulation),
+            is_measured=train.layer_norms and state.batch == (self.last_measured if is_last else self.measured),
             side=self._find_side(),
         )
 

@@ -101,7 +101,7 @@ def _row(name: str, part: Part, channels: int, size: int) -> LayerCost:
 
 def _stem(model: ModelSpec, image_size: int, size: int) -> Part:
     if model.stem == "whitening":
-        return _whiten(model, size)
+        return _whiten(model, image_size, size)
     keeps = NORM_COSTS[model.norm].keeps_input
     part = Part(kept=3 * image_size**2) + conv(3, model.stem_channels, model.stem_filter, size, keeps_output=keeps)
     if model.block not in BLOCKS_WITH_BARE_SUM:
@@ -109,11 +109,14 @@ def _stem(model: ModelSpec, image_size: int, size: int) -> Part:
     return part
 
 
-def _whiten(model: ModelSpec, size: int) -> Part:
-    """Of its parameters only the biases are trained, and so no image is kept for a gradient."""
+def _whiten(model: ModelSpec, image_size: int, size: int) -> Part:
+    """Of its parameters only the biases are trained; torch keeps the images all the same."""
     channels = stem_width(model)
     weights = 3 * model.patch_size**2 * channels
-    return Part(channels, weights * size**2) + activate(model.activation, channels, size)
+    stem = Part(channels, weights * size**2, 3 * image_size**2)
+    if model.block in BLOCKS_WITH_BARE_SUM and model.layer_start == "block" and not NORM_COSTS[model.norm].keeps_input:
+        return stem + Part(kept=channels * size**2)  # nothing that follows keeps the activation's output
+    return stem + activate(model.activation, channels, size)
 
 
 def _norm_and_act(model: ModelSpec, channels: int, size: int) -> Part:
@@ -142,14 +145,18 @@ def _layer(model: ModelSpec, layer: LayerSpec, channels: int, before: int, after
     later = replace(first, channels=layer.channels, before=after, stride=1)
     cost = BLOCK_COSTS[model.block]
     if model.layer_start == "convolution":
-        return _enter(model, first) + cost(later) * layer.blocks
+        return _enter(model, first, is_first=layer is model.layers[0]) + cost(later) * layer.blocks
     return cost(first) + cost(later) * (layer.blocks - 1)
 
 
-def _enter(model: ModelSpec, shape: BlockShape) -> Part:
+def _enter(model: ModelSpec, shape: BlockShape, *, is_first: bool) -> Part:
     """The convolution with which a layer begins. A bare sum is normalised by the next block."""
     part = shape.shrink()
-    return part if model.block in BLOCKS_WITH_BARE_SUM else part + shape.norm_and_act(shape.out, shape.after)
+    if model.block not in BLOCKS_WITH_BARE_SUM:
+        return part + shape.norm_and_act(shape.out, shape.after)
+    # The bare map before it is kept for its weights, where no normalisation or activation has counted it.
+    is_counted = shape.norm_keeps or (is_first and model.stem == "whitening")
+    return part if is_counted else part + Part(kept=shape.channels * shape.before**2)
 
 
 def _head(model: ModelSpec, size: int, num_classes: int) -> Part:

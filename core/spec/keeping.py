@@ -14,8 +14,7 @@ from core.text.words import count_of
 
 KEPT = 2  # the newest, besides the best
 _MANY_UPDATES = 1000
-# In a checkpoint of any run: the weights, and those of the best epoch; and beside numbers what names them.
-_COPIES, _OVERHEAD_BYTES = 2, 60_000
+_OVERHEAD_BYTES = 60_000  # in a checkpoint of any run, beside numbers, what names them
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,11 @@ def estimate_keeping(spec: RunSpec, cost: Cost) -> Keeping:
     drops = find_drops(train, _MANY_UPDATES)  # how many there are does not depend on it
     epochs = range(1, train.epochs + 1)
     kept = {epoch for epoch in epochs if keeps_always(train, epoch, drops)} | set(epochs[-KEPT:])
-    count = min(train.epochs, len(kept) + 1)  # and the best, if it is none of them
+    best = spec.data.may_validate  # is kept too, if it is none of them, and its weights are in every one
+    count = min(train.epochs, len(kept) + best)
     copies = (
-        _COPIES
+        1
+        + best
         + OPTIMIZER_COPIES[train.optimizer](train.momentum)
         + (train.ema_decay > 0)
         + (train.lookahead_steps > 0)

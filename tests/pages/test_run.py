@@ -43,7 +43,7 @@ def test_a_run_that_held_no_images_out_says_so(open_page) -> None:
     run = make_unvalidated()
     text = texts(open_page("run", id=run.id, tab="Summary"))
     assert "no images were held out, so no epoch was chosen" in text
-    assert "Nothing was chosen by any images" in text
+    assert "Nothing was chosen, as no images were held out" in text
     assert "Best validation accuracy" not in text
 
 

@@ -108,7 +108,7 @@ def _facts(spec: RunSpec, cost: Cost) -> str:
         mean, sides = format_count(round(training_multiply_adds(spec))), "Of the sides of images, by their updates."
         facts.insert(1, (mean, "on average in training", sides))
     keeping = estimate_keeping(spec, cost)
-    rule = tell_keeping(spec, cost) or "The last two and the best."
+    rule = tell_keeping(spec, cost) or f"The last two{' and the best' if spec.data.may_validate else ''}."
     words = f"for {count_of(keeping.count, 'checkpoint')}"
     facts.append((format_bytes(keeping.bytes), words, f"Estimate of the disk at the end. {rule}"))
     if images := count_train_images(spec.data):

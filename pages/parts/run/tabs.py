@@ -159,7 +159,9 @@ def show_caption(run: Run, summary: RunSummary) -> None:
             f"As {summary.tool} has it, which tells neither the images nor how often the test images were looked at."
         )
         return
-    choice = "Every choice is made on validation" if run.has_validation else "Nothing was chosen by any images"
+    choice = (
+        "Every choice is made on validation" if run.has_validation else "Nothing was chosen, as no images were held out"
+    )
     st.caption(
         f"One run, seed {run.spec.train.seed}. ± is one standard error of sampling the images; other seeds add "
         f"their own spread. {choice}; the test images are looked at once, at the end."

@@ -33,7 +33,6 @@ OTHERS: dict[str, Any] = {
     "model.norm_epsilon": 1e-4,
     "model.head_scale": 2.0,
     "model.head_bias": False,
-    "model.expansion": 2,
     "model.layer_start": "convolution",
     **{
         f"model.layers[1].{name}": value

@@ -327,7 +327,7 @@ def test_a_setting_changed_in_the_script_is_the_setting_changed_in_the_lab(loade
     for before, after in (
         ("learning_rate: float = 0.001", "learning_rate: float = 0.02"),
         ("crop_padding: int = 1", "crop_padding: int = 0"),
-        ("dropout: float = 0.0", "dropout: float = 0.4"),
+        ("    dropout: float = 0.0", "    dropout: float = 0.4"),
         ("channels=4,", "channels=5,"),
     ):
         assert script.count(before) == 1

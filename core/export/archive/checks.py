@@ -57,7 +57,9 @@ def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
     if spec is None:
         _check_foreign(folder, sha256)
     else:
-        _check_metrics(folder / layout.METRICS, spec.train.epochs)
+        # Where no images were held out there are no figures of them.
+        held = COLUMNS if Run(folder).has_validation else [name for name in COLUMNS if not name.startswith("val/")]
+        _check_metrics(folder / layout.METRICS, spec.train.epochs, held)
         for notes in (Run(folder).steps(), Run(folder).use()):
             if notes.fault:
                 raise BundleError(f"{notes.fault}.")

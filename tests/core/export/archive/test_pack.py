@@ -21,6 +21,7 @@ from core.system.locks import FileLock
 from tests.bundles import add_checkpoint, make_whole_run, pack, snapshot, take_in, unpack, write_checkpoint
 from tests.core.worker.test_crash import EPOCHS, assert_same_result, undisturbed  # noqa: F401 - a fixture
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
+from tests.examined import make_unvalidated
 from tests.pages.sample_runs import make_run
 
 STAYS = {"worker.json", "run.lock", "control.lock", "launched", "stop", "imported.json"}
@@ -241,3 +242,13 @@ def test_two_checkpoints_of_one_run_travel(elsewhere: Callable[[], Path]) -> Non
     elsewhere()
     take_in(archive)
     assert [entry.name for entry in open_run(run.id).checkpoints()] == ["epoch-00004.pt"]
+
+
+def test_a_run_that_held_no_images_out_travels(elsewhere: Callable[[], Path]) -> None:
+    run = make_unvalidated()
+    archive = pack(run)
+    elsewhere()
+    take_in(archive)
+    arrived = open_run(run.id)
+    assert not arrived.has_validation
+    assert "val/loss" not in arrived.rows()[0]

@@ -53,6 +53,18 @@ def test_it_is_measured_on_request_and_kept_for_the_shape(
     assert MEASURE in labels(page)
 
 
+def test_a_measured_preset_says_when_it_reaches_its_accuracy_here(
+    open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure_by("answer", monkeypatch)
+    page = press(open_page("build", preset="report-in-minutes"), MEASURE)
+    wait_and_rerun(page, ours)
+    # Four epochs: 90 batches of 0.1 s each, 5,000 images of 0.01 s to validate on, and its end.
+    assert "<b>84.1 %</b> in about 4 min on this machine" in texts(page)
+    set_number(page, key_of(page, "train.epochs"), 3)
+    assert "84.1 %" not in texts(page)
+
+
 @pytest.mark.parametrize("busy", [10.0, 97.0])
 def test_a_measurement_on_a_busy_machine_says_so(
     busy: float, open_page: Callable[..., AppTest], ours: Measurements, monkeypatch: pytest.MonkeyPatch

@@ -48,6 +48,12 @@ def test_the_axis_across_is_epoch_step_or_minutes(axis: Any, column: str) -> Non
     np.testing.assert_allclose(unpack(trace["x"]), expected, rtol=1e-6)
 
 
+def test_a_last_epoch_of_a_quarter_of_the_images_ends_after_a_quarter_of_an_epoch() -> None:
+    run = make_run(settings=("train.epochs=5", "train.last_epoch=0.25"))
+    trace = traces_of(draw_curves("loss", units_of(run), CurveView()).figure)[f"{run.id}-val-loss"]
+    assert unpack(trace["x"]).tolist() == [1, 2, 3, 4, 4.25]
+
+
 def test_outliers_leave_the_frame_and_are_counted() -> None:
     run = make_run()
     rows = make_rows(40)

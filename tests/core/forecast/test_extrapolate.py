@@ -39,3 +39,6 @@ def test_rates_are_those_of_the_schedule() -> None:
     rates = spend_rates(train, 10)
     assert rates.tolist() == [LearningRate(train, 10).at(10 * epoch + 5) for epoch in range(6)]
     assert rates[0] > rates[-1] > 0
+    short = spec_of(train={"epochs": 6, "learning_rate": 0.1, "last_epoch": 0.4}).train
+    rates = spend_rates(short, 10)
+    assert rates[-1] == pytest.approx(0.4 * LearningRate(short, 10).at(52))  # the middle of four updates

@@ -53,6 +53,8 @@ def test_an_epoch_is_its_batches_its_validation_and_its_end() -> None:
     assert told.epoch_seconds == pytest.approx(450 * 0.1 + 5000 * 0.01 + 0.5)
     assert told.seconds == pytest.approx(7 * told.epoch_seconds)
     assert told.memory_bytes == 10**9 + 60_000 * 3 * 32 * 32
+    short = make_forecast(change(spec, "train.last_epoch=0.2", "data.val_fraction=0"), make_estimate())
+    assert short.seconds == pytest.approx(6 * (500 * 0.1 + 0.5) + 100 * 0.1 + 0.5)
 
 
 def test_the_largest_batch_is_what_fits_into_nine_tenths_of_the_room() -> None:

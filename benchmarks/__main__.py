@@ -21,6 +21,7 @@ COMMANDS = {
     "study-page": ["benchmarks.study_page"],
     "peers": ["benchmarks.peers"],
     "importance": ["benchmarks.importance"],
+    "pruners": ["benchmarks.pruners"],
     "imports": ["benchmarks.imports"],
 }
 

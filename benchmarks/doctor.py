@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from benchmarks.recipes import SEEDS_OF_ILLNESS
 from benchmarks.replay import Recording, read_recordings, replay
 from core.doctor.diagnose import diagnose
 from core.doctor.rule import END, Rule
 from core.doctor.rules import RULES
+from core.doctor.verdict import NEAR_GUESSING, PATIENCE_EPOCHS, give_up
 from core.system.folders import PROJECT
-from core.text.words import count_of
+from core.text.words import count_of, join_words
 
 DOCUMENT = PROJECT / "docs" / "DOCTOR.md"
 HELD = "held"  # the healthy trainings on which no threshold was set
@@ -89,6 +91,35 @@ def is_held(recording: Recording) -> bool:
     return recording.name.endswith(f".{SEEDS_OF_ILLNESS}")
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """How many trainings that were made fatally ill were given up, after which epochs, and how many healthy ones."""
+
+    hopeless: int
+    given_up: int
+    epochs: tuple[int, ...]
+    healthy: int
+    healthy_given_up: int
+
+
+@cache
+def measure_verdicts() -> Verdicts:
+    fatal = {rule.name for rule in RULES if rule.fatal}
+    ill = [one for one in read_recordings("ill") if one.illness in fatal]
+    healthy = read_recordings("healthy")
+    epochs = sorted(epoch for one in ill if (epoch := find_verdict(one)))
+    false = sum(find_verdict(one) is not None for one in healthy)
+    return Verdicts(len(ill), len(epochs), tuple(epochs), len(healthy), false)
+
+
+def find_verdict(recording: Recording) -> int | None:
+    """After which epoch a training is given up."""
+    for observed in replay(recording.observed):
+        if give_up(observed, diagnose(observed)):
+            return observed.epochs
+    return None
+
+
 def write_table(scores: Sequence[Score]) -> str:
     """In Markdown, a row a rule."""
     head = ("illness", "named when", "by", "ill, named in time", "first named after", "healthy, named wrongly")
@@ -119,7 +150,7 @@ def _tell_range(epochs: Sequence[int]) -> str:
 
 def write_document(scores: Sequence[Score]) -> str:
     healthy = [one for one in read_recordings("healthy") if one.name.startswith(HELD)]
-    named = {one.recording.name for one in name_all(healthy)}
+    named, verdicts = {one.recording.name for one in name_all(healthy)}, measure_verdicts()
     what = "\n".join(
         f"- **{score.rule.title}.** {score.rule.why} Source: {score.rule.source}. Reads {score.rule.needs}."
         for score in scores
@@ -133,6 +164,16 @@ def write_document(scores: Sequence[Score]) -> str:
         held_ill=sum(score.held_ill for score in scores),
         held_in_time=sum(score.held_in_time for score in scores),
         rules=what,
+        fatal=join_words(
+            [score.rule.title[0].lower() + score.rule.title[1:] for score in scores if score.rule.fatal], "or"
+        ),
+        near=NEAR_GUESSING,
+        patience=PATIENCE_EPOCHS,
+        hopeless=verdicts.hopeless,
+        given_up=verdicts.given_up,
+        range=_tell_range(verdicts.epochs),
+        all_healthy=verdicts.healthy,
+        false_given_up=verdicts.healthy_given_up,
     )
 
 
@@ -162,6 +203,17 @@ images, and on trainings of many hours, nobody has counted.
 ## Why, and who says so
 
 {rules}
+
+## While it trains
+
+After an epoch the run's worker looks, no oftener than takes a twentieth of the time, and notes what it found: Runs
+marks such a run, and `doctor:` in its search finds them. That the doctor **gives a run up** is told
+([NOTIFICATIONS.md](NOTIFICATIONS.md)); nothing is stopped. It does so where the training loss was above {near:.0%} of
+that of guessing after each of the last {patience} epochs, and where one of these was found, which more epochs do not
+mend: {fatal}.
+
+Of the {hopeless} trainings above that were made ill so, {given_up} are given up, after {range}, and of {all_healthy}
+healthy ones {false_given_up}. The others got below that.
 
 ## What is no rule
 

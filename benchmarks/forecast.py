@@ -6,6 +6,7 @@ python -m benchmarks.forecast          # writes docs/FORECAST.md
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,14 +15,25 @@ import numpy as np
 from benchmarks.replay import Recording, read_recordings
 from core.forecast.extrapolate import FloatArray, Outlook, extrapolate, spend_rates
 from core.forecast.forecast import RECORDED
-from core.forecast.interval import CONFIDENCE, FIGURES, LEAST_PAST, Figure, cover, make_interval, residual
+from core.forecast.interval import (
+    CONFIDENCE,
+    FIGURES,
+    LEAST_PAST,
+    Figure,
+    cover,
+    make_interval,
+    residual,
+    spread_ends,
+)
 from core.forecast.peers import is_like
+from core.forecast.stopping import SURE, Contender, suggest
 from core.system.folders import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "FORECAST.md"
 FAMILIES = ("digits", "photographs")
 SHARES = (0.3, 0.5, 0.7)  # of the epochs
 WAYS = ("forecast", "last, calibrated", "last plus spread")
+GROUPS, GROUP_SIZE = 200, 6
 WIDTH_OF_80 = 1.2816  # standard deviations of a normal distribution to either side
 
 
@@ -92,6 +104,53 @@ def _sum_up(bounds: Sequence[tuple[float, float, float]]) -> Result:
     return Result(float(inside.mean()), float(np.median(width)), float(width.mean()))
 
 
+@dataclass(frozen=True)
+class Stops:
+    """Of groups of trainings at one point: in how many some were to stop, and of these the share of all epochs left
+    that stopping saves, the mean chance that was told for the best to go on, and in how many it did."""
+
+    groups: int
+    suggested: int
+    saved: float
+    told: float
+    kept: float
+
+
+def replay_stops(share: float) -> Stops:
+    """Groups drawn at random from the trainings on one kind of images, told by residuals of the other kind."""
+    figure, dice, found = FIGURES[0], random.Random(23), []
+    cases = list(list_cases(figure, share))
+    for family in FAMILIES:
+        own = [case for case in cases if case.family == family]
+        residuals = _residuals([case for case in cases if case.family != family])
+        for _ in range(GROUPS // len(FAMILIES)):
+            group = dice.sample(own, GROUP_SIZE)
+            left = [60.0 * (case.recording.observed.planned - len(case.known)) for case in group]
+            contenders = [
+                Contender(case.recording.name, spread_ends(case.outlook, residuals, figure), seconds)
+                for case, seconds in zip(group, left, strict=True)
+            ]
+            if told := suggest(contenders):
+                kept = max(case.end for case in group if case.recording.name in told.kept)
+                found.append((told.seconds / sum(left), told.chance, kept == max(case.end for case in group)))
+    saved, chance, kept_best = np.array(found, float).mean(0)
+    return Stops(GROUPS, len(found), float(saved), float(chance), float(kept_best))
+
+
+def write_stops() -> str:
+    head = ("after", "groups in which some were to stop", "epochs saved of those left", "best goes on: told", "and did")
+    rows = [
+        (
+            f"{share:.0%}",
+            f"{found.suggested} of {found.groups}",
+            *(f"{v:.0%}" for v in (found.saved, found.told, found.kept)),
+        )
+        for share in SHARES
+        for found in [replay_stops(share)]
+    ]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows))
+
+
 def measure_recorded() -> dict[str, dict[str, dict[str, object]]]:
     """For a lab with fewer than ten runs of its own: residuals of all recorded trainings, by the share of epochs."""
     found: dict[str, dict[str, dict[str, object]]] = {}
@@ -140,12 +199,37 @@ and schedule drawn at random), each forecast by the others of its images. "Last,
 interval made in the same way; "last plus spread" is the last value ± 1.28 standard deviations of the values so far.
 
 {table}
+
+## Those that will not make it
+
+Where several runs on the same images train, Runs, Compare and the page of a run with other seeds say which of them
+will hardly be the best, what stopping those saves, and the chance that the best goes on. One click stops them with a
+checkpoint; another resumes them. `python -m core forecast ID ID ...` tells the same, `--stop` does it. Each end is
+moved by what n past forecasts were off by, independently of the others, and by more than all of them in one of n + 1
+cases; as many stop as leave the best among the rest with a chance of {sure:.0%}. What has finished contends with what
+it came to; what is in its first epochs, queued, or a trial of a study is left alone. The mean over seeds of a recipe
+means less once its worst are stopped.
+
+{groups} groups of {size}, drawn at random from the recorded trainings on one kind of images; the forecast knew those on
+the other kind alone:
+
+{stops}
+
+As a pruner of studies (`forecast`) it ends trials one by one: [PRUNERS.md](PRUNERS.md) has what that saves.
 """
 
 
 def write_document() -> str:
     count = len(list(list_cases(FIGURES[0], 0.5)))
-    return DOCUMENT_TEXT.format(level=CONFIDENCE, count=count, table=write_table())
+    return DOCUMENT_TEXT.format(
+        level=CONFIDENCE,
+        count=count,
+        table=write_table(),
+        sure=SURE,
+        groups=GROUPS,
+        size=GROUP_SIZE,
+        stops=write_stops(),
+    )
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from pages.parts.compare.tabs import TABS
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.status import show_change
+from pages.parts.run.actions import show_outcome
+from pages.parts.run.stopping import show_stops
 from pages.parts.transfer.take_away import show_several
 
 TICK_SECONDS = 1.0
@@ -90,6 +92,8 @@ def show_comparison(ids: Sequence[str], fold: bool, was_active: bool) -> None:
         show_change()
     units = make_units(look.runs, fold=fold)
     show_notes(look.problems, units)
+    show_outcome()
+    show_stops(look.runs, "compare")
     if not units:
         return
     for tab, show_tab in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS.values(), strict=True):

@@ -26,6 +26,7 @@ from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_p
 from pages.parts.run.columns import show_table_choices, write_table
 from pages.parts.run.filter import Filter, show_query_error, show_search
 from pages.parts.run.groups import make_groups, show_groups
+from pages.parts.run.stopping import show_stops_among
 from pages.parts.run.table import COLUMNS, DEFAULT_SORT, PAGE_ROWS, Column, show_run_table, sort_runs
 from pages.parts.run.tabs import show_view
 from pages.parts.run.views import show_views
@@ -209,6 +210,7 @@ def show_runs(filter: Filter, look: TableLook, was_active: bool) -> None:
     chosen = [known[id] for id in selection.ids if id in known]
     show_outcome()
     show_bar(shown, chosen, look)
+    show_stops_among(chosen if len(chosen) > 1 else shown, "runs")
     drawn = bool(chosen) and st.session_state.get("curves", True)
     curves = [run for run in chosen[:MAX_CURVES] if run.epoch] if drawn else []
     inks = {run.id: ink for run, (ink, _) in zip(curves, tell_runs_apart(curves), strict=True)}

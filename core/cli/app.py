@@ -16,6 +16,7 @@ from core.cli import (
     doctor,
     evaluate,
     export,
+    forecast,
     imports,
     notify,
     predict,
@@ -88,6 +89,7 @@ app.command("runs", rich_help_panel=MANAGE)(runs.list_all)
 app.command("show", rich_help_panel=MANAGE)(runs.show_run)
 app.command("compare", rich_help_panel=MANAGE)(compare.compare_runs)
 app.command("doctor", rich_help_panel=MANAGE)(doctor.diagnose_one)
+app.command("forecast", rich_help_panel=MANAGE)(forecast.foresee_runs)
 app.command("evaluate", rich_help_panel=MANAGE)(evaluate.evaluate_run)
 app.command("predict", rich_help_panel=MANAGE)(predict.predict_images)
 app.command("export", rich_help_panel=MANAGE)(export.export_runs)

@@ -11,7 +11,7 @@ from core.cli.find import find_run, find_runs
 from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, RunId, RunIds, Yes
 from core.runs.branches import read_branch
-from core.runs.families import tell_parent
+from core.runs.families import list_branches, tell_branches, tell_parent
 from core.runs.folder import Run
 from core.runs.records import RunSummary
 from core.spec.fields import format_value
@@ -134,6 +134,7 @@ def _describe(run: Run, summary: RunSummary) -> list[tuple[str, object]]:
         ("note", run.about.note),
         ("archived", "yes" if summary.archived else ""),
         ("from", summary.tool),
+        ("doctor", "; ".join(summary.ailments) + (" (given up)" if summary.given_up else "")),
         ("branch of", f"{plain(tell_parent(summary))} ({summary.parent})" if summary.parent else ""),
         ("root's SHA-256", summary.parent_sha256),
         ("data", summary.dataset),
@@ -215,8 +216,11 @@ def edit_run(
 def delete_runs(run_ids: RunIds, yes: Yes = False) -> None:
     """Deletes runs with all their files; one that trains is stopped first."""
     from core.launch.launcher import delete_run
+    from core.runs.listing import list_runs
 
     runs = find_runs(run_ids)
+    if branches := tell_branches(list_branches({run.id for run in runs}, list_runs())):
+        say(plain(branches))
     confirm(f"Delete {', '.join(run.id for run in runs)} with all files?", yes)
     for run in runs:
         try:

@@ -106,9 +106,8 @@ def _draw_curves(metric: CurveMetric, units: tuple[Unit, ...], view: CurveView, 
     traces += _join(drawn) if chart.is_crowded else drawn
     traces += [ring for line in lines for ring in _mark_best(chart, line)]
     traces += [mark for line in lines for mark in _mark_fork(chart, line, starts[line.unit.id])]
-    if chart.is_single:
-        pointed = [line for line in lines if not chart.is_by_step(line)]
-        traces += [trace for line in pointed for trace in draw_overlays(line, chart.curve, view)]
+    pointed = [line for line in lines if not chart.is_by_step(line) and not line.unit.is_group]
+    traces += [over for line in pointed for over in draw_overlays(line, chart.curve, view, alone=chart.is_single)]
     low_high = find_fences([line.y for line in lines]) if view.clip else None
     notes = _list_notes(chart, lines, points, low_high)
     return Drawing(to_json(traces, _lay_out(chart, lines, low_high)), chart.curve.title, notes)

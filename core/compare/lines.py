@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from core.charts.lines import smooth
 from core.compare.snapshot import ComparedRun
@@ -90,16 +89,23 @@ CURVES: dict[CurveMetric, Curve] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """A point to be seen: the value of a column after an epoch, and what is said of it."""
+    """A point to be seen: the value of a column after an epoch, and what is said of it.
+
+    `run` is the id of the run that is meant where several are drawn.
+    """
 
     column: str
     epoch: int
     label: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True)
 class Fan:
-    """Where a column will be after `until` epochs, seen from after `since`: an interval and its middle."""
+    """Where a column will be after `until` epochs, seen from after `since`: an interval and its middle.
+
+    `run` is the id of the run that is meant where several are drawn.
+    """
 
     column: str
     since: int
@@ -107,6 +113,7 @@ class Fan:
     low: float
     middle: float
     high: float
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,8 @@ class CurveView:
     """How curves are shown.
 
     `training` draws the dashed lines too, `clip` leaves outliers out of the frame, `best` rings each run's best epoch,
-    `marks` are points of a single run, `fans` forecasts of one, drawn over epochs.
+    `marks` are points of a run's line, `fans` forecasts of it, drawn over epochs; of several runs that are drawn, those
+    that they name have them.
     """
 
     x: Axis = "epoch"
@@ -186,7 +194,11 @@ def leave_out_before(line: Line, epoch: int) -> Line:
 
 
 def _smooth(values: FloatArray, weight: float) -> FloatArray:
-    return smooth(pd.Series(values), weight).to_numpy() if weight > 0 else values
+    if weight <= 0:
+        return values
+    import pandas as pd  # what a worker, whose doctor marks epochs, need not wait for
+
+    return smooth(pd.Series(values), weight).to_numpy()
 
 
 def _x_of(run: ComparedRun, axis: Axis) -> FloatArray:

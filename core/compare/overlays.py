@@ -1,29 +1,38 @@
-"""What is said of a single run's curve, drawn on it: points that a sentence speaks of, and where the curve will end."""
+"""What is said of a run's curve, drawn on it: points that a sentence speaks of, and where the curve will end."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from core.charts.figure import as_text, trace_id
-from core.compare.lines import Curve, CurveView, Line
+from core.compare.lines import Curve, CurveView, Fan, Line, Mark
 
 MARK_COLOUR = "#d97706"  # seen on both grounds, and no run's
 BAND_OPACITY = "2e"  # the last two digits of `#rrggbbaa`
 
 
-def draw_overlays(line: Line, curve: Curve, view: CurveView) -> list[dict[str, Any]]:
-    """The marks and the fan of a run's line over its epochs, if the view has any of its column."""
-    return [*_draw_marks(line, view), *_draw_fan(line, curve, view)]
+def draw_overlays(line: Line, curve: Curve, view: CurveView, *, alone: bool = True) -> list[dict[str, Any]]:
+    """The marks and the fan of a run's line over its epochs, if the view has any of its column.
+
+    Not `alone` in its chart, it has those that name it, and a click on its name in the legend hides them with it.
+    """
+    marks, fans = (
+        [each for each in said if each.column == line.part.column and (alone or each.run == line.unit.id)]
+        for said in (view.marks, view.fans)
+    )
+    drawn = [*_draw_marks(line, marks), *(_draw_fan(line, curve, fans[0]) if fans and view.x == "epoch" else [])]
+    return drawn if alone else [trace | {"legendgroup": line.unit.id, "showlegend": False} for trace in drawn]
 
 
-def _draw_marks(line: Line, view: CurveView) -> list[dict[str, Any]]:
+def _draw_marks(line: Line, marks: Sequence[Mark]) -> list[dict[str, Any]]:
     """A diamond at each point of the line that something is said of; several words for one point share it."""
     epochs = line.unit.first.column("epoch")
     said: dict[int, list[str]] = {}
-    for mark in view.marks:
-        for index in np.flatnonzero(epochs == mark.epoch) if mark.column == line.part.column else ():
+    for mark in marks:
+        for index in np.flatnonzero(epochs == mark.epoch):
             said.setdefault(int(index), []).append(mark.label)
     places = [index for index in said if not np.isnan(line.y[index])]
     if not places:
@@ -44,10 +53,9 @@ def _draw_marks(line: Line, view: CurveView) -> list[dict[str, Any]]:
     ]
 
 
-def _draw_fan(line: Line, curve: Curve, view: CurveView) -> list[dict[str, Any]]:
+def _draw_fan(line: Line, curve: Curve, fan: Fan) -> list[dict[str, Any]]:
     """From the line's last point to the interval that it will end in, and dotted to its middle."""
-    fan = next((fan for fan in view.fans if fan.column == line.part.column), None)
-    if fan is None or view.x != "epoch" or not len(line.y) or np.isnan(line.y[-1]):
+    if not len(line.y) or np.isnan(line.y[-1]):
         return []
     start, number, ink = float(line.y[-1]), curve.number, line.unit.ink.light
     shared = {"type": "scatter", "mode": "lines", "legendgroup": "forecast", "showlegend": False}

@@ -56,7 +56,7 @@ class Rule:
     """One illness. `look` sees it or not; `lacks` says what is missing for a look, or "".
 
     `needs` is what it reads, `fires` when it names the illness, `within` after how many epochs at most; all three are
-    for docs/DOCTOR.md.
+    for docs/DOCTOR.md. More epochs do not mend what is `fatal`.
     """
 
     name: str
@@ -68,3 +68,4 @@ class Rule:
     within: int  # or END: the end of the run
     look: Callable[[Observed], Found | None]
     lacks: Callable[[Observed], str] = lambda observed: ""
+    fatal: bool = False

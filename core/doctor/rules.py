@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
         1,
         rate.see_too_high,
         partial(rate.need_epochs, 1),
+        fatal=True,
     ),
     Rule(
         "rate_too_low",
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
         6,
         rate.see_too_low,
         partial(rate.need_epochs, rate.SLOW_EPOCHS),
+        fatal=True,
     ),
     Rule(
         "plateau",
@@ -91,6 +93,7 @@ RULES: tuple[Rule, ...] = (
         6,
         layers.see_dead,
         partial(layers.lack_norms, layers.DEAD_EPOCHS),
+        fatal=True,
     ),
     Rule(
         "exploding_layers",
@@ -104,6 +107,7 @@ RULES: tuple[Rule, ...] = (
         1,
         layers.see_exploding,
         partial(layers.lack_norms, 1),
+        fatal=True,
     ),
     Rule(
         "not_finite",

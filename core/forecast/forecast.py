@@ -12,7 +12,17 @@ import numpy as np
 
 from core.compare.snapshot import ComparedRun
 from core.forecast.extrapolate import LEAST_EPOCHS, FloatArray, Outlook
-from core.forecast.interval import FIGURES, LEAST_PAST, Figure, Interval, chance_above, cover, make_interval, residual
+from core.forecast.interval import (
+    FIGURES,
+    LEAST_PAST,
+    Figure,
+    Interval,
+    chance_above,
+    cover,
+    make_interval,
+    residual,
+    spread_ends,
+)
 from core.forecast.peers import is_same_task, list_finished, look_ahead, pick_like
 
 ACCURACY = "val/accuracy"
@@ -51,8 +61,8 @@ class Forecast:
 @lru_cache(maxsize=32)  # each holds on to its run
 def forecast_run(run: ComparedRun) -> Forecast | None:
     """Of a run as it was at one look; None before its third epoch, after its last, and where figures are missing."""
-    done, epochs = len(run.rows), run.spec.train.epochs
-    if not LEAST_EPOCHS <= done < epochs or run.column("epoch")[-1] != done:
+    done, epochs = count_done(run), run.spec.train.epochs
+    if not done:
         return None
     finished = list_finished(run)
     ends = [_forecast(run, done, figure, pick_like(run, finished, LEAST_PAST)) for figure in FIGURES]
@@ -66,6 +76,29 @@ def forecast_run(run: ComparedRun) -> Forecast | None:
     own = all(told.own for told in known)
     name = best.name if best else ""
     return Forecast(done, epochs, run.spec.train.passes, tuple(told.end for told in known), own, value, name, chance)
+
+
+def foresee_ends(run: ComparedRun, finished: Sequence[ComparedRun]) -> FloatArray | None:
+    """The validation accuracies that a run may end with, (values,), each as likely as the others.
+
+    By `finished` runs as `list_finished` gives them. None where `forecast_run` would tell nothing.
+    """
+    done, figure = count_done(run), FIGURES[0]
+    outlook = look_ahead(run, done, figure) if done else None
+    if outlook is None:
+        return None
+    share = done / run.spec.train.epochs
+    peers = pick_like(run, [other for other in finished if other.id != run.id], LEAST_PAST)
+    outlooks, ends = _look_back(peers, share, figure)
+    own = len(ends) >= LEAST_PAST
+    residuals = _list_residuals(outlooks, ends) if own else read_recorded(figure.column, share)[0]
+    return spread_ends(outlook, residuals, figure)
+
+
+def count_done(run: ComparedRun) -> int:
+    """After how many epochs a run can be forecast: 0 before its third, after its last, and where one is missing."""
+    done, epochs = len(run.rows), run.spec.train.epochs
+    return done if LEAST_EPOCHS <= done < epochs and run.column("epoch")[-1] == done else 0
 
 
 @dataclass(frozen=True)
@@ -86,13 +119,17 @@ def _forecast(run: ComparedRun, done: int, figure: Figure, peers: Sequence[Compa
     outlooks, ends = _look_back(peers, share, figure)
     own = len(ends) >= LEAST_PAST
     if own:
-        residuals = np.array([residual(each, end) for each, end in zip(outlooks, ends, strict=True)])
+        residuals = _list_residuals(outlooks, ends)
         covered, past = float(cover(outlooks, ends, figure).mean()), len(ends)
     else:
         residuals, covered, past = read_recorded(figure.column, share)
     interval = make_interval(outlook, residuals, figure)
     end = End(figure.column, float(run.column(figure.column)[-1]), interval, covered, past)
     return _Told(end, outlook, residuals, own)
+
+
+def _list_residuals(outlooks: Sequence[Outlook], ends: FloatArray) -> FloatArray:
+    return np.array([residual(each, end) for each, end in zip(outlooks, ends, strict=True)])
 
 
 def _look_back(peers: Sequence[ComparedRun], share: float, figure: Figure) -> tuple[list[Outlook], FloatArray]:

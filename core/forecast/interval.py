@@ -59,6 +59,11 @@ def make_interval(outlook: Outlook, residuals: FloatArray, figure: Figure) -> In
     return Interval(low, middle, high)
 
 
+def spread_ends(outlook: Outlook, residuals: FloatArray, figure: Figure) -> FloatArray:
+    """Where a training may end, (trainings,): as far from what was expected as each of the others did."""
+    return np.clip(outlook.centre + residuals * outlook.scale, figure.low, figure.high)
+
+
 def chance_above(outlook: Outlook, residuals: FloatArray, value: float) -> float:
     """How likely the end is above a value: the share of residuals that would bring it there, never quite 0 or 1."""
     needed = (value - outlook.centre) / outlook.scale

@@ -65,6 +65,17 @@ def announce_figures(folder: Path, figures: Mapping[str, Any], *, is_trial: bool
 
 
 @_quietly
+def announce_given_up(folder: Path, why: str, *, is_trial: bool = False) -> None:
+    """Tells that the doctor has given a run up, once a run."""
+    if not is_wanted("given_up", is_trial=is_trial or _is_of_study(folder)):
+        return
+    from core.notify.runs import describe_given_up
+
+    if message := describe_given_up(folder, why):
+        _tell(message)
+
+
+@_quietly
 def announce_crash(folder: Path) -> None:
     """Tells of a run whose process is gone without an end, if somebody saw it go: its launcher."""
     if not folder.is_dir() or (folder / layout.END).exists():

@@ -16,9 +16,10 @@ EVENTS: Mapping[str, str] = {
     "finished": "Finished",
     "failed": "Failed or interrupted",
     "stopped": "Stopped or pruned",
+    "given_up": "Given up by the doctor",
     "figure": "Beat a figure",
 }
-DEFAULT_EVENTS = ("finished", "failed", "figure")  # the last only where a figure is named
+DEFAULT_EVENTS = ("finished", "failed", "given_up", "figure")  # the last only where a figure is named
 EVENT_OF_STATE: Mapping[str, str] = {
     "finished": "finished",
     "failed": "failed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ def describe_crash(folder: Path) -> Message | None:
         return None
     # Somebody who ends it at once knows.
     return _describe(run, summary, "stopped" if run.stop_requested else EVENT_OF_STATE["interrupted"])
+
+
+def describe_given_up(folder: Path, why: str) -> Message | None:
+    """That the doctor has given a run up; None if that was told. Raises OSError, RunsFolderError."""
+    if not claim(folder, "given up by the doctor"):
+        return None
+    run = Run(folder)
+    name = shorten_name(run.about.name)
+    return replace(_describe(run, run.summary(), "given_up"), title=f"Run {name}: given up by the doctor", reason=why)
 
 
 def describe_beaten(folder: Path, figures: Mapping[str, Any]) -> list[Message]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.runs.records import RunSummary
+from core.text.words import list_first
+
+_NAMED = 5  # branches in a sentence
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,22 @@ def order_tree(runs: Sequence[RunSummary]) -> list[tuple[RunSummary, int]]:
         shown = {run.id for run, _ in ordered}
         ordered += [(run, 0) for run in runs if run.id not in shown]
     return ordered
+
+
+def list_branches(ids: Collection[str], runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """The runs that went on from one of these, and are none of them."""
+    return [run for run in runs if run.parent in ids and run.id not in ids]
+
+
+def tell_branches(branches: Sequence[RunSummary]) -> str:
+    """What becomes of branches whose parents are deleted, in a sentence or two; empty if there are none."""
+    if not branches:
+        return ""
+    names, one = list_first([run.name for run in branches], _NAMED), len(branches) == 1
+    return (
+        f"Branched off: {names}. {'It stays' if one else 'They stay'} whole and can go on, as each branch has the "
+        "checkpoint and the figures that it began with; its parent is then shown by its name alone."
+    )
 
 
 def _list_children(runs: Sequence[RunSummary]) -> dict[str, list[RunSummary]]:

@@ -30,6 +30,7 @@ from core.runs.records import (
     CheckpointFile,
     Crash,
     DamagedRunError,
+    DoctorRecord,
     End,
     Environment,
     ForecastRecord,
@@ -237,6 +238,10 @@ class Run:
         """What was measured before the run was started."""
         return cast(ForecastRecord | None, self._find(layout.FORECAST, shapes.FORECAST))
 
+    def doctor(self) -> DoctorRecord:
+        """What the doctor found while the run trained; empty of one that nobody looked at."""
+        return cast(DoctorRecord, self._find(layout.DOCTOR, shapes.DOCTOR) or {})
+
     def crash(self) -> Crash | None:
         return cast(Crash | None, self._find(layout.CRASH, shapes.CRASH))
 
@@ -340,7 +345,7 @@ def summarize(run: Run) -> RunSummary:
     if record := run.foreign():
         return _summarize_foreign(run, record)
     # The state first: what is read after it can only be newer.
-    state, spec, origin = run.read_state(), run.spec, read_branch(run.path)
+    state, spec, origin, doctor = run.read_state(), run.spec, read_branch(run.path), run.doctor()
     results, progress, rows = run.results(), run.progress() or {}, run.rows()
     accuracies = _finite(rows, "val/accuracy")
     return RunSummary(
@@ -367,6 +372,8 @@ def summarize(run: Run) -> RunSummary:
         configuration=tuple(list_changed(spec)),
         results=tuple((key, number) for key in results if (number := _number(results[key])) is not None),
         **({} if origin is None else name_parent(origin)),
+        ailments=tuple(doctor.get("found", ())),
+        given_up=bool(doctor.get("given_up")),
     )
 
 

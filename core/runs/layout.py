@@ -29,5 +29,6 @@ STOP = "stop"  # there once the run was asked to stop
 WORKER = "worker.json"
 CRASH = "death.json"
 FORECAST = "forecast.json"
+DOCTOR = "doctor.json"  # what its rules found while the run trained
 TOLD = "told.json"  # of what people were told already
 RESERVE = ".reserve"  # space for the end of a run whose disk is full

@@ -64,11 +64,12 @@ TEXTS: dict[str, Callable[[RunSummary], tuple[str, ...]]] = {
     "by": lambda run: (run.started_by,),
     "from": lambda run: (run.tool,),
     "parent": lambda run: (run.parent, run.parent_name),
+    "doctor": lambda run: (*run.ailments, *(("given up",) if run.given_up else ())),
 }
 # Other fields are words of names as well: test 2, last 5.
 _WITHOUT_SIGN = ("seed", "epochs", "batch_size", "learning_rate")
 _SHARES = ("best", "last", "test")
-_LONG = ("name", "note", "id", "by", "from", "parent")  # of which a part is enough after a colon
+_LONG = ("name", "note", "id", "by", "from", "parent", "doctor")  # of which a part is enough after a colon
 
 
 def _is_close(own: float, wanted: float) -> bool:

@@ -156,6 +156,14 @@ class ForecastRecord(TypedDict, total=False):
     memory_bytes: Number
 
 
+class DoctorRecord(TypedDict, total=False):
+    """What the doctor has found in a run up to an epoch: titles of its rules, and why it gave the run up, if it did."""
+
+    epoch: Count
+    found: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
+    given_up: Annotated[str, Field(max_length=2000)]
+
+
 class CheckpointEntry(TypedDict, total=False):
     """What the manifest says of a checkpoint; the two sizes are those of the files that grow beside it."""
 
@@ -337,6 +345,8 @@ class RunSummary:
     parent_epoch: int = 0
     parent_sha256: str = ""  # of the checkpoint
     parent_use: str = ""  # line, or weights alone
+    ailments: tuple[str, ...] = ()  # what the doctor found while it trained
+    given_up: bool = False  # by the doctor
 
     @property
     def is_untested(self) -> bool:

@@ -13,6 +13,7 @@ from core.runs.records import (
     BranchStep,
     CheckpointEntry,
     Crash,
+    DoctorRecord,
     End,
     Environment,
     ForecastRecord,
@@ -49,6 +50,7 @@ def model_of(
 
 ENVIRONMENT, PROGRESS = model_of(Environment), model_of(ProgressRecord)
 WORKER, CRASH, FORECAST = model_of(WorkerRecord), model_of(Crash), model_of(ForecastRecord)
+DOCTOR = model_of(DoctorRecord, {"found"}, nullable=False)
 END = model_of(End, {"state"}, nullable=False)
 _MAPPED: Any = model_of(MappedFigure, {"series", "percent"}, nullable=False)
 FOREIGN = model_of(

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna import pruners
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
-from core.studies.spec import Pruner, StudySpec
+from core.forecast.extrapolate import LEAST_EPOCHS, FloatArray, Outlook, extrapolate, spend_rates
+from core.forecast.forecast import read_recorded
+from core.forecast.interval import FIGURES, chance_above, residual
+from core.spec import TrainSpec
+from core.studies.spec import Pruner, StudySpec, propose
+from core.studies.trials import is_infeasible
 from core.text.formats import format_percent
 from core.text.words import count_of, join_words
 
+HARDLY = 0.05  # a chance to become the best that is not worth the epochs
 MIN_TRIALS = 5  # trials with a value at the same epoch, before the median of them prunes another
 HYPERBAND_FACTOR, HALVING_FACTOR = 3, 4  # Optuna's own; one in so many trials goes on at a rung
+
+
+Recorded = Callable[[str, float], tuple[FloatArray, float, int]]  # as `read_recorded`
+TrainOf = Callable[[FrozenTrial], TrainSpec]
 
 
 class StandstillPruner(pruners.BasePruner):
@@ -35,6 +47,64 @@ class StandstillPruner(pruners.BasePruner):
         values = [sign * value for _, value in sorted(trial.intermediate_values.items())]
         before, since = values[: -self.patience], values[-self.patience :]
         return bool(before) and min(_known(since), default=math.inf) >= min(_known(before), default=math.inf)
+
+
+class ForecastPruner(pruners.BasePruner):
+    """Ends a trial that has hardly a chance to end better than the best that has finished.
+
+    Where it will end is told by the forecast of its curve, moved by what such forecasts were off by at the same point:
+    in the study's own finished trials, and in `recorded` trainings. `train_of` gives a trial's training.
+    """
+
+    def __init__(self, study: StudySpec, recorded: Recorded = read_recorded, train_of: TrainOf | None = None) -> None:
+        self.figure = next(each for each in FIGURES if each.column == study.objectives[0])
+        self.waits, self.recorded = max(LEAST_EPOCHS, study.pruner_warmup_epochs + 1), recorded
+        self.train_of = train_of or (lambda trial: propose(study, trial.params).train)
+        self._known: dict[tuple[int, int], float | None] = {}
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        values, train = _list_values(trial), self.train_of(trial)
+        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        finished = [other for other in finished if not is_infeasible(other) and other.values]
+        if not self.waits <= len(values) < train.epochs or not finished:
+            return False
+        sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+        best = max(sign * other.values[0] for other in finished)
+        outlook = extrapolate(values, _spend(train), self.figure.floor)
+        if outlook is None or (sign * values).max() > best:
+            return False
+        residuals = self._list_residuals(finished, len(values) / train.epochs)
+        mirrored = Outlook(sign * outlook.centre, outlook.scale)
+        return chance_above(mirrored, sign * residuals, best) < HARDLY
+
+    def _list_residuals(self, finished: Sequence[FrozenTrial], share: float) -> FloatArray:
+        own = [self._find_residual(trial, share) for trial in finished]
+        return np.array([*self.recorded(self.figure.column, share)[0], *(each for each in own if each is not None)])
+
+    def _find_residual(self, trial: FrozenTrial, share: float) -> float | None:
+        """By how many of its scales the forecast of a finished trial was off at this share of its epochs."""
+        epochs = len(trial.intermediate_values)
+        then = max(LEAST_EPOCHS, round(share * epochs))
+        key = (trial.number, then)
+        if key not in self._known:
+            values, train = _list_values(trial), self.train_of(trial)
+            whole = epochs == train.epochs and then < epochs and bool(len(values)) and np.isfinite(values).all()
+            outlook = extrapolate(values[:then], _spend(train), self.figure.floor) if whole else None
+            self._known[key] = residual(outlook, float(values[-1])) if outlook else None
+        return self._known[key]
+
+
+def _list_values(trial: FrozenTrial) -> FloatArray:
+    """What it reported, (epochs,); nothing if an epoch is missing, as of a run that joined."""
+    reported = sorted(trial.intermediate_values.items())
+    whole = [epoch for epoch, _ in reported] == list(range(1, len(reported) + 1))
+    return np.array([value for _, value in reported] if whole else [], float)
+
+
+@lru_cache(maxsize=256)
+def _spend(train: TrainSpec) -> FloatArray:
+    """Its learning rate epoch by epoch; how many updates one has makes little difference to the shape."""
+    return spend_rates(train, 1)
 
 
 def _known(values: list[float]) -> list[float]:
@@ -104,6 +174,11 @@ def describe_pruning(study: StudySpec) -> list[str]:
             return []
         case "median":
             return [f"After epoch {waits + 1} at the earliest, once {MIN_TRIALS} trials have reached the same epoch."]
+        case "forecast":
+            return [
+                f"After epoch {max(LEAST_EPOCHS, waits + 1)} at the earliest, once a trial has finished: where the "
+                f"forecast leaves less than {HARDLY:.0%} for ending better than the best so far (docs/FORECAST.md)."
+            ]
         case "patient":
             return [f"After {count_of(max(1, waits), 'epoch')} without an improvement."]
     brackets = list_brackets(study)
@@ -162,5 +237,6 @@ PRUNERS: Mapping[Pruner, PrunerEntry] = {
     "patient": PrunerEntry(
         "Patient", lambda study: StandstillPruner(max(1, study.pruner_warmup_epochs)), "Patience (epochs)"
     ),
+    "forecast": PrunerEntry("Forecast", ForecastPruner, "Pruner waits (epochs)"),
     "none": PrunerEntry("None", lambda _: pruners.NopPruner()),
 }

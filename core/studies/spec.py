@@ -21,7 +21,7 @@ from core.studies.objectives import OBJECTIVES, VALIDATED, Objective
 from core.studies.space import Dimension, Value, check_space, count_values, propose_values
 
 Sampler = Literal["tpe", "hyperopt", "gp", "cmaes", "random", "grid", "qmc", "nsga2"]
-Pruner = Literal["median", "hyperband", "halving", "patient", "none"]
+Pruner = Literal["median", "hyperband", "halving", "patient", "forecast", "none"]
 
 MAX_GRID = 100_000
 MAX_TRIALS = 100_000
@@ -133,9 +133,12 @@ def fitting_warmup(train: TrainSpec, pruner: str) -> int:
     Under a falling learning rate early epochs say little about the last ones, so a trial has a third of the training,
     a quarter under a constant one, and always the warm-up of the learning rate and an epoch more. Hyperband weighs
     early judgements against late ones itself: its first rung is the first epoch after the warm-up, and at most a ninth
-    of the training, which leaves room for three brackets.
+    of the training, which leaves room for three brackets. The forecast knows how little it knows early: it waits for
+    the warm-up alone.
     """
     risen = int(train.warmup_epochs + 0.999) + 1
+    if pruner == "forecast":
+        return min(train.epochs, risen)
     if pruner == "hyperband":
         return max(1, min(risen, train.epochs // 9))
     share = 4 if train.schedule in ("constant", "plateau") else 3

@@ -23,6 +23,7 @@ import optuna
 from optuna.exceptions import StorageInternalError, TrialPruned
 from sqlalchemy.exc import DBAPIError
 
+from core.doctor.watch import look_once
 from core.launch.launcher import reopen_run
 from core.notify.announce import announce_end
 from core.runs import layout
@@ -250,6 +251,7 @@ class Worker:
                 # Cycles of the last network would keep its memory on the device until some later day.
                 gc.collect()
         announce_end(run.path, is_trial=True)
+        look_once(run.path, is_trial=True)
 
     def _train_on(self, trial: optuna.Trial, folder: Path, device: str, stop: StopSignal) -> int:
         assert isinstance(stop, TrialStop)

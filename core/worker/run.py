@@ -85,9 +85,11 @@ def main(run_id: str) -> int:
     finally:
         lock.release()
     # Whatever that takes, the run is free by then and the next in the queue trains.
+    from core.doctor.watch import look_once
     from core.notify.announce import announce_end
 
     announce_end(folder)
+    look_once(folder)
     return status
 
 
@@ -268,16 +270,18 @@ def _record(
     untested: str,
 ) -> int:
     """Records a training's events until the run has ended."""
+    from core.doctor.watch import Watch
     from core.engine.events import EpochEnd, Finished, Started, Stopped
     from core.notify.announce import announce_figures
     from core.worker.recorder import describe_epoch
 
-    run = recorder.run
+    run, watch = recorder.run, Watch(recorder.run.path, is_trial=bool(untested))
     for event in events:
         recorder.record(event)
         if isinstance(event, EpochEnd):
             log(describe_epoch(event.metrics, run.spec.train.epochs))
             announce_figures(run.path, event.metrics, is_trial=bool(untested))
+            watch.look()
         match event:
             case Started():
                 for note in event.notes:

@@ -25,6 +25,7 @@ _context.set_forkserver_preload(
         "core.studies.worker",
         "core.worker.recorder",
         "core.worker.provenance",
+        "core.doctor.verdict",
         "core.engine.train",
         "core.engine.data",
         "sklearn.datasets",

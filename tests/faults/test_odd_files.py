@@ -31,7 +31,17 @@ from tests.pages.sample_runs import add_checkpoint
 NAMES = [
     *("spec.json", "about.json", "environment.json", "progress.json", "metrics.jsonl", "log.txt", "end.json"),
     *("steps.jsonl", "use.jsonl", "foreign.json", "series.bin", "branch.json", "root.pt"),
-    *("worker.json", "death.json", "forecast.json", "told.json", "run.lock", "control.lock", "launched", "stop"),
+    *(
+        "worker.json",
+        "death.json",
+        "forecast.json",
+        "told.json",
+        "doctor.json",
+        "run.lock",
+        "control.lock",
+        "launched",
+        "stop",
+    ),
 ]
 INSIDE = ["checkpoints/manifest.json", "checkpoints/last.pt", "predictions/val_best.npy"]
 ENTRY = {"name": "last.pt", "epoch": 4, "bytes": 7, "kind": "last"}

@@ -10,6 +10,8 @@ from typing import Any
 import streamlit as st
 
 from core.launch.launcher import delete_run, kill_run, measure_test, request_stop, resume_run, run_next
+from core.runs.families import list_branches, tell_branches
+from core.runs.listing import list_known
 from core.runs.records import RunSummary
 from core.runs.store import open_run
 from core.system.errors import LabError
@@ -199,6 +201,8 @@ def confirm_delete(runs: Sequence[RunSummary]) -> None:
         f"<ul>{''.join(f'<li>{escape(run.name)}</li>' for run in runs[:8])}</ul>"
         + (f"<p>and {len(runs) - 8} more</p>" if len(runs) > 8 else "")
     )
+    if branches := tell_branches(list_branches({run.id for run in runs}, list_known(max_age=2.0).runs)):
+        st.html(f"<p>{escape(branches)}</p>")
     if alive:
         who = "It is" if len(runs) == 1 else f"{alive} of them {'is' if alive == 1 else 'are'}"
         st.warning(f"{who} still active and will be stopped first, which can take a few seconds.")

@@ -5,6 +5,7 @@ The doctor brings scipy along, which a page without a run need not wait for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,11 @@ def read_diagnosis(run: ComparedRun) -> Diagnosis | None:
         return None
 
 
-def mark_findings(diagnosis: Diagnosis) -> tuple[Mark, ...]:
+def mark_findings(diagnosis: Diagnosis, run_id: str) -> tuple[Mark, ...]:
     """The epochs that the findings speak of, for the curves."""
     from core.doctor.diagnose import list_marks
 
-    return list_marks(diagnosis)
+    return tuple(replace(mark, run=run_id) for mark in list_marks(diagnosis))
 
 
 def show_findings(run: ComparedRun, diagnosis: Diagnosis) -> None:

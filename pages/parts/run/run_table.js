@@ -46,7 +46,14 @@ const FILL = {
     cell.style.paddingLeft = row.depth ? `${0.6 + 1.1 * Math.min(row.depth, 8)}rem` : "";
     const fork = row.branch ? [make("span", "fork", "↳")] : [];
     if (row.branch) fork[0].title = `Branch of ${row.branch}`;
-    cell.append(...fork, ...(row.colour ? [dot] : []), makeLink(row.name, href, () => table.send("open", row.id)));
+    const ill = row.doctor ? [make("span", row.given_up ? "ill given-up" : "ill", "✚")] : [];
+    for (const mark of ill) {
+      mark.title = row.doctor;
+      mark.setAttribute("role", "img");
+      mark.setAttribute("aria-label", row.doctor);
+    }
+    const link = makeLink(row.name, href, () => table.send("open", row.id));
+    cell.append(...fork, ...(row.colour ? [dot] : []), ...ill, link);
   },
   link(cell, row, table, column) {
     const text = row.cells[column.name];

@@ -169,7 +169,8 @@ def show_rows(
     A row has an `id`, a `name` and its `href`, `state`, `cells` and `links` by column. Events are `open` with the id,
     `sort`, and `follow` with {"id", "column"} of a link in a cell.
     """
-    full = [{"tags": [], "curve": [], "colour": "", "archived": False, **row} for row in rows]
+    without = {"tags": [], "curve": [], "colour": "", "archived": False, "doctor": "", "given_up": False}
+    full = [{**without, **row} for row in rows]
     return _show(columns, full, key=key, order=order, selected=[marked] if marked else [], picks=False, label=label)
 
 
@@ -177,6 +178,15 @@ def _show(columns: Sequence[Column], rows: Sequence[dict[str, Any]], *, key: str
     described = [{"name": c.name, "label": c.label, "help": c.help, "kind": c.kind, "sorts": c.sorts} for c in columns]
     defaults = {"version": 0, "bottom": 0.0, "top": 1.0, "low": False}
     return _table(key=key, data={"columns": described, "rows": rows, **defaults, **data})
+
+
+def tell_ailments(run: RunSummary) -> str:
+    """What the doctor found while it trained, in a line; empty if nothing."""
+    if not run.ailments:
+        return ""
+    first, *others = run.ailments
+    named = "; ".join([first, *(title[0].lower() + title[1:] for title in others)])
+    return f"{'Given up by the doctor' if run.given_up else 'Doctor'}: {named}"
 
 
 def _to_row(run: RunSummary, ink: Ink | None, columns: Sequence[Column]) -> dict[str, Any]:
@@ -187,6 +197,8 @@ def _to_row(run: RunSummary, ink: Ink | None, columns: Sequence[Column]) -> dict
         "name": run.name,
         "archived": run.archived,
         "branch": tell_parent(run),
+        "doctor": tell_ailments(run),
+        "given_up": run.given_up,
         "state": {"label": look.label, "colour": look.colour, "help": run.reason or look.meaning},
         "tags": list(run.tags),
         "curve": [None if value is None or math.isnan(value) else round(value, 4) for value in run.curve],

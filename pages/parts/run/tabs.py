@@ -40,6 +40,7 @@ from pages.parts.run.branch import show_branch_button
 from pages.parts.run.doctor import mark_findings, read_diagnosis, show_findings, show_who_looked
 from pages.parts.run.family import list_relatives
 from pages.parts.run.forecast import list_fans, read_forecast, show_forecast
+from pages.parts.run.stopping import show_stops_of_group
 from pages.parts.run.within import read_within, show_use
 
 LOG_LINES = 500
@@ -98,14 +99,15 @@ def show_charts(run: Run) -> None:
     diagnosis = read_diagnosis(runs[0]) if runs else None
     if diagnosis:
         show_findings(runs[0], diagnosis)
-        view = replace(view, marks=mark_findings(diagnosis))
+        view = replace(view, marks=mark_findings(diagnosis, run.id))
     forecast = read_forecast(runs[0]) if runs else None
     if forecast:
-        view = replace(view, fans=list_fans(forecast))
+        view = replace(view, fans=list_fans(forecast, run.id))
     key = f"chart.{run.id}"
     show_metrics(ABOVE, runs, view, key=key, file_name=run.file_stem, height=320, steps=steps)
     if forecast:
         show_forecast(forecast)
+        show_stops_of_group(runs[0], "group")
     if not any(each.rows for each in runs):
         st.caption("Validation, learning rate and images per second follow with the first epoch.")
         return
@@ -115,13 +117,21 @@ def show_charts(run: Run) -> None:
 
 
 def _show_family(run: Run, family: Sequence[str], view: CurveView) -> None:
-    """The curves of a tree of branches as one line that forks, and what the doctor sees in this run."""
+    """The curves of a tree of branches as one line that forks; what the doctor sees in this run, and where it and the
+    others that train will end."""
     own, runs = read_runs([run.id]), read_runs(family)
     diagnosis = read_diagnosis(own[0]) if own else None
     if diagnosis:
         show_findings(own[0], diagnosis)
-    for metrics, height in ((ABOVE, 320), (BELOW, 210)):
-        show_metrics(metrics, runs, view, key=f"family.{run.id}", file_name=run.file_stem, height=height)
+        view = replace(view, marks=mark_findings(diagnosis, run.id))
+    forecasts = {each.id: read_forecast(each) for each in runs if each.id == run.id or each.state == "running"}
+    known = {run_id: forecast for run_id, forecast in forecasts.items() if forecast}
+    view = replace(view, fans=tuple(fan for run_id, each in known.items() for fan in list_fans(each, run_id)))
+    key = f"family.{run.id}"
+    show_metrics(ABOVE, runs, view, key=key, file_name=run.file_stem, height=320)
+    if run.id in known:
+        show_forecast(known[run.id])
+    show_metrics(BELOW, runs, view, key=key, file_name=run.file_stem, height=210)
     if diagnosis:
         show_who_looked(diagnosis)
 

@@ -35,7 +35,7 @@ SAMPLER_HELP = (
     "NSGA-II for several objectives; random, grid and quasi-Monte Carlo do not learn."
 )
 WAITS_HELP = "Before it no trial is pruned. Follows the epochs until you change it."
-PRUNER_HELP = "Ends trials early that do worse than others did at the same epoch."
+PRUNER_HELP = "Ends trials early that do worse than others did at the same epoch, or will hardly be the best."
 
 
 # Where it begins ---------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ TRIAL_STATES: dict[str, StateLook] = {
     "running": StateLook("Running", "", "blue", "Trains now."),
     "interrupted": StateLook("Interrupted", "", "orange", "Its worker is gone; the next one tries again."),
     "finished": StateLook("Finished", "", "green", "Trained to its end."),
-    "pruned": StateLook("Pruned", "", "violet", "Ended early: it did worse than others at the same epoch."),
+    "pruned": StateLook("Pruned", "", "violet", "Ended early by the study's pruner."),
     "failed": StateLook("Failed", "", "red", "Ended with an error."),
     "infeasible": StateLook("Infeasible", "", "gray", "Over the budget, or a network that cannot work; never trained."),
     "retried": StateLook(

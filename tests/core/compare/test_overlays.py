@@ -40,6 +40,20 @@ def test_a_fan_begins_at_the_last_point_and_the_axis_reaches_its_end() -> None:
     assert json.loads(figure)["data"][-1]["name"] == "forecast"
 
 
+def test_of_several_runs_those_that_are_named_have_theirs_in_their_group() -> None:
+    runs = [make_run(), make_run()]
+    view = CurveView(
+        marks=(Mark("val/loss", 2, "lowest", run=runs[1].id),),
+        fans=(Fan("val/loss", 5, 12, 0.1, 0.2, 0.3, runs[0].id),),
+    )
+    traces = traces_of(draw_curves("loss", units_of(*runs, fold=False), view).figure)
+    drawn = {uid: trace for uid, trace in traces.items() if uid.endswith(("-marks", "-fan", "-middle"))}
+    assert sorted(drawn) == sorted(
+        [f"{runs[0].id}-val-loss-fan", f"{runs[0].id}-val-loss-middle", f"{runs[1].id}-val-loss-marks"]
+    )
+    assert all(uid.startswith(trace["legendgroup"]) and not trace["showlegend"] for uid, trace in drawn.items())
+
+
 def test_other_charts_have_neither() -> None:
     assert not ends("accuracy", SAID)
     assert not ends("loss", SAID, runs=2)

@@ -9,11 +9,11 @@ from core.runs.records import ENDS
 
 def test_every_end_of_a_run_is_an_event() -> None:
     assert set(ENDS) | {"interrupted"} == set(EVENT_OF_STATE)
-    assert set(EVENT_OF_STATE.values()) | {"figure"} == set(EVENTS)
+    assert set(EVENT_OF_STATE.values()) | {"figure", "given_up"} == set(EVENTS)
 
 
 def test_where_nothing_is_set_ends_and_failures_are_wanted_but_no_stop_and_no_trial() -> None:
-    assert [event for event in EVENTS if is_wanted(event)] == ["finished", "failed", "figure"]
+    assert [event for event in EVENTS if is_wanted(event)] == ["finished", "failed", "given_up", "figure"]
     assert not is_wanted("finished", is_trial=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.runs.families import list_family, order_tree, tell_parent
+from core.runs.families import list_branches, list_family, order_tree, tell_branches, tell_parent
 from core.runs.records import RunSummary
 
 
@@ -32,6 +32,15 @@ def test_every_run_is_in_the_tree_once_whatever_the_records_say(parents: list[in
     assert sorted(run.id for run, _ in order_tree(runs)) == sorted(run.id for run in runs)
     for run in runs:
         assert run.id in [member.id for member in list_family(run.id, runs)]
+
+
+def test_branches_of_what_is_deleted_are_those_that_stay() -> None:
+    assert [run.id for run in list_branches({"a"}, RUNS)] == ["c", "b"]
+    assert [run.id for run in list_branches({"a", "b", "c"}, RUNS)] == ["d"]
+    assert tell_branches(list_branches({"e"}, RUNS)) == ""
+    told = tell_branches(list_branches({"b"}, RUNS))
+    assert told.startswith("Branched off: run d. It stays whole and can go on")
+    assert tell_branches(list_branches({"a"}, RUNS)).startswith("Branched off: run c, run b. They stay whole")
 
 
 def test_a_family_is_told_from_its_root_whoever_asks() -> None:

@@ -4,16 +4,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from core.studies.pruners import describe_pruning, list_brackets, make_pruner, should_prune
+from core.studies.pruners import ForecastPruner, describe_pruning, list_brackets, make_pruner, should_prune
 from core.studies.runs import intermediate_value
 from core.studies.spec import StudySpec
 from tests.core.study_workers import tiny_study
 
-ENDING = ["median", "hyperband", "halving", "patient"]
+ENDING = ["median", "hyperband", "halving", "patient", "forecast"]
 
 
 def make_spec(pruner: str, epochs: int = 12, **more: Any) -> StudySpec:
@@ -127,6 +128,39 @@ def test_a_trial_is_judged_at_the_rungs_of_its_bracket_and_nowhere_else() -> Non
     assert all(bracket.rungs[0] in epochs for epochs, bracket in zip(seen.values(), told, strict=True))
 
 
+def test_the_forecast_ends_what_will_hardly_be_the_best_once_one_has_finished() -> None:
+    spec = make_spec("forecast", 20)
+    level = [1.0] * 20
+    assert last_epoch(spec, level) == 20, "nobody has finished"
+    assert last_epoch(spec, [2.0] * 20, others=1) < 10
+    assert last_epoch(spec, [2.0, 1.5, *[0.9] * 18], others=1) == 20, "it is the best"
+    falling = [3 * 0.8**epoch for epoch in range(1, 21)]
+    assert last_epoch(spec, falling, others=1) == 20, "it will be"
+    accuracy = make_spec("forecast", 20, objectives=["val/accuracy"])
+    assert last_epoch(accuracy, [0.2] * 20, others=1) < 10
+    waits = make_spec("forecast", 20, pruner_warmup_epochs=12)
+    assert last_epoch(waits, [2.0] * 20, others=1) == 13
+
+
+@pytest.mark.parametrize("finished", [1, 30])
+def test_the_forecast_learns_from_finished_trials_how_far_off_it_is(finished: int) -> None:
+    """They stand still until their last epochs: who has seen that often ends nobody who stands still."""
+    spec = make_spec("forecast", 20)
+    study = optuna.create_study(pruner=ForecastPruner(spec, lambda column, share: (np.zeros(72), 0.8, 72)))
+    late = np.array([1.0] * 15 + [0.9, 0.7, 0.5, 0.3, 0.1])
+    for number in range(finished):
+        trial = study.ask()
+        for epoch, value in enumerate((late + 0.02 * number).tolist(), 1):
+            trial.report(value, epoch)
+        study.tell(trial, 0.1 + 0.02 * number)
+    trial = study.ask()
+    for epoch in range(1, 16):
+        trial.report(0.95, epoch)
+        if trial.should_prune():
+            break
+    assert (epoch == 15) == (finished > 1)
+
+
 def test_brackets_and_rungs_are_told_in_words() -> None:
     assert describe_pruning(make_spec("hyperband", 20)) == [
         "One in 3 trials goes on at each rung. 3 brackets: 53 % of the trials with rungs after epoch 1, 3 and 9; "
@@ -140,3 +174,4 @@ def test_brackets_and_rungs_are_told_in_words() -> None:
     ]
     assert describe_pruning(make_spec("none")) == []
     assert "After 4 epochs without an improvement." in describe_pruning(make_spec("patient"))
+    assert describe_pruning(make_spec("forecast"))[0].startswith("After epoch 3 at the earliest, once a trial has")

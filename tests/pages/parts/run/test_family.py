@@ -59,6 +59,17 @@ def test_the_curves_of_a_family_are_in_one_chart_until_they_are_switched_off(ope
     assert "root" not in drawn
 
 
+def test_the_fan_of_a_branch_is_drawn_where_its_family_is(open_page: OpenPage) -> None:
+    root = make_run(name="root")
+    branch = make_branch(root, 3, state="stopped", settings=("train.epochs=12",))
+    page = open_page("run", id=branch.id)
+    loss = json.loads(component_data(page, "resnet_lab_chart")[0]["figure"])
+    fans = [trace for trace in loss["data"] if trace["uid"].endswith("-fan")]
+    assert [(fan["legendgroup"], fan["x"]) for fan in fans] == [(branch.id, [5, 12, 12, 5])]
+    assert "Forecast for epoch 12, 80 %" in texts(page)
+    assert "Forecast for epoch" not in texts(open_page("run", id=root.id))
+
+
 def test_runs_shows_branches_below_their_parents_until_that_is_switched_off(open_page: OpenPage) -> None:
     root = make_run(name="root")
     make_branch(root, 3, name="branch")

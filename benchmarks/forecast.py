@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.replay import Recording, read_recordings
 from core.forecast.extrapolate import FloatArray, Outlook, extrapolate, spend_rates
-from core.forecast.forecast import RECORDED
+from core.forecast.forecast import LEAST_SHARE, RECORDED
 from core.forecast.interval import (
     CONFIDENCE,
     FIGURES,
@@ -179,7 +179,8 @@ def write_table() -> str:
 DOCUMENT_TEXT = """# The forecast of a run's end
 
 From the third epoch on, Run draws where validation accuracy and loss will end, as a fan that holds the end in
-{level:.0%} of cases, and tells the chance to end above the best finished run on the same images.
+{level:.0%} of cases, and tells the chance to end above the best finished run on the same images. In a lab with fewer
+than ten runs of its own, from {least:.0%} of the epochs on: nothing earlier was recorded.
 
 - **Expected end.** An ensemble of parametric curves (power laws, exponentials, a logarithm; after Domhan, Springenberg
   & Hutter 2015, IJCAI), each over epochs and over the learning rate spent, weighted by how well it fits. Halfway
@@ -223,6 +224,7 @@ def write_document() -> str:
     count = len(list(list_cases(FIGURES[0], 0.5)))
     return DOCUMENT_TEXT.format(
         level=CONFIDENCE,
+        least=LEAST_SHARE,
         count=count,
         table=write_table(),
         sure=SURE,

@@ -150,7 +150,7 @@ def write_document(found: dict[str, Any]) -> str:
             shares = objective == "val/accuracy"
             lost = [_tell(figures[key], shares) for key in ("lost_mean", "lost_most")]
             kept = f"{figures['kept']} of {found['studies']}"
-            label = f"{PRUNERS[name].label} (`{name}`)"  # type: ignore[index]
+            label = f"{PRUNERS[name].label} (`{name}`)"
             rows.append((label, f"`{objective}`", f"{figures['saved']:.0%}", kept, *lost))
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows))
     rules = "\n".join(_tell_rule(name) for name in ENDING)

@@ -44,11 +44,11 @@ def foresee_runs(
             }
         )
     else:
-        for run in runs:
-            told = forecasts[run.id]
-            print(f"{plain(run.name)}: {plain(tell_forecast(told)) if told else _tell_why_not(run.state)}")
+        for one in runs:
+            told = forecasts[one.id]
+            print(f"{plain(one.name)}: {plain(tell_forecast(told)) if told else _tell_why_not(one.state)}")
         for suggestion in suggestions:
-            print(plain(tell_stops(suggestion, {run.id: run.name for run in runs})))
+            print(plain(tell_stops(suggestion, {one.id: one.name for one in runs})))
     for run_id in [run_id for suggestion in suggestions for run_id in suggestion.stop] if stop else ():
         asked = request_stop(run_id)
         say(f"{run_id} {'asked to stop' if asked else 'is over already'}.")

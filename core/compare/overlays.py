@@ -19,10 +19,11 @@ def draw_overlays(line: Line, curve: Curve, view: CurveView, *, alone: bool = Tr
 
     Not `alone` in its chart, it has those that name it, and a click on its name in the legend hides them with it.
     """
-    marks, fans = (
-        [each for each in said if each.column == line.part.column and (alone or each.run == line.unit.id)]
-        for said in (view.marks, view.fans)
-    )
+
+    def is_meant(said: Mark | Fan) -> bool:
+        return said.column == line.part.column and (alone or said.run == line.unit.id)
+
+    marks, fans = [mark for mark in view.marks if is_meant(mark)], [fan for fan in view.fans if is_meant(fan)]
     drawn = [*_draw_marks(line, marks), *(_draw_fan(line, curve, fans[0]) if fans and view.x == "epoch" else [])]
     return drawn if alone else [trace | {"legendgroup": line.unit.id, "showlegend": False} for trace in drawn]
 

@@ -10,9 +10,14 @@ import time
 import warnings
 from pathlib import Path
 
+from core.compare.snapshot import read_run
+from core.doctor.diagnose import diagnose
+from core.doctor.observed import observe
+from core.doctor.verdict import give_up
 from core.notify.announce import announce_given_up
 from core.runs import layout
 from core.runs.ends import log
+from core.runs.folder import Run
 from core.runs.records import DoctorRecord
 from core.system import files
 
@@ -44,32 +49,22 @@ def look_at(watch: Watch) -> None:
 
 def look_once(folder: Path, *, is_trial: bool = False) -> None:
     """At a run that has ended, whose end some rules ask for."""
-    if (folder / layout.METRICS).exists():
-        look_at(Watch(folder, is_trial=is_trial))
+    look_at(Watch(folder, is_trial=is_trial))
 
 
 def _look(watch: Watch) -> None:
-    from core.compare.snapshot import read_run
-    from core.doctor.diagnose import diagnose
-    from core.doctor.observed import observe
-    from core.doctor.verdict import give_up
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of figures that are no numbers
         observed = observe(read_run(watch.folder.name))
         diagnosis = diagnose(observed)
         verdict = give_up(observed, diagnosis)
     found = [finding.rule.title for finding in diagnosis.findings]
-    before = _read(watch.folder)
-    told = verdict.told if verdict else before.get("given_up", "") if observed.has_ended else ""
+    before = Run(watch.folder).doctor()
+    known = before.get("given_up", "")
+    # What was said of a training that is over stays said.
+    told = verdict.told if verdict else known if observed.has_ended or observed.is_complete else ""
     record: DoctorRecord = {"epoch": observed.epochs, "found": found, "given_up": told}
-    if (record["found"], record["given_up"]) != (before.get("found", []), before.get("given_up", "")):
+    if (found, bool(told)) != (before.get("found", []), bool(known)):
         files.write_json(watch.folder / layout.DOCTOR, dict(record))
     if verdict:
         announce_given_up(watch.folder, verdict.told, is_trial=watch.is_trial)
-
-
-def _read(folder: Path) -> DoctorRecord:
-    from core.runs.folder import Run
-
-    return Run(folder).doctor()

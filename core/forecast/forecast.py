@@ -26,6 +26,7 @@ from core.forecast.interval import (
 from core.forecast.peers import is_same_task, list_finished, look_ahead, pick_like
 
 ACCURACY = "val/accuracy"
+LEAST_SHARE = 0.15  # of the epochs: before it nothing was recorded of trainings elsewhere
 RECORDED = Path(__file__).with_name("recorded.json")  # written by `python -m benchmarks.forecast`
 
 
@@ -90,9 +91,9 @@ def foresee_ends(run: ComparedRun, finished: Sequence[ComparedRun]) -> FloatArra
     share = done / run.spec.train.epochs
     peers = pick_like(run, [other for other in finished if other.id != run.id], LEAST_PAST)
     outlooks, ends = _look_back(peers, share, figure)
-    own = len(ends) >= LEAST_PAST
-    residuals = _list_residuals(outlooks, ends) if own else read_recorded(figure.column, share)[0]
-    return spread_ends(outlook, residuals, figure)
+    if len(ends) >= LEAST_PAST:
+        return spread_ends(outlook, _list_residuals(outlooks, ends), figure)
+    return spread_ends(outlook, read_recorded(figure.column, share)[0], figure) if share >= LEAST_SHARE else None
 
 
 def count_done(run: ComparedRun) -> int:
@@ -118,6 +119,8 @@ def _forecast(run: ComparedRun, done: int, figure: Figure, peers: Sequence[Compa
     share = done / run.spec.train.epochs
     outlooks, ends = _look_back(peers, share, figure)
     own = len(ends) >= LEAST_PAST
+    if not own and share < LEAST_SHARE:
+        return None
     if own:
         residuals = _list_residuals(outlooks, ends)
         covered, past = float(cover(outlooks, ends, figure).mean()), len(ends)

@@ -16,7 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from core.forecast.extrapolate import LEAST_EPOCHS, FloatArray, Outlook, extrapolate, spend_rates
-from core.forecast.forecast import read_recorded
+from core.forecast.forecast import LEAST_SHARE, read_recorded
 from core.forecast.interval import FIGURES, chance_above, residual
 from core.spec import TrainSpec
 from core.studies.spec import Pruner, StudySpec, propose
@@ -66,7 +66,8 @@ class ForecastPruner(pruners.BasePruner):
         values, train = _list_values(trial), self.train_of(trial)
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         finished = [other for other in finished if not is_infeasible(other) and other.values]
-        if not self.waits <= len(values) < train.epochs or not finished:
+        waits = max(self.waits, LEAST_SHARE * train.epochs)
+        if not waits <= len(values) < train.epochs or not finished:
             return False
         sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
         best = max(sign * other.values[0] for other in finished)
@@ -175,8 +176,9 @@ def describe_pruning(study: StudySpec) -> list[str]:
         case "median":
             return [f"After epoch {waits + 1} at the earliest, once {MIN_TRIALS} trials have reached the same epoch."]
         case "forecast":
+            first = max(LEAST_EPOCHS, waits + 1, math.ceil(LEAST_SHARE * max_epochs(study)))
             return [
-                f"After epoch {max(LEAST_EPOCHS, waits + 1)} at the earliest, once a trial has finished: where the "
+                f"After epoch {first} at the earliest, once a trial has finished: where the "
                 f"forecast leaves less than {HARDLY:.0%} for ending better than the best so far (docs/FORECAST.md)."
             ]
         case "patient":

@@ -251,7 +251,8 @@ class Worker:
                 # Cycles of the last network would keep its memory on the device until some later day.
                 gc.collect()
         announce_end(run.path, is_trial=True)
-        look_once(run.path, is_trial=True)
+        if (run.path / layout.METRICS).exists():
+            look_once(run.path, is_trial=True)
 
     def _train_on(self, trial: optuna.Trial, folder: Path, device: str, stop: StopSignal) -> int:
         assert isinstance(stop, TrialStop)

@@ -85,11 +85,13 @@ def main(run_id: str) -> int:
     finally:
         lock.release()
     # Whatever that takes, the run is free by then and the next in the queue trains.
-    from core.doctor.watch import look_once
     from core.notify.announce import announce_end
 
     announce_end(folder)
-    look_once(folder)
+    if (folder / layout.METRICS).exists():
+        from core.doctor.watch import look_once
+
+        look_once(folder)
     return status
 
 

@@ -57,6 +57,16 @@ def test_a_verdict_is_noted_told_once_and_taken_back_if_it_recovers() -> None:
     assert (run.summary().ailments, run.summary().given_up) == ((TITLE,), False)
 
 
+def test_a_verdict_stays_through_the_last_epoch_and_the_end() -> None:
+    run = make_ill([9.0] * 4)
+    Watch(run.path).look()
+    write_losses(run, [9.0] * 20)
+    Watch(run.path).look()
+    files.write_json(run.path / "end.json", {"state": "finished", "metrics": {}})
+    look_once(run.path)
+    assert run.summary().given_up
+
+
 def test_one_that_is_stopped_stays_given_up_and_its_end_is_looked_at() -> None:
     run = make_ill([9.0] * 4)
     Watch(run.path).look()

@@ -63,7 +63,7 @@ def show_start(draft: Draft) -> None:
             show_problem(f"The run could not be started: {tell(error)}")
             return
         st.session_state[STARTED_KEY] = (run_id, time.monotonic())
-        st.switch_page("run.py", query_params={"id": run_id})
+        st.switch_page("run.py", query_params={"id": run_id, "tab": "Charts"})
 
 
 def _start(draft: Draft, about: About, click_key: str) -> str:

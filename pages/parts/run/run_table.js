@@ -109,6 +109,7 @@ function fillRow(tr, row, table) {
 class RunTable {
   constructor(root) {
     this.node = root.querySelector("table");
+    this.node.replaceChildren(); // Streamlit may have taken an earlier one down, and left what it drew.
     this.head = this.node.createTHead();
     this.body = this.node.createTBody();
     this.rows = new Map(); // id -> {tr, text}

@@ -25,8 +25,14 @@ HELP = "Finishes the current step and saves a checkpoint. Resume goes on from it
 
 def show_stops(runs: Sequence[ComparedRun], key: str) -> None:
     """What to stop of these runs, and after the click how to take it back; nothing where there is neither."""
-    _show_stopped(key)
-    if sum(run.state == "running" for run in runs) == 0:
+    # Always there, so that what is below it keeps its place when a word comes or goes.
+    with st.container(key=f"{key}.stops"):
+        _show_stopped(key)
+        _show_suggestions(runs, key)
+
+
+def _show_suggestions(runs: Sequence[ComparedRun], key: str) -> None:
+    if all(run.state != "running" for run in runs):
         return
     try:
         found = suggest_stops(runs)

@@ -72,7 +72,7 @@ def test_nothing_is_set_at_first() -> None:
         ({"mail": {**MAIL, "port": 0}}, "mail.port: must be greater than or equal to 1"),
         ({"mail": {**MAIL, "security": "none"}}, "mail.security: must be STARTTLS or TLS, unless local"),
         ({"mail": {**MAIL, "user": "ann"}}, "mail.password: name both a user and a password, or neither"),
-        ({"events": ["finished", "tea"]}, "events: tea is none of finished, failed, stopped, figure"),
+        ({"events": ["finished", "tea"]}, "events: tea is none of finished, failed, stopped, given_up, figure"),
         ({"figures": {"val/speed": 1.0}}, "figures: val/speed is none of val/accuracy, val/loss, test/accuracy"),
         ({"figures": {"val/accuracy": 90}}, "figures: val/accuracy must be 0 to 1"),
         ({"figures": {"val/loss": float("nan")}}, "figures.val/loss: must be a finite number"),

@@ -39,7 +39,7 @@ def test_ends_figures_and_the_labs_address_are_set_and_kept(open_page: Open) -> 
     kept = read_settings()
     assert kept.figures == {"val/accuracy": 0.901, "val/loss": 0.25}
     assert (kept.lab_address, kept.trials, kept.allow_local) == ("https://lab.example.org", True, False)
-    assert kept.events == ("finished", "failed", "figure")
+    assert kept.events == ("finished", "failed", "given_up", "figure")
     again = open_page("lab")
     assert again.text_input(key="notify.val/accuracy").value == "90.1"
     assert again.text_input(key="notify.test/accuracy").value == ""

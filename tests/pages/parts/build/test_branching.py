@@ -94,6 +94,8 @@ def test_a_branch_that_is_left_or_replaced_is_an_ordinary_run(open_page: OpenPag
     ("address", "sentence"),
     [
         ("20260101-000000-000-abcdef@3", "There is no run “20260101-000000-000-abcdef” to branch off from."),
+        ("20260101-000000-000-abcdef@-3", "The link to a branch cannot be used. It reads branch=ID@EPOCH"),
+        ("20260101-000000-000-abcdef@3:weight", "The link to a branch cannot be used. It reads branch=ID@EPOCH"),
         ("../../etc@3", "There is no run “../../etc” to branch off from."),
         ("{run}@2", "The checkpoint after epoch 2 of the parent is not kept. Kept: 3."),
     ],

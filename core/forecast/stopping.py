@@ -140,7 +140,8 @@ def _suggest_of(runs: tuple[ComparedRun, ...]) -> Suggestion | None:
             last = run.column(ACCURACY)[-1:]
             contenders += [Contender(run.id, last)] if np.isfinite(last).all() else []
         elif (ends := foresee_ends(run, past)) is None:
-            unknown.append(run.id)
+            # Of one without validation images nothing will ever be known.
+            unknown += [] if run.rows and np.isnan(run.column(ACCURACY)).all() else [run.id]
         else:
             contenders.append(Contender(run.id, ends, _count_seconds_left(run)))
     found = suggest(contenders)
@@ -151,4 +152,4 @@ def _count_seconds_left(run: ComparedRun) -> float:
     """At the pace of its epochs so far."""
     pace = np.diff(run.column("seconds"))
     pace = pace[np.isfinite(pace)]
-    return float(np.median(pace)) * (run.spec.train.epochs - len(run.rows)) if len(pace) else 0.0
+    return float(np.median(pace)) * (run.spec.train.passes - len(run.rows)) if len(pace) else 0.0

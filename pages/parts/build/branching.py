@@ -38,9 +38,7 @@ def read_branch(draft: Draft, touched: bool) -> None:
     place, _, use = word[1].partition(":")
     run_id, _, epoch = place.partition("@")
     if not (epoch == "" or epoch.isdecimal()) or use not in ("", *_USES):
-        ADDRESS.refuse(
-            "The link to a branch cannot be used. It reads branch=ID@EPOCH, with :weights for these alone."
-        )
+        ADDRESS.refuse("The link to a branch cannot be used. It reads branch=ID@EPOCH, with :weights for these alone.")
         return
     try:
         fork = find_fork(run_id, int(epoch) if epoch.isdecimal() and len(epoch) < 10 else None, _USES.get(use, "line"))

@@ -12,12 +12,12 @@ ENDS = (
 
 
 def test_both_intervals_are_told_and_whose_runs_they_are_from() -> None:
-    assert tell_forecast(Forecast(6, 12, ENDS, own=False)) == (
+    assert tell_forecast(Forecast(6, 12, 12.0, ENDS, own=False)) == (
         "Forecast for epoch 12, 80 %: validation accuracy between 61.0 % and 70.0 % and loss between 0.500 and 0.750. "
         "At this point of 72 trainings recorded elsewhere, 81% and 78% ended inside such an interval "
         "(docs/FORECAST.md)."
     )
-    told = tell_forecast(Forecast(6, 12, ENDS, own=True, best=0.68, best_name="the best", chance=0.25))
+    told = tell_forecast(Forecast(6, 12, 12.0, ENDS, own=True, best=0.68, best_name="the best", chance=0.25))
     assert "Chance to end above the best, the best finished run on the same images (68.0 %): 25%." in told
     assert "of the lab's own 72 finished runs of this kind" in told
 

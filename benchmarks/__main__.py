@@ -17,6 +17,7 @@ COMMANDS = {
     "pages": ["benchmarks.pages"],
     "compare": ["benchmarks.compare"],
     "examine": ["benchmarks.examine"],
+    "answers": ["benchmarks.answers"],
     "studies": ["benchmarks.studies"],
     "study-page": ["benchmarks.study_page"],
     "peers": ["benchmarks.peers"],

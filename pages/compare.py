@@ -8,10 +8,11 @@ from html import escape
 import streamlit as st
 
 from core.compare.branches import list_forks
+from core.compare.ensembles import add_ensemble
 from core.compare.snapshot import ComparedRun, look_at
 from core.compare.units import Unit, find_mismatches, make_units
 from pages.parts.compare.choose import LATEST, choose_latest, make_first, read_ids, show_chooser
-from pages.parts.compare.tabs import TABS
+from pages.parts.compare.tabs import TABS, WITH_ENSEMBLE
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.status import show_change
@@ -38,6 +39,13 @@ def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, boo
             bind="query-params",
             help="Runs that differ only in their seed become one: their mean, with its spread as a band.",
         )
+        if len(runs) > 1:
+            st.toggle(
+                "Ensemble",
+                key="ensemble",
+                bind="query-params",
+                help="One row more: the mean of the runs' probabilities on the test images.",
+            )
         if units := make_units(runs, fold=fold):
             _choose_baseline(units)
         st.space("stretch")
@@ -90,16 +98,18 @@ def show_comparison(ids: Sequence[str], fold: bool, was_active: bool) -> None:
     look = look_at(ids)
     if any(run.is_active for run in look.runs) != was_active:
         show_change()
-    units = make_units(look.runs, fold=fold)
-    show_notes(look.problems, units)
+    runs, why = add_ensemble(look.runs) if len(look.runs) > 1 and st.session_state.get("ensemble") else (look.runs, "")
+    units = make_units(runs, fold=fold)
+    show_notes([*look.problems, *([why] if why else [])], units)
     show_outcome()
     show_stops(look.runs, "compare")
     if not units:
         return
-    for tab, show_tab in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS.values(), strict=True):
+    plain = [unit for unit in units if not unit.is_ensemble]
+    for tab, name in zip(st.tabs(list(TABS), key="tab", bind="query-params"), TABS, strict=True):
         if tab.open:
             with tab:
-                show_tab(units)
+                TABS[name](units if name in WITH_ENSEMBLE else plain)
 
 
 ids = read_ids()

@@ -13,7 +13,7 @@ from core.runs.folder import Run
 from core.runs.records import RunNotFoundError
 from core.runs.store import open_run
 from core.text.formats import format_percent
-from pages.parts.examine import classes, confidence, history, image, own_images
+from pages.parts.examine import classes, confidence, history, image, own_images, robustness
 from pages.parts.examine.address import choose_option, read_option, tie
 from pages.parts.examine.gallery import IMAGE_TAB
 from pages.parts.examine.load import Loaded, NotYet, get_figures, load_predictions, wait_for, warm_up
@@ -23,8 +23,8 @@ from pages.parts.frame.assets import show_style
 from pages.parts.frame.style import look_of, show_note
 from pages.parts.frame.widgets import ALL_RUNS, show_way_on
 
-OWN_TAB = "Own images"
-TABS = ("Classes", "Confidence", "History", IMAGE_TAB, OWN_TAB)
+OWN_TAB, ROBUSTNESS_TAB = "Own images", "Robustness"
+TABS = ("Classes", "Confidence", "History", IMAGE_TAB, ROBUSTNESS_TAB, OWN_TAB)
 
 
 def find_run() -> Run:
@@ -118,6 +118,8 @@ def show_tabs(run: Run, weights: Weights, split: Split) -> None:
             history.show_history(run, names)
         elif open_tab == IMAGE_TAB:
             image.show_image(run, split, weights, names)
+        elif open_tab == ROBUSTNESS_TAB:
+            robustness.show_robustness(run, weights, names)
         elif open_tab == OWN_TAB:
             own_images.show_own_images(run, weights, names)
         elif loaded is None:

@@ -20,6 +20,7 @@ from core.cli import (
     imports,
     notify,
     predict,
+    robustness,
     runs,
     specs,
     studies,
@@ -91,6 +92,7 @@ app.command("compare", rich_help_panel=MANAGE)(compare.compare_runs)
 app.command("doctor", rich_help_panel=MANAGE)(doctor.diagnose_one)
 app.command("forecast", rich_help_panel=MANAGE)(forecast.foresee_runs)
 app.command("evaluate", rich_help_panel=MANAGE)(evaluate.evaluate_run)
+app.command("robustness", rich_help_panel=MANAGE)(robustness.measure_runs)
 app.command("predict", rich_help_panel=MANAGE)(predict.predict_images)
 app.command("export", rich_help_panel=MANAGE)(export.export_runs)
 app.command("import", rich_help_panel=MANAGE)(imports.import_files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -11,10 +12,11 @@ from core.cli.find import find_runs
 from core.cli.output import CommandError, print_json, print_table, say
 from core.cli.source import AsJson, RunIds
 from core.runs.records import WeightsName
-from core.text.formats import UNKNOWN
+from core.text.formats import UNKNOWN, format_percent
 from core.text.safe import plain
 
 if TYPE_CHECKING:
+    from core.compare.ensembles import Ensemble
     from core.compare.figures import Pick
     from core.compare.table import Cell
     from core.compare.units import Unit
@@ -31,6 +33,9 @@ def compare_runs(
         WeightsName, typer.Option("--weights", help="Tested weights: the last, or the best on validation.")
     ] = "last",
     fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Runs that differ only in their seed as one.")] = True,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="One row more: the mean of all runs' probabilities.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compares runs with the first one: their figures, what differs, and whether one is really better.
@@ -38,6 +43,7 @@ def compare_runs(
     Exit status 0, even if nothing is settled; 2 if fewer than two runs can be compared.
     """
     from core.compare.branches import list_forks
+    from core.compare.ensembles import add_ensemble, find_ensemble
     from core.compare.snapshot import look_at
     from core.compare.units import find_mismatches, make_units
     from core.compare.verdicts import judge_all, warn_of_chance
@@ -45,25 +51,69 @@ def compare_runs(
     look = look_at(run.id for run in find_runs(run_ids))
     for problem in look.problems:
         say(problem)
-    units = make_units(look.runs, fold=fold)
     if len(look.runs) < 2:
         raise CommandError("Name at least two runs that can be read.")
+    runs, together = list(look.runs), None
+    if ensemble:
+        together = find_ensemble(look.runs, weights)
+        runs, _ = add_ensemble(look.runs)
+    units = make_units(runs, fold=fold)
     verdicts = judge_all(units, weights)
     if as_json:
-        print_json(_describe(units, verdicts, pick, weights, look.problems))
+        print_json(_describe(units, verdicts, pick, weights, look.problems) | {"ensemble": _tell_ensemble(together)})
         return
     _print_figures(units, pick)
-    _print_differences(units)
+    _print_differences([unit for unit in units if not unit.is_ensemble])
     for sentence in (
         *list_forks(units),
         *find_mismatches(units),
         *(line for verdict in verdicts for line in _explain(verdict, units[0])),
     ):
         print(plain(sentence, keep="\n"))
+    if together:
+        _print_ensemble(together)
     if len(units) == 1:
         print("All of these runs differ only in their seed: there is nothing to compare them with. (--no-fold)")
     if warning := warn_of_chance(sum(verdict.comparison is not None for verdict in verdicts)):
         print(f"\n{warning}")
+
+
+def _print_ensemble(found: Ensemble) -> None:
+    """Its figures beside its members', the verdict against each, and the budget."""
+    rows = [
+        (
+            row.name,
+            format_percent(row.accuracy.value),
+            f"{100 * row.accuracy.interval.low:.2f} to {100 * row.accuracy.interval.high:.2f}",
+            format_percent(row.calibration_error),
+            f"{row.loss:.4f}",
+            f"{row.parameters:,}",
+        )
+        for row in found.rows()
+    ]
+    columns = ("ensemble and members", "test accuracy", "95 % interval", "calibration error", "loss", "parameters")
+    print()
+    print_table(columns, rows, right=columns[1:], whole=columns[:1])
+    for run, _, sentence in found.verdicts():
+        print(f"\nThe ensemble against {plain(run.name)}\n  {plain(sentence)}")
+    print(f"\n{found.tell_budget()}")
+    for remark in found.remarks:
+        say(remark)
+
+
+def _tell_ensemble(found: Ensemble | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "members": [run.id for run in found.members],
+        "rows": [asdict(row) for row in found.rows()],
+        "verdicts": [
+            {"member": run.id, "sentence": sentence, "comparison": comparison}
+            for run, comparison, sentence in found.verdicts()
+        ],
+        "parameters": found.parameters,
+        "remarks": found.remarks,
+    }
 
 
 def _explain(verdict: Verdict, baseline: Unit) -> list[str]:
@@ -107,6 +157,7 @@ def _describe(
     from core.compare.figures import FIGURES, summary_of
     from core.compare.units import find_mismatches
 
+    plain = [unit for unit in units if not unit.is_ensemble]
     return {
         "units": [
             {
@@ -122,7 +173,7 @@ def _describe(
         "pick": pick,
         "weights": weights,
         "differs": {
-            path: [unit.first.fields.get(path) for unit in units] for path in list_fields(units, only_differing=True)
+            path: [unit.first.fields.get(path) for unit in units] for path in list_fields(plain, only_differing=True)
         },
         "verdicts": [
             {

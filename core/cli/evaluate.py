@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli.find import find_run
-from core.cli.output import CommandError, print_facts, print_json, print_table, say
+from core.cli.follow import POLL_SECONDS, make_bars
+from core.cli.output import CommandError, make_console, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, RunId
 from core.runs.records import WeightsName
 from core.system.errors import LabError
@@ -28,6 +29,12 @@ def evaluate_run(
     checkpoint: Annotated[
         WeightsName, typer.Option("--checkpoint", "-c", help="Best on validation, or the last.")
     ] = "best",
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on", metavar="SET", help="Another set with the same classes: its name in the lab, or an image folder."
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Evaluates a run's checkpoint: accuracy, loss, top-k, calibration, and precision, recall and F1 of each class.
@@ -43,12 +50,38 @@ def evaluate_run(
     weights = find_weights(run, checkpoint)
     if weights.key != checkpoint and run.has_validation:
         raise CommandError(f"The run has no {checkpoint} weights.")
-    found = _measure_splits(run, weights)
     classes = name_classes(run)
+    if on:
+        _measure_other(run, weights, classes, on, as_json)
+        return
+    found = _measure_splits(run, weights)
     if as_json:
         print_json({"id": run.id, "checkpoint": weights.key, "epoch": weights.epoch, "classes": classes, **found})
         return
     _print(run.id, weights.title, classes, found)
+
+
+def _measure_other(run: Run, weights: Weights, classes: list[str], on: str, as_json: bool) -> None:
+    """On the set's own test images or, where it has none, on all of it; with the run's own validation beside it."""
+    from core.examine.answers import make_member
+    from core.examine.other_set import SetPrediction, find_set
+    from core.stats.calibration import fit_temperature
+
+    data = find_set(on)
+    prediction = SetPrediction(run, make_member(run, weights.key)[0], data, classes)
+    with make_bars(make_console(stderr=True)) as bars:
+        bar = bars.add_task("Predicting", total=None, facts="")
+        while not prediction.wait(POLL_SECONDS):
+            facts = f"{prediction.done:,} of {prediction.total:,} images" if prediction.total else ""
+            bars.update(bar, completed=prediction.done, total=prediction.total or None, facts=facts)
+    val, source = predict_validation(run, weights) if run.has_validation else (None, "")
+    temperature = fit_temperature(val.logits, val.labels) if val else None
+    found: dict[str, Any] = {"temperature": temperature, "validation": val and _measure(val, temperature, source)}
+    other = _measure(prediction.result(), temperature, "predicted")
+    if as_json:
+        print_json({"id": run.id, "checkpoint": weights.key, "classes": classes, "on": on, **found, "other": other})
+        return
+    _print(run.id, weights.title, classes, {**found, on: other}, ("validation", on), on)
 
 
 def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
@@ -59,7 +92,7 @@ def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
     from core.examine.predictions import read_stored
     from core.stats.calibration import fit_temperature
 
-    val, source = _predict(run, weights) if run.has_validation else (None, "")
+    val, source = predict_validation(run, weights) if run.has_validation else (None, "")
     temperature = fit_temperature(val.logits, val.labels) if val else None
     test = None
     try:
@@ -75,7 +108,7 @@ def _measure_splits(run: Run, weights: Weights) -> dict[str, Any]:
     }
 
 
-def _predict(run: Run, weights: Weights) -> tuple[Predicted, str]:
+def predict_validation(run: Run, weights: Weights) -> tuple[Predicted, str]:
     """Validation predictions as they were stored, so that the figures are the run's own; or those of the checkpoint."""
     from core.examine.predicting import Prediction
     from core.examine.predictions import check_predicted, explain_difference, read_stored
@@ -115,9 +148,17 @@ def _measure(predicted: Predicted, temperature: float | None, source: str) -> di
     }
 
 
-def _print(run_id: str, label: str, classes: list[str], found: dict[str, Any]) -> None:
-    splits = {name: found[name] for name in ("validation", "test") if found[name]}
-    split, part = next(iter(splits.items()))
+def _print(
+    run_id: str,
+    label: str,
+    classes: list[str],
+    found: dict[str, Any],
+    names: tuple[str, ...] = ("validation", "test"),
+    by_class: str = "",
+) -> None:
+    splits = {name: found[name] for name in names if found[name]}
+    by_class = by_class or next(iter(splits))
+    part = found[by_class]
 
     def row(label: str, key: str, show: Callable[[Any], str] = format_percent) -> tuple[str, ...]:
         return label, *[show(one[key]) for one in splits.values()]
@@ -139,7 +180,7 @@ def _print(run_id: str, label: str, classes: list[str], found: dict[str, Any]) -
     print()
     print_table(("", *splits), rows, right=list(splits))
     print()
-    columns = (f"class, on {split}", "precision", "recall", "F1", "images")
+    columns = (f"class, on {by_class}", "precision", "recall", "F1", "images")
     table = zip(classes, part["precision"], part["recall"], part["f1"], part["support"], strict=True)
     # What nothing defines is NaN: a class that was never predicted has no precision.
     rows = [(name, *[format_percent(value) for value in shares], f"{n:,}") for name, *shares, n in table]

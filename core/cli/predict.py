@@ -13,13 +13,16 @@ from core.cli.follow import POLL_SECONDS, make_bars
 from core.cli.output import FAILED, CommandError, make_console, print_json, print_table, say
 from core.cli.source import AsJson, RunId
 from core.runs.records import WeightsName
+from core.system.errors import LabError
 from core.text.formats import format_percent
 
 if TYPE_CHECKING:
     from core.data.own_images import Brought
-    from core.examine.answers import Answer, HandIn
+    from core.examine.answers import Answer, HandIn, Threshold
     from core.examine.predicting import OwnPrediction
+    from core.examine.weights import Weights
     from core.helper.questions import Member
+    from core.runs.folder import Run
 
 SHOWN = 20
 _HAND_IN = "File to hand in"
@@ -87,7 +90,7 @@ def predict_images(
     brought = Brought(str(source.absolute()), array)
     names = open_images(brought).names
     found = _predict([member for member, _ in asked], brought)
-    threshold = answers.find_threshold(runs[0], asked[0][1]) if len(runs) == 1 else float("nan")
+    threshold, why = _find_threshold(runs, [weights for _, weights in asked])
     told = answers.tell_answers(names, found.result(), threshold)
     given = answers.find_labels(names, classes)
     accuracy = None if given is None else answers.measure(told, given)
@@ -101,6 +104,7 @@ def predict_images(
                 "checkpoint": checkpoint,
                 "classes": classes,
                 "accuracy": accuracy,
+                "threshold": threshold,
                 "images": told,
                 "output": output,
             }
@@ -109,7 +113,7 @@ def predict_images(
         print(output)
     else:
         _print(told, classes)
-    for sentence in answers.summarize(told, given):
+    for sentence in [*answers.summarize(told, given, threshold), *([why] if why else [])]:
         say(sentence)
 
 
@@ -144,6 +148,20 @@ def _predict(members: Sequence[Member], brought: Brought) -> OwnPrediction:
             facts = f"{prediction.done:,} of {prediction.total:,} images" if prediction.total else ""
             bars.update(bar, completed=prediction.done, total=prediction.total or None, facts=facts)
     return prediction
+
+
+def _find_threshold(runs: Sequence[Run], weights: Sequence[Weights]) -> tuple[Threshold | None, str]:
+    """Where images become unusual, or why nobody knows; what was not stored of the validation images is predicted."""
+    from core.cli.evaluate import predict_validation
+    from core.examine.answers import explain_unlike, find_threshold
+
+    if why := explain_unlike(runs):
+        return None, why
+    try:
+        found = [predict_validation(run, each)[0] for run, each in zip(runs, weights, strict=True)]
+    except LabError as error:
+        return None, f"Unusual images are not marked: {error}"
+    return find_threshold(found), ""
 
 
 def _write(output: Path, text: str) -> None:

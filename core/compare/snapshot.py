@@ -102,6 +102,7 @@ class ComparedRun:
     colour: str = ""  # chosen by a person; empty: its own, by its id
     tool: str = ""  # that logged it; empty: this lab
     branch: BranchRecord | None = None  # where it began, if that was no first epoch of its own
+    members: tuple[ComparedRun, ...] = ()  # that answer together as this one, an ensemble; empty: a run
     _columns: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     @property
@@ -266,7 +267,7 @@ def _read(run: Run, before: ComparedRun | None = None) -> ComparedRun:
     tool = name_tool(record["format"]) if (record := run.foreign()) else ""
     results, branch = run.results(), read_branch(run.path)
     return ComparedRun(
-        run.id, about.name, state, facts, rows, environment, results, damage, about.colour, tool, branch, columns
+        run.id, about.name, state, facts, rows, environment, results, damage, about.colour, tool, branch, (), columns
     )
 
 

@@ -64,6 +64,8 @@ def _best_mean(sums: Sequence[Summary | None], figure: Figure) -> float | None:
 
 def tell_unit(unit: Unit) -> str:
     """`3 seeds · finished, running`: how many seeds it has, and their states."""
+    if unit.is_ensemble:
+        return "mean of their probabilities"
     count = len(unit.seeds)
     seeds = f"seed {unit.first.seed}" if count == 1 else f"{count} seeds"
     if (run := unit.first).tool and (count == 1):

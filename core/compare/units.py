@@ -42,6 +42,11 @@ class Unit:
         return len(self.runs) > 1
 
     @property
+    def is_ensemble(self) -> bool:
+        """Whether it is no run of its own, but what several others come to together."""
+        return bool(self.first.members)
+
+    @property
     def seeds(self) -> tuple[ComparedRun, ...]:
         """One run of every seed, the one that came furthest: a repeated seed adds nothing."""
         if not self.is_group:

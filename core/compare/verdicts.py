@@ -6,7 +6,7 @@ The arrays come from the run folders; what they mean is worked out in `core.stat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -46,11 +46,21 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one run predicts for the test images: class and its probability, (images,) each, and the true classes."""
+    """What one run predicts for the test images: class and its probability, (images,) each, and the true classes.
+
+    `chances` (images,) are the probabilities of the true classes.
+    """
 
     labels: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
     confidence: npt.NDArray[np.float64]
+    chances: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]) -> Predictions:
+        """By probabilities (images, classes); equal ones go to the lower class."""
+        own = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+        return cls(labels, probabilities.argmax(1), probabilities.max(1), own)
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
@@ -80,10 +90,28 @@ class NoPredictionsError(LabError):
 
 
 @lru_cache(maxsize=256)
-def _read_predictions(run: ComparedRun, weights: WeightsName) -> Predictions | str:
+def read_predictions(run: ComparedRun, weights: WeightsName) -> Predictions | str:
     """A run's stored predictions on the test images, in the order of the data set, or a sentence why it has none.
 
-    Kept by the run as it was: once it has ended, its predictions stay as they are.
+    Of an ensemble the mean of its members'. Kept by the run as it was: once it has ended, its predictions stay as they
+    are.
+    """
+    if run.members:
+        return join_predictions(run.members, weights)
+    found = _read_probabilities(run, weights)
+    if isinstance(found, str):
+        return found
+    labels, probabilities, predicted = found
+    return replace(Predictions.of(labels, probabilities), predicted=predicted)
+
+
+_Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]
+
+
+def _read_probabilities(run: ComparedRun, weights: WeightsName) -> _Found | str:
+    """Labels (images,), probabilities (images, classes) and answers (images,), or a sentence why there are none.
+
+    The answers are those of the logits, of which a softmax may make two equal.
     """
     if run.is_active:
         return f"{run.name} has not ended yet, so it has no test predictions."
@@ -95,11 +123,24 @@ def _read_predictions(run: ComparedRun, weights: WeightsName) -> Predictions | s
     if logits is None or labels is None:
         return f"{run.name} has no test predictions stored{_explain(run, weights)}."
     try:
-        chances = softmax(logits)
-        labels = check_labels(labels, chances)
+        probabilities = softmax(logits)
+        return check_labels(labels, probabilities), probabilities, np.asarray(logits).argmax(1)
     except ValueError as error:
         return f"The predictions of {run.name} cannot be used: {error}."
-    return Predictions(labels, np.asarray(logits).argmax(1), chances.max(1))
+
+
+@lru_cache(maxsize=16)
+def join_predictions(members: tuple[ComparedRun, ...], weights: WeightsName) -> Predictions | str:
+    """The mean of the members' probabilities on the same images, or a sentence why one of them has none."""
+    total, labels = None, None
+    for run in members:
+        found = _read_probabilities(run, weights)
+        if isinstance(found, str):
+            return found
+        labels, total = found[0], found[1] if total is None else total + found[1]
+    if total is None or labels is None:
+        return "An ensemble has members."
+    return Predictions.of(labels, total / len(members))
 
 
 def _explain(run: ComparedRun, weights: WeightsName) -> str:
@@ -152,7 +193,7 @@ def judge(unit: Unit, baseline: Unit, weights: WeightsName) -> Verdict:
 
 def collect_predictions(side: Unit, weights: WeightsName) -> tuple[dict[ComparedRun, Predictions], list[str]]:
     """The predictions of a side's seeds, and why some have none."""
-    read = {run: _read_predictions(run, weights) for run in side.seeds}
+    read = {run: read_predictions(run, weights) for run in side.seeds}
     found = {run: each for run, each in read.items() if isinstance(each, Predictions)}
     missing = [each for each in read.values() if isinstance(each, str)]
     if len(missing) > 2:
@@ -172,7 +213,7 @@ def share_images(sides: Sequence[ComparedRun]) -> bool:
 def _labels(run: ComparedRun) -> npt.NDArray[np.int64]:
     # Which weights predicted makes no difference to the true classes.
     for weights in WEIGHTS:
-        found = _read_predictions(run, weights)
+        found = read_predictions(run, weights)
         if isinstance(found, Predictions):
             return found.labels
     return np.empty(0, np.int64)

@@ -43,7 +43,7 @@ def predict_own(members: Sequence[Member], brought: Brought, start: int, count: 
             if pixels is None:
                 pixels, found = decode_some(images, start, count, look)
                 decoded.append((look, pixels, found))
-            logits = _score(network, member, pixels)  # (n, classes)
+            logits = score(network, member, pixels)  # (n, classes)
             chances.append(softmax(logits))
             energies.append(-np.logaddexp.reduce(logits, axis=1))
         faults = {index: fault for *_, found in decoded for index, fault in found.items()}
@@ -89,7 +89,7 @@ def _look_of(spec: DataSpec, member: Member) -> Look:
 
 
 @torch.no_grad()
-def _score(network: Network, member: Member, pixels: Pixels) -> np.ndarray:
+def score(network: Network, member: Member, pixels: Pixels) -> np.ndarray:
     """Logits (n, classes), float32, of images (n, side, side, 3), treated as those of the training."""
     spec = network.spec
     if DATASETS[spec.data.dataset].is_grey:

@@ -49,7 +49,7 @@ class Network:
 def prepare(weights: WeightsFile) -> int:
     """Loads network and images ahead of the next question; returns the number of layers. Raises QuestionError."""
     with in_sentences():
-        network, _ = _load(weights)
+        network, _ = load_checked(weights)
         return len(list_layers(network.model))
 
 
@@ -58,7 +58,7 @@ def ask(
 ) -> Answer:
     """What the network says of an image, and where it looks for `for_class` or its own answer. Raises QuestionError."""
     with in_sentences():
-        network, data = _load(weights)
+        network, data = load_checked(weights)
         image, label = _take(picture, data, network.spec.data)
         pixels = apply_edits(image[0].permute(1, 2, 0).numpy(), edits, data.mean)  # (size, size, 3)
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # (1, 3, size, size), channels last
@@ -78,7 +78,7 @@ def ask(
 def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
     """Logits and labels of up to `count` images from `start` on, as an evaluation stores them. Raises QuestionError."""
     with in_sentences():
-        network, data = _load(weights)
+        network, data = load_checked(weights)
         whole: ImageSet = getattr(data, part)
         batch_size = min(512, evaluation_batch(network.spec.train))
         # Whole batches where there is one, so that each is rounded as it was when the training scored it.
@@ -107,7 +107,8 @@ def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | N
     return image, int(label)
 
 
-def _load(weights: WeightsFile) -> tuple[Network, Data]:
+def load_checked(weights: WeightsFile) -> tuple[Network, Data]:
+    """The network, and the images of its run as they were. Raises QuestionError if they are others now."""
     with ThreadPoolExecutor(1) as beside:
         # Looked up every time, as a folder may have changed. The first time it takes as long as the network does.
         images = beside.submit(load_kept, parse_spec(weights.spec_json).data)

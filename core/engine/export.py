@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 CHECKED_IMAGES = 256
 CHECK_SECONDS = 20.0
-_CHECK_BATCH = 32
+CHECK_BATCH = 32
 # A protocol buffer holds at most two gigabytes; some room is left for the graph.
 _MAX_ONNX_BYTES = 2**31 - 2**24
 # Of probabilities, and of logits as a share of the largest: more than float32 rounding of any network explains.
-_LARGEST_DIFFERENCE = 0.01
+LARGEST_DIFFERENCE = 0.01
 
 Scale = tuple[Triple, Triple]
 
@@ -51,16 +51,17 @@ def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale 
     with in_sentences():
         network = load_network(weights)
         opset = find_opset(network)
-        data, trouble = _find_data(network)
+        data, trouble = find_data(network)
         scale = (data.mean, data.std) if data else recorded
         if scale is None:
             raise QuestionError(
                 f"The mean and spread of the training images, which ONNX needs, are not known: {trouble}"
             )
-        proto = _to_onnx(network, scale, opset)
-        _describe(proto, {**metadata, **_scale_texts(scale)})
+        module, size = Normalized(network.model, scale).eval(), network.spec.data.image_size
+        proto = trace(module, size, opset, "logits")
+        describe(proto, {**metadata, **scale_texts(scale)}, "logits: (batch, classes), before softmax.")
         content = proto.SerializeToString()
-        difference = compare(content, network, _pick_images(network.spec, data), scale)
+        difference = compare(content, network, pick_images(network.spec, data), scale)
     Path(path).write_bytes(content)
     part = "training" if data and not len(data.val) else "validation"
     return f"Operator set {opset}. {_tell(difference, part, trouble)}"
@@ -76,7 +77,7 @@ class Difference:
     agreeing: int
 
 
-class _Normalized(nn.Module):
+class Normalized(nn.Module):
     """Images from 0 to 1 -> logits: normalisation, then the network."""
 
     def __init__(self, network: ResNet, scale: Scale) -> None:
@@ -105,39 +106,40 @@ def find_opset(network: Network) -> int:
     return max(*(ONNX_OPSETS[part] for part in parts), *needed)
 
 
-def _to_onnx(network: Network, scale: Scale, opset: int) -> ModelProto:
-    """By tracing, which takes a tenth of a second; torch's newer exporter takes six and writes no set below 18."""
+def trace(module: nn.Module, size: int, opset: int, output: str) -> ModelProto:
+    """A module from images (batch, 3, size, size) to one output as ONNX. Raises QuestionError for one of over 2 GB.
+
+    By tracing, which takes a tenth of a second; torch's newer exporter takes six and writes no set below 18.
+    """
     import onnx  # half a second that safetensors need not wait for
 
-    num_bytes = sum(4 * tensor.numel() for tensor in network.model.state_dict().values())
+    num_bytes = sum(4 * tensor.numel() for tensor in module.state_dict().values())
     if num_bytes > _MAX_ONNX_BYTES:
         raise QuestionError(f"ONNX holds at most 2 GB in one file; these weights take {num_bytes / 1e9:.1f} GB.")
-    size, file = network.spec.data.image_size, io.BytesIO()
+    file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # says that the newer one is the default
         torch.onnx.export(
-            _Normalized(network.model, scale).eval(),
+            module,
             (torch.rand(2, 3, size, size),),
             file,  # type: ignore[arg-type]  # which without dynamo may be one in memory
             dynamo=False,
             opset_version=opset,
             input_names=["images"],
-            output_names=["logits"],
-            dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}},
+            output_names=[output],
+            dynamic_axes={"images": {0: "batch"}, output: {0: "batch"}},
         )
     return onnx.load_from_string(file.getvalue())
 
 
-def _describe(proto: ModelProto, metadata: dict[str, str]) -> None:
+def describe(proto: ModelProto, metadata: dict[str, str], output: str) -> None:
     """Adds the metadata, and removes the paths of this machine, which the exporter noted at every node."""
     import onnx
 
     for node in proto.graph.node:
         node.ClearField("doc_string")
     proto.graph.name = "resnet"
-    proto.doc_string = (
-        "images: RGB from 0 to 1, (batch, 3, size, size); normalised inside. logits: (batch, classes), before softmax."
-    )
+    proto.doc_string = f"images: RGB from 0 to 1, (batch, 3, size, size); normalised inside. {output}"
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto, full_check=True)
 
@@ -154,7 +156,7 @@ def compare(content: bytes, network: Network, images: Tensor, scale: Scale) -> D
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    for batch in torch.split(images, _CHECK_BATCH):
+    for batch in torch.split(images, CHECK_BATCH):
         pixels = batch.numpy().astype(np.float32) / 255
         found.append(session.run(["logits"], {"images": np.ascontiguousarray(pixels)})[0])
         with torch.no_grad():
@@ -170,7 +172,7 @@ def compare(content: bytes, network: Network, images: Tensor, scale: Scale) -> D
     )
     # In this form NaN is refused as well.
     share = difference.logits / max(float(np.abs(ours).max()), 1e-6)
-    if not max(difference.probabilities, share) <= _LARGEST_DIFFERENCE:
+    if not max(difference.probabilities, share) <= LARGEST_DIFFERENCE:
         raise QuestionError(
             f"The ONNX file was not kept: onnxruntime's logits differ from torch's by up to {difference.logits:.2g}, "
             f"and the probabilities by up to {difference.probabilities:.2g}."
@@ -178,7 +180,7 @@ def compare(content: bytes, network: Network, images: Tensor, scale: Scale) -> D
     return difference
 
 
-def _find_data(network: Network) -> tuple[Data | None, str]:
+def find_data(network: Network) -> tuple[Data | None, str]:
     """The images of the run, or why they cannot be used."""
     try:
         data = load_kept(network.spec.data)
@@ -189,7 +191,7 @@ def _find_data(network: Network) -> tuple[Data | None, str]:
     return data, ""
 
 
-def _pick_images(spec: RunSpec, data: Data | None) -> Tensor:
+def pick_images(spec: RunSpec, data: Data | None) -> Tensor:
     """Up to `CHECKED_IMAGES` of the part that is checked, spread over all of it; noise if there are no images."""
     if data is None:
         size, generator = spec.data.image_size, torch.Generator().manual_seed(0)
@@ -211,7 +213,7 @@ def _tell(difference: Difference, part: str, trouble: str) -> str:
     return f"{sentence} {trouble}".strip()
 
 
-def _scale_texts(scale: Scale | None) -> dict[str, str]:
+def scale_texts(scale: Scale | None) -> dict[str, str]:
     return {"mean": json.dumps(scale[0]), "std": json.dumps(scale[1])} if scale else {}
 
 
@@ -229,10 +231,10 @@ def export_safetensors(weights: WeightsFile, metadata: dict[str, str], recorded:
         network = load_network(weights)
         scale, trouble = recorded, ""
         if scale is None:
-            data, trouble = _find_data(network)
+            data, trouble = find_data(network)
             scale = (data.mean, data.std) if data else None
         tensors = {name: tensor.contiguous() for name, tensor in network.model.state_dict().items()}
-        content = _in_order(save(tensors, {"format": "pt", **metadata, **_scale_texts(scale)}))
+        content = _in_order(save(tensors, {"format": "pt", **metadata, **scale_texts(scale)}))
         loaded = load_safetensors(content).model.state_dict()
         if loaded.keys() != tensors.keys() or not all(torch.equal(loaded[name], tensors[name]) for name in tensors):
             raise QuestionError("The safetensors file was not kept: read back, its weights are not the same.")

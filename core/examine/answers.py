@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.examine.predictions import name_classes, read_stored
+from core.examine.predictions import Predicted, name_classes
 from core.examine.weights import ExamineError, Weights, find_weights, name_file, read_scale, require_sound
 from core.helper.questions import Member, OwnPiece
 from core.runs.folder import Run
@@ -40,6 +40,7 @@ class Answer:
     second_probability: float
     is_unusual: bool
     fault: str
+    energy: float = float("nan")  # the higher, the less the image is like those of the training
 
 
 def make_member(run: Run, key: str = "best") -> tuple[Member, Weights]:
@@ -63,16 +64,36 @@ def require_same_classes(runs: Sequence[Run]) -> list[str]:
     return names
 
 
-def find_threshold(run: Run, weights: Weights) -> float:
-    """The energy above which an image is unusual: 5 % of the validation images are. NaN if none are stored."""
-    val = read_stored(run, weights, "val")
-    if val is None:
-        return float("nan")
-    return float(np.quantile(-np.logaddexp.reduce(val.logits, axis=1), 1 - UNUSUAL_SHARE))
+@dataclass(frozen=True)
+class Threshold:
+    """The energy above which an image is unusual, chosen on `images` validation images, of which `share` are so."""
+
+    energy: float
+    share: float
+    images: int
 
 
-def tell_answers(names: Sequence[str], found: OwnPiece, threshold: float = float("nan")) -> list[Answer]:
+def find_threshold(validation: Sequence[Predicted]) -> Threshold:
+    """From the validation predictions of all that answer, on the same images: 5 % of these come out as unusual.
+
+    The energy is -log sum exp(logits) (Liu et al. 2020), of several networks its mean.
+    """
+    energies = np.mean([-np.logaddexp.reduce(each.logits.astype(np.float64), axis=1) for each in validation], axis=0)
+    energy = float(np.quantile(energies, 1 - UNUSUAL_SHARE))
+    return Threshold(energy, float((energies > energy).mean()), len(energies))
+
+
+def explain_unlike(runs: Sequence[Run]) -> str:
+    """Why several runs have no threshold in common; empty if they have, or if it is one run."""
+    prints = {run.environment().get("data_fingerprint") for run in runs}
+    if len(runs) == 1 or (len(prints) == 1 and None not in prints):
+        return ""
+    return "Unusual images are not marked: the runs were not validated on the same images."
+
+
+def tell_answers(names: Sequence[str], found: OwnPiece, threshold: Threshold | None = None) -> list[Answer]:
     """One answer an image, in the order of the images."""
+    limit = threshold.energy if threshold else float("inf")
     chances = np.nan_to_num(found.probabilities, nan=-1.0)
     order = np.argsort(-chances, axis=1, kind="stable")[:, :2]  # equal ones go to the lower class
     answers = []
@@ -80,8 +101,9 @@ def tell_answers(names: Sequence[str], found: OwnPiece, threshold: float = float
         fault = found.faults.get(index, "")
         first, second = (-1, -1) if fault else (int(order[index, 0]), int(order[index, 1]))
         of = found.probabilities[index]
-        unusual = not fault and bool(found.energies[index] > threshold)
-        answers.append(Answer(index, name, first, float(of[first]), second, float(of[second]), unusual, fault))
+        energy = float(found.energies[index])
+        unusual = not fault and energy > limit
+        answers.append(Answer(index, name, first, float(of[first]), second, float(of[second]), unusual, fault, energy))
     return answers
 
 
@@ -109,16 +131,19 @@ def measure(answers: Sequence[Answer], labels: npt.NDArray[np.int64]) -> Accurac
     return accuracy(labels[read], guesses) if read else None
 
 
-def summarize(answers: Sequence[Answer], labels: npt.NDArray[np.int64] | None) -> list[str]:
+def summarize(
+    answers: Sequence[Answer], labels: npt.NDArray[np.int64] | None, threshold: Threshold | None = None
+) -> list[str]:
     """What came out, in sentences; with `labels` the accuracy too."""
     faults, unusual = sum(bool(answer.fault) for answer in answers), sum(answer.is_unusual for answer in answers)
     sentences = [f"{count_of(len(answers) - faults, 'image')} predicted."]
     if faults:
         sentences.append(f"{count_of(faults, 'image')} cannot be read and {'has' if faults == 1 else 'have'} no class.")
-    if unusual:
+    if threshold and len(answers) > faults:
         sentences.append(
-            f"Unusual, less like the training's images than {1 - UNUSUAL_SHARE:.0%} of the validation images by "
-            f"the energy of the logits (Liu et al. 2020): {unusual:,}."
+            f"Unusual: {unusual:,} ({format_percent(unusual / (len(answers) - faults), 1)}), by the energy of the "
+            f"logits (Liu et al. 2020). Of the {threshold.images:,} validation images, on which the limit was chosen, "
+            f"{format_percent(threshold.share, 1)} are."
         )
     found = None if labels is None else measure(answers, labels)
     if found:
@@ -182,9 +207,9 @@ def read_order(text: str) -> tuple[str, ...]:
 
 def write_table(answers: Sequence[Answer], classes: Sequence[str]) -> str:
     """All that is known of each image, as CSV."""
-    columns = ("image", "class", "probability", "second_guess", "second_probability", "unusual", "fault")
+    columns = ("image", "class", "probability", "second_guess", "second_probability", "energy", "unusual", "fault")
     rows = [
-        (answer.name, "", "", "", "", "", answer.fault)
+        (answer.name, "", "", "", "", "", "", answer.fault)
         if answer.fault
         else (
             answer.name,
@@ -192,6 +217,7 @@ def write_table(answers: Sequence[Answer], classes: Sequence[str]) -> str:
             f"{answer.probability:.6f}",
             classes[answer.second],
             f"{answer.second_probability:.6f}",
+            round(answer.energy, 4),
             "yes" if answer.is_unusual else "no",
             "",
         )

@@ -31,7 +31,8 @@ class Order:
 
 @dataclass(frozen=True)
 class Format:
-    """One format: `purpose` is a sentence that says what it is good for; `several`: it takes more than one run.
+    """One format: `purpose` is a sentence that says what it is good for; `several`: it takes more than one run, and
+    `least` that many.
 
     `writer` is the `module:function` that writes an Order to a path and returns a note. It is imported when first used:
     the report brings scipy along, which not every process needs.
@@ -44,6 +45,7 @@ class Format:
     purpose: str
     writer: str
     several: bool = False
+    least: int = 1  # runs
     of_weights: bool = False
     of_spec: bool = False  # what a run of another tool does not have
 
@@ -142,6 +144,27 @@ _FORMATS = (
         "One file that trains this very run, with torch and torchvision and nothing of this lab.",
         "core.export.model:write_script",
         of_spec=True,
+    ),
+    Format(
+        "predict",
+        "predict.py",
+        ".predict.zip",
+        "application/zip",
+        "One file that predicts images with torch alone, and the weights beside it; several runs answer by their mean.",
+        "core.export.model:write_predict",
+        several=True,
+        of_weights=True,
+    ),
+    Format(
+        "ensemble-onnx",
+        "Ensemble as ONNX",
+        ".ensemble.onnx",
+        "application/octet-stream",
+        "Several networks in one file: images in, the mean of their probabilities out; checked against torch.",
+        "core.export.model:write_ensemble",
+        several=True,
+        least=2,
+        of_weights=True,
     ),
     Format(
         "zip",

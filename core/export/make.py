@@ -29,6 +29,8 @@ def export_runs(
     order = Order(tuple(dict.fromkeys(run_ids)), checkpoint, checkpoints, report)
     if len(order.ids) > 1 and not wanted.several:
         raise ExportError(f"{wanted.title} takes one run at a time.")
+    if len(order.ids) < wanted.least:
+        raise ExportError(f"{wanted.title} takes at least {wanted.least} runs.")
     for run_id in order.ids:
         if damage := open_run(run_id).damage():
             raise DamagedRunError(f"{run_id} is damaged and cannot be exported: {damage}.")

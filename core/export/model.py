@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
+import zipfile
 from pathlib import Path, PurePath
 
 from core.examine.weights import explain_absent, find_weights, name_file, read_scale, require_sound
 from core.export.formats import ExportError, Order
+from core.export.standalone.predict import Chosen, make_predict
 from core.export.standalone.reading import StandaloneError
 from core.export.standalone.script import make_script
 from core.helper.process import call
+from core.helper.questions import Member
 from core.runs.folder import Run
+from core.runs.records import WeightsName
 from core.runs.store import open_run
 from core.spec import RunSpec
+from core.system.safe_zip import date_in_zip
+
+MAX_MEMBERS = 20
 
 
 def write_onnx(order: Order, path: Path) -> str:
@@ -38,6 +47,73 @@ def write_script(order: Order, path: Path) -> str:
         raise ExportError(f"The script cannot be written: {error}") from None
     path.write_text(text, encoding="utf-8", newline="")
     return "It trains the run again with torch and torchvision alone; its first lines say how to start it."
+
+
+def write_ensemble(order: Order, path: Path) -> str:
+    """Several networks as one ONNX file, from images to the mean of their probabilities. Takes some seconds."""
+    runs, classes = _open_members(order)
+    members = [_take(run, order.checkpoint) for run in runs]
+    metadata = {
+        "made_by": "ResNet Lab",
+        "runs": json.dumps([run.id for run in runs]),
+        "names": json.dumps([run.about.name for run in runs], ensure_ascii=False),
+        "checkpoint": order.checkpoint,
+        "class_names": json.dumps(classes, ensure_ascii=False),
+    }
+    asked = call(
+        "core.engine.export_ensemble:export_ensemble", members=tuple(members), metadata=metadata, path=str(path)
+    )
+    note: str = asked.result()
+    return note
+
+
+def write_predict(order: Order, path: Path) -> str:
+    """A zip of `predict.py`, which needs only torch, and a safetensors file of weights for each run."""
+    runs, classes = _open_members(order)
+    chosen = []
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".predict-") as folder:
+        for number, run in enumerate(runs, 1):
+            member, file = _take(run, order.checkpoint), Path(folder) / f"model-{number}.safetensors"
+            _ask("export_safetensors", Order((run.id,), order.checkpoint), file)
+            sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+            spec = without_path(run.spec)
+            chosen.append(Chosen(run.id, run.about.name, order.checkpoint, spec, member, file.name, sha256))
+        try:
+            text = make_predict(chosen, classes)
+        except StandaloneError as error:
+            raise ExportError(f"The script cannot be written: {error}") from None
+        with zipfile.ZipFile(path, "w") as archive:
+            moment = date_in_zip(max(run.about.created for run in runs))
+            _add(archive, "predict.py", text.encode(), moment)
+            for one in chosen:
+                _add(archive, one.file, (Path(folder) / one.file).read_bytes(), moment)
+    return "Unpack it; the first lines of predict.py say how to start it."
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes, moment: tuple[int, int, int, int, int, int]) -> None:
+    """With the run's own date, so that equal runs give equal bytes; weights hardly shrink."""
+    member = zipfile.ZipInfo(f"predict/{name}", moment)
+    member.external_attr = 0o644 << 16
+    archive.writestr(member, content, zipfile.ZIP_DEFLATED if name.endswith(".py") else zipfile.ZIP_STORED)
+
+
+def _open_members(order: Order) -> tuple[list[Run], list[str]]:
+    """The runs of an ensemble, and their classes. Raises ExportError, ExamineError."""
+    from core.examine.answers import require_same_classes
+
+    if len(order.ids) > MAX_MEMBERS:
+        raise ExportError(f"{len(order.ids)} runs are too many for one file: it takes at most {MAX_MEMBERS}.")
+    runs = [_open(Order((run_id,))) for run_id in order.ids]
+    return runs, require_same_classes(runs)
+
+
+def _take(run: Run, checkpoint: WeightsName) -> Member:
+    from core.examine.answers import make_member
+
+    member, weights = make_member(run, checkpoint)
+    if weights.key != checkpoint:
+        raise ExportError(f"The run {run.about.name or run.id} has no {checkpoint} weights.")
+    return member
 
 
 def without_path(spec: RunSpec) -> RunSpec:

@@ -96,3 +96,18 @@ class OwnPiece:
 
     def __len__(self) -> int:
         return len(self.energies)
+
+
+@dataclass(frozen=True)
+class SpoiltPiece:
+    """Which answers to spoiled images are right, (n,) bool, for one way to spoil them.
+
+    `images` are looked at in each of the ways; `total` counts all answers of all ways.
+    """
+
+    right: npt.NDArray[np.bool_]
+    images: int
+    total: int
+
+    def __len__(self) -> int:
+        return len(self.right)

@@ -30,5 +30,6 @@ WORKER = "worker.json"
 CRASH = "death.json"
 FORECAST = "forecast.json"
 DOCTOR = "doctor.json"  # what its rules found while the run trained
+ROBUSTNESS = "robustness.json"  # answers to spoiled images
 TOLD = "told.json"  # of what people were told already
 RESERVE = ".reserve"  # space for the end of a run whose disk is full

@@ -162,6 +162,16 @@ class DoctorRecord(TypedDict, total=False):
     epoch: Count
     found: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
     given_up: Annotated[str, Field(max_length=2000)]
+class RobustnessEntry(TypedDict, total=False):
+    """How one set of weights answers spoiled images: how many of them are right, by kind at each strength."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    which: WeightsName
+    version: Count
+    seed: Count
+    images: Count
+    clean: Count
+    right: dict[str, list[Count]]
 
 
 class CheckpointEntry(TypedDict, total=False):

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, Field, create_model
 
 from core.export.archive.pack import BundleError
-from core.runs import layout, shapes
+from core.runs import layout, robustness, shapes
 from core.runs.branches import read_branch
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, About, CheckpointEntry
@@ -54,6 +54,7 @@ def check_run(folder: Path, sha256: dict[str, str], started_by: str) -> None:
         _check_json(path, shapes.ENVIRONMENT)
     _check_json(folder / layout.PROGRESS, shapes.PROGRESS)
     _check_json(folder / layout.END, shapes.END)
+    _check_json(folder / layout.ROBUSTNESS, robustness.RECORD)
     if spec is None:
         _check_foreign(folder, sha256)
     else:

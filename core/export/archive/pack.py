@@ -44,7 +44,7 @@ MAX_LOG_BYTES = 4_000_000
 CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.pt"
 # What a run folder holds and another machine can use. Nothing else is exported or imported.
 MEMBERS = re.compile(
-    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end|foreign|branch)\.json|(metrics|steps|use)\.jsonl|log\.txt"
+    r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end|foreign|branch|robustness)\.json|(metrics|steps|use)\.jsonl|log\.txt"
     rf"|series\.bin|root\.pt|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
     r"|predictions/((val_last|val_best|test_last|test_best|val_labels|test_labels)\.npy|val_classes\.bin)"
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -58,13 +58,14 @@ class Source:
         text = "\n".join(line for number, line in enumerate(lines[first:last], first) if number not in dropped)
         return _BLANK_LINES.sub("\n\n", text).strip("\n") if dropped else text
 
-    def text_of_entry(self, node: ast.stmt, entry: tuple[ast.expr, ast.expr]) -> str:
-        """A registry with a single one of its entries."""
-        key, value = (ast.get_source_segment(self.text, part) for part in entry)
+    def text_of_entries(self, node: ast.stmt, entries: Sequence[tuple[ast.expr, ast.expr]]) -> str:
+        """A registry with only some of its entries."""
+        texts = [[str(ast.get_source_segment(self.text, part)) for part in entry] for entry in entries]
+        pairs = [f"{key}: {value}" for key, value in texts]
         head = self.text_of(node).partition("{")[0]
-        short = f"{head}{{{key}: {value}}}"
-        is_short = "\n" not in f"{value}" and len(short.rpartition("\n")[2]) <= _WIDTH
-        return short if is_short else f"{head}{{\n    {key}: {value},\n}}"
+        short = f"{head}{{{', '.join(pairs)}}}"
+        is_short = not any("\n" in pair for pair in pairs) and len(short.rpartition("\n")[2]) <= _WIDTH
+        return short if is_short else f"{head}{{\n" + "".join(f"    {pair},\n" for pair in pairs) + "}"
 
     def _span(self, lines: list[str], node: ast.stmt) -> tuple[int, int]:
         decorators: list[ast.expr] = getattr(node, "decorator_list", [])

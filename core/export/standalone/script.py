@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import lzma
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -49,7 +49,7 @@ REGISTRIES = {
 _WIDTH = 120
 
 # For modules whose purpose covers more than what is left of them, or does not help in a single file.
-_HEADINGS = {
+HEADINGS = {
     "core.spec.parts": "What parts of the network have in common",
     "core.data.store": "What is wrong with images",
     "core.data.decoding": "Image files become RGB bytes of one size",
@@ -73,23 +73,23 @@ def make_script(run: Run, spec: RunSpec) -> str:
             f"{run.about.name} began from a checkpoint of {record.get('name') or record['run']}, which no script can "
             "make: take the whole run along, as a zip."
         )
-    entries = {name: value_at(spec, path) for name, path in REGISTRIES.items()}
+    entries = {name: [value_at(spec, path)] for name, path in REGISTRIES.items()}
     gathered = Gatherer(_GIVEN, _REPLACED, entries).gather(ROOT, "main")
     environment = run.environment()
     threads = environment.get("threads") if environment.get("device") == "cpu" else 0
     fingerprint = str(environment.get("data_fingerprint") or "")
     parts = [
-        f'"""{_quote(describe_run(run, spec))}\n"""\n\n' + "\n".join(_write_imports(gathered.imports)),
+        f'"""{quote(describe_run(run, spec))}\n"""\n\n' + "\n".join(write_imports(gathered.imports)),
         *_write_spec(spec, gathered),
         "\n".join(
             [
                 "SPEC = RunSpec()",
-                f"FINGERPRINT = {_plain(fingerprint)}  # of the run's images and their split",
+                f"FINGERPRINT = {write_value(fingerprint)}  # of the run's images and their split",
                 f"THREADS = {int(threads or 0)}  # that the run computed with on a CPU; 0 leaves the choice to torch",
                 f"WITHOUT: frozenset[str] = {_write_names(list_left_out(spec.data.without))}",
             ]
         ),
-        *_write_sections(gathered),
+        *write_sections(gathered),
         *_write_data(spec, {name for _, name in gathered.given}),
         'if __name__ == "__main__":\n    sys.exit(main())',
     ]
@@ -102,13 +102,13 @@ def _write_names(names: Iterable[str]) -> str:
     return f"frozenset([\n{lines}])" if lines else "frozenset()"
 
 
-def _quote(lines: Iterable[str]) -> str:
+def quote(lines: Iterable[str]) -> str:
     """Text for a docstring: the name that people gave a run must not end it."""
     safe = ("".join(sign if sign.isprintable() else " " for sign in line) for line in lines)
     return "\n".join(line.replace("\\", "/").replace('"', "'").rstrip() for line in safe)
 
 
-def _write_imports(imports: Sequence[Import]) -> Iterator[str]:
+def write_imports(imports: Sequence[Import]) -> Iterator[str]:
     """Sorted as ruff sorts them: the standard library, then the others; whole modules first."""
     yield "from __future__ import annotations"
     for group in (True, False):
@@ -125,9 +125,10 @@ def _is_standard(one: Import) -> bool:
     return one.module.partition(".")[0] not in ("numpy", "PIL", "torch", "torchvision")
 
 
-def _write_sections(gathered: Gathered) -> Iterator[str]:
+def write_sections(gathered: Gathered, headings: Mapping[str, str] = HEADINGS) -> Iterator[str]:
+    """The definitions, module by module, each module under its heading or its purpose."""
     for section in gathered.sections:
-        heading = _HEADINGS.get(section.module, section.purpose.rstrip("."))
+        heading = headings.get(section.module, section.purpose.rstrip("."))
         if heading and not all(_is_line(text) for text in section.definitions):
             yield f"# {heading}\n# {'-' * (_WIDTH - 2)}" if len(heading) < _WIDTH else _comment(heading)
         text = section.definitions[0]
@@ -155,16 +156,16 @@ def _write_spec(spec: RunSpec, gathered: Gathered) -> Iterator[str]:
         f"The settings of the run: change them here. Of {chosen} only the choice that is set has its code in this "
         "file, and of augment.mixup and augment.cutmix only the value that is set, or 0."
     )
-    fields = [_field("layers[]", field.name) for field in fields_of("layers[]")]
-    yield _write_class("LayerSpec", LayerSpec.__doc__ or "", fields)
+    fields = [write_field("layers[]", field.name) for field in fields_of("layers[]")]
+    yield write_class("LayerSpec", LayerSpec.__doc__ or "", fields)
     for name, kind in SECTIONS.items():
         live = [field.name for field in fields_of(name) if field.name in gathered.attributes]
-        lines = [_field(name, field, value_at(spec, f"{name}.{field}")) for field in live]
+        lines = [write_field(name, field, value_at(spec, f"{name}.{field}")) for field in live]
         if kind is DataSpec:
             lines.append(f"num_classes: int = {spec.data.num_classes}  # Follows from the images.")
-        yield _write_class(kind.__name__, kind.__doc__ or "", lines)
+        yield write_class(kind.__name__, kind.__doc__ or "", lines)
     whole = [f"{name}: {kind.__name__} = {kind.__name__}()" for name, kind in SECTIONS.items()]
-    yield _write_class("RunSpec", "Everything that decides the run's result.", whole)
+    yield write_class("RunSpec", "Everything that decides the run's result.", whole)
 
 
 def value_at(spec: RunSpec, path: str) -> Any:
@@ -172,23 +173,23 @@ def value_at(spec: RunSpec, path: str) -> Any:
     return getattr(getattr(spec, section), name)
 
 
-def _write_class(name: str, purpose: str, lines: Iterable[str]) -> str:
+def write_class(name: str, purpose: str, lines: Iterable[str]) -> str:
     body = textwrap.indent("\n".join(lines), "    ")
     text = f'@dataclass(frozen=True)\nclass {name}:\n    """{purpose.partition(chr(10))[0]}"""'
     return f"{text}\n\n{body}" if body else text
 
 
-def _field(section: str, name: str, value: object = None) -> str:
+def write_field(section: str, name: str, value: object = None) -> str:
     found = next(field for field in fields_of(section) if field.name == name)
     kinds = {"int": "int", "float": "float", "bool": "bool", "choice": "str", "text": "str", "ints": "tuple[int, ...]"}
     kind = "tuple[LayerSpec, ...]" if found.kind == "layers" else kinds[found.kind]
-    line = f"{name}: {kind}" if value is None else f"{name}: {kind} = {_plain(value)}"
+    line = f"{name}: {kind}" if value is None else f"{name}: {kind} = {write_value(value)}"
     unit = f" ({found.unit})" if found.unit == "px" else ""
     remark = f"# {found.help.rstrip('.')}{unit}."
     return f"{line}  {remark}" if len(line) + len(remark) < _WIDTH - 6 and "\n" not in line else f"{remark}\n{line}"
 
 
-def _plain(value: object) -> str:
+def write_value(value: object) -> str:
     """A value as Python writes it; layers one a line."""
     if isinstance(value, tuple) and value and isinstance(value[0], LayerSpec):
         rows = (", ".join(f"{key}={field}" for key, field in layer.model_dump().items()) for layer in value)

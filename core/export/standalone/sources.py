@@ -1,7 +1,7 @@
 """Gathers the definitions that a function needs from several modules' sources.
 
 Functions, classes and constants are followed by name, methods by the names of attributes: what nothing uses is left
-out. Of a registry only the entry that the spec names is kept, with what that one needs. Names that two modules give to
+out. Of a registry only the entries that the specs name are kept, with what these need. Names that two modules give to
 different things are refused, as everything goes into one file.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from core.export.standalone.reading import Import, Names, Source, StandaloneError, check_allowed, read_source
@@ -42,12 +42,15 @@ class Gathered:
 class Gatherer:
     """Follows names from a root.
 
-    `given`: definitions that the caller writes. `replaced`: definitions to use instead of others. `entries`: the key of
-    the entry to keep, by the name of its registry.
+    `given`: definitions that the caller writes. `replaced`: definitions to use instead of others. `entries`: the keys
+    of the entries to keep, by the name of their registry.
     """
 
     def __init__(
-        self, given: frozenset[Definition], replaced: Mapping[Definition, Definition], entries: Mapping[str, str]
+        self,
+        given: frozenset[Definition],
+        replaced: Mapping[Definition, Definition],
+        entries: Mapping[str, Collection[str]],
     ) -> None:
         self.given, self.replaced, self.entries = given, replaced, entries
         self._texts: dict[Definition, str] = {}  # of what is needed; of a class, once all methods are known
@@ -131,18 +134,19 @@ class Gatherer:
         self._follow(found, [method])
 
     def _reach_registry(self, found: Definition, node: ast.stmt) -> None:
-        source, key = read_source(found[0]), self.entries[found[1]]
+        source, keys = read_source(found[0]), self.entries[found[1]]
         match node:
             case ast.AnnAssign(value=ast.Dict() as table, annotation=annotation):
                 pairs = zip(table.keys, table.values, strict=True)
                 entries = {ast.literal_eval(name): (name, value) for name, value in pairs if name}
             case _:
                 raise StandaloneError(f"{found[1]} in {found[0]} is no annotated table of entries.")
-        if key not in entries:
-            raise StandaloneError(f"{found[1]} in {found[0]} has no entry {key!r}.")
+        if missing := [key for key in keys if key not in entries]:
+            raise StandaloneError(f"{found[1]} in {found[0]} has no entry {missing[0]!r}.")
         self._registries.add(found[1])
-        self._texts[found] = source.text_of_entry(node, entries[key])
-        self._follow(found, [annotation, *entries[key]])
+        kept = [entries[key] for key in sorted(set(keys))]
+        self._texts[found] = source.text_of_entries(node, kept)
+        self._follow(found, [annotation, *(part for entry in kept for part in entry)])
 
     def _follow(self, found: Definition, nodes: Iterable[ast.AST]) -> None:
         module, names = found[0], Names(nodes)

@@ -48,8 +48,9 @@ function makeName(row, send) {
   const about = make("span", "about", row.about);
   const tools = make("span", "tools");
   if (row.baseline) tools.append(make("span", "baseline", "baseline"));
-  else tools.append(makeButton("", "Baseline", `Make ${row.name} the baseline`, () => send("first", row.id)));
-  tools.append(makeButton("drop", "×", `Leave ${row.name} out`, () => send("drop", row.id)));
+  else if (!row.fixed)
+    tools.append(makeButton("", "Baseline", `Make ${row.name} the baseline`, () => send("first", row.id)));
+  if (!row.fixed) tools.append(makeButton("drop", "×", `Leave ${row.name} out`, () => send("drop", row.id)));
   const box = make("div");
   box.append(dot, name, about, tools);
   cell.append(box);

@@ -95,9 +95,10 @@ def _to_row(unit: Unit, is_baseline: bool, cells: Sequence[Cell]) -> dict[str, A
         "id": unit.id,
         "colour": unit.ink.css,
         "name": unit.name,
-        "href": "" if unit.is_group else f"run?id={unit.first.id}",
-        "title": "\n".join(f"{run.name} ({run.id})" for run in unit.runs),
+        "href": "" if unit.is_group or unit.is_ensemble else f"run?id={unit.first.id}",
+        "title": "\n".join(f"{run.name} ({run.id})" for run in unit.first.members or unit.runs),
         "about": tell_unit(unit),
         "baseline": is_baseline,
+        "fixed": unit.is_ensemble,
         "cells": [asdict(cell) for cell in cells],
     }

@@ -19,7 +19,9 @@ from core.text.formats import UNKNOWN
 from core.text.words import count_of, list_first
 from pages.parts.compare.choose import keep_ids
 from pages.parts.compare.curves import show_curves, show_drawing
+from pages.parts.compare.ensemble import show_ensemble
 from pages.parts.compare.gallery import draw_dot, need_two, show_gallery
+from pages.parts.compare.robustness import show_robustness
 from pages.parts.compare.table import pick_control, show_table, weights_control
 from pages.parts.frame.address import set_params
 
@@ -205,7 +207,7 @@ def _link(unit: Unit) -> str:
 
 
 def _show_course(units: Sequence[Unit]) -> None:
-    show_curves(units)
+    show_curves([unit for unit in units if not unit.is_ensemble])
     show_table(units)
 
 
@@ -216,4 +218,8 @@ TABS: dict[str, Callable[[Sequence[Unit]], None]] = {
     "Scatter": show_scatter,
     "Parallel": show_parallel,
     "Disagreements": show_gallery,
+    "Ensemble": show_ensemble,
+    "Robustness": show_robustness,
 }
+# What an ensemble has a place in: figures and answers, but neither curves nor fields.
+WITH_ENSEMBLE = frozenset(("Curves", "Is it better?", "Scatter", "Disagreements"))

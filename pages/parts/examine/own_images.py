@@ -15,15 +15,17 @@ from core.data.folder import SUFFIXES
 from core.data.own_images import Brought, ChoiceError, keep_files, name_images
 from core.data.store import DataError
 from core.examine import answers
-from core.examine.answers import Answer, HandIn, Ids, Labels
-from core.examine.predicting import OwnPrediction
-from core.examine.weights import Weights
+from core.examine.answers import Answer, HandIn, Ids, Labels, Threshold
+from core.examine.predicting import OwnPrediction, Prediction
+from core.examine.predictions import Predicted
+from core.examine.weights import ExamineError, Weights
 from core.runs.folder import Run
 from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.system.errors import LabError
 from core.text.safe import plain
 from pages.parts.examine.address import PREFIX
+from pages.parts.examine.load import NotYet, load_predictions
 from pages.parts.frame.style import show_note, show_problem
 from pages.parts.frame.widgets import renew_while
 
@@ -52,7 +54,24 @@ class _Asked:
     key: tuple[object, ...]
     names: Sequence[str]
     prediction: OwnPrediction
+    answering: list[tuple[Run, Weights]]
     told: list[Answer] = field(default_factory=list)
+    validation: list[Predicted] | None = None  # None: not looked up yet
+    threshold: Threshold | None = None
+    remark: str = ""  # why unusual images are not marked
+
+    def settle(self) -> Prediction | None:
+        """The prediction of validation images that is waited for, to know what is unusual; None once that is known."""
+        if self.validation is None:
+            found, under_way, self.remark = _find_validation(self.answering)
+            if under_way:
+                return under_way
+            self.validation = found
+        return None
+
+    def is_over(self) -> bool:
+        """Whether the images are predicted, and it is known what is unusual."""
+        return self.prediction.is_over() and self.settle() is None
 
 
 def show_own_images(run: Run, weights: Weights, classes: list[str]) -> None:
@@ -84,7 +103,7 @@ def show_own_images(run: Run, weights: Weights, classes: list[str]) -> None:
         show_problem(str(error))
         return
     if asked is not None:
-        renew_while(lambda: not asked.prediction.is_over(), lambda: _show(run, weights, others, asked, classes))
+        renew_while(lambda: not asked.is_over(), lambda: _show(run, asked, classes))
 
 
 def _choose_others(run: Run, classes: list[str]) -> list[str]:
@@ -130,13 +149,34 @@ def _ask(run: Run, weights: Weights, others: Sequence[str], path: Path) -> _Aske
         names = _name(brought)
     runs = [run, *map(open_run, others)]
     answers.require_same_classes(runs)
-    members = [answers.make_member(run, weights.key)[0], *(answers.make_member(other)[0] for other in runs[1:])]
+    asked_of = [answers.make_member(run, weights.key), *(answers.make_member(other) for other in runs[1:])]
+    members = [member for member, _ in asked_of]
     key = (brought, *((member.weights.sha256, member.weights.which) for member in members))
     asked: _Asked | None = st.session_state.get(_ASKED)
     if asked is None or asked.key != key:
         _forget()
-        asked = st.session_state[_ASKED] = _Asked(key, names, OwnPrediction(members, brought))
+        asked = st.session_state[_ASKED] = _Asked(
+            key,
+            names,
+            OwnPrediction(members, brought),
+            [(each, of) for each, (_, of) in zip(runs, asked_of, strict=True)],
+        )
     return asked
+
+
+def _find_validation(answering: Sequence[tuple[Run, Weights]]) -> tuple[list[Predicted], Prediction | None, str]:
+    """What all that answer say of their validation images; what is still under way; why there is nothing."""
+    if why := answers.explain_unlike([run for run, _ in answering]):
+        return [], None, why
+    found = []
+    for run, weights in answering:
+        try:
+            found.append(load_predictions(run, weights, "val").predicted)
+        except NotYet as now:
+            return [], now.prediction, ""
+        except ExamineError as error:
+            return [], None, f"Unusual images are not marked: {error}"
+    return found, None, ""
 
 
 def _name(brought: Brought) -> list[str]:
@@ -153,16 +193,20 @@ def _forget() -> None:
         asked.prediction.give_up()
 
 
-def _show(run: Run, weights: Weights, others: Sequence[str], asked: _Asked, classes: list[str]) -> None:
+def _show(run: Run, asked: _Asked, classes: list[str]) -> None:
     prediction = asked.prediction
     if not prediction.is_over():
         share = prediction.done / prediction.total if prediction.total else 0.0
         st.progress(share, f"Predicting: {prediction.done:,} of {len(asked.names):,} images")
         return
     if not asked.told:
+        if under_way := asked.settle():
+            share = under_way.done / under_way.total if under_way.total else 0.0
+            st.progress(share, f"Predicting validation images: {under_way.done:,} of {under_way.total:,}")
+            return
         try:
-            threshold = float("nan") if others else answers.find_threshold(run, weights)
-            asked.told = answers.tell_answers(asked.names, prediction.result(), threshold)
+            asked.threshold = answers.find_threshold(asked.validation) if asked.validation else None
+            asked.told = answers.tell_answers(asked.names, prediction.result(), asked.threshold)
         except LabError as error:
             del st.session_state[_ASKED]  # shown once; the next look asks again
             show_problem(f"The images could not be predicted. {error}")
@@ -173,7 +217,8 @@ def _show(run: Run, weights: Weights, others: Sequence[str], asked: _Asked, clas
 
 
 def _show_summary(asked: _Asked, classes: list[str]) -> None:
-    show_note(" ".join(answers.summarize(asked.told, answers.find_labels(asked.names, classes))))
+    sentences = answers.summarize(asked.told, answers.find_labels(asked.names, classes), asked.threshold)
+    show_note(" ".join([*sentences, *([asked.remark] if asked.remark else [])]))
 
 
 def _show_rows(told: Sequence[Answer], classes: list[str]) -> None:

@@ -71,7 +71,7 @@ def _show_one(run: Run) -> None:
         )
     is_ours = run.foreign() is None
     for format in FORMATS.values():
-        if not (is_ours or format.is_of_any):
+        if format.least > 1 or not (is_ours or format.is_of_any):
             continue
         weights = checkpoint if format.of_weights else "best"
         _show_format(format, _Wish((run.id,), format.key, weights, with_checkpoints or format.key != "zip"))
@@ -85,12 +85,24 @@ def show_several(run_ids: Sequence[str]) -> None:
 
     def show() -> None:
         for format in FORMATS.values():
-            if format.several:
+            if format.several and not format.of_weights:  # those stand with the ensemble
                 _show_format(format, _Wish(ids, format.key))
 
     with st.popover("Take away", icon=":material/download:", key="take"), st.container(width=380, key="take_several"):
         show_style(__file__)
         renew_while(lambda: _is_busy(ids), show)
+
+
+def show_formats(run_ids: Sequence[str], keys: Sequence[str], checkpoint: WeightsName) -> None:
+    """These formats of several runs at once, with the weights that are named."""
+    ids = tuple(run_ids)
+
+    def show() -> None:
+        for key in keys:
+            _show_format(FORMATS[key], _Wish(ids, key, checkpoint))
+
+    show_style(__file__)
+    renew_while(lambda: _is_busy(ids), show)
 
 
 def _is_busy(ids: tuple[str, ...]) -> bool:

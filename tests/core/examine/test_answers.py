@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from core.examine.answers import (
     Answer,
     HandIn,
+    Threshold,
+    explain_unlike,
     find_labels,
     find_threshold,
     make_member,
@@ -23,6 +26,7 @@ from core.examine.answers import (
     write_hand_in,
     write_table,
 )
+from core.examine.predictions import Predicted, read_stored
 from core.examine.weights import ExamineError
 from core.helper.questions import OwnPiece
 from core.system import files
@@ -42,7 +46,7 @@ FOUND = OwnPiece(
 
 @pytest.fixture
 def told() -> list[Answer]:
-    return tell_answers(NAMES, FOUND, threshold=-2.0)
+    return tell_answers(NAMES, FOUND, Threshold(-2.0, 0.05, 400))
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -78,15 +82,18 @@ def test_folders_named_as_classes_are_labels(told: list[Answer]) -> None:
 def test_the_table_has_all_that_is_known(told: list[Answer]) -> None:
     head, first, second, _, broken = rows_of(write_table(told, CLASSES))
     assert head[:3] == ["image", "class", "probability"]
-    assert first == ["cat/1.png", "cat", "0.500000", "'=dog", "0.300000", "no", ""]
+    assert first == ["cat/1.png", "cat", "0.500000", "'=dog", "0.300000", "-5.0", "no", ""]
     assert second[-2] == "yes"
-    assert broken == ["'=dog/broken.png", "", "", "", "", "", "It is no image."]
+    assert broken == ["'=dog/broken.png", "", "", "", "", "", "", "It is no image."]
 
 
 def test_the_summary_counts_what_was_read(told: list[Answer]) -> None:
-    first, broken, unusual, right = summarize(told, find_labels(NAMES, CLASSES))
+    limit = Threshold(-2.0, 0.0475, 400)
+    first, broken, unusual, right = summarize(told, find_labels(NAMES, CLASSES), limit)
     assert (first, broken) == ("3 images predicted.", "1 image cannot be read and has no class.")
-    assert unusual.endswith(": 1.")
+    assert unusual.startswith("Unusual: 1 (33.3 %), by the energy of the logits (Liu et al. 2020).")
+    assert unusual.endswith("Of the 400 validation images, on which the limit was chosen, 4.8 % are.")
+    assert not any("Unusual" in sentence for sentence in summarize(told, None))
     assert right.startswith("By their folders 1 of 3 are right: accuracy 33.33 % (95 % interval")
 
 
@@ -135,10 +142,24 @@ def test_the_order_is_the_first_column_of_the_sample() -> None:
 
 def test_a_twentieth_of_the_validation_images_would_be_unusual() -> None:
     run = make_examined()
-    logits, _ = make_logits(VAL, 0)
-    threshold = find_threshold(run, weights_of(run))
-    energies = -np.logaddexp.reduce(logits.astype(float), axis=1)
-    assert (energies > threshold).sum() == VAL * 0.05
+    stored = read_stored(run, weights_of(run), "val")
+    assert stored is not None
+    found = find_threshold([stored])
+    energies = -logsumexp(make_logits(VAL, 0)[0].astype(float), axis=1)
+    assert (energies > found.energy).sum() == VAL * 0.05
+    assert (found.share, found.images) == (0.05, VAL)
+
+
+def test_several_runs_mark_by_their_mean_energy_if_validated_on_the_same_images() -> None:
+    first, second = make_logits(VAL, 0), make_logits(VAL, 1)
+    both = find_threshold([Predicted(logits.astype(float), given) for logits, given in (first, second)])
+    energies = -(logsumexp(first[0].astype(float), axis=1) + logsumexp(second[0].astype(float), axis=1)) / 2
+    assert both.energy == pytest.approx(np.quantile(energies, 0.95))
+    runs = [make_examined(), make_examined()]
+    assert explain_unlike(runs) == ""
+    files.write_json(runs[1].path / "environment.json", {**runs[1].environment(), "data_fingerprint": "other"})
+    assert "not validated on the same images" in explain_unlike(runs)
+    assert explain_unlike(runs[1:]) == ""
 
 
 def test_a_run_is_asked_with_the_scale_of_its_own_images() -> None:

@@ -10,4 +10,7 @@ def test_every_format_says_what_it_is_for() -> None:
         assert format.key == key
         assert format.suffix.startswith(".")
         assert format.purpose.endswith(".")
-    assert {key for key, format in FORMATS.items() if format.several} == {"html", "csv", "tensorboard", "mlflow", "zip"}
+    assert {key for key, format in FORMATS.items() if format.several} == {
+        *("html", "csv", "tensorboard", "mlflow", "zip"),
+        *("predict", "ensemble-onnx"),
+    }

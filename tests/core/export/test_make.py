@@ -62,9 +62,10 @@ def test_a_run_that_is_gone_or_damaged_gets_a_sentence_and_leaves_no_file(
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_run_of_another_tool_leaves_as_curves_and_says_what_it_has_not(runs: Path, format: str) -> None:
     run_id = publish_foreign(make_foreign(), MAPPING)
-    if format in ("onnx", "safetensors", "script"):
-        with pytest.raises(LabError, match="This run was imported from TensorBoard"):
-            export_runs([run_id], format)
+    if not FORMATS[format].is_of_any:
+        other = [publish_foreign(make_foreign(), MAPPING)] * (FORMATS[format].least - 1)
+        with pytest.raises(LabError, match=r"This run was imported from TensorBoard|takes at least 2 runs"):
+            export_runs([run_id, *other], format)
         return
     assert export_runs([run_id], format).bytes > 0
 

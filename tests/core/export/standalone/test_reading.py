@@ -97,4 +97,4 @@ def test_a_registry_keeps_a_single_entry() -> None:
     assert isinstance(node.value, ast.Dict)
     key, value = node.value.keys[1], node.value.values[1]
     assert key is not None
-    assert Source("m", "", text, {}, {}).text_of_entry(node, (key, value)) == 'TABLE: dict[str, int] = {"b": 2}'
+    assert Source("m", "", text, {}, {}).text_of_entries(node, [(key, value)]) == 'TABLE: dict[str, int] = {"b": 2}'

@@ -16,7 +16,7 @@ def test_a_package_that_a_script_cannot_count_on_is_refused(monkeypatch: pytest.
 
 
 def test_only_what_a_definition_needs_is_gathered() -> None:
-    gathered = Gatherer(GIVEN, {}, {"OPTIMIZERS": "sgd"}).gather("core.engine.optim", "OPTIMIZERS")
+    gathered = Gatherer(GIVEN, {}, {"OPTIMIZERS": ["sgd"]}).gather("core.engine.optim", "OPTIMIZERS")
     (section,) = [one for one in gathered.sections if one.module == "core.engine.optim"]
     text = "\n".join(section.definitions)
     assert '"sgd"' in text
@@ -26,4 +26,4 @@ def test_only_what_a_definition_needs_is_gathered() -> None:
 
 def test_an_entry_that_a_registry_does_not_have_is_refused() -> None:
     with pytest.raises(StandaloneError, match=r"OPTIMIZERS in core\.engine\.optim has no entry 'none'"):
-        Gatherer(GIVEN, {}, {"OPTIMIZERS": "none"}).gather("core.engine.optim", "OPTIMIZERS")
+        Gatherer(GIVEN, {}, {"OPTIMIZERS": ["none"]}).gather("core.engine.optim", "OPTIMIZERS")

@@ -78,7 +78,8 @@ def test_dropped_images_are_answered_the_least_certain_first(open_page) -> None:
     assert table.value["Image"].tolist() == ["b.png", "a.png"]
     assert table.value["Class"].tolist() == ["kind 1", "kind 0"]
     assert "2 images predicted." in texts(page)
-    assert "(Liu et al. 2020): 2." in texts(page)
+    assert "Unusual: 2 (100.0 %), by the energy of the logits (Liu et al. 2020)." in texts(page)
+    assert "Of the 60 validation images, on which the limit was chosen, 5.0 % are." in texts(page)
 
 
 def test_folders_of_a_zip_that_are_classes_give_the_accuracy(open_page) -> None:
@@ -107,7 +108,7 @@ def test_several_runs_answer_together_and_runs_of_other_classes_do_not(open_page
     page.file_uploader(key=KEY).set_value(("a.png", make_png(), "image/png")).run()
     page.multiselect(key="examine.own.others").set_value([other.id]).run()
     assert len(helper_answers[-1]["members"]) == 2
-    assert "Unusual" not in texts(page)
+    assert "Unusual: 1 (100.0 %)" in texts(page)
     page.multiselect(key="examine.own.others").set_value([other.id, stranger.id]).run()
     assert "tells other classes apart" in texts(page)
 

@@ -1,0 +1,81 @@
+"""Own images at once: 10,000 of 32x32 by the network of `report-beaten`, as an array and as PNG files in a zip.
+
+Processor seconds of decoding and answering, piece by piece as the helper process does, on all cores; beside other work
+they say more than the seconds that passed. Importing torch and loading the network are told apart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.lab_server import LabServer
+
+IMAGES, SIDE, LIMIT_SECONDS = 10_000, 32, 10
+# Hardly trained: how well it answers makes no difference to how soon.
+NETWORK = ["--preset", "report-beaten", "--set", "train.epochs=1", "--set", "data.max_train_images=200"]
+
+
+def measure_answers() -> dict[str, Any]:
+    """Seconds by the kind of file, with the limit they are held to."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = LabServer(Path(folder))  # for its folders: nothing is served
+        images = os.environ.get("RESNET_LAB_IMAGES")
+        data = ["data.dataset=folder", f"data.folder={images}"] if images else ["data.dataset=digits"]
+        done = server.command("train", *NETWORK, *[word for setting in data for word in ("--set", setting)])
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        run_id = done.stdout.split()[0]
+        os.environ["RESNET_LAB_RUNS"] = server.environment["RESNET_LAB_RUNS"]
+        array, archive = _make_images(Path(folder))
+        figures: dict[str, Any] = {"images": IMAGES, "limit_seconds": LIMIT_SECONDS}
+        for name, path in (("array", array), ("zip_of_png", archive)):
+            figures[name] = _time(run_id, path)
+    return figures
+
+
+def _make_images(folder: Path) -> tuple[Path, Path]:
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, SIDE, SIDE, 3), np.uint8)
+    array, archive = folder / "images.npy", folder / "images.zip"
+    np.save(array, pixels)
+    with zipfile.ZipFile(archive, "w") as target:
+        for index, image in enumerate(pixels):
+            buffer = BytesIO()
+            Image.fromarray(image).save(buffer, "PNG")
+            target.writestr(f"{index}.png", buffer.getvalue())
+    return array, archive
+
+
+def _time(run_id: str, path: Path) -> dict[str, float]:
+    from core.data.own_images import Brought
+    from core.engine.answers import predict_own
+    from core.examine.answers import make_member
+    from core.examine.predicting import PIECE_IMAGES
+    from core.runs.store import open_run
+
+    members, brought = (make_member(open_run(run_id))[0],), Brought(str(path))
+    predict_own(members, brought, 0, 1, True)
+    began, used = time.perf_counter(), time.process_time()
+    for start in range(0, IMAGES, PIECE_IMAGES):
+        predict_own(members, brought, start, PIECE_IMAGES, True)
+    return {
+        "processor_seconds": round(time.process_time() - used, 2),
+        "passed_seconds": round(time.perf_counter() - began, 2),
+    }
+
+
+if __name__ == "__main__":
+    from benchmarks.machine import keep_result
+
+    measured = measure_answers()
+    print(json.dumps(measured, indent=2))
+    keep_result("answers", measured)

@@ -1,0 +1,79 @@
+"""The parts of `predict.py`, held against numpy, Pillow and the lab's own reading of arrays."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+
+from core.data.edits import make_grey as make_grey_by_pillow
+from core.engine.predict_script import InputError, Member, count_up, fit, load_network, make_grey, read_array
+from core.spec import ModelSpec
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 20, 32, 3), np.uint8)
+
+
+def make_member(side: int) -> Member:
+    return Member("x", "", ModelSpec(), side, side, False, 255, (0.5,) * 3, (0.2,) * 3)
+
+
+def save(path: Path, array: np.ndarray, version: tuple[int, int] = (1, 0)) -> Path:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, version)
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("array", "wanted"),
+    [
+        (PIXELS, PIXELS),
+        (PIXELS[..., :1], PIXELS[..., :1].repeat(3, 3)),
+        (PIXELS[..., 0], PIXELS[..., :1].repeat(3, 3)),
+        (np.ascontiguousarray(PIXELS.transpose(0, 3, 1, 2)), PIXELS),
+        (PIXELS / 255, PIXELS),
+        ((PIXELS / 255).astype(np.float32), PIXELS),
+    ],
+)
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_arrays_are_read_without_numpy(
+    tmp_path: Path, array: np.ndarray, wanted: np.ndarray, version: tuple[int, int]
+) -> None:
+    found = read_array(save(tmp_path / "x.npy", array, version))
+    np.testing.assert_array_equal(found.permute(0, 2, 3, 1).numpy(), wanted)
+
+
+@pytest.mark.parametrize(
+    "array", [PIXELS.astype(np.int64), np.zeros((0, 8, 8), np.uint8), PIXELS[0, 0], np.full((2, 8, 8), np.nan)]
+)
+def test_other_arrays_are_sentences(tmp_path: Path, array: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"x\.npy holds"):
+        read_array(save(tmp_path / "x.npy", array))
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00\x04\x00{}{}")
+    with pytest.raises(InputError, match="that can be read"):
+        read_array(tmp_path / "x.npy")
+
+
+def test_grey_is_pillows() -> None:
+    found = make_grey(torch.from_numpy(PIXELS).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_array_equal(found, np.stack([make_grey_by_pillow(image) for image in PIXELS]))
+
+
+@pytest.mark.parametrize("side", [8, 20, 33])
+def test_an_array_of_another_size_is_brought_to_it_as_pillow_does(side: int) -> None:
+    found = fit(torch.from_numpy(PIXELS).permute(0, 3, 1, 2), make_member(side)).permute(0, 2, 3, 1).numpy()
+    for image, ours in zip(PIXELS, found, strict=True):
+        fitted = ImageOps.fit(Image.fromarray(image), (side, side), Image.Resampling.BILINEAR)
+        assert np.abs(np.asarray(fitted).astype(int) - ours.astype(int)).max() <= 1
+
+
+def test_names_come_in_the_order_in_which_people_count() -> None:
+    assert sorted(["10.png", "a.png", "2.png"], key=count_up) == ["2.png", "10.png", "a.png"]
+
+
+def test_a_weights_file_that_changed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"other weights")
+    with pytest.raises(InputError, match="not the file that came with this script, or it is damaged"):
+        load_network(make_member(8), tmp_path)

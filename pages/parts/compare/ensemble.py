@@ -14,7 +14,7 @@ from core.text.formats import format_count, format_percent
 from pages.parts.compare.gallery import draw_dot
 from pages.parts.compare.table import weights_control
 from pages.parts.frame.style import show_note
-from pages.parts.run.tabs import show_table
+from pages.parts.frame.table import show_wide_table
 from pages.parts.transfer.take_away import show_formats
 
 FORMATS = ("ensemble-onnx", "predict")
@@ -33,7 +33,14 @@ def show_ensemble(units: Sequence[Unit]) -> None:
         st.html(f'<p class="lab-callout">{escape(remark)}</p>')
     rows = found.rows()
     heads = ["", "Test accuracy", "95 % interval", "Calibration error", "Loss", "Parameters", "Multiply-adds"]
-    show_table(heads, [_to_cells(row) for row in rows], [index == 0 for index in range(len(rows))])
+    unit_of = {run.id: unit for unit in units for run in unit.runs}
+    show_wide_table(
+        heads,
+        [_to_cells(row) for row in rows],
+        label="The ensemble and its members",
+        bold=[index == 0 for index in range(len(rows))],
+        dots=["", *(unit_of[run.id].ink.css for run in found.members)],
+    )
     show_note(found.tell_budget())
     left, right = st.columns([0.56, 0.44], gap="large")
     with left:

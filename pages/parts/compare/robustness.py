@@ -20,8 +20,8 @@ from core.text.words import count_of, list_first
 from pages.parts.chart.strengths import show_strengths
 from pages.parts.compare.table import weights_control
 from pages.parts.frame.style import show_note, show_problem
+from pages.parts.frame.table import show_wide_table
 from pages.parts.frame.widgets import renew_while
-from pages.parts.run.tabs import show_table
 
 
 def show_robustness(units: Sequence[Unit]) -> None:
@@ -99,7 +99,8 @@ def _show_measured(measured: Sequence[tuple[Unit, list[Robustness]]]) -> None:
         name = f"{unit.name} ({count_of(len(seeds), 'seed')})" if unit.is_group else unit.name
         means = [_mean([each.mean(kind) for each in seeds]) for kind in ("", *TITLES)]
         rows.append([name, _mean([each.accuracy for each in seeds]), *means])
-    show_table(["Mean accuracy", "as it is", "mean of all", *TITLES.values()], rows)
+    heads = ["Mean accuracy", "as it is", "mean of all", *TITLES.values()]
+    show_wide_table(heads, rows, label="Accuracy by corruption", dots=[unit.ink.css for unit, _ in measured])
     lines = [(unit.id, unit.name, unit.ink, unit.symbol, seeds) for unit, seeds in measured]
     show_strengths(lines, measured[0][0].first.spec.data.num_classes, key="compare.robustness", file_name="robustness")
     images = measured[0][1][0].images

@@ -19,6 +19,7 @@ from core.text.formats import format_percent
 from pages.parts.chart.strengths import show_strengths
 from pages.parts.examine.address import PREFIX
 from pages.parts.frame.style import show_note, show_problem
+from pages.parts.frame.table import show_wide_table
 from pages.parts.frame.widgets import renew_while
 from pages.parts.run.tabs import show_table
 
@@ -84,13 +85,11 @@ def _show_table(measured: Robustness) -> None:
     heads = ["Accuracy", "as it is", "mean of all", *TITLES.values()]
     means = [format_percent(measured.mean(kind)) for kind in TITLES]
     falls = [f"{100 * (measured.mean(kind) - measured.accuracy):+.2f}" for kind in ("", *TITLES)]
-    show_table(
-        heads,
-        [
-            ["mean of five strengths", format_percent(measured.accuracy), format_percent(measured.mean()), *means],
-            ["difference, in points", "", *falls],
-        ],
-    )
+    rows = [
+        ["mean of five strengths", format_percent(measured.accuracy), format_percent(measured.mean()), *means],
+        ["difference, in points", "", *falls],
+    ]
+    show_wide_table(heads, rows, label="Accuracy by corruption")
 
 
 # Another set ------------------------------------------------------------------------------------------------------

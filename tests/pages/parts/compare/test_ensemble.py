@@ -21,7 +21,7 @@ def test_the_tab_has_its_row_its_verdicts_and_its_files(open_page) -> None:
     page = open_page("compare", ids=address_of(*runs), tab="Ensemble")
     text = texts(page)
     whole = found.rows()[0]
-    assert f"<td>Ensemble of 3 runs</td><td>{format_percent(whole.accuracy.value)}</td>" in text
+    assert f"<td><b>Ensemble of 3 runs</b></td><td><b>{format_percent(whole.accuracy.value)}</b></td>" in text
     for _, _, sentence in found.verdicts():
         assert sentence.replace("<", "&lt;") in text
     assert found.tell_budget() in text

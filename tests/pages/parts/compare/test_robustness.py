@@ -28,7 +28,7 @@ def test_what_is_missing_is_measured_by_one_click_and_stands_side_by_side(open_p
     charts = component_data(page, CHART)
     assert [chart["title"] for chart in charts] == list(robustness.TITLES.values())
     assert [trace["name"] for trace in json.loads(charts[0]["figure"])["data"]] == ["a", "b"]
-    assert "<td>a</td><td>100.00 %</td><td>70.00 %</td>" in texts(page)
+    assert "</span>a</td><td>100.00 %</td><td>70.00 %</td>" in texts(page)
     assert not any(label.startswith("Measure") for label in labels(page))
 
 

@@ -71,8 +71,8 @@ def predict_images(
     """Predicts your own images: the class, its probability and the second guess of each, the least certain first.
 
     With --columns the CSV holds two columns, to hand in: an id and a class. Where each image lies in a folder named as
-    one of the classes, the accuracy is told as well. Images that are less like the training's than 95 % of the
-    validation images, by the energy of the logits, are marked as unusual.
+    one of the classes, the accuracy is told as well. Images that are further from the training's than 95 % of the
+    validation images, by the features of the last layer, are marked as unusual.
     """
     from core.data.own_images import Brought, open_images
     from core.examine import answers
@@ -90,12 +90,12 @@ def predict_images(
     brought = Brought(str(source.absolute()), array)
     names = open_images(brought).names
     found = _predict([member for member, _ in asked], brought)
-    threshold, why = _find_threshold(runs, [weights for _, weights in asked])
+    threshold, why = _find_threshold(runs, asked)
     told = answers.tell_answers(names, found.result(), threshold)
     given = answers.find_labels(names, classes)
     accuracy = None if given is None else answers.measure(told, given)
     if output:
-        text = answers.write_hand_in(told, classes, hand_in) if hand_in else answers.write_table(told, classes)
+        text = answers.write_hand_in(told, classes, hand_in) if hand_in else _write_table(told, classes, threshold)
         _write(output, text)
     if as_json:
         print_json(
@@ -115,6 +115,12 @@ def predict_images(
         _print(told, classes)
     for sentence in [*answers.summarize(told, given, threshold), *([why] if why else [])]:
         say(sentence)
+
+
+def _write_table(told: list[Answer], classes: list[str], threshold: Threshold | None) -> str:
+    from core.examine.answers import write_table
+
+    return write_table(told, classes, threshold.method if threshold else "energy")
 
 
 def _read_hand_in(columns: str, ids: str, labels: str, order: Path | None) -> HandIn | None:
@@ -150,18 +156,22 @@ def _predict(members: Sequence[Member], brought: Brought) -> OwnPrediction:
     return prediction
 
 
-def _find_threshold(runs: Sequence[Run], weights: Sequence[Weights]) -> tuple[Threshold | None, str]:
-    """Where images become unusual, or why nobody knows; what was not stored of the validation images is predicted."""
+def _find_threshold(runs: Sequence[Run], asked: Sequence[tuple[Member, Weights]]) -> tuple[Threshold | None, str]:
+    """Where images become unusual, or why nobody knows: by distances, or by energy where there are none."""
     from core.cli.evaluate import predict_validation
-    from core.examine.answers import explain_unlike, find_threshold
+    from core.examine.answers import explain_unlike, find_threshold, measure_energy
+    from core.examine.predicting import ask_validation
 
     if why := explain_unlike(runs):
         return None, why
     try:
-        found = [predict_validation(run, each)[0] for run, each in zip(runs, weights, strict=True)]
+        distances = ask_validation([member for member, _ in asked]).result()
+        if distances is not None:
+            return find_threshold("distance", distances), ""
+        found = [predict_validation(run, weights)[0] for run, (_, weights) in zip(runs, asked, strict=True)]
     except LabError as error:
         return None, f"Unusual images are not marked: {error}"
-    return find_threshold(found), ""
+    return find_threshold("energy", measure_energy(found)), ""
 
 
 def _write(output: Path, text: str) -> None:

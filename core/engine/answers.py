@@ -21,6 +21,7 @@ from core.engine.augment import normalize
 from core.engine.data import resize
 from core.engine.evaluate import evaluation_batch
 from core.engine.examine import Network, in_sentences, load_network
+from core.engine.unusual import ask, find_reference
 from core.helper.questions import Member, OwnPiece
 from core.spec import DataSpec
 from core.stats.scores import softmax
@@ -29,13 +30,13 @@ from core.stats.scores import softmax
 def predict_own(members: Sequence[Member], brought: Brought, start: int, count: int, all_cores: bool) -> OwnPiece:
     """What the networks say of up to `count` images from `start` on; several answer by their mean probability.
 
-    The energy is -log sum exp(logits) (Liu et al. 2020, arXiv:2010.03759), of several networks its mean: the higher,
-    the less the image is like those of the training. Raises QuestionError.
+    The energy is -log sum exp(logits) (Liu et al. 2020, arXiv:2010.03759), the distance that of `core.engine.unusual`,
+    of several networks their mean: the higher, the less the image is like those of the training. Raises QuestionError.
     """
     with in_sentences(), use_threads(_count_cores() if all_cores else 1):
         images = _keep_open(brought, _stamp(brought))
         decoded: list[tuple[Look, Pixels, dict[int, str]]] = []
-        chances, energies = [], []
+        chances, energies, distances = [], [], []
         for member in members:
             network = load_network(member.weights)
             look = _look_of(network.spec.data, member)
@@ -43,14 +44,16 @@ def predict_own(members: Sequence[Member], brought: Brought, start: int, count: 
             if pixels is None:
                 pixels, found = decode_some(images, start, count, look)
                 decoded.append((look, pixels, found))
-            logits = score(network, member, pixels)  # (n, classes)
+            logits, features = score(network, member, pixels)
             chances.append(softmax(logits))
             energies.append(-np.logaddexp.reduce(logits, axis=1))
+            reference = find_reference(member.weights)
+            distances.append(reference.measure(features) if reference else np.full(len(logits), np.nan))
         faults = {index: fault for *_, found in decoded for index, fault in found.items()}
-        probabilities, energy = np.mean(chances, axis=0), np.mean(energies, axis=0)
-        for index in faults:
-            probabilities[index - start], energy[index - start] = np.nan, np.nan
-        return OwnPiece(probabilities, energy, faults, len(images.names))
+        found = [np.mean(each, axis=0) for each in (chances, energies, distances)]
+        for values in found:
+            values[[index - start for index in faults]] = np.nan
+        return OwnPiece(found[0], found[1], faults, len(images.names), found[2])
 
 
 def _count_cores() -> int:
@@ -88,15 +91,13 @@ def _look_of(spec: DataSpec, member: Member) -> Look:
     return Look(DATASETS[spec.dataset].side or spec.image_size, spec.ground, scales)
 
 
-@torch.no_grad()
-def score(network: Network, member: Member, pixels: Pixels) -> np.ndarray:
-    """Logits (n, classes), float32, of images (n, side, side, 3), treated as those of the training."""
+def score(network: Network, member: Member, pixels: Pixels) -> tuple[np.ndarray, Tensor]:
+    """Logits (n, classes) and features (n, width), float32, of images (n, side, side, 3), treated as the training's."""
     spec = network.spec
     if DATASETS[spec.data.dataset].is_grey:
         pixels = np.stack([make_grey(image) for image in pixels])
     images = resize(torch.from_numpy(pixels).permute(0, 3, 1, 2), spec.data.image_size)
     batches: tuple[Tensor, ...] = torch.split(images, min(512, evaluation_batch(spec.train)))
-    with torch.autocast("cpu", network.dtype, enabled=network.dtype != torch.float32):
-        inputs = (normalize(batch, member.mean, member.std, network.dtype) for batch in batches)
-        logits = torch.cat([network.model(batch).float() for batch in inputs])
-    return logits.numpy()
+    inputs = (normalize(batch, member.mean, member.std, network.dtype) for batch in batches)
+    logits, features = (torch.cat(parts) for parts in zip(*(ask(network, each) for each in inputs), strict=True))
+    return logits.numpy(), features

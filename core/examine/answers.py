@@ -24,7 +24,12 @@ from core.text.words import count_of
 
 Ids = Literal["name", "stem", "number"]
 Labels = Literal["name", "index"]
-# Of the validation images, this share has an energy at which an image of one's own is called unusual.
+Method = Literal["distance", "energy"]
+METHODS: dict[Method, str] = {
+    "distance": "the distance to the nearest training features (after Sun et al. 2022)",
+    "energy": "the energy of the logits (Liu et al. 2020), as the images of the training are not at hand",
+}
+# Of the validation images, this share has a score at which an image of one's own is called unusual.
 UNUSUAL_SHARE = 0.05
 
 
@@ -40,7 +45,7 @@ class Answer:
     second_probability: float
     is_unusual: bool
     fault: str
-    energy: float = float("nan")  # the higher, the less the image is like those of the training
+    score: float = float("nan")  # the higher, the less the image is like those of the training
 
 
 def make_member(run: Run, key: str = "best") -> tuple[Member, Weights]:
@@ -66,21 +71,24 @@ def require_same_classes(runs: Sequence[Run]) -> list[str]:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The energy above which an image is unusual, chosen on `images` validation images, of which `share` are so."""
+    """The score above which an image is unusual, chosen on `images` validation images, of which `share` are so."""
 
-    energy: float
+    method: Method
+    limit: float
     share: float
     images: int
 
 
-def find_threshold(validation: Sequence[Predicted]) -> Threshold:
-    """From the validation predictions of all that answer, on the same images: 5 % of these come out as unusual.
+def find_threshold(method: Method, scores: npt.NDArray[np.float64]) -> Threshold:
+    """From the scores of validation images (images,): 5 % of these come out as unusual."""
+    limit = float(np.quantile(scores, 1 - UNUSUAL_SHARE))
+    return Threshold(method, limit, float((scores > limit).mean()), len(scores))
 
-    The energy is -log sum exp(logits) (Liu et al. 2020), of several networks its mean.
-    """
-    energies = np.mean([-np.logaddexp.reduce(each.logits.astype(np.float64), axis=1) for each in validation], axis=0)
-    energy = float(np.quantile(energies, 1 - UNUSUAL_SHARE))
-    return Threshold(energy, float((energies > energy).mean()), len(energies))
+
+def measure_energy(validation: Sequence[Predicted]) -> npt.NDArray[np.float64]:
+    """-log sum exp(logits) (Liu et al. 2020) of images (images,), of several networks its mean."""
+    energies = [-np.logaddexp.reduce(each.logits.astype(np.float64), axis=1) for each in validation]
+    return np.asarray(np.mean(energies, axis=0))
 
 
 def explain_unlike(runs: Sequence[Run]) -> str:
@@ -93,7 +101,8 @@ def explain_unlike(runs: Sequence[Run]) -> str:
 
 def tell_answers(names: Sequence[str], found: OwnPiece, threshold: Threshold | None = None) -> list[Answer]:
     """One answer an image, in the order of the images."""
-    limit = threshold.energy if threshold else float("inf")
+    scores = found.distances if threshold and threshold.method == "distance" else found.energies
+    limit = threshold.limit if threshold else float("inf")
     chances = np.nan_to_num(found.probabilities, nan=-1.0)
     order = np.argsort(-chances, axis=1, kind="stable")[:, :2]  # equal ones go to the lower class
     answers = []
@@ -101,9 +110,9 @@ def tell_answers(names: Sequence[str], found: OwnPiece, threshold: Threshold | N
         fault = found.faults.get(index, "")
         first, second = (-1, -1) if fault else (int(order[index, 0]), int(order[index, 1]))
         of = found.probabilities[index]
-        energy = float(found.energies[index])
-        unusual = not fault and energy > limit
-        answers.append(Answer(index, name, first, float(of[first]), second, float(of[second]), unusual, fault, energy))
+        score = float(scores[index])
+        unusual = not fault and score > limit
+        answers.append(Answer(index, name, first, float(of[first]), second, float(of[second]), unusual, fault, score))
     return answers
 
 
@@ -140,9 +149,10 @@ def summarize(
     if faults:
         sentences.append(f"{count_of(faults, 'image')} cannot be read and {'has' if faults == 1 else 'have'} no class.")
     if threshold and len(answers) > faults:
+        share = format_percent(unusual / (len(answers) - faults), 1)
         sentences.append(
-            f"Unusual: {unusual:,} ({format_percent(unusual / (len(answers) - faults), 1)}), by the energy of the "
-            f"logits (Liu et al. 2020). Of the {threshold.images:,} validation images, on which the limit was chosen, "
+            f"Unusual: {unusual:,} ({share}), by {METHODS[threshold.method]}. "
+            f"Of the {threshold.images:,} validation images, on which the limit was chosen, "
             f"{format_percent(threshold.share, 1)} are."
         )
     found = None if labels is None else measure(answers, labels)
@@ -205,9 +215,9 @@ def read_order(text: str) -> tuple[str, ...]:
     return tuple(rows[1:])
 
 
-def write_table(answers: Sequence[Answer], classes: Sequence[str]) -> str:
+def write_table(answers: Sequence[Answer], classes: Sequence[str], method: Method = "energy") -> str:
     """All that is known of each image, as CSV."""
-    columns = ("image", "class", "probability", "second_guess", "second_probability", "energy", "unusual", "fault")
+    columns = ("image", "class", "probability", "second_guess", "second_probability", method, "unusual", "fault")
     rows = [
         (answer.name, "", "", "", "", "", "", answer.fault)
         if answer.fault
@@ -217,7 +227,7 @@ def write_table(answers: Sequence[Answer], classes: Sequence[str]) -> str:
             f"{answer.probability:.6f}",
             classes[answer.second],
             f"{answer.second_probability:.6f}",
-            round(answer.energy, 4),
+            round(answer.score, 4),
             "yes" if answer.is_unusual else "no",
             "",
         )

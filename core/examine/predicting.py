@@ -125,4 +125,10 @@ class OwnPrediction(PieceByPiece[OwnPiece]):
             np.concatenate([piece.energies for piece in self.pieces]),
             {index: fault for piece in self.pieces for index, fault in piece.faults.items()},
             self.total,
+            np.concatenate([piece.distances for piece in self.pieces]),
         )
+
+
+def ask_validation(members: Sequence[Member]) -> Future[npt.NDArray[np.float64] | None]:
+    """How far validation images are from the training's, mean over networks; None where these are not at hand."""
+    return call("core.engine.unusual:measure_validation", weights=tuple(member.weights for member in members))

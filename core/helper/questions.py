@@ -85,14 +85,16 @@ class Member:
 class OwnPiece:
     """What networks say of some images that have no labels.
 
-    `probabilities` (images, classes) and `energies` (images,) are NaN where an image cannot be read; `faults` says why,
-    by index; `total` counts all images.
+    `probabilities` (images, classes), `energies` and `distances` (images,) are NaN where an image cannot be read;
+    `faults` says why, by index; `total` counts all images. Distances to the training's images are NaN, or there are
+    none, where these are not at hand.
     """
 
     probabilities: npt.NDArray[np.float64]
     energies: npt.NDArray[np.float64]
     faults: dict[int, str]
     total: int
+    distances: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.energies)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -16,9 +19,8 @@ from core.data.own_images import Brought, ChoiceError, keep_files, name_images
 from core.data.store import DataError
 from core.examine import answers
 from core.examine.answers import Answer, HandIn, Ids, Labels, Threshold
-from core.examine.predicting import OwnPrediction, Prediction
-from core.examine.predictions import Predicted
-from core.examine.weights import ExamineError, Weights
+from core.examine.predicting import OwnPrediction, ask_validation
+from core.examine.weights import Weights
 from core.runs.folder import Run
 from core.runs.listing import list_runs
 from core.runs.store import open_run
@@ -55,23 +57,39 @@ class _Asked:
     names: Sequence[str]
     prediction: OwnPrediction
     answering: list[tuple[Run, Weights]]
+    distances: Future[npt.NDArray[np.float64] | None]
     told: list[Answer] = field(default_factory=list)
-    validation: list[Predicted] | None = None  # None: not looked up yet
     threshold: Threshold | None = None
     remark: str = ""  # why unusual images are not marked
+    _is_settled: bool = False
 
-    def settle(self) -> Prediction | None:
-        """The prediction of validation images that is waited for, to know what is unusual; None once that is known."""
-        if self.validation is None:
-            found, under_way, self.remark = _find_validation(self.answering)
-            if under_way:
-                return under_way
-            self.validation = found
-        return None
+    def settle(self) -> str:
+        """What is waited for to know which images are unusual; empty once that is known."""
+        if self._is_settled:
+            return ""
+        self.remark = answers.explain_unlike([run for run, _ in self.answering])
+        if not self.remark:
+            if not self.distances.done():
+                return "Looking at validation images"
+            try:
+                distances = self.distances.result()
+                scores = _find_energies(self.answering) if distances is None else distances
+                self.threshold = answers.find_threshold("energy" if distances is None else "distance", scores)
+            except NotYet as now:
+                return f"Predicting validation images: {now.prediction.done:,} of {now.prediction.total:,}"
+            except LabError as error:
+                self.remark = f"Unusual images are not marked: {error}"
+        self._is_settled = True
+        return ""
 
     def is_over(self) -> bool:
         """Whether the images are predicted, and it is known what is unusual."""
-        return self.prediction.is_over() and self.settle() is None
+        return self.prediction.is_over() and not self.settle()
+
+
+def _find_energies(answering: Sequence[tuple[Run, Weights]]) -> npt.NDArray[np.float64]:
+    """Of the validation images, where the training's are not at hand. Raises ExamineError, NotYet."""
+    return answers.measure_energy([load_predictions(run, weights, "val").predicted for run, weights in answering])
 
 
 def show_own_images(run: Run, weights: Weights, classes: list[str]) -> None:
@@ -160,23 +178,9 @@ def _ask(run: Run, weights: Weights, others: Sequence[str], path: Path) -> _Aske
             names,
             OwnPrediction(members, brought),
             [(each, of) for each, (_, of) in zip(runs, asked_of, strict=True)],
+            ask_validation(members),
         )
     return asked
-
-
-def _find_validation(answering: Sequence[tuple[Run, Weights]]) -> tuple[list[Predicted], Prediction | None, str]:
-    """What all that answer say of their validation images; what is still under way; why there is nothing."""
-    if why := answers.explain_unlike([run for run, _ in answering]):
-        return [], None, why
-    found = []
-    for run, weights in answering:
-        try:
-            found.append(load_predictions(run, weights, "val").predicted)
-        except NotYet as now:
-            return [], now.prediction, ""
-        except ExamineError as error:
-            return [], None, f"Unusual images are not marked: {error}"
-    return found, None, ""
 
 
 def _name(brought: Brought) -> list[str]:
@@ -200,12 +204,10 @@ def _show(run: Run, asked: _Asked, classes: list[str]) -> None:
         st.progress(share, f"Predicting: {prediction.done:,} of {len(asked.names):,} images")
         return
     if not asked.told:
-        if under_way := asked.settle():
-            share = under_way.done / under_way.total if under_way.total else 0.0
-            st.progress(share, f"Predicting validation images: {under_way.done:,} of {under_way.total:,}")
+        if waiting := asked.settle():
+            st.progress(1.0, waiting)
             return
         try:
-            asked.threshold = answers.find_threshold(asked.validation) if asked.validation else None
             asked.told = answers.tell_answers(asked.names, prediction.result(), asked.threshold)
         except LabError as error:
             del st.session_state[_ASKED]  # shown once; the next look asks again
@@ -213,7 +215,7 @@ def _show(run: Run, asked: _Asked, classes: list[str]) -> None:
             return
     _show_summary(asked, classes)
     _show_rows(asked.told, classes)
-    _show_hand_in(run, asked.told, classes)
+    _show_hand_in(run, asked, classes)
 
 
 def _show_summary(asked: _Asked, classes: list[str]) -> None:
@@ -241,11 +243,12 @@ def _show_rows(told: Sequence[Answer], classes: list[str]) -> None:
         show_note(f"The {SHOWN:,} least certain of {len(told):,}; the CSV holds all.")
 
 
-def _show_hand_in(run: Run, told: Sequence[Answer], classes: list[str]) -> None:
+def _show_hand_in(run: Run, asked: _Asked, classes: list[str]) -> None:
     """The whole table, or two columns of one's own naming, as CSV."""
+    told = asked.told
     st.download_button(
         "All columns (CSV)",
-        answers.write_table(told, classes),
+        answers.write_table(told, classes, asked.threshold.method if asked.threshold else "energy"),
         f"{run.file_stem}-own-images.csv",
         "text/csv",
         icon=":material/download:",

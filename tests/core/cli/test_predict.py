@@ -20,9 +20,13 @@ from tests.strict_json import strict
 Core = Callable[..., Result]
 
 
-def answer(target: str, *, members: Any, brought: Any, start: int, count: int, all_cores: bool) -> Future[OwnPiece]:
+def answer(target: str, **question: Any) -> Future[Any]:
     """The helper process without torch: image number n is of class n, the less surely the later."""
-    names = open_images(brought).names
+    if target.endswith(":measure_validation"):
+        nothing: Future[None] = Future()
+        nothing.set_result(None)
+        return nothing
+    names = open_images(question["brought"]).names
     chances = np.full((len(names), CLASSES), 0.01)
     for index in range(len(names)):
         chances[index, index] = 0.9 - index / 100

@@ -18,6 +18,7 @@ from core.examine.answers import (
     find_threshold,
     make_member,
     measure,
+    measure_energy,
     read_order,
     require_same_classes,
     sort_by_doubt,
@@ -46,7 +47,7 @@ FOUND = OwnPiece(
 
 @pytest.fixture
 def told() -> list[Answer]:
-    return tell_answers(NAMES, FOUND, Threshold(-2.0, 0.05, 400))
+    return tell_answers(NAMES, FOUND, Threshold("energy", -2.0, 0.05, 400))
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -88,10 +89,12 @@ def test_the_table_has_all_that_is_known(told: list[Answer]) -> None:
 
 
 def test_the_summary_counts_what_was_read(told: list[Answer]) -> None:
-    limit = Threshold(-2.0, 0.0475, 400)
+    limit = Threshold("energy", -2.0, 0.0475, 400)
     first, broken, unusual, right = summarize(told, find_labels(NAMES, CLASSES), limit)
     assert (first, broken) == ("3 images predicted.", "1 image cannot be read and has no class.")
-    assert unusual.startswith("Unusual: 1 (33.3 %), by the energy of the logits (Liu et al. 2020).")
+    assert unusual.startswith(
+        "Unusual: 1 (33.3 %), by the energy of the logits (Liu et al. 2020), as the images of the training"
+    )
     assert unusual.endswith("Of the 400 validation images, on which the limit was chosen, 4.8 % are.")
     assert not any("Unusual" in sentence for sentence in summarize(told, None))
     assert right.startswith("By their folders 1 of 3 are right: accuracy 33.33 % (95 % interval")
@@ -144,17 +147,27 @@ def test_a_twentieth_of_the_validation_images_would_be_unusual() -> None:
     run = make_examined()
     stored = read_stored(run, weights_of(run), "val")
     assert stored is not None
-    found = find_threshold([stored])
+    found = find_threshold("energy", measure_energy([stored]))
     energies = -logsumexp(make_logits(VAL, 0)[0].astype(float), axis=1)
-    assert (energies > found.energy).sum() == VAL * 0.05
+    assert (energies > found.limit).sum() == VAL * 0.05
     assert (found.share, found.images) == (0.05, VAL)
+
+
+def test_distances_mark_where_there_are_any() -> None:
+    found = replace(FOUND, distances=np.array([0.5, 1.0, 3.0, np.nan]))
+    told = tell_answers(NAMES, found, Threshold("distance", 2.0, 0.05, 400))
+    assert [answer.is_unusual for answer in told] == [False, False, True, False]
+    assert rows_of(write_table(told, CLASSES, "distance"))[0][5] == "distance"
+    assert rows_of(write_table(told, CLASSES, "distance"))[3][5:7] == ["3.0", "yes"]
+    sentences = summarize(told, None, Threshold("distance", 2.0, 0.05, 400))
+    assert any("by the distance to the nearest training features" in sentence for sentence in sentences)
 
 
 def test_several_runs_mark_by_their_mean_energy_if_validated_on_the_same_images() -> None:
     first, second = make_logits(VAL, 0), make_logits(VAL, 1)
-    both = find_threshold([Predicted(logits.astype(float), given) for logits, given in (first, second)])
+    found = measure_energy([Predicted(logits.astype(float), given) for logits, given in (first, second)])
     energies = -(logsumexp(first[0].astype(float), axis=1) + logsumexp(second[0].astype(float), axis=1)) / 2
-    assert both.energy == pytest.approx(np.quantile(energies, 0.95))
+    np.testing.assert_allclose(found, energies)
     runs = [make_examined(), make_examined()]
     assert explain_unlike(runs) == ""
     files.write_json(runs[1].path / "environment.json", {**runs[1].environment(), "data_fingerprint": "other"})

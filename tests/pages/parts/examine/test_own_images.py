@@ -26,7 +26,7 @@ def helper_answers(helper: None, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     def call(target: str, **question) -> Future:
         future: Future = Future()
         if not target.endswith(":predict_own"):
-            future.set_result(3)
+            future.set_result(None if target.endswith(":measure_validation") else 3)
             return future
         asked.append(question)
         count = len(open_images(question["brought"]).names)
@@ -78,7 +78,10 @@ def test_dropped_images_are_answered_the_least_certain_first(open_page) -> None:
     assert table.value["Image"].tolist() == ["b.png", "a.png"]
     assert table.value["Class"].tolist() == ["kind 1", "kind 0"]
     assert "2 images predicted." in texts(page)
-    assert "Unusual: 2 (100.0 %), by the energy of the logits (Liu et al. 2020)." in texts(page)
+    assert (
+        "Unusual: 2 (100.0 %), by the energy of the logits (Liu et al. 2020), as the images of the training"
+        in texts(page)
+    )
     assert "Of the 60 validation images, on which the limit was chosen, 5.0 % are." in texts(page)
 
 

@@ -50,10 +50,10 @@ def predict_own(members: Sequence[Member], brought: Brought, start: int, count: 
             reference = find_reference(member.weights)
             distances.append(reference.measure(features) if reference else np.full(len(logits), np.nan))
         faults = {index: fault for *_, found in decoded for index, fault in found.items()}
-        found = [np.mean(each, axis=0) for each in (chances, energies, distances)]
-        for values in found:
+        means = [np.asarray(np.mean(each, axis=0)) for each in (chances, energies, distances)]
+        for values in means:
             values[[index - start for index in faults]] = np.nan
-        return OwnPiece(found[0], found[1], faults, len(images.names), found[2])
+        return OwnPiece(means[0], means[1], faults, len(images.names), means[2])
 
 
 def _count_cores() -> int:

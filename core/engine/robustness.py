@@ -77,7 +77,7 @@ def predict_set(member: Member, data_json: str, classes: Sequence[str], start: i
         numbers = _match(source.class_names, classes)
         first = len(source.labels) - source.num_test if source.num_test else 0
         some = slice(first + start, first + start + count)
-        logits, _ = score(network, member, np.asarray(source.images[some]))
+        logits, _ = score(network, member, np.array(source.images[some]))  # a copy: they may be mapped from a file
         return Piece(logits, numbers[source.labels[some]], len(source.labels) - first)
 
 

@@ -7,6 +7,8 @@ from html import escape
 
 import streamlit as st
 
+_DOT = "display:inline-block;width:0.6rem;height:0.6rem;border-radius:50%;margin-right:0.4rem"
+
 
 def show_wide_table(
     head: Sequence[str],
@@ -22,7 +24,7 @@ def show_wide_table(
     for index, row in enumerate(rows):
         first, *others = (escape(cell) for cell in row)
         colour = dots[index] if dots else ""
-        dot = f'<span class="lab-run-dot" style="background:{colour};margin-right:0.4rem"></span>' if colour else ""
+        dot = f'<span style="{_DOT};background:{colour}"></span>' if colour else ""
         strong = ("<b>", "</b>") if bold and bold[index] else ("", "")
         cells = "".join(f"<td>{strong[0]}{cell}{strong[1]}</td>" for cell in (f"{dot}{first}", *others))
         lines.append(f"<tr>{cells}</tr>")

@@ -159,10 +159,10 @@ def _predict(members: Sequence[Member], brought: Brought) -> OwnPrediction:
 def _find_threshold(runs: Sequence[Run], asked: Sequence[tuple[Member, Weights]]) -> tuple[Threshold | None, str]:
     """Where images become unusual, or why nobody knows: by distances, or by energy where there are none."""
     from core.cli.evaluate import predict_validation
-    from core.examine.answers import explain_unlike, find_threshold, measure_energy
+    from core.examine.answers import explain_unmarked, find_threshold, measure_energy
     from core.examine.predicting import ask_validation
 
-    if why := explain_unlike(runs):
+    if why := explain_unmarked(runs):
         return None, why
     try:
         distances = ask_validation([member for member, _ in asked]).result()

@@ -35,14 +35,14 @@ def measure_runs(
     Examine and Compare too.
     """
     from core.examine.robustness import find_measured
-    from core.examine.weights import find_weights, require_sound
+    from core.examine.weights import explain_absent, find_weights, require_sound
 
     found = []
     for run in find_runs(run_ids):
         require_sound(run)
         weights = find_weights(run, checkpoint)
         if weights.key != checkpoint:
-            raise CommandError(f"The run {run.id} has no {checkpoint} weights.")
+            raise CommandError(explain_absent(run, checkpoint))
         known = None if again else find_measured(run, weights)
         if known is None or (known.images < images <= _count_val(run)) or known.seed != seed:
             known = _measure(run, weights, images, seed)

@@ -60,7 +60,8 @@ def export_ensemble(members: Sequence[Member], metadata: dict[str, str], path: s
         data, trouble = find_data(networks[0])
         images, difference, agreeing = compare(content, together, pick_images(first, data))
     Path(path).write_bytes(content)
-    kind = "images of noise, as the runs' own are not at hand" if trouble else "validation images"
+    part = "training" if data and not len(data.val) else "validation"
+    kind = "images of noise, as the runs' own are not at hand" if trouble else f"{part} images"
     return (
         f"Operator set {opset}. {len(members)} networks. Checked with onnxruntime against torch on {images:,} {kind}: "
         f"probabilities differ by at most {difference:.1e}, and the predicted class is the same for "

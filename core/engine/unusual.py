@@ -57,7 +57,7 @@ def find_reference(weights: WeightsFile) -> Reference | None:
         data = load_kept(network.spec.data)
     except DataError:
         return None
-    if data.fingerprint != network.fingerprint:
+    if data.fingerprint != network.fingerprint or not len(data.val):
         return None
     most = min(MOST, max(LEAST, MULTIPLY_ADDS // cost_of(network.spec).multiply_adds))
     train, val = (_look(network, data, part, most) for part in (data.train, data.val))

@@ -91,8 +91,10 @@ def measure_energy(validation: Sequence[Predicted]) -> npt.NDArray[np.float64]:
     return np.asarray(np.mean(energies, axis=0))
 
 
-def explain_unlike(runs: Sequence[Run]) -> str:
-    """Why several runs have no threshold in common; empty if they have, or if it is one run."""
+def explain_unmarked(runs: Sequence[Run]) -> str:
+    """Why nothing tells which images are unusual to these runs; empty if something does."""
+    if not all(run.has_validation for run in runs):
+        return "Unusual images are not marked: no images were held out to validate on."
     prints = {run.environment().get("data_fingerprint") for run in runs}
     if len(runs) == 1 or (len(prints) == 1 and None not in prints):
         return ""

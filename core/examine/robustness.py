@@ -9,6 +9,7 @@ import numpy as np
 
 from core.data.corruptions import CORRUPTIONS, STRENGTHS, VERSION, list_variations
 from core.examine.predicting import PieceByPiece
+from core.examine.predictions import check_split
 from core.examine.weights import ExamineError, Weights, name_file
 from core.helper.process import call
 from core.helper.questions import SpoiltPiece, WeightsFile
@@ -33,6 +34,7 @@ class Measurement(PieceByPiece[SpoiltPiece]):
     """
 
     def __init__(self, run: Run, weights: Weights, images: int = IMAGES, seed: int = SEED) -> None:
+        check_split(run, weights, "val")
         self.file = name_file(run, weights)
         self.seed, self._run = seed, run
         self._result: Robustness | None = None

@@ -112,7 +112,7 @@ def _take(run: Run, checkpoint: WeightsName) -> Member:
 
     member, weights = make_member(run, checkpoint)
     if weights.key != checkpoint:
-        raise ExportError(f"The run {run.about.name or run.id} has no {checkpoint} weights.")
+        raise ExportError(f"{run.about.name or run.id}: {explain_absent(run, checkpoint)}")
     return member
 
 

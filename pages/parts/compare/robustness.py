@@ -31,13 +31,13 @@ def show_robustness(units: Sequence[Unit]) -> None:
 
 
 def _open(run: ComparedRun, which: WeightsName) -> tuple[Run, Weights] | None:
-    """A run with a checkpoint of these weights; None without."""
+    """A run with a checkpoint of these weights and images to measure on; None without."""
     try:
         folder = open_run(run.id)
         weights = find_weights(folder, which)
     except (ExamineError, RunNotFoundError):
         return None
-    return (folder, weights) if weights.key == which and weights.file else None
+    return (folder, weights) if weights.key == which and weights.file and folder.has_validation else None
 
 
 def _list_under_way(units: Sequence[Unit], which: WeightsName) -> list[Measurement]:
@@ -67,7 +67,7 @@ def _show(units: Sequence[Unit], which: WeightsName) -> None:
     elif waiting:
         _show_button(waiting)
     if without:
-        show_note(f"Without a checkpoint of these weights: {list_first(without, 5)}.")
+        show_note(f"Without a checkpoint of these weights, or without validation images: {list_first(without, 5)}.")
     if measured:
         _show_measured(measured)
 

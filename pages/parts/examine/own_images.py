@@ -67,7 +67,7 @@ class _Asked:
         """What is waited for to know which images are unusual; empty once that is known."""
         if self._is_settled:
             return ""
-        self.remark = answers.explain_unlike([run for run, _ in self.answering])
+        self.remark = answers.explain_unmarked([run for run, _ in self.answering])
         if not self.remark:
             if not self.distances.done():
                 return "Looking at validation images"

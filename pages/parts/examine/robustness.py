@@ -29,7 +29,10 @@ _ASKED = f"{PREFIX}set.asked"
 
 def show_robustness(run: Run, weights: Weights, classes: list[str]) -> None:
     """Spoiled images above, another set below."""
-    renew_while(lambda: _is_busy(run, weights), lambda: _show_measured(run, weights))
+    if run.has_validation:
+        renew_while(lambda: _is_busy(run, weights), lambda: _show_measured(run, weights))
+    else:
+        show_note("Robustness is measured on validation images, and none were held out.")
     st.subheader("On another set", anchor=False)
     _show_other_set(run, weights, classes)
 

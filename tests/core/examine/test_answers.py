@@ -13,7 +13,7 @@ from core.examine.answers import (
     Answer,
     HandIn,
     Threshold,
-    explain_unlike,
+    explain_unmarked,
     find_labels,
     find_threshold,
     make_member,
@@ -33,7 +33,7 @@ from core.helper.questions import OwnPiece
 from core.system import files
 from tests.core.examine.made_weights import weights_of
 from tests.examined import VAL, make_examined, make_logits
-from tests.pages.sample_runs import add_checkpoint
+from tests.pages.sample_runs import add_checkpoint, make_run
 
 CLASSES = ["cat", "=dog", "bird"]
 NAMES = ["cat/1.png", "cat/2.png", "=dog/3.png", "=dog/broken.png"]
@@ -169,10 +169,13 @@ def test_several_runs_mark_by_their_mean_energy_if_validated_on_the_same_images(
     energies = -(logsumexp(first[0].astype(float), axis=1) + logsumexp(second[0].astype(float), axis=1)) / 2
     np.testing.assert_allclose(found, energies)
     runs = [make_examined(), make_examined()]
-    assert explain_unlike(runs) == ""
+    assert explain_unmarked(runs) == ""
     files.write_json(runs[1].path / "environment.json", {**runs[1].environment(), "data_fingerprint": "other"})
-    assert "not validated on the same images" in explain_unlike(runs)
-    assert explain_unlike(runs[1:]) == ""
+    assert "not validated on the same images" in explain_unmarked(runs)
+    assert explain_unmarked(runs[1:]) == ""
+    bare = make_run(settings=("data.val_fraction=0",))
+    files.write_json(bare.path / "environment.json", {**bare.environment(), "val_images": 0})
+    assert "no images were held out" in explain_unmarked([bare])
 
 
 def test_a_run_is_asked_with_the_scale_of_its_own_images() -> None:

@@ -38,7 +38,7 @@ def test_seeds_are_one_line_and_what_has_no_checkpoint_is_named(open_page) -> No
     for run in seeds:
         robustness.measure(run, robustness_weights(run)).result()
     page = open_page("compare", ids=address_of(*seeds, bare), tab="Robustness")
-    assert "Without a checkpoint of these weights: bare." in texts(page)
+    assert "Without a checkpoint of these weights, or without validation images: bare." in texts(page)
     (trace,) = json.loads(component_data(page, CHART)[0]["figure"])["data"]
     assert trace["name"] == "net"
     choose(page, "Tested with", "best")

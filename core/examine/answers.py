@@ -218,7 +218,7 @@ def read_order(text: str) -> tuple[str, ...]:
 
 
 def write_table(answers: Sequence[Answer], classes: Sequence[str], method: Method = "energy") -> str:
-    """All that is known of each image, as CSV."""
+    """All that is known of each image, the least certain first, as CSV; the score's column is named by its method."""
     columns = ("image", "class", "probability", "second_guess", "second_probability", method, "unusual", "fault")
     rows = [
         (answer.name, "", "", "", "", "", "", answer.fault)
@@ -233,7 +233,7 @@ def write_table(answers: Sequence[Answer], classes: Sequence[str], method: Metho
             "yes" if answer.is_unusual else "no",
             "",
         )
-        for answer in answers
+        for answer in sort_by_doubt(answers)
     ]
     return _to_csv(columns, rows)
 

@@ -46,6 +46,27 @@ def test_the_json_is_strict_and_holds_the_comparison(compare: Callable[..., Any]
     assert told["verdicts"][0]["comparison"] is None
 
 
+def test_an_ensemble_is_a_row_with_a_verdict_against_each_member(compare: Callable[..., Any]) -> None:
+    runs = [make_compared(right(150, 200, seed), seed=seed, name=f"net seed {seed}") for seed in range(3)]
+    ids = [run.id for run in runs]
+    shown = compare(*ids, "--no-fold", "--ensemble")
+    assert shown.exit_code == 0
+    assert "The ensemble against net seed 2" in shown.stdout
+    assert "parameters in sum: within the budget of 5,000,000." in shown.stdout
+    told = strict(compare(*ids, "--ensemble", "--json").stdout)
+    assert [unit["name"] for unit in told["units"]] == ["net", "Ensemble of 3 runs"]
+    assert told["ensemble"]["members"] == ids
+    figures = told["units"][1]["figures"]
+    assert figures["test/accuracy"]["mean"] == told["ensemble"]["rows"][0]["accuracy"]["value"]
+    assert figures["parameters"]["mean"] == told["ensemble"]["parameters"]
+    assert strict(compare(*ids, "--json").stdout)["ensemble"] is None
+
+
+def test_an_ensemble_of_runs_without_predictions_is_a_sentence(compare: Callable[..., Any]) -> None:
+    result = compare(make_run().id, make_run().id, "--ensemble")
+    assert (result.exit_code, "needs two runs with test predictions" in result.stderr) == (2, True)
+
+
 def test_the_command_needs_two_runs_that_exist(compare: Callable[..., Any]) -> None:
     run = make_run()
     for arguments in ([run.id], [run.id, run.id], [run.id, "nope"]):

@@ -16,6 +16,7 @@ import pytest
 from core.export.archive.checks import check_checkpoint
 from core.export.archive.unpack import import_runs
 from core.launch.launcher import delete_run
+from core.runs.robustness import Robustness, keep_measured, read_measured
 from core.runs.store import open_run
 from core.system import files
 from tests.bundles import CLASSES, build, make_whole_run, pack, seal, write_checkpoint
@@ -52,6 +53,8 @@ ROW = (
         ("environment.json", b'{"x": %s}' % (b"[" * 50 + b"]" * 50), "nested deeper than 20"),
         ("environment-1.json", b'{"class_names": [1]}', "environment-1.json: class_names"),
         ("progress.json", b'{"epoch": "5"}', "progress.json: epoch"),
+        ("robustness.json", b'{"measured": [{"sha256": "x"}]}', "robustness.json: measured.0"),
+        ("robustness.json", b'{"measured": 5}', "robustness.json: measured"),
         ("metrics.jsonl", ROW % b"NaN", "metrics.jsonl, line 1 is no strict JSON: NaN"),
         ("metrics.jsonl", ROW % b'"high"', "metrics.jsonl, line 1: val/accuracy: must be a number"),
         ("metrics.jsonl", ROW % b"1" * 2, "metrics.jsonl, line 2: epoch must be 2"),
@@ -86,6 +89,16 @@ def test_a_run_whose_loss_diverged_is_let_in(good: tuple[str, dict[str, bytes]],
     row = json.loads(lines[0]) | {"val/loss": 3e38}
     (imported,) = import_runs(io.BytesIO(build(seal({**members, name: files.to_line(row) + b"".join(lines[1:])}))))
     assert open_run(imported.id).rows()[0]["val/loss"] == 3e38
+
+
+def test_what_was_measured_of_spoiled_images_travels(runs: Path) -> None:
+    run = make_whole_run()
+    entry = Robustness("a" * 64, "best", 1, 0, 10, 9, {"noise": [8, 7, 6, 5, 4]})
+    keep_measured(run.path, entry)
+    packed = pack(run)
+    delete_run(run.id)
+    (imported,) = import_runs(io.BytesIO(packed))
+    assert read_measured(open_run(imported.id).path) == [entry]
 
 
 def test_a_run_without_spec_is_no_whole_run(good: tuple[str, dict[str, bytes]], runs: Path) -> None:

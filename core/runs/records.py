@@ -162,6 +162,8 @@ class DoctorRecord(TypedDict, total=False):
     epoch: Count
     found: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
     given_up: Annotated[str, Field(max_length=2000)]
+
+
 class RobustnessEntry(TypedDict, total=False):
     """How one set of weights answers spoiled images: how many of them are right, by kind at each strength."""
 

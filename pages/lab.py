@@ -34,6 +34,7 @@ from pages.parts.frame.widgets import renew_while
 from pages.parts.notify.form import show_notifications
 from pages.parts.run.actions import act, attempt, keep_problems, show_button, show_outcome
 from pages.parts.run.tabs import show_table
+from pages.parts.transfer.download import has_part, name_action
 
 TICK_SECONDS = 2.0
 DISK_SECONDS = 10
@@ -177,9 +178,17 @@ def _show_dataset(dataset: DatasetStatus) -> None:
             done = f"{format_bytes(progress.done)} of {format_bytes(progress.total)}"
             st.html(_draw_bar(f"{share:.0%}", share, done, " lab-wide-use"))
         else:
-            label = f"Download {format_bytes(dataset.download_bytes)}"
+            if has_part(progress):
+                st.button(
+                    "Discard",
+                    icon=":material/delete:",
+                    type="tertiary",
+                    key=f"discard.{dataset.name}",
+                    on_click=act,
+                    args=(delete_dataset, dataset.name),
+                )
             st.button(
-                label,
+                name_action(dataset, progress),
                 icon=":material/download:",
                 key=f"get.{dataset.name}",
                 on_click=act,

@@ -84,6 +84,7 @@ def _data(draw: st.DrawFn, image_size: int) -> dict[str, Any]:
         "folder": "images",
         "folder_classes": draw(st.integers(2, 20)),
         "image_size": image_size,
+        "colour": draw(_choice("data", "colour")),
         "ground": draw(_choice("data", "ground")),
         "damaged": draw(_choice("data", "damaged")),
         "val_fraction": draw(st.sampled_from([0.01, 0.1, 0.5])),

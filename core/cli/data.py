@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,30 +76,39 @@ def _presence(status: DatasetStatus, progress: DownloadProgress | None) -> str:
 def download_data(
     name: DataName,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Shows no progress.")] = False,
-    archive: Annotated[
-        Path | None,
-        typer.Option("--file", metavar="FILE", help="The archive itself, fetched elsewhere: needs no network."),
+    archives: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="The archive itself, fetched elsewhere: needs no network. Once for each where there are several.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Fetches a data set over https, or takes its archive from the disk; verifies it and unpacks it."""
+    """Fetches a data set over https, or takes its archives from the disk; verifies and unpacks them.
+
+    A download that broke goes on where it stopped.
+    """
     _find(name)
     try:
-        if archive is None:
-            fetch(name, quiet=quiet)
+        if archives:
+            _take_archives(name, archives)
         else:
-            _take_archive(name, archive)
+            fetch(name, quiet=quiet)
     except DataError as error:
         raise CommandError(str(error), FAILED) from None
 
 
-def _take_archive(name: str, archive: Path) -> None:
-    from core.data.downloads import take_archive
+def _take_archives(name: str, archives: list[Path]) -> None:
+    from core.data.downloads import take_archives
 
-    try:
-        with archive.open("rb") as file:
-            take_archive(name, file)
-    except OSError as error:
-        raise CommandError(f"{archive} cannot be read: {error.strerror}.") from None
+    with ExitStack() as opened:
+        try:
+            files = [opened.enter_context(archive.open("rb")) for archive in archives]
+        except OSError as error:
+            raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
+        take_archives(name, files)
     say(f"{name} is here.")
 
 
@@ -166,7 +175,7 @@ def tell_suspects(spec: DataSpec) -> None:
 
 @app.command("delete")
 def delete_data(name: DataName, yes: Yes = False) -> None:
-    """Deletes a downloaded data set from the disk."""
+    """Deletes a downloaded data set, or what arrived of one, from the disk."""
     from core.data.downloads import delete_dataset
 
     _find(name)

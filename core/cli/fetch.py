@@ -25,7 +25,7 @@ def fetch(name: str, *, quiet: bool = False) -> None:
         else:
             download(name, _Tenths(name))
     except KeyboardInterrupt:
-        raise CommandError("The download was stopped; nothing was kept.", STOPPED) from None
+        raise CommandError("The download was stopped; the next one goes on from there.", STOPPED) from None
     if not quiet:
         say(f"{name} is here.")
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 from core.data.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
 from core.data.arrays import Labelled, read_arrays, read_batches
-from core.data.downloads import find_by_archive, take_archive
+from core.data.downloads import find_by_archive, take_archives
 from core.data.folder import inspect_folder, list_images
 from core.data.own_images import MAX_ARRAY_BYTES, is_image
 from core.data.parts import FolderQuestion
@@ -53,7 +53,7 @@ def bring(file: IO[bytes], name: str, report: Report = lambda done, total: None)
     The archive of a set that is known by name, as CIFAR-10, becomes that set.
     """
     if known := find_by_archive(file):
-        take_archive(known, file)
+        take_archives(known, [file])
         return DataSpec.model_validate({"dataset": known})
     name = name.strip()
     if not _NAME.fullmatch(name) or name.endswith("."):

@@ -13,18 +13,38 @@ from core.spec import CHOICE_LABELS, DataSpec
 
 
 @dataclass(frozen=True)
+class Archive:
+    """One file to fetch, and what it must be.
+
+    A `.tar.gz` is unpacked below the set's folder, a `.gz` inflated, any other file kept as it is, into the folder
+    `into` below it.
+    """
+
+    url: str
+    sha256: str
+    num_bytes: int
+    into: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
 class Download:
-    """What to fetch and what it must be: `archive_hash` as `sha256:...`, `files` what the archive must hold."""
+    """What to fetch: `files` is what the set's folder must hold then."""
 
     name: str
-    url: str
-    archive_hash: str
-    archive_bytes: int
+    archives: tuple[Archive, ...]
     files: tuple[str, ...]
 
     @property
     def title(self) -> str:
         return CHOICE_LABELS[self.name]
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(archive.num_bytes for archive in self.archives)
 
 
 @dataclass(frozen=True)
@@ -45,17 +65,42 @@ class Dataset:
     download: Download | None = None
 
 
-def _cifar(classes: int, sha256: str, archive_bytes: int, folder: str, files: tuple[str, ...]) -> Dataset:
+_TORCHVISION = "core.engine.data:read_downloaded"
+
+
+def _cifar(classes: int, sha256: str, num_bytes: int, folder: str, files: tuple[str, ...]) -> Dataset:
     """CIFAR-10 or CIFAR-100. The SHA-256 is Keras's, of the archive whose MD5 is on cs.toronto.edu/~kriz/cifar.html."""
-    download = Download(
-        name=f"cifar{classes}",
-        url=f"https://www.cs.toronto.edu/~kriz/cifar-{classes}-python.tar.gz",
-        archive_hash=f"sha256:{sha256}",
-        archive_bytes=archive_bytes,
-        files=tuple(f"{folder}/{file}" for file in files),
-    )
+    archive = Archive(f"https://www.cs.toronto.edu/~kriz/cifar-{classes}-python.tar.gz", sha256, num_bytes)
+    download = Download(f"cifar{classes}", (archive,), tuple(f"{folder}/{file}" for file in files))
     counts = (50_000 // classes,) * classes
-    return Dataset("core.engine.data:read_downloaded", counts, num_test=10_000, side=32, download=download)
+    return Dataset(_TORCHVISION, counts, num_test=10_000, side=32, download=download)
+
+
+def _fashion() -> Dataset:
+    """Its files as the authors keep them; SHA-256 and sizes are those of TensorFlow Datasets, of the same bytes."""
+    place, into = "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion", "FashionMNIST/raw"
+    found = {
+        "train-images-idx3-ubyte": ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26_421_880),
+        "train-labels-idx1-ubyte": ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29_515),
+        "t10k-images-idx3-ubyte": ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4_422_102),
+        "t10k-labels-idx1-ubyte": ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5_148),
+    }
+    archives = tuple(Archive(f"{place}/{name}.gz", *facts, into) for name, facts in found.items())
+    download = Download("fashionmnist", archives, tuple(f"{into}/{name}" for name in found))
+    return Dataset(_TORCHVISION, (6_000,) * 10, num_test=10_000, side=28, is_grey=True, download=download)
+
+
+def _svhn() -> Dataset:
+    """Its cropped digits; SHA-256 and sizes are those of TensorFlow Datasets, whose files are torchvision's too."""
+    place = "https://ufldl.stanford.edu/housenumbers"
+    found = {
+        "train_32x32.mat": ("435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8", 182_040_794),
+        "test_32x32.mat": ("cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b", 64_275_384),
+    }
+    archives = tuple(Archive(f"{place}/{name}", *facts) for name, facts in found.items())
+    counts = (4_948, 13_861, 10_585, 8_497, 7_458, 6_882, 5_727, 5_595, 5_045, 4_659)
+    download = Download("svhn", archives, tuple(found))
+    return Dataset(_TORCHVISION, counts, num_test=26_032, side=32, download=download)
 
 
 # By the names in `core.spec.choices`, where their titles and numbers of classes are.
@@ -81,6 +126,8 @@ DATASETS: dict[str, Dataset] = {
         "cifar-100-python",
         ("train", "test", "meta"),
     ),
+    "fashionmnist": _fashion(),
+    "svhn": _svhn(),
     "folder": Dataset("core.engine.data:read_image_folder", class_counts=None, num_test=None, side=None),
 }
 
@@ -120,7 +167,7 @@ def _status(name: str, entry: Dataset, counts: tuple[int, ...]) -> DatasetStatus
         num_classes=len(counts),
         present=folder is not None or entry.download is None,
         bytes_on_disk=folder_bytes(folder) if folder else 0,
-        download_bytes=entry.download.archive_bytes if entry.download else 0,
+        download_bytes=entry.download.num_bytes if entry.download else 0,
         path=folder,
     )
 

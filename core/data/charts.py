@@ -82,12 +82,16 @@ def draw_sides(sides: npt.NDArray[np.int64]) -> Drawing:
     return Drawing(to_json([trace], layout), "Sides")
 
 
+def is_grey(colours: npt.NDArray[np.float32]) -> bool:
+    """Whether the means of red, green and blue (n, 3) are equal in every image."""
+    return bool(np.allclose(colours[:, :1], colours))
+
+
 def draw_colours(colours: npt.NDArray[np.float32]) -> Drawing:
     """How many images have which mean of red, green and blue (n, 3), from 0 to 1."""
     edges = np.linspace(0, 1, _BINS + 1)
     centres = (edges[:-1] + edges[1:]) / 2
-    is_grey = bool(np.allclose(colours[:, :1], colours))
-    channels = [("brightness", Ink(GREY, GREY))] if is_grey else list(_CHANNELS)
+    channels = [("brightness", Ink(GREY, GREY))] if is_grey(colours) else list(_CHANNELS)
     traces: list[Json] = [
         {
             "type": "scatter",

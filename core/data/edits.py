@@ -14,13 +14,13 @@ _NOISE_SEED = 0  # the same noise at every look, so that only the slider changes
 
 
 def apply_edits(pixels: Pixels, edits: Edits, mean: Sequence[float]) -> Pixels:
-    """(s, s, 3) bytes -> same; a rotation fills the corners with `mean`, the training images' colour (0 to 1)."""
+    """(s, s, 3) or (s, s) bytes -> same; a rotation fills the corners with `mean`, the training images' (0 to 1)."""
     image = Image.fromarray(pixels)
     if edits.invert:
         image = ImageOps.invert(image)
     if edits.rotation % 360:
         fill = tuple(round(255 * value) for value in mean)
-        image = image.rotate(edits.rotation, Image.Resampling.BILINEAR, fillcolor=fill)
+        image = image.rotate(edits.rotation, Image.Resampling.BILINEAR, fillcolor=fill if pixels.ndim == 3 else fill[0])
     if edits.brightness != 1:
         image = ImageEnhance.Brightness(image).enhance(edits.brightness)
     if edits.blur > 0:
@@ -29,11 +29,6 @@ def apply_edits(pixels: Pixels, edits: Edits, mean: Sequence[float]) -> Pixels:
         noise = np.random.default_rng(_NOISE_SEED).normal(scale=255 * edits.noise, size=pixels.shape)
         return (np.asarray(image) + noise).round().clip(0, 255).astype(np.uint8)
     return np.array(image)
-
-
-def make_grey(pixels: Pixels) -> Pixels:
-    """(s, s, 3) bytes -> same, its three channels equal."""
-    return np.array(Image.fromarray(pixels).convert("L").convert("RGB"))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from core.doctor.observed import Observed
 from core.doctor.rate import TRAIN_LOSS, VAL_LOSS, see_ends_early, see_too_high
 from core.doctor.rule import Fix, Found
 from core.spec import RunSpec
+from core.spec.choices import UNMIRRORED
 
 WIDENING_EPOCHS, WIDENED = 3, 1.1  # so many epochs in a row, so far above the lowest validation loss
 GAP, GAP_ERRORS = 0.05, 2.0  # between the accuracies, as a share and in standard errors of validation
@@ -51,7 +52,7 @@ def _list_regularisers(spec: RunSpec) -> list[Fix]:
     size = spec.data.image_size
     moves = {
         "augment.crop_padding": max(1, size // 8) if spec.augment.crop_padding == 0 else None,
-        "augment.flip": True if not spec.augment.flip and spec.data.dataset != "digits" else None,
+        "augment.flip": True if not spec.augment.flip and spec.data.dataset not in UNMIRRORED else None,
     }
     weights = {
         "train.weight_decay": 5e-4 if spec.train.weight_decay < 1e-5 else None,

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from core.data.catalogue import DATASETS
+from core.data.channels import treat_as
 from core.data.decoding import Look, Pixels
-from core.data.edits import make_grey
 from core.data.own_images import Brought, Images, decode_some, open_images
 from core.data.shades import Scale
 from core.engine.augment import normalize
@@ -94,8 +94,7 @@ def _look_of(spec: DataSpec, member: Member) -> Look:
 def score(network: Network, member: Member, pixels: Pixels) -> tuple[np.ndarray, Tensor]:
     """Logits (n, classes) and features (n, width), float32, of images (n, side, side, 3), treated as the training's."""
     spec = network.spec
-    if DATASETS[spec.data.dataset].is_grey:
-        pixels = np.stack([make_grey(image) for image in pixels])
+    pixels = treat_as(pixels, spec.data.num_channels, is_grey=DATASETS[spec.data.dataset].is_grey)
     images = resize(torch.from_numpy(pixels).permute(0, 3, 1, 2), spec.data.image_size)
     batches: tuple[Tensor, ...] = torch.split(images, min(512, evaluation_batch(spec.train)))
     inputs = (normalize(batch, member.mean, member.std, network.dtype) for batch in batches)

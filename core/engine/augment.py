@@ -22,7 +22,7 @@ from core.stats.betas import quantile_table
 def normalize(
     images: Tensor, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """(b, 3, s, s) bytes -> (value / 255 - mean) / std, same shape, channels_last."""
+    """(b, c, s, s) bytes -> (value / 255 - mean) / std, same shape, channels_last."""
     scale, shift = _scale_and_shift(tuple(mean), tuple(std), images.device)
     floats = images.to(torch.float32, memory_format=torch.channels_last)
     return torch.addcmul(shift, floats, scale).to(dtype)
@@ -33,7 +33,7 @@ def _scale_and_shift(mean: tuple[float, ...], std: tuple[float, ...], device: to
     # Kept, as sending them to the device would make every batch wait for it.
     scale = torch.tensor([1 / (255 * s) for s in std], device=device)
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
-    return scale.view(1, 3, 1, 1), shift.view(1, 3, 1, 1)
+    return scale.view(1, -1, 1, 1), shift.view(1, -1, 1, 1)
 
 
 class Augment:
@@ -56,7 +56,7 @@ class Augment:
     def __call__(
         self, images: Tensor, labels: Tensor, generator: torch.Generator, mirrored: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """(b, 3, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) if mixed.
+        """(b, c, s, s) bytes, (b,) classes -> the same normalised, and (b,) classes, or (b, classes) if mixed.
 
         `mirrored` (b,) bool: which images are flipped, if the flip is on; without it a coin is drawn for each.
         """
@@ -82,15 +82,15 @@ class Augment:
 
 
 def shrink(x: Tensor, side: int) -> Tensor:
-    """Each pixel becomes the mean of the area that it covers: (b, 3, s, s) -> (b, 3, side, side); 0 leaves it."""
+    """Each pixel becomes the mean of the area that it covers: (b, c, s, s) -> (b, c, side, side); 0 leaves it."""
     return F.adaptive_avg_pool2d(x, side) if side else x
 
 
 def crop_and_flip(
     images: Tensor, padding: int, mode: str, mirrored: Tensor | None, generator: torch.Generator
 ) -> Tensor:
-    """Pads, crops each image at its own offset, mirrors where `mirrored` (b,): (b, 3, s, s) -> same, channels_last."""
-    count, _, size, _ = images.shape
+    """Pads, crops each image at its own offset, mirrors where `mirrored` (b,): (b, c, s, s) -> same, channels_last."""
+    count, channels, size, _ = images.shape
     device = images.device
     rows = torch.arange(size, device=device).expand(count, size)
     columns = rows
@@ -99,7 +99,7 @@ def crop_and_flip(
     if padding:
         moved = draw_integers(2 * padding + 1, (2, count, 1), generator, device)  # 0 to twice the padding
         rows, columns = rows + moved[0], columns + moved[1]
-    pixels = images.permute(0, 2, 3, 1)  # (b, s, s, 3): one pixel is one row to copy
+    pixels = images.permute(0, 2, 3, 1)  # (b, s, s, c): one pixel is one row to copy
     side = size
     if padding and mode == "zeros":
         pixels = F.pad(pixels, (0, 0, padding, padding, padding, padding))
@@ -108,8 +108,8 @@ def crop_and_flip(
         rows, columns = _reflect(rows - padding, size), _reflect(columns - padding, size)
     first = torch.arange(count, device=device).view(count, 1, 1) * side
     indices = (first + rows[:, :, None]) * side + columns[:, None, :]  # (b, s, s)
-    chosen = pixels.reshape(-1, 3).index_select(0, indices.view(-1))
-    return chosen.view(count, size, size, 3).permute(0, 3, 1, 2)
+    chosen = pixels.reshape(-1, channels).index_select(0, indices.view(-1))
+    return chosen.view(count, size, size, channels).permute(0, 3, 1, 2)
 
 
 def _reflect(indices: Tensor, size: int) -> Tensor:
@@ -119,7 +119,7 @@ def _reflect(indices: Tensor, size: int) -> Tensor:
 
 
 def cutout(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """Sets a square of each normalised image to 0, the mean colour (DeVries & Taylor 2017): (b, 3, s, s) -> same.
+    """Sets a square of each normalised image to 0, the mean colour (DeVries & Taylor 2017): (b, c, s, s) -> same.
 
     As in the paper the centre may lie anywhere, so the border clips some squares.
     """
@@ -142,7 +142,7 @@ def mix(
     """MixUp (Zhang et al. 2017) or CutMix (Yun et al. 2019) with a partner from the batch, each image by itself.
 
     `mixup`, `cutmix`: the table of quantiles of each that is on; with both, a coin decides for each image.
-    (b, 3, s, s), (b,) -> (b, 3, s, s), (b, classes), whose rows add up to 1.
+    (b, c, s, s), (b,) -> (b, c, s, s), (b, classes), whose rows add up to 1.
     """
     partner = draw((len(x),), generator, x.device).argsort()
     kept = _draw_kept(x, mixup, cutmix, generator)  # (b, 1, s, s) or (b, 1, 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 from core.data.cache import Decoded, Fault, cached_images, digest_of, leave_out, sample_images
 from core.data.catalogue import DATASETS, check_classes, check_ready
+from core.data.channels import to_colour, to_grey
 from core.data.digits import read_digits
 from core.data.folder import FolderListing, ImageFile, list_images
 from core.data.notes import list_left_out
@@ -26,14 +28,17 @@ from core.data.splits import Split, split_others
 from core.data.store import DataError, folder_of
 from core.spec import CHOICE_LABELS, DataSpec
 
-Triple = tuple[float, float, float]
+PerChannel = tuple[float, ...]
 
 _RESIZE_CHUNK = 1000
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images as bytes, (n, 3, size, size) uint8 in channels_last order, and their classes, (n,) int64."""
+    """Images as bytes, (n, c, size, size) uint8 in channels_last order, and their classes, (n,) int64.
+
+    Of c channels: 3, or 1 where the spec has them grey.
+    """
 
     images: Tensor
     labels: Tensor
@@ -42,7 +47,7 @@ class ImageSet:
         return len(self.labels)
 
     def take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (b, 3, size, size) and labels (b,) at `indices` (b,), ten times as fast as indexing."""
+        """Images (b, c, size, size) and labels (b,) at `indices` (b,), ten times as fast as indexing."""
         # In channels_last order an image is one block of memory: index_select then copies whole images.
         chosen = self.images.permute(0, 2, 3, 1).index_select(0, indices)
         return chosen.permute(0, 3, 1, 2), self.labels.index_select(0, indices)
@@ -62,8 +67,8 @@ class Data:
     val: ImageSet
     test: ImageSet
     class_names: tuple[str, ...]
-    mean: Triple
-    std: Triple
+    mean: PerChannel
+    std: PerChannel
     fingerprint: str
     left_out: tuple[Fault, ...] = ()
     scales: Scales | None = None
@@ -90,7 +95,7 @@ def arrange(source: Source, spec: DataSpec, without: Collection[str] = ()) -> Da
     num_classes, own = len(source.class_names), {"num_test": source.num_test, "num_val": source.num_val}
     gone = find_images(source.names, len(source.labels), without)
     parts = split_others(spec, source.labels, num_classes, gone, **own)
-    train, val, test = (_pick(source, indices, spec.image_size) for indices in (parts.train, parts.val, parts.test))
+    train, val, test = (_pick(source, indices, spec) for indices in (parts.train, parts.val, parts.test))
     mean, std = measure(train.images)
     fingerprint = _fingerprint(source, parts, spec)
     return Data(train, val, test, source.class_names, mean, std, fingerprint, source.left_out, source.scales)
@@ -108,29 +113,30 @@ def load_sample(spec: DataSpec, count: int) -> ImageSet:
         files = [files[index * len(files) // count] for index in range(count)]
     pixels, damaged = sample_images(listing, files, spec)
     sound = torch.tensor([place not in damaged for place in range(len(files))])
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    images = _to_tensor(pixels, spec)
     return ImageSet(images[sound], torch.tensor([file.label for file in files])[sound])
 
 
-def measure(images: Tensor) -> tuple[Triple, Triple]:
-    """Mean and standard deviation of each channel of (n, 3, s, s) bytes, on the scale 0 to 1.
+def measure(images: Tensor) -> tuple[PerChannel, PerChannel]:
+    """Mean and standard deviation of each channel of (n, c, s, s) bytes, on the scale 0 to 1.
 
     Sums of integers, so the result is exact and does not depend on threads or machines.
     """
-    count, total, squares = images[:, 0].numel(), [0, 0, 0], [0, 0, 0]
+    channels = images.shape[1]
+    count, total, squares = images[:, 0].numel(), [0] * channels, [0] * channels
     for chunk in torch.split(images, _RESIZE_CHUNK):
-        for channel in range(3):
+        for channel in range(channels):
             values = np.bincount(chunk[:, channel].reshape(-1).numpy(), minlength=256)
             total[channel] += int(values @ np.arange(256))
             squares[channel] += int(values @ np.arange(256) ** 2)
     means = [value / count for value in total]
     # A channel that never changes would divide by zero.
     stds = [max(square / count - mean**2, 0.0) ** 0.5 / 255 or 1.0 for square, mean in zip(squares, means, strict=True)]
-    return (means[0] / 255, means[1] / 255, means[2] / 255), (stds[0], stds[1], stds[2])
+    return tuple(mean / 255 for mean in means), tuple(stds)
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Bilinear, with antialiasing when it shrinks: (n, 3, h, w) bytes -> (n, 3, size, size) bytes."""
+    """Bilinear, with antialiasing when it shrinks: (n, c, h, w) bytes -> (n, c, size, size) bytes."""
     if images.shape[2:] == (size, size):
         return images
     parts = [
@@ -140,14 +146,21 @@ def resize(images: Tensor, size: int) -> Tensor:
     return torch.cat(parts).contiguous(memory_format=torch.channels_last)
 
 
-def _pick(source: Source, indices: npt.NDArray[np.int64], size: int) -> ImageSet:
+def _pick(source: Source, indices: npt.NDArray[np.int64], spec: DataSpec) -> ImageSet:
     # A copy in memory, even if the images are mapped from a file.
-    images = torch.from_numpy(np.asarray(source.images[indices])).permute(0, 3, 1, 2)  # (n, 3, h, w), channels last
-    return ImageSet(resize(images, size), torch.from_numpy(source.labels[indices]))
+    images = _to_tensor(np.asarray(source.images[indices]), spec)
+    return ImageSet(resize(images, spec.image_size), torch.from_numpy(source.labels[indices]))
+
+
+def _to_tensor(pixels: npt.NDArray[np.uint8], spec: DataSpec) -> Tensor:
+    """(n, h, w, 3) -> (n, c, h, w) in channels_last order, of the channels that the spec has."""
+    return torch.from_numpy(to_grey(pixels) if spec.num_channels == 1 else pixels).permute(0, 3, 1, 2)
 
 
 def _fingerprint(source: Source, parts: Split, spec: DataSpec) -> str:
-    digest = hashlib.sha256(f"{source.digest} {spec.image_size}".encode())
+    # Of colours nothing is said, as before there was a choice: the fingerprints of earlier runs stay.
+    colour = " grey" if spec.num_channels == 1 else ""
+    digest = hashlib.sha256(f"{source.digest} {spec.image_size}{colour}".encode())
     for values in (source.labels, parts.train, parts.val, parts.test):
         digest.update(values.astype("<i8").tobytes())
     return digest.hexdigest()
@@ -160,7 +173,7 @@ def read_builtin_digits(_: DataSpec) -> Source:
 def make_digits(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Source:
     """scikit-learn's digits: (1797, 8, 8) from 0 to 16 -> grey in three equal channels."""
     grey = np.round(images * (255 / 16)).astype(np.uint8)
-    pixels = np.repeat(grey[..., None], 3, axis=3)  # (1797, 8, 8, 3)
+    pixels = to_colour(grey[..., None])  # (1797, 8, 8, 3)
     return Source(pixels, labels.astype(np.int64), 0, tuple("0123456789"), digest_of(pixels))
 
 
@@ -193,17 +206,33 @@ def read_downloaded(spec: DataSpec) -> Source:
     folder = folder_of(spec.dataset)
     try:
         return read_torchvision(spec.dataset, folder)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, LookupError, AssertionError) as error:
         title = CHOICE_LABELS[spec.dataset]
         raise DataError(f"The files of {title} in {folder} are damaged: delete them and download again.") from error
 
 
 def read_torchvision(name: str, folder: str | Path, *, download: bool = False) -> Source:
-    """torchvision's data set of this name, in lower case. Raises RuntimeError if files are missing or damaged."""
+    """torchvision's data set of this name, in lower case, whose parts are chosen by `train` or by `split`.
+
+    Raises RuntimeError if files are missing or damaged.
+    """
     from torchvision import datasets  # a second that the other data sets need not wait for
 
     kind = getattr(datasets, {title.lower(): title for title in datasets.__all__}[name])
-    own, test = (kind(folder, train=train, download=download) for train in (True, False))
-    images = np.concatenate([own.data, test.data])
-    labels = np.array([*own.targets, *test.targets], dtype=np.int64)
-    return Source(images, labels, len(test), tuple(own.classes), digest_of(images))
+    by_train = "train" in inspect.signature(kind).parameters
+    own, test = (
+        kind(folder, download=download, **({"train": part == "train"} if by_train else {"split": part}))
+        for part in ("train", "test")
+    )
+    images = np.concatenate([_to_pixels(part.data) for part in (own, test)])
+    labels = np.concatenate([part.targets if hasattr(part, "targets") else part.labels for part in (own, test)])
+    classes = getattr(own, "classes", map(str, range(int(labels.max()) + 1)))
+    return Source(images, labels.astype(np.int64), len(test), tuple(classes), digest_of(images))
+
+
+def _to_pixels(data: Any) -> npt.NDArray[np.uint8]:
+    """(n, h, w, 3), (n, 3, h, w) or grey (n, h, w) bytes -> (n, h, w, 3)."""
+    pixels: npt.NDArray[np.uint8] = np.asarray(data)
+    if pixels.ndim == 3:
+        return to_colour(pixels[..., None])
+    return pixels if pixels.shape[3] == 3 else np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))

@@ -104,7 +104,7 @@ def _mean_step(spec: RunSpec, device: torch.device, seconds: float, full_step: f
 
 def _train_batches(spec: RunSpec, device: torch.device, seconds: float) -> tuple[_Pace, TrainingRun]:
     batch_size = spec.train.batch_size
-    room = max(2, _MOST_IMAGE_BYTES // (3 * spec.data.image_size**2 * batch_size))
+    room = max(2, _MOST_IMAGE_BYTES // (spec.data.num_channels * spec.data.image_size**2 * batch_size))
     warm_up = _warm_up_batches(spec.train, device)
     batches = min(warm_up + STEPS, room)
     pace = _Pace(device, min(warm_up, batches - 1), seconds)
@@ -182,17 +182,17 @@ def warm_up() -> None:
 
 def invent_data(spec: RunSpec, count: int, device: torch.device) -> Data:
     """`count` training images of noise, and some to validate on, in the spec's shape."""
-    size, classes = spec.data.image_size, spec.data.num_classes
+    size, classes, channels = spec.data.image_size, spec.data.num_classes, spec.data.num_channels
     draw = torch.Generator().manual_seed(0)
 
     def invent(images: int) -> ImageSet:
-        pixels = torch.randint(256, (images, size, size, 3), dtype=torch.uint8, generator=draw)
+        pixels = torch.randint(256, (images, size, size, channels), dtype=torch.uint8, generator=draw)
         labels = torch.randint(classes, (images,), generator=draw)
         return ImageSet(pixels.permute(0, 3, 1, 2), labels).to(device)
 
     val = invent(evaluation_batch(spec.train))
     names = tuple(map(str, range(classes)))
-    return Data(invent(count), val, val, names, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "")
+    return Data(invent(count), val, val, names, (0.5,) * channels, (0.25,) * channels, "")
 
 
 def _find_room(device: torch.device) -> int:

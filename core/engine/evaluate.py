@@ -76,7 +76,7 @@ class Evaluation:
 
 
 def predict_views(model: nn.Module, inputs: Tensor, views: TestViews) -> Tensor:
-    """Logits (b, classes), float32, of images (b, 3, s, s), or their mean over views of each image.
+    """Logits (b, classes), float32, of images (b, c, s, s), or their mean over views of each image.
 
     "mirror": as it is and mirrored. "mirror_shift": half of that, and half of both sides of two copies shifted by one
     pixel, up and left, down and right (the six views of Jordan 2024, arXiv:2404.00498).

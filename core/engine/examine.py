@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from core.data.catalogue import DATASETS
+from core.data.channels import to_colour, treat_as
 from core.data.decoding import Look
-from core.data.edits import AS_IT_IS, Edits, apply_edits, make_grey
+from core.data.edits import AS_IT_IS, Edits, apply_edits
 from core.data.shades import Scales
 from core.data.uploads import decode_upload
 from core.engine.augment import normalize
@@ -60,8 +61,9 @@ def ask(
     with in_sentences():
         network, data = load_checked(weights)
         image, label = _take(picture, data, network.spec.data)
-        pixels = apply_edits(image[0].permute(1, 2, 0).numpy(), edits, data.mean)  # (size, size, 3)
-        image = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # (1, 3, size, size), channels last
+        pixels = image[0].permute(1, 2, 0).numpy()  # (size, size, c)
+        pixels = np.atleast_3d(apply_edits(pixels[..., 0] if len(image[0]) == 1 else pixels, edits, data.mean))
+        image = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # (1, c, size, size), channels last
         single = ImageSet(image, torch.tensor([label or 0]))
         logits = evaluate(network.model, single, data, batch_size=1, dtype=network.dtype).logits  # (1, classes)
         chances = softmax(logits)[0]
@@ -72,7 +74,7 @@ def ask(
         if not -count <= layer < count:
             raise QuestionError(f"There is no layer {layer}.")
         heat = grad_cam(network.model, normalize(image, data.mean, data.std, torch.float32), chosen, layer)
-        return Answer(pixels, chances, heat, chosen, label)
+        return Answer(to_colour(pixels), chances, heat, chosen, label)
 
 
 def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
@@ -89,12 +91,11 @@ def predict(weights: WeightsFile, part: Part, start: int, count: int) -> Piece:
 
 
 def read_own(content: bytes, spec: DataSpec, scales: Scales | None = None) -> Tensor:
-    """One's own image as (1, 3, size, size) bytes, resized and scaled as the data set was. Raises QuestionError."""
+    """One's own image as (1, c, size, size) bytes, resized and scaled as the data set was. Raises QuestionError."""
     entry = DATASETS[spec.dataset]
     pixels = decode_upload(content, Look(entry.side or spec.image_size, spec.ground, scales or {}))
-    if entry.is_grey:
-        pixels = make_grey(pixels)
-    return resize(torch.tensor(pixels).permute(2, 0, 1)[None], spec.image_size)
+    treated = treat_as(pixels[None], spec.num_channels, is_grey=entry.is_grey)  # (1, side, side, c)
+    return resize(torch.tensor(treated).permute(0, 3, 1, 2), spec.image_size)
 
 
 def _take(picture: Picture, data: Data, spec: DataSpec) -> tuple[Tensor, int | None]:
@@ -123,8 +124,8 @@ def load_checked(weights: WeightsFile) -> tuple[Network, Data]:
 def _warm_network(weights: WeightsFile) -> Network:
     """Its first map imports what the next ones need."""
     network = load_network(weights)
-    size = network.spec.data.image_size
-    grad_cam(network.model, torch.zeros(1, 3, size, size), 0)
+    size, channels = network.spec.data.image_size, network.spec.data.num_channels
+    grad_cam(network.model, torch.zeros(1, channels, size, size), 0)
     return network
 
 
@@ -133,7 +134,7 @@ def load_network(weights: WeightsFile) -> Network:
     """Kept for the next question. Raises CheckpointError and SpecError."""
     spec = parse_spec(weights.spec_json)
     state = load(Path(weights.path), weights.sha256)
-    model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+    model = build_model(spec.model, spec.data.num_classes, spec.data.image_size, spec.data.num_channels)
     model.load_state_dict(weights_of(state, weights.which))
     model.to(memory_format=torch.channels_last).eval()
     # As it was trained; in bfloat16 only if that is native: emulated, it is far slower than float32.
@@ -150,7 +151,7 @@ def list_layers(model: ResNet) -> list[nn.Module]:
 def grad_cam(model: ResNet, image: Tensor, target: int, layer: int = -1) -> npt.NDArray[np.float32]:
     """How much each pixel speaks for class `target`, by Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) in float32.
 
-    (1, 3, s, s) normalised -> (s, s), at most 1, or all 0 if none speaks for it. `layer` counts as in `list_layers`.
+    (1, c, s, s) normalised -> (s, s), at most 1, or all 0 if none speaks for it. `layer` counts as in `list_layers`.
     """
     from captum.attr import LayerAttribution, LayerGradCam  # half a second that other questions need not wait for
 

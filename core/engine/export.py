@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from core.data.store import DataError
 from core.engine.augment import normalize
-from core.engine.data import Data, Triple
+from core.engine.data import Data, PerChannel
 from core.engine.examine import Network, in_sentences, load_network
 from core.engine.model import ResNet, SampledConv2d, build_model
 from core.engine.preview import load_kept
 from core.helper.questions import QuestionError, WeightsFile
-from core.spec import RunSpec
+from core.spec import DataSpec, RunSpec
 from core.spec.parse import parse_spec
 from core.spec.parts import BARE_NORM_OPSET, BLOCKS_WITH_BARE_SUM, ONNX_OPSETS, SAMPLED_OPSET
 from core.stats.scores import softmax
@@ -37,13 +37,13 @@ _MAX_ONNX_BYTES = 2**31 - 2**24
 # Of probabilities, and of logits as a share of the largest: more than float32 rounding of any network explains.
 LARGEST_DIFFERENCE = 0.01
 
-Scale = tuple[Triple, Triple]
+Scale = tuple[PerChannel, PerChannel]
 
 
 def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale | None, path: str) -> str:
     """Writes the network as ONNX and returns a note.
 
-    `images` (batch, 3, size, size) float32 RGB from 0 to 1 -> `logits` (batch, classes).
+    `images` (batch, c, size, size) float32 from 0 to 1, RGB or grey -> `logits` (batch, classes).
     Mean and standard deviation are part of the graph. Checked with onnxruntime on validation images; if these are gone,
     with the `recorded` mean and standard deviation on noise, and the note says so. Raises QuestionError, also if
     onnxruntime and torch differ.
@@ -57,9 +57,10 @@ def export_onnx(weights: WeightsFile, metadata: dict[str, str], recorded: Scale 
             raise QuestionError(
                 f"The mean and spread of the training images, which ONNX needs, are not known: {trouble}"
             )
-        module, size = Normalized(network.model, scale).eval(), network.spec.data.image_size
-        proto = trace(module, size, opset, "logits")
-        describe(proto, {**metadata, **scale_texts(scale)}, "logits: (batch, classes), before softmax.")
+        module = Normalized(network.model, scale).eval()
+        proto = trace(module, network.spec.data, opset, "logits")
+        about = {**metadata, **scale_texts(scale)}
+        describe(proto, about, network.spec.data.num_channels, "logits: (batch, classes), before softmax.")
         content = proto.SerializeToString()
         difference = compare(content, network, pick_images(network.spec, data), scale)
     Path(path).write_bytes(content)
@@ -82,7 +83,7 @@ class Normalized(nn.Module):
 
     def __init__(self, network: ResNet, scale: Scale) -> None:
         super().__init__()
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in scale)
+        mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in scale)
         self.network = network
         self.scale: Tensor
         self.shift: Tensor
@@ -106,8 +107,8 @@ def find_opset(network: Network) -> int:
     return max(*(ONNX_OPSETS[part] for part in parts), *needed)
 
 
-def trace(module: nn.Module, size: int, opset: int, output: str) -> ModelProto:
-    """A module from images (batch, 3, size, size) to one output as ONNX. Raises QuestionError for one of over 2 GB.
+def trace(module: nn.Module, data: DataSpec, opset: int, output: str) -> ModelProto:
+    """A module from images (batch, channels, size, size) to one output as ONNX. Raises QuestionError for one of over 2 GB.
 
     By tracing, which takes a tenth of a second; torch's newer exporter takes six and writes no set below 18.
     """
@@ -121,7 +122,7 @@ def trace(module: nn.Module, size: int, opset: int, output: str) -> ModelProto:
         warnings.simplefilter("ignore", DeprecationWarning)  # says that the newer one is the default
         torch.onnx.export(
             module,
-            (torch.rand(2, 3, size, size),),
+            (torch.rand(2, data.num_channels, data.image_size, data.image_size),),
             file,  # type: ignore[arg-type]  # which without dynamo may be one in memory
             dynamo=False,
             opset_version=opset,
@@ -132,20 +133,22 @@ def trace(module: nn.Module, size: int, opset: int, output: str) -> ModelProto:
     return onnx.load_from_string(file.getvalue())
 
 
-def describe(proto: ModelProto, metadata: dict[str, str], output: str) -> None:
+def describe(proto: ModelProto, metadata: dict[str, str], num_channels: int, output: str) -> None:
     """Adds the metadata, and removes the paths of this machine, which the exporter noted at every node."""
     import onnx
 
     for node in proto.graph.node:
         node.ClearField("doc_string")
     proto.graph.name = "resnet"
-    proto.doc_string = f"images: RGB from 0 to 1, (batch, 3, size, size); normalised inside. {output}"
+    colour = "grey" if num_channels == 1 else "RGB"
+    shape = f"(batch, {num_channels}, size, size)"
+    proto.doc_string = f"images: {colour} from 0 to 1, {shape}; normalised inside. {output}"
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto, full_check=True)
 
 
 def compare(content: bytes, network: Network, images: Tensor, scale: Scale) -> Difference:
-    """onnxruntime on an ONNX file against the network in torch, both in float32; `images` (n, 3, s, s) bytes.
+    """onnxruntime on an ONNX file against the network in torch, both in float32; `images` (n, c, s, s) bytes.
 
     Ends early, after at least one batch, if it takes too long. Raises QuestionError if the two do not agree.
     """
@@ -195,7 +198,8 @@ def pick_images(spec: RunSpec, data: Data | None) -> Tensor:
     """Up to `CHECKED_IMAGES` of the part that is checked, spread over all of it; noise if there are no images."""
     if data is None:
         size, generator = spec.data.image_size, torch.Generator().manual_seed(0)
-        return torch.randint(256, (CHECKED_IMAGES, 3, size, size), generator=generator, dtype=torch.uint8)
+        shape = (CHECKED_IMAGES, spec.data.num_channels, size, size)
+        return torch.randint(256, shape, generator=generator, dtype=torch.uint8)
     part = data.val if len(data.val) else data.train
     indices = torch.linspace(0, len(part) - 1, min(CHECKED_IMAGES, len(part))).long()
     return part.take(indices)[0]
@@ -251,15 +255,15 @@ class LoadedModel:
     model: ResNet
     spec: RunSpec
     class_names: tuple[str, ...]
-    mean: Triple | None
-    std: Triple | None
+    mean: PerChannel | None
+    std: PerChannel | None
     metadata: dict[str, str]
 
 
 def load_safetensors(content: bytes) -> LoadedModel:
     """The inverse of `export_safetensors`: `load_safetensors(Path("model.safetensors").read_bytes())`.
 
-    Feed `model` with `core.engine.augment.normalize(images, mean, std)`, images (n, 3, size, size) as bytes. Raises
+    Feed `model` with `core.engine.augment.normalize(images, mean, std)`, images (n, c, size, size) as bytes. Raises
     QuestionError if the file is none of ours or damaged, SpecError if its spec cannot be built.
     """
     from safetensors import SafetensorError
@@ -269,13 +273,13 @@ def load_safetensors(content: bytes) -> LoadedModel:
         metadata = _read_metadata(content)
         tensors = load(content)
         spec = parse_spec(metadata["spec"])
-        model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+        model = build_model(spec.model, spec.data.num_classes, spec.data.image_size, spec.data.num_channels)
         model.load_state_dict(tensors)
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise QuestionError(
             f"This is no safetensors file of a ResNet Lab model: {str(error).splitlines()[0]}"
         ) from None
-    mean, std = (_read_triple(metadata[name]) if name in metadata else None for name in ("mean", "std"))
+    mean, std = (_read_scale(metadata[name]) if name in metadata else None for name in ("mean", "std"))
     names = tuple(json.loads(metadata.get("class_names", "[]")))
     return LoadedModel(model.to(memory_format=torch.channels_last).eval(), spec, names, mean, std, metadata)
 
@@ -301,6 +305,5 @@ def _in_order(content: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[end:]
 
 
-def _read_triple(text: str) -> Triple:
-    first, second, third = json.loads(text)
-    return float(first), float(second), float(third)
+def _read_scale(text: str) -> PerChannel:
+    return tuple(float(value) for value in json.loads(text))

@@ -54,8 +54,13 @@ def export_ensemble(members: Sequence[Member], metadata: dict[str, str], path: s
             [Normalized(each.model, scale) for each, scale in zip(networks, scales, strict=True)]
         ).eval()
         first, opset = networks[0].spec, max(map(find_opset, networks))
-        proto = trace(together, first.data.image_size, opset, "probabilities")
-        describe(proto, metadata, "probabilities: (batch, classes), the mean of several networks' softmax.")
+        proto = trace(together, first.data, opset, "probabilities")
+        describe(
+            proto,
+            metadata,
+            first.data.num_channels,
+            "probabilities: (batch, classes), the mean of several networks' softmax.",
+        )
         content = proto.SerializeToString()
         data, trouble = find_data(networks[0])
         images, difference, agreeing = compare(content, together, pick_images(first, data))

@@ -95,13 +95,13 @@ class GeneralizedMeanPool(nn.Module):
 
 
 class Whitening(nn.Conv2d):
-    """Patch whitening (Jordan 2024, arXiv:2404.00498): (N, 3, H, W) -> (N, 6 p^2, H - p + 1, W - p + 1).
+    """Patch whitening (Jordan 2024, arXiv:2404.00498): (N, C, H, W) -> (N, 2 C p^2, H - p + 1, W - p + 1).
 
     Its filters are taken from the training images, by `core/engine/whitening.py`; only the bias is trained.
     """
 
-    def __init__(self, patch_size: int) -> None:
-        super().__init__(3, 6 * patch_size**2, patch_size)
+    def __init__(self, patch_size: int, channels: int) -> None:
+        super().__init__(channels, 2 * channels * patch_size**2, patch_size)
         self.weight.requires_grad_(False)
         assert self.bias is not None
         nn.init.zeros_(self.bias)

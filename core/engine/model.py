@@ -116,16 +116,16 @@ BLOCKS: dict[str, Callable[[ModelSpec, LayerSpec, int, int, float], nn.Module]] 
 
 
 class ResNet(nn.Module):
-    """Images (N, 3, size, size), normalised, to logits (N, num_classes)."""
+    """Images (N, num_channels, size, size), normalised, to logits (N, num_classes)."""
 
-    def __init__(self, model: ModelSpec, num_classes: int, image_size: int) -> None:
+    def __init__(self, model: ModelSpec, num_classes: int, image_size: int, num_channels: int = 3) -> None:
         super().__init__()
         last_channels, last_size = model.layers[-1].channels, map_sizes(model, image_size)[-1]
         pooled_size = last_size // model.pool_size
         bare = model.block in BLOCKS_WITH_BARE_SUM
         self.last_size = last_size
-        self.stem = nn.Sequential(*STEMS[model.stem](model))
-        self.layers = _make_layers(model)
+        self.stem = nn.Sequential(*STEMS[model.stem](model, num_channels))
+        self.layers = _make_layers(model, stem_width(model, num_channels))
         self.close = nn.Sequential(*(_norm_and_act(model, last_channels) if bare else []))
         self.pool = POOLS[model.pool_kind](model.pool_size)
         self.dropout = nn.Dropout(model.dropout)
@@ -153,12 +153,13 @@ def changes_shape(layer: LayerSpec, channels: int, stride: int) -> bool:
     return stride != 1 or channels != layer.channels
 
 
-def build_model(model: ModelSpec, num_classes: int, image_size: int) -> ResNet:
+def build_model(model: ModelSpec, num_classes: int, image_size: int, num_channels: int = 3) -> ResNet:
     """The network with He-initialised convolutions, from torch's global generator; `RunSpec` has checked its shape.
 
-    `image_size` decides the linear layer's width: the last map is pooled, not averaged away.
+    `image_size` decides the linear layer's width: the last map is pooled, not averaged away. `num_channels` are those
+    of an image: 3, or 1 where it is grey.
     """
-    return ResNet(model, num_classes, image_size)
+    return ResNet(model, num_classes, image_size, num_channels)
 
 
 def find_frozen(model: ResNet, layers: Sequence[int]) -> list[nn.Module]:
@@ -172,10 +173,10 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
-def _make_layers(model: ModelSpec) -> nn.Sequential:
+def _make_layers(model: ModelSpec, channels: int) -> nn.Sequential:
     """One `Sequential` of blocks a layer; the chance to skip a block rises linearly to the last (Huang et al. 2016)."""
     make_block = BLOCKS[model.block]
-    total, number, channels = sum(layer.blocks for layer in model.layers), 0, stem_width(model)
+    total, number = sum(layer.blocks for layer in model.layers), 0
     layers = []
     for layer in model.layers:
         start = LAYER_STARTS[model.layer_start](model, layer, channels)
@@ -197,9 +198,9 @@ def _start_with_convolution(model: ModelSpec, layer: LayerSpec, channels: int) -
     return [nn.Sequential(*shrink, *([] if bare else _norm_and_act(model, layer.channels)))]
 
 
-def _stem_of_convolution(model: ModelSpec) -> list[nn.Module]:
+def _stem_of_convolution(model: ModelSpec, num_channels: int) -> list[nn.Module]:
     bare = model.block in BLOCKS_WITH_BARE_SUM
-    convolution = _conv(3, model.stem_channels, model.stem_filter)
+    convolution = _conv(num_channels, model.stem_channels, model.stem_filter)
     return [convolution, *([] if bare else _norm_and_act(model, model.stem_channels))]
 
 
@@ -208,10 +209,13 @@ LAYER_STARTS: dict[str, Callable[[ModelSpec, LayerSpec, int], list[nn.Module]]] 
     "block": lambda model, layer, channels: [],
     "convolution": _start_with_convolution,
 }
-# By the name in a spec.
-STEMS: dict[str, Callable[[ModelSpec], list[nn.Module]]] = {
+# By the name in a spec: of images of so many channels.
+STEMS: dict[str, Callable[[ModelSpec, int], list[nn.Module]]] = {
     "convolution": _stem_of_convolution,
-    "whitening": lambda model: [Whitening(model.patch_size), ACTIVATIONS[model.activation]()],
+    "whitening": lambda model, num_channels: [
+        Whitening(model.patch_size, num_channels),
+        ACTIVATIONS[model.activation](),
+    ],
 }
 
 

@@ -37,11 +37,11 @@ _BINS = 31
 # ITU-R BT.601, to the digits that torchvision takes.
 _LUMA = (0.2989, 0.587, 0.114)
 
-Change = Callable[[Tensor, torch.Generator], Tensor]  # (b, 3, s, s) bytes -> same
+Change = Callable[[Tensor, torch.Generator], Tensor]  # (b, c, s, s) bytes -> same
 
 
 class RandomOperations:
-    """The policy of an `AugmentSpec`: (b, 3, s, s) bytes -> same, channels_last."""
+    """The policy of an `AugmentSpec`: (b, c, s, s) bytes -> same, channels_last."""
 
     def __init__(self, spec: AugmentSpec) -> None:
         self.spec = spec
@@ -95,7 +95,7 @@ def strengths(policy: str, size: int) -> Tensor:
 
 
 def apply_operations(images: Tensor, operation: Tensor, strength: Tensor) -> Tensor:
-    """One operation for each image: (b, 3, s, s) bytes, (b,) indices of `OPERATIONS`, (b,) strengths -> images."""
+    """One operation for each image: (b, c, s, s) bytes, (b,) indices of `OPERATIONS`, (b,) strengths -> images."""
     x = images.to(torch.float32, memory_format=torch.channels_last)
     x = _move(x, operation, strength)
     x = _map_tones(x, operation, strength)
@@ -125,23 +125,23 @@ def _move(x: Tensor, operation: Tensor, strength: Tensor) -> Tensor:
 
 def _map_tones(x: Tensor, operation: Tensor, strength: Tensor) -> Tensor:
     """Operations on single values: a table of 256 for each image and channel, then one look-up."""
-    count, _, size, _ = x.shape
-    values = x.permute(0, 2, 3, 1).reshape(count, -1, 3).long()  # (b, s * s, 3)
+    count, channels, size, _ = x.shape
+    values = x.permute(0, 2, 3, 1).reshape(count, -1, channels).long()  # (b, s * s, c)
     tables = _tone_tables(x, values, strength.view(-1, 1, 1))
-    table = torch.arange(256.0, device=x.device).view(1, 256, 1).expand(count, 256, 3)
+    table = torch.arange(256.0, device=x.device).view(1, 256, 1).expand(count, 256, channels)
     for name, changed in tables.items():
         table = torch.where((operation == OPERATIONS.index(name)).view(-1, 1, 1), changed, table)
-    mapped = table.gather(1, values)  # (b, s * s, 3)
-    return mapped.view(count, size, size, 3).permute(0, 3, 1, 2)
+    mapped = table.gather(1, values)  # (b, s * s, c)
+    return mapped.view(count, size, size, channels).permute(0, 3, 1, 2)
 
 
 def _tone_tables(x: Tensor, values: Tensor, strength: Tensor) -> dict[str, Tensor]:
-    """`values`: (b, s * s, 3), `strength`: (b, 1, 1) -> tables that go with (b, 256, 3)."""
+    """`values`: (b, s * s, c), `strength`: (b, 1, 1) -> tables that go with (b, 256, c)."""
     levels = torch.arange(256.0, device=x.device).view(1, 256, 1)
     factor = 1 + strength
     mean = _grey(x).mean((1, 2, 3)).view(-1, 1, 1)
     step = 2 ** (8 - strength)
-    low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)  # (b, 1, 3)
+    low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)  # (b, 1, c)
     stretched = (levels - low) / ((high - low) / 255).clamp(min=1e-6)
     return {
         "brightness": (levels * factor).clamp(0, 255).floor(),
@@ -154,11 +154,11 @@ def _tone_tables(x: Tensor, values: Tensor, strength: Tensor) -> dict[str, Tenso
 
 
 def _equalizing_table(values: Tensor) -> Tensor:
-    """Pillow's histogram equalisation: (b, pixels, 3) -> (b, 256, 3)."""
-    count, pixels, _ = values.shape
+    """Pillow's histogram equalisation: (b, pixels, c) -> (b, 256, c)."""
+    count, pixels, channels = values.shape
     ones = torch.ones(1, dtype=torch.int32, device=values.device).expand_as(values)
-    histogram = torch.zeros(count, 256, 3, dtype=torch.int32, device=values.device).scatter_add_(1, values, ones)
-    brightest = histogram.gather(1, values.amax(1, keepdim=True))  # (b, 1, 3)
+    histogram = torch.zeros(count, 256, channels, dtype=torch.int32, device=values.device).scatter_add_(1, values, ones)
+    brightest = histogram.gather(1, values.amax(1, keepdim=True))  # (b, 1, c)
     step = (pixels - brightest) // 255
     below = histogram.cumsum(1) - histogram  # pixels darker than each level
     table = ((below + step // 2) // step.clamp(min=1)).clamp(0, 255)
@@ -181,6 +181,8 @@ def _blend(x: Tensor, operation: Tensor, strength: Tensor) -> Tensor:
 
 
 def _grey(x: Tensor) -> Tensor:
-    """(b, 3, s, s) -> (b, 1, s, s), whole numbers."""
+    """(b, c, s, s) -> (b, 1, s, s), whole numbers."""
+    if x.shape[1] == 1:
+        return x
     red, green, blue = x.unbind(1)
     return (_LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue).floor().unsqueeze(1)

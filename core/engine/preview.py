@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.data.channels import to_colour
+from core.data.decoding import Pixels
 from core.data.folder import FolderStatus, inspect_folder
 from core.data.store import DataError
 from core.engine.augment import Augment
@@ -18,7 +20,7 @@ from core.spec import DataSpec
 from core.spec.parse import parse_spec
 
 # Of a spec's data part.
-_DECIDE_LOOK = {"dataset", "folder", "folder_classes", "folder_parts", "image_size", "ground", "damaged"}
+_DECIDE_LOOK = {"dataset", "folder", "folder_classes", "folder_parts", "image_size", "colour", "ground", "damaged"}
 _AUGMENTED_ROWS = 3
 _POOL = 256
 _GAP = 4
@@ -52,7 +54,7 @@ def image_strip(spec_json: str, part: str, places: Sequence[int], fingerprint: s
     if fingerprint and loaded.fingerprint != fingerprint:
         raise DataError("The images on this machine are no longer those that the run was tested on.")
     images, _ = getattr(loaded, part).take(torch.tensor(list(places), dtype=torch.long))
-    return [_encode(Image.fromarray(pixels)) for pixels in images.permute(0, 2, 3, 1).numpy()]
+    return [_encode(Image.fromarray(pixels)) for pixels in _to_pixels(images)]
 
 
 def measure_set(spec_json: str) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
@@ -85,18 +87,23 @@ def _load_pool(data: DataSpec, status: FolderStatus | None) -> ImageSet:
 
 
 def _to_bytes(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    means, stds = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
+    means, stds = (torch.tensor(values).view(1, -1, 1, 1) for values in (mean, std))
     return ((x * stds + means) * 255).round().clamp(0, 255).to(torch.uint8)
 
 
+def _to_pixels(images: Tensor) -> Pixels:
+    """(n, c, s, s) -> (n, s, s, 3)."""
+    return to_colour(images.permute(0, 2, 3, 1).numpy())
+
+
 def _draw_png(rows: list[Tensor]) -> bytes:
-    """Rows of (count, 3, s, s) bytes -> a picture whose gaps are transparent, so that it fits any theme."""
+    """Rows of (count, c, s, s) bytes -> a picture whose gaps are transparent, so that it fits any theme."""
     count, _, size, _ = rows[0].shape
     tile = size * max(1, -(-_SMALLEST_TILE // size))
     step = tile + _GAP
     picture = Image.new("RGBA", (count * step - _GAP, len(rows) * step - _GAP))
     for top, row in enumerate(rows):
-        for left, pixels in enumerate(row.permute(0, 2, 3, 1).numpy()):
+        for left, pixels in enumerate(_to_pixels(row)):
             image = Image.fromarray(pixels).resize((tile, tile), Image.Resampling.NEAREST)
             picture.paste(image, (left * step, top * step))
     return _encode(picture)

@@ -164,6 +164,8 @@ SOURCES: dict[str, Callable[[argparse.Namespace], Source]] = {
     "folder": read_folder,
     "cifar10": read_download,
     "cifar100": read_download,
+    "fashionmnist": read_download,
+    "svhn": read_download,
 }
 
 

@@ -78,7 +78,7 @@ class TrainState:
         self.spec, self.fingerprint, self.device = spec, data.fingerprint, device
         # Drawn on the CPU, so that a seed means the same weights on every device.
         torch.manual_seed(seed_of(WEIGHTS, spec.train.seed))
-        model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+        model = build_model(spec.model, spec.data.num_classes, spec.data.image_size, spec.data.num_channels)
         STEM_FITS[spec.model.stem](model, data)
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         self.frozen = find_frozen(model, spec.train.frozen_layers)

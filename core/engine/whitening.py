@@ -35,17 +35,18 @@ def fit_whitening(model: ResNet, data: Data) -> None:
 def whitening_filters(inputs: Tensor, patch_size: int) -> Tensor:
     """Eigenvectors of the patches' second moments over the roots of their eigenvalues, largest first.
 
-    (n, 3, h, w) -> (3 p^2, 3, p, p). On the whole the patches of normalised images have a mean of zero.
+    (n, c, h, w) -> (c p^2, c, p, p). On the whole the patches of normalised images have a mean of zero.
     """
-    size = 3 * patch_size**2
+    channels = inputs.shape[1]
+    size = channels * patch_size**2
     total, count = torch.zeros(size, size, dtype=torch.float64), 0
     for chunk in torch.split(inputs, _CHUNK):
-        patches = F.unfold(chunk.double(), patch_size).transpose(0, 1).reshape(size, -1)  # (3 p^2, n * positions)
+        patches = F.unfold(chunk.double(), patch_size).transpose(0, 1).reshape(size, -1)  # (c p^2, n * positions)
         total += patches @ patches.T
         count += patches.shape[1]
     values, vectors = torch.linalg.eigh(total / count)  # rising
     filters = (vectors / (values + _SMALLEST_VARIANCE).sqrt()).T.flip(0)
-    shaped: Tensor = filters.reshape(size, 3, patch_size, patch_size).float()
+    shaped: Tensor = filters.reshape(size, channels, patch_size, patch_size).float()
     return shaped
 
 

@@ -97,7 +97,7 @@ def name_file(run: Run, weights: Weights) -> WeightsFile:
 def read_scale(environment: Environment) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Mean and standard deviation of the training images as the worker recorded them; older runs have none."""
     mean, std = environment.get("mean"), environment.get("std")
-    if not (isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) == 3):
+    if not (isinstance(mean, list) and isinstance(std, list) and len(mean) == len(std) in (1, 3)):
         return None
     try:
         return tuple(float(value) for value in mean), tuple(float(value) for value in std)

@@ -92,7 +92,8 @@ def make_forecast(spec: RunSpec, estimate: Estimate) -> Forecast:
     train, batches = spec.train, ceil(images.train / spec.train.batch_size)
     last = updates_of_last_epoch(train, updates_per_epoch(train, images.train)) * train.accumulation
     epoch = batches * estimate.step_seconds + images.val * estimate.score_seconds + estimate.closing_seconds
-    memory = estimate.memory_bytes + (images.train + images.val + images.test) * 3 * spec.data.image_size**2
+    image_bytes = spec.data.num_channels * spec.data.image_size**2
+    memory = estimate.memory_bytes + (images.train + images.val + images.test) * image_bytes
     return Forecast(
         epoch_seconds=epoch,
         seconds=epoch * train.epochs - max(0, batches - last) * estimate.step_seconds,
@@ -180,7 +181,7 @@ def shape_of(spec: RunSpec) -> str:
     shape = {
         "model": spec.model.model_dump(mode="json"),
         "augment": spec.augment.model_dump(mode="json"),
-        "images": [spec.data.image_size, spec.data.num_classes],
+        "images": [spec.data.image_size, spec.data.num_classes, spec.data.num_channels],
         "train": [getattr(train, name) for name in _TRAIN_FIELDS],
         "switches": [bool(getattr(train, name)) for name in _TRAIN_SWITCHES],
         "device": [device, name_device(device), _torch_version()],

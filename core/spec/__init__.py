@@ -92,8 +92,9 @@ class RunSpec(Strict):
 
     def _check_weights(self, last_size: int) -> None:
         """Convolutions, attention and the linear layer; `core/spec/cost.py` counts the small rest as well."""
-        before = stem_width(self.model)
-        total = 0 if self.model.stem == "whitening" else 3 * before * self.model.stem_filter**2
+        given = self.data.num_channels
+        before = stem_width(self.model, given)
+        total = 0 if self.model.stem == "whitening" else given * before * self.model.stem_filter**2
         weigh, expansion = BLOCK_WEIGHTS[self.model.block], self.model.expansion
         for index, layer in enumerate(self.model.layers):
             size, channels = layer.filter_size, layer.channels

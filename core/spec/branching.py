@@ -21,6 +21,8 @@ FREE = (
 WITHOUT_WEIGHTS = {"model.pool_kind": ("average", "max")}
 # Weights alone may go to other images: what has to stay is the network up to its linear layer, which may begin anew.
 FREE_OF_WEIGHTS = (*FREE, "data.", "model.pool_size")
+# Whatever the images show, the first filters are as deep as these have channels.
+_DEPTH = "data.colour"
 # Of the same images, which of them are held out.
 _SPLIT = frozenset(
     f"data.{name}"
@@ -38,6 +40,8 @@ Use = Literal["line", "weights"]
 
 def is_free(path: str, use: Use = "line") -> bool:
     """Whether a branch may have another value at `train.learning_rate` or `model.layers[0].channels`."""
+    if path == _DEPTH:
+        return False
     free = FREE if use == "line" else FREE_OF_WEIGHTS
     return path in (*free, *WITHOUT_WEIGHTS) or path.startswith(tuple(each for each in free if each.endswith(".")))
 
@@ -54,7 +58,7 @@ def find_obstacles(parent: RunSpec, spec: RunSpec, epoch: int, use: Use = "line"
             continue
         if path not in splits and is_free(path, use) and _fits(path, was[path], now[path]):
             continue
-        why = _IMAGES if path.startswith("data.") and path != "data.image_size" else _SHAPES
+        why = _IMAGES if path.startswith("data.") and path not in ("data.image_size", _DEPTH) else _SHAPES
         problems.append(FieldProblem(path, why.format(was=format_value(was[path])), now[path]))
     if use == "line" and spec.train.epochs <= epoch:
         message = f"must be more than {epoch:,}: the branch begins after epoch {epoch:,}"

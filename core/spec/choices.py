@@ -7,7 +7,8 @@ from typing import Any, Literal, get_args
 
 from core.spec.parts import PART_LABELS
 
-Dataset = Literal["digits", "cifar10", "cifar100", "folder"]
+Dataset = Literal["digits", "cifar10", "cifar100", "fashionmnist", "svhn", "folder"]
+Colour = Literal["rgb", "grey"]
 Ground = Literal["white", "grey", "black"]  # their values are in `core/data/decoding.py`
 Damaged = Literal["refuse", "leave_out"]
 Policy = Literal["none", "randaugment", "trivialaugment"]
@@ -35,6 +36,9 @@ CHOICE_LABELS = {
     "digits": "Digits (built in)",
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
+    "fashionmnist": "Fashion-MNIST",
+    "svhn": "SVHN",
+    "rgb": "RGB",
     "folder": "Image folder",
     "white": "White",
     "grey": "Grey",
@@ -67,9 +71,20 @@ CHOICE_LABELS = {
 }
 
 # The classes of each data set; None if they are counted in the chosen folder.
-DATASET_CLASSES: dict[Dataset, int | None] = {"digits": 10, "cifar10": 10, "cifar100": 100, "folder": None}
+DATASET_CLASSES: dict[Dataset, int | None] = {
+    "digits": 10,
+    "cifar10": 10,
+    "cifar100": 100,
+    "fashionmnist": 10,
+    "svhn": 10,
+    "folder": None,
+}
 # Data sets that always bring test images of their own.
-WITH_TEST_IMAGES: tuple[Dataset, ...] = ("cifar10", "cifar100")
+WITH_TEST_IMAGES: tuple[Dataset, ...] = ("cifar10", "cifar100", "fashionmnist", "svhn")
+# Data sets of which a mirrored image shows no image of its class: written numbers.
+UNMIRRORED: tuple[Dataset, ...] = ("digits", "svhn")
+# How many channels an image has.
+COLOUR_CHANNELS: dict[Colour, int] = {"rgb": 3, "grey": 1}
 
 
 def choices_of(annotation: Any) -> tuple[str, ...]:

@@ -72,8 +72,8 @@ def cost_of(spec: RunSpec) -> Cost:
     """Parameters, multiply-adds and activations of the spec's network, per layer. Takes well under a millisecond."""
     model = spec.model
     sizes = map_sizes(model, spec.data.image_size)
-    channels = stem_width(model)
-    rows = [_row("stem", _stem(model, spec.data.image_size, sizes[0]), channels, sizes[0])]
+    channels = stem_width(model, spec.data.num_channels)
+    rows = [_row("stem", _stem(spec, sizes[0]), channels, sizes[0])]
     for number, (layer, before, after) in enumerate(zip(model.layers, sizes, sizes[1:], strict=False), 1):
         rows.append(_row(f"layer {number}", _layer(model, layer, channels, before, after), layer.channels, after))
         channels = layer.channels
@@ -99,21 +99,24 @@ def _row(name: str, part: Part, channels: int, size: int) -> LayerCost:
     return LayerCost(name, part.parameters, part.multiply_adds, part.kept, channels, size)
 
 
-def _stem(model: ModelSpec, image_size: int, size: int) -> Part:
+def _stem(spec: RunSpec, size: int) -> Part:
+    model, given = spec.model, spec.data.num_channels
     if model.stem == "whitening":
-        return _whiten(model, image_size, size)
+        return _whiten(spec, size)
     keeps = NORM_COSTS[model.norm].keeps_input
-    part = Part(kept=3 * image_size**2) + conv(3, model.stem_channels, model.stem_filter, size, keeps_output=keeps)
+    part = Part(kept=given * spec.data.image_size**2)
+    part += conv(given, model.stem_channels, model.stem_filter, size, keeps_output=keeps)
     if model.block not in BLOCKS_WITH_BARE_SUM:
         part += _norm_and_act(model, model.stem_channels, size)
     return part
 
 
-def _whiten(model: ModelSpec, image_size: int, size: int) -> Part:
+def _whiten(spec: RunSpec, size: int) -> Part:
     """Of its parameters only the biases are trained; torch keeps the images all the same."""
-    channels = stem_width(model)
-    weights = 3 * model.patch_size**2 * channels
-    stem = Part(channels, weights * size**2, 3 * image_size**2)
+    model, given = spec.model, spec.data.num_channels
+    channels = stem_width(model, given)
+    weights = given * model.patch_size**2 * channels
+    stem = Part(channels, weights * size**2, given * spec.data.image_size**2)
     if model.block in BLOCKS_WITH_BARE_SUM and model.layer_start == "block" and not NORM_COSTS[model.norm].keeps_input:
         return stem + Part(kept=channels * size**2)  # nothing that follows keeps the activation's output
     return stem + activate(model.activation, channels, size)

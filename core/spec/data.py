@@ -9,7 +9,16 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from core.spec.base import Strict, number, setting
-from core.spec.choices import DATASET_CLASSES, WITH_TEST_IMAGES, Damaged, Dataset, Ground, Policy
+from core.spec.choices import (
+    COLOUR_CHANNELS,
+    DATASET_CLASSES,
+    WITH_TEST_IMAGES,
+    Colour,
+    Damaged,
+    Dataset,
+    Ground,
+    Policy,
+)
 from core.spec.folder_parts import read_parts
 
 _MARK = re.compile("[0-9a-f]{16}")
@@ -59,6 +68,12 @@ class DataSpec(Strict):
         when={"dataset": ["folder"]},
     )
     image_size: int = number(32, (8, 256), "Image size", "Images are resized to this side.", unit="px")
+    colour: Colour = setting(
+        "rgb",
+        "Colour",
+        "RGB: three channels; grey images have three equal ones. Grey: one channel; colours become their brightness "
+        "(ITU-R BT.601).",
+    )
     ground: Ground = setting(
         "white", "Ground", "The colour below transparent parts of images.", when={"dataset": ["folder"]}
     )
@@ -112,6 +127,11 @@ class DataSpec(Strict):
     @property
     def num_classes(self) -> int:
         return DATASET_CLASSES[self.dataset] or self.folder_classes
+
+    @property
+    def num_channels(self) -> int:
+        """Of an image, as the network sees it."""
+        return COLOUR_CHANNELS[self.colour]
 
     @property
     def has_path(self) -> bool:

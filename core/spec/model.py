@@ -79,7 +79,7 @@ class ModelSpec(Strict):
         2,
         (1, 5),
         "Patch size",
-        "Side of the whitened patches: 6 channels for each of their pixels.",
+        "Side of the whitened patches: 6 channels for each of their pixels, 2 where images are grey.",
         unit="px",
         when={"stem": ["whitening"]},
     )
@@ -202,9 +202,12 @@ class ModelSpec(Strict):
         return {**data, "layers": layers}
 
 
-def stem_width(model: ModelSpec) -> int:
-    """Channels that leave the stem: of a whitening, one for each value of a patch and each sign."""
-    return 6 * model.patch_size**2 if model.stem == "whitening" else model.stem_channels
+def stem_width(model: ModelSpec, num_channels: int = 3) -> int:
+    """Channels that leave the stem: of a whitening, one for each value of a patch and each sign.
+
+    `num_channels` are those of the images.
+    """
+    return 2 * num_channels * model.patch_size**2 if model.stem == "whitening" else model.stem_channels
 
 
 def map_sizes(model: ModelSpec, image_size: int) -> list[int]:

@@ -60,7 +60,7 @@ class Dimension(Strict):
     @property
     def shapes_network(self) -> bool:
         """Whether the parameters, or what can be built at all, depend on it."""
-        return self.path.startswith("model.") or self.path == "data.image_size"
+        return self.path.startswith("model.") or self.path in ("data.image_size", "data.colour")
 
     def values(self) -> Sequence[Value] | None:
         """All its values, or None for a continuous range."""

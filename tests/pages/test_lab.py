@@ -60,7 +60,11 @@ def test_a_download_shows_how_far_it_is(open_page, monkeypatch: pytest.MonkeyPat
     page = open_page("lab")
     assert "50.0 MB of 200 MB" in texts(page)
     assert "width:25.0%" in texts(page)
-    assert [label for label in labels(page) if label.startswith("Download")] == ["Download 169 MB"]
+    assert [label for label in labels(page) if label.startswith("Download")] == [
+        "Download (169 MB)",
+        "Download (30.9 MB)",
+        "Download (246 MB)",
+    ]
 
 
 def test_a_failed_download_gives_its_reason_and_another_try(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +72,13 @@ def test_a_failed_download_gives_its_reason_and_another_try(open_page, monkeypat
     monkeypatch.setattr("core.data.downloads.read_download", lambda name: progress if name == "cifar10" else None)
     page = open_page("lab")
     assert "its checksum is wrong" in texts(page)
-    assert "Download 170 MB" in labels(page)
+    assert "Download (170 MB)" in labels(page)
+
+
+def test_a_download_that_broke_goes_on_or_is_discarded(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = DownloadProgress("failed", 100_000_000, 170_498_071, "The connection was cut.")
+    monkeypatch.setattr("core.data.downloads.read_download", lambda name: progress if name == "cifar10" else None)
+    assert {"Go on (70.5 MB left)", "Discard"} <= set(labels(open_page("lab")))
 
 
 def test_clean_up_is_offered_for_archived_runs_only(open_page) -> None:

@@ -71,7 +71,7 @@ def unpack_anything(path: Path) -> object:
 
 def unpack(path: Path) -> object:
     with path.open("rb") as archive:
-        return _unpack(find_download("cifar10"), archive, path.parent / "unpacked" / path.stem)
+        return _unpack(find_download("cifar10"), [archive], path.parent / "unpacked" / path.stem)
 
 
 def upload(path: Path) -> object:

@@ -37,7 +37,8 @@ def describe_run(run: Run, spec: RunSpec) -> Iterator[str]:
     yield "The weights, once trained:"
     yield ""
     yield "    from train import SPEC, build_model"
-    yield f"    model = build_model(SPEC.model, {spec.data.num_classes}, SPEC.data.image_size)"
+    channels = ", 1" if spec.data.num_channels == 1 else ""
+    yield f"    model = build_model(SPEC.model, {spec.data.num_classes}, SPEC.data.image_size{channels})"
     yield '    model.load_state_dict(torch.load("best.pt"))'
 
 

@@ -163,6 +163,7 @@ def _write_spec(spec: RunSpec, gathered: Gathered) -> Iterator[str]:
         lines = [write_field(name, field, value_at(spec, f"{name}.{field}")) for field in live]
         if kind is DataSpec:
             lines.append(f"num_classes: int = {spec.data.num_classes}  # Follows from the images.")
+            lines.append(f"num_channels: int = {spec.data.num_channels}  # Of an image: 3, or 1 where it becomes grey.")
         yield write_class(kind.__name__, kind.__doc__ or "", lines)
     whole = [f"{name}: {kind.__name__} = {kind.__name__}()" for name, kind in SECTIONS.items()]
     yield write_class("RunSpec", "Everything that decides the run's result.", whole)

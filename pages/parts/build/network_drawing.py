@@ -31,7 +31,7 @@ def stages_of(spec: RunSpec, cost: Cost) -> list[Stage]:
     """Image, stem, block layers, pooling and classes, with the map that leaves each."""
     model = spec.model
     stem, *layers, head = cost.layers
-    stages = [Stage("image", 3, spec.data.image_size, 0, "")]
+    stages = [Stage("image", spec.data.num_channels, spec.data.image_size, 0, "")]
     stages.append(Stage("stem", stem.channels, stem.map_size, 0, _describe_stem(model)))
     for number, (layer, row) in enumerate(zip(model.layers, layers, strict=True), 1):
         detail = (

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.figure import Drawing
-from core.data.charts import draw_balance, draw_colours, draw_sides
+from core.data.charts import draw_balance, draw_colours, draw_sides, is_grey
 from core.data.survey import NOTED, PARTS, UNUSED, Survey
 from core.system.errors import LabError
 from core.system.names import readable
@@ -28,6 +28,7 @@ from pages.parts.frame.widgets import renew_while
 MOST_ROWS = 12
 MOST_FAULTS = 200
 FEW = 2000  # images, which are decoded without being asked for
+CHANNELS = {1: ("Grey",), 3: ("Red", "Green", "Blue")}
 _MEASURE = "data.measure"
 
 
@@ -108,6 +109,8 @@ def show_shapes(view: View) -> None:
             show_note(line)
     with right, st.container(gap="xsmall"):
         _show(draw_colours(survey.colours), view, height=300)
+        if is_grey(survey.colours) and view.spec.num_channels == 3:
+            show_note("All images are grey. With Colour set to Grey in Build, the network sees them as one channel.")
         if survey.constant:
             show_note(f"{count_of(len(survey.constant), 'image')} nearly constant: hardly any pixel differs.")
         _show_scale(view)
@@ -167,7 +170,7 @@ def _show_scale(view: View) -> None:
             _, mean, std = future.result()
             rows = "".join(
                 f"<tr><td>{name}</td><td>{m:.4f}</td><td>{s:.4f}</td></tr>"
-                for name, m, s in zip(("Red", "Green", "Blue"), mean, std, strict=False)
+                for name, m, s in zip(CHANNELS[spec.num_channels], mean, std, strict=True)
             )
             st.html(
                 '<table class="lab-table"><thead><tr><th>Training scales by</th><th>Mean</th><th>Deviation</th></tr>'

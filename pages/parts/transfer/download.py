@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.data.catalogue import DatasetStatus
-from core.data.downloads import read_download, start_download
+from core.data.downloads import DownloadProgress, delete_dataset, read_download, start_download
+from core.system.errors import LabError
 from core.text.formats import format_bytes
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
@@ -34,9 +35,26 @@ def _show_progress(dataset: DatasetStatus) -> None:
         show_problem(progress.error)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(f'<span class="lab-small">{dataset.title} is not on this machine yet.</span>')
-        if st.button(
-            f"Download ({format_bytes(dataset.download_bytes)})", key="download", type="primary",
-            icon=":material/download:",
-        ):  # fmt: skip
+        label = name_action(dataset, progress)
+        if st.button(label, key="download", type="primary", icon=":material/download:"):
             start_download(dataset.name)
             st.rerun()
+        if has_part(progress) and st.button("Discard", key="discard", type="tertiary", icon=":material/delete:"):
+            try:
+                delete_dataset(dataset.name)
+            except LabError as error:  # another window downloads it
+                show_problem(str(error))
+                return
+            st.rerun()
+
+
+def has_part(progress: DownloadProgress | None) -> bool:
+    """Whether a download broke of which something is kept."""
+    return progress is not None and progress.state == "failed" and progress.done > 0
+
+
+def name_action(dataset: DatasetStatus, progress: DownloadProgress | None) -> str:
+    """`Download (170 MB)`, or `Go on (85.0 MB left)` where a part is here already."""
+    if progress is None or not has_part(progress):
+        return f"Download ({format_bytes(dataset.download_bytes)})"
+    return f"Go on ({format_bytes(dataset.download_bytes - progress.done)} left)"

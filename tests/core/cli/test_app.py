@@ -41,7 +41,10 @@ from tests.lab_server import ROOT
         (["edit", "nothing", "--name", "x"], "There is no run 'nothing'; "),
         (["next", "nothing"], "There is no run 'nothing'; "),
         (["runs", "--state", "done"], "There is no state 'done'; there are queued, running, "),
-        (["data", "download", "mnist"], "There is no data set 'mnist'; there are digits, cifar10, cifar100.\n"),
+        (
+            ["data", "download", "mnist"],
+            "There is no data set 'mnist'; there are digits, cifar10, cifar100, fashionmnist, svhn.\n",
+        ),
         (["data", "download", "digits"], "digits is built in: it is neither downloaded nor deleted.\n"),
         (["data", "delete", "digits", "--yes"], "digits is built in: it is neither downloaded nor deleted.\n"),
         (["devices", "--slots", "cpu=0"], "--slots cpu=0: write a device of this machine and 1 to 64"),

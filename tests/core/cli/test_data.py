@@ -18,7 +18,7 @@ from tests.strict_json import strict
 
 def test_data_sets_and_devices_are_listed(core: Callable[..., Result]) -> None:
     listed = strict(core("data", "list", "--json").stdout)
-    assert [status["name"] for status in listed] == ["digits", "cifar10", "cifar100"]
+    assert [status["name"] for status in listed] == ["digits", "cifar10", "cifar100", "fashionmnist", "svhn"]
     assert strict(core("data", "--json").stdout) == listed
     assert "CIFAR-100" in core("data").stdout
     assert core("devices", "--slots", "cpu=3").exit_code == 0

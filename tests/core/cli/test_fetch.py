@@ -29,7 +29,7 @@ def test_a_download_tells_its_progress_unless_it_shall_be_quiet(
     ("error", "code", "sentence"),
     [
         (DataError("CIFAR-10: the connection was cut."), 1, "CIFAR-10: the connection was cut.\n"),
-        (KeyboardInterrupt(), 3, "The download was stopped; nothing was kept.\n"),
+        (KeyboardInterrupt(), 3, "The download was stopped; the next one goes on from there.\n"),
     ],
 )
 def test_a_download_that_fails_says_why(

@@ -1,5 +1,6 @@
 """A data set arrives whole or not at all, and every trouble is a sentence."""
 
+import errno
 import io
 import json
 import os
@@ -16,10 +17,11 @@ import pytest
 from core.data import catalogue, downloads
 from core.data.bring import bring, list_brought
 from core.data.catalogue import DATASETS
-from core.data.downloads import MIRROR, download, find_download, read_download, start_download, take_archive
+from core.data.downloads import MIRROR, download, find_download, read_download, start_download, take_archives
 from core.data.store import DataError, data_folder, work_folder
+from core.data.transfer import Part
 from core.spec import DataSpec
-from tests.archives import Server, cifar_files, leading_to, pack, serve
+from tests.archives import Server, cifar_files, fashion_files, leading_to, pack, serve
 
 
 @pytest.fixture
@@ -67,7 +69,6 @@ def test_a_download_is_verified_unpacked_and_counted_to_the_last_byte(server: Se
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
-        ("cut", r"^CIFAR-10: .*cut.*try again"),
         ("flipped", r"^CIFAR-10 arrived damaged: its checksum is wrong.*try again"),
         ("missing", r"answers 404"),
         ("endless", r"sends more than the archive"),
@@ -134,9 +135,9 @@ def test_an_archive_without_a_file_that_training_needs_is_refused(
 def test_the_catalogue_holds_only_https_addresses_with_sha256() -> None:
     fetched = [entry.download for entry in DATASETS.values() if entry.download]
     assert len(fetched) >= 2
-    for entry in fetched:
-        assert entry.url.startswith("https://")
-        assert re.fullmatch(r"sha256:[0-9a-f]{64}", entry.archive_hash)
+    for archive in (archive for entry in fetched for archive in entry.archives):
+        assert archive.url.startswith("https://")
+        assert re.fullmatch("[0-9a-f]{64}", archive.sha256)
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a", "ftp://127.0.0.1/a", "http://127.0.0.1.example.org/a"])
@@ -145,13 +146,16 @@ def test_anything_but_https_is_refused_before_it_is_asked_for(
 ) -> None:
     with serve(b"") as server:
         entry = server.entry
-    monkeypatch.setitem(DATASETS, "cifar10", leading_to(replace(entry, url=url)))
+    archives = (replace(entry.archives[0], url=url),)
+    monkeypatch.setitem(DATASETS, "cifar10", leading_to(replace(entry, archives=archives)))
     with pytest.raises(DataError, match="only https is allowed"):
         download("cifar10")
 
 
 def test_an_unknown_name_is_a_sentence_that_lists_what_there_is() -> None:
-    with pytest.raises(DataError, match="no data set 'mnist' to download; there are cifar10, cifar100"):
+    with pytest.raises(
+        DataError, match="no data set 'mnist' to download; there are cifar10, cifar100, fashionmnist, svhn"
+    ):
         download("mnist")
 
 
@@ -166,7 +170,8 @@ def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, monkeyp
 def detached(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """`start_download` in a process that knows this server's entry too."""
     code = (
-        "import sys; from core.data.catalogue import DATASETS, Dataset, Download; from core.data import downloads; "
+        "import sys; from core.data.catalogue import DATASETS, Archive, Dataset, Download; "
+        "from core.data import downloads; "
         f"DATASETS['cifar10'] = {leading_to(server.entry)!r}; downloads.download(sys.argv[1])"
     )
     (tmp_path / "detached_download.py").write_text(code)
@@ -192,20 +197,23 @@ def test_a_started_download_shows_its_progress_and_ends_in_a_process_of_its_own(
     assert detached.requests == 1
 
 
-def test_a_killed_download_is_told_from_a_live_one_and_can_be_started_again(detached: Server) -> None:
+def test_a_killed_download_is_told_from_a_live_one_and_goes_on(detached: Server) -> None:
     detached.mode = "held"
     start_download("cifar10")
     assert detached.asked.wait(30)
+    wait_for(lambda: kept_file().is_file() and kept_file().stat().st_size > 0)
     note = json.loads((work_folder() / "cifar10.json").read_text())
     os.kill(note["pid"], signal.SIGKILL)
     wait_for(lambda: (read_download("cifar10") or pytest.fail("no progress")).state == "failed", 5)
     progress = read_download("cifar10")
     assert progress
     assert "ended before it was complete; start it again" in progress.error
+    kept = kept_file().stat().st_size
     detached.mode = "whole"
     start_download("cifar10")
     wait_for(lambda: (read_download("cifar10") or pytest.fail("no progress")).state == "done")
-    assert leftovers() == ["cifar10"]
+    assert detached.ranges == [None, f"bytes={kept}-"]
+    assert is_here()
 
 
 def test_a_download_that_dies_before_it_begins_shows_as_failed(
@@ -236,9 +244,9 @@ def test_the_archive_is_taken_from_the_disk_by_the_same_checksum(server: Server,
     damaged[len(damaged) // 2] ^= 1
     for content in (bytes(damaged), b"another file"):
         with pytest.raises(DataError, match=r"not the archive of CIFAR-10: its SHA-256 .* Nothing was kept"):
-            take_archive("cifar10", io.BytesIO(content))
+            take_archives("cifar10", [io.BytesIO(content)])
         assert leftovers() == []
-    assert take_archive("cifar10", io.BytesIO(server.content)) == data_folder() / "cifar10"
+    assert take_archives("cifar10", [io.BytesIO(server.content)]) == data_folder() / "cifar10"
     assert leftovers() == ["cifar10"]
     assert catalogue.is_ready(DataSpec(dataset="cifar10"))
 
@@ -250,12 +258,179 @@ def test_what_is_brought_may_be_the_archive_of_a_known_set(server: Server) -> No
 
 
 def test_another_address_of_the_same_bytes_can_be_set(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = server.entry.url
-    monkeypatch.setitem(DATASETS, "cifar10", leading_to(replace(server.entry, url="https://gone.invalid/a/b.tar.gz")))
-    monkeypatch.setenv(MIRROR, own.rpartition("/")[0] + "/")
-    assert find_download("cifar10").url == f"{own.rpartition('/')[0]}/b.tar.gz"
+    (own,) = server.entry.archives
+    moved = replace(server.entry, archives=(replace(own, url="https://gone.invalid/a/b.tar.gz"),))
+    monkeypatch.setitem(DATASETS, "cifar10", leading_to(moved))
+    monkeypatch.setenv(MIRROR, f"{server.place}/")
+    assert [archive.url for archive in find_download("cifar10").archives] == [f"{server.place}/b.tar.gz"]
     download("cifar10")
     assert catalogue.is_ready(DataSpec(dataset="cifar10"))
     monkeypatch.setenv(MIRROR, "http://192.0.2.1/")
     with pytest.raises(DataError, match="only https is allowed"):
         download("cifar10")
+
+
+# Going on
+
+
+def break_off(server: Server, name: str = "cifar10") -> int:
+    """A download that is cut; returns the bytes that are kept."""
+    server.mode = "cut"
+    with pytest.raises(DataError, match=r"was cut\. .* are kept: try again to go on from there"):
+        download(name)
+    server.mode = "whole"
+    server.ranges.clear()
+    progress = read_download(name)
+    assert progress
+    assert progress.state == "failed"
+    assert 0 < progress.done < progress.total
+    return progress.done
+
+
+def is_here() -> bool:
+    """Whether the set is there, byte for byte, and nothing beside it."""
+    found = {str(path.relative_to(data_folder() / "cifar10")): path for path in data_folder().glob("cifar10/*/*")}
+    return {name: path.read_bytes() for name, path in found.items()} == cifar_files() and leftovers() == ["cifar10"]
+
+
+def test_a_download_that_broke_goes_on_where_it_stopped(server: Server) -> None:
+    kept, size = break_off(server), len(server.content)
+    assert leftovers() == ["cifar10.download"]
+    server.sent = 0
+    reports: list[int] = []
+    download("cifar10", lambda done, total: reports.append(done))
+    assert server.ranges == [f"bytes={kept}-"]
+    assert server.sent == size - kept
+    assert reports[0] == kept
+    assert reports[-1] == size
+    assert is_here()
+
+
+def test_a_server_that_sends_no_parts_sends_all(server: Server) -> None:
+    break_off(server)
+    server.is_plain, server.sent = True, 0
+    download("cifar10")
+    assert server.sent == len(server.content)
+    assert is_here()
+
+
+def test_a_file_that_changed_meanwhile_is_sent_whole(server: Server) -> None:
+    break_off(server)
+    server.mark = '"two"'
+    download("cifar10")
+    assert server.ranges != [None]  # the rest was asked for, if it is still the same
+    assert len(server.ranges) == 1
+    assert is_here()
+
+
+def kept_file() -> Path:
+    return work_folder() / "cifar10.download" / "archive.tar.gz"
+
+
+@pytest.mark.parametrize("length", ["as it was", "one byte too many", "all of them", "one byte"])
+def test_what_is_kept_of_another_file_is_fetched_anew(server: Server, length: str) -> None:
+    break_off(server)
+    own, size = kept_file().read_bytes(), len(server.content)
+    counts = {"as it was": len(own), "one byte too many": size + 1, "all of them": size, "one byte": 1}
+    kept_file().write_bytes(b"x" * counts[length])
+    download("cifar10")
+    assert server.ranges[-1] is None
+    assert is_here()
+
+
+def test_another_file_in_its_place_is_told(server: Server) -> None:
+    entry, whole = server.entry, server.content
+    kept = break_off(server)
+    for other, sentence in ((whole[: kept // 2], "was cut"), (whole + b"more", "sends more"), (b"x", "was cut")):
+        server.content = other
+        with pytest.raises(DataError, match=sentence):
+            download(entry.name)
+        assert not (data_folder() / "cifar10").exists()
+    server.content = whole
+    download("cifar10")
+    assert is_here()
+
+
+def test_what_had_arrived_whole_is_not_asked_for_again(server: Server) -> None:
+    break_off(server)
+    kept_file().write_bytes(server.content)
+    download("cifar10")
+    assert server.ranges == []
+    assert is_here()
+
+
+def test_a_download_goes_on_at_another_address(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = break_off(server)
+    with serve(server.content) as mirror:
+        mirror.mark = '"of the mirror"'
+        monkeypatch.setenv(MIRROR, mirror.place)
+        download("cifar10")
+        assert mirror.ranges == [f"bytes={kept}-"]
+    assert server.ranges == []
+    assert is_here()
+
+
+def test_a_full_disk_is_told_and_given_back(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = break_off(server)
+    write = Part.write
+
+    def fill(part: Part, chunk: bytes) -> int:
+        if part.done > kept:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(part, chunk)
+
+    monkeypatch.setattr(Part, "write", fill)
+    with pytest.raises(DataError, match=r"CIFAR-10 cannot be kept in .*: No space left on device"):
+        download("cifar10")
+    assert leftovers() == []
+
+
+def test_what_is_kept_can_be_given_up(server: Server) -> None:
+    break_off(server)
+    assert downloads.delete_dataset("cifar10")
+    assert leftovers() == []
+    assert not downloads.delete_dataset("cifar10")
+    assert read_download("cifar10") is None
+
+
+# Sets of several files
+
+
+@pytest.fixture
+def fashion(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    monkeypatch.setitem(DATASETS, "fashionmnist", leading_to(server.lead("fashionmnist", fashion_files())))
+    return server
+
+
+def test_a_set_of_several_files_is_fetched_and_inflated_where_torchvision_reads_it(fashion: Server) -> None:
+    reports: list[int] = []
+    folder = download("fashionmnist", lambda done, total: reports.append(done))
+    found = {path.name: path.read_bytes() for path in (folder / "FashionMNIST" / "raw").iterdir()}
+    assert found == fashion_files()
+    assert reports == sorted(reports)
+    assert reports[-1] == sum(map(len, fashion.others.values()))
+    assert leftovers() == ["fashionmnist"]
+
+
+def test_files_that_arrived_are_not_asked_for_again(fashion: Server) -> None:
+    fashion.cuts = ("train-labels-idx1-ubyte.gz",)
+    fashion.mode = "cut"
+    with pytest.raises(DataError, match=r"^Fashion-MNIST: "):
+        download("fashionmnist")
+    fashion.mode, fashion.requests = "whole", 0
+    download("fashionmnist")
+    assert fashion.requests == 3
+    assert catalogue.is_ready(DataSpec(dataset="fashionmnist"))
+
+
+def test_a_set_of_several_files_is_taken_from_the_disk_when_all_are_named(fashion: Server) -> None:
+    files = [io.BytesIO(content) for content in fashion.others.values()]
+    with pytest.raises(
+        DataError, match=r"Fashion-MNIST comes in 4 files: name t10k-images-.*\.gz and t10k-labels-.*too"
+    ):
+        take_archives("fashionmnist", files[:2])
+    assert leftovers() == []
+    with pytest.raises(DataError, match="not the archive of Fashion-MNIST"):
+        take_archives("fashionmnist", [*files, io.BytesIO(b"other")])
+    take_archives("fashionmnist", files[::-1])  # in any order
+    assert catalogue.is_ready(DataSpec(dataset="fashionmnist"))

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from core.data.edits import AS_IT_IS, Edits, apply_edits, make_grey
+from core.data.edits import AS_IT_IS, Edits, apply_edits
 from core.engine.data import Data, load_data
 from core.spec import DataSpec
 
@@ -49,9 +49,9 @@ def test_edits_are_those_of_torchvision(data, angle: int) -> None:
     np.testing.assert_allclose(apply_edits(pixels, Edits(brightness=factor), data.mean), bright, atol=1)
 
 
-def test_grey_has_three_equal_channels_and_keeps_what_was_grey() -> None:
-    colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    grey = make_grey(colours)
-    assert grey.shape == (8, 8, 3)
-    assert (grey == grey[..., :1]).all()
-    np.testing.assert_array_equal(make_grey(grey), grey)
+def test_an_image_of_one_channel_is_edited_as_a_grey_one_of_three(data) -> None:
+    image = data.val.images[0].permute(1, 2, 0).numpy()  # the digits' channels are equal
+    for edits in (Edits(rotation=30), Edits(invert=True, brightness=1.3), Edits(blur=1.5)):
+        found = apply_edits(image[..., 0], edits, data.mean[:1])
+        np.testing.assert_array_equal(found, apply_edits(image, edits, data.mean)[..., 0])
+    assert apply_edits(image[..., 0], Edits(noise=0.2), data.mean[:1]).shape == image.shape[:2]

@@ -17,5 +17,5 @@ def test_folders_of_runs_are_listed_once(lab_folders: Path, monkeypatch: pytest.
         settings = ("data.dataset=folder", f"data.folder={root}", "data.folder_classes=2", f"train.seed={seed}")
         make_run("finished", settings=settings)
     titles = [each.title for each in list_sets()]
-    assert titles == ["Digits (built in)", "CIFAR-10", "CIFAR-100", str(root)]
+    assert titles == ["Digits (built in)", "CIFAR-10", "CIFAR-100", "Fashion-MNIST", "SVHN", str(root)]
     assert [each.is_here for each in list_sets()] == [True, False, False, True]

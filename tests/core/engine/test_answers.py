@@ -54,6 +54,21 @@ def test_several_networks_answer_by_the_mean_of_their_probabilities(trained) -> 
     np.testing.assert_allclose(found.probabilities, (softmax(logits[0]) + softmax(logits[1])) / 2, atol=2e-3)
 
 
+def test_networks_of_one_channel_and_of_three_answer_together(trained, tmp_path: Path) -> None:
+    members, logits, folder = trained
+    spec = make_spec(epochs=1, batch_size=64, data={"colour": "grey"})
+    data = load_data(spec.data)
+    ends, finished = run(spec, data)
+    path = tmp_path / "grey.pt"
+    weights = WeightsFile(spec.model_dump_json(), str(path), checkpoint.save(ends[-1].state, path), "best")
+    own = softmax(finished.predictions["val_best"][:COUNT].astype(float))
+    grey = Member(weights, data.mean, data.std)
+    found = predict_own([grey], Brought(str(folder)), 0, COUNT, False)
+    np.testing.assert_allclose(found.probabilities, own, atol=2e-3)
+    both = predict_own([members[0], grey], Brought(str(folder)), 0, COUNT, False)
+    np.testing.assert_allclose(both.probabilities, (own + softmax(logits[0])) / 2, atol=2e-3)
+
+
 def test_an_image_that_cannot_be_read_has_no_probabilities(trained, tmp_path: Path) -> None:
     members, _, folder = trained
     (tmp_path / "0.png").write_bytes((folder / "0.png").read_bytes())

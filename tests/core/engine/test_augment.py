@@ -36,6 +36,18 @@ def noise(count: int = 8, size: int = 32, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize(
+    "choices", [{"crop_mode": "reflect"}, {"cutout": 8}, {"mixup": 0.4, "cutmix": 1.0}, {"crop_padding": 2}]
+)
+def test_one_channel_becomes_what_three_equal_ones_do(choices: dict[str, Any]) -> None:
+    grey, labels = noise()[:, :1], torch.arange(8)
+    spec = AugmentSpec(**choices)
+    three, both = Augment(spec, 10, MEAN[:1] * 3, STD[:1] * 3)(grey.expand(-1, 3, -1, -1), labels, seeded())
+    one, own = Augment(spec, 10, MEAN[:1], STD[:1])(grey, labels, seeded())
+    assert torch.equal(one, three[:, :1])
+    assert torch.equal(own, both)
+
+
+@pytest.mark.parametrize(
     "choices",
     [
         {},

@@ -1,5 +1,6 @@
 """The images that training sees are the ones on the disk: every byte, every label, every time."""
 
+import io
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
+from scipy.io import loadmat
 from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 
@@ -20,7 +22,7 @@ from core.data.splits import Sizes
 from core.data.store import DataError, data_folder
 from core.engine.data import Data, ImageSet, load_data, load_sample, measure
 from core.spec import DataSpec
-from tests.archives import place_cifar
+from tests.archives import fashion_files, place_cifar, svhn_files, tell_svhn
 from tests.folders import make_folder
 
 
@@ -260,3 +262,91 @@ def test_a_damaged_file_of_cifar_is_a_sentence(cifar: Path) -> None:
 def test_cifar_that_is_not_there_is_a_sentence(lab_folders: Path) -> None:
     with pytest.raises(DataError, match="CIFAR-100 is not on this machine yet"):
         load_data(DataSpec(dataset="cifar100"))
+
+
+# Fashion-MNIST and SVHN
+
+
+def place(name: str, files: dict[str, bytes], below: str = "") -> Path:
+    folder = data_folder() / name / below
+    folder.mkdir(parents=True)
+    for file, content in files.items():
+        (folder / file).write_bytes(content)
+    return folder
+
+
+def test_fashion_mnist_is_read_as_its_files_have_it(lab_folders: Path) -> None:
+    files = fashion_files()
+    place("fashionmnist", files, "FashionMNIST/raw")
+    data = load_data(DataSpec(dataset="fashionmnist", image_size=28))
+    assert [len(part) for part in (data.train, data.val, data.test)] == [45, 5, 20]
+    assert data.class_names[0] == "T-shirt/top"
+    own = np.frombuffer(files["t10k-images-idx3-ubyte"], np.uint8, offset=16).reshape(20, 28, 28)
+    labels = files["t10k-labels-idx1-ubyte"][8:]
+    expected = Counter(np.repeat(g[..., None], 3, 2).tobytes() + bytes([y]) for g, y in zip(own, labels, strict=True))
+    assert pictures(data.test) == expected
+
+
+def test_svhn_is_read_as_its_files_have_it(lab_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = svhn_files()
+    place("svhn", files)
+    tell_svhn(files, monkeypatch)
+    data = load_data(DataSpec(dataset="svhn"))
+    assert [len(part) for part in (data.train, data.val, data.test)] == [45, 5, 20]
+    assert data.class_names == tuple("0123456789")
+    own = loadmat(io.BytesIO(files["test_32x32.mat"]))
+    images = np.moveaxis(own["X"], 3, 0)  # (20, 32, 32, 3)
+    labels = own["y"][:, 0] % 10  # 10 stands for 0
+    expected = Counter(image.tobytes() + bytes([y]) for image, y in zip(images, labels, strict=True))
+    assert pictures(data.test) == expected
+    assert data.test.images.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.0])
+@pytest.mark.parametrize(("name", "title"), [("svhn", "SVHN"), ("fashionmnist", "Fashion-MNIST")])
+def test_damaged_files_are_a_sentence(name: str, title: str, keep: float, lab_folders: Path) -> None:
+    """Cut, or of zeros."""
+    files = {"svhn": svhn_files, "fashionmnist": fashion_files}[name]()
+    files = {file: content[: int(keep * len(content))] or bytes(len(content)) for file, content in files.items()}
+    place(name, files, "FashionMNIST/raw" if name == "fashionmnist" else "")
+    with pytest.raises(DataError, match=f"The files of {title} in .* are damaged: delete them and download again"):
+        load_data(DataSpec.model_validate({"dataset": name}))
+
+
+# One channel
+
+
+def test_grey_images_have_one_channel_of_the_same_values() -> None:
+    spec = DataSpec(image_size=20)
+    colour, grey = load_data(spec), load_data(spec.model_copy(update={"colour": "grey"}))
+    for part in ("train", "val", "test"):
+        one, three = getattr(grey, part), getattr(colour, part)
+        assert torch.equal(one.images, three.images[:, :1])
+        assert torch.equal(one.labels, three.labels)
+        assert one.images.permute(0, 2, 3, 1).is_contiguous()
+    assert (grey.mean, grey.std) == (colour.mean[:1], colour.std[:1])
+    assert grey.fingerprint != colour.fingerprint
+    assert torch.equal(
+        load_sample(spec.model_copy(update={"colour": "grey"}), 9).images, load_sample(spec, 9).images[:, :1]
+    )
+
+
+def test_colours_become_their_brightness(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "images", {"cat": 6, "dog": 6}, size=8)
+    spec = DataSpec(dataset="folder", folder=str(root), folder_classes=2, image_size=8)
+    colour, grey = load_data(spec), load_data(spec.model_copy(update={"colour": "grey"}))
+    expected = [
+        np.asarray(Image.fromarray(image).convert("L")) for image in colour.train.images.permute(0, 2, 3, 1).numpy()
+    ]
+    np.testing.assert_array_equal(grey.train.images[:, 0].numpy(), expected)
+    sample = load_sample(spec.model_copy(update={"colour": "grey"}), 4)
+    assert sample.images.shape == (4, 1, 8, 8)
+
+
+def test_the_fingerprint_of_images_in_three_channels_stays() -> None:
+    # Of the version before images could have one channel.
+    before = {
+        32: "2f069cf71127ac0fb65ca14ffcaa16f514ca1fee1b2db98ab6feb7752810928f",
+        8: "08346dbb006e3b72181b5594aa591fd0873ad5173a4d4f2bea654580a2c53843",
+    }
+    assert {size: load_data(DataSpec(image_size=size)).fingerprint for size in before} == before

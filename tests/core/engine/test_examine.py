@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
+from core.data.edits import Edits
 from core.data.shades import Scale
 from core.engine import checkpoint, examine
 from core.engine.data import load_data
@@ -19,6 +20,7 @@ from core.engine.examine import grad_cam, list_layers
 from core.engine.model import build_model
 from core.examine.predicting import Prediction
 from core.helper.questions import Picture, QuestionError, WeightsFile
+from core.stats.scores import softmax
 from tests.core.engine.toy import SIZE, make_spec, run
 
 SPEC = make_spec(epochs=1, batch_size=64)
@@ -152,6 +154,40 @@ def test_a_colour_photo_is_made_grey_for_a_network_of_grey_digits() -> None:
     own = examine.read_own(buffer.getvalue(), SPEC.data)
     assert (own[:, 0] == own[:, 1]).all()
     assert (own[:, 1] == own[:, 2]).all()
+
+
+# Grey images
+
+
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory):
+    """A checkpoint of a training on digits of one channel, and the event that ended it."""
+    spec = make_spec(epochs=1, batch_size=64, data={"colour": "grey"})
+    ends, finished = run(spec, load_data(spec.data))
+    path = tmp_path_factory.mktemp("grey") / "last.pt"
+    return WeightsFile(spec.model_dump_json(), str(path), checkpoint.save(ends[-1].state, path), "best"), finished
+
+
+def test_a_network_of_one_channel_answers_as_in_training_and_shows_what_it_saw(grey, data) -> None:
+    weights, finished = grey
+    expected = softmax(finished.predictions["val_best"][:3].astype(float))
+    for place in range(3):
+        answer = examine.ask(weights, Picture("val", place))
+        np.testing.assert_allclose(answer.probabilities, expected[place], atol=2e-3)
+        np.testing.assert_array_equal(answer.pixels, data.val.images[place].permute(1, 2, 0).numpy())
+        assert answer.heat.shape == (SIZE, SIZE)
+
+
+def test_ones_own_image_and_edits_reach_a_network_of_one_channel(grey) -> None:
+    weights, _ = grey
+    own = examine.ask(weights, Picture(content=digit_file(5)))
+    assert own.pixels.shape == (SIZE, SIZE, 3)
+    edited = examine.ask(weights, Picture(content=digit_file(5)), Edits(rotation=40, noise=0.3, invert=True))
+    assert (edited.pixels == edited.pixels[..., :1]).all()
+    assert not np.array_equal(edited.pixels, own.pixels)
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), (250, 10, 10)).save(buffer, "PNG")
+    assert examine.ask(weights, Picture(content=buffer.getvalue())).pixels[0, 0].tolist() == [82, 82, 82]
 
 
 # Trouble

@@ -137,6 +137,33 @@ def test_every_kind_of_network_leaves_as_onnx_and_answers_alike(model: dict, tmp
     assert used.version == (15 if bare_norms else 10 if samples else 9)
 
 
+@pytest.mark.parametrize("model", [NETWORKS[0], NETWORKS[5]], ids=["convolution", "whitening"])
+def test_a_network_of_grey_images_leaves_with_one_channel(model: dict, tmp_path: Path) -> None:
+    saved = save_network(make_spec(model=model, data={"colour": "grey"}), tmp_path)
+    images = saved.data.test.images[:5]
+    exported = write(export.export_onnx, saved.weights, METADATA, None)
+    np.testing.assert_allclose(run_onnx(exported.content, images), saved.ask(images), atol=2e-5)
+    proto = onnx.load_from_string(exported.content)
+    assert [place.dim_value for place in proto.graph.input[0].type.tensor_type.shape.dim[1:]] == [1, 8, 8]
+    assert proto.doc_string.startswith("images: grey from 0 to 1, (batch, 1, size, size)")
+    told = {**METADATA, "spec": saved.spec.model_dump_json()}
+    loaded = export.load_safetensors(write(export.export_safetensors, saved.weights, told, None).content)
+    assert (loaded.mean, loaded.std) == saved.scale
+    assert loaded.mean is not None
+    assert loaded.std is not None
+    with torch.no_grad():
+        found = loaded.model(normalize(images, loaded.mean, loaded.std)).numpy()
+    np.testing.assert_allclose(found, saved.ask(images), atol=2e-6)
+    noise = write(export.export_onnx, of_other_images(saved), METADATA, saved.scale)
+    assert "images of noise" in noise.note
+
+
+def of_other_images(saved: Saved) -> WeightsFile:
+    """The same weights, of images that are not at hand."""
+    data = saved.spec.data.model_copy(update={"split_seed": 99})
+    return replace(saved.weights, spec_json=saved.spec.model_copy(update={"data": data}).model_dump_json())
+
+
 def test_a_wider_network_needs_no_more_than_what_weights_apart_from_inputs_need(tmp_path: Path) -> None:
     layers = [{"channels": 8, "blocks": 1}, {"channels": 12, "blocks": 1}]
     saved = save_network(make_spec(model={"stem_channels": 8, "layers": layers, "activation": "gelu"}), tmp_path)

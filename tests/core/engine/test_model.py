@@ -28,11 +28,11 @@ few = settings(many, max_examples=40)
 
 
 def build(spec: RunSpec) -> ResNet:
-    return build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+    return build_model(spec.model, spec.data.num_classes, spec.data.image_size, spec.data.num_channels)
 
 
 def images_for(spec: RunSpec, batch: int) -> Tensor:
-    return torch.randn(batch, 3, spec.data.image_size, spec.data.image_size)
+    return torch.randn(batch, spec.data.num_channels, spec.data.image_size, spec.data.image_size)
 
 
 def spec_with(**model: Any) -> RunSpec:
@@ -142,6 +142,16 @@ def test_every_parameter_of_every_network_is_trained(spec: RunSpec) -> None:
 )
 def test_known_networks_have_their_known_number_of_parameters(name: str, count: int) -> None:
     assert count_parameters(build(PRESETS[name].spec)) == count
+
+
+@pytest.mark.parametrize(("stem", "fewer"), [("convolution", 2 * 9 * 16), ("whitening", None)])
+def test_grey_images_take_the_weights_of_two_channels_away(stem: str, fewer: int | None) -> None:
+    model = PRESETS["resnet20"].spec.model.model_dump() | {"stem": stem}
+    colour, grey = (parse_spec({"model": model, "data": {"colour": name}}) for name in ("rgb", "grey"))
+    assert build(grey).stem[0].weight.shape[1] == 1
+    told = cost_of(colour).parameters - cost_of(grey).parameters
+    assert told == count_parameters(build(colour)) - count_parameters(build(grey))
+    assert fewer is None or told == fewer
 
 
 def test_a_basic_block_computes_what_torchvision_s_does() -> None:

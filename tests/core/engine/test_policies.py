@@ -32,10 +32,11 @@ def expected_operation(name: str, image: Tensor, strength: float) -> Tensor:
     return result
 
 
-@pytest.mark.parametrize("kind", ["photos", "noise", "flat"])
+@pytest.mark.parametrize("kind", ["photos", "grey", "noise", "flat"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_operation_is_torchvisions(name: str, kind: str) -> None:
-    images = {"photos": photos(), "noise": noise(16), "flat": torch.full((16, 3, 32, 32), 77, dtype=torch.uint8)}[kind]
+    flat = torch.full((16, 3, 32, 32), 77, dtype=torch.uint8)
+    images = {"photos": photos(), "grey": photos()[:, :1], "noise": noise(16), "flat": flat}[kind]
     place = OPERATIONS.index(name)
     magnitudes = [0, 9, 20, 30]
     both = torch.stack([strengths(policy, 32)[place, magnitudes] for policy in ("randaugment", "trivialaugment")])
@@ -103,3 +104,4 @@ def test_a_picture_of_any_size_goes_through_every_policy() -> None:
             changed = RandomOperations(AugmentSpec(policy=policy))(noise(20, size), seeded())
             assert changed.shape == (20, 3, size, size)
             assert changed.dtype == torch.uint8
+            assert RandomOperations(AugmentSpec(policy=policy))(noise(20, size)[:, :1], seeded()).shape[1] == 1

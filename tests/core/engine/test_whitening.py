@@ -56,6 +56,15 @@ def test_each_filter_is_there_with_both_signs_and_only_the_biases_are_trained() 
     assert end.state["model"]["stem.0.bias"].count_nonzero() == 24
 
 
+def test_grey_patches_have_filters_of_one_channel() -> None:
+    inputs = correlated(400, 12)[:, :1]
+    filters = whitening_filters(inputs, 2)
+    assert filters.shape == (4, 1, 2, 2)
+    maps = F.conv2d(inputs, filters).transpose(0, 1).flatten(1)
+    moments = maps @ maps.T / maps.shape[1]
+    assert (moments - torch.diag(moments.diag())).abs().max() < 1e-3
+
+
 def test_images_that_show_one_colour_leave_no_infinite_filter() -> None:
     plain = make_data()
     train = ImageSet(torch.full_like(plain.train.images, 7), plain.train.labels)

@@ -16,7 +16,11 @@ PLAIN = {"crop_padding": 0, "flip": False}
 
 
 def make_spec(
-    *, model: dict[str, Any] | None = None, augment: dict[str, Any] | None = None, **settings: Any
+    *,
+    model: dict[str, Any] | None = None,
+    augment: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> RunSpec:
     """Digits' spec on images of 8x8; `settings` are of the training."""
     layers = [{"channels": 4, "blocks": 1}, {"channels": 6, "blocks": 1}]
@@ -24,7 +28,7 @@ def make_spec(
     return parse_spec(
         {
             "model": small | (model or {}),
-            "data": {"dataset": "digits", "image_size": SIZE},
+            "data": {"dataset": "digits", "image_size": SIZE} | (data or {}),
             "augment": PLAIN if augment is None else augment,
             "train": {"epochs": 2, "batch_size": 16, "precision": "float32", "device": "cpu"} | settings,
         }

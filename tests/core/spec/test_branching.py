@@ -42,7 +42,7 @@ OTHERS: dict[str, Any] = {
 
 
 def shapes_of(spec: RunSpec) -> dict[str, Any]:
-    model = build_model(spec.model, spec.data.num_classes, spec.data.image_size)
+    model = build_model(spec.model, spec.data.num_classes, spec.data.image_size, spec.data.num_channels)
     return {name: value.shape for name, value in model.state_dict().items()}
 
 
@@ -100,6 +100,7 @@ def test_weights_alone_may_go_to_other_images_but_not_to_another_split_of_the_sa
     assert found(data__image_size=64, model__pool_size=8, train__epochs=1) == []
     assert found(data__val_fraction=0.2, data__split_seed=3) == ["data.val_fraction", "data.split_seed"]
     assert found(model__stem_channels=9) == ["model.stem_channels"]
+    assert found(data__colour="grey") == ["data.colour"]
 
 
 def test_frozen_layers_are_parts_that_the_network_has() -> None:
@@ -111,5 +112,5 @@ def test_frozen_layers_are_parts_that_the_network_has() -> None:
 def test_what_decides_which_images_are_held_out_is_known_here() -> None:
     known = {path for path in flatten(SMALL) if path.startswith("data.")}
     assert known >= _SPLIT
-    alone = {"dataset", "folder", "folder_classes", "image_size", "ground", "damaged"}
+    alone = {"dataset", "folder", "folder_classes", "image_size", "colour", "ground", "damaged"}
     assert known - _SPLIT == {f"data.{name}" for name in alone}, "does the new field change what is held out?"

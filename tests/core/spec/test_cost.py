@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core.spec import RunSpec
+from core.spec import RunSpec, stem_width
 from core.spec.cost import DEFAULT_BUDGET, cost_of, fit_to_budget, marginal_parameters, training_memory
 from core.spec.parse import SpecError, parse_spec
 from core.spec.presets import PRESETS
@@ -43,7 +43,8 @@ def times(spec: RunSpec, factor: float) -> RunSpec:
 
 
 def equal_neighbours(spec: RunSpec) -> list[bool]:
-    return [before == after for before, after in itertools.pairwise(widths(spec))]
+    wide = [stem_width(spec.model, spec.data.num_channels), *widths(spec)[1:]]
+    return [before == after for before, after in itertools.pairwise(wide)]
 
 
 def parameters(spec: RunSpec) -> int:

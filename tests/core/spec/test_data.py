@@ -7,7 +7,10 @@ from core.spec.choices import Dataset
 from core.spec.fields import field_at
 
 
-@pytest.mark.parametrize(("dataset", "classes"), [("digits", 10), ("cifar10", 10), ("cifar100", 100), ("folder", 7)])
+@pytest.mark.parametrize(
+    ("dataset", "classes"),
+    [("digits", 10), ("cifar10", 10), ("cifar100", 100), ("fashionmnist", 10), ("svhn", 10), ("folder", 7)],
+)
 def test_only_a_folder_is_asked_for_its_classes(dataset: Dataset, classes: int) -> None:
     assert DataSpec(dataset=dataset, folder="images", folder_classes=7).num_classes == classes
 

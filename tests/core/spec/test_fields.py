@@ -15,7 +15,7 @@ def test_a_field_tells_range_unit_help_and_default() -> None:
     assert field.basic
     assert field.log
     assert field_at("model.layers[2].channels").symbol == "C"
-    assert field_at("data.dataset").choices == ("digits", "cifar10", "cifar100", "folder")
+    assert field_at("data.dataset").choices == ("digits", "cifar10", "cifar100", "fashionmnist", "svhn", "folder")
     assert field_at("train.milestones").kind == "ints"
     assert field_at("model.layers").kind == "layers"
 

@@ -84,6 +84,7 @@ MUCH = make_spec(
 UNVALIDATED = {"dataset": "digits", "image_size": 8, "val_fraction": 0.0}
 SPECS = {
     "adam": make_spec(batch_size=128),
+    "grey": make_spec(batch_size=128, data={"colour": "grey"}, model={"stem": "whitening", "pool_size": 1}, epochs=1),
     "muon": make_spec(
         model={
             "stem": "whitening",
@@ -302,7 +303,7 @@ def test_the_script_trains_as_the_lab_does_whatever_the_spec_chooses(name: str, 
     check_alike(tmp_path, SPECS[name])
 
 
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "digits", "folder"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashionmnist", "svhn", "digits", "folder"])
 def test_a_script_for_any_data_set_has_all_names_and_no_more(name: str) -> None:
     data = {"dataset": name} | ({"folder": "/images", "folder_classes": 10} if name == "folder" else {})
     check_names(write_script(parse_spec({"data": data})))

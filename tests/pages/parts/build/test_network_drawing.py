@@ -25,6 +25,11 @@ def test_every_stage_shows_its_channels_and_map() -> None:
         assert text in shown
 
 
+def test_a_grey_image_has_one_channel() -> None:
+    spec = parse_spec({"data": {"colour": "grey"}})
+    assert stages_of(spec, cost_of(spec))[0].channels == 1
+
+
 @given(any_specs())
 @settings(max_examples=60, deadline=None)
 def test_any_network_is_drawn_inside_its_frame(spec: RunSpec) -> None:

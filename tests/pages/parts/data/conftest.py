@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.data.survey import make_survey
 from core.spec import DataSpec
 from core.spec.link import pack_data
+from core.spec.parse import parse_spec
 from pages.parts.data import load
 from tests.core.data.test_alike import make_scenes
 
@@ -43,7 +44,8 @@ def answer(target: str, **question: Any) -> Future[Any]:
     """The helper process without torch."""
     future: Future[Any] = Future()
     if target.endswith(":measure_set"):
-        future.set_result(("fingerprint", (0.25, 0.5, 0.75), (0.1, 0.2, 0.3)))
+        count = parse_spec(question["spec_json"]).data.num_channels
+        future.set_result(("fingerprint", (0.25, 0.5, 0.75)[:count], (0.1, 0.2, 0.3)[:count]))
     else:
         try:
             future.set_result(resolve_name(target)(**question))

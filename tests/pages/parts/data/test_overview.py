@@ -49,6 +49,15 @@ def test_sides_files_and_what_training_scales_by_are_told(open_page, odd: DataSp
     assert {chart["title"] for chart in component_data(page, "resnet_lab_chart")} == {"Sides", "Colours"}
 
 
+def test_one_channel_is_told_as_one_and_offered_for_grey_images(open_page) -> None:
+    offer = "All images are grey. With Colour set to Grey in Build"
+    assert offer in texts(settle(open_page("data", tab="Sizes and colours")))
+    text = texts(settle(open_page("data", **address(DataSpec(colour="grey"), tab="Sizes and colours"))))
+    assert "<td>Grey</td><td>0.2500</td><td>0.1000</td>" in text
+    assert offer not in text
+    assert "<td>Red</td>" not in text
+
+
 def test_what_was_left_out_has_its_reason(open_page, odd: DataSpec) -> None:
     text = texts(settle(open_page("data", **address(odd, tab="Left out"))))
     assert "1 image cannot be decoded. A training without Damaged images set to Leave out refuses to start." in text

@@ -29,6 +29,12 @@ def test_a_download_is_offered_started_and_followed(lab_folders: Path, monkeypat
     assert started == ["cifar10"]
     progress[0] = DownloadProgress("failed", 0, 0, "The disk is full.")
     assert "The disk is full." in texts(page.run())
+    assert "Discard" not in labels(page)
+    progress[0] = DownloadProgress("failed", 100_000_000, 170_498_071, "The connection was cut.")
+    assert labels(page.run()) == ["Go on (70.5 MB left)", "Discard"]
+    press(page, "Discard")
+    press(page, "Go on (70.5 MB left)")
+    assert started == ["cifar10", "cifar10"]
     progress[0] = DownloadProgress("running", 85_000_000, 170_000_000, "")
     page.run()
     assert labels(page) == []

@@ -35,7 +35,7 @@ Moment = Annotated[float, Field(ge=0, le=YEAR_5000)]
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Process = dict[str, int | str] | None  # as `core.system.processes` identifies it
-Scale = Annotated[list[float], Field(min_length=3, max_length=3)]  # red, green, blue
+Scale = Annotated[list[float], Field(min_length=1, max_length=3)]  # grey, or red, green and blue
 
 
 class Environment(TypedDict, total=False):

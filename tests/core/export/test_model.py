@@ -14,6 +14,7 @@ import pytest
 
 from core.engine.data import load_data
 from core.engine.export import load_safetensors
+from core.examine.weights import read_scale
 from core.export import model
 from core.export.formats import Order
 from core.export.model import without_path, write_onnx, write_safetensors, write_script
@@ -74,6 +75,18 @@ def test_a_runs_best_and_last_weights_leave_with_what_they_are(tmp_path: Path) -
         assert told == {"run": run.id, "name": "a name", "checkpoint": which}
     assert loaded.metadata["epoch"] == "2"
     assert [loaded.mean, loaded.std] == [tuple(run.environment()[name]) for name in ("mean", "std")]
+
+
+def test_a_run_of_grey_images_is_sound_and_leaves_with_the_scale_of_one_channel(tmp_path: Path) -> None:
+    spec = tiny_spec(epochs=1)
+    run = train_run(spec.model_copy(update={"data": spec.data.model_copy(update={"colour": "grey"})}))
+    assert not run.damage()
+    scale = read_scale(run.environment())
+    assert scale
+    assert list(map(len, scale)) == [1, 1]
+    write_safetensors(Order((run.id,), "last"), tmp_path / "model")
+    loaded = load_safetensors((tmp_path / "model").read_bytes())
+    assert (loaded.mean, loaded.std) == scale
 
 
 def test_a_damaged_checkpoint_is_a_sentence_in_every_format(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ ODD = {
         b'{"device": ["cpu"]}',
         b'{"notes": "one"}',
         b'{"val_images": -1}',
-        b'{"mean": [0.5]}',
+        b'{"mean": []}',
         b'{"started": 1e300}',
     ],
     "about.json": [b'{"name": "A run", "created": "yesterday"}', b'{"tags": [3]}', b'{"created": 1e300}'],

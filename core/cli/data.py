@@ -115,18 +115,25 @@ def _take_archives(name: str, archives: list[Path]) -> None:
 @app.command("bring")
 def bring_data(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A zip of class folders, an .npz, or CIFAR's binary batches.")
+        Path, typer.Argument(metavar="FILE", help="A zip of class folders, an .npz, a .npy, or CIFAR's binary batches.")
     ],
     name: Annotated[str, typer.Option("--name", help="What the set is called.", show_default="that of the file")] = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels", metavar="FILE", help="The labels, where FILE is a .npy of images.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Makes a set of the images in a file, which is checked first; prints the folder, as data.folder takes it."""
     from core.data.bring import bring, suggest_name
 
     try:
-        with file.open("rb") as content:
-            spec = bring(content, name or suggest_name(file.name))
+        with ExitStack() as opened:
+            content, *others = (opened.enter_context(path.open("rb")) for path in (file, labels) if path)
+            spec = bring(content, name or suggest_name(file.name), labels=others[0] if others else None)
     except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+        raise CommandError(f"{error.filename or file} cannot be read: {error.strerror}.") from None
     except DataError as error:
         raise CommandError(str(error), FAILED) from None
     print(spec.folder or spec.dataset)

@@ -52,6 +52,22 @@ def read_arrays(file: IO[bytes]) -> dict[str, Labelled]:
         raise DataError(f"The .npz file cannot be read: {str(error).splitlines()[0].rstrip('.')}.") from error
 
 
+def read_pair(images: IO[bytes], labels: IO[bytes]) -> dict[str, Labelled]:
+    """The training part of two .npy files. Raises `DataError`."""
+    found = {}
+    for name, file in (("images", images), ("labels", labels)):
+        file.seek(0)
+        try:
+            array = np.load(file, allow_pickle=False)
+        except (ValueError, OSError, EOFError, MemoryError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise DataError(f"The .npy file of the {name} cannot be read: {reason}.") from error
+        if not isinstance(array, np.ndarray):  # an .npz file
+            raise DataError(f"The file of the {name} is no .npy file.")
+        found[name] = array
+    return _find_parts(found)
+
+
 def _read(arrays: Any, name: str) -> Array:
     try:
         array: Array = arrays[name]

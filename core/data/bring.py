@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from core.data.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
-from core.data.arrays import Labelled, read_arrays, read_batches
+from core.data.arrays import Labelled, read_arrays, read_batches, read_pair
 from core.data.downloads import find_by_archive, take_archives
 from core.data.folder import inspect_folder, list_images
 from core.data.own_images import MAX_ARRAY_BYTES, is_image
@@ -47,8 +47,12 @@ def suggest_name(file_name: str) -> str:
     return re.sub(r"[^\w .()-]+", "-", stem).strip(" .-_()")[:60] or "images"
 
 
-def bring(file: IO[bytes], name: str, report: Report = lambda done, total: None) -> DataSpec:
+def bring(
+    file: IO[bytes], name: str, report: Report = lambda done, total: None, labels: IO[bytes] | None = None
+) -> DataSpec:
     """Makes a file's images a set of this name; returns the spec that reads it. Raises `DataError`.
+
+    `labels` is the second file of a pair of .npy files, and is not looked at otherwise.
 
     The archive of a set that is known by name, as CIFAR-10, becomes that set.
     """
@@ -66,7 +70,7 @@ def bring(file: IO[bytes], name: str, report: Report = lambda done, total: None)
             with temporary_folder(f"set-{name}") as temporary:
                 root = temporary / name
                 root.mkdir()
-                _take_in(file, root, report)
+                _take_in(file, root, report, labels)
                 _require_set(root)
                 target.parent.mkdir(exist_ok=True)
                 root.rename(target)
@@ -95,7 +99,7 @@ def _require_set(root: Path) -> None:
         raise DataError(sentence) from error
 
 
-def _take_in(file: IO[bytes], root: Path, report: Report) -> None:
+def _take_in(file: IO[bytes], root: Path, report: Report, labels: IO[bytes] | None) -> None:
     file.seek(0)
     start = file.read(6)
     file.seek(0)
@@ -104,7 +108,9 @@ def _take_in(file: IO[bytes], root: Path, report: Report) -> None:
     elif start[:2] == b"\x1f\x8b" or tarfile.is_tarfile(file):
         _write_images(read_batches(_read_tar(file)), root, report)
     elif start == b"\x93NUMPY":
-        raise DataError("A .npy file holds images or labels, not both: save the two as one .npz file.")
+        if labels is None:
+            raise DataError("A .npy file holds images or labels, not both: name that of the labels too.")
+        _write_images(read_pair(file, labels), root, report)
     else:
         raise DataError("This is no zip of class folders, no .npz file, and no archive of CIFAR's binary batches.")
 

@@ -54,7 +54,7 @@ def take_brought() -> None:
 def _show_upload() -> None:
     count = st.session_state.get(_COUNT, 0)
     file = st.file_uploader(
-        "A zip of class folders, an .npz file, or CIFAR's binary batches",
+        "A zip of class folders, an .npz or .npy file, or CIFAR's binary batches",
         ["zip", "npz", "npy", "gz", "tar"],
         key=f"data.upload.{count}",
         max_upload_size=MAX_MEGABYTES,
@@ -73,16 +73,21 @@ def _show_upload() -> None:
         show_problem(f"Nothing was kept. {problem}")
     if file is None:
         return
+    labels = None
+    if file.name.lower().endswith(".npy"):
+        labels = st.file_uploader("The labels of these images, a .npy file too", ["npy"], key=f"data.labels.{count}")
+        if labels is None:
+            return
     key = f"data.name.{count}.{file.file_id}"
     name = st.text_input("Name of the set", suggest_name(file.name), max_chars=60, key=key)
     if st.button("Bring it in", type="primary", icon=":material/upload_file:", key="data.begin"):
-        _begin(file, name)
+        _begin(file, name, labels)
         st.rerun()
 
 
-def _begin(file: io.BytesIO, name: str) -> None:
+def _begin(file: io.BytesIO, name: str, labels: io.BytesIO | None) -> None:
     def work(report: Report) -> DataSpec:
-        return bring(file, name, report)
+        return bring(file, name, report, labels)
 
     st.session_state[_PROBLEM] = ""
     st.session_state[_JOB] = Job(work)

@@ -97,15 +97,37 @@ def test_binary_batches_in_a_tar_archive_become_images_with_their_names() -> Non
     assert np.array_equal(planes, images[16:][np.arange(4) % 2 == 0])
 
 
-def pickled() -> io.BytesIO:
+def to_npy(array: np.ndarray) -> io.BytesIO:
     buffer = io.BytesIO()
-    np.savez(buffer, images=np.array([{}, []], dtype=object), labels=np.array([0, 1]))
+    np.save(buffer, array)
     return buffer
 
 
-def npy() -> io.BytesIO:
+def test_two_npy_files_become_a_set() -> None:
+    images, labels = make_scenes(20), np.arange(20) % 2
+    data = load_data(bring(to_npy(images), "pair", labels=to_npy(labels)))
+    assert data.class_names == ("0", "1")
+    assert len(data.train) + len(data.val) + len(data.test) == 20
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "sentence"),
+    [
+        (np.zeros((3, 8, 8), np.uint8), np.arange(2), "The array labels holds 2 labels for 3 images."),
+        (np.arange(3), np.arange(3), "The array has the shape 3; images are"),
+        (np.zeros((3, 8, 8), np.uint8), np.array([{}, 1, 2], object), "The .npy file of the labels cannot be read: "),
+    ],
+)
+def test_two_npy_files_that_do_not_fit_are_a_sentence(images: np.ndarray, labels: np.ndarray, sentence: str) -> None:
+    with pytest.raises(DataError) as caught:
+        bring(to_npy(images), "bad", labels=to_npy(labels))
+    assert sentence in str(caught.value)
+    assert list_brought() == []
+
+
+def pickled() -> io.BytesIO:
     buffer = io.BytesIO()
-    np.save(buffer, np.zeros((3, 8, 8), np.uint8))
+    np.savez(buffer, images=np.array([{}, []], dtype=object), labels=np.array([0, 1]))
     return buffer
 
 
@@ -119,7 +141,7 @@ def npy() -> io.BytesIO:
         (lambda: make_zip({"notes.md": b"x"}), "neither images nor CIFAR's binary batches"),
         (lambda: make_zip({"cat/1.png": b"x"}), "only the class folder cat; two or more are needed"),
         (lambda: make_zip({"data_batch_1.bin": b"x" * 100}), "100 bytes, which is no number of CIFAR's records"),
-        (npy, "A .npy file holds images or labels, not both"),
+        (lambda: to_npy(np.zeros((3, 8, 8), np.uint8)), "A .npy file holds images or labels, not both"),
         (pickled, "The array images holds Python objects, which are not read"),
         (lambda: io.BytesIO(b"\x1f\x8bcut off"), "damaged or only part of an archive"),
     ],

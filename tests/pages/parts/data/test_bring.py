@@ -3,13 +3,15 @@
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.data.bring import bring
 from core.spec import DataSpec
 from core.spec.link import unpack_data
 from pages.parts.data import bring as part
-from tests.core.data.test_bring import make_zip, photographs
+from tests.core.data.test_alike import make_scenes
+from tests.core.data.test_bring import make_zip, photographs, to_npy
 from tests.pages.conftest import labels, press, texts
 from tests.pages.parts.data.conftest import settle
 
@@ -58,6 +60,17 @@ def test_a_refused_upload_is_told_and_can_be_tried_again(begin) -> None:
     assert "Nothing was kept. " in texts(page)
     assert "two or more are needed" in texts(page)
     assert "set" not in page.query_params
+
+
+def test_images_as_npy_are_brought_with_their_labels(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part, "Job", AtOnce)
+    page = settle(open_page("data"))
+    (field,) = page.get("file_uploader")
+    field.upload("scenes.npy", to_npy(make_scenes(20)).getvalue(), "application/octet-stream").run()
+    assert "Bring it in" not in labels(page)
+    _, field = page.get("file_uploader")
+    field.upload("marks.npy", to_npy(np.arange(20) % 2).getvalue(), "application/octet-stream").run()
+    assert "<b>20</b> images" in texts(settle(press(page, "Bring it in")))
 
 
 def test_a_folder_is_chosen_by_walking(open_page, folder: DataSpec, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,10 @@ def find_by_archive(file: IO[bytes]) -> str | None:
 
 def _digest(file: IO[bytes]) -> str:
     file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def take_archives(name: str, files: Sequence[IO[bytes]]) -> Path:
@@ -185,11 +188,11 @@ def start_download(name: str) -> None:
 
 def read_download(name: str) -> DownloadProgress | None:
     """How the latest download goes or went; None if there was none."""
-    entry = DATASETS.get(name)
-    note = find_note(_progress_file(name)) if entry and entry.download else None
-    if note is None:
+    wanted = DATASETS[name].download if name in DATASETS else None
+    note = find_note(_progress_file(name)) if wanted else None
+    if wanted is None or note is None:
         return None
-    total, kept = entry.download.num_bytes, _count_kept(entry.download)
+    total, kept = wanted.num_bytes, _count_kept(wanted)
     done = min(int(note.get("done") or 0), total)
     state = note.get("state")
     if folder_of(name).is_dir():

@@ -108,7 +108,7 @@ def find_opset(network: Network) -> int:
 
 
 def trace(module: nn.Module, data: DataSpec, opset: int, output: str) -> ModelProto:
-    """A module from images (batch, channels, size, size) to one output as ONNX. Raises QuestionError for one of over 2 GB.
+    """A module from images (batch, channels, size, size) to one output as ONNX. Raises QuestionError beyond 2 GB.
 
     By tracing, which takes a tenth of a second; torch's newer exporter takes six and writes no set below 18.
     """

@@ -10,14 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.engine.data import Triple
 from core.engine.examine import Network, in_sentences, load_network
 from core.engine.export import (
     CHECK_BATCH,
     CHECK_SECONDS,
     LARGEST_DIFFERENCE,
     Normalized,
-    Scale,
     describe,
     find_data,
     find_opset,
@@ -49,7 +47,7 @@ def export_ensemble(members: Sequence[Member], metadata: dict[str, str], path: s
     with in_sentences():
         networks = [load_network(member.weights) for member in members]
         require_one_shape(networks)
-        scales = [_to_scale(member) for member in members]
+        scales = [(member.mean, member.std) for member in members]
         together = Ensemble(
             [Normalized(each.model, scale) for each, scale in zip(networks, scales, strict=True)]
         ).eval()
@@ -80,12 +78,8 @@ def require_one_shape(networks: Sequence[Network]) -> None:
     if len(sizes) > 1:
         told = " and ".join(f"{size} x {size}" for size in sizes)
         raise QuestionError(f"The networks look at images of different sizes ({told}): one ONNX file takes one size.")
-
-
-def _to_scale(member: Member) -> Scale:
-    (r, g, b), (sr, sg, sb) = member.mean, member.std
-    mean: Triple = (r, g, b)
-    return mean, (sr, sg, sb)
+    if len({network.spec.data.num_channels for network in networks}) > 1:
+        raise QuestionError("Some of the networks look at grey images and some at colours: one ONNX file takes either.")
 
 
 def compare(content: bytes, together: nn.Module, images: Tensor) -> tuple[int, float, int]:

@@ -37,9 +37,10 @@ class Member:
     side: int  # to which image files are brought
     image_size: int  # at which the network looks at them
     is_grey: bool
+    num_channels: int  # 3, or 1 where images become grey
     ground: int  # grey value below transparent parts
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]  # of each channel
+    std: tuple[float, ...]
 
 
 MEMBERS: tuple[Member, ...] = ()
@@ -113,7 +114,7 @@ def load_network(member: Member, folder: Path) -> ResNet:
             shape, (first, _) = entry["shape"], entry["data_offsets"]
             flat = torch.frombuffer(body, dtype=DTYPES[entry["dtype"]], count=math.prod(shape), offset=first)
             weights[name] = flat.reshape(shape)
-    network = build_model(member.model, len(CLASSES), member.image_size)
+    network = build_model(member.model, len(CLASSES), member.image_size, member.num_channels)
     network.load_state_dict(weights)
     network.to(memory_format=torch.channels_last).eval()
     return network
@@ -124,18 +125,18 @@ def predict(networks: list[ResNet], images: list[Tensor]) -> Tensor:
     """The mean of the networks' probabilities (n, classes), for bytes (n, 3, side, side) as each of them takes them."""
     chances = []
     for member, network, pixels in zip(MEMBERS, networks, images, strict=True):
-        if member.is_grey:
-            pixels = make_grey(pixels)
+        if member.is_grey or member.num_channels == 1:
+            pixels = make_grey(pixels).expand(-1, member.num_channels, -1, -1)
         small = resize(pixels, member.image_size)
         chances.append(network(normalize(small, member.mean, member.std)).softmax(1))
     return torch.stack(chances).mean(0)
 
 
 def make_grey(pixels: Tensor) -> Tensor:
-    """(n, 3, h, w) bytes -> same, its three channels equal (ITU-R 601, as Pillow rounds it)."""
+    """(n, 3, h, w) bytes -> (n, 1, h, w), their brightness (ITU-R BT.601, as Pillow rounds it)."""
     red, green, blue = pixels.int().unbind(1)
     grey = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
-    return grey.to(torch.uint8)[:, None].expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+    return grey.to(torch.uint8)[:, None]
 
 
 # Images ---------------------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 
 from core.data.catalogue import DATASETS, check_ready
+from core.data.channels import to_colour, treat_as
 from core.data.corruptions import corrupt, list_variations
 from core.data.decoding import Pixels
-from core.data.edits import make_grey
 from core.data.folder import FolderStatus, inspect_folder
 from core.data.source import Source
 from core.engine.answers import score
@@ -56,11 +56,12 @@ def pick_spread(count: int, most: int) -> npt.NDArray[np.int64]:
 def spoil(
     pixels: Pixels, kind: str, strength: int, seed: int, indices: npt.NDArray[np.int64], network: Network
 ) -> Pixels:
-    """As `corrupt`, or as they are without a kind; grey images stay grey."""
+    """As `corrupt`, or as they are without a kind: (n, s, s, c) bytes -> same; grey images stay grey."""
     if not kind:
         return pixels
-    spoilt = corrupt(pixels, kind, strength, seed, indices.tolist())
-    return np.stack([make_grey(image) for image in spoilt]) if DATASETS[network.spec.data.dataset].is_grey else spoilt
+    spoilt = corrupt(to_colour(pixels), kind, strength, seed, indices.tolist())
+    data = network.spec.data
+    return treat_as(spoilt, data.num_channels, is_grey=DATASETS[data.dataset].is_grey)
 
 
 def predict_set(member: Member, data_json: str, classes: Sequence[str], start: int, count: int) -> Piece:

@@ -112,6 +112,7 @@ def _write_member(one: Chosen, gathered: Gathered) -> str:
         "side": entry.side or data.image_size,
         "image_size": data.image_size,
         "is_grey": entry.is_grey,
+        "num_channels": data.num_channels,
         "ground": GROUNDS[data.ground],
         "mean": one.member.mean,
         "std": one.member.std,

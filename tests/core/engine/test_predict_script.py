@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from core.data.edits import make_grey as make_grey_by_pillow
+from core.data.channels import to_grey
 from core.engine.predict_script import InputError, Member, count_up, fit, load_network, make_grey, read_array
 from core.spec import ModelSpec
 
@@ -16,7 +16,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (4, 20, 32, 3), np.uint8)
 
 
 def make_member(side: int) -> Member:
-    return Member("x", "", ModelSpec(), side, side, False, 255, (0.5,) * 3, (0.2,) * 3)
+    return Member("x", "", ModelSpec(), side, side, False, 3, 255, (0.5,) * 3, (0.2,) * 3)
 
 
 def save(path: Path, array: np.ndarray, version: tuple[int, int] = (1, 0)) -> Path:
@@ -58,7 +58,7 @@ def test_other_arrays_are_sentences(tmp_path: Path, array: np.ndarray) -> None:
 
 def test_grey_is_pillows() -> None:
     found = make_grey(torch.from_numpy(PIXELS).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
-    np.testing.assert_array_equal(found, np.stack([make_grey_by_pillow(image) for image in PIXELS]))
+    np.testing.assert_array_equal(found, to_grey(PIXELS))
 
 
 @pytest.mark.parametrize("side", [8, 20, 33])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.data.channels import to_colour, to_grey
 from core.data.corruptions import corrupt, list_variations
-from core.data.edits import make_grey
 from core.data.own_images import Brought
 from core.engine import checkpoint
 from core.engine.answers import predict_own
@@ -49,7 +49,7 @@ def test_a_spoiled_image_is_the_one_that_own_images_would_be(trained, tmp_path: 
     number = variations.index(("turn", 5))
     indices = pick_spread(len(data.val), 20)
     pixels = data.val.images[indices].permute(0, 2, 3, 1).numpy()
-    spoilt = np.stack([make_grey(image) for image in corrupt(pixels, "turn", 5, 7, indices.tolist())])
+    spoilt = to_colour(to_grey(corrupt(pixels, "turn", 5, 7, indices.tolist())))
     np.save(tmp_path / "x.npy", spoilt)
     wanted = predict_own((member,), Brought(str(tmp_path / "x.npy")), 0, 20, False).probabilities.argmax(1)
     found = score_spoilt(member.weights, 20 * number, 20, 20, 7).right

@@ -51,14 +51,15 @@ OTHER = {"block": "preactivation", "attention": "se", "activation": "silu", "sto
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    """Two networks of different parts, trained on digits."""
+    """Two networks of different parts, trained on digits; the second looks at one channel."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("lab")
         for name, variable in (("runs", "RESNET_LAB_RUNS"), ("data", "RESNET_LAB_DATA")):
             (folder / name).mkdir()
             patch.setenv(variable, str(folder / name))
         spec = tiny_spec(epochs=1)
-        other = spec.model_copy(update={"model": spec.model.model_copy(update=OTHER)})
+        grey = spec.data.model_copy(update={"colour": "grey"})
+        other = spec.model_copy(update={"model": spec.model.model_copy(update=OTHER), "data": grey})
         return [train_run(spec), train_run(other)]
 
 

@@ -26,7 +26,7 @@ ORDERS = {
     "small": "Smallest first",
     "long": "Most elongated first",
 }
-PAGE, _OPEN = "page", "data.open"
+PAGE, _OPEN, _TURNED = "page", "data.open", "data.turned"
 _CODES = {**{name: number for number, name in enumerate(PARTS)}, "unused": UNUSED, "out": NOTED}
 
 
@@ -40,6 +40,7 @@ def show_images(view: View) -> None:
     if not len(found):
         show_note("No image is of this class and part.")
         return
+    _hold_page()
     shown = turn_pages(len(found), PAGE_IMAGES, PAGE)
     opened = show_tiles(
         view.tiles(found[shown].tolist(), index), key="data.images", hint="Click to see it at its full size."
@@ -66,8 +67,21 @@ def take_open_image() -> None:
     index = st.session_state.pop(_OPEN, None)
     if index is not None:
         reset_choices()
-        st.session_state[PAGE] = index // PAGE_IMAGES + 1
+        st.session_state[PAGE] = st.session_state[_TURNED] = index // PAGE_IMAGES + 1
         set_params(image=index)
+
+
+def _hold_page() -> None:
+    """Tells the browser again which page an image was opened on, until another one is chosen.
+
+    Streamlit tells a value that the script has set once. A browser that has yet to load the widget, as where another
+    page leads here, then draws it by the next run's message, which says nothing of it: page 1.
+    """
+    turned = st.session_state.get(_TURNED)
+    if turned and st.session_state.get(PAGE) == turned:
+        st.session_state[PAGE] = turned
+    else:
+        st.session_state.pop(_TURNED, None)
 
 
 def _choose(view: View) -> npt.NDArray[np.int64]:

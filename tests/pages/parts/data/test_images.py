@@ -33,3 +33,14 @@ def test_a_class_without_images_in_a_part_says_so(open_page, folder: DataSpec) -
     dogs = ((parts == 0) & (survey.labels == 1)).nonzero()[0].tolist()
     assert shown(page) == dogs if dogs else "No image is of this class and part." in texts(page)
     assert "not used, over the limit" in texts(page)
+
+
+def test_the_page_of_an_opened_image_is_told_again_to_a_browser_that_was_slow(open_page) -> None:
+    page = settle(open_page("data", part="test", index="200"))  # the second run of the script
+    (pages,) = page.get("pagination")
+    shown = page.session_state["page"]
+    assert shown > 1
+    assert (pages.proto.set_value, pages.proto.value) == (True, shown)
+    page.session_state["page"] = 2
+    (pages,) = page.run().run().get("pagination")
+    assert not pages.proto.set_value

@@ -1,12 +1,15 @@
-"""Folders of images that several tests look at."""
+"""Folders of images and a server of archives that several tests look at."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from core.data.catalogue import DATASETS
 from core.spec import DataSpec
+from tests.archives import Server, cifar_files, leading_to, pack, serve
 from tests.core.data.test_alike import make_scenes
 
 
@@ -26,3 +29,11 @@ def photographs(tmp_path: Path) -> DataSpec:
     (root / "train/cat/broken.png").write_bytes(b"no image")
     (root / "train/cat/readme.txt").write_text("text")
     return DataSpec(dataset="folder", folder=str(root), folder_classes=2, image_size=8, damaged="leave_out")
+
+
+@pytest.fixture
+def server(lab_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """CIFAR-10's entry leads to a small archive on loopback."""
+    with serve(pack(cifar_files())) as started:
+        monkeypatch.setitem(DATASETS, "cifar10", leading_to(started.entry))
+        yield started

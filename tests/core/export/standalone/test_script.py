@@ -77,7 +77,6 @@ MUCH = make_spec(
     ema_decay=0.9,
     early_stop_patience=2,
     lookahead_steps=2,
-    lookahead_rises=True,
     stop_at_goal=True,
     goal_accuracy=1.0,
 )
@@ -131,6 +130,8 @@ SPECS = {
     "constant": make_spec(
         model={"norm": "none", "block_dropout": 0.3},
         schedule="constant",
+        lookahead_steps=2,
+        lookahead_rises=True,
         batch_size=256,
         decay_norms_biases=True,
         compile="on",

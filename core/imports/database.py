@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from core.imports.values import ImportFilesError
+from core.system.files import open_regular
 
 MAGIC = b"SQLite format 3\0"
 MAX_VALUE_BYTES = 10_000_000
@@ -21,12 +23,14 @@ _STEPS = 100_000  # of SQLite's machine between two looks at the clock
 # Beside a database whose last change is not in it yet: how its name goes on.
 JOURNALS = ("-wal", "-journal")
 BESIDE = (*JOURNALS, "-shm")
+_HEAD = struct.Struct(">16xH6xII60xI4x")  # bytes of a page, changes, pages, the change at which that was true
 # Ends a journal that names another file (sqlite.org/fileformat2.html). SQLite would delete that one: whatever it is.
 _NAMES_A_FILE = bytes.fromhex("d9d505f920a163d7")
 
 
 # SQLite's own words on what is damaged hold parts of it, which Python reads as UTF-8.
 _DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+_NO_ROW = (*_DAMAGE, OverflowError)
 
 
 def _tell(error: Exception) -> str:
@@ -37,24 +41,58 @@ def _tell(error: Exception) -> str:
 def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that only reads. Raises ImportFilesError, OSError.
 
-    With a journal beside it the file alone is not what was last written: then a copy of both is read.
+    With a journal beside it the file alone is not what was last written: then a copy of both is read. Of a file that
+    was cut a copy of its whole pages is read: SQLite itself opens it no more, or takes what is missing for zeros.
     """
-    journals = [each for ending in JOURNALS if (each := path.with_name(path.name + ending)).is_file()]
-    journals = [each for each in journals if each.stat().st_size and not each.is_symlink()]
+    journals = _find_journals(path)
+    pages, page_bytes = (0, 0) if journals else _measure(path)
+    cut = path.stat().st_size < pages * page_bytes
     with tempfile.TemporaryDirectory(prefix="import-") as folder:
         target = path
-        if journals:
+        if journals or cut:
             target = Path(folder, "copy.db")
             shutil.copyfile(path, target)
             for each in journals:
                 _copy_journal(each, target.with_name(target.name + each.name.removeprefix(path.name)))
+        if cut:
+            os.truncate(target, path.stat().st_size // page_bytes * page_bytes)
         options = "mode=rw" if journals else "mode=ro&immutable=1"
         try:
             with closing(sqlite3.connect(f"{target.absolute().as_uri()}?{options}", uri=True)) as connection:
+                if cut:  # then SQLite opens a file that is shorter than it says; nothing can be written nonetheless
+                    connection.execute("PRAGMA writable_schema = ON")
                 _restrict(connection)
                 yield connection
         except _DAMAGE as error:
-            raise ImportFilesError(f"{path.name} is a damaged database: {_tell(error)}.") from error
+            raise ImportFilesError(f"{path.name} is a damaged database: {tell_cut(path) or _tell(error)}.") from error
+
+
+def tell_cut(path: Path) -> str:
+    """How much of a file that was cut is there, or "": its first page says how many there are. Raises OSError."""
+    size, (pages, page_bytes) = path.stat().st_size, _measure(path)
+    if _find_journals(path) or size >= pages * page_bytes:
+        return ""
+    return f"cut short: {size:,} of its {pages * page_bytes:,} bytes are there"
+
+
+def _find_journals(path: Path) -> list[Path]:
+    beside = [each for ending in JOURNALS if (each := path.with_name(path.name + ending)).is_file()]
+    return [each for each in beside if each.stat().st_size and not each.is_symlink()]
+
+
+def _measure(path: Path) -> tuple[int, int]:
+    """How many pages a file says that it has, and the bytes of each; zeros where it does not tell.
+
+    https://www.sqlite.org/fileformat2.html#the_database_header
+    """
+    with open_regular(path) as file:
+        head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return 0, 0
+    page_bytes, changes, pages, valid_for = _HEAD.unpack(head)
+    page_bytes = 65_536 if page_bytes == 1 else page_bytes
+    is_told = changes == valid_for and page_bytes >= 512 and not page_bytes & (page_bytes - 1)
+    return (pages, page_bytes) if is_told else (0, 0)
 
 
 def _copy_journal(journal: Path, target: Path) -> None:
@@ -103,7 +141,12 @@ class Rows:
             for row in self._connection.execute(self._query):
                 self.count += 1
                 yield row
-        except (*_DAMAGE, OverflowError) as error:
+        except _NO_ROW as error:
+            # Python asks for the next row before it hands one out, and loses that one where there is no next.
+            with suppress(*_NO_ROW):
+                for row in self._connection.execute(f"{self._query} LIMIT 1 OFFSET {self.count}"):
+                    self.count += 1
+                    yield row
             self.damage = f"damaged after {self.count:,} rows ({_tell(error)})"
 
 

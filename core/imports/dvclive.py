@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.imports.draft import Budget, Draft
 from core.imports.values import ForeignRun
-from core.imports.yaml_files import read_yaml, tell_unread
+from core.imports.yaml_files import read_yaml
 from core.system.files import open_regular
 
 TABLES = "plots/metrics/"
@@ -23,12 +23,10 @@ _BAD_ROWS = "rows that are no point"
 
 def read_folder(root: str, name: str, files: Mapping[str, Path], budget: Budget) -> list[ForeignRun]:
     """The run in the folder `root`, to be shown as `name`; its files by their names in it. Raises OSError."""
-    params = read_yaml(files["params.yaml"]) if "params.yaml" in files else None
     draft = Draft("dvclive", root, name, budget)
-    if isinstance(params, dict):
-        draft.configure(params)
-    elif "params.yaml" in files:
-        draft.remark(tell_unread(files["params.yaml"]))
+    if "params.yaml" in files:
+        values, draft.remarks = read_yaml(files["params.yaml"])
+        draft.configure(values)
     for each, path in sorted(files.items()):
         if each.startswith(TABLES) and each.endswith(".tsv"):
             _read_table(path, each.removeprefix(TABLES).removesuffix(".tsv"), draft)
@@ -52,7 +50,11 @@ def _digest(run: ForeignRun) -> str:
 
 def _read_table(path: Path, figure: str, draft: Draft) -> None:
     with open_regular(path) as file:
-        header = file.readline(MAX_LINE).decode("utf-8", "replace").rstrip("\r\n").split("\t")
+        first = file.readline(MAX_LINE)
+        header = first.decode("utf-8", "replace").rstrip("\r\n").split("\t")
+        if not first.endswith(b"\n"):
+            draft.remark(f"{path.name}: cut short in its first line; it holds no point.")
+            return
         values = [column for column in header if column not in ("step", "timestamp")]
         if "step" not in header or len(values) != 1:
             draft.remark(f"{path.name}: left out, as its columns are {', '.join(header)[:200]}.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.imports.database import Rows, is_number, list_tables, open_database
+from core.imports.database import Rows, is_number, list_tables, open_database, tell_cut
 from core.imports.draft import MANY_RUNS, MAX_TEXT, Budget, Draft, parse_text
 from core.imports.values import ForeignRun, ForeignState, ImportFilesError
 from core.system.files import DamagedFileError, open_regular
@@ -17,6 +17,7 @@ from core.system.files import DamagedFileError, open_regular
 TABLES = {"runs": {"run_uuid", "status"}, "metrics": {"run_uuid", "key", "value", "timestamp", "step", "is_nan"}}
 MAX_META_BYTES = 64_000
 MAX_LINE = 1000
+LAST_ENTRY = "user_id"  # of a run's meta.yaml, whose entries are sorted
 _ENTRY, _WHOLE = re.compile(r"([a-z_]+): (.*)"), re.compile(r"-?[0-9]{1,18}")
 _LARGEST = sys.float_info.max  # stands for infinity, which a column of numbers in MLflow's databases does not take
 _STATES: dict[str, ForeignState] = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "stopped"}
@@ -30,7 +31,7 @@ def read_database(path: Path, budget: Budget, left_out: dict[str, int]) -> Itera
     """The runs of a database. Raises ImportFilesError, OSError."""
     with open_database(path) as connection:
         tables = list_tables(connection)
-        damages = []
+        damages = [tell_cut(path)]
         rows = Rows(connection, f"SELECT {_columns(tables, 'runs', _RUN)} FROM runs")  # nosec B608 - names of our own
         drafts: dict[Any, Draft] = {}
         for run_id, name, status, start, end, stage in rows:
@@ -66,8 +67,11 @@ def read_database(path: Path, budget: Budget, left_out: dict[str, int]) -> Itera
             seconds = timestamp / 1000 if is_number(timestamp) else math.nan
             draft_or_none.log(str(key), step, float(value), seconds)
         damages.append(points.damage)
+    damages = list(filter(None, damages))
+    if damages and not drafts:
+        raise ImportFilesError(f"{path.name}: {damages[0]}.")
     for draft in drafts.values():
-        for damage in filter(None, damages):
+        for damage in damages:
             draft.remark(f"{path.name}: {damage}.")
         yield draft.finish()
 
@@ -101,17 +105,21 @@ def _take_tag(draft: Draft, key: str, text: str) -> None:
 
 
 def read_meta(path: Path) -> dict[str, Any] | None:
-    """What a `meta.yaml` tells, if it is that of a run.
+    """What a `meta.yaml` tells, if it is that of a run; of one that was cut its whole lines, and the folder's name.
 
     MLflow writes a line for each entry; a YAML parser would take ten seconds for a thousand runs.
     """
     try:
         with open_regular(path, MAX_META_BYTES) as file:
-            lines = file.read().decode("utf-8", "replace").splitlines()
+            *lines, _ = file.read().decode("utf-8", "replace").split("\n")
     except (OSError, DamagedFileError):
         return None
-    meta = {entry[1]: _read_entry(entry[2]) for line in lines if (entry := _ENTRY.fullmatch(line))}
-    return meta if isinstance(meta.get("run_id") or meta.get("run_uuid"), str) else None
+    meta = {entry[1]: _read_entry(entry[2]) for line in lines if (entry := _ENTRY.fullmatch(line.rstrip("\r")))}
+    if isinstance(meta.get("run_id") or meta.get("run_uuid"), str):
+        return meta
+    # An experiment's tells where artifacts lie, and has no metrics beside it.
+    is_run = "artifact_location" not in meta and (path.parent / "metrics").is_dir()
+    return {**meta, "run_id": path.parent.name} if is_run else None
 
 
 def _read_entry(text: str) -> str | int | None:
@@ -129,6 +137,8 @@ def read_run(meta: Mapping[str, Any], files: Mapping[str, Path], budget: Budget)
     status = meta.get("status")
     draft.state = _STATES.get(_NUMBERS.get(status, str(status)) if isinstance(status, int | str) else "", "unknown")
     draft.started, draft.ended = _seconds(meta.get("start_time")), _seconds(meta.get("end_time"))
+    if LAST_ENTRY not in meta:
+        draft.remark("meta.yaml: cut short; what it told of the run's name, state and times may be missing.")
     for name, path in files.items():
         kind, _, key = name.partition("/")
         try:
@@ -148,7 +158,7 @@ def read_run(meta: Mapping[str, Any], files: Mapping[str, Path], budget: Budget)
 def _read_metric(path: Path, key: str, draft: Draft) -> None:
     """A line for each point: milliseconds, value, step; the oldest versions wrote no step."""
     with open_regular(path) as file:
-        line = b"\n"
+        line = b""
         for line in iter(lambda: file.readline(MAX_LINE), b""):
             try:
                 timestamp, value, *step = line.split()
@@ -161,4 +171,4 @@ def _read_metric(path: Path, key: str, draft: Draft) -> None:
             else:
                 draft.left_out["lines without an end"] += 1
     if not line.endswith(b"\n"):
-        draft.remark(f"{path.name}: cut short; its last line is left out.")
+        draft.remark(f"{path.name}: {'cut short; its last line is left out' if line else 'empty'}.")

@@ -16,6 +16,8 @@ from zipfile import ZipInfo
 
 from core.data.archives import open_archive
 from core.imports.draft import MAX_SECONDS, MAX_UNPACKED, Budget, count_left_out
+from core.imports.hints import AIM, list_missing
+from core.imports.staging import given_name, staged
 from core.imports.table import TableColumns, is_table, read_table
 from core.imports.values import ForeignRun, Found, ImportFilesError
 from core.system.errors import explain_os_error
@@ -27,13 +29,10 @@ from core.text.words import count_of
 
 MAX_FILES = 100_000  # of a folder, looked at
 MAX_BYTES = 4_000_000_000  # of a file
-AIM = (
-    "is a repository of Aim, which only Aim reads. In the folder that holds it run `aim storage reindex`, then "
-    "`python -c \"import aim; aim.Repo('.').query_metrics().dataframe().to_csv('aim.csv', index=False)\"`, "
-    "and import aim.csv."
-)
 MAX_ZIP_DEPTH = 2  # a zip may hold zips, as several sessions of ClearML packed together do
-HEAD_BYTES = 64  # enough to tell what a file is
+HPARAMS = "hparams.yaml"  # of Lightning, beside event files and tables
+HEAD_BYTES = 256  # enough to tell what a file is
+CHECKPOINT = b"/data.pkl"  # the first member of torch's, which are zips of gigabytes
 
 _LINKS = "links, which are not followed"
 
@@ -135,8 +134,9 @@ class _Reading:
             raise self.errors[0]
         if not self.runs and "own" not in self.details:
             looked = f" in {count_of(len(self.folder.heads), 'file')}" if "" not in self.folder.heads else ""
-            raise ImportFilesError(f"{name}: no run of a tool that is read here was found{looked}.")
-        left_out = [*self.left_out, Counter(str(error) for error in self.errors)]
+            found = f"{name}: no run of a tool that is read here was found{looked}."
+            raise ImportFilesError(" ".join([found, *list_missing(self.names)]))
+        left_out = [*self.left_out, Counter(str(error).rstrip(".") for error in self.errors)]
         if unread := self.unread + len(self.rest):
             left_out.append({"files that hold no run": unread})
         return Found(tell_apart(self.runs), count_left_out(left_out), tuple(self.columns), self.details)
@@ -190,6 +190,10 @@ class _Reading:
 
     def _read_zips(self) -> None:
         for name in [name for name, head in self.rest.items() if head.startswith(b"PK\x03\x04")]:
+            if CHECKPOINT in self.rest[name]:
+                self._take([name])
+                self.left_out.append({"checkpoints": 1})
+                continue
             path = self.folder.path(name)
             self._take([name])
             if self.depth >= MAX_ZIP_DEPTH or self.budget.zips <= 0:
@@ -199,8 +203,6 @@ class _Reading:
             self._try(partial(self._read_zip, path))
 
     def _read_zip(self, path: Path) -> list[ForeignRun]:
-        from core.imports.staging import staged
-
         with open_regular(path, MAX_BYTES) as file:
             if is_own(file, path.name):
                 self.details["own"] = True
@@ -229,7 +231,9 @@ class _Reading:
         runs, first = {}, len(self.runs)
         for parent, paths in self.folder.parents(names).items():
             before = len(self.runs)
-            self._try(partial(read_events, parent or self.folder.name, paths, self.budget))
+            shown = given_name(parent).rstrip("/") or self.folder.name
+            read = partial(read_events, shown, paths, self.budget)
+            self._try(partial(self._read_with_hparams, read, parent))
             if len(self.runs) > before:
                 runs[parent] = self.runs[-1]
         self.runs[first:] = join_runs(runs, self.folder.name)
@@ -273,6 +277,9 @@ class _Reading:
                 self.left_out.append(left_out)
                 runs: Iterable[ForeignRun] = tool.read_database(path, self.budget, left_out)
                 return runs
+        if cut := database.tell_cut(path):
+            self._take(taken)
+            raise ImportFilesError(f"{path.name}: {cut}.")
         return ()
 
     def _read_mlflow_files(self) -> None:
@@ -319,10 +326,21 @@ class _Reading:
         for name in list(self.rest):
             path = self.folder.path(name)
             alone = name == ""
-            if not alone and not is_table(path):
+            if not alone and (name.rpartition("/")[2] == HPARAMS or not is_table(path)):
                 continue
             self._take([name])
-            self._try(partial(self._read_table, path, name or path.name))
+            read = partial(self._read_table, path, given_name(name) or path.name)
+            self._try(partial(self._read_with_hparams, read, name.rpartition("/")[0]))
+
+    def _read_with_hparams(self, read: Callable[[], Iterable[ForeignRun]], parent: str) -> Iterable[ForeignRun]:
+        """The runs of files in a folder, with what Lightning wrote beside them."""
+        runs, name = read(), f"{parent}/{HPARAMS}".removeprefix("/")
+        if name not in self.folder.heads:
+            return runs
+        from core.imports.lightning import add_hparams
+
+        self._take([name])
+        return add_hparams(runs, self.folder.path(name), self.budget)
 
     def _read_table(self, path: Path, name: str) -> tuple[ForeignRun, ...]:
         found = read_table(path, name, self.budget, self.told)

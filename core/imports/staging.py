@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +23,8 @@ MAX_FILES = 20_000
 MAX_DEPTH, MAX_PART = 20, 120
 LEFTOVER_SECONDS = 86_400
 _TEMPORARY = ".import-"
+_AGAIN = ".again-"
+_IN_AGAIN = re.compile(r"(?:(?<=/)|^)\.again-[0-9]+(/|$)")
 _ODD = re.compile(r"[\x00-\x1f\x7f<>:\"|?*]|[\ud800-\udfff]")
 Upload = tuple[str, IO[bytes]]  # the name that its sender gave it, and what is in it
 
@@ -35,10 +39,21 @@ def staged(uploads: Sequence[Upload]) -> Iterator[Path]:
         with make_temporary(ensure_folder()) as temporary:
             root = temporary / UPLOAD
             root.mkdir()
-            written = [_stage(name, content, root) for name, content in uploads]
+            written = [_stage(name, content, root) for name, content in _list_different(uploads)]
             yield written[0] if len(written) == 1 else root
     except OSError as error:
         raise ImportFilesError(f"It could not be read or written: {error.strerror or error}.") from error
+
+
+def _list_different(uploads: Sequence[Upload]) -> list[Upload]:
+    """Without files that were chosen twice: the same name and the same bytes."""
+    often = {name for name, count in Counter(name for name, _ in uploads).items() if count > 1}
+    different: dict[tuple[str, str], Upload] = {}
+    for number, (name, content) in enumerate(uploads):
+        content.seek(0)
+        what = hashlib.file_digest(content, "sha256").hexdigest() if name in often else str(number)  # type: ignore[arg-type]
+        different.setdefault((name, what), (name, content))
+    return list(different.values())
 
 
 @contextmanager
@@ -84,8 +99,11 @@ def _unpack(name: str, content: IO[bytes], folder: Path) -> None:
             size = content.seek(0, os.SEEK_END)
             folder.mkdir()
             members = check_archive(archive, size, folder, refuse, max_members=MAX_FILES)
+            # A zip of a folder is mostly called as the folder is: once is enough in the names of its runs.
+            is_twice = all(path.startswith(f"{folder.name}/") for path in members)
             for path, member in members.items():
-                extract_member(archive, member, _make_free(folder, path.split("/")), refuse)
+                parts = path.split("/")[is_twice:]
+                extract_member(archive, member, _make_free(folder, parts), refuse)
     except DAMAGE as error:
         shown = (str(error) or type(error).__name__)[:200].rstrip(".")
         raise refuse(f"It is damaged or only part of an archive: {shown}.") from error
@@ -97,7 +115,13 @@ def _make_free(folder: Path, parts: Sequence[str]) -> Path:
     parent = folder.joinpath(*safe[:-1])
     parent.mkdir(parents=True, exist_ok=True)
     target, number = parent / safe[-1], 1
-    while os.path.lexists(target):
+    while os.path.lexists(target):  # a folder of its own, so that its name stays what its sender called it
         number += 1
-        target = parent / f"{number}-{safe[-1]}"
+        target = parent / f"{_AGAIN}{number}" / safe[-1]
+    target.parent.mkdir(exist_ok=True)
     return target
+
+
+def given_name(name: str) -> str:
+    """The name that a file was sent with, of the one that it has in a folder of several files of that name."""
+    return _IN_AGAIN.sub("", name)

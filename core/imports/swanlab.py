@@ -13,7 +13,7 @@ from typing import Any
 from core.imports.draft import Budget, Draft
 from core.imports.values import ForeignRun, ForeignState
 from core.imports.wire import LogFile, Value, WireError, make_header, read_fields, to_bytes, to_double, to_int, to_text
-from core.imports.yaml_files import read_yaml, tell_unread
+from core.imports.yaml_files import read_yaml
 from core.text.words import count_of
 
 HEADER = (b":SWL", 0xE1D6, 2)
@@ -41,11 +41,10 @@ def read_log(path: Path, config: Path | None, budget: Budget) -> Iterator[Foreig
         draft.left_out[_NO_RECORD] += file.damaged
     if file.damage:
         draft.remark(f"{path.name}: {file.damage} after {count_of(file.whole, 'record')}.")
-    values = read_yaml(config) if config else None
-    if isinstance(values, Mapping):
+    if config:
+        values, remarks = read_yaml(config)
         draft.configure({key: each.get("value") if isinstance(each, Mapping) else each for key, each in values.items()})
-    elif config:
-        draft.remark(tell_unread(config))
+        draft.remarks += remarks
     yield draft.finish()
 
 

@@ -352,7 +352,7 @@ class _Rows:
                 if self._metric < 0:
                     draft.configure({name: text})
                     draft.left_out[_TEXTS] -= self._counts[run]
-                elif text:
+                elif text and text != "nan":  # as pandas writes a key that other runs have
                     draft.configure({name: parse_text(text)})
         last = self.table.ends[0]
         for draft in self._drafts.values():

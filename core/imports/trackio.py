@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.imports.database import Rows, list_tables, open_database
+from core.imports.database import Rows, list_tables, open_database, tell_cut
 from core.imports.draft import MAX_DEPTH, Budget, Draft
-from core.imports.values import ForeignRun
+from core.imports.values import ForeignRun, ImportFilesError
 
 TABLES = {"metrics": {"run_name", "timestamp", "step", "metrics"}}
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -50,13 +50,16 @@ def read_database(path: Path, budget: Budget, left_out: dict[str, int]) -> Itera
                 draft.started = min(time, draft.started or time)
                 draft.ended = max(time, draft.ended or time)
             _take(draft, values, step, time)
-        damage = rows.damage
+        damages = [tell_cut(path), rows.damage]
         if tables.get("configs", set()) >= {run_id, "config"}:
             for key, content in Rows(connection, f"SELECT {run_id}, config FROM configs"):  # nosec B608 - our own names
                 if str(key) in drafts and (config := _parse(content)) is not None:
                     _configure(drafts[str(key)], config)
+    damages = list(filter(None, damages))
+    if damages and not drafts:
+        raise ImportFilesError(f"{path.name}: {damages[0]}.")
     for draft in drafts.values():
-        if damage:
+        for damage in damages:
             draft.remark(f"{path.name}: {damage}.")
         yield draft.finish()
 

@@ -11,10 +11,10 @@ from core.imports.read import read_path
 from core.imports.values import Found, ImportFilesError
 from tests.core.imports.made_files import MADE, all_points
 
+# Figures of the tools' readers, and configurations, which have no records.
+NO_RECORDS = ("expected.json", "params.yaml", "config.yaml", "hparams.yaml")
 FILES = sorted(
-    path
-    for path in MADE.rglob("*")
-    if path.is_file() and path.suffix != ".py" and path.name not in ("expected.json", "params.yaml", "config.yaml")
+    path for path in MADE.rglob("*") if path.is_file() and path.suffix != ".py" and path.name not in NO_RECORDS
 )
 # Of these a reader knows each record by its checksum, so that no figure can be another.
 CHECKED = {path for path in FILES if "events.out" in path.name or path.suffix in (".wandb", ".swanlab")}

@@ -95,5 +95,21 @@ def test_a_metric_file_that_was_cut_keeps_its_whole_lines(tmp_path: Path) -> Non
     assert run.remarks == ("falls: cut short; its last line is left out.",)
 
 
+def test_a_run_whose_meta_was_cut_at_any_byte_keeps_its_points_and_says_so(tmp_path: Path) -> None:
+    run = "3bb9b228374d4028a3be793e0eb33cd3"
+    shutil.copytree(FILES / "mlruns" / "673671532079008970" / run, tmp_path / run)
+    path = tmp_path / run / "meta.yaml"
+    content = path.read_bytes()
+    for size in range(len(content)):
+        path.write_bytes(content[:size])
+        (found,) = read_path(tmp_path).runs
+
+        assert found.key == run
+        assert sum(map(len, found.series.values())) == 13
+        assert found.remarks == (
+            "meta.yaml: cut short; what it told of the run's name, state and times may be missing.",
+        )
+
+
 def first_run(path: Path) -> ForeignRun:
     return next(run for run in read_path(path).runs if run.name == "first run")

@@ -101,16 +101,50 @@ def test_zips_in_zips_unpack_to_no_more_than_is_told(tmp_path: Path, monkeypatch
     found = read_path(tmp_path)
 
     assert [run.name for run in found.runs] == ["table"]
-    assert found.left_out == {"Zips that unpack to more than 8 GB together.": 1}
+    assert found.left_out == {"Zips that unpack to more than 8 GB together": 1}
 
 
 def test_a_damaged_database_is_told_and_keeps_no_other_file_from_being_read(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_bytes((MADE / "mlflow" / "mlflow.db").read_bytes()[:20_000])
+    content = bytearray((MADE / "mlflow" / "mlflow.db").read_bytes())
+    content[100:4096] = bytes(3996)  # the list of its tables
+    (tmp_path / "mlflow.db").write_bytes(content)
     with pytest.raises(ImportFilesError, match=r"mlflow\.db is a damaged database"):
         read_path(tmp_path / "mlflow.db")
 
     (tmp_path / "table.csv").write_text("step,loss\n0,0.5\n")
     assert len(read_path(tmp_path).runs) == 1
+
+
+def test_checkpoints_of_torch_are_not_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("step,loss\n0,0.5\n")
+    with zipfile.ZipFile(tmp_path / "epoch=19-step=1800-val_acc=0.93.ckpt", "w") as archive:
+        archive.writestr("epoch=19-step=1800-val_acc=0.93/data.pkl", b"x")
+        archive.writestr("table.csv", "step,loss\n0,0.5\n")
+
+    found = read_path(tmp_path)
+
+    assert [run.name for run in found.runs] == ["table"]
+    assert found.left_out == {"checkpoints": 1}
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (["wandb/run-1/files/wandb-summary.json"], "found in 1 file. Weights & Biases keeps a run in run-ID.wandb."),
+        (["1/ab/metrics/loss", "1/ab/params/lr"], "found in 2 files. MLflow keeps a run in a folder with meta.yaml."),
+        (["dvclive/params.yaml"], "found in 1 file. DVCLive keeps figures in plots/metrics."),
+        (["train.py"], "found in 1 file."),
+    ],
+)
+def test_half_a_folder_is_told_what_it_lacks(files: list[str], sentence: str, tmp_path: Path) -> None:
+    for name in files:
+        (tmp_path / "logs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "logs" / name).write_text("1 0.5 0\n")
+
+    with pytest.raises(ImportFilesError) as refused:
+        read_path(tmp_path / "logs")
+
+    assert str(refused.value) == f"logs: no run of a tool that is read here was {sentence}"
 
 
 def test_a_path_that_is_not_there_is_told(tmp_path: Path) -> None:

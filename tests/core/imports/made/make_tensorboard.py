@@ -91,7 +91,7 @@ def make_lightning(folder: Path) -> None:
     from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
     class Line(LightningModule):
-        def __init__(self, lr=0.1, optimizer="sgd"):
+        def __init__(self, lr=0.1, optimizer="sgd", **others):
             super().__init__()
             self.save_hyperparameters()
             self.layer = torch.nn.Linear(2, 1)
@@ -123,6 +123,18 @@ def make_lightning(folder: Path) -> None:
     for rest in (folder / "tables", events / "checkpoints"):
         shutil.rmtree(rest)
     (events / "hparams.yaml").unlink()
+    make_hparams(folder.parent / "lightning", Line)
+
+
+def make_hparams(folder: Path, module: type) -> None:
+    """The file beside event files and tables alone, with values that YAML knows and those that it does not."""
+    import torch
+    from lightning.pytorch.core.saving import save_hparams_to_yaml
+
+    others = {"epochs": 6, "betas": (0.9, 0.999), "folder": Path("data/birds"), "activation": torch.nn.ReLU}
+    line = module(**others, model={"depth": 18, "widths": [64, 128]})
+    folder.mkdir(exist_ok=True)
+    save_hparams_to_yaml(folder / "hparams.yaml", line.hparams)
 
 
 def clean(folder: Path) -> None:

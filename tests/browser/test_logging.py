@@ -21,6 +21,10 @@ for epoch, _ in enumerate(sys.stdin):
     trackio.log({"train/loss": 1 / (epoch + 1), "val/accuracy": 0.5 + epoch / 100, "grad norm": float(epoch)})
 """
 
+# From where to where the axis of accuracies goes.
+AXIS = """[...document.querySelectorAll(".lab-chart")].find((each) => each.textContent.includes("Accuracy"))
+    ?.querySelector(".lab-plot")._fullLayout?.yaxis.range"""
+
 
 def test_a_logging_script_is_watched_live_and_stopped(page: Page, lab: QuickLab) -> None:
     with subprocess.Popen(
@@ -35,12 +39,16 @@ def test_a_logging_script_is_watched_live_and_stopped(page: Page, lab: QuickLab)
         assert script.stdin
         assert script.stdout
         run_id = script.stdout.readline().strip()
-        script.stdin.write("\n" * 3)
+        script.stdin.write("\n")
         script.stdin.flush()
         page.goto(f"{lab.url}/run?id={run_id}")
         expect_state(page, "Running")
         expect(page.get_by_text("grad norm").first).to_be_visible(timeout=WAIT)
+        page.wait_for_function(f"{AXIS}?.length === 2", timeout=WAIT)  # around the only value
+        script.stdin.write("\n" * 2)
+        script.stdin.flush()
         wait_for_epoch(page, 3)
+        page.wait_for_function(f"{AXIS}[1] > 0.52 && {AXIS}[1] < 0.53", timeout=WAIT)
         script.stdin.write("\n" * 4)
         script.stdin.flush()
         wait_for_epoch(page, 7)  # with nobody touching the page

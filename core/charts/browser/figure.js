@@ -72,6 +72,8 @@ async function drawFigure(Plotly, plot, text, theme) {
   const size = { width: plot.clientWidth, height: plot.clientHeight };
   const steps = (theme.dark && figure.layout.meta?.dark) || {};
   const traces = figure.data.map((trace) => inkTrace(trace, steps));
+  // Told outright: Plotly keeps a range that the figure before had set for its only value, and loses where it was.
+  for (const name of axesOf(figure.layout)) if (!figure.layout[name].range) figure.layout[name].autorange ??= true;
   plot.labData = figure.data; // as it is on a light ground
   plot.labShapes = figure.layout.shapes;
   if (figure.layout.shapes) figure.layout.shapes = figure.layout.shapes.map((shape) => inkTrace(shape, steps));

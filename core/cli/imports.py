@@ -100,6 +100,7 @@ def _import_found(found: Found, chosen: dict[str, list[str]], *, dry_run: bool) 
     told = []
     planning = plan_import(found.runs, choice)
     for planned in planning if dry_run else keep_runs(planning):
+        sentence = planned.forecast if dry_run else planned.sentence
         told.append(
             {
                 "id": planned.id,
@@ -111,7 +112,7 @@ def _import_found(found: Found, chosen: dict[str, list[str]], *, dry_run: bool) 
                 "figures": dict(planned.mapping),
                 "left_out": planned.run.left_out,
                 "remarks": list(planned.run.remarks),
-                "sentence": "\n".join([planned.sentence, *(f"  {line}" for line in describe_planned(planned))]),
+                "sentence": "\n".join([sentence, *(f"  {line}" for line in describe_planned(planned))]),
             }
         )
     for line in list_left_out(found.left_out):

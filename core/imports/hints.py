@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+_TO_CSV = "import aim; aim.Repo('.').query_metrics().dataframe().to_csv('aim.csv', index=False, na_rep='nan')"
 AIM = (
     "is a repository of Aim, which only Aim reads. In the folder that holds it run `aim storage reindex`, then, with "
-    "pandas installed beside Aim, "
-    "`python -c \"import aim; aim.Repo('.').query_metrics().dataframe().to_csv('aim.csv', index=False, na_rep='nan')\"`, "
-    "and import aim.csv."
+    f'pandas installed beside Aim, `python -c "{_TO_CSV}"`, and import aim.csv.'
 )
 # Beside which files of a tool those with the figures are missing.
 _MISSING = {

@@ -71,6 +71,16 @@ class Planned:
                 return f"{self.run.name} was brought up to date."
         return f"{self.run.name} was imported from {name_tool(self.run.format)}."
 
+    @property
+    def forecast(self) -> str:
+        """What an import would do, while nothing is kept."""
+        match self.outcome:
+            case "here":
+                return self.sentence
+            case "grown":
+                return f"{self.run.name} would be brought up to date."
+        return f"{self.run.name} would be imported from {name_tool(self.run.format)}."
+
 
 def plan_import(runs: Sequence[ForeignRun], choice: Choice) -> list[Planned]:
     """What each run would become; a run that a tool wrote twice counts once, as the longer of the two."""

@@ -33,7 +33,7 @@ def test_a_table_becomes_a_run_with_its_figures(core: Callable[..., Result], tab
 
 def test_a_dry_run_tells_and_keeps_nothing(core: Callable[..., Result], table: Path) -> None:
     shown = core("import", str(table), "--step", "step", "--dry-run")
-    assert "3 series, 9 points, steps 1 to 3" in shown.stderr
+    assert "would be imported from a table.\n  3 series, 9 points, steps 1 to 3" in shown.stderr
     assert (shown.stdout, list_runs()) == ("", [])
 
 

@@ -52,16 +52,6 @@ def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
         read_path(tmp_path / "events")
 
 
-def test_an_aim_repository_is_told_to_be_exported(tmp_path: Path) -> None:
-    for part in ("meta", "seqs"):
-        (tmp_path / ".aim" / part).mkdir(parents=True)
-        (tmp_path / ".aim" / part / "index").write_bytes(b"x")
-    (tmp_path / ".aim" / "run_metadata.sqlite").write_bytes(b"SQLite format 3\0")
-
-    with pytest.raises(ImportFilesError, match=r"\.aim is a repository of Aim.*aim storage reindex"):
-        read_path(tmp_path)
-
-
 def test_an_archive_of_this_lab_is_known(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "runs.zip", "w") as archive:
         archive.writestr("manifest.json", "{}")
@@ -125,26 +115,6 @@ def test_checkpoints_of_torch_are_not_unpacked(tmp_path: Path) -> None:
 
     assert [run.name for run in found.runs] == ["table"]
     assert found.left_out == {"checkpoints": 1}
-
-
-@pytest.mark.parametrize(
-    ("files", "sentence"),
-    [
-        (["wandb/run-1/files/wandb-summary.json"], "found in 1 file. Weights & Biases keeps a run in run-ID.wandb."),
-        (["1/ab/metrics/loss", "1/ab/params/lr"], "found in 2 files. MLflow keeps a run in a folder with meta.yaml."),
-        (["dvclive/params.yaml"], "found in 1 file. DVCLive keeps figures in plots/metrics."),
-        (["train.py"], "found in 1 file."),
-    ],
-)
-def test_half_a_folder_is_told_what_it_lacks(files: list[str], sentence: str, tmp_path: Path) -> None:
-    for name in files:
-        (tmp_path / "logs" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "logs" / name).write_text("1 0.5 0\n")
-
-    with pytest.raises(ImportFilesError) as refused:
-        read_path(tmp_path / "logs")
-
-    assert str(refused.value) == f"logs: no run of a tool that is read here was {sentence}"
 
 
 def test_a_path_that_is_not_there_is_told(tmp_path: Path) -> None:

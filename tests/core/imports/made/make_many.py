@@ -95,7 +95,7 @@ def use_keras(folder, points):
     data = np.random.default_rng(0).normal(size=(points, 2))
     callback = keras.callbacks.TensorBoard(folder, update_freq=1, write_graph=False)
     model.fit(data, data[:, 0], batch_size=1, callbacks=[callback], verbose=0)
-    return {f"train/{name}": points for name, points in read_events(folder / "train").items()}
+    return read_events(folder / "train")
 
 
 def read_events(folder):

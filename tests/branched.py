@@ -19,7 +19,7 @@ def mark_branch(run: Run, parent: Run, epoch: int, **record: Any) -> Run:
         "name": parent.about.name,
         "epoch": epoch,
         "use": "line",
-        "checkpoint": f"epoch-{epoch:05d}.pt",
+        "checkpoint": f"epoch-{epoch:05d}.safetensors",
         "sha256": "a" * 64,
         "bytes": 7,
         "changes": {"train.learning_rate": [0.003, 0.01]},

@@ -16,15 +16,25 @@ from core.export.archive.pack import MANIFEST, pack_runs
 from core.export.archive.unpack import Imported, import_runs
 from core.runs.folder import Run
 from core.system import files
+from core.system.tensor_file import FORMAT, STATE
 from tests.pages.sample_runs import EPOCHS, make_run
 
 IMAGES, CLASSES = 40, 10
 
 
-def write_checkpoint(
+def write_checkpoint(state: Any = None, *, tensor: bytes = bytes(64), **changes: Any) -> bytes:
+    """A checkpoint with one tensor, without torch; `changes` are to what its header says of that."""
+    state = {"format": FORMAT, "epoch": 3, "weight": {"$tensor": True}} if state is None else state
+    text = state if isinstance(state, str) else json.dumps(state)
+    entry = {"dtype": "U8", "shape": [len(tensor)], "data_offsets": [0, len(tensor)], **changes}
+    header = json.dumps({"__metadata__": {STATE: text}, "weight": entry}).encode()
+    return len(header).to_bytes(8, "little") + header + tensor
+
+
+def write_old_checkpoint(
     pickled: bytes = b"", *, compression: int = zipfile.ZIP_STORED, tensor: bytes = bytes(64)
 ) -> bytes:
-    """A file laid out as torch's, without torch."""
+    """A file laid out as torch's, without torch, as checkpoints of format 1 were."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
         archive.writestr("state/data.pkl", pickled or pickle.dumps({"format": 1, "epoch": 3}, protocol=2))
@@ -55,7 +65,7 @@ def make_whole_run(checkpoint: bytes | None = None, **about: Any) -> Run:
     return run
 
 
-def add_checkpoint(run: Run, content: bytes, name: str = "epoch-00005.pt") -> None:
+def add_checkpoint(run: Run, content: bytes, name: str = "epoch-00005.safetensors") -> None:
     folder = run.path / "checkpoints"
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(content)

@@ -1,50 +1,47 @@
 """A training state on disk: written whole or not at all, and read back only if its SHA-256 agrees.
 
-torch.load does not check the file's own checksums: most one-bit flips load silently as other weights.
+The file is safetensors: tensors, and all else as JSON in the metadata; see `core/system/tensor_file.py`. Neither it nor
+torch checks the tensors' bytes: most one-bit flips would load silently as other weights.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import torch
+from safetensors import safe_open
+from torch import Tensor
 
 from core.system.errors import LabError
 from core.system.files import sync_folder
-from core.system.safe_zip import CheckpointFileError, read_pickle
+from core.system.safe_zip import CheckpointFileError, is_zip, read_pickle
+from core.system.tensor_file import FORMAT, STATE, fold, read_file, unfold
 
-FORMAT = 1  # of the training state; rises when an older one can no longer be read
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 class CheckpointError(LabError):
     """A checkpoint cannot be written, read or used."""
 
     kind = "checkpoint"
-
-
-class _HashingWriter:
-    """Writes to a file and hashes what it writes; keeps the error that torch.save would replace by its own."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.sha256 = hashlib.sha256()
-        self.error: OSError | None = None
-
-    def write(self, data: bytes) -> int:
-        self.sha256.update(data)
-        try:
-            return self.file.write(data)
-        except OSError as error:
-            self.error = error
-            raise
-
-    def flush(self) -> None:
-        self.file.flush()
 
 
 def save(state: dict[str, Any], path: Path) -> str:
@@ -55,30 +52,39 @@ def save(state: dict[str, Any], path: Path) -> str:
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         try:
-            sha256 = _write(state, handle)
+            sha256 = hashlib.sha256()
+            with os.fdopen(handle, "wb") as file:
+                for piece in _pack(state):
+                    sha256.update(piece)
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(temporary, path)
             sync_folder(path.parent)
         finally:
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(_describe(path, error)) from error
-    return sha256
+    return sha256.hexdigest()
 
 
-def _write(state: dict[str, Any], handle: int) -> str:
-    """Writes and returns the SHA-256. Raises OSError."""
-    with os.fdopen(handle, "wb") as file:
-        writer = _HashingWriter(file)
-        try:
-            torch.save(state, writer)  # type: ignore[arg-type]  # it only writes and flushes
-        except RuntimeError as error:
-            # On a full disk torch's zip writer fails with "unexpected pos"; the cause is the write before it.
-            if writer.error is None and "unexpected pos" not in str(error):
-                raise
-            raise (writer.error or OSError(errno.ENOSPC, "disk full")) from error
-        file.flush()
-        os.fsync(file.fileno())
-    return writer.sha256.hexdigest()
+def _pack(state: dict[str, Any]) -> Iterator[bytes | memoryview]:
+    """The file, piece by piece: safetensors' own writer would hold a second copy of all tensors, or hash none."""
+    tensors: dict[str, Tensor] = {}
+    folded = fold(state, lambda value: isinstance(value, Tensor), tensors)
+    header: dict[str, Any] = {"__metadata__": {STATE: json.dumps(folded, allow_nan=False, separators=(",", ":"))}}
+    # The widest numbers first, as safetensors does it, so that all are aligned.
+    order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    end = 0
+    for name in order:
+        tensor = tensors[name]
+        start, end = end, end + tensor.nbytes
+        header[name] = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for name in order:
+        yield tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def _describe(path: Path, error: OSError) -> str:
@@ -97,9 +103,7 @@ def load(path: Path, sha256: str) -> dict[str, Any]:
                 raise CheckpointError(
                     f"The checkpoint {path.name} is damaged: its SHA-256 is not the one noted when it was written."
                 )
-            read_pickle(file)
-            file.seek(0)
-            state: Any = torch.load(file, map_location="cpu", weights_only=True)
+            format_, state = (1, _load_pickled(file)) if is_zip(file) else (FORMAT, _load_tensors(path))
     except CheckpointError:
         raise
     except CheckpointFileError as error:
@@ -109,10 +113,25 @@ def load(path: Path, sha256: str) -> dict[str, Any]:
         raise CheckpointError(f"The checkpoint {path.name} could not be read: {why}.") from error
     except Exception as error:  # what unpickling raises depends on the bytes
         raise CheckpointError(f"The checkpoint {path.name} holds no training state.") from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") != format_:
         raise CheckpointError(f"The checkpoint {path.name} holds no training state that this version can read.")
     known: dict[str, Any] = state
     return known
+
+
+def _load_tensors(path: Path) -> Any:
+    state, names = read_file(path)
+    with safe_open(path, framework="pt") as opened:
+        # Copies: the file may be removed, and what is mapped of it would keep its space.
+        tensors = {name: opened.get_tensor(name).clone() for name in names}
+    return unfold(state, tensors.pop)
+
+
+def _load_pickled(file: IO[bytes]) -> Any:
+    """A state of format 1, which `torch.save` wrote: nothing is unpickled but tensors, numbers, texts, lists, dicts."""
+    read_pickle(file)
+    file.seek(0)
+    return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def weights_of(state: dict[str, Any], which: Literal["last", "best"] = "last") -> dict[str, torch.Tensor]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.engine.checkpoint import FORMAT, CheckpointError
+from core.engine.checkpoint import CheckpointError
 from core.engine.data import Data
 from core.engine.evaluate import Scores
 from core.engine.events import Metrics
@@ -23,6 +23,7 @@ from core.engine.optim import build_average, build_lookahead, build_optimizer, c
 from core.engine.whitening import STEM_FITS
 from core.spec import RunSpec
 from core.spec.schedule import Plateau
+from core.system.tensor_file import FORMAT
 
 # The first number of a seed path: what is drawn.
 WEIGHTS, ORDER, AUGMENTATION, DROPOUT, FLIPS = range(1, 6)

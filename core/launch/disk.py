@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.launch.launcher import LauncherError
 from core.runs import layout
+from core.runs.branches import ROOTS
 from core.runs.listing import list_runs
 from core.runs.records import ENDS
 from core.runs.store import open_run
@@ -65,7 +66,7 @@ def _folder_bytes(folder: Path) -> int:
         for name in names:
             with suppress(OSError):
                 found = os.lstat(os.path.join(parent, name))
-                total += found.st_size if name != layout.ROOT or found.st_nlink == 1 else 0
+                total += found.st_size if name not in ROOTS or found.st_nlink == 1 else 0
     return total
 
 

@@ -18,6 +18,7 @@ from core.runs import layout, metrics, shapes
 from core.runs.records import BranchRecord, CheckpointFile
 from core.system import files
 
+ROOTS = (layout.ROOT, layout.OLD_ROOT)
 HELD_OUT = Path(layout.PREDICTIONS) / layout.VAL_CLASSES
 
 
@@ -54,9 +55,10 @@ def root_of(folder: Path) -> CheckpointFile | None:
     record = read_branch(folder)
     if record is None:
         return None
+    name = next((name for name in ROOTS if (folder / name).exists()), ROOTS[0])
     return CheckpointFile(
-        name=layout.ROOT,
-        path=folder / layout.ROOT,
+        name=name,
+        path=folder / name,
         epoch=record["epoch"] if record["use"] == "line" else 0,
         bytes=record["bytes"],
         sha256=record["sha256"],
@@ -68,7 +70,7 @@ def root_of(folder: Path) -> CheckpointFile | None:
 
 def take_root(checkpoint: CheckpointFile, folder: Path) -> str:
     """Gives a branch's folder its root; returns the SHA-256 of the bytes that it has now. Raises OSError."""
-    root = folder / layout.ROOT
+    root = folder / f"root{checkpoint.path.suffix}"
     try:
         # Checkpoints are replaced, never written over: both names keep these bytes, which are on the disk once.
         os.link(checkpoint.path, root)

@@ -13,12 +13,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from core.runs import layout, metrics, presence, shapes, within
+from core.runs import arrays, layout, metrics, presence, shapes, within
 from core.runs.branches import name_parent, read_branch
 from core.runs.crashes import explain_crash
 from core.runs.foreign import describe_foreign, match_keys, name_tool, read_number
@@ -52,12 +49,12 @@ from core.system import files, locks, processes
 from core.text.safe import name_file
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from pydantic import BaseModel
 
 CURVE_POINTS = 40
 MAX_LABEL, MAX_CONFIGURATION = 80, 200  # of a configuration from elsewhere, in a summary
-MAX_ARRAY_BYTES = 2_000_000_000
 _FILES = {value for name, value in vars(layout).items() if name.isupper()} - {layout.CHECKPOINTS, layout.PREDICTIONS}
 _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
 
@@ -296,15 +293,7 @@ class Run:
 
         float32, or of older versions float16: the run's accuracies are of just these. None if not there (yet).
         """
-        try:
-            with files.open_regular(self.path / layout.PREDICTIONS / f"{name}.npy", MAX_ARRAY_BYTES) as file:
-                array: np.ndarray[Any, Any] = np.load(file, allow_pickle=False)
-        except (files.DamagedFileError, OSError, ValueError, EOFError):
-            return None
-        except (SyntaxError, MemoryError, RecursionError, TokenError):
-            # Raised by numpy for a broken header, or one that claims terabytes.
-            return None
-        return array
+        return arrays.read_array(self.path / layout.PREDICTIONS / f"{name}.npy")
 
     @property
     def has_validation(self) -> bool:
@@ -317,14 +306,8 @@ class Run:
         images, kind = environment.get("val_images"), environment.get("val_classes_dtype")
         if not images or kind not in ("uint8", "uint16"):
             return None
-        try:
-            with files.open_regular(self.path / layout.PREDICTIONS / layout.VAL_CLASSES) as file:
-                dtype = np.dtype(kind).newbyteorder("<")
-                epochs = min(os.fstat(file.fileno()).st_size // dtype.itemsize // images, len(self.rows()))
-                flat = np.fromfile(file, dtype, count=epochs * images)
-        except (files.DamagedFileError, OSError):
-            return None
-        return flat[: epochs * images].reshape(epochs, images)
+        path = self.path / layout.PREDICTIONS / layout.VAL_CLASSES
+        return arrays.read_classes(path, images, kind, len(self.rows()))
 
     def kill(self) -> bool:
         """Kills the run's worker; False if the recorded process is not, or no longer, that worker."""

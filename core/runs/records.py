@@ -22,6 +22,7 @@ Ended = Literal["finished", "failed", "stopped", "pruned"]
 ENDS = get_args(Ended)
 
 BranchUse = Literal["line", "weights"]
+SUFFIX = ".safetensors"  # of a checkpoint; ".pt" in older versions
 STOPPED = "-stopped"  # in the name of a checkpoint from within an epoch
 
 WeightsName = Literal["best", "last"]  # best on validation, or of the last epoch

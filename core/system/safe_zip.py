@@ -1,4 +1,4 @@
-"""What a checkpoint's file is, seen without torch: a zip that stores and never deflates, with one pickle in it.
+"""Zips that are not to be trusted; and checkpoints of format 1, seen without torch: zips that store, with one pickle.
 
 torch also loads older formats and deflated members: more code for a hostile file to reach, and a few kilobytes that
 unpack to gigabytes.
@@ -48,8 +48,14 @@ class BoundedFile:
         return getattr(self._file, name)  # type: ignore[no-any-return]
 
 
+def is_zip(file: IO[bytes]) -> bool:
+    """Whether a file begins as a zip does, and as a checkpoint of format 1."""
+    file.seek(0)
+    return file.read(2) == b"PK"
+
+
 def read_pickle(file: IO[bytes]) -> bytes:
-    """The pickle of a checkpoint, as bytes. Raises CheckpointFileError if loading the file is not safe."""
+    """The pickle of a checkpoint of format 1, as bytes. Raises CheckpointFileError if loading the file is not safe."""
     size = file.seek(0, os.SEEK_END)
     try:
         with zipfile.ZipFile(BoundedFile(file, MAX_DIRECTORY_BYTES, CheckpointFileError)) as archive:

@@ -21,7 +21,7 @@ from core.engine.events import EpochEnd, Event, Finished, Metrics, Progress, Sta
 from core.runs import layout
 from core.runs.branches import root_of
 from core.runs.folder import Run
-from core.runs.records import COLUMNS, STOPPED, CheckpointFile
+from core.runs.records import COLUMNS, STOPPED, SUFFIX, CheckpointFile
 from core.runs.within import STEP_FIELDS, USE_FIELDS
 from core.spec.keeping import KEPT, find_drops, keeps_always
 from core.system import files, processes
@@ -179,7 +179,7 @@ class Recorder:
     def _keep(self, state: dict[str, Any], name: str, *, is_best: bool, always: bool = False) -> None:
         """Adds a checkpoint, `always` for good. A file that the manifest names is never overwritten."""
         taken = {entry.name for entry in self.checkpoints}
-        names = (f"{name}{f'-{number}' if number else ''}.pt" for number in range(len(taken) + 1))
+        names = (f"{name}{f'-{number}' if number else ''}{SUFFIX}" for number in range(len(taken) + 1))
         path = self.run.path / layout.CHECKPOINTS / next(free for free in names if free not in taken)
         sha256 = self.save(state, path)
         entry = CheckpointFile(

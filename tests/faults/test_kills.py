@@ -169,4 +169,4 @@ def test_control_a_worker_that_does_not_listen_leaves_no_checkpoint_of_its_step(
     presence.mark_launch(run.path, start_worker(run, breakage.never_listen))
     os.kill(int(wait_for(lambda: run.rows() and worker_of(run))), signal.SIGTERM)
     assert wait_for_state(run, "stopped", "interrupted") == "interrupted"
-    assert not any(entry.name.endswith("-stopped.pt") for entry in run.checkpoints())
+    assert not any(entry.name.endswith("-stopped.safetensors") for entry in run.checkpoints())

@@ -30,7 +30,7 @@ from tests.pages.sample_runs import add_checkpoint
 
 NAMES = [
     *("spec.json", "about.json", "environment.json", "progress.json", "metrics.jsonl", "log.txt", "end.json"),
-    *("steps.jsonl", "use.jsonl", "foreign.json", "series.bin", "branch.json", "root.pt"),
+    *("steps.jsonl", "use.jsonl", "foreign.json", "series.bin", "branch.json", "root.safetensors", "root.pt"),
     *(
         "worker.json",
         "death.json",
@@ -44,8 +44,8 @@ NAMES = [
         "stop",
     ),
 ]
-INSIDE = ["checkpoints/manifest.json", "checkpoints/last.pt", "predictions/val_best.npy"]
-ENTRY = {"name": "last.pt", "epoch": 4, "bytes": 7, "kind": "last"}
+INSIDE = ["checkpoints/manifest.json", "checkpoints/last.safetensors", "predictions/val_best.npy"]
+ENTRY = {"name": "last.safetensors", "epoch": 4, "bytes": 7, "kind": "last"}
 SECRET = '{"secret": "of the outside"}'
 
 
@@ -154,7 +154,10 @@ def test_a_field_of_another_type_or_size_is_named(odd: Run, name: str, changes: 
         ("forecast.json", {"epoch_seconds": "x", "memory_bytes": []}),
         ("worker.json", {"process": {"pid": 10**40, "host": ["a"]}}),
         ("death.json", {"status": "killed"}),
-        ("checkpoints/manifest.json", {"checkpoints": [{"name": "last.pt", "epoch": "x", "bytes": [], "kind": "odd"}]}),
+        (
+            "checkpoints/manifest.json",
+            {"checkpoints": [{"name": "last.safetensors", "epoch": "x", "bytes": [], "kind": "odd"}]},
+        ),
         ("checkpoints/manifest.json", []),
         ("checkpoints/manifest.json", {"checkpoints": [{**ENTRY, "sha256": "\ud800"}]}),
         ("forecast.json", {"epoch_seconds": 1.0, "memory_bytes": 1, "device": "\ud800"}),
@@ -178,9 +181,9 @@ def test_rows_that_lack_columns_are_shown_as_far_as_they_go(odd: Run, open_page:
 
 
 def test_a_checkpoint_is_read_from_the_run_alone(odd: Run) -> None:
-    shutil.move(odd.path / "checkpoints" / "last.pt", odd.path.parent / "elsewhere.pt")
-    (odd.path / "checkpoints" / "last.pt").symlink_to(odd.path.parent / "elsewhere.pt")
-    assert odd.damage() == "checkpoints/last.pt is no regular file of the run"
+    shutil.move(odd.path / "checkpoints" / "last.safetensors", odd.path.parent / "elsewhere.safetensors")
+    (odd.path / "checkpoints" / "last.safetensors").symlink_to(odd.path.parent / "elsewhere.safetensors")
+    assert odd.damage() == "checkpoints/last.safetensors is no regular file of the run"
 
 
 def test_every_file_that_the_lab_names_is_tried() -> None:

@@ -73,9 +73,9 @@ def add_checkpoint(run: Run, content: bytes = b"weights", epoch: int = EPOCHS) -
     """One checkpoint with its manifest; returns its SHA-256."""
     folder = run.path / "checkpoints"
     folder.mkdir()
-    (folder / "last.pt").write_bytes(content)
+    (folder / "last.safetensors").write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    entry = {"name": "last.pt", "epoch": epoch, "bytes": len(content), "sha256": sha256, "kind": "last"}
+    entry = {"name": "last.safetensors", "epoch": epoch, "bytes": len(content), "sha256": sha256, "kind": "last"}
     files.write_json(folder / "manifest.json", {"checkpoints": [entry]})
     return sha256
 

@@ -14,13 +14,13 @@ import tarfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PWNED = "pwned"
-BOMB_BYTES = 150_000_000
+from tests.security.hostile_checkpoints import checkpoints
+from tests.security.payload import BOMB_BYTES, Call, payload
 
 
 @dataclass(frozen=True)
@@ -30,119 +30,6 @@ class Hostile:
     name: str
     door: str
     path: Path
-
-
-class _Call:
-    """Pickles to a call of any function."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self.call = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.call
-
-
-def payload(folder: Path) -> str:
-    return f"touch {folder / PWNED}"
-
-
-# Checkpoints -------------------------------------------------------------------------------------------------------
-
-
-def torch_zip(content: bytes, data: dict[str, bytes] | None = None, *, compress: int = zipfile.ZIP_STORED) -> bytes:
-    """What `torch.save` writes, with a pickle of anybody's."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compress) as archive:
-        archive.writestr("archive/data.pkl", content)
-        archive.writestr("archive/byteorder", "little")
-        for name, part in (data or {"0": bytes(16)}).items():
-            archive.writestr(f"archive/data/{name}", part)
-        archive.writestr("archive/version", "3\n")
-    return buffer.getvalue()
-
-
-def tensor_pickle(numel: int, size: tuple[int, ...], stride: tuple[int, ...], offset: int = 0) -> bytes:
-    """`{"format": 1, "model": {"weight": tensor}}`, the tensor as torch writes it, with figures of one's own."""
-
-    def number(value: int) -> bytes:
-        return b"\x8a" + bytes([9]) + value.to_bytes(9, "little", signed=True)
-
-    def tuple_of(values: tuple[int, ...]) -> bytes:
-        return b"(" + b"".join(number(value) for value in values) + b"t"
-
-    storage = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu" + number(numel)
-    rebuilt = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"tQ" + number(offset)
-    rebuilt += tuple_of(size) + tuple_of(stride) + b"\x89ccollections\nOrderedDict\n)RtR"
-    return b"\x80\x02}(X\x06\x00\x00\x00formatK\x01X\x05\x00\x00\x00model}X\x06\x00\x00\x00weight" + rebuilt + b"su."
-
-
-def checkpoints(folder: Path) -> Iterator[tuple[str, bytes]]:
-    command = payload(folder)
-    text = command.encode()
-
-    def call(function: Callable[..., Any], *arguments: Any, protocol: int = 2) -> bytes:
-        return pickle.dumps({"format": 1, "model": _Call(function, *arguments)}, protocol)
-
-    yield "calls os.system", torch_zip(call(os.system, command))
-    yield "calls eval", torch_zip(call(eval, f"__import__('os').system({command!r})"))
-    yield "calls exec by protocol 4", torch_zip(call(exec, f"import os; os.system({command!r})", protocol=4))
-    yield "opens a process", torch_zip(b"\x80\x02csubprocess\nPopen\n(X" + struct.pack("<I", len(text)) + text + b"tR.")
-    yield (
-        "an instruction that makes objects",
-        torch_zip(b"\x80\x02(X" + struct.pack("<I", len(text)) + text + b"ios\nsystem\n."),
-    )
-    yield (
-        "loads a second pickle",
-        torch_zip(
-            b"\x80\x02cpickle\nloads\n("
-            + b"B"
-            + struct.pack("<I", len(inner := call(os.system, command)))
-            + inner
-            + b"tR."
-        ),
-    )
-    yield "torch's own loader of code", torch_zip(b"\x80\x02ctorch.hub\nload\n(X\x01\x00\x00\x00xX\x01\x00\x00\x00ytR.")
-    yield "sets a module's attribute", torch_zip(b"\x80\x02cos\nenviron\n}X\x04\x00\x00\x00PATHX\x01\x00\x00\x00xsb.")
-    yield "an extension of pickle's registry", torch_zip(b"\x80\x02\x82\x01.")
-    legacy = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}))
-    yield "of the old format, calls os.system", legacy + call(os.system, command)
-    old = pickle.dumps({"format": 1, "x": None}, 2)
-    yield "of the old format, a storage of 10 GB", legacy + tensor_pickle(2_500_000_000, (1,), (1,)) + old
-    yield "a bare pickle", call(os.system, command)
-    with io.BytesIO() as buffer:
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for name in ("sys_info", "pickle", "storages", "tensors"):
-                info = tarfile.TarInfo(name)
-                info.size = len(call(os.system, command))
-                archive.addfile(info, io.BytesIO(call(os.system, command)))
-        yield "of the oldest format, a tar", buffer.getvalue()
-    zeros = {"0": bytes(BOMB_BYTES)}
-    count = BOMB_BYTES // 4
-    bomb = torch_zip(tensor_pickle(count, (count,), (1,)), zeros, compress=zipfile.ZIP_DEFLATED)
-    yield "deflated, unpacks to a thousand times its size", bomb
-    yield "a tensor larger than its storage", torch_zip(tensor_pickle(4, (10**12,), (1,)))
-    yield "a storage larger than its bytes", torch_zip(tensor_pickle(10**12, (10**12,), (1,)))
-    yield "a tensor of -1 elements", torch_zip(tensor_pickle(-1, (-1,), (1,)))
-    yield "a tensor that starts before its storage", torch_zip(tensor_pickle(4, (1,), (1,), -(10**9)))
-    yield "a tensor that ends past its storage", torch_zip(tensor_pickle(4, (1,), (1,), 10**9))
-    yield "a tensor of 10^12 elements, all the same one", torch_zip(tensor_pickle(4, (10**6, 10**6), (0, 0)))
-    yield "nested a hundred thousand times", torch_zip(b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".")
-    yield "a text of 4 GB that is not there", torch_zip(b"\x80\x02X\xff\xff\xff\xff.")
-    yield "a number of 2 GB that is not there", torch_zip(b"\x80\x02\x8b\xff\xff\xff\x7f.")
-    yield "a memo of 4 billion places", torch_zip(b"\x80\x02Nr\xff\xff\xff\xff.")
-    yield "takes from an empty stack", torch_zip(b"\x80\x02R.")
-    yield "without an end", torch_zip(b"\x80\x02}")
-    yield (
-        "no tensors, numbers for weights",
-        torch_zip(pickle.dumps({"format": 1, "fingerprint": "", "ema": None, "best": None, "model": 3}, 2)),
-    )
-    yield "a list", torch_zip(pickle.dumps([1, 2], 2))
-    yield "of another format", torch_zip(pickle.dumps({"format": 99}, 2))
-    yield "TorchScript", torch_zip(b"\x80\x02}.").replace(b"data.pkl", b"code.pkl")
-    yield "half of a file", (whole := torch_zip(tensor_pickle(4, (4,), (1,))))[: len(whole) // 2]
-    yield "empty", b""
-    yield "noise", bytes(place * 97 % 251 for place in range(5000))
-    yield "a web page", b"<!DOCTYPE html><title>404</title>"
 
 
 # Archives of runs --------------------------------------------------------------------------------------------------
@@ -231,8 +118,8 @@ def _manifest(**run: Any) -> dict[str, Any]:
 
 def _claim(archive: bytes) -> bytes:
     """The sizes of its one file as large as 32 bits can tell."""
-    place = archive.index(b"PK\x01\x02")
-    return archive[: place + 20] + b"\xfe\xff\xff\xff" * 2 + archive[place + 28 :]
+    index = archive.index(b"PK\x01\x02")
+    return archive[: index + 20] + b"\xfe\xff\xff\xff" * 2 + archive[index + 28 :]
 
 
 def _overlap(folder: Path) -> bytes:
@@ -314,7 +201,7 @@ def images(folder: Path) -> Iterator[tuple[str, bytes]]:
         b"GIF89a\xff\xff\xff\xff\x80\0\0" + bytes(6) + b",\0\0\0\0\xff\xff\xff\xff\0\x02\x02L\x01\0;",
     )
     yield "image: WebP cut off", b"RIFF\xff\xff\xff\xffWEBPVP8 " + bytes(30)
-    yield "image: a pickle", pickle.dumps(_Call(os.system, payload(folder)))
+    yield "image: a pickle", pickle.dumps(Call(os.system, payload(folder)))
 
 
 def arrays(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -322,7 +209,7 @@ def arrays(folder: Path) -> Iterator[tuple[str, bytes]]:
         text = header.encode() + b"\n"
         return b"\x93NUMPY" + version + struct.pack("<H", len(text)) + text + content
 
-    called = pickle.dumps(_Call(os.system, payload(folder)))
+    called = pickle.dumps(Call(os.system, payload(folder)))
     yield "array: of objects", npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", called)
     yield "array: of 10^13 numbers", npy("{'descr': '<f2', 'fortran_order': False, 'shape': (10000000, 1000000)}")
     yield "array: of 4 x 10^8 numbers", npy("{'descr': '<f2', 'fortran_order': False, 'shape': (100000000, 4)}")

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 
 from core.data.decoding import Look, decode_image
 from core.data.downloads import _unpack, find_download
@@ -37,7 +38,9 @@ from core.imports.values import ImportFilesError
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec.presets import PRESETS
-from tests.security.hostile_files import OUTSIDE, PWNED
+from core.system.tensor_file import read_file, unfold
+from tests.security.hostile_files import OUTSIDE
+from tests.security.payload import PWNED
 
 # Beyond what the process has taken when all is imported.
 MORE_BYTES = 2_000_000_000
@@ -59,6 +62,14 @@ def ask_network(path: Path) -> object:
 def load_anything(path: Path) -> object:
     """The control: as torch loaded for years."""
     torch.load(path, weights_only=False)
+    return None
+
+
+def load_again_and_again(path: Path) -> object:
+    """The control: a tensor for each time that it is named."""
+    state, _ = read_file(path)
+    with safe_open(path, framework="pt") as opened:
+        unfold(state, lambda name: opened.get_tensor(name).clone())
     return None
 
 
@@ -93,10 +104,10 @@ def read_predictions(path: Path) -> object:
     return None
 
 
-def take_in(place: Path) -> object:
+def take_in(folder: Path) -> object:
     """An upload of files of another tool, to the end: read, looked at, kept, and each run opened as pages do."""
-    names = [ast.literal_eval(line) for line in (place / "names").read_text(encoding="utf-8").splitlines()]
-    uploads = [(name, io.BytesIO((place / f"{index}.bin").read_bytes())) for index, name in enumerate(names)]
+    names = [ast.literal_eval(line) for line in (folder / "names").read_text(encoding="utf-8").splitlines()]
+    uploads = [(name, io.BytesIO((folder / f"{index}.bin").read_bytes())) for index, name in enumerate(names)]
     found = bring_in(uploads).found
     planned = plan_import(found.runs, guess_choice(found.runs, read_rules()))
     for each in planned[:2]:
@@ -124,6 +135,7 @@ DOORS: dict[str, Callable[[Path], object]] = {
     "folder": decode,
     "predictions": read_predictions,
     "load anything": load_anything,
+    "load anything again": load_again_and_again,
     "unpack anything": unpack_anything,
 }
 

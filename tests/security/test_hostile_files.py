@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from tests.lab_server import ROOT
-from tests.security.hostile_files import BOMB_BYTES, OUTSIDE, PWNED, Hostile, write_all
+from tests.security.hostile_checkpoints import TWICE
+from tests.security.hostile_files import OUTSIDE, Hostile, write_all
+from tests.security.payload import BOMB_BYTES, PWNED
 
 LIMIT_SECONDS = 5.0
 LIMIT_GROWTH = 64_000_000
@@ -55,10 +57,14 @@ def come(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Hostile, dict[s
 CONTROLS = {
     "calls os.system": "load anything",
     "deflated, unpacks to a thousand times its size": "load anything",
+    TWICE: "load anything again",
     "tar: a file through a link": "unpack anything",
 }
 # A view of one number takes no memory; what holds no weights is refused when they are wanted.
-HARMLESS = ("a tensor of 10^12 elements, all the same one", "no tensors, numbers for weights")
+HARMLESS = (
+    "a tensor of 10^12 elements, all the same one",
+    "no tensors, numbers for weights",
+)
 
 
 @pytest.mark.promise(
@@ -89,9 +95,10 @@ def test_hostile_files_are_refused_in_words(
 
 
 def test_libraries_left_to_themselves_do_all_of_it(come: list[tuple[Hostile, dict[str, Any]]]) -> None:
-    code, bomb, link = (
+    code, bomb, copies, link = (
         next(came for case, came in come if case.name == name and case.door == CONTROLS[name]) for name in CONTROLS
     )
     assert PWNED in str(code["harm"])
     assert bomb["grown"] > BOMB_BYTES * 0.9
+    assert copies["grown"] > BOMB_BYTES * 0.8
     assert OUTSIDE in str(link["harm"])

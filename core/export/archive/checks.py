@@ -1,7 +1,8 @@
 """Checks a run folder from elsewhere before it is imported: files of the right kind that no page fails on.
 
-Nothing is unpickled here. A checkpoint's pickle is read instruction by instruction, and only what a training state
-needs is accepted; loading it later still uses torch's `weights_only`, which refuses all else.
+Nothing is unpickled here. Of a checkpoint the header is read, which must fit the file. An older one's pickle is read
+instruction by instruction, and only what a training state needs is accepted; loading it later still uses torch's
+`weights_only`, which refuses all else.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, Field, create_model
 
-from core.export.archive.pack import BundleError
+from core.export.archive.pack import CHECKPOINT_NAME, BundleError
 from core.runs import layout, robustness, shapes
-from core.runs.branches import read_branch
+from core.runs.branches import ROOTS, read_branch
 from core.runs.folder import Run
 from core.runs.records import COLUMNS, About, CheckpointEntry
 from core.runs.series import read_series
@@ -26,7 +27,8 @@ from core.spec import RunSpec
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
 from core.spec.train import MAX_EPOCHS
 from core.system import files
-from core.system.safe_zip import CheckpointFileError, read_pickle
+from core.system.safe_zip import CheckpointFileError, is_zip, read_pickle
+from core.system.tensor_file import check_file
 
 MAX_JSON_BYTES = 4_000_000
 MAX_LINE_BYTES = 64_000
@@ -154,7 +156,7 @@ def _check_about(path: Path, started_by: str) -> None:
 def _check_foreign(folder: Path, sha256: dict[str, str]) -> None:
     """A run of another tool: a record and series, and nothing that only a run of a lab has."""
     _check_json(folder / layout.FOREIGN, shapes.FOREIGN)
-    if strange := [name for name in sha256 if name in (layout.SPEC, layout.ROOT, layout.BRANCH) or "/" in name]:
+    if strange := [name for name in sha256 if name in (layout.SPEC, layout.BRANCH, *ROOTS) or "/" in name]:
         raise BundleError(f"{strange[0]} belongs to no run that another tool logged.")
     _check_metrics(folder / layout.METRICS, MAX_EPOCHS, columns=("epoch",))
     if fault := read_series(folder / layout.SERIES).fault:
@@ -211,8 +213,8 @@ def _check_array(path: Path, classes: int) -> None:
 
 
 def _check_checkpoints(folder: Path, sha256: dict[str, str]) -> None:
-    """Every checkpoint is listed with the hash it has, and holds a training state's pickle and nothing else."""
-    there = {name for name in sha256 if name.startswith(f"{layout.CHECKPOINTS}/") and name.endswith(".pt")}
+    """Every checkpoint is listed with the hash it has, and holds a training state and nothing else."""
+    there = {name for name in sha256 if CHECKPOINT_NAME.fullmatch(name)}
     path = folder / _MANIFEST
     if not path.exists():
         if there:
@@ -234,14 +236,14 @@ def _check_root(folder: Path, sha256: dict[str, str]) -> None:
     path = folder / layout.BRANCH
     if path.exists():
         check_shape(shapes.BRANCH, _read_file(path), layout.BRANCH)
-    if layout.ROOT in sha256:
+    for name in sha256.keys() & set(ROOTS):
         record = read_branch(folder)
-        if record is None or sha256[layout.ROOT] != record["sha256"]:
-            raise BundleError(f"{layout.ROOT} is not the checkpoint that {layout.BRANCH} names.")
-        check_checkpoint(folder / layout.ROOT)
+        if record is None or sha256[name] != record["sha256"]:
+            raise BundleError(f"{name} is not the checkpoint that {layout.BRANCH} names.")
+        check_checkpoint(folder / name)
 
 
-# What `torch.save` writes of a training state: dicts, lists, numbers, texts and tensors.
+# What `torch.save` wrote of a training state of format 1: dicts, lists, numbers, texts and tensors.
 _STORAGES = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Byte", "Char", "Bool")
 _GLOBALS = {
     "collections OrderedDict",
@@ -257,21 +259,26 @@ _OPCODES = {
 
 
 def check_checkpoint(path: Path) -> None:
-    """Raises BundleError unless the file is a plain archive of torch's whose pickle calls nothing else.
-
-    Reads the pickle's instructions without following any.
-    """
+    """Raises BundleError unless the file is safetensors with a training state, or a plain archive of torch's."""
     name = path.name
     try:
         with open(path, "rb") as file:
-            content = read_pickle(file)
-        for opcode, argument, _ in pickletools.genops(content):
-            if opcode.name not in _OPCODES:
-                raise BundleError(f"{name} is refused: its pickle uses {opcode.name}, as no checkpoint of ours does.")
-            if opcode.name == "GLOBAL" and argument not in _GLOBALS:
-                asked = ".".join(str(argument).split(" "))[:80]
-                raise BundleError(f"{name} is refused: loading it would call {asked!r}.")
+            content = read_pickle(file) if is_zip(file) else None
+        if content is None:
+            check_file(path)
+        else:
+            _check_pickle(content, name)
     except CheckpointFileError as error:
         raise BundleError(f"{name} {error}.") from error
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise BundleError(f"{name} holds no training state.") from error
+
+
+def _check_pickle(content: bytes, name: str) -> None:
+    """Raises BundleError for a pickle that calls anything but tensors; reads its instructions, and follows none."""
+    for opcode, argument, _ in pickletools.genops(content):
+        if opcode.name not in _OPCODES:
+            raise BundleError(f"{name} is refused: its pickle uses {opcode.name}, as no checkpoint of ours does.")
+        if opcode.name == "GLOBAL" and argument not in _GLOBALS:
+            asked = ".".join(str(argument).split(" "))[:80]
+            raise BundleError(f"{name} is refused: loading it would call {asked!r}.")

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.export.formats import Order, Report
 from core.runs import layout
-from core.runs.branches import read_branch
+from core.runs.branches import ROOTS, read_branch
 from core.runs.folder import Run
 from core.runs.records import ENDS, CheckpointFile, RunNotFoundError, State
 from core.runs.series import measure_whole
@@ -41,17 +41,18 @@ MANIFEST = layout.MANIFEST  # of the archive, beside the folders of the runs
 CHUNK = 1 << 20
 MAX_RUNS = 100
 MAX_LOG_BYTES = 4_000_000
-CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.pt"
+_CHECKPOINT_NAME = rf"{layout.CHECKPOINTS}/[A-Za-z0-9][A-Za-z0-9._-]{{0,80}}\.(safetensors|pt)"
+CHECKPOINT_NAME = re.compile(_CHECKPOINT_NAME)
 # What a run folder holds and another machine can use. Nothing else is exported or imported.
 MEMBERS = re.compile(
     r"(spec|about|environment(-[1-9][0-9]{0,3})?|progress|end|foreign|branch|robustness)\.json|(metrics|steps|use)\.jsonl|log\.txt"
-    rf"|series\.bin|root\.pt|checkpoints/manifest\.json|{CHECKPOINT_NAME}"
+    rf"|series\.bin|root\.(safetensors|pt)|checkpoints/manifest\.json|{_CHECKPOINT_NAME}"
     r"|predictions/((val_last|val_best|test_last|test_best|val_labels|test_labels)\.npy|val_classes\.bin)"
 )
 # Deflated; what is binary hardly shrinks, and stored it cannot be taken for a bomb.
 TEXTS = (".json", ".jsonl", ".txt")
 TRIES = 5
-_APART = (layout.METRICS, layout.LOG, layout.END, layout.SERIES, layout.ROOT)  # opened one by one
+_APART = (layout.METRICS, layout.LOG, layout.END, layout.SERIES, *ROOTS)  # opened one by one
 
 
 class BundleError(LabError):
@@ -209,7 +210,8 @@ def _collect(run: Run, checkpoints: bool, stack: ExitStack) -> _Parcel:
             if checkpoints:
                 # First, so that metrics can only be ahead of them, as after a crash.
                 _open_checkpoints(parcel, stack)
-                _open(parcel, layout.ROOT, stack)
+                for name in ROOTS:
+                    _open(parcel, name, stack)
             _open_texts(parcel, stack)
             _open_predictions(parcel, stack)
     except FileNotFoundError:
@@ -303,11 +305,11 @@ def _end_of_lines(piece: _Piece) -> int:
 
 def _drop_unsound(parcel: _Parcel) -> None:
     """Leaves out checkpoints whose bytes are not those that were written, and lists the others for the importer."""
-    if (piece := next((each for each in parcel.pieces if each.name == layout.ROOT), None)) is not None:
+    for piece in [each for each in parcel.pieces if each.name in ROOTS]:
         record = read_branch(parcel.run.path)
         if record is None or hashlib.file_digest(piece.file, "sha256").hexdigest() != record["sha256"]:
             parcel.pieces.remove(piece)
-            parcel.notes.append(f"{layout.ROOT} is damaged and was left out.")
+            parcel.notes.append(f"{piece.name} is damaged and was left out.")
     if not parcel.checkpoints:
         return
     by_name = {piece.name: piece for piece in parcel.pieces}

@@ -41,7 +41,9 @@ from core.system.locks import hold
 MAX_MEMBERS = 100 * MAX_RUNS
 _LOCK = ".import.lock"
 # What tells two runs of one id apart; names, notes and logs do not.
-_RESULTS = re.compile(r"(spec|end|foreign)\.json|metrics\.jsonl|series\.bin|predictions/.*|checkpoints/.*\.pt")
+_RESULTS = re.compile(
+    r"(spec|end|foreign)\.json|metrics\.jsonl|series\.bin|predictions/.*|checkpoints/.*\.(safetensors|pt)"
+)
 
 
 @dataclass(frozen=True)

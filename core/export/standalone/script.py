@@ -58,6 +58,7 @@ HEADINGS = {
     "core.spec.model": "The side of the map after each block layer",
     "core.spec.schedule": "The learning rate as a function of the update's number",
     "core.engine.checkpoint": "",
+    "core.system.tensor_file": "",
     "core.engine.data": "The images as bytes in memory, split into training, validation and test",
     "core.engine.events": "What a training tells",
     "core.engine.state": "Everything that changes while a network is trained",

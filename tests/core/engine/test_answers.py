@@ -26,7 +26,7 @@ def trained(tmp_path_factory):
     members, logits = [], []
     for spec in SPECS:
         ends, finished = run(spec, data)
-        path = folder / f"{spec.train.seed}.pt"
+        path = folder / f"{spec.train.seed}.safetensors"
         weights = WeightsFile(spec.model_dump_json(), str(path), checkpoint.save(ends[-1].state, path), "best")
         members.append(Member(weights, data.mean, data.std))
         logits.append(finished.predictions["val_best"][:COUNT].astype(float))

@@ -30,7 +30,7 @@ SPEC = make_spec(epochs=1, batch_size=64)
 def trained(tmp_path_factory):
     """A checkpoint of a real training on digits, and the event that ended it."""
     ends, finished = run(SPEC, load_data(SPEC.data))
-    path = tmp_path_factory.mktemp("trained") / "last.pt"
+    path = tmp_path_factory.mktemp("trained") / "last.safetensors"
     sha256 = checkpoint.save(ends[-1].state, path)
     return WeightsFile(SPEC.model_dump_json(), str(path), sha256, "best"), finished
 
@@ -201,7 +201,7 @@ def test_what_cannot_be_answered_is_a_sentence(trained, tmp_path: Path) -> None:
         examine.ask(weights, Picture("val", 0), for_class=10)
     with pytest.raises(QuestionError, match="There is no layer 2"):
         examine.ask(weights, Picture("val", 0), layer=2)
-    damaged = tmp_path / "damaged.pt"
+    damaged = tmp_path / "damaged.safetensors"
     shutil.copy(weights.path, damaged)
     with damaged.open("r+b") as file:
         file.seek(2000)
@@ -209,7 +209,7 @@ def test_what_cannot_be_answered_is_a_sentence(trained, tmp_path: Path) -> None:
     with pytest.raises(QuestionError, match="is damaged"):
         examine.prepare(replace(weights, path=str(damaged)))
     with pytest.raises(QuestionError, match="could not be read"):
-        examine.prepare(replace(weights, path=str(tmp_path / "gone.pt")))
+        examine.prepare(replace(weights, path=str(tmp_path / "gone.safetensors")))
     with pytest.raises(QuestionError, match="model"):
         examine.prepare(replace(weights, spec_json='{"model": 1}'))
 
@@ -217,7 +217,7 @@ def test_what_cannot_be_answered_is_a_sentence(trained, tmp_path: Path) -> None:
 def test_weights_of_other_images_or_another_shape_are_refused(trained, tmp_path: Path) -> None:
     weights, _ = trained
     state = checkpoint.load(Path(weights.path), weights.sha256)
-    moved = tmp_path / "moved.pt"
+    moved = tmp_path / "moved.safetensors"
     sha256 = checkpoint.save(state | {"fingerprint": "other"}, moved)
     with pytest.raises(QuestionError, match="no longer those of this run"):
         examine.prepare(WeightsFile(weights.spec_json, str(moved), sha256, "best"))

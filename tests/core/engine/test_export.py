@@ -75,8 +75,8 @@ def save_network(spec: RunSpec, folder: Path) -> Saved:
             weight.add_(0.1 * torch.randn_like(weight))
         state.model.train()
         state.model(normalize(data.train.images[:64], data.mean, data.std))
-    sha256 = checkpoint.save(state.to_checkpoint(), folder / "last.pt")
-    return Saved(WeightsFile(spec.model_dump_json(), str(folder / "last.pt"), sha256, "last"), spec, data)
+    sha256 = checkpoint.save(state.to_checkpoint(), folder / "last.safetensors")
+    return Saved(WeightsFile(spec.model_dump_json(), str(folder / "last.safetensors"), sha256, "last"), spec, data)
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,7 @@ CHANGES = {"crop_padding": 2, "flip": True, "mixup": 0.5}
 def test_a_training_stopped_anywhere_and_resumed_equals_one_that_ran_through(
     tmp_path_factory, settings_, model, augment, stops
 ):
-    path = tmp_path_factory.getbasetemp() / "resume.pt"
+    path = tmp_path_factory.getbasetemp() / "resume.safetensors"
 
     def keep_on_disk(state):
         torch.rand(random.randrange(5))  # whoever holds the training may draw numbers too

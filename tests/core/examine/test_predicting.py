@@ -9,7 +9,7 @@ import pytest
 from core.examine.predicting import PIECE_IMAGES, Prediction
 from core.helper.questions import Piece, QuestionError, WeightsFile
 
-WEIGHTS = WeightsFile("{}", "last.pt", "0" * 64, "last")
+WEIGHTS = WeightsFile("{}", "last.safetensors", "0" * 64, "last")
 
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, total: int, error: Exception | None = None) -> list[tuple[int, int]]:
@@ -45,7 +45,7 @@ def test_every_image_is_predicted_once_and_in_order(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (QuestionError("The checkpoint last.pt is damaged."), "The checkpoint last.pt is damaged."),
+        (QuestionError("The checkpoint last.safetensors is damaged."), "The checkpoint last.safetensors is damaged."),
         (ZeroDivisionError("by chance"), "The predictions could not be made: ZeroDivisionError."),
     ],
 )

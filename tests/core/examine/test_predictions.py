@@ -91,9 +91,9 @@ def test_what_is_predicted_again_otherwise_than_in_training_says_so() -> None:
     run = make_examined()
     epoch = run.rows()[-1]["epoch"]
     measured = run.rows()[-1]["val/accuracy"]
-    file = CheckpointFile("epoch.pt", run.path, epoch, 1, "0" * 64, "last")
+    file = CheckpointFile("epoch.safetensors", run.path, epoch, 1, "0" * 64, "last")
     weights = Weights("last", "Last", epoch, file, "last")
     assert predictions.explain_difference(run, weights, measured) == ""
     assert f"{100 * measured:.2f} %" in predictions.explain_difference(run, weights, measured + 0.01)
-    within_an_epoch = replace(weights, file=replace(file, name="epoch-00005-stopped.pt"))
+    within_an_epoch = replace(weights, file=replace(file, name="epoch-00005-stopped.safetensors"))
     assert predictions.explain_difference(run, within_an_epoch, measured + 0.01) == ""

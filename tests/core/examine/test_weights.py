@@ -13,7 +13,7 @@ from tests.examined import make_examined, make_unvalidated
 
 
 def checkpoint(name: str, epoch: int, kind: str) -> CheckpointFile:
-    return CheckpointFile(f"{name}.pt", Path(f"{name}.pt"), epoch, 1, "0" * 64, kind)  # type: ignore[arg-type]
+    return CheckpointFile(f"{name}.safetensors", Path(f"{name}.safetensors"), epoch, 1, "0" * 64, kind)  # type: ignore[arg-type]
 
 
 def test_best_and_last_come_first_and_other_checkpoints_by_their_name(monkeypatch) -> None:

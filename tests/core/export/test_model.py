@@ -96,7 +96,7 @@ def test_a_damaged_checkpoint_is_a_sentence_in_every_format(tmp_path: Path) -> N
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     for write in (write_onnx, write_safetensors):
-        with pytest.raises(LabError, match=r"The checkpoint epoch-00001\.pt is damaged"):
+        with pytest.raises(LabError, match=r"The checkpoint epoch-00001\.safetensors is damaged"):
             write(Order((run.id,)), tmp_path / "model")
     path.unlink()
     with pytest.raises(LabError, match="come with the end of the first epoch"):

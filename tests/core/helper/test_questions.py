@@ -10,7 +10,7 @@ from core.helper.questions import Picture, QuestionError, WeightsFile
 
 
 @pytest.mark.parametrize(
-    "value", [Picture("test", 7), Picture(content=b"png"), WeightsFile("{}", "a.pt", "0" * 64, "best")]
+    "value", [Picture("test", 7), Picture(content=b"png"), WeightsFile("{}", "a.safetensors", "0" * 64, "best")]
 )
 def test_a_question_arrives_as_it_was_asked(value: object) -> None:
     assert pickle.loads(pickle.dumps(value)) == value

@@ -98,7 +98,7 @@ def test_clean_up_and_deletion_leave_a_branch_its_root(parent: Run) -> None:
     delete_checkpoints(branch.id)
     delete_run(parent.id)
     assert [entry.epoch for entry in list_forks(branch)] == [4]
-    assert checkpoint.load(branch.path / "root.pt", sha256)["epoch"] == 4
+    assert checkpoint.load(branch.path / "root.safetensors", sha256)["epoch"] == 4
 
 
 def test_a_branch_without_a_checkpoint_of_its_own_resumes_from_its_root(parent: Run) -> None:
@@ -120,11 +120,11 @@ def test_a_branch_whose_root_was_changed_fails_in_a_sentence(parent: Run) -> Non
     finish(branch.id)
     reopen(branch)
     shutil.rmtree(branch.path / "checkpoints")
-    os.unlink(branch.path / "root.pt")
-    (branch.path / "root.pt").write_bytes(b"something else")
+    os.unlink(branch.path / "root.safetensors")
+    (branch.path / "root.safetensors").write_bytes(b"something else")
     resume_run(branch.id)
     assert wait_for_state(branch, "finished", "failed") == "failed"
-    assert "root.pt is damaged: its SHA-256 is not the one" in branch.summary().reason
+    assert "root.safetensors is damaged: its SHA-256 is not the one" in branch.summary().reason
 
 
 def test_more_epochs_for_a_finished_run(parent: Run) -> None:
@@ -150,7 +150,7 @@ def test_without_hard_links_the_root_is_a_copy(parent: Run, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "link", refuse)
     branch = open_run(start_branch(find_fork(parent.id, 4), set_values(parent.spec, {"train.epochs": 6})))
-    root, kept = branch.path / "root.pt", parent.checkpoints()[-2].path
+    root, kept = branch.path / "root.safetensors", parent.checkpoints()[-2].path
     assert root.read_bytes() == kept.read_bytes()
     assert root.stat().st_ino != kept.stat().st_ino
     finish(branch.id)
@@ -162,7 +162,7 @@ def test_bytes_that_are_not_those_that_were_written_are_refused_and_leave_no_run
     content[-100] ^= 1
     fork.checkpoint.path.write_bytes(content)
     before = sorted(path.name for path in parent.path.parent.glob("2*"))
-    with pytest.raises(BranchError, match=r"epoch-00004\.pt of parent is damaged: its SHA-256"):
+    with pytest.raises(BranchError, match=r"epoch-00004\.safetensors of parent is damaged: its SHA-256"):
         start_branch(fork, set_values(parent.spec, {"train.epochs": 6}))
     assert sorted(path.name for path in parent.path.parent.glob("2*")) == before
     fork.checkpoint.path.unlink()
@@ -242,7 +242,7 @@ def test_weights_alone_begin_a_training_of_their_own_on_other_images(parent: Run
     assert_same_result(two, one)
     record = read_branch(one.path)
     assert (record["use"], record["epoch"], record["class_names"]) == ("weights", 4, [str(n) for n in range(10)])
-    state, root = last_state(one), checkpoint.load(one.path / "root.pt", record["sha256"])
+    state, root = last_state(one), checkpoint.load(one.path / "root.safetensors", record["sha256"])
     assert (state["model"]["stem.0.weight"] == root["model"]["stem.0.weight"]).all()
     assert [entry.epoch for entry in list_forks(one)] == sorted({2, 3, *(e.epoch for e in one.checkpoints())})
     assert one.summary().parent_use == "weights"

@@ -106,7 +106,7 @@ def test_a_process_that_cannot_start_is_said_and_the_run_waits_for_nobody(
 def test_a_stop_ends_a_run_with_a_checkpoint_and_frees_its_slot(training: Run) -> None:
     assert request_stop(training.id)
     assert wait_for_state(training, "stopped", "failed", seconds=10) == "stopped"
-    assert training.checkpoints()[-1].name.endswith("-stopped.pt")
+    assert training.checkpoints()[-1].name.endswith("-stopped.safetensors")
     wait_for(lambda: queue.read_slots(training.path.parent, "cpu") == [None])
     assert not request_stop(training.id)
 

@@ -15,7 +15,7 @@ RECORD = {
     "run": "20260101-000000-000-abcdef",
     "epoch": 3,
     "use": "line",
-    "checkpoint": "epoch-00003.pt",
+    "checkpoint": "epoch-00003.safetensors",
     "sha256": "0" * 64,
     "bytes": 7,
 }
@@ -58,7 +58,7 @@ def test_a_record_that_is_none_is_a_damaged_run(lab_folders: Path) -> None:
     assert read_branch(run.path) == RECORD
     root = root_of(run.path)
     assert root is not None
-    assert (root.epoch, root.sha256, root.path) == (3, "0" * 64, run.path / "root.pt")
+    assert (root.epoch, root.sha256, root.path) == (3, "0" * 64, run.path / "root.safetensors")
     for fault in ({"epoch": "three"}, {"sha256": "x"}, {"run": "../../etc"}, {"use": "other"}):
         files.write_json(run.path / "branch.json", RECORD | fault)
         assert read_branch(run.path) is None

@@ -58,8 +58,10 @@ def test_how_many_are_kept_at_most() -> None:
 def test_the_bytes_are_those_of_a_checkpoint(settings: dict[str, object], tmp_path: Path) -> None:
     model = {"stem_channels": 32, "layers": [{"channels": 64, "blocks": 1}, {"channels": 128, "blocks": 1}]}
     spec = make_spec(model=model, epochs=1, **{"optimizer": "sgd", **settings})
-    checkpoint.save(run(spec, make_data(40, 20, 20))[0][-1].state, tmp_path / "one.pt")
-    assert estimate_keeping(spec, cost_of(spec)).bytes == pytest.approx((tmp_path / "one.pt").stat().st_size, rel=0.1)
+    checkpoint.save(run(spec, make_data(40, 20, 20))[0][-1].state, tmp_path / "one.safetensors")
+    assert estimate_keeping(spec, cost_of(spec)).bytes == pytest.approx(
+        (tmp_path / "one.safetensors").stat().st_size, rel=0.1
+    )
 
 
 def test_the_cost_is_told_where_the_rule_is_more_than_usual() -> None:

@@ -105,8 +105,8 @@ def test_a_run_whose_list_of_checkpoints_is_damaged_is_not_trained_from_the_star
     run.kill()
     wait_for_state(run, "interrupted")
     (run.path / "checkpoints" / "manifest.json").write_text("{")
-    kept = sorted(path.name for path in (run.path / "checkpoints").glob("*.pt"))
+    kept = sorted(path.name for path in (run.path / "checkpoints").glob("*.safetensors"))
     resume_run(run.id)
     assert wait_for_state(run, "failed", "finished") == "failed"
     assert "manifest.json" in run.summary().reason
-    assert sorted(path.name for path in (run.path / "checkpoints").glob("*.pt")) == kept
+    assert sorted(path.name for path in (run.path / "checkpoints").glob("*.safetensors")) == kept

@@ -86,7 +86,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_is_named(run: Run)
     newest.path.write_text("spoiled")
     state, notes = Recorder(run, "cpu", save).restore(load, ValueError)
     assert state == {"epoch": 2, "seconds": 5.0}
-    assert notes == [f"{newest.name} is damaged.", "Went on from epoch-00002.pt, after epoch 2."]
+    assert notes == [f"{newest.name} is damaged.", "Went on from epoch-00002.safetensors, after epoch 2."]
     assert read_epochs(run) == [1, 2]
 
 

@@ -84,7 +84,7 @@ def test_ctrl_c_stops_a_run_like_the_button(quick_workers: Path) -> None:
     wait_for(lambda: len(run.rows()) > 1)
     os.kill(run.worker()["process"]["pid"], signal.SIGINT)
     assert wait_for_state(run, "stopped", "failed", "interrupted", seconds=10) == "stopped"
-    assert run.checkpoints()[-1].name.endswith("-stopped.pt")
+    assert run.checkpoints()[-1].name.endswith("-stopped.safetensors")
     assert f"epoch {run.rows()[-1]['epoch'] + 1}" in run.summary().reason
 
 
@@ -96,7 +96,7 @@ def test_a_run_that_the_system_ends_goes_on_when_the_same_worker_is_started_agai
     os.kill(run.worker()["process"]["pid"], signal.SIGTERM)
     assert wait_for_state(run, "interrupted", "stopped", "failed", "finished", seconds=10) == "interrupted"
     assert run.summary().reason.startswith("Ended by the system (SIGTERM)")
-    assert run.checkpoints()[-1].name.endswith("-stopped.pt")
+    assert run.checkpoints()[-1].name.endswith("-stopped.safetensors")
     left_at = len(run.rows())
     start_worker(run)
     assert wait_for_state(run, "finished", "failed", "stopped") == "finished", run.log_tail()

@@ -51,7 +51,7 @@ def test_the_line_of_parents_comes_along(family: list[Run], tmp_path: Path, monk
     move(tmp_path, monkeypatch)
     assert [taken.id for taken in take_in(archive)] == [run.id for run in family]
     assert [read_branch(open_run(run.id).path) for run in family] == before
-    assert (open_run(family[-1].id).path / "root.pt").is_file()
+    assert (open_run(family[-1].id).path / "root.safetensors").is_file()
     assert open_run(family[-1].id).summary().parent_name == "child"
 
 
@@ -67,7 +67,7 @@ def test_a_parent_that_is_gone_is_named_and_the_branch_travels_whole(
     move(tmp_path, monkeypatch)
     (taken,) = take_in(archive)
     assert open_run(taken.id).damage() == ""
-    assert (open_run(taken.id).path / "root.pt").is_file()
+    assert (open_run(taken.id).path / "root.safetensors").is_file()
 
 
 def test_parents_that_get_another_id_are_named_by_it(family: list[Run]) -> None:
@@ -87,16 +87,16 @@ def test_parents_that_get_another_id_are_named_by_it(family: list[Run]) -> None:
 
 
 def test_without_checkpoints_roots_stay_behind(family: list[Run]) -> None:
-    assert not [name for name in unpack(pack(family[2], checkpoints=False)) if name.endswith(".pt")]
-    assert [name for name in unpack(pack(family[2])) if name.endswith("root.pt")]
+    assert not [name for name in unpack(pack(family[2], checkpoints=False)) if name.endswith(".safetensors")]
+    assert [name for name in unpack(pack(family[2])) if name.endswith("root.safetensors")]
 
 
 def test_a_root_that_was_damaged_stays_behind_and_the_note_says_so(family: list[Run]) -> None:
-    (family[1].path / "root.pt").unlink()
-    (family[1].path / "root.pt").write_bytes(b"something else")
+    (family[1].path / "root.safetensors").unlink()
+    (family[1].path / "root.safetensors").write_bytes(b"something else")
     archive, notes = pack_with_notes(family[1])
-    assert notes == ["root.pt is damaged and was left out."]
-    assert not [name for name in unpack(archive) if name.endswith("root.pt")]
+    assert notes == ["root.safetensors is damaged and was left out."]
+    assert not [name for name in unpack(archive) if name.endswith("root.safetensors")]
 
 
 @pytest.mark.parametrize("damage", ["content", "record", "shape"])
@@ -107,12 +107,12 @@ def test_a_root_that_the_record_does_not_name_is_refused(runs: Path, damage: str
     name = f"{run.id}/branch.json"
     match damage:
         case "content":
-            members[f"{run.id}/root.pt"] = b"something else"
+            members[f"{run.id}/root.safetensors"] = b"something else"
         case "record":
             members[name] = members[name].replace(b'"sha256": "', b'"sha256": "0')[:-1]
         case "shape":
             members[name] = members[name].replace(b'"epoch": 5', b'"epoch": "5"')
     shutil.rmtree(run.path)
-    with pytest.raises(BundleError, match=r"root\.pt|branch\.json"):
+    with pytest.raises(BundleError, match=r"root\.safetensors|branch\.json"):
         import_runs(io.BytesIO(build(seal(members))))
     assert not run.path.exists()

@@ -19,7 +19,8 @@ from core.launch.launcher import delete_run
 from core.runs.robustness import Robustness, keep_measured, read_measured
 from core.runs.store import open_run
 from core.system import files
-from tests.bundles import CLASSES, build, make_whole_run, pack, seal, write_checkpoint
+from core.system.tensor_file import FORMAT
+from tests.bundles import CLASSES, build, make_whole_run, pack, seal, write_checkpoint, write_old_checkpoint
 from tests.core.export.archive.refusals import refuse
 
 
@@ -71,7 +72,7 @@ ROW = (
         ("predictions/val_best.npy", npy(np.zeros((4, CLASSES), np.float16))[:-1], "not as long as its header says"),
         ("checkpoints/manifest.json", b'{"checkpoints": []}', "names other checkpoints than there are"),
         ("checkpoints/manifest.json", b'{"checkpoints": [{"name": "../x"}]}', "checkpoints/manifest.json: checkpoints"),
-        ("checkpoints/epoch-00005.pt", b"other bytes", "its SHA-256 differs"),
+        ("checkpoints/epoch-00005.safetensors", b"other bytes", "its SHA-256 differs"),
     ],
 )  # fmt: skip
 def test_files_that_are_not_what_they_should_be_are_refused_by_name(
@@ -123,10 +124,10 @@ def test_a_checkpoint_whose_pickle_calls_something_is_refused_and_calls_nothing(
     runs: Path, tmp_path: Path, protocol: int
 ) -> None:
     marker = tmp_path / "called"
-    run = make_whole_run(write_checkpoint(pickle.dumps({"format": 1, "x": Calls(marker)}, protocol)))
+    run = make_whole_run(write_old_checkpoint(pickle.dumps({"format": 1, "x": Calls(marker)}, protocol)))
     archive = pack(run)
     delete_run(run.id)
-    assert "epoch-00005.pt is refused" in refuse(archive, runs)
+    assert "epoch-00005.safetensors is refused" in refuse(archive, runs)
     assert not marker.exists()
 
 
@@ -135,12 +136,27 @@ def test_a_checkpoint_whose_pickle_calls_something_is_refused_and_calls_nothing(
     [
         (b"no archive", "holds no training state"),
         (pickle.dumps({}), "holds no training state"),
-        (write_checkpoint(compression=zipfile.ZIP_DEFLATED, tensor=bytes(1_000_000)), "packed in a way"),
+        (write_old_checkpoint(compression=zipfile.ZIP_DEFLATED, tensor=bytes(1_000_000)), "packed in a way"),
         (build({"state/data/0": b"x"}, compression=zipfile.ZIP_STORED), "holds no training state"),
         (build({"a/data.pkl": b"", "b/data.pkl": b""}, compression=zipfile.ZIP_STORED), "holds no training state"),
-        (write_checkpoint(b"\x80\x02}q\x00."[:3]), "holds no training state"),
-        (write_checkpoint(b"(S'echo'\nios\nsystem\n."), "its pickle uses STRING"),
-        (write_checkpoint(b"cbuiltins\neval\n."), "loading it would call 'builtins.eval'"),
+        (write_old_checkpoint(b"\x80\x02}q\x00."[:3]), "holds no training state"),
+        (write_old_checkpoint(b"(S'echo'\nios\nsystem\n."), "its pickle uses STRING"),
+        (write_old_checkpoint(b"cbuiltins\neval\n."), "loading it would call 'builtins.eval'"),
+        (
+            write_checkpoint({"format": FORMAT + 1, "weight": {"$tensor": True}}),
+            "training state that this version can read",
+        ),
+        (write_checkpoint({"format": FORMAT}), "training state that this version can read"),
+        (
+            write_checkpoint({"format": FORMAT, "weight": {"$tensor": True}, "bias": {"$tensor": True}}),
+            "holds no training state",
+        ),
+        (write_checkpoint("[" * 100_000), "holds no training state"),
+        (write_checkpoint('{"format": 2, "weight": NaN}'), "holds no training state"),
+        (write_checkpoint(shape=[10**12]), "holds no training state"),
+        (write_checkpoint(data_offsets=[0, 10**12]), "holds no training state"),
+        (write_checkpoint()[:-1], "holds no training state"),
+        (b"\xff" * 64, "holds no training state"),
     ],
 )
 def test_what_is_no_training_state_is_refused(runs: Path, content: bytes, sentence: str) -> None:
@@ -158,8 +174,16 @@ def test_every_optimizer_writes_checkpoints_that_are_let_in(tmp_path: Path) -> N
     states = {
         "adam": {"step": torch.tensor(3.0), "exp_avg": torch.zeros(3, 3), "flags": torch.tensor([True])},
         "half": {"weight": torch.zeros(2, dtype=torch.bfloat16), "half": torch.zeros(2, dtype=torch.float16)},
-        "plain": {"big": 2**40, "small": -3, "long": 2**70, "text": "ä", "none": None, "nested": [(1, 2.5), {3: True}]},
+        "plain": {
+            "big": 2**40,
+            "small": -3,
+            "long": 2**70,
+            "text": "ä",
+            "none": None,
+            "nested": [(1, 2.5), {3: True}],
+            "loss": float("inf"),
+        },
     }
     for name, state in states.items():
-        checkpoint.save({"format": checkpoint.FORMAT, **state}, tmp_path / f"{name}.pt")
-        check_checkpoint(tmp_path / f"{name}.pt")
+        checkpoint.save({"format": FORMAT, **state}, tmp_path / f"{name}.safetensors")
+        check_checkpoint(tmp_path / f"{name}.safetensors")

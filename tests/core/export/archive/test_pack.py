@@ -148,7 +148,7 @@ def test_a_checkpoint_that_was_damaged_stays_behind_and_the_note_says_so(elsewhe
     path = run.checkpoints()[0].path
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     buffer = io.BytesIO()
-    assert pack_runs([run.id], buffer) == ["epoch-00005.pt is damaged and was left out."]
+    assert pack_runs([run.id], buffer) == ["epoch-00005.safetensors is damaged and was left out."]
     elsewhere()
     take_in(buffer.getvalue())
     assert open_run(run.id).checkpoints() == []
@@ -237,11 +237,11 @@ def test_a_run_is_packed_soundly_at_any_moment_of_its_training(
 
 def test_two_checkpoints_of_one_run_travel(elsewhere: Callable[[], Path]) -> None:
     run = make_whole_run()
-    add_checkpoint(run, write_checkpoint(tensor=b"other"), "epoch-00004.pt")
+    add_checkpoint(run, write_checkpoint(tensor=b"other"), "epoch-00004.safetensors")
     archive = pack(run)
     elsewhere()
     take_in(archive)
-    assert [entry.name for entry in open_run(run.id).checkpoints()] == ["epoch-00004.pt"]
+    assert [entry.name for entry in open_run(run.id).checkpoints()] == ["epoch-00004.safetensors"]
 
 
 def test_a_run_that_held_no_images_out_travels(elsewhere: Callable[[], Path]) -> None:

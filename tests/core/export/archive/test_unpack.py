@@ -39,7 +39,7 @@ def test_a_name_that_leads_elsewhere_is_refused(good: tuple[str, dict[str, bytes
     "name",
     [
         "readme.txt", "{id}/run.lock", "{id}/stop", "{id}/worker.json", "{id}/.reserve", "{id}/checkpoints/x.pkl",
-        "{id}/predictions/x.npy", "{id}/SPEC.JSON", "{id}/checkpoints/deep/x.pt",
+        "{id}/predictions/x.npy", "{id}/SPEC.JSON", "{id}/checkpoints/deep/x.safetensors",
         "20250101-000000-000-ABCDEF/spec.json",
         "{id}/environment-0.json", "{id}/imported.json", "{id}/spec.json ", "",
     ],
@@ -61,7 +61,7 @@ def test_a_name_twice_is_refused_also_where_only_its_case_differs(
     good: tuple[str, dict[str, bytes]], runs: Path
 ) -> None:
     run_id, members = good
-    for first, second in (("log.txt", "log.txt"), ("checkpoints/a.pt", "checkpoints/A.pt")):
+    for first, second in (("log.txt", "log.txt"), ("checkpoints/a.safetensors", "checkpoints/A.safetensors")):
         members.setdefault(f"{run_id}/{first}", b"x")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -47,10 +47,10 @@ def test_weights_that_cannot_be_asked_leave_a_sentence_and_the_rest(open_page, m
 
     def refuse(target: str, **question: Any) -> Future:
         future: Future = Future()
-        future.set_exception(QuestionError("The checkpoint last.pt is damaged."))
+        future.set_exception(QuestionError("The checkpoint last.safetensors is damaged."))
         return future
 
     monkeypatch.setattr("core.examine.predicting.call", refuse)
     page = open_page("examine", id=run.id, tab="History")
-    assert "The checkpoint last.pt is damaged." in texts(page)
+    assert "The checkpoint last.safetensors is damaged." in texts(page)
     assert matrix_of(page)["counts"]

@@ -101,7 +101,7 @@ def test_every_page_and_part_fails_calmly(lab: Lab, full: bool, record_figure: R
     failed = passed_over = 0
     for page, functions in functions_of(lab).items():
         assert f"{page}.py:<module>" in functions
-        chosen = [name for place, name in enumerate(functions) if full or ":<module>" in name or place % 12 == 0]
+        chosen = [name for index, name in enumerate(functions) if full or ":<module>" in name or index % 12 == 0]
         for name in chosen:
             lab.arm(name)
             tab, said = lab.open(page)
@@ -155,8 +155,8 @@ def test_every_callback_fails_calmly_and_leaves_the_page_whole(lab: Lab, full: b
         tab, said = lab.open(page)
         with tab:
             uses = list(list_uses(said))
-        for place, (label, use) in enumerate(uses):
-            if LEAVES_THE_LAB.search(label) or not (full or place % 6 == 0):
+        for index, (label, use) in enumerate(uses):
+            if LEAVES_THE_LAB.search(label) or not (full or index % 6 == 0):
                 continue
             lab.arm("callback")
             tab, said = lab.open(page)

@@ -26,13 +26,13 @@ def come(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Hostile, dict[s
     (folder / PRECIOUS).write_bytes(b"words\0")
     cases = []
     for number, (name, files) in enumerate(foreign_cases(folder)):
-        place = folder / f"case-{number}"
-        place.mkdir()
+        case = folder / f"case-{number}"
+        case.mkdir()
         # Names of files are what a browser sends, and may be anything: they are kept beside the bytes.
         for index, content in enumerate(files.values()):
-            (place / f"{index}.bin").write_bytes(content)
-        (place / "names").write_text("\n".join(repr(each) for each in files), encoding="utf-8")
-        cases.append(Hostile(name, "foreign", place))
+            (case / f"{index}.bin").write_bytes(content)
+        (case / "names").write_text("\n".join(repr(each) for each in files), encoding="utf-8")
+        cases.append(Hostile(name, "foreign", case))
     return list(zip(cases, swallow(cases, folder), strict=True))
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +18,6 @@ from typer.testing import CliRunner
 from core.cli.app import app
 from core.data.decoding import Look, decode_image
 from core.data.downloads import delete_dataset, download
-from core.data.folder import ROOTS, inspect_folder, list_images
 from core.data.store import DataError
 from core.data.uploads import name_upload
 from core.export.outbox import find_file
@@ -43,110 +39,10 @@ from tests.folders import make_folder
 from tests.lab_server import LabServer, serve_lab
 from tests.pages.sample_runs import add_checkpoint, make_run
 from tests.security.asking import ask
+from tests.security.planted import CANARY, RUN_ID, Planted
 
-CANARY = "canary-5d41402abc4b"
-RUN_ID = "20200101-000000-000-facade"
 STATUS = {404, 400, 403, 405, 421}
 Record = Callable[[str], None]
-
-
-class Planted:
-    """A folder with a whole run, a text and pictures, beside the runs folder; tells whether anybody looked at it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "outside"
-        self.run = self.folder / RUN_ID
-        self.secret = self.folder / "secret.txt"
-        # So long ago that the first read moves the time of the last access, also with `relatime`.
-        self.stamps = (1_000_000_000, 2_000_000_000)
-        made = make_run(name=CANARY, tags=(CANARY,))
-        made.update_about(note=CANARY)
-        add_checkpoint(made, CANARY.encode())
-        (made.path / "log.txt").write_text(CANARY)
-        self.folder.mkdir()
-        shutil.move(made.path, self.run)
-        self.secret.write_text(CANARY)
-        make_folder(self.folder / "pictures", {f"{CANARY}-a": 2, f"{CANARY}-b": 2})
-        self.digest = self._digest()
-        self.stamp()
-
-    def stamp(self) -> None:
-        for path in self._files():
-            os.utime(path, self.stamps)
-
-    def _files(self) -> list[Path]:
-        return sorted(path for path in self.folder.rglob("*") if path.is_file())
-
-    def _digest(self) -> str:
-        digest = hashlib.sha256()
-        for path in self._files():
-            digest.update(str(path).encode() + path.read_bytes())
-        return digest.hexdigest()
-
-    def touched(self) -> list[str]:
-        """The files that were read or changed; the content is looked at last, as that is a look too."""
-        moved = [str(path) for path in self._files() if self._times(path) != self.stamps]
-        if self._digest() != self.digest:
-            moved.append("changed, or gone")
-        self.stamp()
-        return moved
-
-    def _times(self, path: Path) -> tuple[float, float]:
-        stat = path.stat()
-        return stat.st_atime, stat.st_mtime
-
-    def spellings(self) -> list[str]:
-        """Ways to say where it is, from the runs folder or from anywhere."""
-        run, absolute = f"outside/{RUN_ID}", str(self.run)
-        secret = str(self.secret)
-        return [
-            RUN_ID,
-            f"../{run}",
-            f"./../{run}",
-            f"..//{run}/",
-            f"../../{self.folder.parent.name}/{run}",
-            f"{'../' * 12}{absolute[1:]}",
-            absolute,
-            f"/{absolute}",
-            f"{absolute}/.",
-            f"{RUN_ID}/../../{run}",
-            f".clicks/../../{run}",
-            f"..\\{run}".replace("/", "\\"),
-            f"..;/{run}",
-            f"....//{run}",
-            quote(f"../{run}", safe=""),
-            quote(quote(f"../{run}", safe=""), safe=""),
-            f"%2e%2e/{run}",
-            f"..%c0%af{run}",
-            f"..%ef%bc%8f{run}",
-            f"\N{FULLWIDTH FULL STOP}\N{FULLWIDTH FULL STOP}\N{FULLWIDTH SOLIDUS}{run}",
-            f"..\0/{run}",
-            f"../{run}\0",
-            f"../{run}\n",
-            f"{RUN_ID}\n",
-            f" {RUN_ID}",
-            f"{RUN_ID}.json",
-            f"file://{absolute}",
-            f"/proc/self/root{absolute}",
-            f"/proc/self/cwd/../{run}",
-            f"~/../..{absolute}",
-            f"$PWD/../{run}",
-            f"../outside/{RUN_ID[:-1]}?",
-            f"../outside/{RUN_ID[:-6]}*",
-            f"{{{RUN_ID},..}}",
-            secret,
-            f"../{self.secret.parent.name}/{self.secret.name}",
-            f"../outside/./{RUN_ID}/about.json",
-            "..",
-            ".",
-            "//host/share",
-            "C:\\windows",
-        ]
-
-
-@pytest.fixture
-def planted(lab_folders: Path) -> Planted:
-    return Planted(lab_folders)
 
 
 # Pages --------------------------------------------------------------------------------------------------------------
@@ -202,9 +98,9 @@ def test_no_address_of_a_page_leads_outside(planted: Planted, full: bool, record
     spellings = planted.spellings()
     looked = 0
     for number, spelling in enumerate(spellings):
-        for place, (name, address) in enumerate(addresses(spelling, spellings)):
+        for index, (name, address) in enumerate(addresses(spelling, spellings)):
             # In short: every spelling somewhere, every address with some.
-            if not full and (number + place) % 24 and number:
+            if not full and (number + index) % 24 and number:
                 continue
             page = open_address(name, address)
             assert not page.exception, (name, address, page.exception)
@@ -237,6 +133,24 @@ def test_what_a_runs_own_files_name_does_not_lead_outside(planted: Planted) -> N
     with pytest.raises(RunNotFoundError):
         open_run(RUN_ID)
     assert planted.touched() == []
+
+
+def test_a_text_that_is_called_a_picture_is_not_shown(planted: Planted, lab_folders: Path) -> None:
+    folder = make_folder(lab_folders / "set", {"a": 1, "b": 1})
+    (folder / "a" / "passwords.png").write_text(f"{CANARY}\n" * 100)
+    with pytest.raises(DataError) as caught:
+        decode_image(folder / "a" / "passwords.png", Look(32))
+    assert CANARY not in str(caught.value)
+    page = open_address("build", {"spec": _link_to(folder)})
+    assert CANARY not in told(page)
+    Image.new("RGB", (8, 8)).save(folder / "a" / "passwords.png")  # control: the picture is read now
+    assert decode_image(folder / "a" / "passwords.png", Look(8)).shape == (8, 8, 3)
+
+
+def _link_to(folder: Path) -> str:
+    plain = PRESETS["first-look"].spec.model_dump(mode="json")
+    settings = ["data.dataset=folder", f"data.folder={folder}", "data.folder_classes=2"]
+    return to_link(parse_spec(apply_settings(plain, settings)))
 
 
 # The server ---------------------------------------------------------------------------------------------------------
@@ -325,8 +239,8 @@ def test_no_argument_of_a_command_leads_outside(
     make_run()
     ran = 0
     for number, spelling in enumerate(planted.spellings()):
-        for place, words in enumerate(COMMANDS):
-            if not full and (number + place) % 10:
+        for index, words in enumerate(COMMANDS):
+            if not full and (number + index) % 10:
                 continue
             arguments = [word.replace("ID", spelling) for word in words]
             result = CliRunner().invoke(app, [arguments[0], "--", *arguments[1:]] if spelling[:1] == "-" else arguments)
@@ -378,93 +292,6 @@ def test_a_study_may_have_any_name_and_stays_in_its_own_folder(planted: Planted,
             delete_study(spelling[-50:].strip())
     assert planted.touched() == []
     assert list(inside.iterdir()) == []
-
-
-# Image folders ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def confined(planted: Planted, lab_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root below which alone images are read, as behind a sign-in."""
-    root = lab_folders / "data" / "images"
-    root.mkdir()
-    monkeypatch.setenv(ROOTS, str(root))
-    return root
-
-
-def leading_outside(root: Path, planted: Planted) -> Iterator[str]:
-    """Image folders that would read the pictures outside."""
-    pictures = planted.folder / "pictures"
-    yield str(pictures)
-    yield f"{root}/../../outside/pictures"
-    yield f"{root}/good/../../../outside/pictures"
-    yield f"/proc/self/root{pictures}"
-    make_folder(root.parent / "images-beside", {"a": 1, "b": 1})
-    yield f"{root}-beside"
-    (root / "link").symlink_to(pictures)
-    yield str(root / "link")
-    (root / "classes").mkdir()
-    for name in ("a", "b"):
-        (root / "classes" / name).symlink_to(pictures / f"{CANARY}-{name}")
-    yield str(root / "classes")
-    make_folder(root / "files", {"a": 1, "b": 1})
-    (root / "files" / "b" / "x.png").symlink_to(next((pictures / f"{CANARY}-b").iterdir()))
-    yield str(root / "files")
-    make_folder(root / "half", {"test/a": 1, "test/b": 1})
-    (root / "half" / "train").symlink_to(pictures)
-    yield str(root / "half")
-    (root / "nowhere").symlink_to("/nowhere/at/all")
-    yield str(root / "nowhere")
-    yield "~"
-    yield "/"
-
-
-@pytest.mark.promise(
-    18,
-    "Behind a sign-in, images are read below the folders that were named for it alone, through links too.",
-    how="image folders elsewhere, and links to them as the folder, its parts, classes and files",
-    control="the same folders without the setting, of which most are read",
-)
-def test_images_are_read_below_their_roots_alone(
-    planted: Planted, confined: Path, monkeypatch: pytest.MonkeyPatch, record_figure: Record
-) -> None:
-    make_folder(confined / "good", {"a": 2, "b": 2})
-    (confined / "alias").symlink_to(confined / "good")
-    for name in ("good", "alias"):
-        assert inspect_folder(str(confined / name)).classes == ("a", "b")
-    folders = list(leading_outside(confined, planted))
-    for folder in folders:
-        for read in (inspect_folder, list_images):
-            with pytest.raises(DataError, match=r"is not below|no folder") as caught:
-                read(folder)
-            assert CANARY not in str(caught.value).replace(str(planted.folder), "")
-    assert planted.touched() == []
-    monkeypatch.delenv(ROOTS)
-    read_now = 0
-    for folder in folders:
-        with suppress(DataError):
-            inspect_folder(folder)
-            read_now += 1
-    assert read_now >= 7
-    record_figure(f"{len(folders)} folders refused, {read_now} of them read without the setting")
-
-
-def test_a_text_that_is_called_a_picture_is_not_shown(planted: Planted, lab_folders: Path) -> None:
-    folder = make_folder(lab_folders / "set", {"a": 1, "b": 1})
-    (folder / "a" / "passwords.png").write_text(f"{CANARY}\n" * 100)
-    with pytest.raises(DataError) as caught:
-        decode_image(folder / "a" / "passwords.png", Look(32))
-    assert CANARY not in str(caught.value)
-    page = open_address("build", {"spec": _link_to(folder)})
-    assert CANARY not in told(page)
-    Image.new("RGB", (8, 8)).save(folder / "a" / "passwords.png")  # control: the picture is read now
-    assert decode_image(folder / "a" / "passwords.png", Look(8)).shape == (8, 8, 3)
-
-
-def _link_to(folder: Path) -> str:
-    plain = PRESETS["first-look"].spec.model_dump(mode="json")
-    settings = ["data.dataset=folder", f"data.folder={folder}", "data.folder_classes=2"]
-    return to_link(parse_spec(apply_settings(plain, settings)))
 
 
 # The control --------------------------------------------------------------------------------------------------------

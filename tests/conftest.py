@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.dont_write_bytecode = False
 
@@ -19,10 +20,18 @@ sys.dont_write_bytecode = False
 pytest_plugins = ["tests.figures", "tests.slow"]
 
 
+# What is imported and collected stays: to look for garbage in it, again and again, takes seconds.
+gc.disable()
+
+# A machine that is busy is no fault of what is tested.
+settings.register_profile("lab", deadline=None)
+settings.load_profile("lab")
+
+
 def pytest_collection_finish() -> None:
-    """What was imported stays: no garbage collection need look at torch again, in this process or one it forks."""
-    gc.collect()
+    """No garbage collection need look at torch again, in this process or one it forks."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,10 +26,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Stopwatch(), "slow-tests")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out files of which every test is slow: to import them takes longer than to look into them."""
+    if not config.getoption("--quick") or not collection_path.match("test_*.py"):
+        return None
+    tests = set(re.findall(r"^( *def test_\w+)", collection_path.read_text(encoding="utf-8"), re.MULTILINE))
+    name = collection_path.relative_to(LIST.parents[1]).as_posix()
+    slow = {line.rpartition("::")[2] for line in read_slow() if line.startswith(f"{name}::")}
+    return True if tests and {test.split()[-1] for test in tests} <= slow else None
+
+
+@cache
+def read_slow() -> frozenset[str]:
+    return frozenset(LIST.read_text(encoding="utf-8").split("\n"))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--quick"):
         return
-    slow = set(LIST.read_text(encoding="utf-8").split("\n"))
+    slow = read_slow()
     config.hook.pytest_deselected(items=[item for item in items if name_function(item.nodeid) in slow])
     items[:] = [item for item in items if name_function(item.nodeid) not in slow]
 

@@ -28,10 +28,10 @@ def cifar_files(seed: int = 0) -> dict[str, bytes]:
 
     def batch() -> bytes:
         data = generator.integers(0, 256, (IMAGES_A_BATCH, 3072), dtype=np.uint8)
-        return pickle.dumps({"data": data, "labels": [place % 10 for place in range(IMAGES_A_BATCH)]})
+        return pickle.dumps({"data": data, "labels": [index % 10 for index in range(IMAGES_A_BATCH)]})
 
     names = [f"data_batch_{part}" for part in range(1, TRAIN_BATCHES + 1)] + ["test_batch"]
-    meta = {"label_names": [f"class {place}" for place in range(10)]}
+    meta = {"label_names": [f"class {index}" for index in range(10)]}
     files = {name: batch() for name in names} | {"batches.meta": pickle.dumps(meta)}
     return {f"cifar-10-batches-py/{name}": content for name, content in files.items()}
 
@@ -180,8 +180,8 @@ class Server:
         request.end_headers()
         if mode == "slow":
             step = max(1, length // 50)
-            for place in range(0, length, step):
-                request.wfile.write(body[place : place + step])
+            for index in range(0, length, step):
+                request.wfile.write(body[index : index + step])
                 time.sleep(self.seconds / 50)
             return
         request.wfile.write(body[: length // 3])

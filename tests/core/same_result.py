@@ -29,8 +29,8 @@ def assert_same(one: Any, other: Any, path: str = "") -> None:
         for key in one.keys() - {*TIMING, "epoch_seconds"}:
             assert_same(one[key], other[key], f"{path}.{key}")
     elif isinstance(one, list | tuple):
-        for place, (left, right) in enumerate(zip(one, other, strict=True)):
-            assert_same(left, right, f"{path}[{place}]")
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            assert_same(left, right, f"{path}[{index}]")
     else:
         assert one == other, path
 

@@ -71,7 +71,7 @@ def several(*setups: Callable[[], None]) -> None:
 
 
 def write_in_place() -> None:
-    """Small files are written over the old ones, not aside."""
+    """Small files are written over the old ones, not to a temporary name."""
     from core.system import files
 
     def write(path: Any, content: bytes, *, sync: bool = True) -> None:
@@ -82,7 +82,7 @@ def write_in_place() -> None:
 
 
 def reserve_nothing() -> None:
-    """A worker that puts no space aside for its end."""
+    """A worker that reserves no space for its end."""
     from core.worker import run
 
     run.reserve_space = lambda _: None

@@ -37,7 +37,7 @@ class Turns:
     def run(self, acts: Sequence[Callable[[], Any]]) -> list[Any]:
         global _current
         results: list[Any] = [None] * len(acts)
-        threads = [threading.Thread(target=self._live, args=(place, acts, results)) for place in range(len(acts))]
+        threads = [threading.Thread(target=self._live, args=(index, acts, results)) for index in range(len(acts))]
         _current = self
         for thread in threads:
             thread.start()
@@ -48,29 +48,29 @@ class Turns:
             _current = None
         return results
 
-    def _live(self, place: int, acts: Sequence[Callable[[], Any]], results: list[Any]) -> None:
-        self.me.place = place
+    def _live(self, index: int, acts: Sequence[Callable[[], Any]], results: list[Any]) -> None:
+        self.me.index = index
         try:
             self.halt()
-            results[place] = acts[place]()
+            results[index] = acts[index]()
         except Exception as error:  # noqa: BLE001 - the test judges it
-            results[place] = error
+            results[index] = error
         finally:
             with self.changed:
                 self.changed.notify_all()
 
     def halt(self) -> None:
         """Waits for the thread's turn."""
-        place = getattr(self.me, "place", None)
-        if place is None:
+        index = getattr(self.me, "index", None)
+        if index is None:
             return
         with self.changed:
-            self.waiting.add(place)
+            self.waiting.add(index)
             self.changed.notify_all()
-            while self.turn != place:
+            while self.turn != index:
                 self.changed.wait()
             self.turn = None
-            self.waiting.discard(place)
+            self.waiting.discard(index)
             self.steps += 1
 
     def _give_turn(self, alive: int) -> None:

@@ -36,5 +36,5 @@ def worker_of(run: Run) -> int:
 
 
 def strays(run: Run) -> list[str]:
-    """Files that a writer left aside."""
+    """Files that a writer left unfinished."""
     return [str(path.relative_to(run.path)) for path in run.path.rglob(".*")]

@@ -132,8 +132,8 @@ def test_a_flipped_byte_is_told_and_nothing_is_kept(
     entry, server.mode = server.entry, "whole"
     content = server.content
     for _ in range(number):
-        place = rng.randrange(len(content))
-        server.content = content[:place] + bytes([content[place] ^ (1 << rng.randrange(8))]) + content[place + 1 :]
+        index = rng.randrange(len(content))
+        server.content = content[:index] + bytes([content[index] ^ (1 << rng.randrange(8))]) + content[index + 1 :]
         with pytest.raises(DataError, match="checksum is wrong"):
             download(entry.name)
         assert not (data_folder() / "cifar10").exists()

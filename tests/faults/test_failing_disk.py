@@ -138,9 +138,9 @@ def test_the_kth_operation_of_making_a_run_fails(
 ) -> None:
     faults = 0
     mark = tmp_path / "mark"
-    for place, kind in enumerate(KINDS if full else KINDS[:3]):
+    for index, kind in enumerate(KINDS if full else KINDS[:3]):
         for number in count(1):
-            runs = lab_folders / "runs" / f"{place}-{number}"
+            runs = lab_folders / "runs" / f"{index}-{number}"
             monkeypatch.setenv("RESNET_LAB_RUNS", str(runs))
             runs.mkdir()
             create_broken(runs, number, kind, mark)

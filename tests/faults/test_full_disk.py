@@ -24,7 +24,7 @@ MEGABYTES = 8
 PROMISE = {
     "how": "a run trains on a tmpfs of 8 MB that is filled up at a random epoch; Resume while it is full, then after "
     "room is made",
-    "control": "without the space that a worker puts aside, the run cannot say why it ended",
+    "control": "without the space that a worker reserves, the run cannot say why it ended",
 }
 
 
@@ -95,7 +95,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
         assert live(run) == "finished", run.log_tail()
         assert_same_result(run, undisturbed)
         assert strays(run) == []
-    record_figure(f"{times} times full: failed with the reason, resumed identically, no file left aside")
+    record_figure(f"{times} times full: failed with the reason, resumed identically, no file left unfinished")
 
 
 def resume_while_full(run: Run) -> None:

@@ -31,7 +31,7 @@ def start_from_processes(starts: int, processes: int, keep: Callable[[str], str]
     """So many starts, of 50 clicks, spread over processes; the key and the id of each."""
     keys = [keep(f"click {number % CLICKS}") for number in range(starts)]
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        shares = [keys[place::processes] for place in range(processes)]
+        shares = [keys[process::processes] for process in range(processes)]
         return [pair for pairs in pool.map(_start, shares, chunksize=1) for pair in pairs]
 
 

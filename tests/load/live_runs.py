@@ -57,13 +57,13 @@ def _write(folders: list[Path], epoch_seconds: float) -> None:
         print("ready", flush=True)
         draw, began, written = random.Random(0), time.monotonic(), [0] * len(folders)
         while os.getppid() == parent:
-            for place, folder in enumerate(folders):
-                went = (time.monotonic() - began) / epoch_seconds + place / len(folders)
-                if int(went) > written[place]:
-                    written[place] = int(went)
+            for index, folder in enumerate(folders):
+                went = (time.monotonic() - began) / epoch_seconds + index / len(folders)
+                if int(went) > written[index]:
+                    written[index] = int(went)
                     with open(folder / "metrics.jsonl", "ab", buffering=0) as file:
-                        file.write(files.to_line(make_row(written[place], 200, draw)))
-                step = {"phase": "train", "epoch": written[place] + 1, "epochs": EPOCHS, "steps": 24}
+                        file.write(files.to_line(make_row(written[index], 200, draw)))
+                step = {"phase": "train", "epoch": written[index] + 1, "epochs": EPOCHS, "steps": 24}
                 now = {"step": int(went % 1 * 24), "seconds": went * epoch_seconds, "time": time.time(), "loss": 0.5}
                 files.write_json(folder / "progress.json", step | now, sync=False)
             time.sleep(PROGRESS_SECONDS)

@@ -50,7 +50,7 @@ def cpu_of(lab: LabServer) -> float:
 def addresses(run_ids: list[str], count: int) -> list[tuple[str, str]]:
     """Four in five look at a run, the others at the list of all."""
     return [
-        ("runs", "") if place % 5 == 4 else ("run", f"id={run_ids[place % len(run_ids)]}") for place in range(count)
+        ("runs", "") if index % 5 == 4 else ("run", f"id={run_ids[index % len(run_ids)]}") for index in range(count)
     ]
 
 

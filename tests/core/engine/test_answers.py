@@ -59,7 +59,7 @@ def test_networks_of_one_channel_and_of_three_answer_together(trained, tmp_path:
     spec = make_spec(epochs=1, batch_size=64, data={"colour": "grey"})
     data = load_data(spec.data)
     ends, finished = run(spec, data)
-    path = tmp_path / "grey.pt"
+    path = tmp_path / "grey.safetensors"
     weights = WeightsFile(spec.model_dump_json(), str(path), checkpoint.save(ends[-1].state, path), "best")
     own = softmax(finished.predictions["val_best"][:COUNT].astype(float))
     grey = Member(weights, data.mean, data.std)

@@ -164,7 +164,7 @@ def grey(tmp_path_factory):
     """A checkpoint of a training on digits of one channel, and the event that ended it."""
     spec = make_spec(epochs=1, batch_size=64, data={"colour": "grey"})
     ends, finished = run(spec, load_data(spec.data))
-    path = tmp_path_factory.mktemp("grey") / "last.pt"
+    path = tmp_path_factory.mktemp("grey") / "last.safetensors"
     return WeightsFile(spec.model_dump_json(), str(path), checkpoint.save(ends[-1].state, path), "best"), finished
 
 

@@ -24,7 +24,7 @@ SPECS = [
 def train(spec, folder: Path) -> tuple[Member, np.ndarray]:
     data = load_data(spec.data)
     ends, finished = run(spec, data)
-    path = folder / f"{spec.train.seed}-{spec.data.image_size}.pt"
+    path = folder / f"{spec.train.seed}-{spec.data.image_size}.safetensors"
     weights = WeightsFile(spec.model_dump_json(), str(path), checkpoint.save(ends[-1].state, path), "last")
     return Member(weights, data.mean, data.std), finished.predictions["val_last"].astype(float)
 

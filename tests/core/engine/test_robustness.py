@@ -26,7 +26,7 @@ def trained(tmp_path_factory):
     """A network trained on digits, its validation logits and its images."""
     data = load_data(SPEC.data)
     ends, finished = run(SPEC, data)
-    path = tmp_path_factory.mktemp("trained") / "last.pt"
+    path = tmp_path_factory.mktemp("trained") / "last.safetensors"
     weights = WeightsFile(SPEC.model_dump_json(), str(path), checkpoint.save(ends[-1].state, path), "best")
     return Member(weights, data.mean, data.std), finished.predictions["val_best"], data
 

@@ -23,7 +23,7 @@ SPEC = make_spec(epochs=3, batch_size=64)
 def trained(tmp_path_factory):
     data = load_data(SPEC.data)
     ends, _ = run(SPEC, data)
-    path = tmp_path_factory.mktemp("trained") / "last.pt"
+    path = tmp_path_factory.mktemp("trained") / "last.safetensors"
     weights = WeightsFile(SPEC.model_dump_json(), str(path), checkpoint.save(ends[-1].state, path), "last")
     return Member(weights, data.mean, data.std), data
 

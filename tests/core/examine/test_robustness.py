@@ -81,7 +81,7 @@ def test_what_cannot_be_kept_or_asked_is_a_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(robustness, "keep_measured", refuse)
     with pytest.raises(QuestionError, match="could not be kept: No space left on device"):
         Measurement(run, weights_of(run)).result()
-    (run.path / "checkpoints" / "last.pt").unlink()
+    (run.path / "checkpoints" / "last.safetensors").unlink()
     with pytest.raises(ExamineError, match="checkpoint of these weights is gone"):
         measure(run, weights_of(run))
     assert find_under_way(run, weights_of(run)) is None

@@ -18,7 +18,11 @@ from core.system.safe_zip import CheckpointFileError
 
 STATE = "state"  # the metadata's key
 FORMAT = 2  # of the training state; 1 was a pickle
-MAX_HEADER_BYTES = 16_000_000  # twice what names all tensors of the deepest network that a spec allows
+# Beyond what the deepest network that a spec allows needs: some 66,000 tensors. More would fill the memory with names.
+MAX_HEADER_BYTES = 16_000_000
+MAX_STATE_BYTES = 4_000_000
+MAX_PARTS = 200_000  # lists and dicts of the state
+MAX_TENSORS = 100_000
 _TENSOR, _NUMBER, _ITEMS = "$tensor", "$number", "$items"
 
 
@@ -65,19 +69,30 @@ def _join(path: str, key: Any) -> str:
 
 
 def read_file(path: Path) -> tuple[Any, list[str]]:
-    """A checkpoint's state as JSON, and the names of its tensors, of which none is read.
+    """A checkpoint's state as JSON, and the names of its tensors, of which none is read; the state has a use for each.
 
-    Raises CheckpointFileError if it is no safetensors file with a state, OSError.
+    Raises CheckpointFileError if it is no safetensors file with such a state, OSError.
     """
     with open(path, "rb") as file:
-        start = file.read(8)
-    if len(start) < 8 or int.from_bytes(start, "little") > MAX_HEADER_BYTES:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(length) if length <= MAX_HEADER_BYTES else b""
+    # Two brackets a tensor and one for each list of the state: safetensors takes a kilobyte for every tensor.
+    if not header or header.count(b"[") > 3 * MAX_TENSORS:
         raise CheckpointFileError("holds no training state")
+    del header
     try:
         with safe_open(path, framework="numpy") as opened:
-            return json.loads(opened.metadata()[STATE], parse_constant=_refuse), list(opened.keys())
+            text, names = opened.metadata()[STATE], list(opened.keys())
+        is_large = len(text) > MAX_STATE_BYTES or text.count("[") + text.count("{") > MAX_PARTS
+        if is_large or len(names) > MAX_TENSORS:
+            raise ValueError("there is more than any network has")
+        state, left = json.loads(text, parse_constant=_refuse), set(names)
+        unfold(state, left.remove)
+        if left:
+            raise ValueError("there are tensors that the state does not name")
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointFileError("holds no training state") from error
+    return state, names
 
 
 def _refuse(constant: str) -> None:
@@ -85,12 +100,7 @@ def _refuse(constant: str) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raises CheckpointFileError unless the file holds a state of this format and just the tensors that it names."""
-    state, names = read_file(path)
-    left = set(names)
-    try:
-        unfolded = unfold(state, left.remove)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CheckpointFileError("holds no training state") from error
-    if left or not isinstance(unfolded, dict) or unfolded.get("format") != FORMAT:
+    """Raises CheckpointFileError unless the file holds a state of this format."""
+    state, _ = read_file(path)
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointFileError("holds no training state that this version can read")

@@ -80,6 +80,7 @@ def safe_tensors() -> Iterator[tuple[str, bytes]]:
     yield "tensors: a state that is no text", tensors("", metadata={"state": 3})
     yield "tensors: a state nested a hundred thousand times", tensors("[" * 100_000 + "]" * 100_000)
     yield "tensors: a state of a million empty lists", tensors('{"format":2,"model":[' + "[]," * 1_000_000 + "[]]}")
+    yield "tensors: a state of two million numbers", tensors('{"format":2,"model":[' + "0.5," * 2_000_000 + "0]}")
     yield "tensors: a number of a hundred thousand digits", tensors('{"format":2,"model":' + "9" * 100_000 + "}")
     yield "tensors: a number that is none", tensors('{"format":2,"model":NaN}')
     yield "tensors: keys that are lists", tensors({"format": 2, "model": {"$items": [[[1], 2]]}})
@@ -92,7 +93,7 @@ def safe_tensors() -> Iterator[tuple[str, bytes]]:
     yield "tensors: of another format", tensors({"format": 99, "weight": here})
     yield "tensors: a list", tensors([1, 2])
     # Keys with strokes make a thousand paths of one name: each would be a copy of the whole tensor.
-    name, count = "/".join("abcdefghij"), 2**16
+    name, count = "/".join("abcdefghij"), 2**18
     large = {name: {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}}
     yield TWICE, tensors(_share(list("abcdefghij"), {"format": 2}), bytes(4 * count), **large)
     yield "tensors: half of a file", (whole := tensors(state, **one()))[: len(whole) // 2]

@@ -38,7 +38,7 @@ from core.imports.values import ImportFilesError
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec.presets import PRESETS
-from core.system.tensor_file import read_file, unfold
+from core.system.tensor_file import STATE, unfold
 from tests.security.hostile_files import OUTSIDE
 from tests.security.payload import PWNED
 
@@ -67,9 +67,8 @@ def load_anything(path: Path) -> object:
 
 def load_again_and_again(path: Path) -> object:
     """The control: a tensor for each time that it is named."""
-    state, _ = read_file(path)
     with safe_open(path, framework="pt") as opened:
-        unfold(state, lambda name: opened.get_tensor(name).clone())
+        unfold(json.loads(opened.metadata()[STATE]), lambda name: opened.get_tensor(name).clone())
     return None
 
 

@@ -61,10 +61,7 @@ CONTROLS = {
     "tar: a file through a link": "unpack anything",
 }
 # A view of one number takes no memory; what holds no weights is refused when they are wanted.
-HARMLESS = (
-    "a tensor of 10^12 elements, all the same one",
-    "no tensors, numbers for weights",
-)
+HARMLESS = ("a tensor of 10^12 elements, all the same one", "no tensors, numbers for weights")
 
 
 @pytest.mark.promise(

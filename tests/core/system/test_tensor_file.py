@@ -12,7 +12,7 @@ import pytest
 
 from core.system import tensor_file
 from core.system.safe_zip import CheckpointFileError
-from core.system.tensor_file import FORMAT, check_file, fold, read_file, unfold
+from core.system.tensor_file import FORMAT, STATE, check_file, fold, read_file, unfold
 from tests.bundles import write_checkpoint
 
 
@@ -69,9 +69,32 @@ def test_a_tensor_is_used_once_however_often_it_is_named(tmp_path: Path) -> None
         check_file(path)
 
 
-def test_a_header_that_is_too_long_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("limit", "value"), [("MAX_HEADER_BYTES", 10), ("MAX_STATE_BYTES", 10), ("MAX_PARTS", 1), ("MAX_TENSORS", 0)]
+)
+def test_more_than_any_network_has_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
     path = tmp_path / "last.safetensors"
     path.write_bytes(write_checkpoint())
-    monkeypatch.setattr(tensor_file, "MAX_HEADER_BYTES", 10)
+    monkeypatch.setattr(tensor_file, limit, value)
     with pytest.raises(CheckpointFileError, match=r"^holds no training state$"):
         read_file(path)
+
+
+def test_the_deepest_network_is_within_the_limits() -> None:
+    """Twelve layers of 64 blocks, each with squeeze-and-excitation and a skip convolution, in six copies."""
+    weights = ["conv1.weight", "conv2.weight", "squeeze.weight", "excite.weight", "skip.0.weight", "skip.1.num_batches"]
+    weights += [f"{norm}.{name}" for norm in ("norm1", "norm2", "skip.1") for name in ("weight", "bias", "mean", "var")]
+    names = [f"layers.{layer}.{block}.{name}" for layer in range(12) for block in range(64) for name in weights]
+    copies = {which: dict.fromkeys(names, np.zeros(1)) for which in ("model", "ema", "lookahead", "best")}
+    moments = {index: {"exp_avg": np.zeros(1), "exp_avg_sq": np.zeros(1)} for index in range(len(names))}
+    tensors: dict[str, Any] = {}
+    text = json.dumps(fold({**copies, "optimizer": moments}, is_array, tensors), separators=(",", ":"))
+    entry = {"dtype": "F32", "shape": [4096, 4096, 15, 15], "data_offsets": [10**10, 10**10]}
+    header = json.dumps({"__metadata__": {STATE: text}, **dict.fromkeys(tensors, entry)}, separators=(",", ":"))
+    assert len(tensors) < tensor_file.MAX_TENSORS
+    assert text.count("[") + text.count("{") < tensor_file.MAX_PARTS
+    assert len(text) < tensor_file.MAX_STATE_BYTES
+    assert len(header) < tensor_file.MAX_HEADER_BYTES
+    assert header.count("[") < 3 * tensor_file.MAX_TENSORS

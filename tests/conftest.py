@@ -16,8 +16,9 @@ from hypothesis import settings
 
 sys.dont_write_bytecode = False
 
-# Of tests of reliability the option --full, the mark `promise` and the fixtures `full` and `record_figure`; --quick.
-pytest_plugins = ["tests.figures", "tests.slow"]
+# Of tests of reliability the option --full, the mark `promise` and the fixtures `full` and `record_figure`; --quick;
+# the mark `isolated`.
+pytest_plugins = ["tests.figures", "tests.isolated", "tests.slow"]
 
 
 # What is imported and collected stays: to look for garbage in it, again and again, takes seconds.

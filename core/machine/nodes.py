@@ -80,7 +80,7 @@ class Cluster:
         return () if self.is_stale() else tuple(node for node in self.nodes if node.lost is None)
 
     def count_places(self) -> tuple[int, int]:
-        """How many runs of one GPU each fit on its nodes, and how many more right now; of one CPU where it has no GPU."""
+        """How many runs of one GPU each it takes, and how many more right now; of one CPU where no node has a GPU."""
         nodes = self.live
         if any(node.gpus for node in nodes):
             return sum(int(node.gpus) for node in nodes), sum(int(node.gpus_free) for node in nodes)

@@ -1,0 +1,156 @@
+"""A Ray cluster of a test's own: a head without places and nodes of one CPU, to be killed, stopped and let go on.
+
+For modules marked `pytest.mark.isolated("ray")`: Ray listens on every card, so there must be the loopback alone. Losing
+a node is noticed within seconds, because it is asked for a sign of life every second and lost after three without.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from core.cluster.access import make_token, ray_environment
+
+HEALTH = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 3,
+}
+STORE_BYTES = 80 << 20
+
+
+class RayNode:
+    """One node; on this machine, but with processes of its own."""
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+    @property
+    def id(self) -> str:
+        return str(self.node.node_id)
+
+    @property
+    def raylet(self) -> int:
+        """The process whose children are the node's actors."""
+        return int(self.node.all_processes["raylet"][0].process.pid)
+
+    def processes(self) -> list[psutil.Process]:
+        """The node's processes and all that they have started, parents first."""
+        found: list[psutil.Process] = []
+        for kind in self.node.all_processes.values():
+            for info in kind:
+                with suppress(psutil.NoSuchProcess):
+                    process = psutil.Process(info.process.pid)
+                    found += [process, *process.children(recursive=True)]
+        return found
+
+    def has(self, pid: int) -> bool:
+        """Whether this process, as an actor tells its own, belongs to the node."""
+        return any(process.pid == pid for process in self.processes())
+
+    def pause(self) -> None:
+        """All its processes stand still, as on a machine that hangs or was cut off."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+
+class RayCluster:
+    """The head and its nodes. `close` ends all of them."""
+
+    def __init__(self, runs: Path, resources: dict[str, float] | None = None) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.runs = runs
+        self.resources = resources or {}
+        head = {
+            "num_cpus": 0,
+            "object_store_memory": STORE_BYTES,
+            "include_dashboard": False,
+            "node_ip_address": "127.0.0.1",
+            "resources": self.resources,
+            "_system_config": HEALTH,
+        }
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.nodes: list[RayNode] = []
+
+    @property
+    def address(self) -> str:
+        return str(self._cluster.address)
+
+    def add_node(self, cpus: int = 1, gpus: int = 0) -> RayNode:
+        node = RayNode(
+            self._cluster.add_node(
+                num_cpus=cpus, num_gpus=gpus, object_store_memory=STORE_BYTES, resources=self.resources
+            )
+        )
+        self.nodes.append(node)
+        return node
+
+    def node_of(self, pid: int) -> RayNode:
+        """The node that a process belongs to."""
+        return next(node for node in self.nodes if node.has(pid))
+
+    def kill(self, node: RayNode) -> None:
+        """Ends all processes of a node at once, as a power cut would."""
+        for process in reversed(node.processes()):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._cluster.remove_node(node.node, allow_graceful=False)
+        self.nodes.remove(node)
+
+    def kill_head(self) -> None:
+        """Ends the head's processes; its nodes then find nobody."""
+        for process in reversed(RayNode(self._cluster.head_node).processes()):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def write_state(self, **fields: Any) -> None:
+        """What the agent would tell of the nodes, for tests without one."""
+        from core.machine.nodes import Cluster, Node, write_cluster
+
+        nodes = [Node({"id": node.id, "name": node.id[:6], "cpus": 1, "cpus_free": 1, **fields}) for node in self.nodes]
+        write_cluster(self.runs, Cluster(self.address, nodes))
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.resume()
+        self._cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def ray_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A runs folder with a cluster's token; this process and those it starts speak to Ray with it."""
+    runs = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESNET_LAB_RUNS", str(runs))
+        make_token(runs)
+        for name, value in ray_environment(runs).items():
+            if os.environ.get(name) != value:
+                patch.setenv(name, value)
+        yield runs
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(ray_runs: Path) -> Iterator[RayCluster]:
+    """A head without places and two nodes of one CPU each, for all tests of the module."""
+    cluster = RayCluster(ray_runs, json.loads(os.environ.get("RESNET_LAB_TEST_RESOURCES", "{}")))
+    for _ in range(2):
+        cluster.add_node()
+    yield cluster
+    cluster.close()

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-quick test-faults test-load test-security check audit lock format benchmarks screenshots clean
+.PHONY: run test test-quick test-faults test-load test-security test-cluster check audit lock format benchmarks screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -14,10 +14,11 @@ test: $(VENV)/.installed-dev
 test-quick: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --quick
 
-# Tests of reliability in full; their figures go to docs/RELIABILITY.md. Load is measured one test at a time.
+# Tests of reliability in full; their figures go to docs/RELIABILITY.md. Load and clusters are measured one at a time.
 test-faults test-security: JOBS := 2
-test-load: JOBS := 0
-test-faults test-load test-security: test-%: $(VENV)/.installed-dev
+test-load test-cluster: JOBS := 0
+test-cluster: $(VENV)/.installed-cluster
+test-faults test-load test-security test-cluster: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/$* --full -n $(JOBS) --dist loadgroup
 
 check: $(VENV)/.installed-dev
@@ -33,7 +34,7 @@ audit: $(VENV)/.installed-dev
 
 # Takes the newest versions and writes them down: these are installed from then on. Run the tests before it is committed.
 lock: | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --upgrade -r requirements-dev.txt -r requirements-cluster.txt
 	$(BIN)/python -m pip freeze > requirements.lock
 
 format: $(VENV)/.installed-dev
@@ -57,6 +58,11 @@ $(VENV)/.installed: requirements.txt requirements.lock | $(BIN)/python
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt requirements.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade -r requirements-dev.txt -c requirements.lock
 	@touch $@ $(VENV)/.installed
+
+# Ray, for more machines than one: docs/CLUSTER.md. Nothing else needs it.
+$(VENV)/.installed-cluster: requirements-cluster.txt requirements.lock | $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet -r requirements-cluster.txt -c requirements.lock
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -10,7 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 import streamlit as st
 
-from core.charts.palette import pick_ink
 from core.data.cache import cache_bytes, delete_caches
 from core.data.catalogue import DatasetStatus, list_datasets
 from core.data.downloads import delete_dataset, read_download, start_download
@@ -31,6 +30,8 @@ from pages.parts.frame.gate import note_act
 from pages.parts.frame.numbers import ask_whole, read_whole
 from pages.parts.frame.style import show_problem
 from pages.parts.frame.widgets import renew_while
+from pages.parts.lab.nodes import show_cluster
+from pages.parts.lab.rows import draw_bar, link_run, list_holders, name_wanted, show_heading
 from pages.parts.notify.form import show_notifications
 from pages.parts.run.actions import act, attempt, keep_problems, show_button, show_outcome
 from pages.parts.run.tabs import show_table
@@ -46,14 +47,9 @@ def show_devices(runs: dict[str, RunSummary]) -> None:
     """One row a device: what it is, how busy it is, which runs hold its slots, and how many slots it has."""
     for device in list_devices():
         name, use, slots = st.columns([0.34, 0.5, 0.16], vertical_alignment="center", gap="medium")
-        holders = [
-            _link(run_id, runs[run_id].name, runs[run_id].colour) if run_id in runs else _link(run_id, run_id, "")
-            for run_id in device.busy_by
-        ]
-        free = '<span class="lab-muted"><span class="lab-dot free"></span>free</span>'
         name.html(
             f'<b>{escape(device.id)}</b> <span class="lab-muted lab-small">{escape(device.name)}</span>'
-            f'<div class="lab-small lab-break">{"<br>".join(holders) or free}</div>'
+            f'<div class="lab-small lab-break">{list_holders(device.busy_by, runs)}</div>'
         )
         use.html(_draw_use(device))
         with slots:
@@ -88,19 +84,7 @@ def _draw_use(device: Device) -> str:
         ("busy", (busy or 0) / 100, UNKNOWN if busy is None else format_percent(busy / 100, 0)),
         ("memory", memory or 0, of),
     )
-    return "".join(_draw_bar(*row) for row in rows)
-
-
-def _draw_bar(label: str, share: float, text: str, style: str = "") -> str:
-    return (
-        f'<div class="lab-use{style}"><span class="lab-muted">{label}</span><div class="lab-bar">'
-        f'<span style="width:{share:.1%}"></span></div><span class="lab-num">{text}</span></div>'
-    )
-
-
-def _link(run_id: str, name: str, colour: str) -> str:
-    dot = f'<span class="lab-dot" style="background:{pick_ink(run_id, colour).css}"></span>'
-    return f'{dot}<a href="run?id={escape(run_id)}">{escape(name)}</a>'
+    return "".join(draw_bar(*row) for row in rows)
 
 
 def show_queue(runs: dict[str, RunSummary]) -> None:
@@ -113,8 +97,8 @@ def show_queue(runs: dict[str, RunSummary]) -> None:
         run = runs[ticket.run_id]
         with st.container(horizontal=True, vertical_alignment="center", key=f"queue.{run.id}"):
             st.html(
-                f'<span class="lab-num lab-muted">{position}.</span> {_link(run.id, run.name, run.colour)} '
-                f'<span class="lab-muted lab-small">for {escape(ticket.device)}, '
+                f'<span class="lab-num lab-muted">{position}.</span> {link_run(run.id, run.name, run.colour)} '
+                f'<span class="lab-muted lab-small">for {escape(name_wanted(ticket.device))}, '
                 f"queued {format_ago(ticket.queued_ns / 1e9)}</span>"
             )
             if position > 1:
@@ -127,6 +111,7 @@ def show_machine() -> None:
     show_outcome()
     show_heading("Devices")
     show_devices(runs)
+    show_cluster(runs)
     show_heading("Queue")
     show_queue(runs)
 
@@ -176,7 +161,7 @@ def _show_dataset(dataset: DatasetStatus) -> None:
         elif progress and progress.state == "running":
             share = progress.done / max(progress.total, 1)
             done = f"{format_bytes(progress.done)} of {format_bytes(progress.total)}"
-            st.html(_draw_bar(f"{share:.0%}", share, done, " lab-wide-use"))
+            st.html(draw_bar(f"{share:.0%}", share, done, " lab-wide-use"))
         else:
             if has_part(progress):
                 st.button(
@@ -228,7 +213,7 @@ def show_disk() -> None:
     )
     if uses:
         lines = "".join(
-            f"<tr><td>{_link(use.run_id, use.name, use.colour)}{' <i>archived</i>' if use.archived else ''}</td>"
+            f"<tr><td>{link_run(use.run_id, use.name, use.colour)}{' <i>archived</i>' if use.archived else ''}</td>"
             f"<td>{format_bytes(use.bytes)}</td><td>{format_bytes(use.checkpoint_bytes)}</td></tr>"
             for use in uses[:LARGEST]
         )
@@ -282,10 +267,6 @@ def show_versions() -> None:
             rows.append([package, "not installed"])
     rows += [["Runs", str(runs_folder())], ["Data", str(data_folder())]]
     show_table(["", ""], rows)
-
-
-def show_heading(text: str) -> None:
-    st.html(f'<h3 class="lab-section">{text}</h3>')
 
 
 show_style(__file__)

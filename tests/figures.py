@@ -1,6 +1,6 @@
 """Tests of reliability: what each promises, what it measured, and where its figure is kept.
 
-A test in `tests/faults`, `tests/load` or `tests/security` carries its promise and tells its figure:
+A test in `tests/faults`, `tests/load`, `tests/security` or `tests/cluster` carries its promise and tells its figure:
 
     @pytest.mark.promise(1, "A killed run resumes exactly.", how="kill -9 at random moments", control="...")
     def test_a_killed_run_resumes_exactly(full: bool, record_figure: Callable[[str], None]) -> None:

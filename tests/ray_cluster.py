@@ -6,7 +6,6 @@ a node is noticed within seconds, because it is asked for a sign of life every s
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ import psutil
 import pytest
 
 from core.cluster.access import make_token, ray_environment
+from core.cluster.keeper import PLACES
+from core.machine.versions import describe_versions, fit_name
 
 HEALTH = {
     "health_check_initial_delay_ms": 1000,
@@ -73,11 +74,11 @@ class RayNode:
 class RayCluster:
     """The head and its nodes. `close` ends all of them."""
 
-    def __init__(self, runs: Path, resources: dict[str, float] | None = None) -> None:
+    def __init__(self, runs: Path) -> None:
         from ray.cluster_utils import Cluster
 
         self.runs = runs
-        self.resources = resources or {}
+        self.resources = {fit_name(): PLACES}
         head = {
             "num_cpus": 0,
             "object_store_memory": STORE_BYTES,
@@ -124,7 +125,8 @@ class RayCluster:
         """What the agent would tell of the nodes, for tests without one."""
         from core.machine.nodes import Cluster, Node, write_cluster
 
-        nodes = [Node({"id": node.id, "name": node.id[:6], "cpus": 1, "cpus_free": 1, **fields}) for node in self.nodes]
+        facts = {"cpus": 1, "cpus_free": 1, **describe_versions(), **fields}
+        nodes = [Node({"id": node.id, "name": node.id[:6], **facts}) for node in self.nodes]
         write_cluster(self.runs, Cluster(self.address, nodes))
 
     def close(self) -> None:
@@ -149,7 +151,7 @@ def ray_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def ray_cluster(ray_runs: Path) -> Iterator[RayCluster]:
     """A head without places and two nodes of one CPU each, for all tests of the module."""
-    cluster = RayCluster(ray_runs, json.loads(os.environ.get("RESNET_LAB_TEST_RESOURCES", "{}")))
+    cluster = RayCluster(ray_runs)
     for _ in range(2):
         cluster.add_node()
     yield cluster

@@ -18,6 +18,7 @@ PARTS = {
     "State": range(10, 15),
     "Load": range(15, 16),
     "Security": range(16, 23),
+    "Many machines": range(23, 30),
 }
 ITEMS = {
     1: "Killed at any moment",
@@ -42,16 +43,23 @@ ITEMS = {
     20: "Bad specs",
     21: "Errors in a page",
     22: "Known weaknesses of libraries",
+    23: "Who joins a cluster",
+    24: "Versions that differ",
+    25: "Nodes that are lost",
+    26: "Leaving a cluster",
+    27: "Runs on a cluster",
+    28: "Studies on a cluster",
+    29: "Nodes from Slurm",
 }
 INTRODUCTION = """\
 # Reliability
 
 What this lab promises, how each promise is tested, and what the last full test measured. Each test injects the failure
-itself and stands in `tests/faults`, `tests/load` or `tests/security`; beside it stands a control: the same attack on
-code without the guard, which must do harm, or else the test could not fail.
+itself and stands in `tests/faults`, `tests/load`, `tests/security` or `tests/cluster`; beside it stands a control: the
+same attack on code without the guard, which must do harm, or else the test could not fail.
 
 `make test` runs all of them in a short form. The full forms: `make test-faults`, `make test-load`,
-`make test-security`. They write `benchmarks/results/reliability.json`, and this page is written from it by
+`make test-security`, `make test-cluster`. They write `benchmarks/results/reliability.json`, and this page is written from it by
 `python -m tools.reliability`.
 
 ## How a run ends

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from core.cli import (
     branch,
+    cluster,
     compare,
     data,
     doctor,
@@ -100,4 +101,5 @@ app.command("edit", rich_help_panel=MANAGE)(runs.edit_run)
 app.command("delete", rich_help_panel=MANAGE)(runs.delete_runs)
 app.add_typer(data.app, name="data", rich_help_panel=MANAGE)
 app.add_typer(notify.app, name="notify", rich_help_panel=MANAGE)
+app.add_typer(cluster.app, name="cluster", rich_help_panel=MANAGE)
 app.command("devices", rich_help_panel=MANAGE)(data.list_devices)

@@ -1,0 +1,224 @@
+"""Commands about more machines than this one: `cluster up`, `join`, `status`, `down`, `slurm`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
+from core.cli.source import AsJson, Yes
+from core.text.formats import format_ago, format_bytes
+from core.text.words import count_of
+
+app = typer.Typer(help="Trains on more machines than this one, by way of Ray.", no_args_is_help=True)
+
+OwnAddress = Annotated[
+    str, typer.Option("--address", metavar="IP", help="This machine's address, if it has several.", show_default=False)
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="The cluster's token; without it the standard input is read, or one that is kept here is used.",
+        show_default=False,
+    ),
+]
+
+
+@app.command("up")
+def start(
+    gpus: Annotated[int, typer.Option("--gpus", min=0, help="GPUs of this machine that the cluster may use too.")] = 0,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus", min=0, help="The same for CPUs; as many as GPUs.", show_default=False)
+    ] = None,
+    address: OwnAddress = "",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where other machines join.")] = 6379,
+) -> None:
+    """Starts a cluster with this machine as its head, which keeps the queue and all files."""
+    from core.cluster import head
+    from core.cluster.access import token_path
+    from core.machine.nodes import join_command
+    from core.system.folders import runs_folder
+
+    runs = runs_folder()
+    runs.mkdir(parents=True, exist_ok=True)
+    head.require_ray()
+    say("Starting the head; this takes up to half a minute.")
+    cluster = head.start_head(runs, address, port, cpus, gpus)
+    say(f"The cluster is up at {cluster.address}.")
+    _tell_doors()
+    say("On each other machine, where the lab is installed as here:")
+    print(join_command(cluster.address))
+    say(
+        f"It asks for the token, which is in {token_path(runs)} and opens every node to whoever has it. "
+        "From here, over ssh, nobody sees it:\n"
+        f"  ssh BOX 'cd resnet-lab && .venv/bin/{join_command(cluster.address)}' < {token_path(runs)}"
+    )
+
+
+def _tell_doors() -> None:
+    """Which ports listen, and to whom."""
+    from core.cluster.head import list_doors
+    from core.system.folders import runs_folder
+
+    doors = list_doors(runs_folder())
+    opened = [door for door in doors if door.is_open]
+    if opened:
+        ports = ", ".join(f"{door.port} ({door.program})" for door in opened)
+        say(f"Open to whoever reaches this machine, with the token alone, and not encrypted: ports {ports}.")
+    closed = sorted({door.port for door in doors if not door.is_open})
+    if closed:
+        say(f"Open to this machine alone: {count_of(len(closed), 'port')}, {', '.join(map(str, closed))}.")
+
+
+@app.command("join")
+def join(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The head's, as `cluster up` told it: HOST:PORT.")],
+    token_file: TokenFile = None,
+    gpus: Annotated[
+        int | None, typer.Option("--gpus", min=0, help="How many GPUs it gives; all.", show_default=False)
+    ] = None,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus", min=0, help="How many CPUs it gives; all.", show_default=False)
+    ] = None,
+    own: OwnAddress = "",
+    block: Annotated[bool, typer.Option("--block", help="Stays until it is ended, as in a job of Slurm.")] = False,
+) -> None:
+    """Makes this machine a node: it trains runs of the head, until `cluster down` is called here."""
+    from core.cluster import head, keeper
+    from core.cluster.here import write_here
+    from core.system.folders import runs_folder
+
+    runs = runs_folder()
+    runs.mkdir(parents=True, exist_ok=True)
+    here = head.prepare_node(runs, address, _read_token(token_file, runs), own, cpus, gpus)
+    gives = f"{count_of(here.cpus, 'CPU')} and {count_of(here.gpus, 'GPU')}"
+    if block:
+        os.environ["RESNET_LAB_RUNS"] = str(runs)
+        write_here(runs, head.kept_by_this_process(here))
+        say(f"Joins {here.address} with {gives}, until it is ended.")
+        try:
+            status = keeper.main()
+        finally:
+            head.leave(runs)
+        raise typer.Exit(status)
+    head.start_node(runs, here)
+    say(f"This machine is in the cluster of {here.address} with {gives}. It leaves by: python -m core cluster down")
+    _tell_doors()
+
+
+def _read_token(file: Path | None, runs: Path) -> str:
+    """The token that was handed over; empty where one is kept here already and none was. Never an argument."""
+    from core.cluster.access import token_path
+
+    if file is not None:
+        try:
+            return file.read_text(encoding="ascii", errors="replace")[:4096]
+        except OSError as error:
+            raise CommandError(f"--token-file {file}: cannot be read: {error.strerror}.") from None
+    if token_path(runs).exists():
+        return ""
+    if sys.stdin.isatty():
+        return str(typer.prompt("The cluster's token", hide_input=True)).strip()
+    return sys.stdin.readline(4096).strip()
+
+
+@app.command("status")
+def show(as_json: AsJson = False) -> None:
+    """Shows the nodes, what they train and what is free."""
+    from core.cluster.here import read_here
+    from core.machine.nodes import read_cluster
+    from core.system.folders import runs_folder
+
+    runs = runs_folder()
+    here, cluster = read_here(runs), read_cluster(runs)
+    kept = bool(here and here.is_kept())
+    if as_json:
+        nodes = [node.to_record() for node in cluster.nodes] if cluster else []
+        print_json(
+            {
+                "here": here.kind if here and kept else None,
+                "address": here.address if here and kept else None,
+                "seen": cluster.written if cluster else None,
+                "nodes": nodes,
+            }
+        )
+        return
+    if not here or not kept:
+        say("This machine is in no cluster. `python -m core cluster up` starts one, `cluster join` joins one.")
+        return
+    print_facts([("this machine", here.kind), ("head", here.address), ("since", format_ago(here.since))])
+    if not here.is_head:
+        return
+    if cluster is None or cluster.is_stale():
+        say("Nothing is known of its nodes at the moment: Ray is being started, or does not answer.")
+        return
+    if not cluster.nodes:
+        say("It has no node yet.")
+        return
+    print()
+    rows = [
+        (
+            node.name,
+            node.device,
+            f"{node.gpus_free:g}/{node.gpus:g}",
+            f"{node.cpus_free:g}/{node.cpus:g}",
+            f"{format_bytes(node.memory_used)} of {format_bytes(node.memory)}" if node.memory else "",
+            ", ".join(node.runs),
+            f"lost {format_ago(node.lost)}" if node.lost is not None else f"since {format_ago(node.since)}",
+        )
+        for node in cluster.nodes
+    ]
+    columns = ("node", "device", "GPUs free", "CPUs free", "memory", "trains", "seen")
+    print_table(columns, rows, right=("GPUs free", "CPUs free"), whole=("trains",), spare=("memory", "device"))
+
+
+@app.command("down")
+def stop(yes: Yes = False) -> None:
+    """Ends this machine's part of the cluster: on the head all of it. Other processes of Ray go on."""
+    from core.cluster import head
+    from core.cluster.here import read_here
+    from core.machine.nodes import read_cluster
+    from core.system.folders import runs_folder
+
+    runs = runs_folder()
+    here, cluster = read_here(runs), read_cluster(runs)
+    training = sum(len(node.runs) for node in cluster.live) if cluster and here and here.is_head else 0
+    if training:
+        question = (
+            f"{count_of(training, 'run')} on its nodes will be interrupted, to be resumed later. End the cluster?"
+        )
+        confirm(question, yes, "The cluster goes on")
+    if not head.leave(runs):
+        raise CommandError("This machine is in no cluster.", FAILED)
+    say("Ended.")
+
+
+@app.command("slurm")
+def submit(
+    time: Annotated[str, typer.Option("--time", metavar="H:MM:SS", help="How long each node stays.")],
+    nodes: Annotated[int, typer.Option("--nodes", help="How many nodes; each comes when Slurm has it.")] = 1,
+    gpus: Annotated[int, typer.Option("--gpus", help="GPUs of each.")] = 1,
+    cpus: Annotated[int, typer.Option("--cpus", help="CPUs of each.")] = 1,
+    partition: Annotated[str, typer.Option("--partition", help="As `sinfo` shows it.", show_default=False)] = "",
+    only_print: Annotated[bool, typer.Option("--print", help="Shows the script, and submits nothing.")] = False,
+) -> None:
+    """Asks Slurm for nodes, which join this machine's cluster for as long as they last."""
+    from core.cluster.slurm import Pilot, write_script
+    from core.cluster.slurm import submit as submit_script
+    from core.system.folders import runs_folder
+
+    script = write_script(runs_folder(), Pilot(nodes, gpus, time, cpus, partition))
+    if only_print:
+        print(script, end="")
+        return
+    job = submit_script(script)
+    print(job)
+    say(
+        f"Submitted as job {job}. Its nodes are on the Lab page once Slurm has started them; `scancel {job}` ends them."
+    )

@@ -1,0 +1,91 @@
+"""What this machine is in a cluster, and which of its processes belong to it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core.cluster.access import cluster_folder
+from core.system import files, processes
+
+# In the environment of all that a keeper starts: its runs folder.
+MARK = "RESNET_LAB_CLUSTER_OF"
+HERE = "here.json"
+
+
+@dataclass(frozen=True)
+class Here:
+    """This machine's part in a cluster, and the process that keeps it."""
+
+    kind: str  # head or node
+    address: str  # of the head, as HOST:PORT
+    own_address: str
+    cpus: int
+    gpus: int
+    folder: str  # of Ray's own logs and sockets; short, as the path of a socket must be
+    keeper: dict[str, Any] | None = None
+    since: float = 0.0
+
+    @property
+    def is_head(self) -> bool:
+        return self.kind == "head"
+
+    def is_kept(self) -> bool:
+        """Whether the process that keeps it is there."""
+        return processes.is_same(self.keeper)
+
+
+def read_here(runs: Path) -> Here | None:
+    """What this machine was told to be last; None if nothing, or its file is damaged."""
+    record = files.find_note(cluster_folder(runs) / HERE)
+    try:
+        here = Here(**record) if record else None
+    except TypeError:
+        return None
+    fits = here and isinstance(here.address, str) and isinstance(here.folder, str)
+    return here if fits else None
+
+
+def write_here(runs: Path, here: Here) -> None:
+    files.write_json(cluster_folder(runs) / HERE, asdict(here))
+
+
+def forget_here(runs: Path) -> None:
+    (cluster_folder(runs) / HERE).unlink(missing_ok=True)
+
+
+def find_own(runs: Path, but: int = 0) -> list[psutil.Process]:
+    """The processes that this machine's keeper started, and all that those started; without the process `but`.
+
+    Ray's workers write their titles over their environment, so they are found by their parents.
+    """
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == str(runs):
+                found |= {each.pid: each for each in (process, *process.children(recursive=True))}
+    found.pop(but, None)
+    return list(found.values())
+
+
+def kill_all(found: list[psutil.Process], seconds: float = 10.0) -> bool:
+    """Kills processes at once; whether all of them are gone."""
+    for process in found:
+        with suppress(psutil.Error):
+            process.kill()
+    return not psutil.wait_procs(found, timeout=seconds)[1]
+
+
+def wait_until_gone(here: Here, seconds: float) -> bool:
+    """Whether the keeper ended within so many seconds."""
+    until = time.monotonic() + seconds
+    while here.is_kept():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,1 @@
+"""Rows of the Lab page: devices and nodes, and who holds them."""

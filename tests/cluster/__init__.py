@@ -1,0 +1,1 @@
+"""Reliability of many machines: a cluster of this one's own, where only the loopback is."""

@@ -1,0 +1,162 @@
+"""A cluster of three machines by the lab's own commands: who gets in, who is told of, and what ends when it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.cluster.here import read_here
+from core.machine.versions import describe_versions
+from core.system.folders import PROJECT
+from tests.cluster.machines import Machine, wait_for_nodes
+from tests.core.workers import wait_for
+
+pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+
+Record = Callable[[str], None]
+ADDRESS = "127.0.0.1:6390"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("machines")
+
+
+@pytest.fixture(scope="module")
+def head(folder: Path) -> Iterator[Machine]:
+    head = Machine(folder / "head")
+    said = head.done("cluster", "up", "--address", "127.0.0.1", "--port", "6390")
+    assert f"python -m core cluster join {ADDRESS}" in said
+    assert head.token not in said
+    yield head
+    head.core("cluster", "down", "--yes")
+
+
+@pytest.fixture(scope="module")
+def boxes(folder: Path, head: Machine) -> Iterator[list[Machine]]:
+    """Two machines that joined, each at an address of its own."""
+    boxes = [Machine(folder / f"box{number}") for number in (1, 2)]
+    for number, box in enumerate(boxes, start=2):
+        box.done(
+            "cluster", "join", ADDRESS, "--address", f"127.0.0.{number}", "--cpus", "1", "--gpus", "0", text=head.token
+        )
+    yield boxes
+    for box in boxes:
+        box.core("cluster", "down")
+
+
+def test_two_machines_join_and_are_seen_with_what_they_have(head: Machine, boxes: list[Machine]) -> None:
+    nodes = wait_for_nodes(head, 2)
+    assert [(node.cpus, node.cpus_free, node.gpus, node.lost) for node in nodes] == [(1.0, 1.0, 0.0, None)] * 2
+    assert [{"python": node.python, "torch": node.torch, "lab": node.lab} for node in nodes] == [
+        describe_versions()
+    ] * 2
+    assert all(node.memory > node.memory_used > 0 and node.device for node in nodes)
+    assert head.status()["here"] == "head"
+    assert boxes[0].status()["here"] == "node"
+    assert "already" in boxes[0].core("cluster", "join", ADDRESS, text=head.token).stderr
+
+
+@pytest.mark.promise(
+    23,
+    "Nobody without the token gets in, and it is in no log, page, command line or note.",
+    how="a machine with a wrong token, one with none, and a driver without one; then every file and every command line "
+    "of three machines is searched for the token",
+    control="the same driver gets into a cluster of Ray that was started without a token",
+)
+def test_the_token_is_needed_and_is_nowhere_else(
+    head: Machine, boxes: list[Machine], folder: Path, record_figure: Record
+) -> None:
+    stranger = Machine(folder / "stranger")
+    assert "refused" in stranger.core("cluster", "join", ADDRESS, text="f" * 64).stderr
+    shutil.rmtree(stranger.runs / ".cluster")
+    assert "no token" in stranger.core("cluster", "join", ADDRESS).stderr
+    code = f"import ray; ray.init(address={ADDRESS!r}, log_to_driver=False); print('in')"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    without = {**environment, "RAY_AUTH_MODE": "disabled"}
+    driver = subprocess.run([sys.executable, "-c", code], env=without, capture_output=True, timeout=100, check=False)
+    assert b"in\n" not in driver.stdout
+    searched = 0
+    for machine in (head, *boxes):
+        here = read_here(machine.runs)
+        assert here
+        for root in (machine.runs, Path(here.folder)):
+            for path in root.rglob("*"):
+                if path.is_file() and path != machine.runs / ".cluster" / "token":
+                    searched += 1
+                    assert head.token.encode() not in path.read_bytes(), path
+    for process in psutil.process_iter():
+        assert head.token not in " ".join(process.cmdline())
+    record_figure(f"wrong, missing and no token refused; {searched} files searched")
+
+
+@pytest.mark.promise(
+    24,
+    "A machine whose Python, torch or lab differs does not join, and both versions are told.",
+    how="a copy of the lab with one more comment in its engine",
+    control="the machines that are like the head have joined",
+)
+def test_a_machine_with_another_lab_is_refused(head: Machine, folder: Path, record_figure: Record) -> None:
+    copy = folder / "other-lab"
+    shutil.copytree(PROJECT / "core", copy / "core", ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "core" / "engine" / "train.py").open("a").write("# changed\n")
+    said = Machine(folder / "other", copy).core("cluster", "join", ADDRESS, text=head.token)
+    assert said.returncode == 2
+    assert f"{describe_versions()['lab']} there" in said.stderr
+    record_figure("refused, both versions told")
+
+
+@pytest.mark.promise(
+    25,
+    "A node that is gone is shown as lost within 15 s, and one whose Ray ended joins again by itself.",
+    how="Ray's processes of one node killed; then all of it, as by a power cut",
+    control="until then it is shown as there",
+)
+def test_a_lost_node_is_told_and_comes_back(head: Machine, boxes: list[Machine], record_figure: Record) -> None:
+    before = {node.id for node in wait_for_nodes(head, 2)}
+    started = time.monotonic()
+    for process in boxes[0].processes():
+        process.kill()
+    wait_for(lambda: len({node.id for node in head.nodes()} - before) == 1 and len(head.nodes()) == 2, 90)
+    back = time.monotonic() - started
+    started = time.monotonic()
+    boxes[1].cut_power()
+    wait_for(lambda: len(head.nodes()) == 1 and head.lost(), 30)
+    lost = time.monotonic() - started
+    assert lost < 15
+    assert "lost" in head.done("cluster", "status")
+    record_figure(f"lost after {lost:.1f} s; back by itself after {back:.0f} s")
+
+
+@pytest.mark.promise(
+    26,
+    "`cluster down` ends what the lab started, and no other Ray of the same user.",
+    how="another Ray is started beside the cluster by `ray start`, then each machine leaves",
+    control="`ray stop` ends the other one too",
+)
+def test_leaving_ends_own_processes_alone(
+    head: Machine, boxes: list[Machine], folder: Path, record_figure: Record
+) -> None:
+    ray = [sys.executable, "-m", "ray.scripts.scripts"]
+    place = ["--head", "--port=6399", "--num-cpus=0", "--include-dashboard=false", "--node-ip-address=127.0.0.1"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 100}
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    subprocess.run([*ray, "start", *place, f"--temp-dir={folder}/r"], env=environment, check=True, **quiet)  # type: ignore[call-overload]
+    others = {process.pid for process in psutil.process_iter() if "--gcs_server_port=6399" in process.cmdline()}
+    assert others
+    for machine in (*boxes, head):
+        machine.core("cluster", "down", "--yes")
+        assert machine.processes() == []
+        assert machine.status() == {"here": None, "address": None, "seen": None, "nodes": []}
+    assert all(psutil.pid_exists(pid) for pid in others)
+    subprocess.run([*ray, "stop", "--force"], env=environment, check=False, **quiet)  # type: ignore[call-overload]
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in others), 20)
+    record_figure("3 machines left, the other Ray went on")

@@ -31,7 +31,8 @@ from core.runs.store import open_run, publish_run
 from core.spec import DataSpec
 from core.system.files import write_bytes
 from core.system.locks import hold
-from core.worker.run import drive_run, train_on
+from core.worker.local import train_on
+from core.worker.run import drive_run
 from core.worker.stop import StopSignal
 
 RECORDINGS = Path(__file__).parent / "recordings"

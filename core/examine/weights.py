@@ -47,7 +47,7 @@ def list_weights(run: Run) -> list[Weights]:
     figures = run.results()
     found = []
     if run.has_validation and (best or last or run.predictions("test_best") is not None):
-        epoch = best.epoch if best else _whole(figures.get("best/epoch"))
+        epoch = best.best_epoch or best.epoch if best else _whole(figures.get("best/epoch"))
         # Every checkpoint carries the best weights so far, even if the file of their own epoch was lost.
         found.append(Weights("best", "Best on validation", epoch, best or last, "best"))
     if last or run.predictions("test_last") is not None:

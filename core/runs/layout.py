@@ -15,6 +15,7 @@ ORIGIN = "imported.json"  # of a run that came from another lab
 BRANCH = "branch.json"  # of a run that began from another's checkpoint
 ROOT = "root.safetensors"  # that checkpoint
 OLD_ROOT = "root.pt"  # the same, written by an older version
+PLACE = "place.json"  # of a run that is trained on a cluster
 FOREIGN = "foreign.json"  # of a run that another tool logged, in place of a spec
 SERIES = "series.bin"  # all that it logged
 

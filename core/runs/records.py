@@ -46,6 +46,7 @@ class Environment(TypedDict, total=False):
     device: str
     pid: Whole
     hostname: str
+    node: str  # of a cluster; missing where the run is trained by this machine itself
     platform: str
     python: str
     versions: dict[str, str | None]
@@ -72,6 +73,24 @@ class Environment(TypedDict, total=False):
     notes: list[str]
     time: Moment
     not_finite: list[str]  # as `core.system.files` lists what was not finite
+
+
+class Move(TypedDict):
+    """A node that a run lost, as a phrase after its name, and after which epoch the run goes on elsewhere."""
+
+    node: str
+    reason: str
+    epoch: Count
+    time: Moment
+
+
+class PlaceRecord(TypedDict, total=False):
+    """What a run on a cluster asks of its nodes, the same wherever it goes on, and which of them it lost."""
+
+    cpus: Number
+    gpus: Number
+    threads: Annotated[int, Field(ge=1, lt=100_000)]
+    moves: list[Move]
 
 
 class ProgressRecord(TypedDict, total=False):
@@ -188,6 +207,7 @@ class CheckpointEntry(TypedDict, total=False):
     metrics_bytes: Count
     classes_bytes: Count
     kept: bool  # for good, by the run's rule
+    best_epoch: Count  # whose weights it has as the best, where those are of an earlier epoch than its own
 
 
 class BranchStep(TypedDict, total=False):
@@ -311,6 +331,7 @@ class CheckpointFile:
     metrics_bytes: int = 0
     classes_bytes: int = 0
     kept: bool = False
+    best_epoch: int = 0  # where it is not its own
 
     @property
     def ends_epoch(self) -> bool:
@@ -343,6 +364,7 @@ class RunSummary:
     optimizer: str = ""
     seed: int = 0
     device: str = ""
+    node: str = ""  # of a cluster; empty where this machine trains it
     curve: tuple[float, ...] = ()  # val/accuracy, at most 40 points
     reason: str = ""
     priority: int = 0

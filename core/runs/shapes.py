@@ -19,6 +19,8 @@ from core.runs.records import (
     ForecastRecord,
     ForeignRecord,
     MappedFigure,
+    Move,
+    PlaceRecord,
     ProgressRecord,
     WorkerRecord,
 )
@@ -51,6 +53,7 @@ def model_of(
 ENVIRONMENT, PROGRESS = model_of(Environment), model_of(ProgressRecord)
 WORKER, CRASH, FORECAST = model_of(WorkerRecord), model_of(Crash), model_of(ForecastRecord)
 DOCTOR = model_of(DoctorRecord, {"found"}, nullable=False)
+PLACE = model_of(PlaceRecord, moves=list[model_of(Move, {"node", "reason", "epoch", "time"}, nullable=False)])  # type: ignore[misc]
 END = model_of(End, {"state"}, nullable=False)
 _MAPPED: Any = model_of(MappedFigure, {"series", "percent"}, nullable=False)
 FOREIGN = model_of(

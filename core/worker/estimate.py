@@ -10,7 +10,7 @@ from core.launch.estimates import EstimateError
 from core.spec.parse import parse_spec
 from core.system.errors import LabError
 from core.system.folders import runs_folder
-from core.worker.run import set_up_torch
+from core.worker.local import set_up_torch
 
 
 def measure_spec(spec: dict[str, Any], device: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -70,6 +71,16 @@ class WaitMeter:
         if before is None or now is None or now[0] <= before[0]:
             return {}
         return {"cpu_wait_percent": min(100.0, 100 * (now[1] - before[1]) / (now[0] - before[0]))}
+
+
+class Meter(Protocol):
+    """What a run takes of its machine."""
+
+    def read(self) -> dict[str, float]:
+        """Now: what `core.runs.records.ProgressRecord` has of it."""
+
+    def read_epoch(self) -> dict[str, float]:
+        """The means since the last epoch's end, as columns of the metrics."""
 
 
 class UseMeter:

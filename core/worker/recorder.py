@@ -25,7 +25,7 @@ from core.runs.records import COLUMNS, STOPPED, SUFFIX, CheckpointFile
 from core.runs.within import STEP_FIELDS, USE_FIELDS
 from core.spec.keeping import KEPT, find_drops, keeps_always
 from core.system import files, processes
-from core.worker.meters import Clock, UseMeter
+from core.worker.meters import Clock, Meter, UseMeter
 from core.worker.within import SeriesFile
 
 PROGRESS_SECONDS = 0.5
@@ -38,30 +38,37 @@ Load = Callable[[Path, str], dict[str, Any]]
 class Recorder:
     """The one writer of a run's metrics, checkpoints, predictions and progress."""
 
-    def __init__(self, run: Run, device: str, save: Save) -> None:
-        self.run, self.device, self.save = run, device, save
+    def __init__(self, run: Run, device: str, save: Save, use: Meter | None = None) -> None:
+        """`use` measures what the run takes of its machine; by default what this process takes of `device` and here."""
+        self.run, self.save = run, save
         self.metrics = run.path / layout.METRICS
         self.classes = run.path / layout.PREDICTIONS / layout.VAL_CLASSES
         self.checkpoints = run.checkpoints()
         self.steps = SeriesFile(run.path / layout.STEPS, STEP_FIELDS)
         self.samples = SeriesFile(run.path / layout.USE, USE_FIELDS)
         self.next_sample = 0.0
-        self.use = UseMeter(device)
+        self.use: Meter = use or UseMeter(device)
         self.clock = Clock()
         self.last_progress = 0.0
         self.epoch = 0
         self.drops: frozenset[int] = frozenset()  # epochs after which the rate is known to drop
         self.reductions = 0  # of the rate on plateaus so far
+        self.owed_best = 0  # the epoch whose weights are the best and in no checkpoint yet; 0 if there is none
         self.is_at_root = False  # whether the state is the parent's, from which a branch begins
         for folder in (layout.CHECKPOINTS, layout.PREDICTIONS):
             (run.path / folder).mkdir(exist_ok=True)
 
-    def restore(self, load: Load, unusable: type[Exception]) -> tuple[dict[str, Any] | None, list[str]]:
+    def restore(
+        self, load: Load, unusable: type[Exception], *, counted: bool = True
+    ) -> tuple[dict[str, Any] | None, list[str]]:
         """The newest sound state, or None, with a sentence for each checkpoint that is not.
 
         Metrics are cut back to that state, and so is the half line of a crash. Raises DamagedFileError for a damaged
         manifest: training again from the start would throw good checkpoints away. Of a branch without a checkpoint of
         its own the state is that of its root, `is_at_root`, and what `load` raises for that one is raised.
+
+        Without `counted` what `load` gives tells no counts, as bytes for another machine do: whoever opens them there
+        tells them to `go_on`.
         """
         self.run.require_manifest()
         notes: list[str] = []
@@ -81,13 +88,12 @@ class Recorder:
                 notes.append(f"Went on from {entry.name}, after epoch {entry.epoch}.")
             self.checkpoints = self.checkpoints[: self.checkpoints.index(entry) + 1]
             self._cut_back(entry)
-            self.clock.before = float(state.get("seconds") or 0.0)
-            self.reductions = _count_reductions(state)
-            self._restore_series(state.get("step") or 0)
+            if counted:
+                self.go_on(state)
             return state, notes
         self.checkpoints = []
         if root := root_of(self.run.path):
-            return self._restore_root(root, load(root.path, root.sha256), notes)
+            return self._restore_root(root, load(root.path, root.sha256), notes, counted=counted)
         if notes or _size(self.metrics):
             notes.append("There was no checkpoint to go on from: the training began again at the first epoch.")
         self._cut_back(None)
@@ -95,7 +101,7 @@ class Recorder:
         return None, notes
 
     def _restore_root(
-        self, root: CheckpointFile, state: dict[str, Any], notes: list[str]
+        self, root: CheckpointFile, state: dict[str, Any], notes: list[str], *, counted: bool
     ) -> tuple[dict[str, Any], list[str]]:
         """Of a branch that has no checkpoint of its own yet, or no longer one that can be used."""
         self.is_at_root = True
@@ -108,10 +114,15 @@ class Recorder:
         if notes or _count_lines(self.metrics) > root.epoch:
             notes.append(f"Went on from where it branched off, after epoch {root.epoch}.")
         self._cut_back(root)
+        if counted:
+            self.go_on(state)
+        return state, notes
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Takes over what the state counts: `seconds`, updates as `step`, and how often the rate was lowered."""
         self.clock.before = float(state.get("seconds") or 0.0)
         self.reductions = _count_reductions(state)
         self._restore_series(state.get("step") or 0)
-        return state, notes
 
     def _restore_series(self, step: int) -> None:
         """Without the time after update `step`, which is trained again."""
@@ -145,7 +156,7 @@ class Recorder:
             case EpochEnd():
                 self._end_epoch(event)
             case Stopped():
-                self._keep(event.state, f"epoch-{self.epoch:05d}{STOPPED}", is_best=False)
+                self._keep(event.state, f"epoch-{self.epoch:05d}{STOPPED}", is_best=self.owed_best > 0)
             case Finished():
                 self.steps.flush(is_end=True)
                 self.samples.flush(is_end=True)
@@ -157,9 +168,11 @@ class Recorder:
         kind = np.uint8 if event.val_logits.shape[1] <= 256 else np.uint16
         _append(self.classes, event.val_logits.argmax(1).astype(kind).tobytes())
         _append(self.metrics, files.to_line({**event.metrics, **self.use.read_epoch()}))
-        self._keep(
-            event.state, f"epoch-{event.epoch:05d}", is_best=event.is_best, always=self._keeps_always(event.state)
-        )
+        if event.is_best:
+            self.owed_best = event.epoch
+        if event.state:  # a large one is left on the node that trains; the next that comes has the best weights too
+            name, always = f"epoch-{event.epoch:05d}", self._keeps_always(event.state)
+            self._keep(event.state, name, is_best=self.owed_best > 0, always=always)
         left = None
         if event.work:
             self.clock.end_epoch(event.work)
@@ -192,7 +205,9 @@ class Recorder:
             metrics_bytes=_size(self.metrics),
             classes_bytes=_size(self.classes),
             kept=always,
+            best_epoch=self.owed_best if self.owed_best != self.epoch else 0,
         )
+        self.owed_best = 0
         before = [replace(old, kind="last") if is_best else old for old in self.checkpoints]
         older = [old for old in before[: 1 - KEPT] if old.kind == "best" or old.kept]
         self.checkpoints = [*older, *before[1 - KEPT :], entry]

@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 from core.runs import layout
+from core.runs.ends import end_run, leave_off
 
 POLL_SECONDS = 0.3
 
 
 class StopRequestedError(Exception):
-    """Raised in the main thread while nothing else would notice a request to stop."""
+    """Raised in the main thread where nothing else would notice a request to stop; its text may say how it stopped."""
 
 
 class StopSignal:
@@ -65,3 +66,10 @@ class StopSignal:
             self.rings = True
             # To the main thread itself: a signal elsewhere would not wake it from a long read.
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
+def end_stopped(folder: Path, stop: StopSignal, reason: str, epoch: int = 0) -> int:
+    """The run's end, if somebody asked for it; otherwise the system ends this process, and the run may go on."""
+    if stop.is_request():
+        return end_run(folder, "stopped", reason, epoch=epoch)
+    return leave_off(folder, signal.SIGTERM)

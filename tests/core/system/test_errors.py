@@ -16,7 +16,7 @@ from core.runs.records import AboutError
 from core.spec.parse import SpecError, parse_spec
 from core.system.errors import LabError, explain_os_error
 from core.system.folders import PROJECT
-from core.worker.run import DeviceError
+from core.worker.local import DeviceError
 
 # They end something, but nothing went wrong: nobody reads them.
 SIGNALS = {"StopRequested", "StopRequestedError", "NotYet"}

@@ -197,7 +197,8 @@ def describe_state(summary: RunSummary) -> str:
         took = f" in {format_seconds(summary.seconds)}" if summary.seconds else ""
         return summary.reason or f"{count_of(summary.epoch, 'row')} of its figures{took}"
     if summary.state == "running":
-        return f"epoch {min(summary.epoch + 1, summary.epochs)} of {summary.epochs} on {summary.device or UNKNOWN}"
+        device = (summary.device or UNKNOWN) + (f" of {summary.node}" if summary.node else "")
+        return f"epoch {min(summary.epoch + 1, summary.epochs)} of {summary.epochs} on {device}"
     if summary.reason:
         return summary.reason
     if not summary.epoch:

@@ -9,7 +9,7 @@ import typer
 from core.cli.find import find_run
 from core.cli.follow import Interrupts
 from core.cli.output import say
-from core.cli.source import Detach, RunId, Settings
+from core.cli.source import Detach, OnPlace, RunId, Settings
 from core.cli.train import follow_to_end
 from core.spec.parse import parse_spec
 from core.spec.settings import apply_settings
@@ -32,6 +32,7 @@ def branch_run(
     tags: Annotated[
         list[str] | None, typer.Option("--tag", "-t", help="A tag of the branch. Repeatable.", show_default=False)
     ] = None,
+    on: OnPlace = "here",
     detach: Detach = False,
 ) -> None:
     """Goes on from a checkpoint of a run with other settings: prints the new run's id, then as `train`.
@@ -47,7 +48,7 @@ def branch_run(
     spec = parse_spec(apply_settings(fork.run.spec.model_dump(mode="json"), settings or []))
     check_ready(spec.data)
     with Interrupts() as interrupts:
-        branch = start_branch(fork, spec, About(name=name, tags=tuple(tags or ())))
+        branch = start_branch(fork, spec, About(name=name, tags=tuple(tags or ())), on=on)
         print(branch, flush=True)
         for sentence in tell_fork(fork, spec):
             say(sentence)

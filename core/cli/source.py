@@ -6,7 +6,7 @@ import difflib
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -37,6 +37,9 @@ RunIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of runs,
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Without asking first.")]
 Download = Annotated[bool, typer.Option("--download", help="Fetches the data set first if need be.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Returns at once; the work goes on.")]
+OnPlace = Annotated[
+    Literal["here", "cluster"], typer.Option("--on", help="here, or on a node of the cluster that is up.")
+]
 DetachOrFollow = Annotated[bool, typer.Option("--detach/--follow", "-d/-f", help="Return at once, or follow.")]
 
 

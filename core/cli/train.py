@@ -13,7 +13,17 @@ from core.cli.find import find_runs
 from core.cli.follow import LIVE_STATES, Interrupts, watch_runs
 from core.cli.output import FAILED, FINISHED, CommandError, say
 from core.cli.results import exit_code_of, print_results
-from core.cli.source import Detach, DetachOrFollow, Download, PresetName, RunIds, Settings, SpecFile, read_spec
+from core.cli.source import (
+    Detach,
+    DetachOrFollow,
+    Download,
+    OnPlace,
+    PresetName,
+    RunIds,
+    Settings,
+    SpecFile,
+    read_spec,
+)
 from core.runs.store import open_run
 from core.spec import RunSpec
 from core.spec.parse import parse_spec
@@ -32,6 +42,7 @@ def train_run(
         list[str] | None, typer.Option("--tag", "-t", help="A tag of the run. Repeatable.", show_default=False)
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=100, help="Runs with this many seeds, counted up.")] = 1,
+    on: OnPlace = "here",
     detach: Detach = False,
     download: Download = False,
 ) -> None:
@@ -45,10 +56,10 @@ def train_run(
 
     chosen = [f"train.device={device}"] if device is not None else []
     spec = read_spec(file, preset, [*(settings or []), *chosen], needs_source=True)
-    _check_start(spec, seeds, download=download)
+    _check_start(spec, seeds, on, download=download)
     about = About(name=name, tags=tuple(tags or ()))
     with Interrupts() as interrupts:
-        ids = start_seeds(spec, seeds, about) if seeds > 1 else [start_run(spec, about)]
+        ids = start_seeds(spec, seeds, about, on=on) if seeds > 1 else [start_run(spec, about, on=on)]
         for run_id in ids:
             print(run_id, flush=True)
         if detach:
@@ -57,9 +68,10 @@ def train_run(
         follow_to_end(ids, interrupts, stops=True)
 
 
-def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
+def _check_start(spec: RunSpec, seeds: int, on: str, *, download: bool) -> None:
     """Reports what would make every worker fail before a run is created."""
     from core.data.catalogue import check_ready
+    from core.launch.launcher import require_place
     from core.machine.devices import list_device_ids
     from core.machine.queue import suits
     from core.spec.cost import cost_of
@@ -69,7 +81,9 @@ def _check_start(spec: RunSpec, seeds: int, *, download: bool) -> None:
         last = spec.train.seed + seeds - 1
         parse_spec({**spec.model_dump(mode="json"), "train": {**spec.train.model_dump(mode="json"), "seed": last}})
     devices = list_device_ids()
-    if not any(suits(spec.train.device, device, devices) for device in devices):
+    if on == "cluster":
+        require_place(spec)
+    elif not any(suits(spec.train.device, device, devices) for device in devices):
         raise CommandError(f'train.device = "{spec.train.device}": this machine has {", ".join(devices)}')
     if download:
         fetch_missing(spec.data)

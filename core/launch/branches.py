@@ -152,13 +152,15 @@ def add_epochs(fork: Fork, count: int) -> RunSpec:
     return set_values(fork.run.spec, {"train.epochs": fork.run.spec.train.epochs + count})
 
 
-def start_branch(fork: Fork, spec: RunSpec, about: About = NOTHING_SAID, *, click_key: str = "") -> str:
+def start_branch(
+    fork: Fork, spec: RunSpec, about: About = NOTHING_SAID, *, click_key: str = "", on: str = "here"
+) -> str:
     """Makes a branch and starts its worker; returns its id. Raises SpecError, BranchError, as `start_run` does."""
     if problems := list_problems(fork, spec):
         raise SpecError(problems)
     name = about.name.strip() or suggest_name(fork, spec)
     named = About(**{**vars(about), "name": name})
-    return start_run(spec, named, click_key=click_key, fill=partial(_fill, fork, spec))
+    return start_run(spec, named, click_key=click_key, fill=partial(_fill, fork, spec), on=on)
 
 
 def suggest_name(fork: Fork, spec: RunSpec) -> str:

@@ -15,12 +15,14 @@ from typing import Any
 from core.launch.environment import worker_environment
 from core.launch.estimates import keep_forecast
 from core.launch.standby import SETTLE_SECONDS, STANDBY
-from core.machine import queue
+from core.machine import places, queue
 from core.machine.devices import list_device_ids
+from core.machine.nodes import read_cluster
 from core.notify.announce import announce_crash
 from core.runs import layout, presence
 from core.runs.crashes import note_crash
 from core.runs.folder import Run
+from core.runs.place import leave_cluster, read_place, write_place
 from core.runs.records import About, RunNotFoundError
 from core.runs.store import Fill, open_run, publish_run
 from core.spec import RunSpec
@@ -34,29 +36,50 @@ from core.system.locks import FileLock, hold
 MAX_SEEDS = 100
 STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
 NOTHING_SAID = About()
+PLACES = ("here", "cluster")  # where a run is trained, which is no part of its spec
 
 
 class LauncherError(LabError):
     """What was asked cannot be done to this run."""
 
 
-def start_run(spec: RunSpec, about: About = NOTHING_SAID, *, click_key: str = "", fill: Fill | None = None) -> str:
+def start_run(
+    spec: RunSpec, about: About = NOTHING_SAID, *, click_key: str = "", fill: Fill | None = None, on: str = "here"
+) -> str:
     """Creates a run and starts its worker; a repeat of the same click starts nothing more.
 
-    `fill` adds to the run's folder before anybody sees it.
+    `fill` adds to the run's folder before anybody sees it; `on` is one of PLACES.
 
-    Raises RunsFolderError, LauncherError if no process can start.
+    Raises RunsFolderError, LauncherError if no process can start or no node of the cluster can ever train it.
     """
-    run_id, made = publish_run(spec, about, click_key, fill)
+    if on == "cluster":
+        require_place(spec)
+    run_id, made = publish_run(spec, about, click_key, partial(_fill, fill, on))
     if made:
         run = open_run(run_id)
         with _control(run):
-            keep_forecast(spec, run.path)
+            if on == "here":  # what was measured was measured here
+                keep_forecast(spec, run.path)
             _launch(run)
     return run_id
 
 
-def start_seeds(spec: RunSpec, n: int, about: About = NOTHING_SAID, *, click_key: str = "") -> list[str]:
+def require_place(spec: RunSpec) -> None:
+    """Raises LauncherError if there is no cluster, or none of its nodes can ever train a run of this spec."""
+    if why := places.explain_never(read_cluster(runs_folder()), spec.train.device):
+        raise LauncherError(why)
+
+
+def _fill(fill: Fill | None, on: str, folder: Path) -> None:
+    if fill:
+        fill(folder)
+    if on == "cluster":
+        write_place(folder, {})
+
+
+def start_seeds(
+    spec: RunSpec, n: int, about: About = NOTHING_SAID, *, click_key: str = "", on: str = "here"
+) -> list[str]:
     """Starts n runs of a spec that differ in their seed, counted up from the spec's own.
 
     Raises AboutError for a name that is too long with its seed, SpecError for a seed out of range, else as `start_run`.
@@ -68,7 +91,7 @@ def start_seeds(spec: RunSpec, n: int, about: About = NOTHING_SAID, *, click_key
     specs = [set_values(spec, {"train.seed": seed}) for seed in seeds]
     named = [replace(about, name=f"{about.name} seed {seed}".strip()) for seed in seeds]
     keys = [f"{click_key}#{seed}" if click_key else "" for seed in seeds]
-    return [start_run(one, said, click_key=key) for one, said, key in zip(specs, named, keys, strict=True)]
+    return [start_run(one, said, click_key=key, on=on) for one, said, key in zip(specs, named, keys, strict=True)]
 
 
 def resume_run(run_id: str) -> None:
@@ -118,6 +141,8 @@ def _restart(run: Run) -> None:
     # Its worker has written the end, and may be about to release the lock.
     if not _wait_until(lambda: not run.is_alive(), 10):
         raise LauncherError("This run's last process has not ended yet. Try again in a moment.")
+    if read_place(run.path) is not None and places.explain_never(read_cluster(runs_folder()), run.spec.train.device):
+        leave_cluster(run.path)  # exactly as there, with the precision and threads that it began with
     reopen_run(run)
     _launch(run)
 
@@ -219,8 +244,11 @@ def _wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
 
 
 def _launch(run: Run) -> None:
-    """Queues the run and starts its worker."""
-    queue.enqueue(runs_folder(), run.id, run.spec.train.device, run.about.priority)
+    """Queues the run and starts its worker, or the process that keeps it while a node trains it."""
+    device = run.spec.train.device
+    if read_place(run.path) is not None:
+        device = places.ask_for(device)
+    queue.enqueue(runs_folder(), run.id, device, run.about.priority)
     try:
         pid = _start_process(run)
     except OSError as error:
@@ -232,6 +260,8 @@ def _launch(run: Run) -> None:
 
 def _start_process(run: Run) -> int:
     log_path, ended = run.path / layout.LOG, partial(_note_end, run.path)
+    if read_place(run.path) is not None:
+        return start_process(["core.cluster.proxy", run.id], log_path, worker_environment(), ended)
     if _can_start_now(run) and (process := STANDBY.take(run.id, log_path, worker_environment())):
         reap(process, ended)
         return process.pid

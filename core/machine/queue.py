@@ -18,6 +18,7 @@ from core.system.locks import FileLock, hold, is_locked
 
 DEFAULT_SLOTS = 1
 MAX_SLOTS = 64
+CLUSTER = "cluster:"  # how devices begin that are not this machine's
 
 
 class Ticket:
@@ -75,11 +76,17 @@ def read_queue(runs: Path) -> list[Ticket]:
     return sorted((ticket for ticket in found if ticket), key=lambda ticket: ticket.order)
 
 
-def enqueue(runs: Path, run_id: str, device: str, priority: int = 0) -> None:
-    """Puts a run into the queue; one that is already there keeps its position."""
+def enqueue(runs: Path, run_id: str, device: str, priority: int = 0, queued_ns: int = 0) -> int:
+    """Puts a run into the queue and returns since when it is there; one that is already there keeps its position.
+
+    With `queued_ns` it has the position of one that came then.
+    """
     with _queue_lock(runs):
-        if all(ticket.run_id != run_id for ticket in read_queue(runs)):
-            (queue_folder(runs) / Ticket(run_id, device, priority).name).touch()
+        ticket = next((ticket for ticket in read_queue(runs) if ticket.run_id == run_id), None)
+        if ticket is None:
+            ticket = Ticket(run_id, device, priority, queued_ns)
+            (queue_folder(runs) / ticket.name).touch()
+        return ticket.queued_ns
 
 
 def leave_queue(runs: Path, run_id: str) -> None:
@@ -106,7 +113,11 @@ def _queue_lock(runs: Path) -> FileLock:
 
 
 def count_slots(runs: Path, device: str) -> int:
-    """How many runs a device takes at once, from `runs/settings.json`; at least one."""
+    """How many runs a device takes at once, from `runs/settings.json`; at least one, but of a cluster without nodes."""
+    if device.startswith(CLUSTER):
+        from core.machine.places import count_places  # what waits for a device of this machine need not have it
+
+        return count_places(runs, device)
     try:
         settings = files.find_note(runs / "settings.json") or {}
         return min(max(1, int(settings["slots"].get(device, DEFAULT_SLOTS))), MAX_SLOTS)
@@ -136,7 +147,12 @@ def _read_holder(path: Path) -> str:
 
 
 def suits(wanted: str, device: str, devices: list[str]) -> bool:
-    """Whether a run that wants `auto`, `cuda` or one device may take this one of the machine's devices."""
+    """Whether a run that wants `auto`, `cuda` or one device may take this one of the machine's or cluster's devices."""
+    if wanted.startswith(CLUSTER) != device.startswith(CLUSTER):
+        return False
+    if wanted.startswith(CLUSTER):
+        kinds = [each.removeprefix(CLUSTER) for each in devices]
+        return suits(wanted.removeprefix(CLUSTER), device.removeprefix(CLUSTER), kinds)
     if wanted == "auto":
         # The CPU only if there is nothing faster: a run on it could take all day while a GPU becomes free.
         return device != "cpu" or devices == ["cpu"]

@@ -329,7 +329,7 @@ def summarize(run: Run) -> RunSummary:
         return _summarize_foreign(run, record)
     # The state first: what is read after it can only be newer.
     state, spec, origin, doctor = run.read_state(), run.spec, read_branch(run.path), run.doctor()
-    results, progress, rows = run.results(), run.progress() or {}, run.rows()
+    results, progress, rows, environment = run.results(), run.progress() or {}, run.rows(), run.environment()
     accuracies = _finite(rows, "val/accuracy")
     return RunSummary(
         id=run.id,
@@ -349,7 +349,8 @@ def summarize(run: Run) -> RunSummary:
         batch_size=spec.train.batch_size,
         optimizer=spec.train.optimizer,
         seed=spec.train.seed,
-        device=str(run.environment().get("device") or spec.train.device),
+        device=str(environment.get("device") or spec.train.device),
+        node=str(environment.get("node") or ""),
         curve=tuple(metrics.thin_out(list(accuracies), CURVE_POINTS)),
         reason=_reason(run, state),
         configuration=tuple(list_changed(spec)),

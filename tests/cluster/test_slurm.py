@@ -58,5 +58,9 @@ def watch_jobs(slurm: Slurm, head: Machine) -> str:
     back = time.monotonic() - started
     slurm.ask("scancel", job)
     wait_for(lambda: not head.nodes(), 40)
-    moments = (f"two nodes {seen:.0f} s after", f"cancelled, lost after {lost:.1f} s", f"requeued, back after {back:.0f} s")
+    moments = (
+        f"two nodes {seen:.0f} s after",
+        f"cancelled, lost after {lost:.1f} s",
+        f"requeued, back after {back:.0f} s",
+    )
     return "; ".join(moments)

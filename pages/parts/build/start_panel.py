@@ -17,6 +17,7 @@ from pages.parts.build.draft import Draft
 from pages.parts.build.form import name_field
 from pages.parts.frame.failure import tell
 from pages.parts.frame.numbers import ask_whole
+from pages.parts.frame.place import ask_place
 from pages.parts.frame.style import show_problem
 from pages.parts.transfer.download import show_download
 from server.sign_in import current_address
@@ -49,16 +50,19 @@ def show_start(draft: Draft) -> None:
         tags = st.text_input(
             "Tags", key="build.tags", placeholder="Optional, with commas", max_chars=200, persist_state="session"
         )
-        blocked = bool(draft.problems) or not is_ready(draft.good.data)
+        on, problem = ask_place("build.on", draft.good.train.device)
+        blocked = bool(draft.problems or problem) or not is_ready(draft.good.data)
         pressed = _show_button(draft, "Start", "start", blocked, icon=":material/play_arrow:", shortcut="Ctrl+Enter")
         if draft.fork is None:
-            _show_seeds(draft, name, tags, blocked)
+            _show_seeds(draft, name, tags, on, blocked)
+    if problem:
+        show_problem(problem)
     if draft.problems:
         names = ", ".join(dict.fromkeys(name_field(problem.path) for problem in draft.problems))
         show_problem(f"Fix these first: {names}.")
     if pressed and not blocked:
         try:
-            run_id = _start(draft, _describe(name, tags), st.session_state[CLICK_KEY])
+            run_id = _start(draft, _describe(name, tags), st.session_state[CLICK_KEY], on)
         except (LabError, OSError) as error:
             show_problem(f"The run could not be started: {tell(error)}")
             return
@@ -66,11 +70,11 @@ def show_start(draft: Draft) -> None:
         st.switch_page("run.py", query_params={"id": run_id, "tab": "Charts"})
 
 
-def _start(draft: Draft, about: About, click_key: str) -> str:
+def _start(draft: Draft, about: About, click_key: str, on: str) -> str:
     """The new run's id. Raises LabError, OSError."""
     if draft.fork:
-        return start_branch(draft.fork, draft.good, about, click_key=click_key)
-    return start_run(draft.good, about, click_key=click_key)
+        return start_branch(draft.fork, draft.good, about, click_key=click_key, on=on)
+    return start_run(draft.good, about, click_key=click_key, on=on)
 
 
 def _show_button(draft: Draft, label: str, key: str, blocked: bool, **look: Any) -> bool:
@@ -92,7 +96,7 @@ def _hold(draft: Draft) -> None:
     draft.touched = True
 
 
-def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
+def _show_seeds(draft: Draft, name: str, tags: str, on: str, blocked: bool) -> None:
     with st.popover("Seeds", key="seeds", help="The same spec with several seeds", disabled=blocked):
         first = draft.good.train.seed
         count = ask_whole("Seeds", 5, 2, MAX_SEEDS, key="build.seeds", help="One run per seed; they queue.")
@@ -103,7 +107,7 @@ def _show_seeds(draft: Draft, name: str, tags: str, blocked: bool) -> None:
     if pressed and not blocked:
         try:
             key = st.session_state[CLICK_KEY] + "-seeds"
-            start_seeds(draft.good, count, _describe(name, tags), click_key=key)
+            start_seeds(draft.good, count, _describe(name, tags), click_key=key, on=on)
         except (LabError, OSError) as error:
             show_problem(f"The runs could not be started: {tell(error)}")
             return

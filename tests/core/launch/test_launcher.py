@@ -22,8 +22,11 @@ from core.launch.launcher import (
     start_seeds,
 )
 from core.machine import queue
+from core.machine.nodes import Cluster, Node, forget_cluster, write_cluster
+from core.machine.versions import describe_versions
 from core.runs.folder import Run
 from core.runs.listing import list_runs
+from core.runs.place import read_place, write_place
 from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run
 from core.spec.parse import SpecError
@@ -255,3 +258,35 @@ def test_deleting_listing_and_reading_at_once_never_shows_half_a_run(no_workers:
         watcher.join()
     assert wrong == []
     assert list_runs() == []
+
+
+@pytest.fixture
+def cluster(runs: Path) -> Path:
+    """What the agent tells of one node without a GPU, just now; returns the runs folder."""
+    write_cluster(runs, Cluster("10.0.0.1:6379", [Node({"id": "1", "name": "box", "cpus": 4, **describe_versions()})]))
+    return runs
+
+
+def test_a_run_for_the_cluster_waits_for_its_places(no_workers: list[str], cluster: Path) -> None:
+    run = open_run(start_run(tiny_spec(device="auto"), on="cluster"))
+    (ticket,) = queue.read_queue(cluster)
+    assert (ticket.run_id, ticket.device) == (run.id, "cluster:auto")
+    assert read_place(run.path) == {}
+    assert "place" not in run.spec.model_dump_json()
+
+
+def test_no_run_is_made_that_no_node_can_ever_train(no_workers: list[str], cluster: Path) -> None:
+    with pytest.raises(LauncherError, match="no node of the cluster has a GPU"):
+        start_seeds(tiny_spec(device="cuda"), 3, on="cluster")
+    assert list_runs() == []
+
+
+def test_a_run_of_a_cluster_that_is_gone_is_resumed_here(no_workers: list[str], cluster: Path) -> None:
+    run = open_run(create_run(tiny_spec()))
+    write_place(run.path, {"threads": 1})
+    files.write_json(run.path / "end.json", {"state": "stopped", "reason": "Stopped on request."})
+    (run.path / "launched").unlink()
+    forget_cluster(cluster)
+    resume_run(run.id)
+    assert read_place(run.path) is None
+    assert [ticket.device for ticket in queue.read_queue(cluster)] == ["cpu"]

@@ -32,4 +32,4 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start makes the run's folder, but no worker."""
-    monkeypatch.setattr(start_panel, "start_run", lambda *made, click_key: publish_run(*made, click_key)[0])
+    monkeypatch.setattr(start_panel, "start_run", lambda *made, click_key, on: publish_run(*made, click_key)[0])

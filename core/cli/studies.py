@@ -25,7 +25,7 @@ from core.cli.output import (
     print_table,
     say,
 )
-from core.cli.source import AsJson, Detach, DetachOrFollow, Download, Yes, name_file, read_file
+from core.cli.source import AsJson, Detach, DetachOrFollow, Download, OnPlace, Yes, name_file, read_file
 from core.cli.train import follow_runs
 from core.spec.fields import format_value
 from core.spec.parse import SpecError
@@ -68,6 +68,7 @@ def search(
     ] = None,
     workers: Workers = None,
     name: Annotated[str, typer.Option("--name", "-n", help="What the study is called.", show_default=False)] = "",
+    on: OnPlace = "here",
     detach: Detach = False,
     download: Download = False,
     yes: Yes = False,
@@ -83,14 +84,14 @@ def search(
     spec = _read_study(file, preset, [*(settings or []), *([f"workers={workers}"] if workers else [])])
     if download:
         fetch_missing(spec.base.data)
-    check_start(spec)
+    check_start(spec, on)
     tell_suspects(spec.base.data)
     _ask_whether_fitting(spec, yes)
     for sentence in describe_pruning(spec):
         say(f"{PRUNERS[spec.pruner].label} pruner: {sentence}")
     name = name or _free_name(preset or (file.stem if file and str(file) != "-" else "study"))
     create_study(name, spec)
-    _start(name, None, detach=detach)
+    _start(name, None, on, detach=detach)
 
 
 def list_all(as_json: AsJson = False) -> None:
@@ -240,13 +241,13 @@ def _free_name(wanted: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _start(name: str, workers: int | None, *, detach: bool) -> None:
+def _start(name: str, workers: int | None, on: str | None = None, *, detach: bool) -> None:
     """Starts workers, shows the trials until the study ends, then its best; raises typer.Exit unless it finished."""
     from core.studies.manage import start_workers
     from core.studies.study import open_study
 
     with Interrupts() as interrupts:
-        start_workers(name, workers)
+        start_workers(name, workers, on)
         print(plain(name), flush=True)
         if detach:
             say("The search goes on in the background. Follow it on the Studies page or with `python -m core studies`.")

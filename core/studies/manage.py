@@ -77,8 +77,10 @@ def _adopt(name: str, storage: BaseStorage, study_spec: StudySpec) -> optuna.Stu
     return optuna.create_study(storage=storage, study_name=name, directions=study_spec.directions)
 
 
-def start_workers(name: str, count: int | None = None) -> None:
+def start_workers(name: str, count: int | None = None, on: str | None = None) -> None:
     """Starts workers up to `count`, by default the spec's number; those already running stay.
+
+    `on` is where trials are trained, "here" or on the "cluster"; by default where they were before.
 
     Resumes a study that was stopped. Raises StudyError if nothing is left to do, or no trial could train.
     """
@@ -87,11 +89,12 @@ def start_workers(name: str, count: int | None = None) -> None:
     _check_count(count)
     if over := study.why_over():
         raise StudyError(over if study.is_exhausted() else f"{over} Allow more trials or time to go on.")
-    check_start(study.spec)
+    on = on or ("cluster" if study.is_on_cluster() else "here")
+    check_start(study.spec, on)
     with _control(study):
         for flag in (layout.STOP, "stop-now", layout.END, layout.TOLD):
             (study.folder / flag).unlink(missing_ok=True)
-        _start_missing(study, count)
+        _start_missing(study, count, on)
 
 
 def _check_count(count: int) -> None:
@@ -99,18 +102,25 @@ def _check_count(count: int) -> None:
         raise StudyError(f"workers = {count}: must be 1 to {MAX_WORKERS}")
 
 
-def check_start(spec: StudySpec) -> None:
+def check_start(spec: StudySpec, on: str = "here") -> None:
     """Raises StudyError for what would fail every trial: images that are not here, a device that is not there."""
     from core.data.catalogue import check_ready
+    from core.launch.launcher import LauncherError, require_place
     from core.machine.devices import list_device_ids
 
     try:
         check_ready(spec.base.data)
     except DataError as error:
         raise StudyError(str(error)) from error
+    if on == "cluster":
+        try:
+            return require_place(spec.base)
+        except LauncherError as error:
+            raise StudyError(str(error)) from error
     devices = list_device_ids()
     if not any(queue.suits(spec.base.train.device, device, devices) for device in devices):
         raise StudyError(f"train.device = {spec.base.train.device}: this machine has {', '.join(devices)}.")
+    return None
 
 
 @contextmanager
@@ -124,8 +134,8 @@ def _control(study: Study) -> Iterator[None]:
         raise StudyError(f"The study's folder cannot be written: {error.strerror}.") from error
 
 
-def _start_missing(study: Study, count: int) -> None:
-    files.write_json(study.folder / "wish.json", {"workers": count})
+def _start_missing(study: Study, count: int, on: str) -> None:
+    files.write_json(study.folder / "wish.json", {"workers": count, "on": on})
     for index in range(count):
         if study.is_worker_alive(index):
             continue
@@ -144,11 +154,12 @@ def set_workers(name: str, count: int) -> None:
         stop_study(name)
         return
     _check_count(count)
+    on = "cluster" if study.is_on_cluster() else "here"
     with _control(study):
         if study.summary().workers_alive and not (study.folder / layout.STOP).exists():
-            _start_missing(study, count)
+            _start_missing(study, count, on)
         else:
-            files.write_json(study.folder / "wish.json", {"workers": count})
+            files.write_json(study.folder / "wish.json", {"workers": count, "on": on})
 
 
 def stop_study(name: str, now: bool = False) -> None:

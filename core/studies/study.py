@@ -181,6 +181,10 @@ class Study:
             reason=over or self._last_words(alive),
         )
 
+    def is_on_cluster(self) -> bool:
+        """Whether its trials are trained on the cluster: where it was started last, which is no part of its spec."""
+        return (files.find_note(self.folder / "wish.json") or {}).get("on") == "cluster"
+
     def why_over(self) -> str:
         """The reason nothing is left to do, or "" while a trial is to begin, trains, or was interrupted."""
         return self._why_over(count_trials(self.name, self.frozen_trials()))

@@ -23,12 +23,14 @@ import optuna
 from optuna.exceptions import StorageInternalError, TrialPruned
 from sqlalchemy.exc import DBAPIError
 
+from core.cluster.proxy import Proxy
 from core.doctor.watch import look_once
 from core.launch.launcher import reopen_run
 from core.notify.announce import announce_end
 from core.runs import layout
 from core.runs.ends import describe_failure, log
 from core.runs.folder import Run
+from core.runs.place import leave_cluster, read_place, write_place
 from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run, publish_run
 from core.spec import DataSpec, RunSpec
@@ -47,7 +49,8 @@ from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.system.gc_pause import LoadingTorch
 from core.system.locks import FileLock
-from core.worker.run import drive_run, train_on
+from core.worker.local import train_on
+from core.worker.run import drive_run
 from core.worker.stop import StopSignal
 
 if TYPE_CHECKING:
@@ -98,6 +101,8 @@ class Worker:
         self.lock = AskLock(study.name, study._storage)
         self.stops = False
         self.failures = 0
+        # On a cluster a node trains; asking Optuna, pruning and every file stay here.
+        self.proxy = Proxy(keeps=True) if study.is_on_cluster() else None
         self.trial_stop: TrialStop | None = None
         trials = study.frozen_trials()
         self.optuna = optuna.load_study(
@@ -127,10 +132,16 @@ class Worker:
 
     def warm_up(self) -> None:
         """Loads what every trial needs. Raises DataError."""
+        if self.proxy:
+            return
         load_once(self.spec.base.data)
         # What is loaded now stays: garbage collection need not walk through it again and again.
         gc.collect()
         gc.freeze()
+
+    def close(self) -> None:
+        if self.proxy:
+            self.proxy.close()
 
     def work(self) -> str:
         """Trains trials until none is left or somebody stops it; why it ends, as a sentence."""
@@ -242,7 +253,7 @@ class Worker:
             stop.asked = self.stops  # heard between two trials
             try:
                 with log_into(run.path / layout.LOG):
-                    drive_run(run.path.parent, run.path, stop, partial(self._train_on, trial))
+                    self._drive(trial, run.path, stop)
             except FileNotFoundError:
                 if run.path.is_dir():
                     raise
@@ -254,19 +265,26 @@ class Worker:
         if (run.path / layout.METRICS).exists():
             look_once(run.path, is_trial=True)
 
+    def _drive(self, trial: optuna.Trial, folder: Path, stop: StopSignal) -> int:
+        """From the queue to its end, by this process or by a node."""
+        train = partial(self._train_on, trial)
+        if self.proxy is None:
+            leave_cluster(folder)  # where an earlier worker had put it
+            return drive_run(folder.parent, folder, stop, train)
+        write_place(folder, read_place(folder) or {})
+        self.proxy.begin()
+        return drive_run(folder.parent, folder, stop, train, self.proxy.wait)
+
     def _train_on(self, trial: optuna.Trial, folder: Path, device: str, stop: StopSignal) -> int:
         assert isinstance(stop, TrialStop)
         stop.begun = True
         trial.set_user_attr("begun", time.time())
-        return train_on(
-            folder,
-            device,
-            stop,
-            load=load_once,
-            after_epoch=partial(self._report, trial, folder),
-            # Validation chooses among the trials; the best is tested once it is chosen.
-            untested=f"this run is a trial of study {self.study.name}",
-        )
+        # Validation chooses among the trials; the best is tested once it is chosen.
+        untested = f"this run is a trial of study {self.study.name}"
+        after_epoch = partial(self._report, trial, folder)
+        if self.proxy:
+            return self.proxy.train(folder, device, stop, after_epoch=after_epoch, untested=untested)
+        return train_on(folder, device, stop, load=load_once, after_epoch=after_epoch, untested=untested)
 
     def _report(self, trial: optuna.Trial, folder: Path, event: EpochEnd) -> str:
         """Reports an epoch to Optuna; returns a sentence if the trial is to be pruned."""
@@ -367,7 +385,10 @@ def _work(study: Study, index: int, owner: dict[str, Any]) -> int:
         worker = Worker(study, index, owner)
         worker.listen()
         worker.warm_up()
-        reason = worker.work()
+        try:
+            reason = worker.work()
+        finally:
+            worker.close()
     except (StorageInternalError, DBAPIError) as error:
         return _note_end(study, index, describe_trouble(error))
     except Exception as error:

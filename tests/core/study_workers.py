@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from core.system import files, processes
 from tests.core import workers
 from tests.core.workers import tiny_spec, wait_for
 
+SETUP: Callable[[], None] | None = None  # called in each worker first
 LEARNING_RATE = {"path": "train.learning_rate", "low": 1e-4, "high": 1e-1, "log": True}
 
 
@@ -30,16 +31,20 @@ def tiny_study(*space: dict[str, Any], train: dict[str, Any] | None = None, **se
 def start_module(module: Sequence[str], log_path: Path, *_: object) -> int:
     """As `core.system.child.start_process`, for `core.studies.worker`."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("RESNET_LAB_", "OMP_"))}
-    return workers.fork(_work, list(module[1:]), log_path, kept)
+    return workers.fork(_work, list(module[1:]), log_path, kept, SETUP)
 
 
-def _work(arguments: list[str], log_path: Path, environment: dict[str, str]) -> None:
+def _work(
+    arguments: list[str], log_path: Path, environment: dict[str, str], setup: Callable[[], None] | None = None
+) -> None:
     os.setsid()
     os.environ.update(environment)
     log = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    if setup:
+        setup()
     from core.studies.worker import main
 
     os._exit(main(arguments))

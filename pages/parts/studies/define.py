@@ -15,6 +15,7 @@ from core.studies.manage import check_start, create_study, start_workers
 from core.studies.spec import why_nothing_fits
 from core.studies.storage import StudyError
 from core.studies.study import list_studies
+from pages.parts.frame.place import ask_place
 from pages.parts.frame.style import show_alert, show_problem
 from pages.parts.studies.actions import attempt
 from pages.parts.studies.by_build import leave_for_build
@@ -70,7 +71,8 @@ def show_start(draft: StudyDraft) -> None:
         first, away = suggest_name(draft)
         name_key = f"studies.name.{st.session_state.get(MADE, 0)}"
         name = st.text_input("Name", key=name_key, placeholder=first, max_chars=50, persist_state="session")
-        ready, missing = draft.good is not None, find_missing(draft)
+        on, _ = ask_place("studies.on", draft.base.train.device)
+        ready, missing = draft.good is not None, find_missing(draft, on)
         nothing_fits = why_nothing_fits(draft.good) if draft.good else ""
         anyway = draft.widget_key("anyway")
         can_start = ready and not missing and (not nothing_fits or st.session_state.get(anyway, False))
@@ -90,7 +92,7 @@ def show_start(draft: StudyDraft) -> None:
         st.checkbox("Start it all the same", key=anyway)
     offer_data(draft)
     if (start or keep) and draft.good:
-        make(name.strip() or first, draft, start)
+        make(name.strip() or first, draft, start, on)
 
 
 def offer_data(draft: StudyDraft) -> None:
@@ -118,11 +120,11 @@ def offer_data(draft: StudyDraft) -> None:
         st.rerun()
 
 
-def find_missing(draft: StudyDraft) -> str:
+def find_missing(draft: StudyDraft, on: str) -> str:
     """What every trial would fail for, as a sentence: images that are not here, a device that is not there."""
     try:
         if draft.good:
-            check_start(draft.good)
+            check_start(draft.good, on)
     except StudyError as error:
         return str(error)
     return ""
@@ -137,7 +139,7 @@ def suggest_name(draft: StudyDraft) -> tuple[str, str]:
     return next(name for number in range(1, 10_000) if (name := f"{draft.stem} {number}") not in taken), away
 
 
-def make(name: str, draft: StudyDraft, start: bool) -> None:
+def make(name: str, draft: StudyDraft, start: bool, on: str) -> None:
     assert draft.good
     try:
         create_study(name, draft.good, started_by=current_address())
@@ -145,6 +147,6 @@ def make(name: str, draft: StudyDraft, start: bool) -> None:
         show_problem(str(error).replace("name: ", "Name: ") + ".")
         return
     if start:
-        attempt(start_workers, name, draft.good.workers)
+        attempt(start_workers, name, draft.good.workers, on)
     st.session_state[MADE] = st.session_state.get(MADE, 0) + 1  # the next study gets a box without this name
     st.switch_page("studies.py", query_params={"name": name})

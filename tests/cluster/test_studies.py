@@ -1,0 +1,81 @@
+"""A study on a real Ray cluster, one node of which is killed; and images that nodes do not have."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from core.launch.launcher import start_run
+from core.runs import presence
+from core.runs.folder import Run
+from core.runs.store import open_run
+from core.spec import RunSpec
+from core.studies.manage import start_workers
+from tests.core.cluster.test_images import folder_spec
+from tests.core.same_result import assert_same, assert_same_result, last_state
+from tests.core.study_workers import logs_of, make_study, states_of, tiny_study, wait_for_end
+from tests.core.workers import start_worker, wait_for, wait_for_state
+from tests.folders import make_folder
+from tests.made_runs import create_run
+from tests.ray_cluster import RayCluster
+
+pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+
+
+@pytest.fixture(scope="module")
+def nodes(ray_cluster: RayCluster) -> Iterator[RayCluster]:
+    """The cluster, with somebody who tells its state as the agent does."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(0.5):
+            with suppress(OSError, RuntimeError):
+                ray_cluster.write_state()
+
+    ray_cluster.write_state()
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    yield ray_cluster
+    over.set()
+    thread.join()
+
+
+def train_here(spec: RunSpec) -> Run:
+    run = open_run(create_run(spec))
+    presence.mark_launch(run.path, start_worker(run))
+    assert wait_for_state(run, "finished", "failed", "interrupted") == "finished"
+    return run
+
+
+def test_eight_trials_on_two_nodes_one_of_which_is_killed_are_eight_results(nodes: RayCluster) -> None:
+    study = make_study(tiny_study(trials=8, sampler="random", train={"epochs": 8}))
+    start_workers("tiny", 2, "cluster")
+    wait_for(lambda: (study.trials().state == "finished").sum() >= 2, 180)
+    running = study.trials().query("state == 'running'").run_id
+    pid = int(wait_for(lambda: open_run(running.iloc[0]).environment().get("pid"), 60))
+    with suppress(StopIteration):  # it has just ended
+        nodes.kill(nodes.node_of(pid))
+    nodes.add_node()
+    wait_for_end(study, 400)
+    assert states_of(study) == {"finished": 8}, logs_of(study)
+    for trial in study.trials().itertuples():
+        run = open_run(trial.run_id)
+        assert list(run.metrics()["epoch"]) == list(range(1, 9))
+        assert trial.value == pytest.approx(run.metrics()["val/loss"].min())
+    run = open_run(study.trials().run_id.iloc[0])
+    assert_same(last_state(run), last_state(train_here(run.spec)))
+
+
+def test_images_that_a_node_does_not_have_are_those_of_this_machine(nodes: RayCluster) -> None:
+    pets = make_folder(nodes.runs.parent / "pets", {"cat": 40, "dog": 40})
+    spec = folder_spec(pets, epochs=2)
+    run = open_run(start_run(spec, on="cluster"))
+    assert wait_for_state(run, "finished", "failed", "interrupted", seconds=240) == "finished", run.log_tail()
+    here = train_here(spec)
+    assert_same_result(run, here)
+    assert np.array_equal(run.predictions("test_labels"), here.predictions("test_labels"))
+    assert run.environment()["data_fingerprint"] == here.environment()["data_fingerprint"]

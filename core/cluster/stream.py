@@ -127,7 +127,7 @@ class NodeStream:
         """Asks for a place. Raises PlaceLostError where there is no cluster now."""
         cluster = read_cluster(self.runs)
         if cluster is None or cluster.is_stale():
-            raise self.lose_cluster("is gone")
+            raise self.lose_cluster("was gone")
         versions = describe_versions()
         line = Line(cluster.address, self.name, self.need, fit_name(), versions, str(data_folder()))
         ours, theirs = socket.socketpair()
@@ -143,7 +143,7 @@ class NodeStream:
         try:
             self._connection.send(message)
         except OSError as error:
-            raise self.lose_cluster("is gone") from error
+            raise self.lose_cluster("was gone") from error
 
     def receive(self, seconds: float) -> Item | None:
         """What comes next; None if nothing does in time. Raises PlaceLostError, NodeFailedError."""
@@ -152,7 +152,7 @@ class NodeStream:
             item: Item | None = self._connection.recv() if self._connection.poll(seconds) else None
         except (EOFError, OSError) as error:
             # Ray ended the process: its head is gone.
-            raise self.lose_cluster("is gone") from error
+            raise self.lose_cluster("was gone") from error
         now = time.monotonic()
         if item is None:
             self._look(now)
@@ -188,7 +188,7 @@ class NodeStream:
         if self.answered is None:
             cluster = read_cluster(self.runs)
             if cluster is None or cluster.is_stale():
-                raise self.lose_cluster("is gone")
+                raise self.lose_cluster("was gone")
         elif now - self.answered > SILENT_SECONDS:
             raise self.lose("hangs: its process gave no answer")
 

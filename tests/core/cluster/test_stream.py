@@ -59,7 +59,7 @@ def test_a_node_that_is_lost_is_named(line: tuple[NodeStream, Any]) -> None:
 
 def test_a_closed_line_is_a_lost_cluster(line: tuple[NodeStream, Any]) -> None:
     line[1].close()
-    with pytest.raises(PlaceLostError, match="The cluster is gone"):
+    with pytest.raises(PlaceLostError, match="The cluster was gone"):
         line[0].receive(1)
 
 
@@ -83,7 +83,7 @@ def test_who_waits_for_a_place_of_a_cluster_that_is_gone_goes_back_into_the_queu
     line[1].send(Alive())
     assert line[0].receive(1) is None
     (runs / ".cluster.json").unlink()
-    with pytest.raises(PlaceLostError, match="The cluster is gone"):
+    with pytest.raises(PlaceLostError, match="The cluster was gone"):
         line[0].receive(0)
 
 

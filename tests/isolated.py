@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -151,7 +152,22 @@ class Inside:
         config.pluginmanager.register(Reporter(config), "isolated-reports")
 
 
+def run_as_init(work: Callable[[], int]) -> int:
+    """Does the work in a child, and meanwhile waits for every process that lost its parent, as the first must."""
+    child = os.fork()
+    if not child:
+        os._exit(work())
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            return os.waitstatus_to_exitcode(status)
+
+
+def main(arguments: list[str]) -> int:
+    return int(pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *arguments], plugins=[Inside()]))
+
+
 if __name__ == "__main__":
     raise_loopback()
     if sys.argv[1:] != ["--try"]:
-        sys.exit(pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *sys.argv[1:]], plugins=[Inside()]))
+        sys.exit(run_as_init(lambda: main(sys.argv[1:])))

@@ -11,6 +11,7 @@ import typer
 
 from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, Yes
+from core.machine.nodes import Cluster
 from core.text.formats import format_ago, format_bytes
 from core.text.words import count_of
 
@@ -41,7 +42,6 @@ def start(
 ) -> None:
     """Starts a cluster with this machine as its head, which keeps the queue and all files."""
     from core.cluster import head
-    from core.cluster.access import token_path
     from core.machine.nodes import join_command
     from core.system.folders import runs_folder
 
@@ -54,10 +54,20 @@ def start(
     _tell_doors()
     say("On each other machine, where the lab is installed as here:")
     print(join_command(cluster.address))
+    _tell_token(cluster.address)
+
+
+def _tell_token(address: str) -> None:
+    """How the token gets to another machine; not what it is."""
+    from core.cluster.access import token_path
+    from core.machine.nodes import join_command
+    from core.system.folders import runs_folder
+
+    path = token_path(runs_folder())
     say(
-        f"It asks for the token, which is in {token_path(runs)} and opens every node to whoever has it. "
+        f"It asks for the token, which is in {path} and opens every node to whoever has it. "
         "From here, over ssh, nobody sees it:\n"
-        f"  ssh BOX 'cd resnet-lab && .venv/bin/{join_command(cluster.address)}' < {token_path(runs)}"
+        f"  ssh BOX 'cd resnet-lab && .venv/bin/{join_command(address)}' < {path}"
     )
 
 
@@ -68,12 +78,13 @@ def _tell_doors() -> None:
 
     doors = list_doors(runs_folder())
     opened = [door for door in doors if door.is_open]
-    if opened:
-        ports = ", ".join(f"{door.port} ({door.program})" for door in opened)
-        say(f"Open to whoever reaches this machine, with the token alone, and not encrypted: ports {ports}.")
-    closed = sorted({door.port for door in doors if not door.is_open})
-    if closed:
-        say(f"Open to this machine alone: {count_of(len(closed), 'port')}, {', '.join(map(str, closed))}.")
+    for words, chosen in (
+        ("Open to whoever reaches this machine and has the token; not encrypted", [d for d in opened if d.asks_token]),
+        ("Open to whoever reaches this machine, also without the token", [d for d in opened if not d.asks_token]),
+        ("Open to this machine alone", [d for d in doors if not d.is_open]),
+    ):
+        if ports := dict.fromkeys(f"{door.port} ({door.program})" for door in chosen):
+            say(f"{words}: {'port' if len(ports) == 1 else 'ports'} {', '.join(ports)}.")
 
 
 @app.command("join")
@@ -132,7 +143,7 @@ def _read_token(file: Path | None, runs: Path) -> str:
 def show(as_json: AsJson = False) -> None:
     """Shows the nodes, what they train and what is free."""
     from core.cluster.here import read_here
-    from core.machine.nodes import read_cluster
+    from core.machine.nodes import join_command, read_cluster
     from core.system.folders import runs_folder
 
     runs = runs_folder()
@@ -158,10 +169,16 @@ def show(as_json: AsJson = False) -> None:
     if cluster is None or cluster.is_stale():
         say("Nothing is known of its nodes at the moment: Ray is being started, or does not answer.")
         return
-    if not cluster.nodes:
+    if cluster.nodes:
+        print()
+        _print_nodes(cluster)
+    else:
         say("It has no node yet.")
-        return
-    print()
+    say(f"Another machine joins by: {join_command(here.address)}")
+    _tell_token(here.address)
+
+
+def _print_nodes(cluster: Cluster) -> None:
     rows = [
         (
             node.name,
@@ -170,7 +187,7 @@ def show(as_json: AsJson = False) -> None:
             f"{node.cpus_free:g}/{node.cpus:g}",
             f"{format_bytes(node.memory_used)} of {format_bytes(node.memory)}" if node.memory else "",
             ", ".join(node.runs),
-            f"lost {format_ago(node.lost)}" if node.lost is not None else f"since {format_ago(node.since)}",
+            f"lost {format_ago(node.lost)}" if node.lost is not None else f"joined {format_ago(node.since)}",
         )
         for node in cluster.nodes
     ]

@@ -92,6 +92,10 @@ def ray_environment(runs: Path) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         # It looks at the whole machine and ends Ray's processes for what other programs took.
         "RAY_memory_monitor_refresh_ms": "0",
+        # A busy machine takes longer to start than Ray waits for by itself.
+        "RAY_raylet_start_wait_time_s": "200",
+        # Its measurements are served to whoever asks, without the token.
+        "RAY_enable_metrics_collection": "0",
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
     if data := environment.get("RESNET_LAB_DATA"):

@@ -71,8 +71,9 @@ class Agent:
                 record |= {"lost": now, "runs": [], "cpus_free": 0.0, "gpus_free": 0.0}
                 self.watches.pop(node_id, None)
         self.known = {key: record for key, record in self.known.items() if is_shown(record, self.known.values(), now)}
-        self._measure(list(live))
+        # A head that only keeps the files has no place for runs, and is no row.
         records = [record for record in self.known.values() if record.get("cpus") or record.get("gpus")]
+        self._measure([record["id"] for record in records if record["lost"] is None])
         return Cluster(self.address, map(Node, records), now)
 
     def _measure(self, live: list[str]) -> None:

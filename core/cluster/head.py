@@ -38,6 +38,7 @@ class Door:
     port: int
     address: str
     program: str
+    asks_token: bool = True
 
     @property
     def is_open(self) -> bool:
@@ -268,8 +269,10 @@ def list_doors(runs: Path) -> list[Door]:
     found = set()
     for process in find_own(runs):
         with suppress(psutil.Error):
-            name = process.name()
+            # Of Ray's dashboard, which is off, one process is there all the same, and tells how long requests took.
+            asks = "dashboard.py" not in " ".join(process.cmdline())
+            name = process.name().removeprefix("ray::") if asks else "Ray's request times"
             for connection in process.net_connections(kind="tcp"):
                 if connection.status == psutil.CONN_LISTEN:
-                    found.add(Door(connection.laddr.port, connection.laddr.ip, name))
+                    found.add(Door(connection.laddr.port, connection.laddr.ip, name, asks))
     return sorted(found, key=lambda door: (door.port, door.address))

@@ -70,15 +70,30 @@ def find_own(runs: Path, but: int = 0) -> list[psutil.Process]:
             if process.environ().get(MARK) == str(runs):
                 found |= {each.pid: each for each in (process, *process.children(recursive=True))}
     found.pop(but, None)
-    return list(found.values())
+    return list(filter(_lives, found.values()))
 
 
 def kill_all(found: list[psutil.Process], seconds: float = 10.0) -> bool:
-    """Kills processes at once; whether all of them are gone."""
+    """Kills processes at once; whether all of them are gone.
+
+    One that nobody waits for, as in a container without an init, stays a zombie: it is gone.
+    """
     for process in found:
         with suppress(psutil.Error):
             process.kill()
-    return not psutil.wait_procs(found, timeout=seconds)[1]
+    until = time.monotonic() + seconds
+    while any(map(_lives, found)):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def wait_until_gone(here: Here, seconds: float) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +34,7 @@ HEALTH = {
     "gcs_rpc_server_reconnect_timeout_s": 20,
 }
 PLACES = 1000  # of the resource that names the versions: a run asks a thousandth of one
+START_SECONDS = 20.0  # who ends sooner, with an error, for the first time, was started wrongly
 STEADY_SECONDS, LONGEST_PAUSE = 60.0, 30.0
 ENDING_SECONDS = 10.0
 
@@ -41,7 +43,13 @@ def ray_command(here: Here) -> list[str]:
     """The arguments by which Ray starts on this machine and stays in the foreground."""
     host, _, port = here.address.rpartition(":")
     if here.is_head:
-        place = ["--head", f"--port={port}", f"--system-config={json.dumps(HEALTH)}", "--include-dashboard=false"]
+        place = ["--head", f"--port={port}", f"--system-config={json.dumps(HEALTH)}"]
+        # Its door for clients from elsewhere cannot be left out; at its usual port it would meet that of another Ray.
+        place += [
+            "--include-dashboard=false",
+            "--no-monitor",
+            f"--ray-client-server-port={find_free_port(here.own_address)}",
+        ]
     else:
         place = [f"--address={host}:{port}"]
     return [
@@ -58,6 +66,13 @@ def ray_command(here: Here) -> list[str]:
     ]
 
 
+def find_free_port(address: str) -> int:
+    """One that nobody listens at just now."""
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
 class Keeper:
     """Ray on this machine, and on the head its agent, until `stop` is set."""
 
@@ -66,20 +81,25 @@ class Keeper:
         self.environment = ray_environment(runs) | {MARK: str(runs), "RESNET_LAB_RUNS": str(runs)}
         self.stop = threading.Event()
 
-    def keep(self) -> None:
-        """Returns once `stop` is set and nothing of Ray is left here."""
-        pause = 1.0
+    def keep(self) -> int:
+        """Returns once `stop` is set and nothing of Ray is left here, or with Ray's status if it never came to be."""
+        pause, lives = 1.0, 0
         while not self.stop.is_set():
             started = time.monotonic()
-            self._live_once()
-            if time.monotonic() - started > STEADY_SECONDS:
+            status = self._live_once()
+            lasted = time.monotonic() - started
+            lives += 1
+            if lives == 1 and status > 0 and lasted < START_SECONDS and not self.stop.is_set():
+                return status
+            if lasted > STEADY_SECONDS:
                 pause = 1.0
             if not self.stop.wait(pause):
                 print("Ray ended; it is started again.", flush=True)
             pause = min(2 * pause, LONGEST_PAUSE)
+        return 0
 
-    def _live_once(self) -> None:
-        """Starts Ray, and returns when it has ended; what is left of it goes with it."""
+    def _live_once(self) -> int:
+        """Starts Ray, and returns its status when it has ended; what is left of it goes with it."""
         Path(self.here.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         ray = self._start(ray_command(self.here))
         agent: subprocess.Popen[bytes] | None = None
@@ -97,6 +117,7 @@ class Keeper:
             kill_all(find_own(self.runs, but=os.getpid()))
             for process in filter(None, (agent, ray)):
                 process.wait()
+        return ray.returncode
 
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
         return spawn(command, self.environment, stdin=subprocess.DEVNULL)
@@ -119,8 +140,7 @@ def main() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    keeper.keep()
-    return 0
+    return keeper.keep()
 
 
 if __name__ == "__main__":

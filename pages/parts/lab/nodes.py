@@ -21,8 +21,8 @@ EMPTY = (
 )
 TOKEN = (
     "It asks for the cluster's token, the file <code>.cluster/token</code> in the runs folder of this machine. "
-    "<code>python -m core cluster up</code> shows how ssh hands it over; do not send it by mail or chat, as it opens "
-    "every node. Nodes need the same versions of Python, torch and the lab."
+    "<code>python -m core cluster status</code> there shows how ssh hands it over; do not send it by mail or chat, as "
+    "it opens every node. Nodes need the same versions of Python, torch and the lab."
 )
 
 
@@ -41,16 +41,27 @@ def show_cluster(runs: Mapping[str, RunSummary]) -> None:
     elif not cluster.nodes:
         st.html('<p class="lab-muted lab-small">The cluster is up and has no node yet.</p>')
     for node in cluster.nodes:
-        _show_node(node, runs, is_known=not cluster.is_stale())
+        _show_node(node, runs, list_trained(node, cluster, runs), is_known=not cluster.is_stale())
     _show_joining(cluster)
 
 
-def _show_node(node: Node, runs: Mapping[str, RunSummary], *, is_known: bool) -> None:
+def list_trained(node: Node, cluster: Cluster, runs: Mapping[str, RunSummary]) -> tuple[str, ...]:
+    """The runs in a node: those that Ray names, and those that say so themselves.
+
+    A study's process goes from trial to trial under the name of its first.
+    """
+    told = [run_id for run_id in node.runs if run_id not in runs or runs[run_id].state == "running"]
+    elsewhere = {run_id for other in cluster.nodes if other is not node for run_id in other.runs}
+    own = [run.id for run in runs.values() if run.state == "running" and run.node == node.name]
+    return tuple(dict.fromkeys([*told, *(run_id for run_id in own if run_id not in elsewhere)]))
+
+
+def _show_node(node: Node, runs: Mapping[str, RunSummary], trained: tuple[str, ...], *, is_known: bool) -> None:
     name, use, moment = st.columns([0.34, 0.5, 0.16], vertical_alignment="center", gap="medium")
     is_there = is_known and node.lost is None
     gives = [count_of(int(node.gpus), "GPU")] if node.gpus else []
     gives += [count_of(int(node.cpus), "CPU")] if node.cpus else []
-    holders = list_holders(node.runs, runs) if is_there else ""
+    holders = list_holders(trained, runs) if is_there else ""
     name.html(
         f"<b>{escape(node.name)}</b> "
         f'<span class="lab-muted lab-small">{escape(" · ".join(filter(None, (node.device, *gives))))}</span>'
@@ -61,7 +72,7 @@ def _show_node(node: Node, runs: Mapping[str, RunSummary], *, is_known: bool) ->
     if node.lost is not None:
         moment.html(f'<span class="lab-small lab-bad">lost {format_ago(node.lost)}</span>')
     else:
-        moment.html(f'<span class="lab-muted lab-small">since {format_ago(node.since)}</span>')
+        moment.html(f'<span class="lab-muted lab-small">joined {format_ago(node.since)}</span>')
 
 
 def _draw_use(node: Node) -> str:
@@ -76,5 +87,5 @@ def _draw_use(node: Node) -> str:
 
 def _show_joining(cluster: Cluster) -> None:
     st.html('<p class="lab-small">Another machine joins by this line, where the lab is installed:</p>')
-    st.code(join_command(cluster.address), language="bash")
+    st.code(join_command(cluster.address), language=None)
     st.html(f'<p class="lab-muted lab-small">{TOKEN}</p>')

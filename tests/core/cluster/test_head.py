@@ -17,6 +17,7 @@ from core.cluster.head import Door
 from core.cluster.here import MARK, find_own, read_here, write_here
 from core.machine.nodes import Cluster, read_cluster, write_cluster
 from core.machine.versions import describe_versions
+from core.system import locks
 from core.system.processes import identify
 from tests.core.cluster.test_here import make
 
@@ -61,6 +62,16 @@ def test_a_head_gives_no_gpu_that_is_not_there_and_takes_no_port_of_others(
         head.start_head(runs, "127.0.0.1", gpus=64)
     with pytest.raises(ClusterError, match=f"Port {port} is not free"):
         head.start_head(runs, "127.0.0.1", port)
+
+
+def test_a_runs_folder_with_locks_of_each_machine_alone_is_refused(
+    runs: Path, with_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mounts").write_text("1 0 0:1 / / rw - lustre server rw,localflock\n")
+    monkeypatch.setattr(locks, "MOUNTS", tmp_path / "mounts")
+    monkeypatch.setattr(locks, "_checked", set())
+    with pytest.raises(locks.RunsFolderError, match="lustre mounted with localflock"):
+        head.start_head(runs, "127.0.0.1")
 
 
 @pytest.mark.parametrize("address", ["", ":1", "box:", "box:x", "box:0", "box:65536"])

@@ -21,7 +21,7 @@ from tests.core.workers import wait_for
 
 
 def test_a_head_opens_no_dashboard_tells_no_statistics_and_names_its_versions() -> None:
-    command = ray_command(make(address="10.0.0.5:6380", own_address="10.0.0.5"))
+    command = ray_command(make(address="127.0.0.1:6380"))
     assert command[1:3] == ["start", "--head"]
     assert {"--include-dashboard=false", "--disable-usage-stats", "--port=6380", "--num-cpus=0"} <= set(command)
     assert f'--resources={{"{fit_name()}": {keeper.PLACES}}}' in command
@@ -52,8 +52,15 @@ _STAND_IN = """
 import sys
 from core.cluster import keeper
 keeper.ray_command = lambda here: ["http.server", "0", "--bind", "127.0.0.1"]
-keeper.main()
+sys.exit(keeper.main())
 """
+
+
+def test_what_cannot_start_is_not_tried_for_ever(runs: Path) -> None:
+    make_token(runs)
+    write_here(runs, make(kind="node", folder=str(runs / "ray")))
+    code = _STAND_IN.replace('"http.server", "0"', '"http.server", "no-port"')
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, timeout=60, check=False).returncode == 2
 
 
 def test_what_ends_is_started_again_and_sigterm_ends_all(runs: Path) -> None:

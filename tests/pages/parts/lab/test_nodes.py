@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from core.cluster.access import make_token, read_token
 from core.machine.nodes import Cluster, Node, write_cluster
 from core.system.folders import runs_folder
 from tests.pages.conftest import texts
-from tests.pages.sample_runs import make_run
+from tests.pages.sample_runs import make_run, training
 
 Open = Callable[..., AppTest]
 GPU_BOX: dict[str, Any] = {
@@ -36,16 +37,28 @@ def show(open_page: Open, *nodes: dict[str, Any], written: float = 0.0) -> AppTe
 
 
 def test_a_row_tells_devices_memory_and_the_runs_in_it(open_page: Open) -> None:
-    run = make_run(name="far away")
-    page = show(open_page, {**GPU_BOX, "runs": [run.id]}, CPU_BOX)
-    text = texts(page)
+    run = make_run(name="far away", epochs_done=1)
+    with training(run):
+        text = texts(show(open_page, {**GPU_BOX, "runs": [run.id]}, CPU_BOX))
     assert "box &lt;1&gt;" in text
     assert "NVIDIA H200 · 2 GPUs · 16 CPUs" in text
     assert f'href="run?id={run.id}">far away' in text
     assert "0.5 of 2 taken" in text
     assert "32.0 GB of 128 GB" in text
     assert "0 of 4 taken" in text
-    assert "since 2 h ago" in text
+    assert "joined 2 h ago" in text
+
+
+def test_a_trial_is_found_by_what_its_own_folder_says(open_page: Open) -> None:
+    """A study's process on a node keeps the name of its first trial."""
+    first, trial = make_run(name="first"), make_run(name="second", epochs_done=1)
+    path = trial.path / "environment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "node": "box-2"}))
+    with training(trial):
+        text = texts(show(open_page, GPU_BOX, {**CPU_BOX, "runs": [first.id]}))
+    row = text[text.index("<b>box-2</b>") : text.index("Another machine joins")]
+    assert ">second</a>" in row
+    assert ">first</a>" not in row
 
 
 def test_a_lost_node_says_when_and_trains_nothing(open_page: Open) -> None:

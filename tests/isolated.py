@@ -123,6 +123,8 @@ def _run_module(item: pytest.Item) -> dict[str, list[pytest.TestReport]]:
         found: dict[str, list[pytest.TestReport]] = {}
         for line in reports.read_text().splitlines() if reports.exists() else ():
             report = item.config.hook.pytest_report_from_serializable(config=item.config, data=json.loads(line))
+            if isinstance(report.longrepr, list):  # of a skipped test, for which JSON knows no tuples
+                report.longrepr = tuple(report.longrepr)
             found.setdefault(report.nodeid, []).append(report)
     for each in items:
         if _plain_id(each) not in found:

@@ -59,8 +59,8 @@ itself and stands in `tests/faults`, `tests/load`, `tests/security` or `tests/cl
 same attack on code without the guard, which must do harm, or else the test could not fail.
 
 `make test` runs all of them in a short form. The full forms: `make test-faults`, `make test-load`,
-`make test-security`, `make test-cluster`. They write `benchmarks/results/reliability.json`, and this page is written from it by
-`python -m tools.reliability`.
+`make test-security`, `make test-cluster`. They write `benchmarks/results/reliability.json`, and this page is written
+from it by `python -m tools.reliability`.
 
 ## How a run ends
 

@@ -1,85 +1,83 @@
-"""The agent sees nodes come, train and go, on a real cluster."""
+"""What Ray tells of nodes and actors becomes rows, and what is lost is remembered; on a real cluster: tests/cluster."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from core.cluster.access import read_token
-from core.machine.nodes import CLUSTER, Node, read_cluster
-from core.machine.versions import describe_versions
-from core.system.folders import PROJECT
-from tests.core.workers import wait_for
-from tests.ray_cluster import RayCluster
+from core.machine.nodes import Cluster, Node, write_cluster
 
-pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+pytest.importorskip("ray")
+
+from core.cluster import agent
+from core.cluster.agent import Agent, find_runs, is_shown
 
 RUN = "20261129-120000-000-abcdef"
-TRAINS = """
-import sys, time, ray
-class Trainer:
-    def train(self):
-        return 1
-ray.init(address=sys.argv[1], namespace="resnet-lab", log_to_driver=False)
-trainer = ray.remote(num_cpus=1)(Trainer).options(name="run-%s-1").remote()
-ray.get(trainer.train.remote())
-print("trains", flush=True)
-time.sleep(600)
-"""
 
 
-@pytest.fixture(scope="module")
-def agent(ray_cluster: RayCluster) -> Iterator[Path]:
-    """An agent at work; returns the runs folder."""
-    command = [sys.executable, "-m", "core.cluster.agent", ray_cluster.address]
-    with subprocess.Popen(command, cwd=PROJECT, env=os.environ) as process:
-        yield ray_cluster.runs
-        process.kill()
+def make_node(name: str, alive: bool = True, **resources: float) -> dict[str, Any]:
+    return {"NodeID": name, "NodeManagerHostname": f"host-{name}", "Alive": alive, "Resources": resources}
 
 
-def look(runs: Path) -> tuple[Node, ...]:
-    cluster = read_cluster(runs)
-    return cluster.nodes if cluster and not cluster.is_stale() else ()
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """In Ray's place, with `there`, `free` and `acting` to be set."""
+    stand_in = SimpleNamespace(there=[], free={}, acting={})
+    state = SimpleNamespace(available_resources_per_node=lambda: stand_in.free, actors=lambda: stand_in.acting)
+    fake = SimpleNamespace(nodes=lambda: stand_in.there, _private=SimpleNamespace(state=state))
+    monkeypatch.setattr(agent, "ray", fake)
+    monkeypatch.setattr(Agent, "_measure", lambda self, live: None)
+    return stand_in
 
 
-def test_nodes_are_told_with_memory_and_versions_and_the_head_is_none(agent: Path, ray_cluster: RayCluster) -> None:
-    wait_for(lambda: len([node for node in look(agent) if node.memory]) == 2)
-    nodes = look(agent)
-    assert {node.id for node in nodes} == {node.id for node in ray_cluster.nodes}
-    for node in nodes:
-        assert (node.cpus, node.cpus_free, node.gpus, node.runs, node.lost) == (1.0, 1.0, 0.0, (), None)
-        assert {"python": node.python, "torch": node.torch, "lab": node.lab} == describe_versions()
-        assert node.memory > node.memory_used > 0
-        assert node.name
-        assert node.device
-    assert read_token(agent) not in (agent / CLUSTER).read_text()
+def test_a_node_with_places_is_a_row_and_the_head_is_none(ray: SimpleNamespace, runs: Path) -> None:
+    ray.there = [make_node("head"), make_node("a", CPU=4.0, GPU=2.0)]
+    ray.free = {"a": {"CPU": 3.0}}
+    (node,) = Agent("10.0.0.5:6379", runs).look(50.0).nodes
+    assert (node.id, node.name, node.since, node.lost) == ("a", "host-a", 50.0, None)
+    assert (node.cpus, node.cpus_free, node.gpus, node.gpus_free) == (4.0, 3.0, 2.0, 0.0)
 
 
-def test_a_joining_machine_is_told_the_heads_versions(agent: Path, ray_cluster: RayCluster) -> None:
-    wait_for(lambda: look(agent))
-    command = [sys.executable, "-m", "core.cluster.agent", ray_cluster.address, "ask"]
-    told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert describe_versions()["lab"] in told
+def test_a_lost_node_is_remembered_until_it_is_back_or_an_hour_has_passed(ray: SimpleNamespace, runs: Path) -> None:
+    ray.there = [make_node("a", CPU=4.0)]
+    seen = Agent("10.0.0.5:6379", runs)
+    seen.look(50.0)
+    ray.there = [make_node("a", alive=False)]
+    assert [(node.lost, node.cpus_free) for node in seen.look(60.0).nodes] == [(60.0, 0.0)]
+    assert [node.lost for node in seen.look(70.0).nodes] == [60.0]
+    ray.there.append({**make_node("b", CPU=4.0), "NodeManagerHostname": "host-a"})
+    assert [node.id for node in seen.look(80.0).nodes] == ["b"]
+    ray.there = [make_node("b", alive=False)]
+    assert seen.look(90.0).nodes
+    assert not seen.look(90.0 + 3601).nodes
 
 
-def test_a_run_is_on_its_node_until_it_ends_and_a_killed_node_is_lost(agent: Path, ray_cluster: RayCluster) -> None:
-    command = [sys.executable, "-c", TRAINS % RUN, ray_cluster.address]
-    with subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE) as trains:
-        assert trains.stdout
-        assert trains.stdout.readline()
-        wait_for(lambda: [node.runs for node in look(agent) if node.cpus_free == 0] == [(RUN,)])
-        trains.kill()
-    wait_for(lambda: all(node.runs == () and node.cpus_free == 1 for node in look(agent)))
-    killed = ray_cluster.nodes[0]
-    before = time.time()
-    ray_cluster.kill(killed)
-    (lost,) = wait_for(lambda: [node for node in look(agent) if node.lost is not None], 30)
-    assert lost.id == killed.id
-    assert lost.cpus_free == 0
-    assert 0 <= lost.lost - before < 15
+def test_an_agent_that_was_started_again_knows_what_was_there(ray: SimpleNamespace, runs: Path) -> None:
+    write_cluster(runs, Cluster("10.0.0.5:6379", [Node({"id": "a", "name": "host-a", "cpus": 4, "since": 5.0})]))
+    ray.there = [make_node("a", CPU=4.0)]
+    assert [node.since for node in Agent("10.0.0.5:6379", runs).look(50.0).nodes] == [5.0]
+    ray.there = []
+    assert [node.lost for node in Agent("10.0.0.5:6379", runs).look(60.0).nodes] == [60.0]
+
+
+def test_runs_are_known_by_the_names_of_living_actors(ray: SimpleNamespace) -> None:
+    names = {
+        "1": (f"run-{RUN}-77", "ALIVE"),
+        "2": (f"run-{RUN[:-1]}0", "DEAD"),
+        "3": ("watch", "ALIVE"),
+        "4": (None, "ALIVE"),
+    }
+    ray.acting = {
+        key: {"Name": name, "State": state, "Address": {"NodeID": "a"}} for key, (name, state) in names.items()
+    }
+    assert find_runs() == {"a": [RUN]}
+
+
+def test_a_namesake_that_was_there_before_does_not_hide_a_loss() -> None:
+    lost = {"id": "a", "name": "box", "since": 1.0, "lost": 50.0}
+    neighbour = {"id": "b", "name": "box", "since": 2.0, "lost": None}
+    assert is_shown(lost, [lost, neighbour], 60.0)
+    assert not is_shown(lost, [lost, {**neighbour, "since": 55.0}], 60.0)

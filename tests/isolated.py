@@ -129,9 +129,7 @@ def _run_module(item: pytest.Item) -> dict[str, list[pytest.TestReport]]:
     for each in items:
         if _plain_id(each) not in found:
             message = f"No report came from the namespaces; exit status {status}.\n{text[-8000:]}"
-            found[_plain_id(each)] = [
-                pytest.TestReport(each.nodeid, each.location, {}, "failed", message, "call")  # type: ignore[arg-type]
-            ]
+            found[_plain_id(each)] = [pytest.TestReport(each.nodeid, each.location, {}, "failed", message, "call")]
     return found
 
 

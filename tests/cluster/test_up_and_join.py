@@ -17,9 +17,10 @@ import pytest
 
 from core.cluster.here import read_here
 from core.machine.versions import describe_versions
+from core.runs.store import open_run
 from core.system.folders import PROJECT
 from tests.cluster.machines import Machine, wait_for_nodes
-from tests.core.workers import is_gone, wait_for
+from tests.core.workers import is_gone, tiny_spec, wait_for
 
 pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
 
@@ -77,6 +78,18 @@ def test_two_machines_join_and_are_seen_with_what_they_have(head: Machine, boxes
     assert head.status()["here"] == "head"
     assert boxes[0].status()["here"] == "node"
     assert "already" in boxes[0].core("cluster", "join", ADDRESS, text=head.token).stderr
+
+
+def test_a_command_trains_on_a_node(head: Machine, boxes: list[Machine], monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_for_nodes(head, 2)
+    spec = tiny_spec(epochs=2).model_dump_json()
+    run_id = head.done("train", "-", "--on", "cluster", text=spec).split()[0]
+    monkeypatch.setenv("RESNET_LAB_RUNS", str(head.runs))
+    run = open_run(run_id)
+    assert run.state() == "finished"
+    assert run.environment()["node"] in {node.name for node in head.nodes()}
+    assert len(run.rows()) == 2
+    wait_for(lambda: all(node.runs == () and node.cpus_free == 1 for node in head.nodes()), 30)
 
 
 @pytest.mark.promise(

@@ -100,7 +100,7 @@ def test_making_a_study_keeps_it_as_defined_and_refuses_its_name_a_second_time(o
 def test_start_makes_the_study_and_asks_for_its_workers_once(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     define = "pages.parts.studies.define"
-    monkeypatch.setattr(f"{define}.start_workers", lambda name, count=None: asked.append((name, count)))
+    monkeypatch.setattr(f"{define}.start_workers", lambda name, count=None, on="here": asked.append((name, count)))
     page = open_page("studies", new="first-look")
     widget(page.text_input, "Workers").set_value("3").run()
     press(page, "Start")

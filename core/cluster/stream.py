@@ -28,7 +28,6 @@ from core.cluster.events import (
     load_blob,
     save_blob,
 )
-from core.data.store import data_folder
 from core.engine.events import Event, Finished, Started, Stopped
 from core.launch.environment import worker_environment
 from core.machine.nodes import read_cluster
@@ -128,8 +127,7 @@ class NodeStream:
         cluster = read_cluster(self.runs)
         if cluster is None or cluster.is_stale():
             raise self.lose_cluster("was gone")
-        versions = describe_versions()
-        line = Line(cluster.address, self.name, self.need, fit_name(), versions, str(data_folder()))
+        line = Line(cluster.address, self.name, self.need, fit_name(), describe_versions())
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = start_driver(theirs, worker_environment() | ray_environment(self.runs))

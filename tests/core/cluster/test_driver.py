@@ -30,7 +30,7 @@ class Way:
             self.process = start_driver(theirs, ray_environment(cluster.runs))
         self.connection: Connection[Any, Any] = Connection(ours.detach())
         need, versions = Need(1.0, 0.0, 1), describe_versions()
-        self.connection.send(Line(address or cluster.address, "run", need, fit or fit_name(), versions, ""))
+        self.connection.send(Line(address or cluster.address, "run", need, fit or fit_name(), versions))
 
     def items(self, seconds: float = 60) -> Iterator[Item]:
         """What comes, without the signs of life."""

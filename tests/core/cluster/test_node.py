@@ -15,12 +15,13 @@ from core.engine import checkpoint
 from core.engine.data import load_data
 from core.engine.events import EpochEnd, Finished, Progress, Started, Stopped
 from core.engine.train import train
+from core.machine.versions import describe_versions
 from core.spec import RunSpec
 from tests.core.cluster.test_images import folder_spec
 from tests.core.same_result import assert_same
 from tests.core.workers import tiny_spec
 
-LINE = Line("address", "run", Need(1.0, 0.0, 1), "lab-0", {}, "")
+LINE = Line("address", "run", Need(1.0, 0.0, 1), "lab-0", {})
 
 
 def follow(spec: RunSpec, state: bytes | None = None) -> list[Any]:
@@ -67,6 +68,14 @@ def test_a_failure_is_told_as_a_sentence_with_its_kind(tmp_path: Path) -> None:
     assert [type(item) for item in items] == [Arrived, Failed]
     assert (items[-1].kind, items[-1].details) == ("data", "")
     assert "nowhere" in items[-1].reason
+
+
+def test_a_node_whose_code_was_changed_since_it_joined_trains_nothing_and_tells_both_versions() -> None:
+    line = replace(LINE, versions={**describe_versions(), "lab": "0" * 12})
+    items = list(Trainer(line).train(Task(tiny_spec().model_dump_json()), "id-1"))
+    assert isinstance(items[-1], Failed)
+    assert items[-1].kind == "versions"
+    assert f"lab code {describe_versions()['lab']} there, {'0' * 12} here" in items[-1].reason
 
 
 def test_damaged_bytes_are_a_failure_not_a_training_from_the_start() -> None:

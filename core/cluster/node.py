@@ -141,7 +141,7 @@ class Packer:
         from core.engine import checkpoint
 
         with tempfile.TemporaryDirectory(prefix="resnet-lab-") as folder:
-            path = Path(folder) / "state.pt"
+            path = Path(folder) / "state.safetensors"
             checkpoint.save(state, path)
             blob = path.read_bytes()
         self.sent, self.bytes = time.monotonic(), len(blob)
@@ -155,7 +155,7 @@ def unpack_blob(blob: bytes | None) -> dict[str, Any] | None:
     if blob is None:
         return None
     with tempfile.TemporaryDirectory(prefix="resnet-lab-") as folder:
-        path = Path(folder) / "state.pt"
+        path = Path(folder) / "state.safetensors"
         path.write_bytes(blob)
         return checkpoint.load(path, hashlib.sha256(blob).hexdigest())
 

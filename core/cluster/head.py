@@ -165,7 +165,12 @@ def read_log(runs: Path, lines: int = 15) -> str:
 
 
 def prepare_node(
-    runs: Path, address: str, token: str = "", own_address: str = "", cpus: int | None = None, gpus: int | None = None
+    runs: Path,
+    address: str,
+    token: str | None = None,
+    own_address: str = "",
+    cpus: int | None = None,
+    gpus: int | None = None,
 ) -> Here:
     """What this machine will be in the cluster; checked with its head, nothing is started. Raises ClusterError.
 

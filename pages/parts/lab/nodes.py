@@ -19,7 +19,7 @@ EMPTY = (
     "Only this machine so far. To train on others too: <code>pip install -r requirements-cluster.txt</code>, then "
     "<code>python -m core cluster up</code> on this one. docs/CLUSTER.md tells the rest."
 )
-TOKEN = (
+HANDING_OVER = (
     "It asks for the cluster's token, the file <code>.cluster/token</code> in the runs folder of this machine. "
     "<code>python -m core cluster status</code> there shows how ssh hands it over; do not send it by mail or chat, as "
     "it opens every node. Nodes need the same versions of Python, torch and the lab."
@@ -88,4 +88,4 @@ def _draw_use(node: Node) -> str:
 def _show_joining(cluster: Cluster) -> None:
     st.html('<p class="lab-small">Another machine joins by this line, where the lab is installed:</p>')
     st.code(join_command(cluster.address), language=None)
-    st.html(f'<p class="lab-muted lab-small">{TOKEN}</p>')
+    st.html(f'<p class="lab-muted lab-small">{HANDING_OVER}</p>')

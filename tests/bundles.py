@@ -71,7 +71,7 @@ def add_checkpoint(run: Run, content: bytes, name: str = "epoch-00005.safetensor
     (folder / name).write_bytes(content)
     entry = {"name": name, "epoch": EPOCHS, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     size = (run.path / "metrics.jsonl").stat().st_size
-    kept = {"kind": "best", "metrics_bytes": size, "classes_bytes": EPOCHS * IMAGES, "kept": False}
+    kept = {"kind": "best", "metrics_bytes": size, "classes_bytes": EPOCHS * IMAGES, "kept": False, "best_epoch": 0}
     files.write_json(folder / "manifest.json", {"checkpoints": [entry | kept]})
 
 

@@ -110,7 +110,7 @@ def _run_module(item: pytest.Item) -> dict[str, list[pytest.TestReport]]:
                 status = subprocess.run(
                     command,
                     cwd=ROOT,
-                    env={**os.environ, REPORTS: str(reports)},
+                    env={**os.environ, REPORTS: str(reports), "PYTEST_ADDOPTS": ""},
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     timeout=None if options else SECONDS,

@@ -27,7 +27,7 @@ from core.system.processes import identify, kill
 
 PORT = 6379
 START_SECONDS, ASK_SECONDS, STOP_SECONDS = 120.0, 30.0, 30.0
-LOG = "log.txt"
+LOG = "keeper.log"
 TEMPORARY = "lab-ray-"
 
 

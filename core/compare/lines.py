@@ -205,7 +205,8 @@ def _x_of(run: ComparedRun, axis: Axis) -> FloatArray:
     if axis == "minutes":
         return run.column("seconds") / 60
     values = run.column(axis)
-    if axis == "epoch" and not run.tool and run.spec.train.last_epoch < 1:
+    # Of a damaged run the spec may be gone, and the curves are there.
+    if axis == "epoch" and not run.tool and run.state != "damaged" and run.spec.train.last_epoch < 1:
         # A last epoch of half the images ends after half an epoch.
         return np.where(values == run.spec.train.epochs, run.spec.train.passes, values)
     return values

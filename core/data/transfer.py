@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from core.data.catalogue import Archive
 from core.data.store import DataError
+from core.system.errors import LabError
 from core.system.files import find_note, write_json
 from core.text.formats import format_bytes
 
@@ -28,7 +29,7 @@ _PARTIAL, _NOT_THERE = 206, 416  # statuses: a part of the file; none of it from
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-class _OtherFileError(Exception):
+class _OtherFileError(LabError):
     """The server cannot go on from what is there: it has another file, or a shorter one."""
 
 

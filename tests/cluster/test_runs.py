@@ -90,7 +90,7 @@ def test_a_stop_is_heard_and_what_hangs_is_ended(nodes: RayCluster) -> None:
     for run in (heard, hanging):
         assert request_stop(run.id)
     assert wait_for_state(heard, "stopped", "failed", seconds=10) == "stopped"
-    assert heard.checkpoints()[-1].name.endswith("-stopped.pt")
+    assert heard.checkpoints()[-1].name.endswith("-stopped.safetensors")
     assert wait_for_state(hanging, "stopped", "failed", seconds=10) == "stopped"
     print(f"both stopped after {time.monotonic() - asked:.1f} s")
     assert hanging.checkpoints()

@@ -55,8 +55,12 @@ def test_eight_trials_on_two_nodes_one_of_which_is_killed_are_eight_results(node
     study = make_study(tiny_study(trials=8, sampler="random", train={"epochs": 8}))
     start_workers("tiny", 2, "cluster")
     wait_for(lambda: (study.trials().state == "finished").sum() >= 2, 180)
-    running = study.trials().query("state == 'running'").run_id
-    pid = int(wait_for(lambda: open_run(running.iloc[0]).environment().get("pid"), 60))
+
+    def find_process() -> int | None:
+        running = study.trials().query("state == 'running'").run_id
+        return next((pid for run_id in running if (pid := open_run(run_id).environment().get("pid"))), None)
+
+    pid = int(wait_for(find_process, 60))
     with suppress(StopIteration):  # it has just ended
         nodes.kill(nodes.node_of(pid))
     nodes.add_node()

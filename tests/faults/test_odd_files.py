@@ -37,6 +37,7 @@ NAMES = [
         "forecast.json",
         "told.json",
         "doctor.json",
+        "place.json",
         "robustness.json",
         "run.lock",
         "control.lock",

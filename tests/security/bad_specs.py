@@ -72,14 +72,14 @@ VALUES: tuple[BadSpec, ...] = (
     *(at("model.attention_reduction", value) for value in (0, 257, "half")),
     *(at("model.dropout", value) for value in (-0.1, 1, 2, math.nan, -math.inf, "half", None, True, [0.5])),
     *(at("model.stochastic_depth", value) for value in (-1e-9, 0.96, 1e308)),
-    *(at("model.block", value) for value in ("Basic", "", "basic ", "bottleneck", 1, None, ["basic"])),
+    *(at("model.block", value) for value in ("Basic", "", "basic ", "inception", 1, None, ["basic"])),
     *(at("model.activation", value) for value in ("RELU", "relu\0", "__class__", "../relu")),
     *(at("model.attention", value) for value in ("SE", "\N{CYRILLIC SMALL LETTER ES}e", False)),
     *(at("model.pool_kind", value) for value in ("avg", {}, 0)),
     *(at("data.dataset", value) for value in ("CIFAR10", "imagenet", "../cifar10", "/etc/passwd", None, 10)),
     *(at("data.image_size", value) for value in (7, 257, HUGE, 32.5)),
     *(at("data.folder_classes", value) for value in (1, 10_001, HUGE)),
-    *(at("data.val_fraction", value) for value in (0, 0.51, 1, -1, math.nan)),
+    *(at("data.val_fraction", value) for value in (-0.01, 0.51, 1, -1, math.nan)),
     *(at("data.test_fraction", value) for value in (0, 0.6, "10 %")),
     *(at("data.split_seed", value) for value in (-1, 2**31)),
     *(at("data.max_train_images", value) for value in (-1, 10_000_001, 10**18)),
@@ -272,5 +272,16 @@ def draw_bad_value(field: SpecField, dice: random.Random) -> Any:
         case "text":
             return dice.choice([None, {}, 3, [word], word * 200])
         case "ints":
-            return dice.choice([*wrong, [0], [-dice.randint(1, 9)], [word], [0.5], [10**6], [1] * 60, [5, 4]])
+            return dice.choice(
+                [
+                    *wrong,
+                    [0.0] if field.name == "milestones" else [-1],
+                    [-dice.randint(1, 9)],
+                    [word],
+                    [0.5],
+                    [10**6],
+                    [1] * 60,
+                    [5, 4],
+                ]
+            )
     return dice.choice([*wrong, 3, [], [word], [{}] * dice.randint(13, 5000), [{"blocks": 0}], [None] * 3])

@@ -96,7 +96,7 @@ def test_a_stop_keeps_a_checkpoint_of_this_very_step() -> None:
     wait_for(lambda: len(run.rows()) > 1)
     assert request_stop(run.id)
     assert wait_for_state(run, "stopped", "failed", "interrupted", seconds=10) == "stopped"
-    assert run.checkpoints()[-1].name.endswith("-stopped.pt")
+    assert run.checkpoints()[-1].name.endswith("-stopped.safetensors")
     assert f"epoch {run.rows()[-1]['epoch'] + 1}" in run.summary().reason
 
 

@@ -27,7 +27,7 @@ def test_start_makes_one_run_of_the_spec_shown(open_page: OpenPage, monkeypatch:
         press(page, "Start")
     runs = list_runs()
     assert [(run.name, run.epochs) for run in runs] == [("my net", 3)]
-    assert switched[0] == ("run.py", {"query_params": {"id": runs[0].id}})
+    assert switched[0] == ("run.py", {"query_params": {"id": runs[0].id, "tab": "Charts"}})
 
 
 def test_a_data_set_that_is_not_here_is_offered_for_download(open_page: OpenPage) -> None:

@@ -8,8 +8,8 @@ from tests.pages.parts.data.conftest import address, settle
 def test_another_set_takes_the_place_of_all_that_belonged_to_the_former(open_page, folder: DataSpec) -> None:
     page = settle(open_page("data", **address(folder, image="3", order="bright")))
     (sets,) = [box for box in page.selectbox if box.label == "Data set"]
-    assert sets.options[:3] == ["Digits (built in)", "CIFAR-10", "CIFAR-100"]
-    assert sets.options[3].endswith(folder.folder[-50:])
+    assert sets.options[:5] == ["Digits (built in)", "CIFAR-10", "CIFAR-100", "Fashion-MNIST", "SVHN"]
+    assert sets.options[5].endswith(folder.folder[-50:])
     sets.select("digits").run()
     settle(page)
     assert page.query_params["set"] == "digits"

@@ -104,7 +104,9 @@ def test_what_no_node_can_take_is_told_before_the_run_is_made(nodes: RayCluster)
     assert sorted(path.name for path in nodes.runs.iterdir() if path.name[0].isdigit()) == before
 
 
-def test_the_head_is_gone_and_nothing_is_shown_as_running_that_does_not(nodes: RayCluster) -> None:
+def test_the_head_is_gone_and_nothing_is_shown_as_running_that_does_not(full: bool, nodes: RayCluster) -> None:
+    if not full:
+        pytest.skip("takes more than a minute: make test-cluster")
     run = open_run(start_run(tiny_spec(epochs=10_000), on="cluster"))
     wait_for(lambda: len(run.rows()) > 1, 180)
     pid = node_process(run)

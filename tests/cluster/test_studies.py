@@ -74,7 +74,9 @@ def test_eight_trials_on_two_nodes_one_of_which_is_killed_are_eight_results(node
     assert_same(last_state(run), last_state(train_here(run.spec)))
 
 
-def test_images_that_a_node_does_not_have_are_those_of_this_machine(nodes: RayCluster) -> None:
+def test_images_that_a_node_does_not_have_are_those_of_this_machine(full: bool, nodes: RayCluster) -> None:
+    if not full:
+        pytest.skip("that they are read once is tested without a cluster; in full: make test-cluster")
     pets = make_folder(nodes.runs.parent / "pets", {"cat": 40, "dog": 40})
     spec = folder_spec(pets, epochs=2)
     run = open_run(start_run(spec, on="cluster"))

@@ -20,7 +20,8 @@ Changes = Annotated[
     typer.Argument(
         metavar="FIELD=VALUE...",
         help="events=finished,failed trials=yes figures.val/accuracy=0.9 webhook.form=slack webhook.address=- "
-        "mail.host=... mail.to=... An empty value takes a field out, also webhook= and mail=. Secrets are read from "
+        "mail.host=... mail.to=... lab_address=https://... (links in messages) allow_local=yes (receivers on this "
+        "machine or its own network). An empty value takes a field out, also webhook= and mail=. Secrets are read from "
         "the standard input: write a - for them.",
     ),
 ]

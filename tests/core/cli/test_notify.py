@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from typer.testing import Result
 
-from core.notify.settings import read_settings
+from core.notify.settings import Settings, read_settings
 from tests.receivers import Hook, Post, serving
 from tests.strict_json import strict
 
@@ -53,6 +53,11 @@ def test_what_cannot_be_done_is_a_sentence(core: Core, arguments: list[str], sen
     assert done.exit_code == 2
     assert done.stderr.startswith(sentence)
     assert "secret-token" not in done.output
+
+
+def test_the_help_names_every_setting(core: Core) -> None:
+    shown = core("notify", "set", "--help").stdout
+    assert [name for name in Settings.model_fields if name not in shown] == []
 
 
 def test_every_channel_is_tried(core: Core) -> None:

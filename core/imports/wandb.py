@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ MAGIC = make_header(HEADER)
 # Numbers of the fields of a Record, and of the messages within.
 _HISTORY, _SUMMARY, _CONFIG, _RUN, _EXIT = 2, 3, 5, 17, 18
 _OTHERS = {4: "lines of output", 7: "figures of the machine", 8: "artifacts", 10: "alerts", 13: "lines of output"}
-_NO_RECORD = "damaged records"
+_NO_RECORD, _COPIES = "damaged records", "copies of a log"
 _OWN = ("_step", "_timestamp", "_runtime", "_wandb")
 
 
@@ -44,7 +45,12 @@ def read_logs(paths: Sequence[Path], budget: Budget, left_out: dict[str, int]) -
     logs: dict[tuple[str, str], list[_Log]] = {}
     for path in paths:
         log = _identify(path)
-        logs.setdefault((log.project, log.run_id), []).append(log)
+        parts = logs.setdefault((log.project, log.run_id), [])
+        # A zip of the tool's folder has the newest log twice, as zip follows the link "latest-run".
+        if any(filecmp.cmp(path, part.path, shallow=False) for part in parts):
+            left_out[_COPIES] = left_out.get(_COPIES, 0) + 1
+        else:
+            parts.append(log)
     for (project, run_id), parts in logs.items():
         if budget.runs <= 0 or budget.is_late():
             left_out[MANY_RUNS] = left_out.get(MANY_RUNS, 0) + 1

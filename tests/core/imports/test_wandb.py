@@ -59,10 +59,14 @@ def test_a_run_that_was_resumed_offline_is_one_run_and_says_that_steps_repeat() 
     )
 
 
-def test_logs_of_one_run_are_one_run(tmp_path: Path) -> None:
-    for name in ("a.wandb", "b.wandb"):
-        shutil.copy(FILES / "run-aaaa1111.wandb", tmp_path / name)
+def test_the_same_log_twice_as_in_a_zip_that_followed_the_link_latest_run_counts_once(tmp_path: Path) -> None:
+    for folder in ("offline-run-1", "latest-run"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(FILES / "run-aaaa1111.wandb", tmp_path / folder)
+    found = read_path(tmp_path)
+    (run,) = found.runs
+    (once,) = read_path(FILES / "run-aaaa1111.wandb").runs
 
-    (run,) = read_path(tmp_path).runs
-
-    assert run.series["count"].steps.tolist() == [*range(8), *range(8)]
+    assert all_points(run) == all_points(once)
+    assert run.remarks == once.remarks
+    assert found.left_out == {"copies of a log": 1}

@@ -55,7 +55,14 @@ def bring_own(uploads: Sequence[Upload], report: Report | None = None, *, starte
 
 def _part(uploads: Sequence[Upload]) -> tuple[list[Upload], list[Upload]]:
     """The archives of this lab, and the other files."""
-    own = [is_zip(name, content) and is_own_archive(content) for name, content in uploads]
+    own = []
+    for name, content in uploads:
+        try:
+            own.append(is_zip(name, content) and is_own_archive(content))
+        except LabError as error:
+            if len(uploads) == 1:
+                raise
+            raise ImportFilesError(f"{show_name(name)}: {error}") from error
     parts = list(zip(uploads, own, strict=True))
     return [upload for upload, is_own in parts if is_own], [upload for upload, is_own in parts if not is_own]
 

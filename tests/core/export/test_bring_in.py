@@ -54,3 +54,8 @@ def test_a_path_is_read_as_an_upload_is(lab_folders: Path, tmp_path: Path) -> No
         assert found.series["val_accuracy"].steps.tolist() == [1, 2]
     with pytest.raises(ImportFilesError, match="There is no such file"):
         bring_in_path(tmp_path / "none.csv")
+
+
+def test_a_zip_that_is_none_is_named_where_several_files_come_in(lab_folders: Path) -> None:
+    with pytest.raises(ImportFilesError, match=r"^bad\.zip: This is no zip archive"):
+        bring_in([("log.csv", io.BytesIO(TABLE)), ("bad.zip", io.BytesIO(b"PK\x03\x04cut"))], dry=True)

@@ -9,8 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from core.imports.figures import Choice, map_run
-from core.imports.values import ForeignRun, Scalar
+from core.imports.values import ForeignRun, Scalar, count_points
 from core.runs import layout
 from core.runs.folder import Run
 from core.runs.foreign import end_metrics, make_rows, name_tool
@@ -99,9 +101,17 @@ def _plan(run: ForeignRun, mapping: Mapping[str, MappedFigure], here: Run | None
         return Planned(run, mapping, "new")
     new = to_strict(dict(make_record(run, mapping)))
     same = all(new.get(key) == record.get(key) for key in {*new, *record} - {"imported"})
-    # A copy that is older than what is here takes nothing away.
-    is_older = count_points(run) < record.get("points", 0)
-    return Planned(run, mapping, "here" if same or is_older else "grown", here.id)
+    # A copy that is older than what is here, or read without its times, takes nothing away.
+    here_points = record.get("points", 0)
+    is_less = count_points(run) < here_points or (count_points(run) == here_points and _lacks_times(run, here))
+    return Planned(run, mapping, "here" if same or is_less else "grown", here.id)
+
+
+def _lacks_times(run: ForeignRun, here: Run) -> bool:
+    """Whether no point has a time, and some of the run that is here have, as of a table whose columns were chosen."""
+    if any(np.isfinite(series.times).any() for series in run.series.values()):
+        return False
+    return any(np.isfinite(series.times).any() for series in here.series().series.values())
 
 
 def keep_runs(planned: Iterable[Planned], *, started_by: str = "") -> Iterator[Planned]:
@@ -163,10 +173,6 @@ def list_left_out(left_out: Mapping[str, int]) -> list[str]:
 
 def _key_of(run: ForeignRun) -> tuple[str, str]:
     return run.format, readable(run.key)[:MAX_RUN_KEY]
-
-
-def count_points(run: ForeignRun) -> int:
-    return sum(map(len, run.series.values()))
 
 
 class _Imported:

@@ -19,7 +19,7 @@ from core.imports.draft import MAX_SECONDS, MAX_UNPACKED, Budget, count_left_out
 from core.imports.hints import AIM, list_missing
 from core.imports.staging import given_name, staged
 from core.imports.table import TableColumns, is_table, read_table
-from core.imports.values import ForeignRun, Found, ImportFilesError
+from core.imports.values import WITH_IDS, ForeignRun, Found, ImportFilesError, count_points
 from core.system.errors import explain_os_error
 from core.system.files import DamagedFileError, open_regular
 from core.system.folders import ID_PATTERN
@@ -372,11 +372,17 @@ def _list_zip(file: BinaryIO, name: str) -> list[ZipInfo]:
 
 
 def tell_apart(runs: Iterable[ForeignRun]) -> tuple[ForeignRun, ...]:
-    """The runs with keys that no two have: a copy of a run's files has the key of the run."""
+    """The runs with keys that no two have: a copy of a run's files has the key of the run.
+
+    Where the tool itself names its runs, two of one name are one run, and the longer is kept.
+    """
     seen: dict[str, ForeignRun] = {}
     copies: Counter[str] = Counter()
     for run in runs:
         key = run.key
+        if run.format in WITH_IDS and (known := seen.get(key)) and known.format == run.format:
+            seen[key] = max(known, run, key=count_points)
+            continue
         while key in seen:
             copies[run.key] += 1
             key = f"{run.key} ({copies[run.key] + 1})"

@@ -12,6 +12,9 @@ from core.system.errors import LabError
 
 Format = Literal["tensorboard", "wandb", "mlflow", "trackio", "dvclive", "swanlab", "clearml", "csv", "script"]
 
+# Tools that give each run an id of its own: what has one id is one run, wherever it lies.
+WITH_IDS: frozenset[Format] = frozenset(["wandb", "mlflow", "swanlab", "clearml"])
+
 
 class ImportFilesError(LabError, ValueError):
     """The files cannot be read as runs; the message names the file and says why."""
@@ -34,6 +37,10 @@ class ForeignRun:
     ended: float | None = None
     left_out: dict[str, int] = field(default_factory=dict)  # what was not taken, by its kind and why: how many
     remarks: tuple[str, ...] = ()  # such as "events.out…: cut short after 812 records"
+
+
+def count_points(run: ForeignRun) -> int:
+    return sum(map(len, run.series.values()))
 
 
 @dataclass(frozen=True)

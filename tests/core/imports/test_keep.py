@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import time as wall_clock
 
 import numpy as np
@@ -139,6 +140,14 @@ def test_an_older_copy_takes_nothing_away() -> None:
     keep(*plan(make_foreign()))
     older = make_foreign(series={"loss": make_series([1], [2.5])})
     assert [planned.outcome for planned in plan(older)] == ["here"]
+
+
+def test_the_same_points_without_times_take_no_times_away() -> None:
+    (kept,) = keep_runs(plan(make_foreign()))
+    timeless = {name: replace(one, times=np.full(len(one), np.nan)) for name, one in make_foreign().series.items()}
+    (again,) = keep_runs(plan(make_foreign(series=timeless, left_out={"cells that hold text": 30})))
+    assert (again.outcome, again.id) == ("here", kept.id)
+    assert np.isfinite(open_run(kept.id).series().series["loss"].times).all()
 
 
 def test_two_imports_of_the_same_run_at_once_keep_it_once() -> None:

@@ -10,7 +10,7 @@ import pytest
 from core.imports import draft
 from core.imports.draft import MAX_RUNS, Budget
 from core.imports.read import read_path
-from core.imports.values import ImportFilesError
+from core.imports.values import ImportFilesError, count_points
 from tests.core.imports.made_files import MADE
 
 TOOLS = ("tensorboard", "wandb", "mlflow", "trackio", "dvclive", "swanlab", "clearml")
@@ -69,6 +69,16 @@ def test_a_copy_of_a_run_has_a_key_of_its_own(tmp_path: Path) -> None:
     first, second = read_path(tmp_path).runs
 
     assert second.key == f"{first.key} (2)"
+
+
+def test_a_run_that_its_tool_named_is_one_run_wherever_it_lies(tmp_path: Path) -> None:
+    wanted = read_path(MADE / "mlflow" / "mlflow.db").runs
+    for name in ("mlflow.db", "backup.db"):
+        shutil.copy(MADE / "mlflow" / "mlflow.db", tmp_path / name)
+
+    assert [(run.key, count_points(run)) for run in read_path(tmp_path).runs] == [
+        (run.key, count_points(run)) for run in wanted
+    ]
 
 
 def test_what_is_left_after_minutes_of_reading_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,12 @@ import pytest
 from core.cluster.access import make_token, ray_environment
 from core.cluster.keeper import PLACES
 from core.machine.versions import describe_versions, fit_name
+from core.runs import presence
+from core.runs.folder import Run
+from core.runs.store import open_run
+from core.spec import RunSpec
+from tests.core.workers import start_worker, wait_for_state
+from tests.made_runs import create_run
 
 HEALTH = {
     "health_check_initial_delay_ms": 1000,
@@ -156,3 +163,29 @@ def ray_cluster(ray_runs: Path) -> Iterator[RayCluster]:
         cluster.add_node()
     yield cluster
     cluster.close()
+
+
+@pytest.fixture(scope="module")
+def nodes(ray_cluster: RayCluster) -> Iterator[RayCluster]:
+    """The cluster, with somebody who tells its state as the agent does."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(0.5):
+            with suppress(OSError, RuntimeError):
+                ray_cluster.write_state()
+
+    ray_cluster.write_state()
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    yield ray_cluster
+    over.set()
+    thread.join()
+
+
+def train_here(spec: RunSpec) -> Run:
+    """The finished run of the spec, trained by this machine."""
+    run = open_run(create_run(spec))
+    presence.mark_launch(run.path, start_worker(run))
+    assert wait_for_state(run, "finished", "failed", "interrupted") == "finished"
+    return run

@@ -4,54 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from core.launch.launcher import LauncherError, request_stop, start_run, start_seeds
 from core.machine.nodes import read_cluster
-from core.runs import presence
 from core.runs.folder import Run
 from core.runs.store import open_run
-from core.spec import RunSpec
 from tests.core.same_result import assert_same_result
-from tests.core.workers import is_gone, start_worker, tiny_spec, wait_for, wait_for_state
-from tests.made_runs import create_run
-from tests.ray_cluster import RayCluster
+from tests.core.workers import is_gone, tiny_spec, wait_for, wait_for_state
+from tests.ray_cluster import RayCluster, train_here
 
 pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
 
 LONG = tiny_spec(epochs=40)
 DONE = ("finished", "failed", "interrupted")
-
-
-@pytest.fixture(scope="module")
-def nodes(ray_cluster: RayCluster) -> Iterator[RayCluster]:
-    """The cluster, with somebody who tells its state as the agent does."""
-    over = threading.Event()
-
-    def tell() -> None:
-        while not over.wait(0.5):
-            with suppress(OSError, RuntimeError):
-                ray_cluster.write_state()
-
-    ray_cluster.write_state()
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    yield ray_cluster
-    over.set()
-    thread.join()
-
-
-def train_here(spec: RunSpec) -> Run:
-    run = open_run(create_run(spec))
-    presence.mark_launch(run.path, start_worker(run))
-    assert wait_for_state(run, *DONE) == "finished"
-    return run
 
 
 def node_process(run: Run) -> int:

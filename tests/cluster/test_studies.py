@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
 import pytest
 
 from core.launch.launcher import start_run
-from core.runs import presence
-from core.runs.folder import Run
 from core.runs.store import open_run
-from core.spec import RunSpec
 from core.studies.manage import start_workers
 from tests.core.cluster.test_images import folder_spec
 from tests.core.same_result import assert_same, assert_same_result, last_state
 from tests.core.study_workers import logs_of, make_study, states_of, tiny_study, wait_for_end
-from tests.core.workers import start_worker, wait_for, wait_for_state
+from tests.core.workers import wait_for, wait_for_state
 from tests.folders import make_folder
-from tests.made_runs import create_run
-from tests.ray_cluster import RayCluster
+from tests.ray_cluster import RayCluster, train_here
 
 pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
-
-
-@pytest.fixture(scope="module")
-def nodes(ray_cluster: RayCluster) -> Iterator[RayCluster]:
-    """The cluster, with somebody who tells its state as the agent does."""
-    over = threading.Event()
-
-    def tell() -> None:
-        while not over.wait(0.5):
-            with suppress(OSError, RuntimeError):
-                ray_cluster.write_state()
-
-    ray_cluster.write_state()
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    yield ray_cluster
-    over.set()
-    thread.join()
-
-
-def train_here(spec: RunSpec) -> Run:
-    run = open_run(create_run(spec))
-    presence.mark_launch(run.path, start_worker(run))
-    assert wait_for_state(run, "finished", "failed", "interrupted") == "finished"
-    return run
 
 
 def test_eight_trials_on_two_nodes_one_of_which_is_killed_are_eight_results(nodes: RayCluster) -> None:

@@ -5,8 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import Future
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from core.system.errors import LabError
 from core.system.folders import PROJECT
 from core.worker.recorder import Recorder
 from tests.core.workers import tiny_spec
+from tests.helper_here import answer_here
 from tests.made_runs import create_run
 
 pytestmark = pytest.mark.usefixtures("lab_folders")
@@ -34,17 +33,7 @@ pytestmark = pytest.mark.usefixtures("lab_folders")
 @pytest.fixture(autouse=True)
 def helper_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The helper process's answers, given by this one."""
-
-    def call(target: str, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        module, _, name = target.partition(":")
-        try:
-            future.set_result(getattr(import_module(module), name)(**kwargs))
-        except Exception as error:  # noqa: BLE001 - as the helper process hands on whatever it is
-            future.set_exception(error)
-        return future
-
-    monkeypatch.setattr(model, "call", call)
+    monkeypatch.setattr(model, "call", answer_here)
 
 
 def train_run(spec: RunSpec) -> Run:

@@ -6,10 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
-from concurrent.futures import Future
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +24,7 @@ from core.system import files
 from core.system.errors import LabError
 from tests.core.export.test_model import train_run
 from tests.core.workers import tiny_spec
+from tests.helper_here import answer_here
 
 # Runs the script once for each list of arguments, with torch and nothing else where `alone`.
 DRIVER = """
@@ -68,17 +66,7 @@ def helper_here(trained: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     """The helper process's answers, given by this one."""
     monkeypatch.setenv("RESNET_LAB_RUNS", str(trained[0].path.parent))
     monkeypatch.setenv("RESNET_LAB_DATA", str(trained[0].path.parents[1] / "data"))
-
-    def call(target: str, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        module, _, name = target.partition(":")
-        try:
-            future.set_result(getattr(import_module(module), name)(**kwargs))
-        except Exception as error:  # noqa: BLE001 - as the helper process hands on whatever it is
-            future.set_exception(error)
-        return future
-
-    monkeypatch.setattr(model, "call", call)
+    monkeypatch.setattr(model, "call", answer_here)
 
 
 def make_images(count: int = 9) -> np.ndarray:

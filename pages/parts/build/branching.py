@@ -11,6 +11,7 @@ from core.launch.branches import BranchError, Fork, add_epochs, find_fork, list_
 from core.runs.records import BranchUse, RunNotFoundError
 from core.spec.branching import list_changes
 from core.spec.fields import field_at, label_path, show_value
+from core.spec.link import from_link
 from core.spec.parse import SpecError
 from core.system.errors import LabError
 from core.text.words import count_of
@@ -46,9 +47,17 @@ def read_branch(draft: Draft, touched: bool) -> None:
         gone = isinstance(error, RunNotFoundError)
         ADDRESS.refuse(f"There is no run “{run_id[:60]}” to branch off from." if gone else tell(error))
         return
-    if not st.query_params.get("spec"):
+    if not _brings_spec():
         _begin(draft, fork)
     draft.fork = fork
+
+
+def _brings_spec() -> bool:
+    """Whether the address holds a spec that can be read: of a damaged one, Build says so itself."""
+    try:
+        return bool(link := st.query_params.get("spec")) and bool(from_link(link))
+    except SpecError:
+        return False
 
 
 def _begin(draft: Draft, fork: Fork) -> None:

@@ -77,6 +77,13 @@ def test_a_link_with_changes_opens_them(open_page: OpenPage) -> None:
     assert draft_of(again).fork is not None
 
 
+def test_a_damaged_spec_in_a_link_leaves_the_parents(open_page: OpenPage) -> None:
+    run = make_parent()
+    page = open_page("build", branch=f"{run.id}@3", spec="garbage!!")
+    assert draft_of(page).good == run.spec
+    assert "nothing yet: it is what the run itself would have been" in texts(page)
+
+
 def test_a_branch_that_is_left_or_replaced_is_an_ordinary_run(open_page: OpenPage) -> None:
     run = make_parent()
     page = open_page("build", branch=f"{run.id}@3")

@@ -54,8 +54,9 @@ def read_branch(draft: Draft, touched: bool) -> None:
 
 def _brings_spec() -> bool:
     """Whether the address holds a spec that can be read: of a damaged one, Build says so itself."""
+    link = st.query_params.get("spec")
     try:
-        return bool(link := st.query_params.get("spec")) and bool(from_link(link))
+        return bool(from_link(link)) if link else False
     except SpecError:
         return False
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.studies.storage import StudyError, shown_url
+from core.studies.storage import StudyError
 from pages.parts.frame.assets import show_style
-from pages.parts.frame.style import show_alert
+from pages.parts.studies.away import show_trouble
 from pages.parts.studies.define import show_definition
 from pages.parts.studies.list import show_all
 from pages.parts.studies.live import show_study
@@ -20,6 +20,4 @@ try:
     else:
         show_all()
 except StudyError as error:
-    # Of all pages only this one needs the storage, so it says what is wrong with it, and where.
-    show_alert(str(error))
-    st.caption(f"Studies are kept in {shown_url()}. Runs do not need it and are not affected.")
+    show_trouble(error)

@@ -46,6 +46,10 @@ class StudyError(LabError):
     """What was asked of a study cannot be done."""
 
 
+class StorageError(StudyError):
+    """The storage does not answer; it may again in a moment."""
+
+
 def storage_url() -> str:
     """The URL of the storage, with its password."""
     if chosen := os.environ.get("RESNET_LAB_STORAGE", "").strip():
@@ -178,7 +182,7 @@ _opening = threading.Lock()
 def open_storage(patience: float = PAGE_PATIENCE, on_stale: StaleCallback | None = None) -> BaseStorage:
     """The storage, opened once a process; its cache of finished trials makes later questions cheap.
 
-    Raises StudyError if it cannot be reached.
+    Raises StudyError if it cannot be used, StorageError if it may be in a moment.
     """
     url = storage_url()
     with _opening:
@@ -237,8 +241,13 @@ def _connect(url: str, patience: float, on_stale: StaleCallback | None) -> BaseS
             return get_storage(storage)
         except Exception as error:
             if not _passes(error) or time.monotonic() > end:
-                raise StudyError(_describe(error)) from error
+                raise explain(error) from error
             time.sleep(0.5)
+
+
+def explain(error: Exception) -> StudyError:
+    """A failed question to the storage, with its reason as a sentence."""
+    return (StorageError if _passes(error) else StudyError)(describe_trouble(error))
 
 
 def _describe(error: Exception) -> str:

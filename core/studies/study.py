@@ -22,7 +22,15 @@ from core.spec.parse import SpecError
 from core.studies.conclusions import describe, narrow
 from core.studies.samplers import count_grid
 from core.studies.spec import StudySpec, parse_study
-from core.studies.storage import StudyError, describe_trouble, folder_of, is_made, open_storage, reopen_if_reused
+from core.studies.storage import (
+    StorageError,
+    StudyError,
+    explain,
+    folder_of,
+    is_made,
+    open_storage,
+    reopen_if_reused,
+)
 from core.studies.trials import (
     Tally,
     count_trials,
@@ -72,11 +80,11 @@ class StudySummary:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turns the storage's errors into StudyErrors."""
+    """Turns the storage's errors into StudyErrors, and into StorageErrors where they may pass."""
     try:
         yield
     except (StorageInternalError, DBAPIError) as error:
-        raise StudyError(describe_trouble(error)) from error
+        raise explain(error) from error
 
 
 @lru_cache(maxsize=256)
@@ -153,6 +161,8 @@ class Study:
         """None for a study that was deleted meanwhile or that this version cannot read."""
         try:
             return self.summary()
+        except StorageError:
+            raise
         except (KeyError, StudyError):
             return None
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from core.studies.objectives import OBJECTIVES
+from core.studies.storage import StudyError
 from core.studies.study import StudySummary, list_studies
 from core.text.formats import UNKNOWN, format_ago, format_moment
 from pages.parts.frame.pace import live_fragment
@@ -55,7 +56,10 @@ COLUMNS = (
 
 
 def show_list(was_active: bool) -> None:
-    studies = list_studies()
+    try:
+        studies = list_studies()
+    except StudyError:
+        st.rerun()  # only the whole page tells what is wrong, and waits
     if any(study.state == "running" for study in studies) != was_active:
         st.rerun()
     show_outcome()

@@ -10,7 +10,7 @@ import streamlit as st
 from core.studies.objectives import OBJECTIVES
 from core.studies.pruners import PRUNERS, describe_pruning
 from core.studies.samplers import SAMPLERS
-from core.studies.storage import StudyError
+from core.studies.storage import StorageError, StudyError
 from core.studies.study import Study, StudyNotFoundError, StudySummary, open_study
 from core.text.formats import format_ago
 from pages.parts.frame.pace import live_fragment
@@ -43,6 +43,8 @@ def find_study(name: str) -> Study:
         if actions.was_deleted(name):
             st.switch_page("studies.py", query_params={})
         show_way_on("There is no such study. It may have been deleted.", *ALL_STUDIES)
+    except StorageError:
+        raise  # the page waits for the storage
     except StudyError as error:
         show_way_on(str(error), *ALL_STUDIES)
 

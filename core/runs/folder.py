@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ from core.runs import arrays, layout, metrics, presence, shapes, within
 from core.runs.branches import name_parent, read_branch
 from core.runs.crashes import explain_crash
 from core.runs.foreign import describe_foreign, match_keys, name_tool, read_number
+from core.runs.integrity import find_record, require_own_files, require_shape
 from core.runs.records import (
     COLUMNS,
     ENDS,
@@ -51,12 +51,12 @@ from core.text.safe import name_file
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    from pydantic import BaseModel
 
 CURVE_POINTS = 40
 MAX_LABEL, MAX_CONFIGURATION = 80, 200  # of a configuration from elsewhere, in a summary
-_FILES = {value for name, value in vars(layout).items() if name.isupper()} - {layout.CHECKPOINTS, layout.PREDICTIONS}
 _MANIFEST = f"{layout.CHECKPOINTS}/{layout.MANIFEST}"
+# Records without which nothing can be said of a run; one that is there has its shape.
+_REQUIRED = {layout.END: shapes.END, layout.ENVIRONMENT: shapes.ENVIRONMENT, layout.BRANCH: shapes.BRANCH}
 
 
 class Run:
@@ -96,7 +96,11 @@ class Run:
             raise NoSpecError(f"{describe_foreign(record)} and has no spec of this lab.")
 
     def foreign(self) -> ForeignRecord | None:
-        return cast(ForeignRecord | None, self._find(layout.FOREIGN, shapes.FOREIGN)) if self.is_foreign else None
+        return (
+            cast(ForeignRecord | None, find_record(self.path, layout.FOREIGN, shapes.FOREIGN))
+            if self.is_foreign
+            else None
+        )
 
     def series(self) -> SeriesFile:
         """All that another tool logged of the run."""
@@ -132,38 +136,18 @@ class Run:
     def damage(self) -> str:
         """What is wrong with the run's own files, or nothing. Raises RunNotFoundError if it was deleted."""
         try:
-            self._require_own_files()
+            require_own_files(self.path)
             if self.is_foreign:
-                self._require_shape(layout.FOREIGN, shapes.FOREIGN)
+                require_shape(self.path, layout.FOREIGN, shapes.FOREIGN)
             else:
                 _ = self.spec
             About.read(self.path / layout.ABOUT)
-            self._require_shape(layout.END, shapes.END)
-            self._require_shape(layout.ENVIRONMENT, shapes.ENVIRONMENT)
-            self._require_shape(layout.BRANCH, shapes.BRANCH)
+            for name, shape in _REQUIRED.items():
+                require_shape(self.path, name, shape)
             return metrics.find_fault(self.path / layout.METRICS)
         except (DamagedRunError, files.DamagedFileError) as error:
             self._require_folder()
             return str(error)
-
-    def _require_own_files(self) -> None:
-        """Raises DamagedFileError for a link, which may lead anywhere, for a pipe, which may never answer, and for a
-        folder in place of a file."""
-        for parent in ("", layout.CHECKPOINTS, layout.PREDICTIONS):
-            with suppress(OSError), os.scandir(self.path / parent) as entries:
-                for entry in entries:
-                    name = f"{parent}/{entry.name}" if parent else entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        if name in _FILES:
-                            raise files.DamagedFileError(f"{name} is a folder")
-                    elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
-                        raise files.DamagedFileError(f"{name} is no regular file of the run")
-
-    def _require_shape(self, name: str, model: type[BaseModel]) -> None:
-        """Raises DamagedFileError."""
-        found = files.find_json(self.path / name)
-        if found is not None and (fault := shapes.find_fault(model, found)):
-            raise files.DamagedFileError(f"{name}: {fault}")
 
     def state(self) -> State:
         """What the files and locks say now. Raises RunNotFoundError if the run was deleted meanwhile."""
@@ -202,7 +186,7 @@ class Run:
 
     def environment(self) -> Environment:
         """Versions, device, commit, data fingerprint; empty until the worker has started."""
-        return cast(Environment, self._find(layout.ENVIRONMENT, shapes.ENVIRONMENT) or {})
+        return cast(Environment, find_record(self.path, layout.ENVIRONMENT, shapes.ENVIRONMENT) or {})
 
     def remarks(self) -> list[str]:
         """What the run's worker noted, and what its files lack, as sentences."""
@@ -214,33 +198,28 @@ class Run:
         return notes
 
     def progress(self) -> ProgressRecord | None:
-        return cast(ProgressRecord | None, self._find(layout.PROGRESS, shapes.PROGRESS))
+        return cast(ProgressRecord | None, find_record(self.path, layout.PROGRESS, shapes.PROGRESS))
 
     def end(self) -> End | None:
-        return cast(End | None, self._find(layout.END, shapes.END))
-
-    def _find(self, name: str, model: type[BaseModel]) -> dict[str, Any] | None:
-        """A record, or None if it is missing or damaged."""
-        found = files.find_note(self.path / name)
-        return None if found is None or shapes.find_fault(model, found) else found
+        return cast(End | None, find_record(self.path, layout.END, shapes.END))
 
     def results(self) -> dict[str, Any]:
         """The figures that the run ended with; empty before its end."""
         return (self.end() or self.foreign() or {}).get("metrics") or {}
 
     def worker(self) -> WorkerRecord | None:
-        return cast(WorkerRecord | None, self._find(layout.WORKER, shapes.WORKER))
+        return cast(WorkerRecord | None, find_record(self.path, layout.WORKER, shapes.WORKER))
 
     def forecast(self) -> ForecastRecord | None:
         """What was measured before the run was started."""
-        return cast(ForecastRecord | None, self._find(layout.FORECAST, shapes.FORECAST))
+        return cast(ForecastRecord | None, find_record(self.path, layout.FORECAST, shapes.FORECAST))
 
     def doctor(self) -> DoctorRecord:
         """What the doctor found while the run trained; empty of one that nobody looked at."""
-        return cast(DoctorRecord, self._find(layout.DOCTOR, shapes.DOCTOR) or {})
+        return cast(DoctorRecord, find_record(self.path, layout.DOCTOR, shapes.DOCTOR) or {})
 
     def crash(self) -> Crash | None:
-        return cast(Crash | None, self._find(layout.CRASH, shapes.CRASH))
+        return cast(Crash | None, find_record(self.path, layout.CRASH, shapes.CRASH))
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict an epoch, as the worker wrote them; null for what was not finite."""
@@ -275,12 +254,12 @@ class Run:
     def require_manifest(self) -> None:
         """Raises DamagedFileError if the list of checkpoints is there, but cannot be used."""
         if (self.path / layout.CHECKPOINTS).is_dir():
-            self._require_shape(_MANIFEST, shapes.CHECKPOINTS)
+            require_shape(self.path, _MANIFEST, shapes.CHECKPOINTS)
 
     def checkpoints(self) -> list[CheckpointFile]:
         """The checkpoints the manifest names and the folder holds, the newest last; none if it is damaged."""
         folder = self.path / layout.CHECKPOINTS
-        manifest = self._find(_MANIFEST, shapes.CHECKPOINTS) or {"checkpoints": []}
+        manifest = find_record(self.path, _MANIFEST, shapes.CHECKPOINTS) or {"checkpoints": []}
         known = CheckpointFile.__dataclass_fields__
         named = [
             CheckpointFile(path=folder / Path(entry["name"]).name, **{k: v for k, v in entry.items() if k in known})

@@ -1,1 +1,1 @@
-"""Searching: spaces, studies, their workers and what they found. Only `worker` reaches torch."""
+"""Searching: spaces, studies, their workers and what they found. Only `worker` and `warm` reach torch."""

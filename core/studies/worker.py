@@ -13,9 +13,8 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ from core.runs.folder import Run
 from core.runs.place import leave_cluster, read_place, write_place
 from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run, publish_run
-from core.spec import DataSpec, RunSpec
+from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import SpecError
 from core.studies.pruners import PRUNERS, make_pruner, should_prune
@@ -44,17 +43,16 @@ from core.studies.storage import WORKER_PATIENCE, AskLock, StudyError, describe_
 from core.studies.study import Study, open_study
 from core.studies.telling import tell_end
 from core.studies.trials import CONSTRAINT, count_trials, fail_orphans, new_owner, requeue, requeue_killed, why_over
+from core.studies.warm import TrialStop, load_once, log_into
 from core.system import files, processes
 from core.system.errors import LabError
 from core.system.folders import runs_folder
-from core.system.gc_pause import LoadingTorch
 from core.system.locks import FileLock
 from core.worker.local import train_on
 from core.worker.run import drive_run
 from core.worker.stop import StopSignal
 
 if TYPE_CHECKING:
-    from core.engine.data import Data
     from core.engine.events import EpochEnd
 
 POLL_SECONDS = 0.05
@@ -66,30 +64,6 @@ BLAMED = ("nan", "batch_norm", "out_of_memory")
 
 class TrialFailedError(LabError):
     """A trial's run failed for a reason that is not the trial's; the message is the run's."""
-
-
-class TrialStop(StopSignal):
-    """A request to stop this trial: its run's, or the whole study's. A trial that waits for a device has not begun,
-    so it also stops if the study only waits for its current trials."""
-
-    def __init__(self, run_folder: Path, study_folder: Path) -> None:
-        super().__init__(run_folder)
-        self.study_folder = study_folder
-        self.begun = False
-
-    def is_request(self) -> bool:
-        names = ("stop-now",) if self.begun else (layout.STOP, "stop-now")
-        self.by_hand = self.by_hand or any((self.study_folder / name).exists() for name in names)
-        return super().is_request()
-
-
-@lru_cache(maxsize=2)  # sets of images, if the space searches among some
-def load_once(spec: DataSpec) -> Data:
-    """Images, not read anew for each trial. Raises DataError."""
-    with LoadingTorch():
-        from core.engine.data import load_data
-
-    return load_data(spec)
 
 
 class Worker:
@@ -321,26 +295,6 @@ class Worker:
             self.failures = 0
             raise TrialPruned(reason)
         raise TrialFailedError(reason)
-
-
-@contextmanager
-def log_into(path: Path) -> Iterator[None]:
-    """Sends this process's output, also that of native code, into a file for a while."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(number) for number in (1, 2)]
-    target = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        for number in (1, 2):
-            os.dup2(target, number)
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for number, before in zip((1, 2), saved, strict=True):
-            os.dup2(before, number)
-        for descriptor in (*saved, target):
-            os.close(descriptor)
 
 
 def main(arguments: list[str]) -> int:

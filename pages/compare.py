@@ -87,8 +87,8 @@ def show_notes(problems: Sequence[str], units: Sequence[Unit]) -> None:
     """What is missing, and what does not compare."""
     for problem in problems:
         st.html(f'<p class="lab-callout failed">{escape(problem)}</p>')
-    for mismatch in find_mismatches(units):
-        st.html(f'<p class="lab-callout">{escape(mismatch)}</p>')
+    if mismatches := find_mismatches(units):
+        st.html(f'<div class="lab-callout">{"".join(f"<p>{escape(each)}</p>" for each in mismatches)}</div>')
     if forks := list_forks(units):
         st.html(f'<p class="lab-small lab-muted run-facts">{"<br>".join(map(escape, forks))}</p>')
 

@@ -82,21 +82,25 @@ class Coloured(Protocol):
     def colour(self) -> str: ...
 
 
-def tell_runs_apart(runs: Sequence[Coloured]) -> list[tuple[Ink, str]]:
-    """Each run's colour and symbol where these are shown together."""
-    return tell_apart([pick_ink(run.id, run.colour) for run in runs], [bool(run.colour) for run in runs])
+def tell_runs_apart(runs: Sequence[Coloured], keeps: str = "") -> list[tuple[Ink, str]]:
+    """Each run's colour and symbol where these are shown together; `keeps` is the id of a run that others make way for.
+
+    On its own page a run has the colour that it has alone.
+    """
+    fixed = [bool(run.colour) or run.id == keeps for run in runs]
+    return tell_apart([pick_ink(run.id, run.colour) for run in runs], fixed)
 
 
-def tell_apart(inks: Sequence[Ink], chosen: Sequence[bool]) -> list[tuple[Ink, str]]:
+def tell_apart(inks: Sequence[Ink], fixed: Sequence[bool]) -> list[tuple[Ink, str]]:
     """Each run's colour among these, and its symbol.
 
-    Chosen colours stay as they are. Of all others a run keeps its own if no earlier one is too near, and what has to
-    step leaves those alone. A run whose colour is near an earlier one's all the same has a symbol other than a circle.
+    Fixed colours stay as they are. Of all others a run keeps its own if no earlier one is too near, and what has to
+    step leaves those alone. A run whose colour is near an earlier one's all the same has another symbol than that one.
     """
     known = list(dict.fromkeys([*PALETTE, *inks]))
     distances = _find_distances(tuple(known))
     own = [known.index(ink) for ink in inks]
-    shown = {place: ink for place, ink in enumerate(own) if chosen[place]}
+    shown = {place: ink for place, ink in enumerate(own) if fixed[place]}
 
     def is_free(ink: int) -> bool:
         return all(distances[ink, other] >= LEAST_DIFFERENCE for other in shown.values())
@@ -108,11 +112,12 @@ def tell_apart(inks: Sequence[Ink], chosen: Sequence[bool]) -> list[tuple[Ink, s
         if place not in shown:
             free = [each for each in range(len(PALETTE)) if is_free(each)]
             shown[place] = min(free, key=distances[ink].__getitem__, default=ink)
-    turns = [
-        sum(distances[shown[place], shown[earlier]] < LEAST_DIFFERENCE for earlier in range(place))
-        for place in range(len(own))
-    ]
-    return [(known[shown[place]], SYMBOLS[turn % len(SYMBOLS)]) for place, turn in enumerate(turns)]
+    symbols: list[str] = []
+    for place in range(len(own)):
+        near = [earlier for earlier in range(place) if distances[shown[place], shown[earlier]] < LEAST_DIFFERENCE]
+        taken = [symbols[earlier] for earlier in near]
+        symbols.append(min(SYMBOLS, key=taken.count))
+    return [(known[shown[place]], symbol) for place, symbol in enumerate(symbols)]
 
 
 @lru_cache(maxsize=64)

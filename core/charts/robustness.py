@@ -28,13 +28,18 @@ def draw_strengths(lines: Sequence[StrengthLine], title: str, chance: float) -> 
     """All lines on one scale; dotted, what guessing comes to (`chance`, 0 to 1)."""
     layout = lay_out(title, "strength", len(lines))
     layout["showlegend"] = False  # the same runs as in the table beside it
-    layout["xaxis"] |= {"title": axis_title("strength, 0 as it is"), "dtick": 1, "zeroline": False}
+    layout["hovermode"] = False
+    layout["xaxis"] |= {"title": axis_title("strength"), "dtick": 1, "zeroline": False}
     layout["yaxis"] |= {"tickformat": ".0%", "range": [0, 1.02], "zeroline": False}
     layout["shapes"] = [
         {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": chance, "y1": chance}
         | {"line": {"color": GREY, "width": 1, "dash": "dot"}}
     ]
-    layout["meta"] = {"table": _tabulate(lines), "dark": list_dark_steps([line.ink for line in lines])}
+    layout["meta"] = {
+        "table": _tabulate(lines),
+        "dark": list_dark_steps([line.ink for line in lines]),
+        "nearest": ".1%",
+    }
     return Drawing(to_json([_draw(line) for line in lines], layout), title)
 
 
@@ -43,6 +48,7 @@ def _draw(line: StrengthLine) -> dict[str, Any]:
     drawn: dict[str, Any] = {
         "type": "scatter",
         "uid": line.uid,
+        "legendgroup": line.uid,
         "mode": "lines+markers",
         "x": list(range(len(means))),
         "y": means,
@@ -51,7 +57,6 @@ def _draw(line: StrengthLine) -> dict[str, Any]:
         "line": {"color": line.ink.light, "width": 1.8},
         "marker": {"color": line.ink.light, "size": 7, "symbol": line.symbol},
         "meta": {"run": line.name, "series": "accuracy"},
-        "hovertemplate": f"<b>{name}</b><br>strength %{{x}}: %{{y:.1%}}<extra></extra>",
     }
     if len(line.values) > 1:
         drawn["error_y"] = {"array": line.values.std(0, ddof=1), "color": line.ink.light, "thickness": 1.2, "width": 4}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.compare.figures import Pick
     from core.compare.table import Cell
     from core.compare.units import Unit
-    from core.compare.verdicts import Verdict
+    from core.compare.verdicts import Incomparable, Verdict
 
 
 PickName = Literal["best", "last", "min", "max"]
@@ -46,7 +46,7 @@ def compare_runs(
     from core.compare.ensembles import add_ensemble, find_ensemble
     from core.compare.snapshot import look_at
     from core.compare.units import find_mismatches, make_units
-    from core.compare.verdicts import judge_all, warn_of_chance
+    from core.compare.verdicts import judge_all, sort_verdicts, warn_of_chance
 
     look = look_at(run.id for run in find_runs(run_ids))
     for problem in look.problems:
@@ -62,19 +62,21 @@ def compare_runs(
     if as_json:
         print_json(_describe(units, verdicts, pick, weights, look.problems) | {"ensemble": _tell_ensemble(together)})
         return
+    judged, others = sort_verdicts(verdicts)
     _print_figures(units, pick)
     _print_differences([unit for unit in units if not unit.is_ensemble])
     for sentence in (
         *list_forks(units),
         *find_mismatches(units),
-        *(line for verdict in verdicts for line in _explain(verdict, units[0])),
+        *(line for verdict in judged for line in _explain(verdict, units[0])),
+        *(line for each in others for line in _tell_reason(each)),
     ):
         print(plain(sentence, keep="\n"))
     if together:
         _print_ensemble(together)
     if len(units) == 1:
         print("All of these runs differ only in their seed: there is nothing to compare them with. (--no-fold)")
-    if warning := warn_of_chance(sum(verdict.comparison is not None for verdict in verdicts)):
+    if warning := warn_of_chance(len(judged)):
         print(f"\n{warning}")
 
 
@@ -121,11 +123,18 @@ def _explain(verdict: Verdict, baseline: Unit) -> list[str]:
     return [head, f"  {verdict.sentence}", *(f"  {remark}" for remark in verdict.remarks)]
 
 
+def _tell_reason(apart: Incomparable) -> list[str]:
+    """All that cannot be compared for one reason."""
+    names = ", ".join(plain(verdict.unit.name) for verdict in apart.verdicts)
+    remarks = dict.fromkeys(remark for verdict in apart.verdicts for remark in verdict.remarks)
+    return [f"\nCannot be compared: {names}", f"  {apart.reason}", *(f"  {remark}" for remark in remarks)]
+
+
 def _print_figures(units: Sequence[Unit], pick: Pick) -> None:
     from core.compare.figures import FIGURES, SHOWN
-    from core.compare.table import make_cells
+    from core.compare.table import leave_out_empty, make_cells
 
-    figures = [figure for figure in FIGURES if figure.key in SHOWN]
+    figures = leave_out_empty(units, [figure for figure in FIGURES if figure.key in SHOWN])
     cells = make_cells(units, figures, pick)
     columns = ["run", "seeds", *(figure.label_of(pick).lower() for figure in figures)]
     rows = [[unit.name, len(unit.seeds), *map(_show_cell, cells[unit])] for unit in units]

@@ -18,7 +18,7 @@ PANEL_WIDTH, PANEL_HEIGHT = 130, 150  # at least so wide, in pixels
 _COLUMN = re.compile(rf"norms/(.+)/({'|'.join(ROWS)})")
 _GAP = 0.02  # between panels, of the whole
 _HEAD = 0.05  # of the whole, for the names of the parts above the panels
-_LINE_SHADES = (1.0, 0.6, 0.8, 0.45)  # opacities of the lines in a panel, in turn
+_DASHES = ("solid", "dash", "dot", "dashdot")  # of the lines in a panel, in turn: fainter ones would not be seen
 
 
 def list_parts(run: ComparedRun) -> dict[str, list[str]]:
@@ -56,7 +56,7 @@ def draw_norms(run: ComparedRun) -> Drawing:
     parts, ink = list_parts(run), pick_ink(run.id, run.colour)
     layout = lay_out("Layers", "epoch", 1)
     layout |= {"annotations": [], "margin": {"l": 64, "r": 12, "t": 28, "b": 40}}
-    layout["meta"] = {"dark": list_dark_steps([ink])}
+    layout["meta"] = {"dark": list_dark_steps([ink]), "across": "epoch"}
     traces: list[dict[str, Any]] = []
     for row, (kind, title) in enumerate(ROWS.items()):
         floor = _find_floor(run, parts, kind)
@@ -70,8 +70,7 @@ def draw_norms(run: ComparedRun) -> Drawing:
                 traces.append(
                     {
                         **_draw_layer(run, layer, kind, floor, number),
-                        "line": {"color": ink.light, "width": 1.5},
-                        "opacity": _LINE_SHADES[place % len(_LINE_SHADES)],
+                        "line": {"color": ink.light, "width": 1.5, "dash": _DASHES[place % len(_DASHES)]},
                     }
                 )
     notes = ("a norm of 0 stands at the bottom",)

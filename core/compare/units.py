@@ -59,12 +59,15 @@ class Unit:
         return tuple(furthest.values())
 
 
-def make_units(runs: Sequence[ComparedRun], *, fold: bool) -> list[Unit]:
-    """One unit a run or, folded, one for all that differ only in their seed; names and colours are made to differ."""
+def make_units(runs: Sequence[ComparedRun], *, fold: bool, keeps: str = "") -> list[Unit]:
+    """One unit a run or, folded, one for all that differ only in their seed; names and colours are made to differ.
+
+    `keeps` is the id of a run whose colour is its own whatever the others have.
+    """
     groups = _group_seeds(runs) if fold else [[run] for run in runs]
     names = [_name_group(group) for group in groups]
     heads = [_find_head(group) for group in groups]
-    looks = tell_runs_apart(heads)
+    looks = tell_runs_apart(heads, keeps)
     return [
         Unit(tuple(group), f"{name} ({group[0].id[-6:]})" if names.count(name) > 1 else name, *look)
         for group, name, look in zip(groups, names, looks, strict=True)

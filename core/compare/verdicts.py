@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from core.stats.scores import check_labels, softmax
 from core.stats.significance import Comparison, compare_groups, compare_paired, compare_seeds, verdict
 from core.system.errors import LabError
 
+Outcome = Literal["better", "worse", "open"]
 WEIGHTS: dict[WeightsName, str] = {"last": "Last weights", "best": "Best-on-validation weights"}
 METHODS = (
     "Two runs: the exact McNemar test (McNemar 1947) and the bootstrap over images (Efron 1979), both paired on the "
@@ -83,6 +85,18 @@ def sort_verdicts(verdicts: Sequence[Verdict]) -> tuple[list[Verdict], list[Inco
         if each.comparison is None:
             by_reason.setdefault(each.reason or each.sentence, []).append(each)
     return judged, [Incomparable(reason, tuple(found)) for reason, found in by_reason.items()]
+
+
+def sort_outcomes(judged: Sequence[Verdict]) -> dict[Outcome, list[Verdict]]:
+    """By what is settled, each from the best to the worst."""
+    found: dict[Outcome, list[Verdict]] = {"better": [], "worse": [], "open": []}
+    differences = [(each.comparison, each) for each in judged if each.comparison is not None]
+    for comparison, each in sorted(differences, key=lambda pair: -pair[0].difference):
+        outcome: Outcome = "open"
+        if comparison.is_settled:
+            outcome = "better" if comparison.difference > 0 else "worse"
+        found[outcome].append(each)
+    return found
 
 
 class NoPredictionsError(LabError):

@@ -81,8 +81,10 @@ async function drawFigure(Plotly, plot, text, theme) {
   if (!plot.labWhole) plot.on("plotly_doubleclick", () => showAll(Plotly, plot));
   plot.labWhole = figure.layout;
   await drawn;
-  if (figure.layout.meta?.nearest) watchNearest(plot);
-  else if (figure.layout.hovermode === "x unified") shareUnified(Plotly, plot);
+  const { meta, hovermode } = figure.layout;
+  if (meta?.nearest) plot.labFollow = watchNearest(plot);
+  else if (hovermode === "x unified") plot.labFollow = shareUnified(Plotly, plot);
+  else plot.labFollow = meta?.across ? shareRules(plot) : undefined;
   TOGETHER.add(plot);
 }
 

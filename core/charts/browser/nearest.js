@@ -159,12 +159,14 @@ function placeLabel(label, plot, pointer) {
   label.style.top = `${Math.max(0, Math.min(y - 12, plot.clientHeight - label.offsetHeight))}px`;
 }
 
-// Once for every plot; `plot.labNearest()` renews what is shown after the plot was drawn again.
+// Once for every plot, whose label is renewed after the plot was drawn again; gives back how it follows another.
 function watchNearest(plot) {
-  if (plot.labNearest) {
-    plot.labNearest();
-    return;
-  }
+  plot.labNearest ??= listenToPointer(plot);
+  plot.labNearest.show();
+  return plot.labNearest.follow;
+}
+
+function listenToPointer(plot) {
   plot.style.position = "relative";
   const label = makeNode("div", "", NEAR_STYLE.label);
   label.className = "lab-nearest";
@@ -186,36 +188,36 @@ function watchNearest(plot) {
   const show = () => {
     asked = undefined;
     const layout = plot._fullLayout;
-    if (!(pointer || followed) || !layout) return;
+    if (!(pointer || followed) || !layout?.meta?.nearest) return clear();
     const box = plot.getBoundingClientRect();
     const at = pointer
       ? { x: pointer.x - box.x - layout.xaxis._offset, y: pointer.y - box.y - layout.yaxis._offset }
       : { x: layout.xaxis.d2p(followed.x), y: 0 };
     const inside = at.x >= 0 && at.x <= layout.xaxis._length && at.y >= 0 && at.y <= layout.yaxis._length;
-    const runs = inside && layout.meta?.nearest ? findNearest(plot, at, followed?.ids) : [];
+    const runs = inside ? findNearest(plot, at, followed?.ids) : [];
     if (pointer) tellOthers(plot, runs[0]?.x, runs.slice(0, MOST_NAMED).map(({ id }) => id));
     if (!runs.length) return clear();
     fillLabel(label, runs, plot);
     fillMark(mark, runs[0], layout);
     placeLabel(label, plot, at);
   };
-  const follow = (event) => {
+  const point = (event) => {
     pointer = { x: event.clientX, y: event.clientY };
     followed = undefined;
     asked ??= requestAnimationFrame(show);
   };
-  plot.labNearest = show;
-  plot.labFollow = (x, ids) => {
+  plot.addEventListener("pointermove", (event) => (event.buttons ? hide() : point(event))); // Dragging zooms.
+  plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hide());
+  plot.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "mouse") return hide();
+    setTimeout(hide, TOUCHED_MS);
+    return point(event);
+  });
+  const follow = (x, ids) => {
     pointer = undefined;
     followed = x === undefined ? undefined : { x, ids };
     if (followed) asked ??= requestAnimationFrame(show);
     else clear();
   };
-  plot.addEventListener("pointermove", (event) => (event.buttons ? hide() : follow(event))); // Dragging zooms.
-  plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hide());
-  plot.addEventListener("pointerdown", (event) => {
-    if (event.pointerType === "mouse") return hide();
-    setTimeout(hide, TOUCHED_MS);
-    return follow(event);
-  });
+  return { show, follow };
 }

@@ -24,7 +24,7 @@ function writeLines(plot) {
   );
   // Curves that are one line have gaps between them.
   const known = rows.filter(([, , at]) => !isMissing(at));
-  const axis = plot._fullLayout.xaxis.title.text || "x";
+  const axis = acrossOf(plot) || "x";
   return joinRows([["run", "series", axis, "value", ...(custom ? [custom] : [])], ...known]);
 }
 

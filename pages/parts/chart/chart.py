@@ -72,9 +72,13 @@ def show_metrics(
     file_name: str,
     height: int,
     steps: ComparedRun | None = None,
+    keeps: str = "",
 ) -> None:
-    """Shows metrics of one or several runs, each in a chart of its own, side by side; `steps` as in `draw_curves`."""
-    units = make_units(runs, fold=False)
+    """Shows metrics of one or several runs, each in a chart of its own, side by side.
+
+    `steps` as in `draw_curves`; `keeps` is the id of the run whose page it is, which keeps its colour.
+    """
+    units = make_units(runs, fold=False, keeps=keeps)
     for column, metric in zip(st.columns(len(metrics), gap="medium"), metrics, strict=True):
         with column:
             chart = draw_curves(metric, units, view, steps)

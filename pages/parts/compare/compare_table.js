@@ -31,10 +31,27 @@ function makeHeading(column, data, send) {
   return cell;
 }
 
+// The run's colour; a click asks for another one, where it has one of its own.
+function makeDot(row, send) {
+  const dot = make(row.ink ? "label" : "span", "dot");
+  dot.style.background = row.colour;
+  if (!row.ink) return dot;
+  const input = make("input");
+  input.type = "color";
+  input.value = row.ink;
+  dot.title = `Choose the colour of ${row.name}. Its page gives it back its own.`;
+  input.setAttribute("aria-label", `Colour of ${row.name}`);
+  input.addEventListener("change", () => {
+    input.blur();
+    send("colour", { id: row.id, colour: input.value });
+  });
+  dot.append(input);
+  return dot;
+}
+
 function makeName(row, send) {
   const cell = make("td", "name");
-  const dot = make("span", "dot");
-  dot.style.background = row.colour;
+  const dot = makeDot(row, send);
   const name = make(row.href ? "a" : "span", "label", row.name);
   if (row.href) {
     name.href = row.href;
@@ -72,6 +89,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!table) return;
   const text = JSON.stringify(data);
   if (table.dataset.text === text) return;
+  const held = document.activeElement;
+  // A new table would close the colours that a person looks at: it comes once they are done.
+  if (held?.type === "color" && table.contains(held)) {
+    held.onblur = () => show(table, data, text, setTriggerValue);
+    return;
+  }
+  show(table, data, text, setTriggerValue);
+}
+
+function show(table, data, text, setTriggerValue) {
   table.dataset.text = text;
   const held = document.activeElement;
   const focus = table.contains(held) ? held.getAttribute("aria-label") : undefined;

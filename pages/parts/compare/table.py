@@ -13,12 +13,14 @@ from core.compare.table import Cell, label_figure, leave_out_empty, make_cells, 
 from core.compare.units import Unit
 from core.compare.verdicts import WEIGHTS
 from core.runs.records import WeightsName
+from core.runs.store import open_run
 from pages.parts.compare.choose import drop, make_first
 from pages.parts.frame.address import set_params
 from pages.parts.frame.assets import load
 from pages.parts.frame.widgets import choose
+from pages.parts.run.actions import attempt
 
-_table = load("compare_table", __file__, "sort", "first", "drop", "open")
+_table = load("compare_table", __file__, "sort", "first", "drop", "open", "colour")
 
 
 def show_table(units: Sequence[Unit]) -> None:
@@ -83,6 +85,9 @@ def _follow(event: Any, units: dict[str, Unit]) -> None:
     if event.sort:
         set_params(sort=event.sort["order"])
         st.rerun()
+    if event.colour and (unit := units.get(event.colour["id"])):
+        attempt(_choose_colour, unit, event.colour["colour"])
+        st.rerun()
     for name, do in (("first", make_first), ("drop", drop)):
         chosen = units.get(getattr(event, name) or "")
         if chosen:
@@ -90,10 +95,16 @@ def _follow(event: Any, units: dict[str, Unit]) -> None:
             st.rerun()
 
 
+def _choose_colour(unit: Unit, colour: str) -> None:
+    """Kept with the run whose colour the unit has."""
+    open_run(unit.id).update_about(colour=colour)
+
+
 def _to_row(unit: Unit, is_baseline: bool, cells: Sequence[Cell]) -> dict[str, Any]:
     return {
         "id": unit.id,
         "colour": unit.ink.css,
+        "ink": "" if unit.is_ensemble else unit.ink.light,
         "name": unit.name,
         "href": "" if unit.is_group or unit.is_ensemble else f"run?id={unit.first.id}",
         "title": "\n".join(f"{run.name} ({run.id})" for run in unit.first.members or unit.runs),

@@ -8,21 +8,19 @@ from html import escape
 import streamlit as st
 
 from core.charts.upright import AXIS_WIDTH, Ranges, change_ranges, read_ranges, write_ranges
-from core.compare.differences import draw_differences
 from core.compare.fields import label_field, list_fields, numeric_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, find_figure
 from core.compare.parallel import choose_units, draw_parallel
 from core.compare.scatter import ScatterView, draw_scatter, find_published
 from core.compare.units import Unit
-from core.compare.verdicts import METHODS, Incomparable, Verdict, judge_all, sort_verdicts, warn_of_chance
 from core.text.formats import UNKNOWN
-from core.text.words import count_of, list_first
 from pages.parts.compare.choose import keep_ids
 from pages.parts.compare.curves import show_curves, show_drawing
 from pages.parts.compare.ensemble import show_ensemble
-from pages.parts.compare.gallery import draw_dot, need_two, show_gallery
+from pages.parts.compare.gallery import draw_dot, show_gallery
 from pages.parts.compare.robustness import show_robustness
-from pages.parts.compare.table import pick_control, show_table, weights_control
+from pages.parts.compare.table import pick_control, show_table
+from pages.parts.compare.verdicts import show_outcome_line, show_verdicts
 from pages.parts.frame.address import set_params
 
 MAX_AXES = 8
@@ -57,55 +55,6 @@ def _draw_row(path: str, units: Sequence[Unit]) -> str:
     other = f' class=other title="Baseline: {escape(shown[0]) or UNKNOWN}"'
     cells = "".join(f"<td{other if value != shown[0] else ''}>{escape(value) or UNKNOWN}</td>" for value in shown)
     return f'<tr><th title="{escape(path)}">{escape(label_field(path))}</th>{cells}</tr>'
-
-
-# Is it better -----------------------------------------------------------------------------------------------------
-
-
-def show_verdicts(units: Sequence[Unit]) -> None:
-    """Every unit against the baseline in a sentence, with the intervals drawn."""
-    weights = weights_control()
-    if not need_two(units):
-        return
-    verdicts = judge_all(units, weights)
-    judged, others = sort_verdicts(verdicts)
-    left, right = st.columns([0.56, 0.44], gap="large") if judged else (st.container(), st.container())
-    with left:
-        sentences = "".join(_tell_verdict(verdict, units[0]) for verdict in judged)
-        st.html(f'<div class="compare-verdicts">{sentences}{_tell_others(others)}</div>')
-        if warning := warn_of_chance(len(judged)):
-            st.caption(warning)
-        st.caption(METHODS)
-    with right:
-        if judged:
-            drawing = draw_differences(verdicts, units[0])
-            show_drawing(drawing, key="compare.differences", height=max(180, 90 + 34 * len(judged)))
-
-
-def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
-    remarks = "".join(f'<p class="lab-muted lab-small">{escape(remark)}</p>' for remark in verdict.remarks)
-    settled = verdict.comparison is not None and verdict.comparison.is_settled
-    return (
-        f'<div class="compare-verdict{" settled" if settled else ""}">{draw_dot(verdict.unit)}'
-        f'<div><p class="pair">{escape(verdict.unit.name)} against {escape(baseline.name)}</p>'
-        f"<p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
-    )
-
-
-def _tell_others(others: Sequence[Incomparable]) -> str:
-    """One card for all that cannot be compared, by the reason."""
-    if not others:
-        return ""
-    parts = []
-    for each in others:
-        units = [verdict.unit for verdict in each.verdicts]
-        names = "".join(f"<span>{draw_dot(unit)}{escape(unit.name)}</span>" for unit in units)
-        remarks = dict.fromkeys(remark for verdict in each.verdicts for remark in verdict.remarks)
-        told = f'<p class="lab-muted lab-small">{escape(list_first(list(remarks), 3))}</p>' if remarks else ""
-        parts.append(f'<p>{escape(each.reason)}</p><div class="compare-chosen">{names}</div>{told}')
-    count = count_of(sum(len(each.verdicts) for each in others), "run")
-    head = f'<p class="pair">{count} cannot be compared</p>'
-    return f'<div class="compare-verdict apart"><div>{head}{"".join(parts)}</div></div>'
 
 
 # Figures against one another ------------------------------------------------------------------------------------------
@@ -207,6 +156,8 @@ def _link(unit: Unit) -> str:
 
 
 def _show_course(units: Sequence[Unit]) -> None:
+    """Who is ahead, how they went, and all figures."""
+    show_outcome_line(units)
     show_curves([unit for unit in units if not unit.is_ensemble])
     show_table(units)
 

@@ -128,10 +128,10 @@ def _show_family(run: Run, family: Sequence[str], view: CurveView) -> None:
     known = {run_id: forecast for run_id, forecast in forecasts.items() if forecast}
     view = replace(view, fans=tuple(fan for run_id, each in known.items() for fan in list_fans(each, run_id)))
     key = f"family.{run.id}"
-    show_metrics(ABOVE, runs, view, key=key, file_name=run.file_stem, height=320)
+    show_metrics(ABOVE, runs, view, key=key, file_name=run.file_stem, height=320, keeps=run.id)
     if run.id in known:
         show_forecast(known[run.id])
-    show_metrics(BELOW, runs, view, key=key, file_name=run.file_stem, height=210)
+    show_metrics(BELOW, runs, view, key=key, file_name=run.file_stem, height=210, keeps=run.id)
     if diagnosis:
         show_who_looked(diagnosis)
 

@@ -1,9 +1,13 @@
 """Colours of runs are told apart by everybody, on both grounds."""
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.charts.assets import COLOURS
 from core.charts.colours import LEAST_CONTRAST, LEAST_DIFFERENCE, find_contrast, find_differences, to_lab, to_linear
@@ -17,6 +21,7 @@ from core.charts.palette import (
     pick_ink,
     pick_result_ink,
     tell_apart,
+    tell_runs_apart,
 )
 
 
@@ -100,3 +105,58 @@ def test_results_are_coloured_by_how_far_they_are_from_the_best() -> None:
     assert len(set(inks)) == len(RESULT_SCALE)
     for ink, ground in itertools.product(inks, (LIGHT_GROUND, DARK_GROUND)):
         assert find_contrast(ink.light if ground == LIGHT_GROUND else ink.dark, ground) >= LEAST_CONTRAST
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A run, as far as its colour goes."""
+
+    id: str
+    colour: str = ""
+
+
+PLAIN = st.builds(Shown, st.uuids().map(str))
+CHOSEN = st.builds(
+    Shown,
+    st.uuids().map(str),
+    st.integers(0, 0xFFFFFF).map("#{:06x}".format) | st.sampled_from(PALETTE).map(lambda ink: ink.light),
+)
+
+
+def find_alike(inks: Sequence[Ink]) -> set[tuple[int, int]]:
+    """Pairs of places whose colours somebody takes for one, on the light ground or on the dark one."""
+    lights, darks = [ink.light for ink in inks], [ink.dark for ink in inks]
+    nearest = np.minimum(find_differences(lights, lights), find_differences(darks, darks))
+    return {(one, other) for one, other in zip(*np.nonzero(nearest < LEAST_DIFFERENCE), strict=True) if one < other}
+
+
+@settings(max_examples=40)
+@given(st.lists(PLAIN, min_size=1, max_size=len(PALETTE), unique_by=lambda run: run.id))
+def test_any_dozen_of_runs_all_differ_and_no_one_gives_its_colour_up_without_need(runs: list[Shown]) -> None:
+    told = tell_runs_apart(runs)
+    assert find_alike([ink for ink, _ in told]) == set()
+    own = [pick_ink(run.id) for run in runs]
+    assert [ink == first for (ink, _), first in zip(told, own, strict=True)] == [
+        ink not in own[:place] for place, ink in enumerate(own)
+    ]
+
+
+@settings(max_examples=60)
+@given(st.lists(PLAIN | CHOSEN, min_size=2, max_size=len(SYMBOLS), unique_by=lambda run: run.id))
+def test_with_chosen_colours_any_two_runs_differ_by_colour_or_symbol(runs: list[Shown]) -> None:
+    told = tell_runs_apart(runs)
+    for one, other in find_alike([ink for ink, _ in told]):
+        assert told[one][1] != told[other][1]
+    for run, (ink, _) in zip(runs, told, strict=True):
+        assert not run.colour or ink == pick_ink(run.id, run.colour)
+        assert find_contrast(ink.light, LIGHT_GROUND) >= LEAST_CONTRAST
+        assert find_contrast(ink.dark, DARK_GROUND) >= LEAST_CONTRAST
+
+
+def test_a_run_on_its_own_page_keeps_its_colour_and_earlier_ones_make_way() -> None:
+    runs = [Shown(str(number)) for number in range(40)]
+    same = [run for run in runs if pick_ink(run.id) == pick_ink("0")][:2]
+    assert len(same) == 2
+    (other, _), (kept, symbol) = tell_runs_apart(same, keeps=same[1].id)
+    assert (kept, symbol) == (pick_ink("0"), "circle")
+    assert find_alike([other, kept]) == set()

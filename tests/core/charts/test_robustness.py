@@ -28,3 +28,5 @@ def test_a_group_is_drawn_by_its_mean_and_spread_and_a_run_without() -> None:
     assert table["seeds"] == [1, 1, 1, 2, 2, 2]
     (guessing,) = figure["layout"]["shapes"]
     assert (guessing["y0"], guessing["y1"]) == (0.1, 0.1)
+    assert figure["layout"]["meta"]["nearest"] == ".1%"  # the pointer is shared with the other corruptions
+    assert [one["legendgroup"], both["legendgroup"]] == ["one", "both"]

@@ -34,6 +34,18 @@ def test_the_command_prints_figures_differences_and_the_verdict(compare: Callabl
     assert "75.00 %" in result.stdout
 
 
+def test_what_cannot_be_compared_is_told_once_for_all_and_empty_columns_are_left_out(
+    compare: Callable[..., Any],
+) -> None:
+    runs = [
+        make_run("stopped", name=name, settings=(f"train.epochs={n}",)) for n, name in ((6, "a"), (7, "b"), (8, "c"))
+    ]
+    shown = compare(*(run.id for run in runs)).stdout
+    assert shown.count("Cannot be compared: b, c\n  a has no test result yet.") == 1
+    assert "val. accuracy" in shown
+    assert "test acc" not in shown.partition("what differs")[0]
+
+
 def test_the_json_is_strict_and_holds_the_comparison(compare: Callable[..., Any]) -> None:
     a = [make_compared(right(150 + seed, 200), seed=seed, name=f"a seed {seed}") for seed in range(2)]
     b = make_run("stopped", epochs_done=0, settings=("train.epochs=4",), name="b")

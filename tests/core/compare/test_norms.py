@@ -54,3 +54,13 @@ def test_a_norm_of_zero_stands_at_the_bottom_and_tells_zero() -> None:
     assert all(unpack(trace["y"]) == pytest.approx(0.1) for trace in dead)  # a tenth of the smallest that is above it
     assert all(set(unpack(trace["customdata"])) == {0.0} for trace in dead)
     assert len(figure["data"]) == 9
+
+
+def test_layers_of_a_part_are_told_apart_by_dashes_as_faint_lines_would_not_be_seen() -> None:
+    run = make_run()
+    layers = [f"layers.0.{block}.body.{place}" for block in (0, 1) for place in (0, 3)]
+    norms = {f"norms/{layer}/{kind}": 1.0 for layer in layers for kind in ("weights", "gradients", "updates")}
+    (run.path / "metrics.jsonl").write_bytes(b"".join(files.to_line({**row, **norms}) for row in make_rows(3)))
+    lines = json.loads(draw_norms(read_run(run.id)).figure)["data"][:4]
+    assert len({line["line"]["dash"] for line in lines}) == 4
+    assert all(line.get("opacity", 1) == 1 for line in lines)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.compare.disagreements import find_disagreement
-from core.compare.verdicts import NoPredictionsError, judge, judge_all, sort_verdicts
+from core.compare.verdicts import NoPredictionsError, judge, judge_all, sort_outcomes, sort_verdicts
 from core.stats.significance import compare_groups, compare_paired, compare_seeds, verdict
 from tests.compared_runs import make_compared, right, store_predictions, units_of
 from tests.pages.sample_runs import make_run, training
@@ -100,3 +100,17 @@ def test_what_cannot_be_compared_comes_last_by_its_reason() -> None:
     assert [[verdict.unit.name for verdict in each.verdicts] for each in apart] == [["a", "b"], ["other"]]
     assert apart[0].reason == "No test result yet."
     assert apart[1].reason.startswith("Of another data set (CIFAR-10) than the baseline (Digits")
+
+
+def test_outcomes_are_what_is_settled_from_the_best_to_the_worst() -> None:
+    counts = {"base": 100, "far worse": 20, "worse": 50, "best": 190, "better": 160, "level": 101}
+    runs = [
+        make_compared(right(count, 200, 1), name=name, settings=[f"train.epochs={3 + place}"])
+        for place, (name, count) in enumerate(counts.items())
+    ]
+    found = sort_outcomes(judge_all(units_of(*runs), "last"))
+    assert {outcome: [each.unit.name for each in verdicts] for outcome, verdicts in found.items()} == {
+        "better": ["best", "better"],
+        "worse": ["worse", "far worse"],
+        "open": ["level"],
+    }

@@ -10,7 +10,6 @@ import pytest
 from core.charts.figure import Drawing, lay_out, to_json
 from core.compare.lines import CURVES, Curve, Part
 from core.compare.units import Unit
-from core.stats.significance import compare_paired, verdict
 from pages.parts.compare.curves import show_drawing
 from pages.parts.compare.tabs import TABS
 from tests.compared_runs import make_compared, right
@@ -38,16 +37,6 @@ def test_only_what_differs_is_shown_with_the_baselines_value(open_page) -> None:
     assert "Batch size" in texts(page)
     one = open_page("compare", ids=address_of(a), tab="What differs")
     assert "One run differs from none." in texts(one)
-
-
-def test_the_verdict_is_the_sentence_of_the_statistics(open_page) -> None:
-    a, b = right(150, 200, 1), right(120, 200, 2)
-    runs = [make_compared(b, name="B"), make_compared(a, name="A", settings=["train.epochs=4"])]
-    page = open_page("compare", ids=address_of(*runs), tab="Is it better?")
-    assert verdict(compare_paired(a, b), "A", "B").replace("<", "&lt;") in texts(page)
-    assert "A against B" in texts(page)
-    (chart,) = component_data(page, CHART)
-    assert json.loads(chart["figure"])["data"][0]["x"] == [15]
 
 
 def test_a_lone_run_says_what_to_choose(open_page) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from core.charts.palette import pick_ink
 from core.runs.listing import list_known
-from tests.branched import make_branch
+from tests.branched import make_branch, mark_branch
 from tests.pages.conftest import component_data, texts
 from tests.pages.runs_page import names, table
 from tests.pages.sample_runs import make_run
@@ -57,6 +59,23 @@ def test_the_curves_of_a_family_are_in_one_chart_until_they_are_switched_off(ope
     next(toggle for toggle in page.toggle if toggle.label == "Branches").set_value(False).run()
     drawn = drawn_names(page)
     assert "root" not in drawn
+
+
+def test_the_dots_of_the_tree_are_the_colours_of_the_lines_and_the_shown_run_keeps_its_own(
+    open_page: OpenPage,
+) -> None:
+    root = make_run(name="root")
+    while pick_ink((other := make_run()).id) != pick_ink(root.id):
+        shutil.rmtree(other.path)
+    branch = mark_branch(other, root, 3)
+    page = open_page("run", id=branch.id)
+    figure = json.loads(component_data(page, "resnet_lab_chart")[0]["figure"])
+    lines = {trace["legendgroup"]: trace["line"]["color"] for trace in figure["data"] if "line" in trace}
+    tree = re.search(r'<div class="run-family".*?</div>', texts(page), re.DOTALL)
+    assert tree
+    for run in (root, branch):
+        assert f"light-dark({lines[run.id]}," in tree[0]
+    assert lines[branch.id] == pick_ink(branch.id).light != lines[root.id]
 
 
 def test_the_fan_of_a_branch_is_drawn_where_its_family_is(open_page: OpenPage) -> None:

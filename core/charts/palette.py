@@ -18,6 +18,7 @@ import numpy as np
 from core.charts.colours import LEAST_DIFFERENCE, FloatArray, blend, find_differences, make_visible
 
 LIGHT_GROUND, DARK_GROUND = "#ffffff", "#11151c"  # `--lab-ground` of browser/colours.css
+LIGHT_PANEL, DARK_PANEL = "#f4f6f9", "#1a2029"  # `--lab-panel`: on it a colour is seen less well
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,21 @@ class Ink:
 
 
 # Found by search. Any two differ by at least LEAST_DIFFERENCE on either ground, also with deuteranopia, protanopia and
-# tritanopia, and each has LEAST_CONTRAST on its ground; more than about thirteen such colours there are not.
+# tritanopia, and each has LEAST_CONTRAST on its ground and its panels; more than about thirteen such colours there are
+# not.
 PALETTE = (
-    Ink("#242e67", "#8b78ab"),
-    Ink("#b58d01", "#f8df42"),
-    Ink("#045e47", "#287151"),
-    Ink("#55071f", "#d46b87"),
-    Ink("#08a587", "#28a99a"),
-    Ink("#6d460b", "#7f5f18"),
+    Ink("#242e67", "#8a76b2"),
+    Ink("#b08901", "#f8df42"),
+    Ink("#105849", "#317758"),
+    Ink("#55071f", "#d8647e"),
+    Ink("#08a083", "#2bab9a"),
+    Ink("#6d4406", "#846521"),
     Ink("#467fff", "#8b8cff"),
-    Ink("#df68b2", "#ff9ee1"),
-    Ink("#2b8359", "#abedc3"),
-    Ink("#5f44d9", "#9c32de"),
-    Ink("#b3397f", "#bb1d7c"),
-    Ink("#916a1b", "#b79e4e"),
+    Ink("#db64ae", "#ff9ee1"),
+    Ink("#237f59", "#abedc3"),
+    Ink("#5f44d9", "#9c30dc"),
+    Ink("#b3397f", "#bf2b84"),
+    Ink("#8a6a06", "#b79e4e"),
 )
 # From the best result to the worst, of the same colours as a study's.
 RESULT_SCALE = ((0.0, "#4854c0"), (0.35, "#5490fc"), (0.65, "#b9b3a2"), (1.0, "#cc9000"))
@@ -63,7 +65,7 @@ def is_colour(text: str) -> bool:
 def pick_ink(run_id: str, chosen: str = "") -> Ink:
     """The run's colour: the chosen one, `#rrggbb`, as far as it can be seen, else its own, by its id."""
     if chosen:
-        return Ink(make_visible(chosen, LIGHT_GROUND), make_visible(chosen, DARK_GROUND))
+        return Ink(make_visible(chosen, LIGHT_PANEL), make_visible(chosen, DARK_PANEL))
     return PALETTE[hashlib.sha256(run_id.encode()).digest()[0] * len(PALETTE) // 256]
 
 

@@ -13,7 +13,9 @@ from core.charts.assets import COLOURS
 from core.charts.colours import LEAST_CONTRAST, LEAST_DIFFERENCE, find_contrast, find_differences, to_lab, to_linear
 from core.charts.palette import (
     DARK_GROUND,
+    DARK_PANEL,
     LIGHT_GROUND,
+    LIGHT_PANEL,
     PALETTE,
     RESULT_SCALE,
     SYMBOLS,
@@ -25,18 +27,21 @@ from core.charts.palette import (
 )
 
 
-@pytest.mark.parametrize(("step", "ground"), [("light", LIGHT_GROUND), ("dark", DARK_GROUND)])
-def test_colours_of_runs_stay_apart_for_everybody_and_are_seen(step: str, ground: str) -> None:
+@pytest.mark.parametrize(
+    ("step", "grounds"), [("light", (LIGHT_GROUND, LIGHT_PANEL)), ("dark", (DARK_GROUND, DARK_PANEL))]
+)
+def test_colours_of_runs_stay_apart_for_everybody_and_are_seen(step: str, grounds: tuple[str, ...]) -> None:
     colours = [getattr(ink, step) for ink in PALETTE]
     distances = find_differences(colours, colours)[np.triu_indices(len(colours), 1)]
     assert distances.min() >= LEAST_DIFFERENCE
-    assert min(find_contrast(colour, ground) for colour in colours) >= LEAST_CONTRAST
+    assert min(find_contrast(colour, ground) for colour in colours for ground in grounds) >= LEAST_CONTRAST
     chroma = np.hypot(*to_lab(to_linear(colours)).T[1:])
     assert chroma.min() > 20  # none is taken for a grey
 
 
 def test_the_grounds_are_those_of_the_style_sheet() -> None:
     assert f"--lab-ground: light-dark({LIGHT_GROUND}, {DARK_GROUND})" in COLOURS
+    assert f"--lab-panel: light-dark({LIGHT_PANEL}, {DARK_PANEL})" in COLOURS
 
 
 def test_a_colour_is_of_one_family_on_both_grounds() -> None:
@@ -87,7 +92,7 @@ def test_where_no_colour_is_free_a_symbol_tells_runs_apart() -> None:
 
 
 def test_a_chosen_colour_makes_way_for_none_and_others_make_way_for_it() -> None:
-    chosen = pick_ink("b", "#b68e04")  # nearly the second of the palette
+    chosen = pick_ink("b", "#b08a04")  # nearly the second of the palette
     (first, _), (second, symbol), (third, other) = tell_apart([PALETTE[1], chosen, chosen], [False, True, True])
     assert second == third == chosen
     assert first != PALETTE[1]
@@ -149,8 +154,8 @@ def test_with_chosen_colours_any_two_runs_differ_by_colour_or_symbol(runs: list[
         assert told[one][1] != told[other][1]
     for run, (ink, _) in zip(runs, told, strict=True):
         assert not run.colour or ink == pick_ink(run.id, run.colour)
-        assert find_contrast(ink.light, LIGHT_GROUND) >= LEAST_CONTRAST
-        assert find_contrast(ink.dark, DARK_GROUND) >= LEAST_CONTRAST
+        for colour, grounds in ((ink.light, (LIGHT_GROUND, LIGHT_PANEL)), (ink.dark, (DARK_GROUND, DARK_PANEL))):
+            assert min(find_contrast(colour, ground) for ground in grounds) >= LEAST_CONTRAST
 
 
 def test_a_run_on_its_own_page_keeps_its_colour_and_earlier_ones_make_way() -> None:

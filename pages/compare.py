@@ -85,10 +85,10 @@ def _choose_baseline(units: Sequence[Unit]) -> None:
 
 def show_notes(problems: Sequence[str], units: Sequence[Unit]) -> None:
     """What is missing, and what does not compare."""
-    for problem in problems:
-        st.html(f'<p class="lab-callout failed">{escape(problem)}</p>')
-    if mismatches := find_mismatches(units):
-        st.html(f'<div class="lab-callout">{"".join(f"<p>{escape(each)}</p>" for each in mismatches)}</div>')
+    for sentences, look in ((problems, " failed"), (find_mismatches(units), "")):
+        if sentences:
+            told = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+            st.html(f'<div class="lab-callout{look}">{told}</div>')
     if forks := list_forks(units):
         st.html(f'<p class="lab-small lab-muted run-facts">{"<br>".join(map(escape, forks))}</p>')
 

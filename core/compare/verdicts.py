@@ -92,11 +92,14 @@ def sort_outcomes(judged: Sequence[Verdict]) -> dict[Outcome, list[Verdict]]:
     found: dict[Outcome, list[Verdict]] = {"better": [], "worse": [], "open": []}
     differences = [(each.comparison, each) for each in judged if each.comparison is not None]
     for comparison, each in sorted(differences, key=lambda pair: -pair[0].difference):
-        outcome: Outcome = "open"
-        if comparison.is_settled:
-            outcome = "better" if comparison.difference > 0 else "worse"
-        found[outcome].append(each)
+        found[outcome_of(comparison)].append(each)
     return found
+
+
+def outcome_of(comparison: Comparison) -> Outcome:
+    if not comparison.is_settled:
+        return "open"
+    return "better" if comparison.difference > 0 else "worse"
 
 
 class NoPredictionsError(LabError):

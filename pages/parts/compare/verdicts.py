@@ -15,11 +15,12 @@ from core.compare.verdicts import (
     Outcome,
     Verdict,
     judge_all,
+    outcome_of,
     sort_outcomes,
     sort_verdicts,
     warn_of_chance,
 )
-from core.text.words import count_of, list_first
+from core.text.words import count_of
 from pages.parts.compare.curves import show_drawing
 from pages.parts.compare.gallery import draw_dot, need_two
 from pages.parts.compare.table import weights_control
@@ -41,7 +42,7 @@ def show_outcome_line(units: Sequence[Unit]) -> None:
     if others:
         told.append(f'<span class="lab-muted">{_count_runs(others):,} cannot be compared</span>')
     why = "Difference in test accuracy with the last weights, in points. Is it better? has intervals and reasons."
-    against = f"Against {draw_dot(units[0])}<b>{escape(units[0].name)}</b>"
+    against = f"<span>Against {draw_dot(units[0])}<b>{escape(units[0].name)}</b></span>"
     st.html(f'<p class="compare-outcome" title="{escape(why)}">{against}{"".join(told)}</p>')
 
 
@@ -78,9 +79,9 @@ def show_verdicts(units: Sequence[Unit]) -> None:
 
 def _tell_verdict(verdict: Verdict, baseline: Unit) -> str:
     remarks = "".join(f'<p class="lab-muted lab-small">{escape(remark)}</p>' for remark in verdict.remarks)
-    settled = verdict.comparison is not None and verdict.comparison.is_settled
+    look = f" {outcome_of(verdict.comparison)}" if verdict.comparison else ""
     return (
-        f'<div class="compare-verdict{" settled" if settled else ""}">{draw_dot(verdict.unit)}'
+        f'<div class="compare-verdict{look}">{draw_dot(verdict.unit)}'
         f'<div><p class="pair">{escape(verdict.unit.name)} against {escape(baseline.name)}</p>'
         f"<p>{escape(verdict.sentence)}</p>{remarks}</div></div>"
     )
@@ -95,7 +96,7 @@ def _tell_others(others: Sequence[Incomparable]) -> str:
         units = [verdict.unit for verdict in each.verdicts]
         names = "".join(f"<span>{draw_dot(unit)}{escape(unit.name)}</span>" for unit in units)
         remarks = dict.fromkeys(remark for verdict in each.verdicts for remark in verdict.remarks)
-        told = f'<p class="lab-muted lab-small">{escape(list_first(list(remarks), 3))}</p>' if remarks else ""
+        told = f'<p class="lab-muted lab-small">{escape(" ".join([*remarks][:3]))}</p>' if remarks else ""
         parts.append(f'<p>{escape(each.reason)}</p><div class="compare-chosen">{names}</div>{told}')
     count = count_of(_count_runs(others), "run")
     head = f'<p class="pair">{count} cannot be compared</p>'

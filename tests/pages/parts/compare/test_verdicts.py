@@ -3,6 +3,8 @@
 import json
 import re
 
+from streamlit.testing.v1 import AppTest
+
 from core.stats.significance import compare_paired, verdict
 from tests.compared_runs import make_compared, right
 from tests.pages.compare_page import address_of
@@ -28,6 +30,10 @@ def read_line(text: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", found[0]).split()) if found else ""
 
 
+def read_looks(page: AppTest) -> list[str]:
+    return re.findall(r'<div class="compare-verdict (\w+)">', texts(page))
+
+
 def test_who_is_better_is_the_first_thing_said(open_page) -> None:
     base, better, worse, level = right(100, 200, 1), right(180, 200, 2), right(40, 200, 3), right(101, 200, 1)
     runs = [
@@ -42,6 +48,7 @@ def test_who_is_better_is_the_first_thing_said(open_page) -> None:
         "Against base &lt;b&gt; 1 better better +40.00 1 worse worse -30.00 1 not settled level +0.50 "
         "2 cannot be compared"
     )
+    assert read_looks(open_page("compare", ids=address_of(*runs), tab="Is it better?")) == ["worse", "better", "open"]
     # What does not compare is one card, a reason a line.
     assert text.count('class="lab-callout"') == 1
 

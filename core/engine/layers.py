@@ -6,6 +6,7 @@ looks at values in Python, so that the network can be compiled and captured as a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -16,13 +17,16 @@ from core.spec import ModelSpec
 from core.spec.parts import CBAM_KERNEL, count_groups, eca_kernel, narrowed
 
 
-def average(x: Tensor) -> Tensor:
-    """The mean of each map, (N, C, H, W) -> (N, C).
+def average(x: Tensor, over: tuple[int, ...] = (2, 3), keepdim: bool = False) -> Tensor:
+    """The mean over some dimensions, of each map without others told: (N, C, H, W) -> (N, C).
 
     By its sum, whose gradient is one number a map. That of torch's mean is a whole map, and not in channels_last order:
     adding it to the others of `x` takes ten times as long.
     """
-    return x.sum((2, 3)) / (x.shape[2] * x.shape[3])
+    if torch.onnx.is_in_onnx_export():
+        # One operator instead of nine that ask for shapes, at which OpenCV fails.
+        return x.mean(over, keepdim)
+    return x.sum(over, keepdim) / math.prod(x.shape[axis] for axis in over)
 
 
 class SqueezeExcitation(nn.Module):
@@ -70,7 +74,7 @@ class CBAM(nn.Module):
         pooled = torch.stack([average(x), x.amax((2, 3))])  # (2, N, C)
         weights: Tensor = self.widen(F.relu(self.narrow(pooled))).sum(0).sigmoid()  # (N, C)
         x = x * weights[:, :, None, None]
-        maps = torch.cat([x.sum(1, keepdim=True) / x.shape[1], x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
+        maps = torch.cat([average(x, (1,), keepdim=True), x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
         weights = self.conv(maps).sigmoid()  # (N, 1, H, W)
         return x * weights
 

@@ -15,7 +15,7 @@ from pages.parts.data.view import PART_TITLES, View
 from pages.parts.frame.address import set_params
 from pages.parts.frame.gallery import show_tiles
 from pages.parts.frame.style import show_note
-from pages.parts.frame.widgets import choose, turn_pages
+from pages.parts.frame.widgets import choose, take_word, turn_pages
 
 PAGE_IMAGES = 60
 ORDERS = {
@@ -42,8 +42,13 @@ def show_images(view: View) -> None:
         return
     _hold_page()
     shown = turn_pages(len(found), PAGE_IMAGES, PAGE)
+    after = slice(shown.stop, shown.stop + PAGE_IMAGES)
     opened = show_tiles(
-        view.tiles(found[shown].tolist(), index), key="data.images", hint="Click to see it at its full size."
+        view.tiles(found[shown].tolist(), index),
+        key="data.images",
+        hint="Click to see it at its full size.",
+        ahead=view.tiles(found[after].tolist(), index),
+        pager=PAGE,
     )
     if opened is not None and opened != index:
         set_params(image=opened)
@@ -92,6 +97,7 @@ def _choose(view: View) -> npt.NDArray[np.int64]:
     parts |= {"unused": "Not used"} if (view.parts == UNUSED).any() else {}
     parts |= {"out": "Left out"} if (view.parts == NOTED).any() else {}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="data_filter"):
+        take_word(ORDERS, "order")
         label = st.selectbox(
             "Class", list(classes), format_func=classes.__getitem__, key="class", bind="query-params", width=200
         )

@@ -38,6 +38,6 @@ def _ignore() -> None:
     pass
 
 
-def image_address(png: bytes) -> str:
+def image_address(content: bytes, kind: str = "png") -> str:
     """A picture as text, for the `src` of an `img`."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

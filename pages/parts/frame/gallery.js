@@ -27,11 +27,32 @@ function draw(root, items, hint, send) {
 
 const shown = new WeakMap();
 
+// Draws what is not drawn already: an image that stays the same would flicker.
+function show(root, items, hint, send) {
+  const text = JSON.stringify(items);
+  if (shown.get(root) === text) return;
+  shown.set(root, text);
+  draw(root, items, hint, send);
+}
+
+// The next page is here already: it shows at the click, before the server has heard of it.
+function showAtTurn(root, { ahead, pager, hint }, send) {
+  const turn = (event) => {
+    const next = event.target.closest?.(`.st-key-${pager} [data-testid="stPaginationNext"]`);
+    if (next && !next.disabled) show(root, ahead, hint, send);
+  };
+  document.addEventListener("click", turn, true);
+  return () => document.removeEventListener("click", turn, true);
+}
+
+const stops = new WeakMap();
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lab-gallery");
   if (!root) return;
-  const text = JSON.stringify(data.items);
-  if (shown.get(root) === text) return;
-  shown.set(root, text);
-  draw(root, data.items, data.hint, setTriggerValue);
+  stops.get(root)?.();
+  stops.delete(root);
+  show(root, data.items, data.hint, setTriggerValue);
+  if (data.ahead.length) stops.set(root, showAtTurn(root, data, setTriggerValue));
+  return () => stops.get(root)?.();
 }

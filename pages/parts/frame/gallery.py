@@ -22,7 +22,13 @@ class Tile:
     chosen: bool = False
 
 
-def show_tiles(tiles: Sequence[Tile], *, key: str, hint: str) -> int | None:
-    """Shows the images; the index of one that was clicked just now. `hint` says what a click does."""
-    event = _gallery(key=key, data={"items": list(map(asdict, tiles)), "hint": hint})
+def show_tiles(
+    tiles: Sequence[Tile], *, key: str, hint: str, ahead: Sequence[Tile] = (), pager: str = ""
+) -> int | None:
+    """Shows the images; the index of one that was clicked just now. `hint` says what a click does.
+
+    `ahead` are those of the next page: they show as soon as Next of the `pager` with this key is clicked.
+    """
+    data = {"items": list(map(asdict, tiles)), "ahead": list(map(asdict, ahead)), "pager": pager, "hint": hint}
+    event = _gallery(key=key, data=data)
     return None if event.open is None else int(event.open)

@@ -34,6 +34,7 @@ def turn_pages(count: int, size: int, key: str) -> slice:
 
 def choose(label: str, labels: Mapping[Any, str], key: str, default: Any, **options: Any) -> Any:
     """One of a few options side by side, by the label of each; kept in the address."""
+    take_word(labels, key)
     chosen = st.segmented_control(
         label,
         list(labels),
@@ -44,6 +45,19 @@ def choose(label: str, labels: Mapping[Any, str], key: str, default: Any, **opti
         **{"bind": "query-params", **options},
     )
     return chosen or default
+
+
+def take_word(labels: Mapping[Any, str], key: str) -> None:
+    """Lets a link name an option of the widget that comes next by its own word, as `weights=best`, too.
+
+    Streamlit's addresses have the labels: it takes any other word out, and writes the label only where the value is set
+    in a run after the first.
+    """
+    taken, word = f"{key}.word", st.query_params.get(key, "")
+    if word in map(str, labels) and word not in labels.values():
+        st.session_state[key] = st.session_state[taken] = next(option for option in labels if str(option) == word)
+    elif (option := st.session_state.pop(taken, None)) and st.session_state.get(key) == option:
+        st.session_state[key] = option
 
 
 def show_way_on(message: str, label: str, page: str, icon: str) -> NoReturn:

@@ -26,6 +26,19 @@ def test_pages_follow_one_another(open_page) -> None:
     assert "1,741 to 1,797 of 1,797 images." in texts(page)
 
 
+def test_the_next_page_is_sent_ahead(open_page) -> None:
+    (gallery,) = component_data(settle(open_page("data", page="29")), "resnet_lab_gallery")
+    assert [item["index"] for item in gallery["ahead"]] == list(range(1740, 1797))
+    assert gallery["pager"] == "page"
+
+
+def test_an_order_is_named_by_its_word_too(open_page, folder: DataSpec) -> None:
+    by_word, by_label = (
+        shown(settle(open_page("data", **address(folder, order=order)))) for order in ("dark", "Darkest first")
+    )
+    assert by_word == by_label != sorted(by_label)
+
+
 def test_a_class_without_images_in_a_part_says_so(open_page, folder: DataSpec) -> None:
     spec = folder.model_copy(update={"max_train_images": 1})
     page = settle(open_page("data", **address(spec, **{"class": "dog", "show": "Training"})))

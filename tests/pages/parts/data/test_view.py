@@ -28,4 +28,4 @@ def test_a_noted_image_is_marked(view: View) -> None:
     first, noted = view.tiles([0, 2], chosen=0)
     assert (first.title, first.line, first.wrong, first.chosen) == ("cat", "training 0", False, True)
     assert (noted.line, noted.wrong, noted.chosen) == ("training 1 · noted", True, False)
-    assert noted.source.startswith("data:image/png;base64,")
+    assert noted.source.startswith("data:image/webp;base64,")

@@ -15,4 +15,4 @@ def test_tiles_reach_the_browser_with_their_words() -> None:
     assert not page.exception, page.exception
     (gallery,) = component_data(page, "resnet_lab_gallery")
     tile = {"index": 4, "source": "data:,", "title": "cat", "line": "training 4", "wrong": True, "chosen": False}
-    assert gallery == {"items": [tile], "hint": "Click."}
+    assert gallery == {"items": [tile], "ahead": [], "pager": "", "hint": "Click."}

@@ -86,6 +86,21 @@ def test_one_of_a_few_is_chosen_by_the_address(address: dict[str, str], chosen: 
     assert texts(run(show, **address)) == chosen
 
 
+def test_a_link_may_name_an_option_by_its_word_and_the_address_keeps_the_choice() -> None:
+    def show() -> None:
+        import streamlit as st
+
+        from pages.parts.frame.widgets import choose
+
+        st.html(choose("Which", {"best": "Best", "last": "Last"}, "which", "last"))
+
+    page = run(show, which="best")
+    assert texts(page) == "best"
+    assert texts(page.run()) == "best"
+    assert page.query_params == {"which": "Best"}
+    assert texts(page.run()) == "best"
+
+
 def test_the_way_on_leads_to_another_page_and_ends_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def show() -> None:
         import streamlit as st

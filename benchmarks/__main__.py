@@ -17,6 +17,7 @@ COMMANDS = {
     "pages": ["benchmarks.pages"],
     "compare": ["benchmarks.compare"],
     "examine": ["benchmarks.examine"],
+    "data-page": ["benchmarks.data_page"],
     "answers": ["benchmarks.answers"],
     "studies": ["benchmarks.studies"],
     "study-page": ["benchmarks.study_page"],

@@ -12,7 +12,7 @@ from core.data.notes import read_notes
 from core.data.survey import PARTS
 from core.system.errors import LabError
 from pages.parts.data.alike import show_alike
-from pages.parts.data.bring import show_bring, take_brought
+from pages.parts.data.bring import show_bring, show_told, take_brought
 from pages.parts.data.choose import Chosen, choose_set, read_chosen, use_in_build
 from pages.parts.data.images import open_image, show_images, take_open_image
 from pages.parts.data.load import find_parts, load_survey, look_again, measure
@@ -116,6 +116,7 @@ if view := load_view(chosen):
     take_place(view)
     take_open_image()
     show_facts(view)
+    show_told(view.spec)
     if chosen.run:
         show_note(f"As the run {chosen.run.about.name} divides them.")
         check_origin(chosen, view)

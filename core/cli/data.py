@@ -131,7 +131,8 @@ def bring_data(
     try:
         with ExitStack() as opened:
             content, *others = (opened.enter_context(path.open("rb")) for path in (file, labels) if path)
-            spec = bring(content, name or suggest_name(file.name), labels=others[0] if others else None)
+            wanted = name or suggest_name(file.name)
+            spec = bring(content, wanted, labels=others[0] if others else None, tell=say)
     except OSError as error:
         raise CommandError(f"{error.filename or file} cannot be read: {error.strerror}.") from None
     except DataError as error:

@@ -50,20 +50,25 @@ def check_archive(
     if len(listed) > max_members:
         raise error(f"The archive holds {len(listed):,} files; at most {max_members:,} can belong to {what}.")
     members: dict[str, zipfile.ZipInfo] = {}
-    folded: set[str] = set()
+    folded: dict[str, str] = {}  # names by what a system that knows no case takes them for
     for member in listed:
         # The name as written: the reader cuts it off at a NUL.
         name = member.orig_filename
         _check_member(member, name, error)
         if not belongs(name) or (name.endswith("/") and member.file_size):
             raise error(f"The archive holds something that belongs to no run: {show_name(name)}.")
-        if name.casefold() in folded:
-            raise error(f"The archive holds {show_name(name)} twice.")
-        folded.add(name.casefold())
+        if (before := folded.setdefault(name.casefold(), name)) is not name:
+            raise error(_tell_twice(before, name))
         if not name.endswith("/"):
             members[name] = member
     _check_sizes(listed, size, folder, error)
     return members
+
+
+def _tell_twice(before: str, name: str) -> str:
+    if before == name:
+        return f"The archive holds {show_name(name)} twice."
+    return f"The archive holds {show_name(before)} and {show_name(name)}, which differ only in case: rename one."
 
 
 def _check_member(member: zipfile.ZipInfo, name: str, error: MakeError) -> None:

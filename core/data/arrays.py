@@ -15,6 +15,7 @@ from core.data.own_images import MAX_ARRAY_BYTES, to_bytes, to_channels_last
 from core.data.parts import read_name
 from core.data.store import DataError
 from core.system.names import canonical
+from core.text.words import count_of
 
 Array = npt.NDArray[Any]
 
@@ -73,6 +74,8 @@ def _read(arrays: Any, name: str) -> Array:
         array: Array = arrays[name]
     except ValueError as error:  # Python objects, which would be read by pickle
         raise DataError(f"The array {name} holds Python objects, which are not read: save plain numbers.") from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{name} in the file is no array.")
     if array.nbytes > MAX_ARRAY_BYTES:
         raise DataError(f"The array {name} has over {MAX_ARRAY_BYTES / 1e9:.0f} GB.")
     return array
@@ -98,6 +101,9 @@ def _find_parts(arrays: Mapping[str, Array]) -> dict[str, Labelled]:
     if "train" not in whole:
         raise DataError(f"The file holds the part {min(whole)}, and no images to train on.")
     labels = {role: _read_labels(*pair["labels"], len(pair["images"][1])) for role, pair in whole.items()}
+    for role, part in labels.items():
+        if len(unknown := np.setdiff1d(part, labels["train"])):
+            raise DataError(f"The {role} part holds the label {unknown[0]}, which no training image has.")
     values = np.unique(np.concatenate([np.unique(part) for part in labels.values()]))
     classes = _name_classes(values, named)
     return {
@@ -138,7 +144,8 @@ def _read_labels(name: str, array: Array, images: int) -> Array:
 def _name_classes(values: Array, named: Array | None) -> tuple[str, ...]:
     """Words as they are; numbers by the names that the file gives, else with zeros in front, so that they sort."""
     if not 2 <= len(values) <= MAX_CLASSES:
-        raise DataError(f"There are {len(values):,} classes; 2 to {MAX_CLASSES:,} can be told apart.")
+        found = count_of(len(values), "class", "classes")
+        raise DataError(f"The labels name {found}; 2 to {MAX_CLASSES:,} can be told apart.")
     if values.dtype.kind == "U":
         names = [str(value) for value in values]
     elif named is not None and values.min() >= 0 and values.max() < len(named):

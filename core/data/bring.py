@@ -12,8 +12,8 @@ import re
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 import numpy as np
@@ -23,12 +23,15 @@ from core.data.archives import DAMAGE, check_archive, extract_member, open_archi
 from core.data.arrays import Labelled, read_arrays, read_batches, read_pair
 from core.data.downloads import find_by_archive, take_archives
 from core.data.folder import inspect_folder, list_images
+from core.data.leftovers import is_leftover
 from core.data.own_images import MAX_ARRAY_BYTES, is_image
 from core.data.parts import FolderQuestion
 from core.data.store import DataError, data_folder, lock_for, temporary_folder
 from core.spec import DataSpec
+from core.text.words import count_of
 
 Report = Callable[[int, int], None]  # called with what is done and the total
+Tell = Callable[[str], object]  # called with a sentence about what was left out
 
 MAX_FILES = 300_000
 MAX_BATCH_BYTES = 2_000_000_000  # of all batches in a tar archive
@@ -48,7 +51,11 @@ def suggest_name(file_name: str) -> str:
 
 
 def bring(
-    file: IO[bytes], name: str, report: Report = lambda done, total: None, labels: IO[bytes] | None = None
+    file: IO[bytes],
+    name: str,
+    report: Report = lambda done, total: None,
+    labels: IO[bytes] | None = None,
+    tell: Tell = lambda sentence: None,
 ) -> DataSpec:
     """Makes a file's images a set of this name; returns the spec that reads it. Raises `DataError`.
 
@@ -70,7 +77,7 @@ def bring(
             with temporary_folder(f"set-{name}") as temporary:
                 root = temporary / name
                 root.mkdir()
-                _take_in(file, root, report, labels)
+                _take_in(file, root, report, labels, tell)
                 _require_set(root)
                 target.parent.mkdir(exist_ok=True)
                 root.rename(target)
@@ -99,12 +106,12 @@ def _require_set(root: Path) -> None:
         raise DataError(sentence) from error
 
 
-def _take_in(file: IO[bytes], root: Path, report: Report, labels: IO[bytes] | None) -> None:
+def _take_in(file: IO[bytes], root: Path, report: Report, labels: IO[bytes] | None, tell: Tell) -> None:
     file.seek(0)
     start = file.read(6)
     file.seek(0)
     if start[:2] == b"PK":
-        _take_zip(file, root, report)
+        _take_zip(file, root, report, tell)
     elif start[:2] == b"\x1f\x8b" or tarfile.is_tarfile(file):
         _write_images(read_batches(_read_tar(file)), root, report)
     elif start == b"\x93NUMPY":
@@ -115,24 +122,65 @@ def _take_in(file: IO[bytes], root: Path, report: Report, labels: IO[bytes] | No
         raise DataError("This is no zip of class folders, no .npz file, and no archive of CIFAR's binary batches.")
 
 
-def _take_zip(file: IO[bytes], root: Path, report: Report) -> None:
+def _take_zip(file: IO[bytes], root: Path, report: Report, tell: Tell) -> None:
     size = file.seek(0, os.SEEK_END)
     with open_archive(file, DataError) as archive:
         try:
             members = check_archive(archive, size, root, DataError, max_members=MAX_FILES, what="a set of images")
             images = {name: member for name, member in members.items() if is_image(name)}
             if images:
+                _refuse_cases(images)
                 _unpack(archive, images, root, report)
+                _tell_others([name for name in members if name not in images], tell)
             elif members and all(name.endswith(".npy") for name in members):
                 _require_moderate(members)
                 _write_images(read_arrays(file), root, report)
             else:
                 batches = {name: each for name, each in members.items() if name.endswith((".bin", ".txt"))}
+                _require_batches(members, batches)
                 _require_moderate(batches)
                 _write_images(read_batches({name: archive.read(name) for name in batches}), root, report)
         except DAMAGE as error:
             shown = (str(error) or type(error).__name__)[:200].rstrip(".")
             raise DataError(f"The file is damaged or only part of an archive: {shown}.") from error
+
+
+def _require_batches(members: Collection[str], batches: Collection[str]) -> None:
+    """Raises `DataError` where no file can be one of CIFAR's batches, and names what there is."""
+    if any(name.endswith(".bin") for name in batches):
+        return
+    if not members:
+        raise DataError("The archive is empty.")
+    inner = next((name for name in members if name.lower().endswith((".zip", ".gz", ".tar", ".7z", ".rar"))), "")
+    way = ": unpack it, and bring the zip that holds the class folders" if inner else ""
+    example = show_name(inner or next(iter(members)))
+    raise DataError(
+        f"The archive holds no images that can be read, but {count_of(len(members), 'file')} such as {example}{way}."
+    )
+
+
+def _refuse_cases(images: Collection[str]) -> None:
+    """Raises `DataError` for folders that differ only in case: one class or two, by the system that reads them."""
+    known: dict[str, str] = {}
+    for folder in {parent for name in images for parent in map(str, PurePosixPath(name).parents)}:
+        if (other := known.setdefault(folder.casefold(), folder)) is not folder:
+            first, second = sorted((other, folder))
+            raise DataError(
+                f"The archive holds the folders {show_name(first)} and {show_name(second)}, which differ only in case: "
+                "rename one, or put their images together."
+            )
+
+
+def _tell_others(names: Sequence[str], tell: Tell) -> None:
+    """What is no image and was not unpacked, but for what systems leave in archives."""
+    others = [name for name in names if not any(map(is_leftover, name.split("/")))]
+    if others:
+        were = (
+            "is no image that can be read, and was" if len(others) == 1 else "are no images that can be read, and were"
+        )
+        tell(
+            f"Left out: {count_of(len(others), 'file')} of the archive {were} not kept, such as {show_name(others[0])}."
+        )
 
 
 def _unpack(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], root: Path, report: Report) -> None:

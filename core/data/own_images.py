@@ -232,7 +232,9 @@ def to_bytes(pixels: npt.NDArray[np.generic]) -> Pixels:
     if pixels.dtype == np.uint8:
         return pixels  # type: ignore[return-value]
     values = pixels.astype(np.float64)
-    if not (values.min() >= 0 and values.max() <= 1):  # NaN is neither
+    if np.isnan(values).any():
+        raise DataError("An image holds values that are no numbers (NaN).")
+    if not (values.min() >= 0 and values.max() <= 1):
         raise DataError(f"Its values run from {values.min():g} to {values.max():g}; floats must be from 0 to 1.")
     return np.round(values * 255).astype(np.uint8)
 

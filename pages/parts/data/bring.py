@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.data.bring import bring, spec_of, suggest_name
+from core.data.bring import bring, sets_folder, spec_of, suggest_name
 from core.data.browse import Place, list_starts, look_into
 from core.data.store import DataError
 from core.spec import DataSpec
@@ -22,7 +22,7 @@ from pages.parts.transfer.jobs import Job, Report
 # Streamlit holds an upload in memory; the command line reads from the disk, whatever the size.
 MAX_MEGABYTES = 200
 _JOB, _READY, _PLACE = "data.job", "data.ready", "data.place"
-_COUNT, _PROBLEM = "data.bring_count", "data.bring_problem"
+_COUNT, _PROBLEM, _TOLD = "data.bring_count", "data.bring_problem", "data.bring_told"
 
 
 def show_bring() -> None:
@@ -86,11 +86,21 @@ def _show_upload() -> None:
 
 
 def _begin(file: io.BytesIO, name: str, labels: io.BytesIO | None) -> None:
-    def work(report: Report) -> DataSpec:
-        return bring(file, name, report, labels)
+    told: list[str] = []
 
-    st.session_state[_PROBLEM] = ""
+    def work(report: Report) -> DataSpec:
+        return bring(file, name, report, labels, told.append)
+
+    st.session_state[_PROBLEM], st.session_state[_TOLD] = "", (name.strip(), told)
     st.session_state[_JOB] = Job(work)
+
+
+def show_told(spec: DataSpec) -> None:
+    """What was left out of the archive that this set came in, as long as this visit lasts."""
+    name, told = st.session_state.get(_TOLD, ("", []))
+    if spec.has_path and spec.folder == str(sets_folder() / name):
+        for sentence in told:
+            show_note(sentence)
 
 
 # A folder of this machine -------------------------------------------------------------------------------------------

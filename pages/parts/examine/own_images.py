@@ -21,6 +21,7 @@ from core.examine import answers
 from core.examine.answers import Answer, HandIn, Ids, Labels, Threshold
 from core.examine.predicting import OwnPrediction, ask_validation
 from core.examine.weights import Weights
+from core.machine.devices import list_devices
 from core.runs.folder import Run
 from core.runs.listing import list_runs
 from core.runs.store import open_run
@@ -176,11 +177,16 @@ def _ask(run: Run, weights: Weights, others: Sequence[str], path: Path) -> _Aske
         asked = st.session_state[_ASKED] = _Asked(
             key,
             names,
-            OwnPrediction(members, brought),
+            OwnPrediction(members, brought, all_cores=not _is_training()),
             [(each, of) for each, (_, of) in zip(runs, asked_of, strict=True)],
             ask_validation(members),
         )
     return asked
+
+
+def _is_training() -> bool:
+    """Whether runs of this machine need its cores: threads that wait for a busy one take several times as long."""
+    return any(device.busy_by for device in list_devices())
 
 
 def _name(brought: Brought) -> list[str]:

@@ -60,7 +60,11 @@ def test_channels_come_first_or_last_and_fractions_are_scaled() -> None:
         ({"images": IMAGES, "labels": LABELS[:3]}, "The array labels holds 3 labels for 4 images"),
         ({"images": IMAGES, "labels": np.eye(4, dtype=int)}, "has the shape 4 x 4; one label an image is needed"),
         ({"images": IMAGES, "labels": np.array([0.5, 1, 2, 3])}, "labels are whole numbers or words"),
-        ({"images": IMAGES, "labels": np.zeros(4, int)}, "There are 1 classes; 2 to 10,000"),
+        ({"images": IMAGES, "labels": np.zeros(4, int)}, "The labels name 1 class; 2 to 10,000"),
+        (
+            {"x_train": IMAGES, "y_train": LABELS % 2, "x_test": IMAGES, "y_test": LABELS % 2 + 1},
+            "The test part holds the label 2, which no training image has",
+        ),
         ({"images": IMAGES.astype(int), "labels": LABELS}, "images are bytes"),
         ({"images": IMAGES[:, 0], "labels": LABELS}, "The array has the shape 4 x 8"),
         ({"images": IMAGES, "labels": np.array(["a", "A", "a", "A"])}, "Two classes have one name"),

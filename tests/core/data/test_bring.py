@@ -43,7 +43,12 @@ def photographs(top: str = "photos/") -> dict[str, bytes]:
 def test_a_zip_of_class_folders_becomes_a_set_with_its_parts() -> None:
     more = {"__MACOSX/photos/._x": b"x", "photos/readme.txt": b"hello", "photos/Train/cat/.DS_Store": b"x"}
     told: list[tuple[int, int]] = []
-    spec = bring(make_zip(photographs() | more), "My photos", lambda done, total: told.append((done, total)))
+    sentences: list[str] = []
+    spec = bring(
+        make_zip(photographs() | more), "My photos", lambda *counts: told.append(counts), tell=sentences.append
+    )
+    left_out = "1 file of the archive is no image that can be read, and was not kept, such as photos/readme.txt."
+    assert sentences == [f"Left out: {left_out}"]
     assert spec.folder == str(sets_folder() / "My photos")
     status = inspect_folder(spec.folder)
     assert (status.classes, status.class_counts, status.test_counts) == (("cat", "dog"), (4, 4), (2, 2))
@@ -138,7 +143,18 @@ def pickled() -> io.BytesIO:
         (lambda: io.BytesIO(b"PK\x03\x04 cut off"), "no zip archive, or only part of one"),
         (lambda: make_zip({"../cat/1.png": b"x"}), "a path outside of its own folder"),
         (lambda: make_zip({"a/1.png": b"\0" * 90_000_000}), "would unpack to 90 MB: refused"),
-        (lambda: make_zip({"notes.md": b"x"}), "neither images nor CIFAR's binary batches"),
+        (lambda: make_zip({}), "The archive is empty."),
+        (lambda: make_zip({"notes.md": b"x"}), "no images that can be read, but 1 file such as notes.md."),
+        (lambda: make_zip({"in.zip": b"x"}), "1 file such as in.zip: unpack it"),
+        (
+            lambda: make_zip({"Cat/1.png": b"x", "cat/1.png": b"x"}),
+            "Cat/1.png and cat/1.png, which differ only in case",
+        ),
+        (
+            lambda: make_zip({"Cat/1.png": b"x", "cat/2.png": b"x"}),
+            "the folders Cat and cat, which differ only in case",
+        ),
+        (lambda: make_zip({"a.npy": b"no array"}), "a in the file is no array"),
         (lambda: make_zip({"cat/1.png": b"x"}), "only the class folder cat; two or more are needed"),
         (lambda: make_zip({"data_batch_1.bin": b"x" * 100}), "100 bytes, which is no number of CIFAR's records"),
         (lambda: to_npy(np.zeros((3, 8, 8), np.uint8)), "A .npy file holds images or labels, not both"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.data import catalogue
-from core.data.catalogue import count_by_part, find_origins
+from core.data.catalogue import DATASETS, count_by_part, find_origins
 from core.data.downloads import delete_dataset
 from core.data.splits import Sizes
 from core.data.store import DataError
@@ -110,6 +110,29 @@ def test_a_data_set_added_from_outside_is_listed_counted_and_trained_on(monkeypa
     *_, end = train(spec, images, device=torch.device("cpu"))
     assert isinstance(end, Finished)
     assert end.metrics["last/epoch"] == 1
+
+
+# MD5 and SHA-256 of the published files, as lists of others have them side by side.
+SUMS = {
+    "8d4fb7e6c68d591d4c3dfef9ec88bf0d": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    "25c81989df183df01b3e8a0aad5dffbe": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    "bef4ecab320f06d8554ea6380940ec79": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    "bb300cfdad3c16e7a12a480ee83cd310": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    "e26dedcc434d2e4c54c9b2d4a06d8373": "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+    "eb5a983be6a315427106f1b164d9cef3": "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
+    "c58f30108f718f92721af3b95e74349a": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    "eb9058c3a382ffc7106e4002c42a8d85": "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+}
+
+
+def test_what_is_fetched_are_the_files_that_torchvision_reads() -> None:
+    from torchvision.datasets import CIFAR10, CIFAR100, SVHN, FashionMNIST
+
+    theirs = dict(FashionMNIST.resources) | {name: md5 for _, name, md5 in SVHN.split_list.values()}
+    theirs |= {kind.filename: kind.tgz_md5 for kind in (CIFAR10, CIFAR100)}
+    fetched = [entry.download for entry in DATASETS.values() if entry.download]
+    ours = {archive.name: archive.sha256 for each in fetched for archive in each.archives}
+    assert {name: SUMS[theirs[name]] for name in ours} == ours
 
 
 def test_a_name_without_an_entry_is_an_error_and_no_guess() -> None:

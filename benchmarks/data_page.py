@@ -1,8 +1,8 @@
 """The Data page in a real Chromium: the first images of ten thousand, and those of the next pages.
 
-In a fresh browser beside a bare page of Streamlit's, in turns; after a click on Data in an open lab; and from a click on
-Next to its images. Seconds that passed, and seconds of the processor, of the page's main thread and of the server: those
-say more where other work is done beside. With RESNET_LAB_IMAGES the images are its test part, else the digits.
+In a fresh browser beside a bare page of Streamlit's, in turns; after a click on Data in an open lab; and from a click
+on Next to its images. Seconds that passed, and seconds of the processor, of the page's main thread and of the server:
+those say more where other work is done beside. With RESNET_LAB_IMAGES the images are its test part, else the digits.
 """
 
 from __future__ import annotations

@@ -62,6 +62,13 @@ def list_rows(results: Path) -> Iterator[Row]:
             )
             limit = examine["limits_ms"][part]
             yield f"Examine, {part.replace('_', ' ')}", f"{slowest:.0f} ms", "", "", f"{limit} ms"
+    if page := read_result("data-page", results):
+        bare, fresh = (page[what]["seconds"] for what in ("bare_page", "fresh_browser"))
+        against = (_seconds(fresh), _seconds(bare), f"{fresh / bare:.2f}", "")
+        yield "Data, first images in a fresh browser, against a bare page", *against
+        for what, key, limit in (("a click", "click_on_data", "first_screen"), ("Next", "next_page", "next_page")):
+            limit_seconds = _seconds(page["limits"][f"{limit}_seconds"])
+            yield f"Data, images after {what}", _seconds(page[key]["seconds"]), "", "", limit_seconds
     if answers := read_result("answers", results):
         for kind in ("array", "zip_of_png"):
             what = f"{answers['images']:,} own images by report-beaten, {kind.replace('_', ' ')}, processor time"

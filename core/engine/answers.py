@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from core.engine.augment import normalize
 from core.engine.data import resize
 from core.engine.evaluate import evaluation_batch
 from core.engine.examine import Network, in_sentences, load_network
+from core.engine.folding import fold_norms
 from core.engine.unusual import ask, find_reference
-from core.helper.questions import Member, OwnPiece
+from core.helper.questions import Member, OwnPiece, WeightsFile
 from core.spec import DataSpec
 from core.stats.scores import softmax
 
@@ -38,7 +40,7 @@ def predict_own(members: Sequence[Member], brought: Brought, start: int, count: 
         decoded: list[tuple[Look, Pixels, dict[int, str]]] = []
         chances, energies, distances = [], [], []
         for member in members:
-            network = load_network(member.weights)
+            network = _load_folded(member.weights)
             look = _look_of(network.spec.data, member)
             pixels = next((pixels for known, pixels, _ in decoded if known == look), None)
             if pixels is None:
@@ -69,6 +71,13 @@ def use_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@lru_cache(maxsize=4)
+def _load_folded(weights: WeightsFile) -> Network:
+    """In bfloat16 scaled weights would lose digits: there it stays as it was trained."""
+    network = load_network(weights)
+    return replace(network, model=fold_norms(network.model)) if network.dtype == torch.float32 else network
 
 
 @lru_cache(maxsize=1)

@@ -36,7 +36,7 @@ def test_files_are_listed_without_their_folders(tmp_path: Path) -> None:
     [
         (("../a.csv",), "a.csv"),
         (("/a.csv",), "a.csv"),
-        (("a.csv", "A.CSV"), "A.CSV twice"),
+        (("a.csv", "A.CSV"), "a.csv and A.CSV, which differ only in case"),
         (tuple(f"{number}.csv" for number in range(11)), "holds 11 files; at most 10"),
     ],
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, CDPSession, Page, sync_playwright
 
 from core.data.survey import make_survey
 from core.spec import DataSpec
@@ -57,7 +57,7 @@ def measure_data_page() -> dict[str, Any]:
     return figures
 
 
-def _measure(chromium: Any, lab: LabServer, bare: LabServer, address: str) -> dict[str, dict[str, float]]:
+def _measure(chromium: BrowserType, lab: LabServer, bare: LabServer, address: str) -> dict[str, dict[str, float]]:
     def start() -> Browser:
         return chromium.launch(executable_path=CHROMIUM, args=FLAGS)
 

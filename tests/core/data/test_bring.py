@@ -45,7 +45,10 @@ def test_a_zip_of_class_folders_becomes_a_set_with_its_parts() -> None:
     told: list[tuple[int, int]] = []
     sentences: list[str] = []
     spec = bring(
-        make_zip(photographs() | more), "My photos", lambda *counts: told.append(counts), tell=sentences.append
+        make_zip(photographs() | more),
+        "My photos",
+        lambda done, total: told.append((done, total)),
+        tell=sentences.append,
     )
     left_out = "1 file of the archive is no image that can be read, and was not kept, such as photos/readme.txt."
     assert sentences == [f"Left out: {left_out}"]

@@ -26,7 +26,7 @@ def average(x: Tensor, over: tuple[int, ...] = (2, 3), keepdim: bool = False) ->
     if torch.onnx.is_in_onnx_export():
         # One operator instead of nine that ask for shapes, at which OpenCV fails.
         return x.mean(over, keepdim)
-    return x.sum(over, keepdim) / math.prod(x.shape[axis] for axis in over)
+    return x.sum(over, keepdim) / math.prod([x.shape[axis] for axis in over])
 
 
 class SqueezeExcitation(nn.Module):

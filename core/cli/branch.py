@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.cli.find import find_run
 from core.cli.follow import Interrupts
-from core.cli.output import say
+from core.cli.output import CommandError, say
 from core.cli.source import Detach, OnPlace, RunId, Settings
 from core.cli.train import follow_to_end
-from core.spec.parse import parse_spec
+from core.spec import RunSpec
+from core.spec.parse import SpecError, parse_spec
 from core.spec.settings import apply_settings
+
+if TYPE_CHECKING:
+    from core.launch.branches import Fork
+
+OTHER_IMAGES = "With --weights it begins a training of its own with the weights alone, also on other images."
 
 
 def branch_run(
@@ -46,6 +53,7 @@ def branch_run(
 
     fork = find_fork(find_run(run_id).id, epoch, "weights" if weights else "line")
     spec = parse_spec(apply_settings(fork.run.spec.model_dump(mode="json"), settings or []))
+    _check(fork, spec)
     check_ready(spec.data)
     with Interrupts() as interrupts:
         branch = start_branch(fork, spec, About(name=name, tags=tuple(tags or ())), on=on)
@@ -56,3 +64,17 @@ def branch_run(
             say(f"The training goes on in the background. Follow it with: python -m core follow {branch}")
             return
         follow_to_end([branch], interrupts, stops=True)
+
+
+def _check(fork: Fork, spec: RunSpec) -> None:
+    """Raises SpecError; CommandError where the same images are all that is missing, which --weights does without."""
+    from core.launch.branches import list_problems
+
+    problems = list_problems(fork, spec)
+    if not problems:
+        return
+    error = SpecError(problems)
+    still = {problem.path for problem in list_problems(replace(fork, use="weights"), spec)}
+    if any(problem.path.startswith("data.") and problem.path not in still for problem in problems):
+        raise CommandError(f"{error}\n{OTHER_IMAGES}")
+    raise error

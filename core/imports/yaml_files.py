@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from core.system.files import DamagedFileError, open_regular
+from core.text.formats import format_bytes
 
 MAX_BYTES = 64_000  # read in about two seconds
 _BAD = (yaml.YAMLError, DamagedFileError, RecursionError, ValueError, TypeError, OSError)
@@ -57,7 +58,7 @@ def read_yaml(path: Path) -> tuple[dict[Any, Any], list[str]]:
     except _BAD:
         value, content = None, b""
     if not isinstance(value, dict):
-        return {}, [f"{path.name}: left out, as it is no plain YAML of at most {MAX_BYTES // 1000} KB."]
+        return {}, [f"{path.name}: left out, as it is no plain YAML of at most {format_bytes(MAX_BYTES)}."]
     if not content.endswith(b"\n"):
         return value, [f"{path.name}: its last line has no end, so its last value may be cut short."]
     return value, []

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_core import PydanticCustomError
 
 from core.notify.events import DEFAULT_EVENTS, EVENTS, settings_path
+from core.spec.parse import FieldProblem
 from core.system import files
 from core.system.errors import LabError
 from core.system.locks import hold
@@ -55,8 +56,20 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
-def _refuse(message: str) -> PydanticCustomError:
-    return PydanticCustomError("problem", "{message}", {"message": message})
+class SettingsError(NotifyError):
+    """Settings that cannot be kept; `problems` holds one entry a field, never with its value."""
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(map(str, problems)))
+
+    def __reduce__(self) -> tuple[type[SettingsError], tuple[list[FieldProblem]]]:  # type: ignore[override]
+        return type(self), (self.problems,)
+
+
+def _refuse(message: str, path: str = "") -> PydanticCustomError:
+    """`path` is the field, where a check looks at several."""
+    return PydanticCustomError("problem", "{message}", {"message": message, "path": path})
 
 
 class Webhook(_Strict):
@@ -181,14 +194,14 @@ class Settings(_Strict):
         """What leaves this machine's own network is encrypted."""
         is_local = may_reach_local(self)
         if self.webhook and not self.webhook.is_encrypted and not is_local:
-            raise _refuse("webhook.address: must begin with https://, unless local addresses are allowed")
+            raise _refuse("must begin with https://, unless local addresses are allowed", "webhook.address")
         if self.mail and self.mail.security == "none":
             if not is_local:
-                raise _refuse("mail.security: must be STARTTLS or TLS, unless local addresses are allowed")
+                raise _refuse("must be STARTTLS or TLS, unless local addresses are allowed", "mail.security")
             if self.mail.password.get_secret_value():
-                raise _refuse("mail.password: is only sent over STARTTLS or TLS")
+                raise _refuse("is only sent over STARTTLS or TLS", "mail.password")
         if self.mail and bool(self.mail.user) != bool(self.mail.password.get_secret_value()):
-            raise _refuse("mail.password: name both a user and a password, or neither")
+            raise _refuse("name both a user and a password, or neither", "mail.password")
         return self
 
     @property
@@ -201,28 +214,30 @@ CHANNELS = {"webhook": "Webhook", "mail": "Mail"}
 
 
 def parse_settings(values: Mapping[str, Any]) -> Settings:
-    """Checked settings. Raises NotifyError with a sentence for each field that cannot be used, never with its value."""
+    """Checked settings. Raises SettingsError."""
     try:
         return Settings.model_validate(dict(values))
     except ValidationError as error:
-        raise NotifyError("\n".join(map(_explain, error.errors(include_input=False, include_context=False)))) from None
+        raise SettingsError(list(map(_explain, error.errors(include_input=False)))) from None
 
 
-def _explain(problem: Any) -> str:
+def _explain(problem: Any) -> FieldProblem:
     place = ".".join(str(part) for part in problem["loc"])
     message = str(problem["msg"])
-    if problem["type"] == "missing":
+    if problem["type"] == "problem":
+        place = problem["ctx"]["path"] or place
+    elif problem["type"] == "missing" or (problem["type"], place) == ("too_short", "mail.to"):
         message = "is needed"
     elif problem["type"] == "extra_forbidden":
         # Its name may be a secret that was put in the wrong place.
         place, message = ".".join(str(part) for part in problem["loc"][:-1]) or "settings", "holds an unknown field"
-    elif problem["type"] != "problem":
-        message = message.replace("Input should", "must", 1)
-    return f"{place}: {message}" if place else message
+    else:
+        message = re.sub(r"^\w+ should", "must", message)
+    return FieldProblem(place, message, missing=True)
 
 
 def read_settings() -> Settings:
-    """What is set; nothing to anybody where nothing is. Raises DamagedFileError, NotifyError."""
+    """What is set; nothing to anybody where nothing is. Raises DamagedFileError, SettingsError."""
     noted = files.find_json(settings_path())
     return parse_settings(noted) if noted else Settings()
 
@@ -265,7 +280,7 @@ def may_reach_local(settings: Settings) -> bool:
 def change_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """Settings with other values at paths such as `mail.to`; None takes a value out, at `webhook` or `mail` all of it.
 
-    Raises NotifyError.
+    Raises SettingsError.
     """
     values = reveal(settings)
     for path, value in changes.items():

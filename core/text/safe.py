@@ -21,9 +21,14 @@ def name_file(name: str, run_id: str) -> str:
 
     The id alone where it has no other name, or none of such letters.
     """
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", letters).strip("-")[:60].strip("-")
+    stem = name_stem(name)
     return f"{stem}-{run_id[-6:]}" if stem and name != run_id else run_id
+
+
+def name_stem(name: str) -> str:
+    """A name in ASCII letters, digits and hyphens, as part of a file's; empty where it has none of them."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", letters).strip("-")[:60].strip("-")
 
 
 def plain(text: str, keep: str = "") -> str:

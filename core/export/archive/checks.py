@@ -29,6 +29,7 @@ from core.spec.train import MAX_EPOCHS
 from core.system import files
 from core.system.safe_zip import CheckpointFileError, is_zip, read_pickle
 from core.system.tensor_file import check_file
+from core.text.formats import format_bytes
 
 MAX_JSON_BYTES = 4_000_000
 MAX_LINE_BYTES = 64_000
@@ -134,7 +135,7 @@ def _check_spec(path: Path) -> RunSpec:
     if not path.exists():
         raise BundleError("spec.json is missing: this is no whole run.")
     if path.stat().st_size > MAX_SPEC_BYTES:
-        raise BundleError(f"spec.json is larger than {MAX_SPEC_BYTES // 1000} KB.")
+        raise BundleError(f"spec.json is larger than {format_bytes(MAX_SPEC_BYTES)}.")
     try:
         return parse_spec(path.read_bytes())
     except (SpecError, UnicodeDecodeError) as error:

@@ -25,6 +25,7 @@ from core.notify.settings import (
     SECURITIES,
     NotifyError,
     Settings,
+    SettingsError,
     change_settings,
     read_settings,
     save_settings,
@@ -42,6 +43,21 @@ from pages.parts.transfer.jobs import Job
 
 _JOBS, _SAID = "notify.jobs", "notify.said"
 SHARE = 100.0  # shares are shown in percent
+# What the fields are called here; what is wrong with one is told by its name.
+_LABELS = {
+    "events": "Tell when a run or a study is",
+    "figures": "The figures",
+    "lab_address": "Address of this lab",
+    "webhook.form": "Form",
+    "webhook.address": "Address",
+    "mail.host": "Mail server",
+    "mail.security": "Encryption",
+    "mail.port": "Port",
+    "mail.user": "User",
+    "mail.password": "Password",
+    "mail.sender": "From",
+    "mail.to": "To",
+}
 
 
 def show_notifications() -> None:
@@ -62,7 +78,7 @@ def _show_events(settings: Settings) -> None:
     with st.form("notify.what", border=False):
         ends = {name: label for name, label in EVENTS.items() if name != "figure"}
         st.pills(
-            "Tell when a run or a study is",
+            _LABELS["events"],
             list(ends),
             selection_mode="multi",
             default=[event for event in settings.events if event in ends],
@@ -84,7 +100,7 @@ def _show_events(settings: Settings) -> None:
                     key=f"notify.{name}",
                 )
         st.text_input(
-            "Address of this lab",
+            _LABELS["lab_address"],
             settings.lab_address,
             placeholder="https://lab.example.org",
             key="notify.lab_address",
@@ -149,7 +165,7 @@ def _show_webhook(settings: Settings) -> None:
     with st.expander(_escape_label(title), icon=":material/webhook:", key="notify.part.webhook"):
         with st.form("notify.webhook", border=False):
             st.segmented_control(
-                "Form",
+                _LABELS["webhook.form"],
                 list(FORMS),
                 default=webhook.form if webhook else "json",
                 required=True,
@@ -157,7 +173,7 @@ def _show_webhook(settings: Settings) -> None:
                 key="notify.webhook.form",
             )
             st.text_input(
-                "Address",
+                _LABELS["webhook.address"],
                 type="password",
                 placeholder=f"kept, at {webhook.host}" if webhook else "https://…",
                 key="notify.webhook.address",
@@ -181,31 +197,31 @@ def _show_mail(settings: Settings) -> None:
     with st.expander(_escape_label(title), icon=":material/mail:", key="notify.part.mail"):
         with st.form("notify.mail", border=False):
             with st.container(key="grid_notify_mail"):
-                st.text_input("Mail server", mail.host if mail else "", key="notify.mail.host")
+                st.text_input(_LABELS["mail.host"], mail.host if mail else "", key="notify.mail.host")
                 st.selectbox(
-                    "Encryption",
+                    _LABELS["mail.security"],
                     list(SECURITIES),
                     list(SECURITIES).index(mail.security if mail else "starttls"),
                     format_func=SECURITIES.__getitem__,
                     key="notify.mail.security",
                 )
                 show_number(
-                    "Port",
+                    _LABELS["mail.port"],
                     mail.port if mail else None,
                     key="notify.mail.port",
                     placeholder=f"{PORTS['starttls']} or {PORTS['tls']}",
                 )
-                st.text_input("User", mail.user if mail else "", key="notify.mail.user", autocomplete="off")
+                st.text_input(_LABELS["mail.user"], mail.user if mail else "", key="notify.mail.user", autocomplete="off")
                 st.text_input(
-                    "Password",
+                    _LABELS["mail.password"],
                     type="password",
                     placeholder="kept" if mail and mail.password.get_secret_value() else "",
                     key="notify.mail.password",
                     autocomplete="new-password",
                 )
-                st.text_input("From", mail.sender if mail else "", key="notify.mail.sender")
+                st.text_input(_LABELS["mail.sender"], mail.sender if mail else "", key="notify.mail.sender")
             st.text_input(
-                "To", ", ".join(mail.to) if mail else "", key="notify.mail.to", help="Addresses, with commas between."
+                _LABELS["mail.to"], ", ".join(mail.to) if mail else "", key="notify.mail.to", help="Addresses, with commas between."
             )
             st.form_submit_button("Save", key="notify.save_mail", on_click=_save, args=("mail", _read_mail))
         _show_said("mail")
@@ -216,7 +232,7 @@ def _show_mail(settings: Settings) -> None:
 def _read_mail() -> dict[str, Any]:
     fields = ("host", "security", "sender")
     changes = {f"mail.{name}": st.session_state[f"notify.mail.{name}"] or None for name in fields}
-    changes["mail.port"] = _read_number("Port", "notify.mail.port", is_whole=True)
+    changes["mail.port"] = _read_number(_LABELS["mail.port"], "notify.mail.port", is_whole=True)
     receivers = [part.strip() for part in st.session_state["notify.mail.to"].split(",") if part.strip()]
     user = st.session_state["notify.mail.user"].strip()
     # Without a user there is nothing to keep a password for.
@@ -244,6 +260,10 @@ def _save(part: str, read: Any) -> None:
 def _keep(part: str, changes: Mapping[str, Any]) -> None:
     try:
         save_settings(change_settings(read_settings(), changes))
+    except SettingsError as error:
+        sentences = [say(_LABELS.get(problem.path, problem.path), problem.message) for problem in error.problems]
+        st.session_state[_SAID] = (part, " ".join(sentences))
+        return
     except (LabError, OSError) as error:
         st.session_state[_SAID] = (part, tell(error))
         return

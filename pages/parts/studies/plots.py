@@ -16,6 +16,7 @@ from core.studies.charts.plots import PLOTS, PlotName
 from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.points import Points
 from core.studies.spec import StudySpec
+from core.text.safe import name_stem
 from pages.parts.chart.chart import show_chart
 from pages.parts.frame.address import set_params
 from pages.parts.studies.look import Look, draw, find_importance
@@ -65,7 +66,7 @@ def _show_plot(look: Look, plot: PlotName) -> int | None:
         drawing.figure,
         key=f"study.{look.study.name}.{plot}",
         title=drawing.title,
-        file_name=f"study-{plot.lower().replace(' ', '-')}",
+        file_name=f"{name_stem(look.study.name) or 'study'}-{plot.lower().replace(' ', '-')}",
         height=HEIGHTS.get(plot, HEIGHT),
         min_width=AXIS_WIDTH * (1 + len(view.fields)) if parallel else 0,
         picks=plot != "Importance" and not parallel,

@@ -62,3 +62,12 @@ def test_weights_alone_begin_at_the_first_epoch(parent: Run) -> None:
     shown = CliRunner().invoke(app, ["show", branch.id]).stdout
     assert f"weights of parent after epoch 4 ({parent.id})" in shown
     assert branch.summary().parent_sha256 in shown
+
+
+def test_who_asks_for_other_images_is_told_of_weights(parent: Run) -> None:
+    refused = call(parent.id, "-e", "4", "-s", "data.dataset=cifar10", "-s", "train.learning_rate=0.01")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    told = refused.stderr.splitlines()
+    assert told[0].startswith('data.dataset = "cifar10": must stay digits in a branch')
+    assert told[-1].startswith("With --weights it begins a training of its own")
+    assert "--weights" not in call(parent.id, "-e", "4", "-s", "model.stem_channels=8").stderr

@@ -68,4 +68,4 @@ def test_a_file_that_gives_nothing_is_told(folder: Path, text: str) -> None:
     (run,) = read_path(folder).runs
 
     assert run.series
-    assert "hparams.yaml: left out, as it is no plain YAML of at most 64 KB." in run.remarks
+    assert "hparams.yaml: left out, as it is no plain YAML of at most 64.0 kB." in run.remarks

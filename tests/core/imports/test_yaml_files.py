@@ -60,7 +60,7 @@ here: !!python/object/apply:os.getcwd []
     ],
 )
 def test_what_is_no_plain_yaml_is_nothing_and_told(tmp_path: Path, text: str) -> None:
-    assert read(tmp_path, text) == ({}, ["params.yaml: left out, as it is no plain YAML of at most 64 KB."])
+    assert read(tmp_path, text) == ({}, ["params.yaml: left out, as it is no plain YAML of at most 64.0 kB."])
 
 
 def test_a_file_cut_at_any_byte_gives_its_whole_lines_or_says_what_is_lost(tmp_path: Path) -> None:

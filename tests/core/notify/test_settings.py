@@ -64,7 +64,7 @@ def test_nothing_is_set_at_first() -> None:
         ({"webhook": {"address": "http://example.org/x"}}, "webhook.address: must begin with https://, unless local"),
         ({"webhook": {"form": "slack"}}, "webhook.address: is needed"),
         ({"webhook": {"form": "teams", "address": "https://e.org"}}, "webhook.form: must be 'json', 'slack' or"),
-        ({"mail": {**MAIL, "to": []}}, "mail.to: "),
+        ({"mail": {**MAIL, "to": []}}, "mail.to: is needed"),
         ({"mail": {**MAIL, "to": ["ann"]}}, "mail.to: must be a mail address, as ann@example.org is"),
         ({"mail": {**MAIL, "to": ["a@example.org\nBcc: b@example.org"]}}, "mail.to: must be a mail address"),
         ({"mail": {**MAIL, "sender": "Ann <ann@example.org>"}}, "mail.sender: must be a mail address"),

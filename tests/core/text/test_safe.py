@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.text.safe import JOINERS, name_file, plain, plain_cell
+from core.text.safe import JOINERS, name_file, name_stem, plain, plain_cell
 
 
 @pytest.mark.parametrize("begin", "=+-@\t\r\n")
@@ -42,3 +42,7 @@ def test_lines_stay_where_they_are_wanted() -> None:
 )
 def test_a_file_is_called_by_its_run_in_letters_that_every_disk_takes(name: str, stem: str) -> None:
     assert name_file(name, "20260101-120000-000-abcdef") == stem
+
+
+def test_what_has_no_such_letters_has_no_stem() -> None:
+    assert (name_stem("模型"), name_stem("lr: wide/narrow")) == ("", "lr-wide-narrow")

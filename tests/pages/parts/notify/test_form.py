@@ -100,7 +100,7 @@ def test_what_cannot_be_used_is_told_at_its_place_and_nothing_is_kept(open_page:
     page = open_page("lab")
     page.text_input(key="notify.webhook.address").set_value("http://example.org/secret-token")
     text = texts(save(page, "webhook"))
-    assert "Webhook.address: must begin with https://, unless local addresses are allowed." in text
+    assert "Address must begin with https://, unless local addresses are allowed." in text
     assert "secret-token" not in everything_sent(page)
     assert read_settings() == Settings()
 

@@ -213,7 +213,8 @@ def show_disk() -> None:
     )
     if uses:
         lines = "".join(
-            f"<tr><td>{link_run(use.run_id, use.name, use.colour)}{' <i>archived</i>' if use.archived else ''}</td>"
+            f'<tr><td class="lab-wrap">{link_run(use.run_id, use.name, use.colour)}'
+            f"{' <i>archived</i>' if use.archived else ''}</td>"
             f"<td>{format_bytes(use.bytes)}</td><td>{format_bytes(use.checkpoint_bytes)}</td></tr>"
             for use in uses[:LARGEST]
         )

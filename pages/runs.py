@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -25,7 +25,7 @@ from pages.parts.frame.widgets import turn_pages
 from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run.columns import show_table_choices, write_table
 from pages.parts.run.filter import Filter, show_query_error, show_search
-from pages.parts.run.groups import make_groups, show_groups
+from pages.parts.run.groups import make_groups, show_groups, write_groups
 from pages.parts.run.stopping import show_stops_among
 from pages.parts.run.table import COLUMNS, DEFAULT_SORT, PAGE_ROWS, Column, show_run_table, sort_runs
 from pages.parts.run.tabs import show_view
@@ -123,17 +123,7 @@ def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary], look: Ta
             active = sum(is_active(run) for run in shown)
             count = count_of(len(shown), "run")
             st.html(f'<span class="lab-muted lab-small">{count}{f" · {active} active" if active else ""}</span>')
-            st.download_button(
-                "Table as CSV",
-                lambda: write_table(shown, look.columns),
-                "runs.csv",
-                "text/csv",
-                key="bar.csv",
-                icon=":material/download:",
-                type="tertiary",
-                on_click="ignore",
-                help="The runs and columns that are shown, of all pages.",
-            )
+            offer_csv("runs", lambda: write_table(shown, look.columns))
             return
         st.html(f'<span class="lab-small"><b>{len(chosen)}</b> selected</span>')
         if len(chosen) == 1 and st.button("Open", icon=":material/show_chart:", key="bar.open"):
@@ -155,6 +145,21 @@ def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary], look: Ta
         st.button(
             "Clear", icon=":material/close:", key="bar.clear", on_click=select, args=([],), help="Clears the selection."
         )
+
+
+def offer_csv(what: str, write: Callable[[], bytes]) -> None:
+    """The table that is shown as a file, made when it is asked for."""
+    st.download_button(
+        "Table as CSV",
+        write,
+        f"{what}.csv",
+        "text/csv",
+        key=f"bar.csv.{what}",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+        help=f"The {what} and columns that are shown, of all pages.",
+    )
 
 
 def show_tagging(chosen: Sequence[RunSummary]) -> None:
@@ -241,6 +246,7 @@ def show_grouped(shown: Sequence[RunSummary], look: TableLook, order: str) -> No
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runs_bar"):
         count = f"{count_of(len(groups), 'group')} of {count_of(len(shown), 'run')}"
         st.html(f'<span class="lab-muted lab-small">{count}</span>')
+        offer_csv("groups", lambda: write_groups(groups, look.group, look.columns))
     above = st.container()
     page = turn_pages(len(groups), PAGE_ROWS, "page")
     with above:

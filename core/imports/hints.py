@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 _TO_CSV = "import aim; aim.Repo('.').query_metrics().dataframe().to_csv('aim.csv', index=False, na_rep='nan')"
 AIM = (
-    "is a repository of Aim, which only Aim reads. In the folder that holds it run `aim storage reindex`, then, with "
-    f'pandas installed beside Aim, `python -c "{_TO_CSV}"`, and import aim.csv.'
+    "is a repository of Aim, which only Aim reads. In the folder that holds it run: aim storage reindex. Then, with "
+    f'pandas installed beside Aim: python -c "{_TO_CSV}". Import the aim.csv that this writes.'
 )
 # Beside which files of a tool those with the figures are missing.
 _MISSING = {

@@ -62,6 +62,22 @@ def reach_start(page: Page) -> int:
     return next(n for n in range(1, 100) if page.keyboard.press("Tab") or "Start" in page.evaluate(focused)[:20])
 
 
+# Whether the element that has the keyboard shows it: by an outline of its own or around it, and nothing of it is faint.
+SHOWS_FOCUS = """() => {
+  const chain = [];
+  for (let node = document.activeElement; node; node = node.parentElement) chain.push(getComputedStyle(node));
+  const outlined = chain.slice(0, 6).some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
+  return outlined && chain.every((style) => style.opacity === "1");
+}"""
+
+
+def expect_focus_shown(page: Page, presses: int) -> None:
+    """At each control that Tab reaches; some fade in."""
+    for _ in range(presses):
+        page.keyboard.press("Tab")
+        page.wait_for_function(SHOWS_FOCUS, timeout=WAIT)
+
+
 def set_number(page: Page, label: str, value: str) -> None:
     field = page.get_by_role("textbox", name=label, exact=True)
     field.fill(value)
@@ -80,6 +96,7 @@ def test_a_first_visitor_trains_a_network_of_their_own_and_finds_it_again(
     assert reach_start(page) <= 15
     outline = page.evaluate("() => getComputedStyle(document.activeElement).outline")
     assert "solid 2px" in outline, outline
+    expect_focus_shown(page, 20)  # boxes, help, a picture's button, select boxes, popovers
     page.set_viewport_size({"width": 420, "height": 900})
     box = page.get_by_role("button", name=START).bounding_box()
     assert box

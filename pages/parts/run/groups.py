@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from core.runs.records import RunSummary
 from core.runs.values import read_value, show_scalar, tell_alike
 from core.spec.fields import label_path
 from core.text.formats import UNKNOWN, format_moment
+from core.text.safe import plain_cell
 from core.text.words import count_of
 from pages.parts.frame.style import look_of
 from pages.parts.run.columns import SEEDS
@@ -79,14 +82,42 @@ def show_groups(
     groups: Sequence[Group], by: str, columns: Sequence[Column], *, order: str, page: slice, key: str
 ) -> Any:
     """A page of the table of groups; events are as those of `show_rows`, an id is that of a group's first run."""
-    title = "Group" if by == SEEDS else label_path(by)
     shown = [
-        Column("name", title, "Opens its runs side by side", lambda group: group.name.casefold(), kind="name"),
+        Column("name", _title(by), "Opens its runs side by side", lambda group: group.name.casefold(), kind="name"),
         Column("count", "Runs", "How many it has", lambda group: len(group.runs), lambda group: f"{len(group.runs):,}"),
-        *(_of_groups(column) for column in columns if column.name not in ("name", by, *_DRAWN)),
+        *map(_of_groups, _list_shown(columns, by)),
     ]
     rows = [_to_row(group, shown) for group in sort_rows(groups, shown, order, DEFAULT_SORT)[page]]
     return show_rows(shown, rows, key=key, label="Groups of runs", order=order)
+
+
+def write_groups(groups: Sequence[Group], by: str, columns: Sequence[Column]) -> bytes:
+    """The groups as CSV, a row a group: of each figure mean, standard deviation and of how many runs, in the units of
+    the table of runs."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    shown = _list_shown(columns, by)
+    heads = [[c.name, f"{c.name} std", f"{c.name} n"] if c.form else [c.name] for c in shown]
+    writer.writerow([_title(by), "runs", *(plain_cell(each) for head in heads for each in head)])
+    for group in groups:
+        cells = [_write_cells(group, column) for column in shown]
+        writer.writerow([plain_cell(group.name), len(group.runs), *(each for some in cells for each in some)])
+    return buffer.getvalue().encode()
+
+
+def _write_cells(group: Group, column: Column) -> list[Any]:
+    if column.form is None:
+        return [plain_cell(show_cell(group, column))]
+    values = _values(group, column)
+    return [mean_of(group, column), statistics.stdev(values) if len(values) > 1 else None, len(values)]
+
+
+def _title(by: str) -> str:
+    return "Group" if by == SEEDS else label_path(by)
+
+
+def _list_shown(columns: Sequence[Column], by: str) -> list[Column]:
+    return [column for column in columns if column.name not in ("name", by, *_DRAWN)]
 
 
 def _of_groups(column: Column) -> Column:

@@ -1,12 +1,15 @@
 """The look that all pages share: states, messages and addresses."""
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.runs.records import ENDS
+from core.system.folders import PROJECT
 from pages.parts.frame.style import PLOTLY_PATH, STATES, STOPPING, StateLook, look_of, serve_at
 from tests.pages.conftest import texts
 
@@ -50,3 +53,21 @@ def test_messages_are_text_and_drawings_lose_their_blank_lines() -> None:
         ("lab-problem", "alert", "Epochs &lt; 1."),
     ]
     assert "<svg>\n</svg>" in texts(page)
+
+
+def find_backticks(path: Path) -> list[str]:
+    """Texts of a module, beside its docstrings, in which a page would show a backtick."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    told = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in told]
+    return [node.value for node in texts if isinstance(node.value, str) and "`" in node.value]
+
+
+def test_no_sentence_that_a_page_shows_as_text_holds_backticks() -> None:
+    """The command line's own may, and what Streamlit reads as Markdown."""
+    below = PROJECT / "core"
+    others = {below / "cli", below / "cluster", below / "notify/webhook.py"}
+    paths = [path for path in below.rglob("*.py") if not others & {path, *path.parents}]
+    found = {path.name: texts for path in paths if "`" in path.read_text() and (texts := find_backticks(path))}
+    assert found == {}
+    assert find_backticks(below / "cli/notify.py"), "the search finds what there is"

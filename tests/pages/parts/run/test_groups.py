@@ -1,5 +1,7 @@
 """Groups of runs: means with their spread, and of how many runs."""
 
+import csv
+import io
 import statistics
 from dataclasses import replace
 
@@ -8,7 +10,7 @@ import pytest
 from core.runs.listing import Listing, list_runs
 from core.runs.records import RunSummary
 from pages.parts.run.columns import GROUP_KEY, SEEDS, make_column
-from pages.parts.run.groups import make_groups, mean_of, show_cell
+from pages.parts.run.groups import make_groups, mean_of, show_cell, write_groups
 from pages.parts.run.table import PAGE_ROWS
 from tests.pages.conftest import component_data, texts
 from tests.pages.sample_runs import make_run
@@ -54,6 +56,20 @@ def test_the_page_shows_a_row_a_group_that_opens_its_runs(open_page) -> None:
     assert "2 groups of 4 runs" in texts(page)
     page = open_page("runs", group="train.optimizer", sort="name")
     assert page.selectbox(key=GROUP_KEY).value == "train.optimizer"
+
+
+def test_groups_leave_as_a_table_with_the_spread_of_each_figure(open_page) -> None:
+    make_three()
+    columns = [make_column(name) for name in ("name", "best", "train.optimizer", "curve")]
+    muon, adam = csv.DictReader(io.StringIO(write_groups(make_groups(list_runs(), SEEDS), SEEDS, columns).decode()))
+    tops = [0.9, 0.88, 0.95]
+    assert adam == {
+        **{"Group": "adam 0 and 2 more", "runs": "3", "train.optimizer": "Adam", "best n": "3"},
+        **{"best": str(statistics.fmean(tops)), "best std": str(statistics.stdev(tops))},
+    }
+    assert (muon["best"], muon["best std"], muon["best n"]) == ("", "", "0")
+    page = open_page("runs", group=SEEDS)
+    assert "Table as CSV" in [button.proto.label for button in page.get("download_button")]
 
 
 def test_many_groups_are_paged(open_page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -336,12 +336,14 @@ def _y_axis(
     axis: dict[str, Any] = {
         "type": "log" if log else "linear",
         "uirevision": f"{log} {view.clip}",
-        "exponentformat": "power" if log else "e",
+        "exponentformat": "e",
         "hoverformat": curve.number,
         "ticksuffix": curve.unit,
     }
     if curve.ticks:
         axis["tickformat"] = curve.ticks
+    elif log:
+        axis["tickformat"] = "~g"  # Plotly's own ticks would be 2, 5 and 10⁻³ on one axis
     if curve.number.endswith("%"):
         axis["tickformat"] = "~%"  # as many decimals as the ticks need, also zoomed in
     if low_high:

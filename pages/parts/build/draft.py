@@ -35,6 +35,7 @@ from pages.parts.frame.failure import tell
 
 KEY = "build.draft"
 ADDRESS = DraftAddress("build", ("spec", "preset", "clone"))
+NAME_KEY = "build.name"  # what the run will be called
 # Keys of the form's widgets begin with this.
 WIDGETS = "build.field"
 FIRST_PRESET = "first-look"

@@ -10,8 +10,9 @@ from core.spec import RunSpec
 from core.spec.cost import cost_of
 from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
 from core.text.formats import format_bytes, format_count
+from core.text.safe import name_stem
 from core.text.words import count_of
-from pages.parts.build.draft import Draft, link_of
+from pages.parts.build.draft import NAME_KEY, Draft, link_of
 from pages.parts.frame.numbers import say
 from pages.parts.frame.style import show_problem
 
@@ -30,12 +31,18 @@ def show_export(draft: Draft) -> None:
         st.download_button(
             "Download JSON",
             text,
-            file_name=f"spec-{digest}.json",
+            file_name=f"{name_spec(st.session_state.get(NAME_KEY, ''))}-{digest}.json",
             mime="application/json",
             icon=":material/download:",
             on_click="ignore",
             width="stretch",
         )
+
+
+def name_spec(run_name: str) -> str:
+    """What the file of a spec is called: by the run that it is for, where that has a name."""
+    stem = name_stem(run_name)
+    return f"{stem}-spec" if stem else "spec"
 
 
 def show_import(draft: Draft) -> None:

@@ -13,7 +13,7 @@ from core.launch.branches import start_branch
 from core.launch.launcher import prepare_worker, start_run, start_seeds
 from core.runs.records import About
 from core.system.errors import LabError
-from pages.parts.build.draft import Draft
+from pages.parts.build.draft import NAME_KEY, Draft
 from pages.parts.build.form import name_field
 from pages.parts.frame.failure import tell
 from pages.parts.frame.numbers import ask_whole
@@ -46,7 +46,7 @@ def show_start(draft: Draft) -> None:
         show_download(absent)
         return
     with st.container(key="start_row", horizontal=True, vertical_alignment="bottom", gap="small"):
-        name = st.text_input("Name", key="build.name", placeholder="Optional", max_chars=100, persist_state="session")
+        name = st.text_input("Name", key=NAME_KEY, placeholder="Optional", max_chars=100, persist_state="session")
         tags = st.text_input(
             "Tags", key="build.tags", placeholder="Optional, with commas", max_chars=200, persist_state="session"
         )

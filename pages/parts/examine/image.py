@@ -20,7 +20,7 @@ from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import map_sizes, parse
 from core.system.errors import LabError
-from core.text.formats import format_percent
+from core.text.formats import format_bytes, format_percent
 from pages.parts.examine.address import choose_option, read_number, read_option, read_whole, tie
 from pages.parts.examine.history import show_strip
 from pages.parts.examine.pick import pick_run
@@ -107,7 +107,8 @@ def _take_upload() -> Picture | None:
         help="Resized as the data set was: centre cropped to a square, then shrunk.",
     )
     if file is None:
-        show_note("Drop an image to ask about it: what the network says, and where it looks.")
+        most = f"At most {format_bytes(MAX_BYTES)}."
+        show_note(f"Drop an image to ask about it: what the network says, and where it looks. {most}")
         return None
     content = file.getvalue()
     try:

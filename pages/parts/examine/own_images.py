@@ -113,7 +113,7 @@ def show_own_images(run: Run, weights: Weights, classes: list[str]) -> None:
         show_note(
             "Drop images to get a table of what each is taken for, and how surely; it stays until "
             "another tab is opened. In a zip whose folders are named as "
-            "the classes, the accuracy is measured as well."
+            f"the classes, the accuracy is measured as well. At most {MAX_MEGABYTES} MB in sum."
         )
         return
     try:
@@ -275,7 +275,7 @@ def _show_hand_in(run: Run, asked: _Asked, classes: list[str]) -> None:
             "csv",
             key=f"{PREFIX}own.sample",
             max_upload_size=20,
-            help="Its first column gives the ids and their order.",
+            help="Its first column gives the ids and their order. At most 20 MB.",
         )
         try:
             order = answers.read_order(sample.getvalue().decode("utf-8", "replace")) if sample else ()

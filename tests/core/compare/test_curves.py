@@ -117,6 +117,11 @@ def test_log_scale_is_for_loss_and_rate_alone() -> None:
     assert types == dict.fromkeys(CURVES, "linear") | {"loss": "log", "learning_rate": "log"}
 
 
+def test_ticks_of_a_log_scale_are_whole_numbers_in_one_style() -> None:
+    formats = {draw_one(metric, CurveView(log=True))[1]["yaxis"]["tickformat"] for metric in ("loss", "learning_rate")}
+    assert formats == {"~g"}, "Plotly's own would be 2, 5 and 10⁻³ on one axis"
+
+
 @pytest.mark.parametrize(
     ("metric", "number", "ticks", "unit"),
     [

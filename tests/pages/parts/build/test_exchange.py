@@ -6,6 +6,7 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from core.spec.presets import PRESETS
+from pages.parts.build.exchange import name_spec
 from tests.pages.build_page import (
     draft_of,
     problems_shown,
@@ -33,3 +34,8 @@ def test_wrong_json_is_named_and_leaves_the_form(open_page: OpenPage) -> None:
     assert "train.epochs must be at least 1." in said
     assert any("did you mean epochs?" in sentence for sentence in said)
     assert draft_of(page).good == PRESETS["first-look"].spec
+
+
+def test_the_file_of_a_spec_is_called_by_the_run_that_it_is_for() -> None:
+    assert name_spec("base, wide") == "base-wide-spec"
+    assert name_spec("") == name_spec("模型") == "spec"

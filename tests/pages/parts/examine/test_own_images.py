@@ -66,7 +66,9 @@ def make_zip(names: list[str]) -> bytes:
 
 
 def test_without_images_it_says_what_to_drop(open_page) -> None:
-    assert "Drop images to get a table" in texts(open_tab(open_page, make_asked()))
+    text = texts(open_tab(open_page, make_asked()))
+    assert "Drop images to get a table" in text
+    assert "At most 200 MB in sum." in text
 
 
 def test_dropped_images_are_answered_the_least_certain_first(open_page) -> None:

@@ -161,7 +161,7 @@ def _show_dataset(dataset: DatasetStatus) -> None:
         elif progress and progress.state == "running":
             share = progress.done / max(progress.total, 1)
             done = f"{format_bytes(progress.done)} of {format_bytes(progress.total)}"
-            st.html(draw_bar(f"{share:.0%}", share, done, " lab-wide-use"))
+            st.html(draw_bar(format_percent(share, 0), share, done, " lab-wide-use"))
         else:
             if has_part(progress):
                 st.button(

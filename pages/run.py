@@ -14,7 +14,7 @@ from core.runs.records import About, RunNotFoundError, RunSummary
 from core.runs.results import describe_origin, list_foreign_facts, share_done
 from core.runs.store import open_run
 from core.spec.link import to_link
-from core.text.formats import UNKNOWN, format_ago, format_count, format_seconds
+from core.text.formats import UNKNOWN, format_ago, format_count, format_percent, format_seconds
 from core.text.words import count_of
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.pace import live_fragment
@@ -214,7 +214,7 @@ def show_progress(run: Run, summary: RunSummary) -> None:
     left, speed, loss = now.get("seconds_left"), now.get("images_per_second"), now.get("loss")
     phase = {"validate": "validating", "test": "testing"}.get(now.get("phase", ""), "")
     parts = [
-        f"{share:.0%}",
+        format_percent(share, 0),
         phase or (f"step {step:,} of {steps:,}" if steps else "starting"),
         f"{format_seconds(left)} left" if left is not None else "",
         f"{speed:,.0f} images/s" if speed else "",

@@ -12,6 +12,7 @@ from core.doctor.rate import TRAIN_LOSS, VAL_LOSS, see_ends_early, see_too_high
 from core.doctor.rule import Fix, Found
 from core.spec import RunSpec
 from core.spec.choices import UNMIRRORED
+from core.text.formats import format_percent
 
 WIDENING_EPOCHS, WIDENED = 3, 1.1  # so many epochs in a row, so far above the lowest validation loss
 GAP, GAP_ERRORS = 0.05, 2.0  # between the accuracies, as a share and in standard errors of validation
@@ -81,8 +82,8 @@ def see_underfitting(observed: Observed) -> Found | None:
     ):
         return None
     told = (
-        f"After all {observed.epochs} epochs training accuracy is {known[-1]:.1%} and validation accuracy "
-        f"{right[-1]:.1%}, and the validation loss no longer falls as it did."
+        f"After all {observed.epochs} epochs training accuracy is {format_percent(known[-1], 1)} and validation "
+        f"accuracy {format_percent(right[-1], 1)}, and the validation loss no longer falls as it did."
     )
     mark = Mark("train/accuracy", observed.epochs)
     return Found(told, (mark,), tuple(_list_relief(observed.spec)))

@@ -11,6 +11,7 @@ from core.compare.lines import Mark
 from core.doctor.observed import IntArray, Observed
 from core.doctor.rule import Fix, Found
 from core.stats.scores import accuracy, confusion, never_learnt, per_class
+from core.text.formats import format_percent
 
 LEARNT_EPOCHS, KNOWING = 8, 0.8  # before that, or with less accuracy, an image not learnt says little
 SETTLED_EPOCHS, SETTLED = 4, 0.02  # accuracy has moved by less
@@ -52,8 +53,9 @@ def see_wrong_labels(observed: Observed) -> Found | None:
         return None
     epochs = observed.epochs
     told = (
-        f"{len(suspects)} of {images:,} validation images ({len(suspects) / images:.1%}) were right after none of "
-        f"{epochs} epochs and got one and the same other class throughout the later half; accuracy is {right[-1]:.1%}."
+        f"{len(suspects)} of {images:,} validation images ({format_percent(len(suspects) / images, 1)}) were right "
+        f"after none of {epochs} epochs and got one and the same other class throughout the later half; accuracy is "
+        f"{format_percent(right[-1], 1)}."
     )
     return Found(told, images=True)
 
@@ -70,7 +72,7 @@ def see_unbalanced(observed: Observed) -> Found | None:
         found = per_class(confusion(observed.labels, observed.predicted[-1], len(counts)))
         small, large = found.recall[int(counts.argmin())], found.recall[int(counts.argmax())]
         if np.isfinite(small):
-            told += f" Of the smallest {small:.0%} are right, of the largest {large:.0%}."
+            told += f" Of the smallest {format_percent(small, 0)} are right, of the largest {format_percent(large, 0)}."
     return Found(told, images=True)
 
 
@@ -88,9 +90,9 @@ def see_few_validation_images(observed: Observed) -> Found | None:
         return None
     wanted = images_to_tell(best, WANTED)
     told = (
-        f"{images:,} validation images: the 95 % interval of {best:.1%} goes from {interval.low:.1%} to "
-        f"{interval.high:.1%}. To tell a difference of {100 * WANTED:.0f} point between two runs takes about "
-        f"{wanted:,} images (80 % power)."
+        f"{images:,} validation images: the 95 % interval of {format_percent(best, 1)} goes from "
+        f"{format_percent(interval.low, 1)} to {format_percent(interval.high, 1)}. To tell a difference of "
+        f"{100 * WANTED:.0f} point between two runs takes about {wanted:,} images (80 % power)."
     )
     spec = observed.spec
     share = min(0.5, float(f"{spec.data.val_fraction * min(wanted / images, (reach / WIDE) ** 2 * 2):.1g}"))
@@ -120,7 +122,8 @@ def see_leaking_test(observed: Observed) -> Found | None:
         return None
     rarely = f"does so once in {1 / chance:,.0f} times or less" if chance > 1e-9 else "does not do that"
     told = (
-        f"{tested:.1%} of {test:,} test images are right, but {chosen:.1%} of {val:,} validation images, by which the "
+        f"{format_percent(tested, 1)} of {test:,} test images are right, but {format_percent(chosen, 1)} of {val:,} "
+        f"validation images, by which the "
         f"epoch was chosen: chance alone {rarely}."
     )
     best = int(observed.results.get("best/epoch") or observed.epochs)

@@ -18,6 +18,7 @@ from core.engine.optim import build_lookahead, restore_moments, skip_compiler_im
 from core.engine.state import Stopwatch, TrainState
 from core.spec import CHOICE_LABELS, RunSpec
 from core.spec.schedule import updates_per_epoch
+from core.text.formats import format_percent
 
 _CPU = torch.device("cpu")
 _COUNTS = ("epoch", "step", "images", "epoch_seconds", "stale_epochs", "lowest_val_loss", "best", "last", "done")
@@ -51,7 +52,7 @@ def branch_off(saved: dict[str, Any], spec: RunSpec, data: Data) -> tuple[dict[s
         new.conditions.pop("precision", None)  # settled anew
     short = before.train.last_epoch < 1 and new.epoch == before.train.epochs
     notes = [
-        *([f"Epoch {new.epoch} saw {before.train.last_epoch:.0%} of the images."] if short else []),
+        *([f"Epoch {new.epoch} saw {format_percent(before.train.last_epoch, 0)} of the images."] if short else []),
         *_take_optimizer(old, new),
         *_take_averages(old, new),
         *_take_plateau(old, new),

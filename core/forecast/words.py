@@ -23,13 +23,13 @@ def tell_forecast(forecast: Forecast) -> str:
     if forecast.chance is not None and forecast.best is not None:
         sentences.append(
             f"Chance to end above {forecast.best_name}, the best finished run on the same images "
-            f"({format_percent(forecast.best, 1)}): {forecast.chance:.0%}."
+            f"({format_percent(forecast.best, 1)}): {format_percent(forecast.chance, 0)}."
         )
     past = forecast.ends[0].past
     whose = (
         f"the lab's own {past} finished runs of this kind" if forecast.own else f"{past} trainings recorded elsewhere"
     )
-    held = join_words([f"{end.covered:.0%}" for end in forecast.ends])
+    held = join_words([format_percent(end.covered, 0) for end in forecast.ends])
     sentences.append(f"At this point of {whose}, {held} ended inside such an interval (docs/FORECAST.md).")
     return " ".join(sentences)
 
@@ -40,8 +40,8 @@ def tell_stops(suggestion: Suggestion, names: Mapping[str, str]) -> str:
     count = len(suggestion.stop) + len(suggestion.kept)
     told = (
         f"{stop} will hardly be the best of these {count}. Stopping now saves about "
-        f"{format_seconds(suggestion.seconds)} of training; with a chance of {suggestion.chance:.0%} the one that ends "
-        "with the highest validation accuracy goes on."
+        f"{format_seconds(suggestion.seconds)} of training; with a chance of {format_percent(suggestion.chance, 0)} the one "
+        "that ends with the highest validation accuracy goes on."
     )
     if suggestion.unknown:
         told += f" {count_of(len(suggestion.unknown), 'run')} with too few epochs to tell: kept."

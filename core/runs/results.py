@@ -154,7 +154,7 @@ def list_costs(run: Run, summary: RunSummary) -> list[list[str]]:
 
 def _tell_last(spec: RunSpec) -> str:
     share = spec.train.last_epoch
-    return f", the last of {share:.0%} of the images" if share < 1 else ""
+    return f", the last of {format_percent(share, 0)} of the images" if share < 1 else ""
 
 
 def _list_root(summary: RunSummary) -> list[list[str]]:
@@ -220,7 +220,7 @@ def _hold_against(
 
 
 def _deviation(forecast: float | None, actual: float | None) -> str:
-    return f" ({actual / forecast - 1:+.0%})" if forecast and actual else ""
+    return f" ({100 * (actual / forecast - 1):+.0f} %)" if forecast and actual else ""
 
 
 _ENVIRONMENT = {"epochs_done": "Resumed after epoch"}  # written at the worker's start: not what is done by now

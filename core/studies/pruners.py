@@ -179,7 +179,8 @@ def describe_pruning(study: StudySpec) -> list[str]:
             first = max(LEAST_EPOCHS, waits + 1, math.ceil(LEAST_SHARE * max_epochs(study)))
             return [
                 f"After epoch {first} at the earliest, once a trial has finished: where the "
-                f"forecast leaves less than {HARDLY:.0%} for ending better than the best so far (docs/FORECAST.md)."
+                f"forecast leaves less than {format_percent(HARDLY, 0)} for ending better than the best so far "
+                "(docs/FORECAST.md)."
             ]
         case "patient":
             return [f"After {count_of(max(1, waits), 'epoch')} without an improvement."]

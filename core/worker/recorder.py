@@ -25,6 +25,7 @@ from core.runs.records import COLUMNS, STOPPED, SUFFIX, CheckpointFile
 from core.runs.within import STEP_FIELDS, USE_FIELDS
 from core.spec.keeping import KEPT, find_drops, keeps_always
 from core.system import files, processes
+from core.text.formats import format_percent
 from core.worker.meters import Clock, Meter, UseMeter
 from core.worker.within import SeriesFile
 
@@ -261,7 +262,7 @@ class Recorder:
 def describe_epoch(metrics: Metrics, epochs: int) -> str:
     """All figures of an epoch in a line of the log."""
     parts = [
-        f"{name} loss {metrics[f'{split}/loss']:.4f}, accuracy {metrics[f'{split}/accuracy']:.2%}"
+        f"{name} loss {metrics[f'{split}/loss']:.4f}, accuracy {format_percent(metrics[f'{split}/accuracy'])}"
         for name, split in (("training", "train"), ("validation", "val"))
         if f"{split}/loss" in metrics
     ]

@@ -12,6 +12,7 @@ from core.studies.charts.axes import Drawn, Layout, Rows, StudyView, Trace
 from core.studies.importance import CLEAR_SHARE, CLEAR_TRIALS, Importance
 from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points, find_front
+from core.text.formats import format_percent
 
 GRID_CELLS = 40  # a side of the contour's grid
 NEAR = 1e-4  # squared distance, of 1 from end to end, below which two trials count as one point
@@ -27,7 +28,7 @@ def draw_importance(points: Points, view: StudyView, importance: Importance) -> 
     names = [points.field(field.path).name for field in ordered]
     shares, lows, highs = (np.array([getattr(field, name) for field in ordered]) for name in ("share", "low", "high"))
     bars: Trace = {"type": "bar", "orientation": "h", "uid": "importance", "x": shares}
-    bars["y"] = [f"{as_text(name)} · {share:.0%}" for name, share in zip(names, shares, strict=True)]
+    bars["y"] = [f"{as_text(name)} · {format_percent(share, 0)}" for name, share in zip(names, shares, strict=True)]
     # The interval is that of the resampled trials, and need not hold the share itself.
     beyond, below = np.maximum(highs - shares, 0), np.maximum(shares - lows, 0)
     bars["error_x"] = {"type": "data", "array": beyond, "arrayminus": below}
@@ -35,7 +36,7 @@ def draw_importance(points: Points, view: StudyView, importance: Importance) -> 
     colours = [axes.STATE_COLOURS["finished" if field.is_clear else "infeasible"] for field in ordered]
     bars |= {"marker": {"color": colours}, "opacity": 0.85}
     bars["hovertext"] = [
-        f"{as_text(name)}<br>{share:.1%}, between {low:.0%} and {high:.0%}"
+        f"{as_text(name)}<br>{format_percent(share, 1)}, between {format_percent(low, 0)} and {format_percent(high, 0)}"
         for name, share, low, high in zip(names, shares, lows, highs, strict=True)
     ]
     bars["hovertemplate"] = "%{hovertext}<extra></extra>"
@@ -56,7 +57,7 @@ def _explain_importance(points: Points, importance: Importance) -> Iterator[str]
     if importance.trials < CLEAR_TRIALS:
         yield f"With fewer than {CLEAR_TRIALS} trials what looks important may be chance."
     elif not importance.clear:
-        yield f"No interval begins above {CLEAR_SHARE:.0%}, so what looks important may be chance."
+        yield f"No interval begins above {format_percent(CLEAR_SHARE, 0)}, so what looks important may be chance."
 
 
 def draw_slice(points: Points, view: StudyView, _: Importance) -> Drawn:

@@ -10,7 +10,7 @@ from core.data.store import DataError
 from core.launch.estimates import MEASUREMENTS, Estimate, find_estimate, make_forecast, pick_device
 from core.launch.measured import tell_goal
 from core.spec import RunSpec
-from core.text.formats import format_ago, format_bytes, format_seconds
+from core.text.formats import format_ago, format_bytes, format_percent, format_seconds
 from core.text.words import count_of
 from pages.parts.build.draft import Draft
 from pages.parts.frame.style import show_problem
@@ -77,6 +77,6 @@ def _show_facts(spec: RunSpec, estimate: Estimate) -> None:
         facts.append((fits, "largest batch", why))
     cells = [f'<div title="{escape(title)}"><b>{value}</b> {words}</div>' for value, words, title in facts]
     if estimate.busy > BUSY:
-        remark = f"measured while {estimate.device} was {estimate.busy:.0%} busy with other work"
+        remark = f"measured while {estimate.device} was {format_percent(estimate.busy, 0)} busy with other work"
         cells.append(f'<div style="color:var(--lab-warn)">{escape(remark)}</div>')
     st.html(f'<div class="lab-facts" data-testid="forecast">{"".join(cells)}</div>')

@@ -211,7 +211,9 @@ def _show_mail(settings: Settings) -> None:
                     key="notify.mail.port",
                     placeholder=f"{PORTS['starttls']} or {PORTS['tls']}",
                 )
-                st.text_input(_LABELS["mail.user"], mail.user if mail else "", key="notify.mail.user", autocomplete="off")
+                st.text_input(
+                    _LABELS["mail.user"], mail.user if mail else "", key="notify.mail.user", autocomplete="off"
+                )
                 st.text_input(
                     _LABELS["mail.password"],
                     type="password",
@@ -221,7 +223,10 @@ def _show_mail(settings: Settings) -> None:
                 )
                 st.text_input(_LABELS["mail.sender"], mail.sender if mail else "", key="notify.mail.sender")
             st.text_input(
-                _LABELS["mail.to"], ", ".join(mail.to) if mail else "", key="notify.mail.to", help="Addresses, with commas between."
+                _LABELS["mail.to"],
+                ", ".join(mail.to) if mail else "",
+                key="notify.mail.to",
+                help="Addresses, with commas between.",
             )
             st.form_submit_button("Save", key="notify.save_mail", on_click=_save, args=("mail", _read_mail))
         _show_said("mail")

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from core.system.errors import LabError
+from core.text.formats import format_percent
 
 Result = TypeVar("Result")
 Report = Callable[[int, int], None]
@@ -38,4 +39,4 @@ class Job(Generic[Result]):
 
     def describe(self) -> str:
         """How far it is: a share where that is known, else the seconds."""
-        return f"{self.done / self.total:.0%}" if self.total else f"{time.monotonic() - self.began:.0f} s"
+        return format_percent(self.done / self.total, 0) if self.total else f"{time.monotonic() - self.began:.0f} s"

@@ -57,7 +57,7 @@ def test_few_validation_images_tell_how_many_it_takes() -> None:
     observed = replace(watch(val_accuracy=[0.5, 0.8, 0.9]), environment={"val_images": 40})
     found = see_few_validation_images(observed)
     assert found is not None
-    assert "76.9% to 96.0%" in found.evidence  # statsmodels: proportion_confint(36, 40, method="wilson")
+    assert "76.9 % to 96.0 %" in found.evidence  # statsmodels: proportion_confint(36, 40, method="wilson")
     assert see_few_validation_images(replace(observed, environment={"val_images": 1000})) is None
     assert see_few_validation_images(replace(observed, spec=spec_of(train={"epochs": 30}))) is None
 
@@ -72,7 +72,7 @@ def test_test_images_known_better_than_validation_are_told() -> None:
     ended = replace(watch(state="finished"), results={"test/accuracy_best": 0.99, "best/val_accuracy": 0.7})
     found = see_leaking_test(ended)
     assert found is not None
-    assert "99.0% of 1,000 test images" in found.evidence
+    assert "99.0 % of 1,000 test images" in found.evidence
     assert see_leaking_test(replace(ended, results={"test/accuracy_best": 0.7, "best/val_accuracy": 0.69})) is None
     assert see_leaking_test(replace(ended, results={"test/accuracy_best": 0.6, "best/val_accuracy": 0.9})) is None
 

@@ -65,7 +65,7 @@ def test_of_a_run_that_held_no_images_out_only_the_last_weights_are_told() -> No
 
 def test_a_shorter_last_epoch_is_told() -> None:
     run = make_run(settings=("train.epochs=5", "train.last_epoch=0.25"))
-    assert ["Epochs", "5 of 5, the last of 25% of the images"] in list_costs(run, run.summary())
+    assert ["Epochs", "5 of 5, the last of 25 % of the images"] in list_costs(run, run.summary())
 
 
 def test_an_accuracy_carries_its_error_only_if_the_images_are_known() -> None:
@@ -101,8 +101,8 @@ def test_a_forecast_is_held_against_what_the_run_took(tmp_path: Path) -> None:
     ]
     (tmp_path / "metrics.jsonl").write_bytes(b"".join(map(files.to_line, rows)))
     assert list_forecast(run) == [
-        ["An epoch (median)", "10 s", "12 s (+20%)"],
-        ["Peak of memory", "2.00 GB", "1.00 GB (-50%)"],
+        ["An epoch (median)", "10 s", "12 s (+20 %)"],
+        ["Peak of memory", "2.00 GB", "1.00 GB (-50 %)"],
     ]
     (tmp_path / "forecast.json").write_text("{")
     assert list_forecast(run) == []

@@ -73,7 +73,7 @@ def test_a_measurement_on_a_busy_machine_says_so(
     monkeypatch.setattr(estimates, "read_use", lambda device: {"utilisation": busy})
     page = press(open_page("build"), MEASURE)
     wait_and_rerun(page, ours)
-    assert ("measured while cpu was 97% busy with other work" in texts(page)) == (busy > 50)
+    assert ("measured while cpu was 97 % busy with other work" in texts(page)) == (busy > 50)
 
 
 def test_a_measurement_that_fails_says_why_and_can_be_tried_again(

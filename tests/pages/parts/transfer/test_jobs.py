@@ -22,7 +22,7 @@ def test_a_job_tells_its_share_while_it_works_and_then_its_result() -> None:
 
     job = Job(work)
     assert reported.wait(30)
-    assert (job.is_over(), job.describe()) == (False, "25%")
+    assert (job.is_over(), job.describe()) == (False, "25 %")
     go_on.set()
     wait_for(job.is_over)
     assert job.answer() == ("made", "")

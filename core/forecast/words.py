@@ -40,8 +40,8 @@ def tell_stops(suggestion: Suggestion, names: Mapping[str, str]) -> str:
     count = len(suggestion.stop) + len(suggestion.kept)
     told = (
         f"{stop} will hardly be the best of these {count}. Stopping now saves about "
-        f"{format_seconds(suggestion.seconds)} of training; with a chance of {format_percent(suggestion.chance, 0)} the one "
-        "that ends with the highest validation accuracy goes on."
+        f"{format_seconds(suggestion.seconds)} of training; with a chance of {format_percent(suggestion.chance, 0)} "
+        "the one that ends with the highest validation accuracy goes on."
     )
     if suggestion.unknown:
         told += f" {count_of(len(suggestion.unknown), 'run')} with too few epochs to tell: kept."

@@ -1,5 +1,7 @@
 """The Lab shows the machine, the queue, the data and the disk, and what it changes is changed."""
 
+import re
+
 import pytest
 
 from core.data.downloads import DownloadProgress
@@ -94,6 +96,11 @@ def test_without_archived_runs_there_is_nothing_to_clean_up(open_page) -> None:
     offered = [button for button in open_page("lab").button if "archived" in button.label]
     assert len(offered) == 2
     assert all(button.disabled for button in offered)
+
+
+def test_a_long_name_among_the_largest_runs_breaks_where_the_page_is_narrow(open_page) -> None:
+    run = make_run(name="a rather long name of a run " * 4)
+    assert re.search(rf'<td class="lab-wrap">[^/]*<a href="run\?id={run.id}">', texts(open_page("lab")))
 
 
 def test_versions_and_folders_are_told(open_page) -> None:

@@ -100,7 +100,7 @@ def test_without_archived_runs_there_is_nothing_to_clean_up(open_page) -> None:
 
 def test_a_long_name_among_the_largest_runs_breaks_where_the_page_is_narrow(open_page) -> None:
     run = make_run(name="a rather long name of a run " * 4)
-    assert re.search(rf'<td class="lab-wrap">[^/]*<a href="run\?id={run.id}">', texts(open_page("lab")))
+    assert re.search(rf'<td class="lab-wrap"><span[^>]*></span><a href="run\?id={run.id}">', texts(open_page("lab")))
 
 
 def test_versions_and_folders_are_told(open_page) -> None:

@@ -7,31 +7,32 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import plotly
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from streamlit.runtime import RuntimeState, get_instance
 
+from core.charts.assets import PLOTLY_FILE
 from core.export.outbox import ROUTE, find_file
 from core.launch.launcher import prepare_worker
 from core.launch.standby import STANDBY
 from pages.parts.frame.failure import show_failure
-from pages.parts.frame.style import PLOTLY_PATH
-from server import failures, patches, sign_in
+from pages.parts.frame.style import PLOTLY_PATH, serve_at
+from server import changes, failures, patches, sign_in
 from server.compressed import Compressed
 from server.guard import Guard
+from server.preloads import Preloads
 from server.start import check_start, confine_visitors, open_door
 
 ROOT = Path(__file__).resolve().parent
 REVIEW_SECONDS = 2.0
-PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+WITH_CHARTS = ("run", "compare", "examine", "studies")
 
 
 async def serve_plotly(_: Request) -> FileResponse:
-    """plotly.js as the installed plotly ships it; the address names its version, so browsers may cache it forever."""
+    """plotly.js; the address names its version, so browsers may cache it forever."""
     return FileResponse(
         PLOTLY_FILE, media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
     )
@@ -84,10 +85,12 @@ app = st.App(
         Route(PLOTLY_PATH, serve_plotly),
         Route("/lab/health", tell_health),
         Route(ROUTE + "/{token}/{name}", send_export),
+        WebSocketRoute(changes.ROUTE + "/{token}", changes.tell_changes),
     ],
     middleware=[
         Middleware(Guard, door=open_door(sign_in.in_use()), sign_in=sign_in.in_use()),
         Middleware(Compressed),
+        Middleware(Preloads, scripts={page: [serve_at(PLOTLY_PATH)] for page in WITH_CHARTS}, sign_in=sign_in.in_use()),
     ],
     on_script_error=show_failure,
 )

@@ -32,7 +32,7 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from benchmarks.machine import keep_result
 from benchmarks.made_runs import make_runs
@@ -76,7 +76,7 @@ def measure_curves(browser: Browser, rounds: int) -> dict[str, Any]:
         os.environ["RESNET_LAB_RUNS"] = str(folder / "runs")
         ids = make_runs(RUNS, EPOCHS)
         ours = stack.enter_context(serve_lab(folder)).url + f"/compare?fold=false&ids={','.join(ids)}"
-        theirs = stack.enter_context(_serve_tensorboard(ids, folder))
+        theirs = stack.enter_context(serve_tensorboard(ids, folder))[0]
         return {"runs": RUNS, "epochs": EPOCHS} | _take_turns(browser, {"ours": ours, "tensorboard": theirs}, rounds)
 
 
@@ -134,19 +134,13 @@ def _time_load(page: Page, url: str, chart: str) -> Load:
     """`seconds` until the picture stays, `blocked_seconds` of the longest task, `bytes` received."""
     session = page.context.new_cdp_session(page)
     frames: list[tuple[float, str]] = []
-    received = [0.0]
+    received = count_bytes(session)
 
     def keep(frame: dict[str, Any]) -> None:
         frames.append((time.perf_counter(), frame["data"]))
         session.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
 
-    def count(event: dict[str, Any]) -> None:
-        received[0] += event["encodedDataLength"] if "encodedDataLength" in event else _payload(event)
-
     session.on("Page.screencastFrame", keep)
-    session.on("Network.loadingFinished", count)
-    session.on("Network.webSocketFrameReceived", count)
-    session.send("Network.enable")
     session.send("Page.startScreencast", {"format": "jpeg", "quality": 60, "maxWidth": 720, "maxHeight": HEIGHT // 2})
     began = time.perf_counter()
     page.goto(url, wait_until="commit")
@@ -157,8 +151,25 @@ def _time_load(page: Page, url: str, chart: str) -> Load:
     return {
         "seconds": _find_settled(frames) - began,
         "blocked_seconds": blocked / 1000,
-        "bytes": received[0],
+        "bytes": received["bytes"],
     }
+
+
+def count_bytes(session: CDPSession) -> dict[str, int]:
+    """`bytes` and `requests` of the page from now on, over its sockets too; they grow by themselves."""
+    received = {"bytes": 0, "requests": 0}
+
+    def count(event: dict[str, Any]) -> None:
+        received["bytes"] += int(event["encodedDataLength"]) if "encodedDataLength" in event else _payload(event)
+
+    def note(_: dict[str, Any]) -> None:
+        received["requests"] += 1
+
+    session.on("Network.loadingFinished", count)
+    session.on("Network.webSocketFrameReceived", count)
+    session.on("Network.requestWillBeSent", note)
+    session.send("Network.enable")
+    return received
 
 
 def _payload(event: dict[str, Any]) -> int:
@@ -202,17 +213,17 @@ def _differs(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16]) -> bool:
 
 
 @contextmanager
-def _serve_tensorboard(ids: list[str], folder: Path) -> Iterator[str]:
-    """Its address, once it has read all runs."""
+def serve_tensorboard(ids: list[str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Its address and process, once it has read all runs."""
     logs = folder / "logs"
     with tempfile.TemporaryFile() as file:
         write_events([open_run(run_id) for run_id in ids], file)
         zipfile.ZipFile(file).extractall(logs)
     port = find_free_port()
-    with _process("tensorboard", f"--logdir={logs}", f"--port={port}", "--host=127.0.0.1"):
+    with _process("tensorboard", f"--logdir={logs}", f"--port={port}", "--host=127.0.0.1") as process:
         url = f"http://127.0.0.1:{port}"
         _wait_for(f"{url}/data/plugin/scalars/tags", lambda tags: len(tags) == len(ids))
-        yield url
+        yield url, process
 
 
 @contextmanager
@@ -226,11 +237,11 @@ def _serve_dashboard() -> Iterator[str]:
 
 
 @contextmanager
-def _process(script: str, *arguments: str) -> Iterator[None]:
+def _process(script: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [str(Path(sys.executable).with_name(script)), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()

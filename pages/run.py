@@ -262,4 +262,4 @@ if summary.state == "damaged":
     show_damage(run, summary)
 show_title(run, summary)
 # One fragment for all that lives: every fragment of its own would cost a rerun of its own.
-live_fragment(show_live, TICK_SECONDS if is_active(summary) else None)(run, summary.state)
+live_fragment(show_live, TICK_SECONDS if is_active(summary) else None, [run.path])(run, summary.state)

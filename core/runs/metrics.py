@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from core.runs import layout
 from core.runs.shapes import find_row_fault
 from core.system.files import DamagedFileError, open_regular, read_constant
 
@@ -112,6 +113,16 @@ def _stamp(fd: int) -> tuple[int, int] | None:
     """Time and size of a file; None if it changed so lately that another change might leave the same behind."""
     found = os.fstat(fd)
     return (found.st_mtime_ns, found.st_size) if abs(time.time_ns() - found.st_mtime_ns) > SETTLED_NS else None
+
+
+def stamp_epochs(folder: Path) -> list[int]:
+    """What changes with every epoch of a run and with its end, by two looks at its folder."""
+    stamp = []
+    for name in (layout.METRICS, layout.END):
+        with suppress(OSError):
+            found = os.stat(folder / name)
+            stamp += [found.st_mtime_ns, found.st_size]
+    return stamp
 
 
 def _parse_lines(lines: list[bytes]) -> list[dict[str, Any] | None]:

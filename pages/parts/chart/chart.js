@@ -5,7 +5,12 @@ async function draw(chart) {
   const Plotly = await loadPlotly(data.plotly);
   // Hidden in a tab or gone meanwhile: the observer draws it once it has a size.
   if (chart.gone || !plot.clientWidth) return;
-  await drawFigure(Plotly, plot, data.figure, readTheme(root));
+  const theme = readTheme(root);
+  const now = [data.figure, JSON.stringify(theme), plot.clientWidth, plot.clientHeight];
+  // A chart is asked for again when it gets its size, and by every renewal of its page.
+  if (plot.labDrawn?.every((each, i) => each === now[i])) return;
+  await drawFigure(Plotly, plot, data.figure, theme);
+  plot.labDrawn = now;
   listen(plot);
 }
 

@@ -5,14 +5,18 @@ let library;
 function loadPlotly(address) {
   if (window.Plotly) return Promise.resolve(window.Plotly);
   library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = address;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
+    // The head of the page, or another component, may have asked for it already.
+    const script = document.head.querySelector(`script[src="${address}"]`) ?? document.createElement("script");
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", () => {
       library = undefined; // The next update tries again.
+      script.remove();
       reject(new Error("plotly.js could not be loaded"));
-    };
-    document.head.append(script);
+    });
+    if (!script.isConnected) {
+      script.src = address;
+      document.head.append(script);
+    }
   });
   return library;
 }

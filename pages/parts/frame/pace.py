@@ -4,21 +4,29 @@ All pages are run by one process, whose Python runs on one core. What a page's t
 how much the process takes beside the ticks' own code, to begin and end them and to send what they say; when all open
 pages together would take more than half of that core, each waits twice as long between its ticks, or four or eight
 times, so that those who click are answered at once.
+
+A page that says what it watches is also renewed at once when that changes (`server.changes`), and renews itself half as
+often: together no more than it would have. While pages wait longer, changes do so too.
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import ParamSpec
 
 import streamlit as st
 
+from core.runs.metrics import stamp_epochs
+from pages.parts.frame.assets import load
 from pages.parts.frame.status import is_behind
+from pages.parts.frame.style import serve_at
+from server.changes import COMPONENT, Thing, Watch, register
 
 P = ParamSpec("P")
 SHARE = 0.5  # of a core
@@ -28,6 +36,9 @@ ROOM = 0.7
 GONE_SECONDS = 2.5  # longer than its interval, and a page that has not ticked is closed
 WINDOW_SECONDS = 2.0
 MAX_OVERHEAD = 4.0  # what those who click make the server do must not slow a single page
+WATCHED = 2  # so many times longer a page waits that is told of changes
+
+_changes = load("changes", __file__, "changed")
 
 
 @dataclass
@@ -61,13 +72,17 @@ class _Overhead:
         self.began, self.processed, self.ticked = now, processed, 0.0
 
 
+_WATCH = "pace.watch"
 _open: dict[int, _Page] = {}
 _overhead = _Overhead()
 _numbers = count()
 
 
-def live_fragment(show: Callable[P, None], wanted: float | None) -> Callable[P, None]:
-    """`st.fragment` of a page that would like to renew itself every `wanted` seconds; never, where that is None."""
+def live_fragment(show: Callable[P, None], wanted: float | None, watched: Sequence[Path] = ()) -> Callable[P, None]:
+    """`st.fragment` of a page that would like to renew itself every `wanted` seconds; never, where that is None.
+
+    `watched` are the folders of runs whose epochs and end it shows at once.
+    """
     if wanted is None:
         return st.fragment(show)
     interval = choose_interval(wanted)
@@ -75,12 +90,27 @@ def live_fragment(show: Callable[P, None], wanted: float | None) -> Callable[P, 
     @functools.wraps(show)
     def tick(*args: P.args, **kwargs: P.kwargs) -> None:
         with _measured(wanted, interval):
+            if watched:
+                _watch(wanted, interval, watched)
             show(*args, **kwargs)
         # Only the whole page can renew its header, or give its fragment another interval.
         if is_behind() or choose_interval(wanted, interval) != interval:
             st.rerun()
 
-    return st.fragment(tick, run_every=interval)
+    return st.fragment(tick, run_every=interval * (WATCHED if watched else 1))
+
+
+def _watch(wanted: float, interval: float, folders: Sequence[Path]) -> None:
+    """Has the browser ask again as soon as one of the runs has an epoch more or ends."""
+    thing = Thing(tuple(folders), lambda: [stamp_epochs(folder) for folder in folders])
+    watch: Watch = st.session_state.setdefault(_WATCH, Watch(thing))
+    watch.thing, watch.gap = thing, lambda: choose_gap(wanted, interval)
+    _changes(key=COMPONENT, data={"address": serve_at(register(watch))})
+
+
+def choose_gap(wanted: float, interval: float) -> float:
+    """Seconds between two renewals because of changes, of a page that has that interval."""
+    return wanted if interval == wanted else interval * WATCHED
 
 
 def choose_interval(wanted: float, now: float | None = None) -> float:

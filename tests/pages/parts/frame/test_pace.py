@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from core.runs.metrics import stamp_epochs
 from pages.parts.frame import pace
 
 
@@ -59,3 +61,25 @@ def test_closed_pages_are_forgotten() -> None:
         page.ticked -= 60
     assert pace.choose_interval(0.5) == 0.5
     assert not pace._open
+
+
+def test_a_page_that_is_told_of_changes_asks_half_as_often_and_never_more_in_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    intervals: list[float | None] = []
+    monkeypatch.setattr("streamlit.fragment", lambda part, run_every=None: (intervals.append(run_every), part)[1])
+    for watched in ((), [tmp_path]):
+        pace.live_fragment(lambda: None, 0.5, watched)
+    assert intervals == [0.5, 1.0]
+    assert pace.choose_gap(0.5, 0.5) == 0.5
+    for interval in (1.0, 2.0, 4.0):
+        by_itself, by_changes = interval * pace.WATCHED, pace.choose_gap(0.5, interval)
+        assert 1 / by_itself + 1 / by_changes <= 1 / interval
+
+
+def test_an_epoch_more_and_an_end_are_changes(tmp_path: Path) -> None:
+    before = stamp_epochs(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text('{"epoch": 1}\n')
+    epoch = stamp_epochs(tmp_path)
+    (tmp_path / "end.json").write_text("{}")
+    assert before != epoch != stamp_epochs(tmp_path)

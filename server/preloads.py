@@ -1,0 +1,112 @@
+"""What a page will need is named in the head of its first answer, so that the browser fetches it at once.
+
+Streamlit's program asks for the parts that draw a page's elements only when the first of each kind arrives, and a chart
+for its library after that: three ways to the server and back, one after the other. Named in the head they come, and are
+compiled, while the program itself starts and the server runs the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from html import escape
+from pathlib import Path
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import file_util
+
+from server.sign_in import SignIn
+
+# Of Streamlit's program, by the names of its files without their versions; a name that is gone is passed over.
+ON_EVERY_PAGE = ("Html", "BidiComponent", "Button", "Checkbox", "Selectbox", "ButtonGroup")
+_IMPORT = re.compile(r"""\bfrom\s*["']\./([\w.-]+\.js)["']|\bimport\s*["']\./([\w.-]+\.js)["']""")
+_ICONS = "MaterialSymbols-Rounded.*.woff2"
+_STALE = ("etag", "last-modified", "content-length")
+
+
+class Preloads:
+    """`scripts` are addresses of our own by page; nothing of ours is asked for by who is not let in."""
+
+    def __init__(self, app: ASGIApp, scripts: Mapping[str, Sequence[str]], sign_in: SignIn | None = None) -> None:
+        self.app = app
+        self.scripts = scripts
+        self.sign_in = sign_in
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET":
+            await self.app(scope, receive, _Rewriter(send, self._find_scripts(scope)).send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _find_scripts(self, scope: Scope) -> Sequence[str]:
+        scripts = self.scripts.get(scope["path"].rstrip("/").rpartition("/")[2], ())
+        if scripts and self.sign_in:
+            person = self.sign_in.read_person(HTTPConnection(scope).cookies)
+            if person is None or self.sign_in.why_kept_out(person):
+                return ()
+        return scripts
+
+
+class _Rewriter:
+    """Passes on an answer; the head of an HTML page gets the names of what it needs."""
+
+    def __init__(self, send: Send, scripts: Sequence[str]) -> None:
+        self._send, self._scripts = send, scripts
+        self._start: Message | None = None
+        self._body = b""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_page(message):
+            self._start = message
+            return
+        if self._start is None or message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        body = self._body.replace(b"</head>", f"{write_head(self._scripts)}</head>".encode(), 1)
+        headers = MutableHeaders(scope=self._start)
+        # It is another page than the one that these describe.
+        for name in _STALE:
+            del headers[name]
+        headers["Content-Length"] = str(len(body))
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_page(start: Message) -> bool:
+    headers = MutableHeaders(scope=start)
+    kind = headers.get("content-type", "")
+    return start["status"] == 200 and kind.startswith("text/html") and "content-encoding" not in headers
+
+
+def write_head(scripts: Iterable[str]) -> str:
+    """The elements that a page's head gets; a script that cannot be had is asked for again by who needs it."""
+    own = [f'<script async src="{escape(address)}" onerror="this.remove()"></script>' for address in scripts]
+    return "\n".join([*_name_program_parts(Path(file_util.get_static_dir())), *own])
+
+
+@cache
+def _name_program_parts(folder: Path) -> list[str]:
+    """The files behind `ON_EVERY_PAGE`, with those they import, that the page's own head does not name."""
+    scripts, known = folder / "static" / "js", (folder / "index.html").read_text(encoding="utf-8")
+    found: dict[str, None] = {}
+    waiting = [path.name for stem in ON_EVERY_PAGE for path in scripts.glob(f"{stem}.*.js")]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found and name not in known and (scripts / name).is_file():
+            found[name] = None
+            text = (scripts / name).read_text(encoding="utf-8")
+            waiting += [one or other for one, other in _IMPORT.findall(text)]
+    icons = [path.name for path in (folder / "static" / "media").glob(_ICONS)]
+    return [
+        *(f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in found),
+        *(
+            f'<link rel="preload" as="font" type="font/woff2" crossorigin href="./static/media/{name}">'
+            for name in icons
+        ),
+    ]

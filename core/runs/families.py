@@ -27,6 +27,8 @@ def order_tree(runs: Sequence[RunSummary]) -> list[tuple[RunSummary, int]]:
     A branch whose parent is not among the runs is at depth 0.
     """
     children = _list_children(runs)
+    if not children:
+        return [(run, 0) for run in runs]
     known = {run.id for run in runs}
     ordered: list[tuple[RunSummary, int]] = []
     # Without recursion: a chain of branches may be longer than Python's stack.

@@ -11,6 +11,7 @@ looked at as well, of so many runs at each look.
 from __future__ import annotations
 
 import math
+import operator
 import os
 import threading
 import time
@@ -39,7 +40,10 @@ REST_SECONDS = 0.002  # after each hundred runs, so that a page drawn meanwhile 
 
 @dataclass(frozen=True)
 class Listing:
-    """Runs, the newest first, and how many more have not been read yet."""
+    """Runs, the newest first, and how many more have not been read yet.
+
+    The list is the same object as long as nothing in it has changed; do not change it.
+    """
 
     runs: list[RunSummary]
     unread: int = 0
@@ -56,6 +60,7 @@ class _Known(NamedTuple):
 _SUMMARY = TypeAdapter(RunSummary)
 _known: dict[str, _Known] = {}
 _loaded: set[str] = set()
+_lists: dict[Path, list[RunSummary]] = {}  # the last one of a folder
 _seen: set[str] = set()  # runs that are read every time, and were at least once
 
 
@@ -123,25 +128,39 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
     if str(folder) not in _loaded:
         _loaded.add(str(folder))
         _load(folder)
-    found, unread, read = [], 0, 0
+    found: list[RunSummary] = []
+    unread = read = 0
     first = int(time.monotonic()) * CHECKED % max(1, len(names))
+    prefix = os.path.join(folder, "")
     for index, name in enumerate(names):
-        path = folder / name
-        known = str(path) in _known
-        if not known and str(path) not in _seen and time.monotonic() > until:
+        key, check = prefix + name, (index - first) % len(names) < CHECKED
+        known = _known.get(key)
+        # Most of ten thousand runs have ended and did not change: one look at the folder of each, and nothing else.
+        if known and not check and known.summary.state in ENDS and _changed_ns(key) == known.changed_ns:
+            found.append(known.summary)
+        elif not known and key not in _seen and time.monotonic() > until:
             unread += 1
-        elif summary := _summarize_cached(path, check=(index - first) % len(names) < CHECKED):
+        elif summary := _summarize_cached(Path(key), check=check):
             found.append(summary)
             read += not known
             if summary.state not in ENDS:
-                _seen.add(str(path))
+                _seen.add(key)
     if read >= WORTH_KEEPING:
         _keep(folder)
     if len(_known) > 2 * len(names) + 100:
-        for key in set(_known) - {str(folder / name) for name in names}:
+        for key in set(_known) - {prefix + name for name in names}:
             _known.pop(key, None)
         _seen.clear()
-    return Listing(found, unread)
+    return Listing(_same_list(folder, found), unread)
+
+
+def _same_list(folder: Path, found: list[RunSummary]) -> list[RunSummary]:
+    """The list of the last look, if it holds the very same: what follows from it need not be worked out again."""
+    last = _lists.get(folder, [])
+    if len(last) != len(found) or not all(map(operator.is_, last, found)):
+        _lists.clear()
+        _lists[folder] = last = found
+    return last
 
 
 def _keep(folder: Path) -> None:
@@ -174,9 +193,8 @@ def _load(folder: Path, rest: float = 0.0) -> None:
 def _summarize_cached(path: Path, *, check: bool) -> RunSummary | None:
     """None if there is no such run any more; with `check` its files are looked at too, not only its folder."""
     key = str(path)
-    try:
-        changed_ns = os.stat(key).st_mtime_ns
-    except FileNotFoundError:
+    changed_ns = _changed_ns(key)
+    if changed_ns is None:
         return None
     known = _known.get(key)
     if known and known.changed_ns == changed_ns and _still_holds(path, known.summary):
@@ -200,6 +218,14 @@ def _summarize_cached(path: Path, *, check: bool) -> RunSummary | None:
             # Its curves are read again if it is opened.
             metrics.forget(path / layout.METRICS)
     return summary
+
+
+def _changed_ns(folder: str) -> int | None:
+    """When the folder last changed; None if there is none."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _stamp_files(folder: str) -> tuple[int, int]:

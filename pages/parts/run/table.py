@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from core.charts.palette import Ink, pick_ink
@@ -115,9 +116,10 @@ def sort_rows(rows: Sequence[Row], columns: Sequence[Column], order: str, defaul
     if order.removeprefix("-") not in by_name:
         order = default
     value = by_name[order.removeprefix("-")].value
-    known = [row for row in rows if not is_missing(value(row))]
-    missing = [row for row in rows if is_missing(value(row))]
-    return sorted(known, key=value, reverse=order.startswith("-")) + missing
+    valued = [(value(row), row) for row in rows]
+    known = [pair for pair in valued if not is_missing(pair[0])]
+    missing = [row for found, row in valued if is_missing(found)]
+    return [row for _, row in sorted(known, key=itemgetter(0), reverse=order.startswith("-"))] + missing
 
 
 def is_missing(value: Any) -> bool:

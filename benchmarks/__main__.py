@@ -22,6 +22,7 @@ COMMANDS = {
     "studies": ["benchmarks.studies"],
     "study-page": ["benchmarks.study_page"],
     "peers": ["benchmarks.peers"],
+    "page-cost": ["benchmarks.page_cost"],
     "importance": ["benchmarks.importance"],
     "pruners": ["benchmarks.pruners"],
     "imports": ["benchmarks.imports"],

@@ -187,9 +187,12 @@ def is_moving(listing: Listing) -> bool:
     return bool(listing.unread) or any(is_active(run) for run in listing.runs)
 
 
-def show_runs(filter: Filter, look: TableLook, was_active: bool) -> None:
-    """The table with its bar above and the selected runs' curves below; renewed while any run is active."""
-    listing = list_known()
+def show_runs(filter: Filter, look: TableLook, was_active: bool, listed: list[Listing]) -> None:
+    """The table with its bar above and the selected runs' curves below; renewed while any run is active.
+
+    `listed` holds what the page around it has just read: it is used once.
+    """
+    listing = listed.pop() if listed else list_known()
     runs = listing.runs
     if is_moving(listing) != was_active:
         st.rerun()
@@ -198,7 +201,7 @@ def show_runs(filter: Filter, look: TableLook, was_active: bool) -> None:
     order = st.query_params.get("sort", DEFAULT_SORT)
     shown = sort_runs([run for run in runs if filter.lets_through(run)], order, look.columns)
     depths: dict[str, int] = {}
-    if look.tree and not look.group:
+    if look.tree and not look.group and any(run.parent for run in shown):
         tree = order_tree(shown)
         shown, depths = [run for run, _ in tree], {run.id: depth for run, depth in tree}
     if not shown and not listing.unread:
@@ -294,4 +297,4 @@ known_runs = list_known()
 active = is_moving(known_runs)
 chosen_filter, table_look = show_filter(known_runs.runs) if known_runs.runs else (Filter(), TableLook())
 show_found()
-live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, table_look, active)
+live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, table_look, active, [known_runs])

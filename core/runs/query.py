@@ -191,7 +191,22 @@ def list_names(keys: Collection[str] = ()) -> list[str]:
 
 
 def list_values(runs: Sequence[RunSummary]) -> dict[str, list[str]]:
-    """Words that can stand after a sign, by the name before it: those of these runs, and the choices of fields."""
+    """Words that can stand after a sign, by the name before it: those of these runs, and the choices of fields.
+
+    Of the list that was asked for last the answer is kept, as a listing that has not changed is the same list.
+    """
+    global _listed
+    asked, values = _listed
+    if asked is not runs:
+        values = _list_values(runs)
+        _listed = (runs, values)
+    return values
+
+
+_listed: tuple[Sequence[RunSummary] | None, dict[str, list[str]]] = (None, {})
+
+
+def _list_values(runs: Sequence[RunSummary]) -> dict[str, list[str]]:
     values = {
         name: sorted({each for run in runs for each in TEXTS[name](run) if each}, key=str.casefold)
         for name in ("tag", "state", "dataset", "optimizer", "device", "by")

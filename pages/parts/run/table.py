@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, TypeVar
 
 from core.charts.palette import Ink, pick_ink
@@ -116,10 +115,10 @@ def sort_rows(rows: Sequence[Row], columns: Sequence[Column], order: str, defaul
     if order.removeprefix("-") not in by_name:
         order = default
     value = by_name[order.removeprefix("-")].value
-    valued = [(value(row), row) for row in rows]
-    known = [pair for pair in valued if not is_missing(pair[0])]
-    missing = [row for found, row in valued if is_missing(found)]
-    return [row for _, row in sorted(known, key=itemgetter(0), reverse=order.startswith("-"))] + missing
+    values = [value(row) for row in rows]
+    known = [index for index, found in enumerate(values) if not is_missing(found)]
+    missing = [row for row, found in zip(rows, values, strict=True) if is_missing(found)]
+    return [rows[index] for index in sorted(known, key=values.__getitem__, reverse=order.startswith("-"))] + missing
 
 
 def is_missing(value: Any) -> bool:

@@ -118,3 +118,15 @@ def test_an_interrupted_run_that_is_taken_up_again_shows_at_once(interrupted: Ru
     with FileLock(interrupted.path / "run.lock") as lock:
         assert lock.try_acquire()
         assert list_runs()[0].state == "queued"
+
+
+def test_the_list_is_the_same_object_until_a_run_changes(run: Run) -> None:
+    end(run)
+    settle(run.path)
+    before = list_known().runs
+    assert list_known().runs is before
+    run.update_about(name="Another name")
+    after = list_known().runs
+    assert after is not before
+    assert [each.name for each in before] == ["A run"]
+    assert [each.name for each in after] == ["Another name"]

@@ -1,8 +1,10 @@
 """Runs are found as people type, and what cannot be read is told with its place."""
 
+from dataclasses import replace
+
 import pytest
 
-from core.runs.query import QueryError, list_keys, parse_query
+from core.runs.query import QueryError, list_keys, list_values, parse_query
 from core.runs.records import RunSummary
 from core.spec.fields import list_changed
 from core.spec.parse import parse_spec
@@ -184,3 +186,11 @@ def test_keys_of_imported_configurations_are_fields(text: str, found: bool) -> N
 def test_a_key_that_no_run_has_is_no_field() -> None:
     with pytest.raises(QueryError, match="There is no field width"):
         parse_query("width = 3")
+
+
+def test_words_to_complete_are_those_of_the_list_that_is_asked_for() -> None:
+    few, more = [RUNS[0]], [RUNS[0], replace(RUNS[1], tags=("late",))]
+    for _ in range(2):
+        assert list_values(few)["tag"] == ["baseline", "with space"]
+        assert list_values(more)["tag"] == ["baseline", "late", "with space"]
+    assert list_values(more) is list_values(more)

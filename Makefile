@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-quick test-faults test-load test-security test-cluster check audit lock format benchmarks screenshots clean
+.PHONY: run test test-quick test-faults test-load test-security test-cluster test-cluster-quick check audit lock format benchmarks screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -20,6 +20,10 @@ test-load test-cluster: JOBS := 0
 test-cluster: $(VENV)/.installed-cluster
 test-faults test-load test-security test-cluster: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/$* --full -n $(JOBS) --dist loadgroup
+
+# The short form of those with Ray, which `make test` leaves out: beside browser tests, two cores are not enough.
+test-cluster-quick: $(VENV)/.installed-cluster
+	$(BIN)/python -m pytest tests/core/cluster tests/cluster --cluster -m isolated -n 0
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -4,6 +4,9 @@ A module marked with `pytestmark = pytest.mark.isolated` is run by a pytest of i
 the loopback is there, its processes are seen by nobody and end with it. Its tests are reported one by one, as if they
 had run here. Words in the mark are packages that the tests need: `pytest.mark.isolated("ray")`. Where Linux allows no
 namespaces, or a package is missing, the tests are skipped with the reason.
+
+Tests with Ray take what processors there are, and others beside them would time out: they run by `--cluster` (or
+`--full`) alone. By `--cluster` they share one namespace, and so one cluster; in full each module has its own.
 """
 
 from __future__ import annotations
@@ -29,8 +32,9 @@ REPORTS = "RESNET_LAB_ISOLATED_REPORTS"  # names the file for the reports; set i
 _SPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 # As root, or as a user who may make namespaces of its own.
 _WAYS = (("unshare", *_SPACES), ("unshare", "--user", "--map-root-user", *_SPACES))
-_OUTCOMES = pytest.StashKey[dict[Path, dict[str, list[pytest.TestReport]]]]()
+_OUTCOMES = pytest.StashKey[dict[Path | tuple[str, ...], dict[str, list[pytest.TestReport]]]]()
 SECONDS = 1000
+APART = "tests with Ray run with no other beside them: make test-cluster-quick"
 
 
 def is_inside() -> bool:
@@ -59,18 +63,25 @@ def raise_loopback() -> None:
         fcntl.ioctl(any_socket, set_flags, struct.pack("16sh14x", b"lo", up_and_running))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cluster", action="store_true", help="tests with Ray too, in their short form")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "isolated(*packages): run where only the loopback is")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    asked = config.getoption("--cluster") or config.getoption("--full")
     for item in items:
-        if not is_inside() and (mark := item.get_closest_marker("isolated")) and (reason := _explain(mark.args)):
+        if not is_inside() and (mark := item.get_closest_marker("isolated")) and (reason := _explain(mark.args, asked)):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _explain(packages: tuple[str, ...]) -> str:
-    """Why tests cannot be run apart; empty if they can."""
+def _explain(packages: tuple[str, ...], asked: bool) -> str:
+    """Why tests are not run apart; empty if they are."""
+    if "ray" in packages and not asked:
+        return APART
     for package in packages:
         if find_spec(package) is None:
             return f"{package} is not installed: pip install -r requirements-cluster.txt"
@@ -82,11 +93,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     """Reports what the test came to inside; None where it runs as any other."""
     if is_inside() or not item.get_closest_marker("isolated") or item.get_closest_marker("skip"):
         return None
-    modules = item.session.stash.setdefault(_OUTCOMES, {})
-    if item.path not in modules:
-        modules[item.path] = _run_module(item)
+    outcomes = item.session.stash.setdefault(_OUTCOMES, {})
+    if (space := _name_space(item)) not in outcomes:
+        outcomes[space] = _run_space(item)
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in modules[item.path].get(_plain_id(item), []):
+    for report in outcomes[space].get(_plain_id(item), []):
         report.nodeid = item.nodeid  # with the group that xdist added
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -97,10 +108,21 @@ def _plain_id(item: pytest.Item) -> str:
     return item.nodeid.rpartition("@")[0] or item.nodeid
 
 
-def _run_module(item: pytest.Item) -> dict[str, list[pytest.TestReport]]:
-    """By its id the reports of each test of the module; one that tells the output where there is none."""
-    items = [each for each in item.session.items if each.path == item.path]
+def _name_space(item: pytest.Item) -> Path | tuple[str, ...] | None:
+    """What tests that run in the same namespaces have in common; None for those that run here."""
+    mark = item.get_closest_marker("isolated")
+    if mark is None or item.get_closest_marker("skip"):
+        return None
+    return mark.args if mark.args and not item.config.getoption("--full") else item.path
+
+
+def _run_space(item: pytest.Item) -> dict[str, list[pytest.TestReport]]:
+    """By its id the reports of each test of these namespaces; one that tells the output where there is none."""
+    space = _name_space(item)
+    items = [each for each in item.session.items if _name_space(each) == space]
     options = ["--full"] if item.config.getoption("--full") else []
+    if "ray" in item.get_closest_marker("isolated").args:  # type: ignore[union-attr]
+        options += ["-p", "tests.ray_cluster"]
     with tempfile.TemporaryDirectory(prefix="lab-isolated-") as folder:
         reports = Path(folder) / "reports.jsonl"
         command = [*(find_way() or ()), sys.executable, "-m", "tests.isolated", *options, *map(_plain_id, items)]
@@ -113,7 +135,7 @@ def _run_module(item: pytest.Item) -> dict[str, list[pytest.TestReport]]:
                     env={**os.environ, REPORTS: str(reports), "PYTEST_ADDOPTS": ""},
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    timeout=None if options else SECONDS,
+                    timeout=None if "--full" in options else SECONDS,
                     check=False,
                 ).returncode
             except subprocess.TimeoutExpired:

@@ -1,7 +1,8 @@
 """A Ray cluster of a test's own: a head without places and nodes of one CPU, to be killed, stopped and let go on.
 
-For modules marked `pytest.mark.isolated("ray")`: Ray listens on every card, so there must be the loopback alone. Losing
-a node is noticed within seconds, because it is asked for a sign of life every second and lost after three without.
+For modules marked `pytest.mark.isolated("ray")`, which find its fixtures: Ray listens on every card, so there must be the
+loopback alone. Losing a node is noticed within seconds, because it is asked for a sign of life every second and lost
+after three without.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ HEALTH = {
     "health_check_failure_threshold": 3,
 }
 STORE_BYTES = 80 << 20
+
+
+def _choose_scope(fixture_name: str, config: pytest.Config) -> str:
+    """In full each module has a cluster of its own, as some end theirs."""
+    return "module" if config.getoption("--full") else "session"
 
 
 class RayNode:
@@ -142,7 +148,7 @@ class RayCluster:
         self._cluster.shutdown()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope=_choose_scope)
 def ray_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A runs folder with a cluster's token; this process and those it starts speak to Ray with it."""
     runs = tmp_path_factory.mktemp("runs")
@@ -155,9 +161,9 @@ def ray_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield runs
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope=_choose_scope)
 def ray_cluster(ray_runs: Path) -> Iterator[RayCluster]:
-    """A head without places and two nodes of one CPU each, for all tests of the module."""
+    """A head without places and two nodes of one CPU each."""
     cluster = RayCluster(ray_runs)
     for _ in range(2):
         cluster.add_node()
@@ -165,7 +171,7 @@ def ray_cluster(ray_runs: Path) -> Iterator[RayCluster]:
     cluster.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope=_choose_scope)
 def nodes(ray_cluster: RayCluster) -> Iterator[RayCluster]:
     """The cluster, with somebody who tells its state as the agent does."""
     over = threading.Event()

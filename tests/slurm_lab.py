@@ -1,7 +1,7 @@
-"""A Slurm of two nodes on one machine: each in a network namespace of its own, joined by a bridge without a way out.
+"""A Slurm of two nodes on one machine, each a host on a cable; jobs are submitted where the tests' process is.
 
 Debian's: `apt-get install slurm-wlm munge`. Needs root, and a module marked `pytest.mark.isolated`, in whose namespaces
-it all ends. The tests' process is the host where jobs are submitted, at 10.77.0.1; nodes are at .2 and .3.
+it all ends.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-HEAD = "10.77.0.1"
-NODES = {"lab-w1": "10.77.0.2", "lab-w2": "10.77.0.3"}
+from tests.cabled import HERE, Host, lay_cables, named
+
+NODES = ("lab-w1", "lab-w2")
 CONTROLLER = "lab-h"
 
 CONF = """\
@@ -64,48 +65,31 @@ class Slurm:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        self._make_network()
-        self._write_files()
+        hosts = lay_cables(*NODES)
+        self._write_files(hosts)
         munge = ["munged", "--foreground", "--force", f"--key-file={self.folder}/munge.key"]
         places = {"socket": "munge.socket", "pid-file": "munged.pid", "log-file": "munged.log", "seed-file": "seed"}
         self._spawn([*munge, *(f"--{name}={self.folder}/{file}" for name, file in places.items())])
         wait_until((self.folder / "munge.socket").exists, 10, "munged")
-        self._spawn(self._named(CONTROLLER, "slurmctld", "-D"))
-        for name in NODES:
-            self._spawn([*_enter(name), *self._named(name, "slurmd", "-D", "-N", name)])
+        self._spawn([*named(CONTROLLER), "slurmctld", "-D"])
+        for host in hosts:
+            self._spawn([*host.enter, "slurmd", "-D", "-N", host.name])
         wait_until(lambda: self.ask("sinfo", "-h", "-o", "%T %D").strip() == "idle 2", 60, "Slurm's nodes")
 
-    def _make_network(self) -> None:
-        """A bridge here, and for each node a namespace with a card on it."""
-        _run("mount", "-t", "tmpfs", "tmpfs", "/run")
-        _run("ip", "link", "add", "br0", "type", "bridge")
-        _run("ip", "addr", "add", f"{HEAD}/24", "dev", "br0")
-        _run("ip", "link", "set", "br0", "up")
-        for name, address in NODES.items():
-            _run("ip", "netns", "add", name)
-            _run("ip", "-n", name, "link", "set", "lo", "up")
-            _run("ip", "link", "add", f"v-{name}", "type", "veth", "peer", "name", "eth0", "netns", name)
-            _run("ip", "link", "set", f"v-{name}", "master", "br0", "up")
-            _run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
-            _run("ip", "-n", name, "link", "set", "eth0", "up")
-
-    def _write_files(self) -> None:
+    def _write_files(self, hosts: list[Host]) -> None:
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
         (self.folder / "state").mkdir()
         lines, gres = [], []
-        for name, address in NODES.items():
-            lines.append(f"NodeName={name} NodeAddr={address} CPUs=1 RealMemory=2000 Gres=gpu:made-up:1 State=UNKNOWN")
-            (self.folder / f"gpu-{name}").touch()
-            gres.append(f"NodeName={name} Name=gpu Type=made-up File={self.folder}/gpu-{name}\n")
-        conf = CONF.format(controller=CONTROLLER, head=HEAD, folder=self.folder, nodes="\n".join(lines))
+        for host in hosts:
+            place = f"NodeName={host.name} NodeAddr={host.address}"
+            lines.append(f"{place} CPUs=1 RealMemory=2000 Gres=gpu:made-up:1 State=UNKNOWN")
+            (self.folder / f"gpu-{host.name}").touch()
+            gres.append(f"NodeName={host.name} Name=gpu Type=made-up File={self.folder}/gpu-{host.name}\n")
+        conf = CONF.format(controller=CONTROLLER, head=HERE, folder=self.folder, nodes="\n".join(lines))
         (self.folder / "slurm.conf").write_text(conf)
         (self.folder / "gres.conf").write_text("".join(gres))
-
-    def _named(self, host: str, *command: str) -> list[str]:
-        """The command on a host of this name."""
-        return ["unshare", "--uts", "bash", "-c", f'hostname {host}; exec "$@"', "_", *command]
 
     def _spawn(self, command: list[str]) -> None:
         with open(self.folder / "output.txt", "ab") as output:
@@ -125,14 +109,6 @@ class Slurm:
         return "\n".join(f"== {path.name}\n{path.read_text(errors='replace')[-3000:]}" for path in files)
 
 
-def _enter(name: str) -> list[str]:
-    return ["nsenter", f"--net=/run/netns/{name}"]
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=30)
-
-
 def wait_until(holds: object, seconds: float, what: str) -> None:
     """Waits for a condition; fails naming what was waited for."""
     assert callable(holds)
@@ -145,11 +121,9 @@ def wait_until(holds: object, seconds: float, what: str) -> None:
 @contextmanager
 def serve_slurm(folder: Path) -> Iterator[Slurm]:
     """Slurm with two idle nodes; the test is skipped where it is not installed, or this is not root."""
-    missing = [name for name in ("munged", "slurmctld", "slurmd", "ip") if shutil.which(name) is None]
+    missing = [name for name in ("munged", "slurmctld", "slurmd") if shutil.which(name) is None]
     if missing:
-        pytest.skip(f"{', '.join(missing)}: not installed (apt-get install slurm-wlm munge iproute2)")
-    if os.geteuid() != 0:
-        pytest.skip("Slurm's nodes need network namespaces of their own, and so root")
+        pytest.skip(f"{', '.join(missing)}: not installed (apt-get install slurm-wlm munge)")
     slurm = Slurm(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))

@@ -11,7 +11,7 @@ import typer
 
 from core.cli.output import FAILED, CommandError, confirm, print_facts, print_json, print_table, say
 from core.cli.source import AsJson, Yes
-from core.machine.nodes import Cluster
+from core.machine.nodes import Cluster, Node
 from core.text.formats import format_ago, format_bytes
 from core.text.words import count_of
 
@@ -187,12 +187,20 @@ def _print_nodes(cluster: Cluster) -> None:
             f"{node.cpus_free:g}/{node.cpus:g}",
             f"{format_bytes(node.memory_used)} of {format_bytes(node.memory)}" if node.memory else "",
             ", ".join(node.runs),
-            f"lost {format_ago(node.lost)}" if node.lost is not None else f"joined {format_ago(node.since)}",
+            _tell_moment(node),
         )
         for node in cluster.nodes
     ]
     columns = ("node", "device", "GPUs free", "CPUs free", "memory", "trains", "seen")
     print_table(columns, rows, right=("GPUs free", "CPUs free"), whole=("trains",), spare=("memory", "device"))
+
+
+def _tell_moment(node: Node) -> str:
+    if node.lost is not None:
+        return f"lost {format_ago(node.lost)}"
+    if node.leaving is not None:
+        return f"drained {format_ago(node.leaving)}, takes no more runs"
+    return f"joined {format_ago(node.since)}"
 
 
 @app.command("down")

@@ -59,12 +59,13 @@ class Agent:
         """The cluster as it is; nodes that are lost are kept for an hour."""
         live = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
         free = ray._private.state.available_resources_per_node()
-        runs = find_runs()
+        runs, drained = find_runs(), ray._private.state.state.get_draining_nodes()
         for node_id, node in live.items():
             record = self.known.setdefault(node_id, {"id": node_id, "name": node["NodeManagerHostname"], "since": now})
             there, left = node["Resources"], free.get(node_id, {})
             record |= {"cpus": there.get("CPU", 0.0), "gpus": there.get("GPU", 0.0), "lost": None}
             record |= {"cpus_free": left.get("CPU", 0.0), "gpus_free": left.get("GPU", 0.0)}
+            record["leaving"] = (record.get("leaving") or now) if node_id in drained else None
             record["runs"] = runs.get(node_id, [])
         for node_id, record in self.known.items():
             if node_id not in live and record.get("lost") is None:

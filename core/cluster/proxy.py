@@ -106,7 +106,7 @@ class Proxy:
         done = max((checkpoint.epoch for checkpoint in Run(folder).checkpoints()), default=0)
         self.losses = self.losses + 1 if done == self.epoch else 1
         self.epoch = done
-        if stream.lost != stream.node:  # no node ended, so it was nothing that the run did
+        if stream.drained or stream.lost != stream.node:  # no node ended, so it was nothing that the run did
             self.losses = 0
         if stream.node:
             place = read_place(folder) or {}

@@ -30,13 +30,13 @@ from core.cluster.events import (
 )
 from core.engine.events import Event, Finished, Started, Stopped
 from core.launch.environment import worker_environment
-from core.machine.nodes import read_cluster
+from core.machine.nodes import BEAT_SECONDS, read_cluster
 from core.machine.versions import describe_versions, fit_name
 from core.runs import layout
 from core.runs.branches import read_branch
 from core.runs.ends import log
 from core.runs.folder import Run
-from core.runs.place import read_place, tell_moves
+from core.runs.place import DRAINED, read_place, tell_moves
 from core.system import files
 from core.system.child import spawn
 from core.system.errors import LabError
@@ -92,7 +92,8 @@ class NodeStream:
     def __init__(self, runs: Path, name: str, need: Need) -> None:
         self.runs, self.name, self.need = runs, name, need
         self.use = NodeUse()
-        self.node = ""  # the name of the node, once there is one
+        self.node, self.node_id = "", ""  # the name of the node and what Ray calls it, once there is one
+        self.drained = False  # it was left before it was lost
         self.lost, self.reason = "", ""  # what was lost, a node or the cluster, and how, as a phrase after its name
         self.heard = time.monotonic()  # when anything came last
         self.answered: float | None = None  # when the node itself answered last
@@ -173,7 +174,7 @@ class NodeStream:
                 return None
             case Arrived():
                 self.answered = now
-                self.node = self._name_node(item)
+                self.node, self.node_id = self._name_node(item), item.node
             case Told(event=event):
                 self.answered = now
                 self.busy = not isinstance(event, Finished | Stopped)
@@ -189,6 +190,16 @@ class NodeStream:
                 raise self.lose_cluster("was gone")
         elif now - self.answered > SILENT_SECONDS:
             raise self.lose("hangs: its process gave no answer")
+
+    def is_leaving(self) -> bool:
+        """Whether its node is drained: it trains on for some time, and then it is gone."""
+        cluster = read_cluster(self.runs)
+        return any(node.id == self.node_id and node.leaving is not None for node in cluster.live) if cluster else False
+
+    def leave(self) -> PlaceLostError:
+        """Notes that the node was left with a checkpoint, before it went."""
+        self.drained = True
+        return self.lose(DRAINED)
 
     def is_mute(self, now: float) -> bool:
         """Whether the node has not answered for longer than it should take."""
@@ -241,12 +252,14 @@ class NodeEngine:
         self.started: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
         self.asked: float | None = None  # when the node was asked to stop
+        self.moves, self.looked = False, 0.0  # to another node, and when it was last asked whether it has to
         self.last, self.longest = time.monotonic(), 0.0  # the last event, the longest pause between two
 
     def events(self) -> Iterator[Event]:
         """Raises PlaceLostError, NodeFailedError; StopRequestedError if it was stopped otherwise than by the engine."""
         while True:
             self._heed_stop()
+            self._heed_drain()
             item = self.stream.receive(POLL_SECONDS)
             match item:
                 case Arrived():
@@ -257,6 +270,9 @@ class NodeEngine:
                     self._time(item.event)
                     self.stream.use.take(item.use)
                     self.facts = item.environment or self.facts
+                    if self.moves and isinstance(item.event, Stopped) and not self.stop.is_set():
+                        self.recorder.record(item.event)
+                        raise self.stream.leave()
                     yield item.event
                 case _:
                     self._look()
@@ -302,6 +318,17 @@ class NodeEngine:
         most = max(STILL_SECONDS, STILL_TIMES * self.longest) if self.longest else FIRST_SECONDS
         if self.stream.node and still > most:
             raise self.stream.lose(f"hangs: no progress for {still:.0f} s")
+
+    def _heed_drain(self) -> None:
+        """Has the node stop after its step, to go on elsewhere from just there."""
+        now = time.monotonic()
+        if self.moves or not self.facts or now - self.looked < BEAT_SECONDS:
+            return
+        self.looked = now
+        if self.stream.is_leaving():
+            self.moves = True
+            log(f"{self.stream.node} is drained: the training goes on elsewhere.")
+            self.stream.send("stop")
 
     def _heed_stop(self) -> None:
         if not self.stop.is_set():

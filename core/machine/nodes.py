@@ -22,15 +22,17 @@ BEAT_SECONDS = 2.0  # between two looks of the agent
 STALE_SECONDS = 15.0  # without one, nothing is known of the cluster
 _TEXTS = ("id", "name", "device", "python", "torch", "lab")
 _NUMBERS = ("cpus", "gpus", "cpus_free", "gpus_free", "memory", "memory_used", "since")
+_MOMENTS = ("leaving", "lost")
 
 
 class Node:
     """One machine of the cluster: its places, its memory in bytes, its versions, and the runs it trains.
 
-    `since` and `lost` are in seconds since 1970; `lost` is None while the node is there.
+    `since`, `leaving` and `lost` are in seconds since 1970: when it came, was first seen to be drained, which is None
+    while it takes runs, and was gone, which is None while it is there.
     """
 
-    __slots__ = (*_TEXTS, *_NUMBERS, "lost", "runs")
+    __slots__ = (*_TEXTS, *_NUMBERS, *_MOMENTS, "runs")
     id: str
     name: str  # of its host
     device: str  # the product name of its GPUs, or of its processor
@@ -44,19 +46,22 @@ class Node:
     memory: float
     memory_used: float
     since: float
+    leaving: float | None
+    lost: float | None
 
     def __init__(self, record: dict[str, Any]) -> None:
         for name in _TEXTS:
             setattr(self, name, _read_text(record.get(name)))
         for name in _NUMBERS:
             setattr(self, name, _read_number(record.get(name)) or 0.0)
-        self.lost = _read_number(record.get("lost"))
+        for name in _MOMENTS:
+            setattr(self, name, _read_number(record.get(name)))
         runs = record.get("runs")
         self.runs = tuple(run for run in runs if isinstance(run, str)) if isinstance(runs, list | tuple) else ()
 
     def to_record(self) -> dict[str, Any]:
         """As it is written down."""
-        return {name: getattr(self, name) for name in (*_TEXTS, *_NUMBERS, "lost")} | {"runs": list(self.runs)}
+        return {name: getattr(self, name) for name in (*_TEXTS, *_NUMBERS, *_MOMENTS)} | {"runs": list(self.runs)}
 
 
 class Cluster:
@@ -78,13 +83,6 @@ class Cluster:
     def live(self) -> tuple[Node, ...]:
         """The nodes that are there; none where nothing is known."""
         return () if self.is_stale() else tuple(node for node in self.nodes if node.lost is None)
-
-    def count_places(self) -> tuple[int, int]:
-        """How many runs of one GPU each it takes, and how many more right now; of one CPU where no node has a GPU."""
-        nodes = self.live
-        if any(node.gpus for node in nodes):
-            return sum(int(node.gpus) for node in nodes), sum(int(node.gpus_free) for node in nodes)
-        return sum(int(node.cpus) for node in nodes), sum(int(node.cpus_free) for node in nodes)
 
 
 def read_cluster(runs: Path) -> Cluster | None:

@@ -15,6 +15,7 @@ from core.system import files
 
 CUDA, CPU = f"{CLUSTER}cuda", f"{CLUSTER}cpu"
 MOST_SHARES = 64  # of a GPU, or of a node's processor
+_UNITS = 10_000  # Ray counts in as many parts of one, and rounds: seven times its seventh would be more than one
 NO_CLUSTER = "No cluster is up; python -m core cluster up starts one."
 
 
@@ -38,8 +39,8 @@ def fits(node: Node) -> bool:
 
 
 def find_nodes(cluster: Cluster | None) -> list[Node]:
-    """The nodes that are there and may train."""
-    return [node for node in cluster.live if fits(node)] if cluster else []
+    """The nodes that are there, stay and may train."""
+    return [node for node in cluster.live if node.leaving is None and fits(node)] if cluster else []
 
 
 def list_kinds(cluster: Cluster | None) -> list[str]:
@@ -68,7 +69,7 @@ def work_out_need(runs: Path, kind: str) -> tuple[float, float, int]:
     """CPUs, GPUs and threads that a run asks for in a place of this kind."""
     if kind == CUDA:
         # Its share of a GPU is all that counts: CPUs are asked for by runs that train on them.
-        return 0.0, 1 / count_shares(runs, CUDA), 1
+        return 0.0, _UNITS // count_shares(runs, CUDA) / _UNITS, 1
     threads = count_threads(runs, find_nodes(read_cluster(runs)))
     return float(threads), 0.0, threads
 
@@ -82,7 +83,7 @@ def explain_never(cluster: Cluster | None, device: str) -> str:
         return NO_CLUSTER
     if device == "mps":
         return "train.device = mps: the nodes of a cluster have no Apple GPU."
-    nodes = list(cluster.live)
+    nodes = [node for node in cluster.live if node.leaving is None]
     if not nodes:
         return ""
     sound = find_nodes(cluster)

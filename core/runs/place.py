@@ -12,7 +12,9 @@ from core.system import files
 
 TYPE_CHECKING = False  # Waiting workers import this module: `typing` would cost each of them memory.
 if TYPE_CHECKING:
-    from core.runs.records import PlaceRecord
+    from core.runs.records import Move, PlaceRecord
+
+DRAINED = "was drained"  # the reason of a move before the node was lost
 
 
 def read_place(folder: Path) -> PlaceRecord | None:
@@ -40,9 +42,13 @@ def tell_moves(place: PlaceRecord, node: str) -> list[str]:
     """What was lost and went on, as sentences; the run is on `node` now."""
     moves = place.get("moves") or []
     nodes = [*(move["node"] for move in moves[1:]), node][: len(moves)]
-    return [
-        f"{move['node']} {move['reason']}: went on after epoch {move['epoch']} on {then}."
-        if move["epoch"]
-        else f"{move['node']} {move['reason']} in the first epoch: the training began again on {then}."
-        for move, then in zip(moves, nodes, strict=True)
-    ]
+    return [_tell_move(move, then) for move, then in zip(moves, nodes, strict=True)]
+
+
+def _tell_move(move: Move, then: str) -> str:
+    lost = f"{move['node']} {move['reason']}"
+    if move["reason"] == DRAINED:
+        return f"{lost}: went on from the same step on {then}."
+    if move["epoch"]:
+        return f"{lost}: went on after epoch {move['epoch']} on {then}."
+    return f"{lost} in the first epoch: the training began again on {then}."

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from core.cluster.access import token_path
+from core.cluster.head import read_log
 from core.cluster.here import find_own, kill_all, read_here
 from core.machine.nodes import Node, read_cluster
 from core.system.folders import PROJECT
@@ -47,7 +48,7 @@ class Machine:
         return done.stdout + done.stderr
 
     def log(self) -> str:
-        return (self.runs / ".cluster" / "log.txt").read_text(errors="replace")
+        return read_log(self.runs, 100)
 
     @property
     def token(self) -> str:

@@ -71,6 +71,8 @@ def _show_node(node: Node, runs: Mapping[str, RunSummary], trained: tuple[str, .
         use.html(_draw_use(node))
     if node.lost is not None:
         moment.html(f'<span class="lab-small lab-bad">lost {format_ago(node.lost)}</span>')
+    elif node.leaving is not None:
+        moment.html(f'<span class="lab-muted lab-small">drained {format_ago(node.leaving)}, takes no more runs</span>')
     else:
         moment.html(f'<span class="lab-muted lab-small">joined {format_ago(node.since)}</span>')
 

@@ -27,10 +27,14 @@ from tests.core import workers
 from tests.made_runs import create_run
 
 
-def write_nodes(runs: Path, count: int = 2, **fields: object) -> None:
-    """What the agent would tell of nodes of one CPU each, just now."""
+def write_nodes(runs: Path, count: int = 2, drained: frozenset[str] = frozenset(), **fields: object) -> None:
+    """What the agent would tell of nodes of one CPU each, just now; of some that they are drained."""
     own = {"cpus": 1, "cpus_free": 1, **describe_versions(), **fields}
-    nodes = [Node({"id": f"id-{number}", "name": f"node-{number}", **own}) for number in range(1, count + 1)]
+    names = [f"node-{number}" for number in range(1, count + 1)]
+    nodes = [
+        Node({"id": name.replace("node", "id"), "name": name, "leaving": 1.0 if name in drained else None, **own})
+        for name in names
+    ]
     write_cluster(runs, Cluster("127.0.0.1:1", nodes))
 
 
@@ -39,13 +43,18 @@ class PlainCluster:
 
     def __init__(self, runs: Path, count: int = 2) -> None:
         self.runs, self.count, self.over = runs, count, threading.Event()
+        self.drained: frozenset[str] = frozenset()
         make_token(runs)
         write_nodes(runs, count)
         self.thread = threading.Thread(target=self._tell, daemon=True)
 
     def _tell(self) -> None:
         while not self.over.wait(1):
-            write_nodes(self.runs, self.count)
+            write_nodes(self.runs, self.count, self.drained)
+
+    def drain(self, name: str) -> None:
+        self.drained |= {name}
+        write_nodes(self.runs, self.count, self.drained)
 
     def __enter__(self) -> PlainCluster:
         self.thread.start()

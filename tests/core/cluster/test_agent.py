@@ -24,9 +24,10 @@ def make_node(name: str, alive: bool = True, **resources: float) -> dict[str, An
 
 @pytest.fixture
 def ray(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """In Ray's place, with `there`, `free` and `acting` to be set."""
-    stand_in = SimpleNamespace(there=[], free={}, acting={})
+    """In Ray's place, with `there`, `free`, `acting` and `drained` to be set."""
+    stand_in = SimpleNamespace(there=[], free={}, acting={}, drained={})
     state = SimpleNamespace(available_resources_per_node=lambda: stand_in.free, actors=lambda: stand_in.acting)
+    state.state = SimpleNamespace(get_draining_nodes=lambda: stand_in.drained)
     fake = SimpleNamespace(nodes=lambda: stand_in.there, _private=SimpleNamespace(state=state))
     monkeypatch.setattr(agent, "ray", fake)
     monkeypatch.setattr(Agent, "_measure", lambda self, live: None)
@@ -39,6 +40,13 @@ def test_a_node_with_places_is_a_row_and_the_head_is_none(ray: SimpleNamespace, 
     (node,) = Agent("10.0.0.5:6379", runs).look(50.0).nodes
     assert (node.id, node.name, node.since, node.lost) == ("a", "host-a", 50.0, None)
     assert (node.cpus, node.cpus_free, node.gpus, node.gpus_free) == (4.0, 3.0, 2.0, 0.0)
+
+
+def test_a_drained_node_is_so_from_when_it_was_first_seen(ray: SimpleNamespace, runs: Path) -> None:
+    ray.there, ray.drained = [make_node("a", CPU=1.0), make_node("b", CPU=1.0)], {"a": 90_000}
+    looks = Agent("10.0.0.5:6379", runs)
+    looks.look(50.0)
+    assert [node.leaving for node in looks.look(60.0).nodes] == [50.0, None]
 
 
 def test_a_lost_node_is_remembered_until_it_is_back_or_an_hour_has_passed(ray: SimpleNamespace, runs: Path) -> None:

@@ -24,13 +24,14 @@ pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
 class Way:
     """A driver's process, and this end of its socket."""
 
-    def __init__(self, cluster: RayCluster, address: str = "", fit: str = "") -> None:
+    def __init__(
+        self, cluster: RayCluster, address: str = "", fit: str = "", need: Need = Need(1.0, 0.0, 1)
+    ) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = start_driver(theirs, ray_environment(cluster.runs))
         self.connection: Connection[Any, Any] = Connection(ours.detach())
-        need, versions = Need(1.0, 0.0, 1), describe_versions()
-        self.connection.send(Line(address or cluster.address, "run", need, fit or fit_name(), versions))
+        self.connection.send(Line(address or cluster.address, "run", need, fit or fit_name(), describe_versions()))
 
     def items(self, seconds: float = 60) -> Iterator[Item]:
         """What comes, without the signs of life."""

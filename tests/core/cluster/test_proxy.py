@@ -15,7 +15,7 @@ from core.launch.launcher import request_stop
 from core.machine import queue
 from core.runs import presence
 from core.runs.folder import Run
-from core.runs.place import read_place
+from core.runs.place import DRAINED, read_place
 from core.runs.store import open_run
 from core.system.folders import PROJECT
 from tests.core.cluster.plain_node import PlainCluster, create_cluster_run, start_proxy, write_nodes
@@ -75,6 +75,17 @@ def test_a_run_whose_node_is_killed_goes_on_elsewhere_bit_for_bit() -> None:
     assert move["epoch"] >= 2
     assert run.environment()["node"] == "node-2"
     assert f"went on after epoch {move['epoch']} on node-2" in run.remarks()[0]
+
+
+def test_a_run_leaves_a_node_that_is_drained_with_a_checkpoint_of_this_very_step(cluster: PlainCluster) -> None:
+    cluster.drain("node-1")
+    run = create_cluster_run(LONG)
+    start_proxy(run)
+    assert wait_for_state(run, "finished", "failed", "interrupted") == "finished", run.log_tail()
+    assert_same_result(run, train_here(LONG))
+    (move,) = read_place(run.path)["moves"]
+    assert (move["node"], move["reason"]) == ("node-1", DRAINED)
+    assert run.remarks()[0] == "node-1 was drained: went on from the same step on node-2."
 
 
 def test_a_run_whose_process_is_killed_goes_on_by_resume_bit_for_bit() -> None:

@@ -34,6 +34,7 @@ NODE: dict[str, Any] = {
     "memory_used": 20e9,
     "runs": ["20261129-120000-000-abcdef"],
     "since": 1_700_000_000.0,
+    "leaving": None,
     "lost": None,
     "python": "3.11.7",
     "torch": "2.15.0",
@@ -58,16 +59,9 @@ def test_a_silent_agent_means_no_node_and_no_place(runs: Path) -> None:
     cluster = read_cluster(runs)
     assert cluster
     assert cluster.is_stale()
-    assert (cluster.live, cluster.count_places()) == ((), (0, 0))
+    assert cluster.live == ()
     assert Cluster("a:1", [], time.time() + 3600).is_stale()
     assert not Cluster("a:1", []).is_stale()
-
-
-def test_places_are_whole_gpus_or_cpus_where_no_node_has_a_gpu() -> None:
-    with_gpus = Cluster("a:1", [Node(NODE), Node({**NODE, "gpus": 0.0, "gpus_free": 0.0})])
-    assert with_gpus.count_places() == (2, 0)
-    without = Cluster("a:1", [Node({**NODE, "gpus": 0, "gpus_free": 0, "cpus": 2, "cpus_free": 1})] * 2)
-    assert without.count_places() == (4, 2)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"nodes": 3}', '{"nodes": {"a": 1}}'])

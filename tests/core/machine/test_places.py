@@ -43,6 +43,20 @@ def test_places_are_gpus_and_shares_of_processors_of_nodes_that_compute_alike(tm
     assert places.count_places(tmp_path, places.CPU) == 6
 
 
+@pytest.mark.parametrize("shares", range(1, places.MOST_SHARES + 1))
+def test_as_many_shares_as_there_are_fit_on_one_gpu(tmp_path: Path, shares: int) -> None:
+    (tmp_path / "settings.json").write_text(json.dumps({"slots": {"cluster:cuda": shares}}))
+    share = places.work_out_need(tmp_path, places.CUDA)[1]
+    # Ray counts in ten thousandths, and rounds.
+    assert 0 < shares * round(share * 10_000) <= 10_000
+
+
+def test_a_drained_node_has_no_place_for_others(tmp_path: Path) -> None:
+    write_cluster(tmp_path, make_cluster({"cpus": 1, "leaving": 1.0}, {"cpus": 1}))
+    assert places.count_places(tmp_path, places.CPU) == 1
+    assert places.explain_never(make_cluster({"cpus": 1, "leaving": 1.0}), "cuda") == ""
+
+
 def test_a_cluster_that_says_nothing_any_more_has_no_places(tmp_path: Path) -> None:
     write_cluster(tmp_path, make_cluster({"cpus": 8}, written=time.time() - 60))
     assert places.count_places(tmp_path, places.CPU) == 0

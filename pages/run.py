@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.charts.palette import pick_ink
 from core.data.catalogue import name_data
+from core.launch.launcher import explain_wait
 from core.runs.families import tell_parent
 from core.runs.folder import Run
 from core.runs.records import About, RunNotFoundError, RunSummary
@@ -242,7 +243,8 @@ def show_now(run: Run, shown_state: str) -> None:
     show_outcome()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_bar"):
         st.markdown(look_of(summary.state, summary.stop_requested).badge, width="content")
-        st.html(f'<p class="lab-small lab-muted run-facts">{escape(describe_state(summary))}</p>')
+        why = explain_wait(run) if summary.state == "queued" else ""
+        st.html(f'<p class="lab-small lab-muted run-facts">{escape(why or describe_state(summary))}</p>')
         show_actions(run, summary)
     if summary.state == "running" and not summary.tool:
         show_progress(run, summary)

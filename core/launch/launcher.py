@@ -70,6 +70,13 @@ def require_place(spec: RunSpec) -> None:
         raise LauncherError(why)
 
 
+def explain_wait(run: Run) -> str:
+    """Why no node of the cluster as it is now can train a run that waits for one; empty if some can."""
+    if read_place(run.path) is None:
+        return ""
+    return places.explain_never(read_cluster(runs_folder()), run.spec.train.device)
+
+
 def _fill(fill: Fill | None, on: str, folder: Path) -> None:
     if fill:
         fill(folder)

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from core.charts.palette import pick_ink
+from core.runs.place import write_place
 from core.runs.store import open_run
 from tests.examined import make_unvalidated
 from tests.pages.conftest import component_data, labels, press, texts
@@ -56,6 +57,14 @@ def test_progress_shows_the_step_and_the_time_left(open_page) -> None:
     assert "width:50.00%" in text  # two epochs and a half of five
     assert "step 12 of 24" in text
     assert "1 min 15 s left" in text
+
+
+def test_a_run_that_waits_for_a_cluster_that_is_gone_says_so(open_page) -> None:
+    run = make_run("interrupted", epochs_done=0)
+    write_place(run.path, {})
+    (run.path / "environment.json").unlink()
+    with training(run):
+        assert "No cluster is up" in texts(open_page("run", id=run.id))
 
 
 def test_name_tags_and_note_are_kept(open_page) -> None:

@@ -14,6 +14,7 @@ from core.launch import launcher
 from core.launch.launcher import (
     LauncherError,
     delete_run,
+    explain_wait,
     kill_run,
     request_stop,
     resume_run,
@@ -279,6 +280,14 @@ def test_no_run_is_made_that_no_node_can_ever_train(no_workers: list[str], clust
     with pytest.raises(LauncherError, match="no node of the cluster has a GPU"):
         start_seeds(tiny_spec(device="cuda"), 3, on="cluster")
     assert list_runs() == []
+
+
+def test_a_run_that_waits_tells_why_no_node_can_take_it_now(no_workers: list[str], cluster: Path) -> None:
+    run = open_run(start_run(tiny_spec(device="auto"), on="cluster"))
+    assert explain_wait(run) == ""
+    forget_cluster(cluster)
+    assert "No cluster is up" in explain_wait(run)
+    assert explain_wait(open_run(create_run(tiny_spec()))) == ""
 
 
 def test_a_run_of_a_cluster_that_is_gone_is_resumed_here(no_workers: list[str], cluster: Path) -> None:

@@ -1,8 +1,8 @@
 """A Ray cluster of a test's own: a head without places and nodes of one CPU, to be killed, stopped and let go on.
 
-For modules marked `pytest.mark.isolated("ray")`, which find its fixtures: Ray listens on every card, so there must be the
-loopback alone. Losing a node is noticed within seconds, because it is asked for a sign of life every second and lost
-after three without.
+For modules marked `pytest.mark.isolated("ray")`, which find its fixtures: Ray listens on every card, so there must be
+the loopback alone. Losing a node is noticed within seconds, because it is asked for a sign of life every second and
+lost after three without.
 """
 
 from __future__ import annotations

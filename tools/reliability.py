@@ -58,9 +58,9 @@ What this lab promises, how each promise is tested, and what the last full test 
 itself and stands in `tests/faults`, `tests/load`, `tests/security` or `tests/cluster`; beside it stands a control: the
 same attack on code without the guard, which must do harm, or else the test could not fail.
 
-`make test` runs all of them in a short form. The full forms: `make test-faults`, `make test-load`,
-`make test-security`, `make test-cluster`. They write `benchmarks/results/reliability.json`, and this page is written
-from it by `python -m tools.reliability`.
+`make test` runs all of them in a short form, but those on a real cluster: these by `make test-cluster-quick`. The full
+forms: `make test-faults`, `make test-load`, `make test-security`, `make test-cluster`. They write
+`benchmarks/results/reliability.json`, and this page is written from it by `python -m tools.reliability`.
 
 ## How a run ends
 

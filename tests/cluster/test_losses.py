@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -34,12 +34,12 @@ def in_full(full: bool) -> None:
 
 
 @pytest.fixture
-def two_nodes(in_full: None, request: pytest.FixtureRequest) -> Iterator[RayCluster]:
+def two_nodes(in_full: None, request: pytest.FixtureRequest) -> RayCluster:
     """The module's cluster, with two nodes whatever the test before did to them."""
     nodes: RayCluster = request.getfixturevalue("nodes")
     while len(nodes.nodes) < 2:
         nodes.add_node()
-    yield nodes
+    return nodes
 
 
 def training_process(run: Run) -> int | None:
@@ -59,7 +59,7 @@ def finish(run: Run) -> None:
 )
 def test_nodes_are_killed_at_random_moments(two_nodes: RayCluster, record_figure: Record) -> None:
     seed = int(os.environ.get("RESNET_LAB_KILLS_SEED", time.time()))
-    random = Random(seed)  # noqa: S311 - moments, no secrets
+    random = Random(seed)
     print(f"RESNET_LAB_KILLS_SEED={seed}")
     spec = tiny_spec(epochs=EPOCHS)
     runs = [open_run(run_id) for run_id in start_seeds(spec, RUNS, on="cluster")]

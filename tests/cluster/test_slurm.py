@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -96,10 +95,12 @@ def test_a_run_goes_from_job_to_job(site: Site, record_figure: Record) -> None:
 def test_a_job_leaves_before_its_time_is_over(site: Site, record_figure: Record) -> None:
     slurm, head = site
     job = submit(head, 1, 3)
-    (node,) = wait_for_nodes(head, 1, PATIENCE)
+    wait_for_nodes(head, 1, PATIENCE)
     end = slurm.ask("squeue", "-h", "-r", "-j", job, "-o", "%e").strip()
     ends = time.mktime(time.strptime(end, "%Y-%m-%dT%H:%M:%S"))
-    run = open_run(start_run(SPEC.model_copy(update={"train": SPEC.train.model_copy(update={"epochs": 100_000})}), on="cluster"))
+    run = open_run(
+        start_run(SPEC.model_copy(update={"train": SPEC.train.model_copy(update={"epochs": 100_000})}), on="cluster")
+    )
     wait_for(lambda: run.state() == "running" and run.rows(), PATIENCE)
     wait_for(lambda: not head.nodes(), PATIENCE)
     before = ends - time.time()

@@ -21,12 +21,13 @@ from tests.ray_cluster import RayCluster
 pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
 
 
+ONE_CPU = Need(1.0, 0.0, 1)
+
+
 class Way:
     """A driver's process, and this end of its socket."""
 
-    def __init__(
-        self, cluster: RayCluster, address: str = "", fit: str = "", need: Need = Need(1.0, 0.0, 1)
-    ) -> None:
+    def __init__(self, cluster: RayCluster, address: str = "", fit: str = "", need: Need = ONE_CPU) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = start_driver(theirs, ray_environment(cluster.runs))

@@ -32,7 +32,7 @@ REPORTS = "RESNET_LAB_ISOLATED_REPORTS"  # names the file for the reports; set i
 _SPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 # As root, or as a user who may make namespaces of its own.
 _WAYS = (("unshare", *_SPACES), ("unshare", "--user", "--map-root-user", *_SPACES))
-_OUTCOMES = pytest.StashKey[dict[Path | tuple[str, ...], dict[str, list[pytest.TestReport]]]]()
+_OUTCOMES = pytest.StashKey[dict[Any, dict[str, list[pytest.TestReport]]]]()
 SECONDS = 1000
 APART = "tests with Ray run with no other beside them: make test-cluster-quick"
 
@@ -94,7 +94,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     if is_inside() or not item.get_closest_marker("isolated") or item.get_closest_marker("skip"):
         return None
     outcomes = item.session.stash.setdefault(_OUTCOMES, {})
-    if (space := _name_space(item)) not in outcomes:
+    space = _name_space(item)
+    if space not in outcomes:
         outcomes[space] = _run_space(item)
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in outcomes[space].get(_plain_id(item), []):
@@ -108,7 +109,7 @@ def _plain_id(item: pytest.Item) -> str:
     return item.nodeid.rpartition("@")[0] or item.nodeid
 
 
-def _name_space(item: pytest.Item) -> Path | tuple[str, ...] | None:
+def _name_space(item: pytest.Item) -> Any:
     """What tests that run in the same namespaces have in common; None for those that run here."""
     mark = item.get_closest_marker("isolated")
     if mark is None or item.get_closest_marker("skip"):

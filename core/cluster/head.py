@@ -26,7 +26,7 @@ from core.system.locks import require_locks
 from core.system.processes import identify, kill
 
 PORT = 6379
-START_SECONDS, ASK_SECONDS, STOP_SECONDS = 120.0, 30.0, 30.0
+START_SECONDS, ASK_SECONDS, STOP_SECONDS = 300.0, 60.0, 30.0  # patience with a machine that is busy
 LOG = "keeper.log"
 TEMPORARY = "lab-ray-"
 

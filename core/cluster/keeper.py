@@ -73,6 +73,14 @@ def find_free_port(address: str) -> int:
         return int(probe.getsockname()[1])
 
 
+def answers(address: str) -> bool:
+    """Whether somebody listens there: before, an agent would load Ray in vain."""
+    host, _, port = address.rpartition(":")
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False
+
+
 class Keeper:
     """Ray on this machine, and on the head its agent, until `stop` is set."""
 
@@ -105,7 +113,7 @@ class Keeper:
         agent: subprocess.Popen[bytes] | None = None
         try:
             while ray.poll() is None and not self.stop.wait(0.5):
-                if self.here.is_head and (agent is None or agent.poll() is not None):
+                if self.here.is_head and (agent is None or agent.poll() is not None) and answers(self.here.address):
                     agent = self._start(["core.cluster.agent", self.here.address])
                     self.stop.wait(1.0)
         finally:

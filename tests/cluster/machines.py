@@ -18,7 +18,7 @@ from core.machine.nodes import Node, read_cluster
 from core.system.folders import PROJECT
 from tests.core.workers import wait_for
 
-SECONDS = 150
+SECONDS = 400
 
 
 class Machine:

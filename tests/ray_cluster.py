@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ HEALTH = {
     "health_check_failure_threshold": 3,
 }
 STORE_BYTES = 80 << 20
+START_SECONDS = 300.0
 
 
 def _choose_scope(fixture_name: str, config: pytest.Config) -> str:
@@ -158,7 +160,27 @@ def ray_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name, value in ray_environment(runs).items():
             if os.environ.get(name) != value:
                 patch.setenv(name, value)
+        _be_patient(patch)
         yield runs
+
+
+def _be_patient(patch: pytest.MonkeyPatch) -> None:
+    """Ray gives a node half a minute to start, which a busy machine may need more than once."""
+    from ray._private import services
+
+    ask = services.get_node
+
+    def ask_again(*arguments: Any) -> Any:
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return ask(*arguments)
+            except RuntimeError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
+
+    patch.setattr(services, "get_node", ask_again)
 
 
 @pytest.fixture(scope=_choose_scope)

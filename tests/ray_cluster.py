@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ HEALTH = {
     "health_check_failure_threshold": 3,
 }
 STORE_BYTES = 80 << 20
-START_SECONDS = 300.0
+ATTEMPTS = 6
 
 
 def _choose_scope(fixture_name: str, config: pytest.Config) -> str:
@@ -86,6 +85,21 @@ class RayNode:
                 process.send_signal(number)
 
 
+def start_patiently(start: Callable[[], Any]) -> Any:
+    """What `start` returns; again where a node was not up in the time that Ray gives it, as on a busy machine."""
+    for attempt in range(1, ATTEMPTS + 1):
+        before = set(psutil.Process().children(recursive=True))
+        try:
+            return start()
+        except Exception as error:
+            if "timed out during startup" not in str(error) or attempt == ATTEMPTS:
+                raise
+        for process in set(psutil.Process().children(recursive=True)) - before:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    return None
+
+
 class RayCluster:
     """The head and its nodes. `close` ends all of them."""
 
@@ -98,11 +112,13 @@ class RayCluster:
             "num_cpus": 0,
             "object_store_memory": STORE_BYTES,
             "include_dashboard": False,
+            "include_log_monitor": False,
+            "no_monitor": True,
             "node_ip_address": "127.0.0.1",
             "resources": self.resources,
             "_system_config": HEALTH,
         }
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self._cluster = start_patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
         self.nodes: list[RayNode] = []
 
     @property
@@ -110,11 +126,8 @@ class RayCluster:
         return str(self._cluster.address)
 
     def add_node(self, cpus: int = 1, gpus: int = 0) -> RayNode:
-        node = RayNode(
-            self._cluster.add_node(
-                num_cpus=cpus, num_gpus=gpus, object_store_memory=STORE_BYTES, resources=self.resources
-            )
-        )
+        gives = {"num_cpus": cpus, "num_gpus": gpus, "resources": self.resources, "include_log_monitor": False}
+        node = RayNode(start_patiently(lambda: self._cluster.add_node(object_store_memory=STORE_BYTES, **gives)))
         self.nodes.append(node)
         return node
 
@@ -160,27 +173,7 @@ def ray_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name, value in ray_environment(runs).items():
             if os.environ.get(name) != value:
                 patch.setenv(name, value)
-        _be_patient(patch)
         yield runs
-
-
-def _be_patient(patch: pytest.MonkeyPatch) -> None:
-    """Ray gives a node half a minute to start, which a busy machine may need more than once."""
-    from ray._private import services
-
-    ask = services.get_node
-
-    def ask_again(*arguments: Any) -> Any:
-        until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                return ask(*arguments)
-            except RuntimeError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.5)
-
-    patch.setattr(services, "get_node", ask_again)
 
 
 @pytest.fixture(scope=_choose_scope)

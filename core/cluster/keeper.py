@@ -61,6 +61,7 @@ def ray_command(here: Here) -> list[str]:
         f"--num-gpus={here.gpus}",
         f"--resources={json.dumps({fit_name(): PLACES})}",
         f"--temp-dir={here.folder}",
+        "--include-log-monitor=false",  # what a run prints comes by its own way
         "--disable-usage-stats",
         "--block",
     ]

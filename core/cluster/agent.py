@@ -29,6 +29,7 @@ RUN = "run-"  # how the names of actors that train begin; the run's id follows, 
 VERSIONS = b"resnet-lab versions"
 REMEMBERED_SECONDS = 3600.0  # for which a lost node is shown
 WATCH_SECONDS = 1.0
+STARTING_SECONDS = 60.0  # for which a head that answers may not be ready
 
 
 class Watch:
@@ -133,11 +134,23 @@ def connect(address: str) -> None:
     ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
 
 
+def connect_once_up(address: str) -> None:
+    """The same, while the head still starts: it answers before it takes anybody in. Raises ConnectionError."""
+    until = time.monotonic() + STARTING_SECONDS
+    while True:
+        try:
+            return connect(address)
+        except ConnectionError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(WATCH_SECONDS)
+
+
 def watch(address: str) -> None:
     """Looks and writes until this process is ended."""
     from ray.experimental.internal_kv import _internal_kv_put
 
-    connect(address)
+    connect_once_up(address)
     _internal_kv_put(VERSIONS, json.dumps(describe_versions()).encode(), overwrite=True)
     agent = Agent(address, runs_folder())
     while True:

@@ -42,6 +42,23 @@ def test_a_node_with_places_is_a_row_and_the_head_is_none(ray: SimpleNamespace, 
     assert (node.cpus, node.cpus_free, node.gpus, node.gpus_free) == (4.0, 3.0, 2.0, 0.0)
 
 
+def test_a_head_that_still_starts_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([ConnectionError("not ready"), None])
+
+    def connect(address: str) -> None:
+        if error := next(answers):
+            raise error
+
+    monkeypatch.setattr(agent, "connect", connect)
+    monkeypatch.setattr(agent, "WATCH_SECONDS", 0.0)
+    agent.connect_once_up("10.0.0.5:6379")
+    assert next(answers, "asked twice") == "asked twice"
+    monkeypatch.setattr(agent, "STARTING_SECONDS", -1.0)
+    answers = iter([ConnectionError("not ready")])
+    with pytest.raises(ConnectionError):
+        agent.connect_once_up("10.0.0.5:6379")
+
+
 def test_a_drained_node_is_so_from_when_it_was_first_seen(ray: SimpleNamespace, runs: Path) -> None:
     ray.there, ray.drained = [make_node("a", CPU=1.0), make_node("b", CPU=1.0)], {"a": 90_000}
     looks = Agent("10.0.0.5:6379", runs)

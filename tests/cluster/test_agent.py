@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 
 from core.cluster.access import read_token
+from core.launch.launcher import start_run
 from core.machine.nodes import CLUSTER, Node, read_cluster
 from core.machine.versions import describe_versions
+from core.runs.place import DRAINED, read_place
+from core.runs.store import open_run
 from core.system.folders import PROJECT
-from tests.core.workers import wait_for
-from tests.ray_cluster import RayCluster
+from tests.core.same_result import assert_same_result
+from tests.core.workers import tiny_spec, wait_for, wait_for_state
+from tests.ray_cluster import RayCluster, train_here
 
 pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
 
@@ -73,6 +77,25 @@ def test_a_joining_machine_is_told_the_heads_versions(agent: Path, request: pyte
     command = [sys.executable, "-m", "core.cluster.agent", ray_cluster.address, "ask"]
     told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60).stdout
     assert describe_versions()["lab"] in told
+
+
+def test_a_drained_node_gives_its_run_away(agent: Path, request: pytest.FixtureRequest) -> None:
+    ray_cluster: RayCluster = request.getfixturevalue("ray_cluster")
+    wait_for(lambda: len([node for node in look(agent) if node.lab]) == 2, 120)
+    spec = tiny_spec(epochs=300)
+    run = open_run(start_run(spec, on="cluster"))
+    wait_for(lambda: run.state() == "running" and len(run.rows()) > 2, 300)
+    drained = ray_cluster.node_of(int(run.environment()["pid"]))
+    reason = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "needed elsewhere"]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node", "--address", ray_cluster.address]
+    subprocess.run([*command, "--node-id", drained.id, *reason], check=True, timeout=300)
+    wait_for(lambda: (read_place(run.path) or {}).get("moves"), 300)
+    assert [move["reason"] for move in read_place(run.path)["moves"]] == [DRAINED]
+    assert wait_for_state(run, "finished", "failed", "interrupted", seconds=600) == "finished", run.log_tail()
+    assert "from the same step" in run.remarks()[0]
+    assert_same_result(run, train_here(spec))
+    ray_cluster.kill(drained)
+    ray_cluster.add_node()
 
 
 def test_a_run_is_on_its_node_until_it_ends_and_a_killed_node_is_lost(

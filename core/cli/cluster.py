@@ -48,7 +48,7 @@ def start(
     runs = runs_folder()
     runs.mkdir(parents=True, exist_ok=True)
     head.require_ray()
-    say("Starting the head; this takes up to half a minute.")
+    say("Starting the head; this takes half a minute, on a busy machine some minutes.")
     cluster = head.start_head(runs, address, port, cpus, gpus)
     say(f"The cluster is up at {cluster.address}.")
     _tell_doors()

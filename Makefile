@@ -21,9 +21,10 @@ test-cluster: $(VENV)/.installed-cluster
 test-faults test-load test-security test-cluster: test-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/$* --full -n $(JOBS) --dist loadgroup
 
-# The short form of those with Ray, which `make test` leaves out: beside browser tests, two cores are not enough.
+# The short form of those with Ray, which `make test` leaves out: beside browser tests, two cores are not enough. Who may
+# join, and by which commands, is tested in full.
 test-cluster-quick: $(VENV)/.installed-cluster
-	$(BIN)/python -m pytest tests/core/cluster tests/cluster --cluster -m isolated -n 0
+	$(BIN)/python -m pytest tests/core/cluster tests/cluster --ignore tests/cluster/test_up_and_join.py --cluster -m isolated -n 0
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ from core.runs import presence
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import RunSpec
+from tests.core import workers
 from tests.core.workers import start_worker, wait_for_state
 from tests.made_runs import create_run
 
@@ -169,6 +170,7 @@ def ray_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     runs = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RESNET_LAB_RUNS", str(runs))
+        patch.setattr(workers, "PAUSE_SECONDS", 0.1)  # what is waited for takes seconds, and needs the processor
         make_token(runs)
         for name, value in ray_environment(runs).items():
             if os.environ.get(name) != value:

@@ -34,6 +34,7 @@ _context.set_forkserver_preload(
 # Kept, because a process object that is collected forgets its child.
 _started: list[Any] = []
 _forking = threading.Lock()
+PAUSE_SECONDS = 0.005  # between two looks of who waits
 
 
 def tiny_spec(**train: Any) -> RunSpec:
@@ -97,7 +98,7 @@ def wait_for(question: Callable[[], Any], seconds: float = 60.0) -> Any:
     end = time.monotonic() + seconds
     while not (answer := question()):
         assert time.monotonic() < end, f"waited {seconds:.0f} s in vain"
-        time.sleep(0.005)
+        time.sleep(PAUSE_SECONDS)
     return answer
 
 

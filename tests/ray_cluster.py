@@ -210,5 +210,5 @@ def train_here(spec: RunSpec) -> Run:
     """The finished run of the spec, trained by this machine."""
     run = open_run(create_run(spec))
     presence.mark_launch(run.path, start_worker(run))
-    assert wait_for_state(run, "finished", "failed", "interrupted") == "finished"
+    assert wait_for_state(run, "finished", "failed", "interrupted", seconds=600) == "finished"
     return run

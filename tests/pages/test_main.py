@@ -42,7 +42,7 @@ def test_devices_are_told_in_a_few_words() -> None:
     assert "1 of 2 GPUs busy" in describe_devices(two)
 
 
-def test_plotly_is_served_and_may_be_kept() -> None:
+def test_plotly_is_served_from_its_package_and_may_be_kept() -> None:
     import app
 
     response = wait_for(app.serve_plotly(request()))

@@ -1,6 +1,6 @@
 """A run or a comparison as one HTML file that needs nothing else: it opens offline, and its charts can be zoomed.
 
-plotly.js is in it as it is shipped, about 1.5 MB: compressed it would be 0.7 MB, but then a browser would have to
+plotly.js is in it as it is shipped, about 4.8 MB: compressed it would be 2 MB, but then a browser would have to
 unpack it and run text as code, which the file's own content security policy rightly forbids.
 """
 
@@ -18,8 +18,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
-from core.charts.assets import COLOURS, FIGURE_SCRIPT, read_plotly
+from core.charts.assets import COLOURS, FIGURE_SCRIPT
 from core.compare.snapshot import Look, look_at
 from core.compare.units import make_units
 from core.export.formats import Order
@@ -101,7 +102,7 @@ def _write_data(figure: str) -> Markup:
 
 @cache
 def _read_plotly() -> str:
-    return f"\n{read_plotly()}\n"
+    return f"\n{get_plotlyjs()}\n"
 
 
 @cache

@@ -22,6 +22,8 @@ from server.sign_in import CALLBACK, COOKIES, SignIn, remember_page, return_to_p
 # What the page needs to ask for a sign-in; none of these knows anything of the lab.
 LOGIN, LOGOUT = "/auth/login", "/auth/logout"
 OPEN_ROUTES = ("/_stcore/health", "/_stcore/host-config", LOGIN, LOGOUT, CALLBACK)
+# The page's own socket, whose messages are weighed one by one; every other needs the sign-in to be opened.
+STREAM = "/_stcore/stream"
 # What a page may say before its visitor is let in: show yourself, and I am still here.
 OPEN_MESSAGES = ("rerun_script", "app_heartbeat", "stop_script")
 POLICY_VIOLATION = 1008
@@ -73,7 +75,7 @@ class Guard:
             # However the server was started: behind no sign-in it serves its own machine alone.
             address = (scope.get("server") or ("",))[0]
             return None if is_loopback(address) else Refusal(403, "Without sign-in, this lab serves its machine alone.")
-        if scope["type"] != "http" or is_open(scope):
+        if is_open(scope):
             return None
         person = self.sign_in.read_person(HTTPConnection(scope).cookies)
         if person is None:
@@ -201,6 +203,8 @@ def read_asked(scope: Scope) -> Asked:
 
 def is_open(scope: Scope) -> bool:
     """Whether a request needs no sign-in: Streamlit's own program, the page's empty shell, and the way to sign in."""
+    if scope["type"] == "websocket":
+        return _path_of(scope) == STREAM
     if _path_of(scope) in OPEN_ROUTES:
         return True
     for route in scope["app"].routes:

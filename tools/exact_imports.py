@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.imports.hints import AIM
+from core.imports.hints import AIM_COMMAND
 from core.imports.read import read_path
 from core.imports.values import Found
 from core.system.folders import PROJECT
@@ -72,7 +72,7 @@ TOOLS = {
     "keras_csv": _KERAS,
     "lightning_csv": _LIGHTNING,
     "pandas": Tool(""),
-    "aim": Tool("aim", ("aim==3.29.1", "pandas"), variables={"EXPORT": AIM.split("`")[3]}),
+    "aim": Tool("aim", ("aim==3.29.1", "pandas"), variables={"EXPORT": AIM_COMMAND}),
 }
 
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection
 
 _TO_CSV = "import aim; aim.Repo('.').query_metrics().dataframe().to_csv('aim.csv', index=False, na_rep='nan')"
+AIM_COMMAND = f'python -c "{_TO_CSV}"'
 AIM = (
     "is a repository of Aim, which only Aim reads. In the folder that holds it run: aim storage reindex. Then, with "
-    f'pandas installed beside Aim: python -c "{_TO_CSV}". Import the aim.csv that this writes.'
+    f"pandas installed beside Aim: {AIM_COMMAND}. Import the aim.csv that this writes."
 )
 # Beside which files of a tool those with the figures are missing.
 _MISSING = {

@@ -11,7 +11,7 @@ from core.compare.branches import list_forks
 from core.compare.ensembles import add_ensemble
 from core.compare.snapshot import ComparedRun, look_at
 from core.compare.units import Unit, find_mismatches, make_units
-from core.runs.store import open_run
+from core.system.folders import runs_folder
 from pages.parts.compare.choose import LATEST, choose_latest, make_first, read_ids, show_chooser
 from pages.parts.compare.tabs import TABS, WITH_ENSEMBLE
 from pages.parts.frame.assets import show_style
@@ -120,5 +120,5 @@ fold, choosing = show_bar(ids, look.runs)
 if choosing:
     show_chooser(ids, make_units(look.runs, fold=fold))
 if ids:
-    active = [open_run(run.id).path for run in look.runs if run.is_active]
+    active = [runs_folder() / run.id for run in look.runs if run.is_active]
     live_fragment(show_comparison, TICK_SECONDS if active else None, active)(ids, fold, bool(active))

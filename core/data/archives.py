@@ -57,8 +57,9 @@ def check_archive(
         _check_member(member, name, error)
         if not belongs(name) or (name.endswith("/") and member.file_size):
             raise error(f"The archive holds something that belongs to no run: {show_name(name)}.")
-        if (before := folded.setdefault(name.casefold(), name)) is not name:
-            raise error(_tell_twice(before, name))
+        if name.casefold() in folded:
+            raise error(_tell_twice(folded[name.casefold()], name))
+        folded[name.casefold()] = name
         if not name.endswith("/"):
             members[name] = member
     _check_sizes(listed, size, folder, error)

@@ -18,13 +18,13 @@ from core.spec.parts import CBAM_KERNEL, count_groups, eca_kernel, narrowed
 
 
 def average(x: Tensor, over: tuple[int, ...] = (2, 3), keepdim: bool = False) -> Tensor:
-    """The mean over some dimensions, of each map without others told: (N, C, H, W) -> (N, C).
+    """The mean over dimensions, by default of each map: (N, C, H, W) -> (N, C).
 
     By its sum, whose gradient is one number a map. That of torch's mean is a whole map, and not in channels_last order:
     adding it to the others of `x` takes ten times as long.
     """
     if torch.onnx.is_in_onnx_export():
-        # One operator instead of nine that ask for shapes, at which OpenCV fails.
+        # One operator instead of nine that ask for shapes, which OpenCV cannot run.
         return x.mean(over, keepdim)
     return x.sum(over, keepdim) / math.prod([x.shape[axis] for axis in over])
 

@@ -42,14 +42,14 @@ def show_outcome_line(units: Sequence[Unit]) -> None:
     if others:
         told.append(f'<span class="lab-muted">{_count_runs(others):,} cannot be compared</span>')
     why = "Difference in test accuracy with the last weights, in points. Is it better? has intervals and reasons."
-    against = f"<span>Against {draw_dot(units[0])}<b>{escape(units[0].name)}</b></span>"
+    against = f"<span>On test, against {draw_dot(units[0])}<b>{escape(units[0].name)}</b></span>"
     st.html(f'<p class="compare-outcome" title="{escape(why)}">{against}{"".join(told)}</p>')
 
 
 def _tell_outcome(outcome: Outcome, verdicts: Sequence[Verdict]) -> str:
     words, tone = _OUTCOMES[outcome]
     named = "".join(
-        f"<span>{draw_dot(each.unit)}{escape(each.unit.name)} {100 * each.comparison.difference:+.2f}</span>"
+        f"<span>{draw_dot(each.unit)}{escape(each.unit.name)} {100 * each.comparison.difference:+.2f} points</span>"
         for each in verdicts[:MOST_NAMED]
         if each.comparison
     )

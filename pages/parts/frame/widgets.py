@@ -34,11 +34,12 @@ def turn_pages(count: int, size: int, key: str) -> slice:
 
 def choose(label: str, labels: Mapping[Any, str], key: str, default: Any, **options: Any) -> Any:
     """One of a few options side by side, by the label of each; kept in the address."""
-    take_word(labels, key)
+    # Streamlit logs a warning where a widget has both a default and a value that was set.
+    is_set = take_word(labels, key)
     chosen = st.segmented_control(
         label,
         list(labels),
-        default=default,
+        default=None if is_set else default,
         required=True,
         format_func=labels.__getitem__,
         key=key,
@@ -47,17 +48,20 @@ def choose(label: str, labels: Mapping[Any, str], key: str, default: Any, **opti
     return chosen or default
 
 
-def take_word(labels: Mapping[Any, str], key: str) -> None:
+def take_word(labels: Mapping[Any, str], key: str) -> bool:
     """Lets a link name an option of the widget that comes next by its own word, as `weights=best`, too.
 
     Streamlit's addresses have the labels: it takes any other word out, and writes the label only where the value is set
-    in a run after the first.
+    in a run after the first. Returns whether it was set in this run.
     """
     taken, word = f"{key}.word", st.query_params.get(key, "")
-    if word in map(str, labels) and word not in labels.values():
+    if word and word in map(str, labels) and word not in labels.values():
         st.session_state[key] = st.session_state[taken] = next(option for option in labels if str(option) == word)
     elif (option := st.session_state.pop(taken, None)) and st.session_state.get(key) == option:
         st.session_state[key] = option
+    else:
+        return False
+    return True
 
 
 def show_way_on(message: str, label: str, page: str, icon: str) -> NoReturn:

@@ -137,6 +137,16 @@ def test_every_kind_of_network_leaves_as_onnx_and_answers_alike(model: dict, tmp
     assert used.version == (15 if bare_norms else 10 if samples else 9)
 
 
+@pytest.mark.parametrize("attention", ["se", "eca", "cbam"])
+def test_attention_asks_for_no_shape(attention: str, tmp_path: Path) -> None:
+    """Of shapes that are multiplied, OpenCV makes an error."""
+    saved = save_network(make_spec(model={"attention": attention}), tmp_path)
+    proto = onnx.load_from_string(write(export.export_onnx, saved.weights, METADATA, None).content)
+    kinds = {node.op_type for node in proto.graph.node}
+    assert "ReduceMean" in kinds
+    assert "Shape" not in kinds
+
+
 @pytest.mark.parametrize("model", [NETWORKS[0], NETWORKS[5]], ids=["convolution", "whitening"])
 def test_a_network_of_grey_images_leaves_with_one_channel(model: dict, tmp_path: Path) -> None:
     saved = save_network(make_spec(model=model, data={"colour": "grey"}), tmp_path)

@@ -45,7 +45,8 @@ def test_who_is_better_is_the_first_thing_said(open_page) -> None:
     photos = [make_run(name=f"p{n}", preset="report", settings=(f"train.epochs={n}",)) for n in (5, 6)]
     text = texts(open_page("compare", ids=address_of(*runs, *photos)))
     assert read_line(text) == (
-        "Against base &lt;b&gt; 1 better better +40.00 1 worse worse -30.00 1 not settled level +0.50 "
+        "On test, against base &lt;b&gt; 1 better better +40.00 points 1 worse worse -30.00 points "
+        "1 not settled level +0.50 points "
         "2 cannot be compared"
     )
     assert read_looks(open_page("compare", ids=address_of(*runs), tab="Is it better?")) == ["worse", "better", "open"]
@@ -58,7 +59,7 @@ def test_of_many_the_line_names_the_first(open_page) -> None:
         make_compared(right(150 - 20 * n, 200, n), name=f"r{n}", settings=[f"train.epochs={4 + n}"]) for n in range(6)
     ]
     line = read_line(texts(open_page("compare", ids=address_of(*runs))))
-    assert re.search(r"\d worse r1 -10\.00 r2 -20\.00 r3 -30\.00 and 2 more", line), line
+    assert re.search(r"\d worse r1 -10\.00 points r2 -20\.00 points r3 -30\.00 points and 2 more", line), line
 
 
 def test_nothing_is_said_before_a_test(open_page) -> None:

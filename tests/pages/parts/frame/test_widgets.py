@@ -1,6 +1,7 @@
 """What several pages share: parts that wait, pages of a list, one of a few options, and the way on."""
 
 import pytest
+from streamlit.elements.lib import policies
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import press, texts
@@ -99,6 +100,24 @@ def test_a_link_may_name_an_option_by_its_word_and_the_address_keeps_the_choice(
     assert texts(page.run()) == "best"
     assert page.query_params == {"which": "Best"}
     assert texts(page.run()) == "best"
+
+
+@pytest.mark.parametrize("address", [{}, {"which": "best"}, {"which": "Best"}])
+def test_a_choice_among_options_one_of_which_is_empty_logs_nothing(
+    monkeypatch: pytest.MonkeyPatch, address: dict[str, str]
+) -> None:
+    def show() -> None:
+        from pages.parts.frame.widgets import choose
+
+        choose("Which", {"": "All", "best": "Best"}, "which", "")
+
+    logged: list[object] = []
+    monkeypatch.setattr(policies, "_shown_default_value_warning", False)
+    monkeypatch.setattr(policies._LOGGER, "warning", lambda *words, **_: logged.append(words))
+    page = run(show, **address)
+    page.run()
+    page.run()
+    assert logged == []
 
 
 def test_the_way_on_leads_to_another_page_and_ends_this_one(monkeypatch: pytest.MonkeyPatch) -> None:

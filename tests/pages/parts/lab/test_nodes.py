@@ -26,13 +26,13 @@ GPU_BOX: dict[str, Any] = {
     "gpus_free": 1.5,
     "memory": 128e9,
     "memory_used": 32e9,
-    "since": time.time() - 7200,
 }
-CPU_BOX: dict[str, Any] = {"id": "b", "name": "box-2", "cpus": 4, "cpus_free": 4, "since": time.time() - 7200}
+CPU_BOX: dict[str, Any] = {"id": "b", "name": "box-2", "cpus": 4, "cpus_free": 4}
 
 
 def show(open_page: Open, *nodes: dict[str, Any], written: float = 0.0) -> AppTest:
-    write_cluster(runs_folder(), Cluster("10.0.0.5:6379", map(Node, nodes), written))
+    joined = {"since": time.time() - 7200}
+    write_cluster(runs_folder(), Cluster("10.0.0.5:6379", (Node({**joined, **node}) for node in nodes), written))
     return open_page("lab")
 
 

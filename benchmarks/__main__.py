@@ -12,6 +12,7 @@ from benchmarks.summary import print_summary
 # Training is named first: what it measures is most hurt by what a benchmark before it leaves running.
 COMMANDS = {
     "throughput": ["benchmarks.throughput", "--keep"],
+    "roofline": ["benchmarks.roofline"],
     "side-by-side": ["benchmarks.side_by_side"],
     "first-step": ["benchmarks.first_step"],
     "pages": ["benchmarks.pages"],

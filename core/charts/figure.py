@@ -48,6 +48,23 @@ def span_ends(values: Iterable[float]) -> list[float] | None:
     return [known[0] - reach, known[0] + reach]
 
 
+def space_prefixes(most: float, unit: str = "B") -> dict[str, str]:
+    """Tick labels as `800 MB` where Plotly's SI prefixes would be `800MB`: for `labelalias`, up to ten times zoomed in.
+
+    Plotly's ticks are 1, 2 or 5 times a power of ten apart.
+    """
+    if not math.isfinite(most) or most <= 0:
+        return {}
+    alias = {}
+    for power in range(math.floor(math.log10(most)) - 1, math.ceil(math.log10(most)) + 1):
+        for step in (10**power, 2 * 10**power, 5 * 10**power) if power >= 0 else ():
+            for value in range(step, math.ceil(1.2 * most), step):
+                size = min(4, int(math.log10(value)) // 3)
+                number, prefix = f"{value / 1000**size:.12g}", ("", "k", "M", "G", "T")[size]
+                alias[f"{number}{prefix}{unit}"] = f"{number} {prefix}{unit}"
+    return alias
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A figure as Plotly's JSON, its title, and what a person should know of what it leaves out."""

@@ -79,7 +79,7 @@ def search(
     Ctrl+C pauses it after the trials that train, a second one at once; closing the terminal lets it go on.
     """
     from core.studies.manage import check_start, create_study
-    from core.studies.pruners import PRUNERS, describe_pruning
+    from core.studies.pruners import tell_pruner
 
     spec = _read_study(file, preset, [*(settings or []), *([f"workers={workers}"] if workers else [])])
     if download:
@@ -87,8 +87,8 @@ def search(
     check_start(spec, on)
     tell_suspects(spec.base.data)
     _ask_whether_fitting(spec, yes)
-    for sentence in describe_pruning(spec):
-        say(f"{PRUNERS[spec.pruner].label} pruner: {sentence}")
+    if pruner := tell_pruner(spec):
+        say(pruner)
     name = name or _free_name(preset or (file.stem if file and str(file) != "-" else "study"))
     create_study(name, spec)
     _start(name, None, on, detach=detach)

@@ -19,6 +19,7 @@ from core.charts.figure import (
     axis_title,
     lay_out,
     shorten,
+    space_prefixes,
     span_ends,
     to_json,
     trace_id,
@@ -43,6 +44,7 @@ from core.compare.overlays import BAND_OPACITY, draw_overlays
 from core.compare.snapshot import ComparedRun
 from core.compare.units import Unit
 from core.runs.metrics import find_best
+from core.text.formats import format_bytes
 from core.text.words import count_of, list_first
 
 # All lines of a chart share these; fewer than the least show too little, more than the most are not seen.
@@ -176,6 +178,9 @@ def _draw_line(chart: _Chart, line: Line, points: int) -> list[dict[str, Any]]:
         "showlegend": chart.is_single or part is chart.curve.main,
         "hovertemplate": f"{part.label}: %{{y:{chart.curve.number}}}{chart.curve.unit}<extra></extra>",
     }
+    if chart.curve.unit == "B" and chart.is_single:
+        drawn["text"] = [format_bytes(value) for value in line.y[indices].tolist()]  # Plotly writes 12.3MB
+        drawn["hovertemplate"] = f"{part.label}: %{{text}}<extra></extra>"
     if is_by_step:
         drawn |= {"opacity": 0.45, "line": shared["line"] | {"width": 1}}
     if line.count is not None:
@@ -322,7 +327,8 @@ def _x_axis(chart: _Chart, lines: Sequence[Line]) -> dict[str, Any]:
     if chart.steps is not None and chart.steps.rows:
         last = max(last, float(np.nanmax(chart.steps.column(view.x))))
         # From the beginning to the end of the epoch under way: the axis grows once an epoch, not at every step.
-        axis |= {"range": [0, max(1, math.ceil(last))], "autorange": False}
+        # With room for the marks at its end.
+        axis |= {"range": [0, max(1, math.ceil(last)) * 1.015], "autorange": False}
         if last <= 2:
             return axis | {"dtick": 0.25, "tickformat": "~g"}
     # Without it, a run of two epochs gets ticks at 1.2, 1.4, ...
@@ -342,6 +348,8 @@ def _y_axis(
     }
     if curve.ticks:
         axis["tickformat"] = curve.ticks
+    if curve.unit == "B":
+        axis["labelalias"] = space_prefixes(max((float(np.nanmax(line.y)) for line in lines if len(line.y)), default=0))
     elif log:
         axis["tickformat"] = "~g"  # Plotly's own ticks would be 2, 5 and 10⁻³ on one axis
     if curve.number.endswith("%"):

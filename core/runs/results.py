@@ -223,7 +223,16 @@ def _deviation(forecast: float | None, actual: float | None) -> str:
     return f" ({100 * (actual / forecast - 1):+.0f} %)" if forecast and actual else ""
 
 
-_ENVIRONMENT = {"epochs_done": "Resumed after epoch"}  # written at the worker's start: not what is done by now
+_ENVIRONMENT = {
+    "epochs_done": "Resumed after epoch",  # written at the worker's start: not what is done by now
+    "pid": "Process id",
+    "train_images": "Training images",
+    "val_images": "Validation images",
+    "std": "Standard deviation",
+}
+
+
+_INNER = ("val_classes_dtype",)  # how a file is to be read
 
 
 def list_environment(run: Run) -> list[list[str]]:
@@ -234,7 +243,7 @@ def list_environment(run: Run) -> list[list[str]]:
             show_fact(key, value),
         ]
         for key, value in run.environment().items()
-        if not (key == "epochs_done" and value == 0)
+        if not (key == "epochs_done" and value == 0) and key not in _INNER and value not in ([], "")
     ]
 
 
@@ -249,7 +258,7 @@ def show_fact(key: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {inner}" for name, inner in value.items())
     if isinstance(value, list):
-        return list_first([str(inner) for inner in value], _MAX_LISTED)
+        return list_first([f"{inner:.4g}" if isinstance(inner, float) else str(inner) for inner in value], _MAX_LISTED)
     if isinstance(value, int | float):
         if "bytes" in key:
             return format_bytes(value)

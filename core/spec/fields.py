@@ -163,4 +163,8 @@ def show_value(spec_field: SpecField, value: Any, *, digits: int = 6, unit: bool
         return spec_field.zero
     if value in ("", (), []):
         return UNKNOWN
-    return f"{format_value(value, digits)} {spec_field.unit if unit else ''}".rstrip()
+    # A unit in the plural is a word: 1 batch, 1 epoch.
+    word = (
+        {"batches": "batch"}.get(spec_field.unit, spec_field.unit.removesuffix("s")) if value == 1 else spec_field.unit
+    )
+    return f"{format_value(value, digits)} {word if unit else ''}".rstrip()

@@ -167,6 +167,12 @@ def _list_rungs(first: int, factor: int, epochs: int) -> tuple[int, ...]:
     return tuple(rungs)
 
 
+def tell_pruner(study: StudySpec) -> str:
+    """The pruner and when it ends trials early: `Median pruner: after epoch 2 at the earliest.`; empty without one."""
+    how = " ".join(describe_pruning(study))
+    return f"{PRUNERS[study.pruner].label} pruner: {how[0].lower()}{how[1:]}" if how else ""
+
+
 def describe_pruning(study: StudySpec) -> list[str]:
     """When trials end early, in sentences; what of it makes no sense for this study is said."""
     waits = study.pruner_warmup_epochs

@@ -55,9 +55,15 @@ const INKED = ["line", "marker", "error_x", "error_y", "textfont"];
 
 // A trace in the colours of its ground: those of runs have a step of their own in the dark, named by the figure.
 function inkTrace(trace, steps) {
-  const step = (colour) => (steps[colour?.slice?.(0, 7)] ? steps[colour.slice(0, 7)] + colour.slice(7) : colour);
-  const ink = (part) => (part.color === undefined ? part : { ...part, color: step(part.color) });
-  const inked = { ...trace };
+  const stepOne = (colour) => (steps[colour?.slice?.(0, 7)] ? steps[colour.slice(0, 7)] + colour.slice(7) : colour);
+  const step = (colour) => (Array.isArray(colour) ? colour.map(stepOne) : stepOne(colour));
+  const scale = (stops) => stops.map(([share, colour]) => [share, stepOne(colour)]);
+  const ink = (part) => ({
+    ...part,
+    ...(part.color === undefined ? {} : { color: step(part.color) }),
+    ...(part.colorscale ? { colorscale: scale(part.colorscale) } : {}),
+  });
+  const inked = ink(trace);
   for (const name of INKED) if (trace[name]) inked[name] = ink(trace[name]);
   if (trace.marker?.line) inked.marker = { ...inked.marker, line: ink(trace.marker.line) };
   if (trace.fillcolor) inked.fillcolor = step(trace.fillcolor);

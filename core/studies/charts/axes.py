@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.charts.figure import LEGEND_ABOVE, as_text, axis_title
+from core.charts.palette import GREY, RESULT_SCALE, Ink, list_dark_steps, pick_result_ink
 from core.studies.objectives import OBJECTIVES
 from core.studies.points import Points
 from core.studies.trials import TrialStateName
@@ -17,23 +18,32 @@ from core.studies.trials import TrialStateName
 Layout = dict[str, Any]
 Trace = dict[str, Any]
 
-# Told apart by people with deuteranopia, protanopia and tritanopia, and on a white and a near-black page.
-STATE_COLOURS: dict[TrialStateName, str] = {
-    "finished": "#5490fc",
-    "pruned": "#b478cc",
-    "running": "#48b478",
-    "failed": "#b42460",
-    "retried": "#b42460",
-    "interrupted": "#cc9000",
-    "infeasible": "#8a94a3",
+# Found by search: any two differ by LEAST_DIFFERENCE, also with deuteranopia, protanopia and tritanopia, and each has
+# LEAST_CONTRAST on its ground and its panels.
+_FAILED, _INTERRUPTED = Ink("#b42460", "#c23550"), Ink("#9b8914", "#dc8c18")
+STATE_INKS: dict[TrialStateName, Ink] = {
+    "finished": Ink("#547bfb", "#5591fd"),
+    "pruned": Ink("#8062a2", "#8b6cad"),
+    "running": Ink("#589663", "#7eb075"),
+    "failed": _FAILED,
+    "retried": _FAILED,
+    "interrupted": _INTERRUPTED,
+    "infeasible": Ink(GREY, GREY),
 }
-BEST = "#cc9000"
-# From early to late, and from best to worst.
-TIME_SCALE = [[0, "#a9b8d8"], [0.5, "#5490fc"], [1, "#4854c0"]]
+STATE_COLOURS = {state: ink.light for state, ink in STATE_INKS.items()}
+_BEST = pick_result_ink(1)
+BEST = _BEST.light
+Scale = list[tuple[float, str]]
+# From early to late: on either ground the later stands out more.
+_TIMES = ((0.0, Ink("#7f92bd", "#5d6b8f")), (0.5, Ink("#547bfb", "#5591fd")), (1.0, Ink("#4045a8", "#b9ceff")))
+# From best to worst.
+_RESULTS = tuple((share, pick_result_ink(share)) for share, _ in RESULT_SCALE)
+TIME_SCALE: Scale = [(share, ink.light) for share, ink in _TIMES]
+VALUE_SCALE: Scale = [(share, ink.light) for share, ink in _RESULTS]
+DARK_STEPS = list_dark_steps([*STATE_INKS.values(), _BEST, *(ink for _, ink in (*_TIMES, *_RESULTS))])
 # Every tick with its own value: by itself Plotly writes 2, 3 and 5 between the powers of ten.
 LOG_TICKS = "~g"
 WORST_COLOURED = 0.85  # trials beyond this share all have the colour of the worst
-VALUE_SCALE = [[0, "#4854c0"], [0.35, "#5490fc"], [0.65, "#b9b3a2"], [1, "#cc9000"]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,10 @@ def make_field_axis(points: Points, path: str) -> Layout:
     field = points.field(path)
     axis: Layout = {"title": axis_title(field.name), "automargin": True, "uirevision": path, "nticks": 6}
     if field.scale == "log":
-        return {**axis, "type": "log", "tickformat": LOG_TICKS, "hoverformat": ".3g"}
+        # Of one or two powers of ten 1, 2 and 5, of more each one: 8 and 9 would overlap in a narrow figure.
+        known = points.at(path)[np.isfinite(points.at(path))]
+        decades = int(np.log10(known.max() / known.min())) if len(known) else 0
+        return {**axis, "type": "log", "tickformat": LOG_TICKS, "hoverformat": ".3g", "nticks": max(3, decades)}
     if field.scale == "linear":
         return {**axis, "hoverformat": ".4~g", **({"tickvals": list(field.ticks)} if field.ticks else {})}
     positions = list(range(len(field.labels)))
@@ -142,13 +155,14 @@ def describe_trials(points: Points, rows: Rows, paths: Sequence[str] = ()) -> li
                 f"{OBJECTIVES[name].label} {OBJECTIVES[name].show(value) if np.isfinite(value) else 'unknown'}"
                 for name, value in zip(points.objectives, points.values[row].tolist(), strict=True)
             ]
-            + [f"{as_text(points.field(path).name)} {_shown(points, row, path)}" for path in paths]
+            + [f"{as_text(points.field(path).name)} {tell_field(points, row, path)}" for path in paths]
         )
         for row in rows
     ]
 
 
-def _shown(points: Points, row: int, path: str) -> str:
+def tell_field(points: Points, row: int, path: str) -> str:
+    """A trial's value of a field as people read it."""
     position, field = float(points.at(path)[row]), points.field(path)
     if np.isnan(position):
         return "none"

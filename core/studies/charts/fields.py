@@ -34,7 +34,7 @@ def draw_importance(points: Points, view: StudyView, importance: Importance) -> 
     bars["error_x"] = {"type": "data", "array": beyond, "arrayminus": below}
     bars["error_x"] |= {"symmetric": False, "color": axes.BEST, "thickness": 1.5, "width": 4}
     colours = [axes.STATE_COLOURS["finished" if field.is_clear else "infeasible"] for field in ordered]
-    bars |= {"marker": {"color": colours}, "opacity": 0.85}
+    bars |= {"marker": {"color": colours}}
     bars["hovertext"] = [
         f"{as_text(name)}<br>{format_percent(share, 1)}, between {format_percent(low, 0)} and {format_percent(high, 0)}"
         for name, share, low, high in zip(names, shares, lows, highs, strict=True)
@@ -61,7 +61,7 @@ def _explain_importance(points: Points, importance: Importance) -> Iterator[str]
 
 
 def draw_slice(points: Points, view: StudyView, _: Importance) -> Drawn:
-    """The objective against each field by itself; later trials are darker."""
+    """The objective against each field by itself; later trials stand out more."""
     if not points.with_value(view.objective, view.pruned).any():
         return axes.draw_nothing()
     columns = min(len(view.fields), SLICES_IN_ROW if len(view.fields) != 4 else 2)

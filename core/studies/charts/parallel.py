@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from core.text.words import count_of, list_first
 
 TITLE_LENGTH, CHOICE_LENGTH = 22, 14
 MOST_NAMED = 12
+MOST_STOPS = 60  # of an axis on which a range is chosen by the keyboard
 FEW = 40  # lines that are drawn wider than those of a crowd
 
 
@@ -41,6 +43,41 @@ def draw_parallel(points: Points, view: StudyView, _: Importance) -> Drawn:
     return traces, layout, (_tell_kept(points.numbers[rows[kept]][::-1].tolist(), len(rows)),) if ranges else ()
 
 
+@dataclass(frozen=True)
+class Stops:
+    """The values on one axis by what they are called, from the lowest up, each with its lowest and highest height."""
+
+    key: str
+    title: str
+    heights: Mapping[str, tuple[float, float]]
+
+
+def list_stops(points: Points, view: StudyView) -> list[Stops]:
+    """Between which values a range of each axis can lie: of many about `MOST_STOPS`, evenly spaced, with both ends."""
+    rows = axes.rows_with(points, view, view.fields) if view.fields else np.empty(0, np.intp)
+    return [_find_stops(points, axis, rows) for axis in _make_uprights(points, view, rows)] if len(rows) else []
+
+
+def _find_stops(points: Points, axis: Upright, rows: Rows) -> Stops:
+    heights = np.array(axis.heights, np.float64)
+    order = np.argsort(heights, kind="stable")
+    kept = order[np.unique(np.linspace(0, len(order) - 1, MOST_STOPS).astype(int))]
+    kept = order if len(np.unique(heights)) <= MOST_STOPS else kept
+    spans: dict[str, tuple[float, float]] = {}
+    for place in kept:
+        text, height = _tell_value(points, axis.key, int(rows[place])), float(heights[place])
+        spans[text] = (spans.get(text, (height, height))[0], height)
+    return Stops(axis.key, axis.title, spans)
+
+
+def _tell_value(points: Points, key: str, row: int) -> str:
+    objectives = {OBJECTIVES[name].label: place for place, name in enumerate(points.objectives)}
+    if key not in objectives:
+        return axes.tell_field(points, row, key)
+    place = objectives[key]
+    return OBJECTIVES[points.objectives[place]].show(float(points.values[row, place]))
+
+
 def _tell_kept(numbers: list[int], count: int) -> str:
     """The trials that pass, the best first, and what to do next."""
     named = f": {list_first([str(number) for number in numbers], MOST_NAMED)}" if numbers else ""
@@ -51,11 +88,11 @@ def _draw_lines(heights: FloatArray, kept: npt.NDArray[np.bool_], inks: dict[flo
     """A trace a colour, the best on top; what is outside a range is grey, below all others."""
     if not kept.all():
         yield _join_lines(heights[~kept], "others", GREY, 1.0, 0.25)
-    width, opacity = (2.0, 1.0) if kept.sum() <= FEW else (1.2, 0.8)
+    width = 2.0 if kept.sum() <= FEW else 1.2
     steps = [nearest_step(float(height)) for height in heights[kept, -1]]
     for number, step in enumerate(dict.fromkeys(steps)):  # rows come from worst to best
         those = heights[kept][[each == step for each in steps]]
-        yield _join_lines(those, f"step{number}", inks[step].light, width, opacity)
+        yield _join_lines(those, f"step{number}", inks[step].light, width, 1.0)
 
 
 def _join_lines(heights: FloatArray, uid: str, colour: str, width: float, opacity: float) -> Trace:

@@ -12,7 +12,7 @@ from typing import Literal
 from core.charts.figure import Drawing, to_json
 from core.studies.charts import fields as by_field
 from core.studies.charts import trials as by_time
-from core.studies.charts.axes import LAYOUT, Drawn, StudyView
+from core.studies.charts.axes import DARK_STEPS, LAYOUT, Drawn, StudyView
 from core.studies.charts.parallel import draw_parallel
 from core.studies.importance import Importance
 from core.studies.points import Points
@@ -35,6 +35,8 @@ def draw_study(plot: PlotName, points: Points, view: StudyView, importance: Impo
     and a note says why: empty axes would go from -1 to 6."""
     traces, layout, notes = _DRAW[plot](points, view, importance)
     shown = {**LAYOUT, "uirevision": plot, "title": {"text": plot}, **layout}
+    meta = layout.get("meta", {})
+    shown["meta"] = {**meta, "dark": {**DARK_STEPS, **meta.get("dark", {})}}
     return Drawing(to_json(traces, shown) if traces else "", plot, notes)
 
 

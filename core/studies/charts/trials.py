@@ -119,7 +119,7 @@ def draw_intermediate(points: Points, view: StudyView, _: Importance) -> Drawn:
             "dash": "dot" if state == "pruned" else "solid",
         }
         if rows:
-            traces.append(_join_curves(points, rows, most, name=state.capitalize(), uid=state, line=line, opacity=0.7))
+            traces.append(_join_curves(points, rows, most, name=state.capitalize(), uid=state, line=line))
     if best is not None and best in shown:
         line = {"color": axes.BEST, "width": 3}
         name = f"Best: trial {points.numbers[best]}"

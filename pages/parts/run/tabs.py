@@ -262,7 +262,7 @@ def _show_section(section: str, paths: list[str], here: dict[str, Any], other: d
         rows.append([spec_field.label, show_value(spec_field, here[path]), was])
         marked.append(differs)
     if rows:
-        show_table([_SECTION_TITLES[section], "This run", "There"], rows, marked)
+        show_table([_SECTION_TITLES[section], "This run", "Compared with"], rows, marked)
 
 
 def _show_layers(here: dict[str, Any], other: dict[str, Any], only: bool) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.studies.charts.axes import STATE_INKS
 from core.studies.objectives import OBJECTIVES
-from core.studies.pruners import PRUNERS, describe_pruning
+from core.studies.pruners import PRUNERS, tell_pruner
 from core.studies.samplers import SAMPLERS
 from core.studies.storage import StorageError, StudyError
 from core.studies.study import Study, StudyNotFoundError, StudySummary, open_study
+from core.studies.trials import TrialStateName
 from core.text.formats import format_ago
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.style import show_alert, show_problem
@@ -88,8 +90,8 @@ def show_title(study: Study) -> None:
         format_ago(study.created),
     ]
     st.html(f'<p class="lab-muted lab-small study-line">{" · ".join(escape(fact) for fact in facts)}</p>')
-    if pruning := " ".join(describe_pruning(spec)):
-        st.html(f'<p class="lab-muted lab-small study-line">{pruner.capitalize()}: {escape(pruning)}</p>')
+    if pruning := tell_pruner(spec):
+        st.html(f'<p class="lab-muted lab-small study-line">{escape(pruning)}</p>')
 
 
 def show_live(name: str, shown_pulse: str) -> None:
@@ -138,8 +140,13 @@ def show_progress(study: Study, summary: StudySummary) -> None:
         st.space("stretch")
         actions.show_controls(study, summary)
     total = max(summary.total, count_done(summary) + summary.running, 1)
-    parts = (("done", summary.done), ("pruned", summary.pruned), ("failed", summary.failed), ("now", summary.running))
-    bars = "".join(f'<i class="{kind}" style="width:{count / total:.3%}"></i>' for kind, count in parts if count)
+    parts: dict[TrialStateName, int] = {"finished": summary.done, "pruned": summary.pruned, "failed": summary.failed}
+    parts["running"] = summary.running
+    bars = "".join(
+        f'<i class="{state}" style="width:{count / total:.3%};background-color:{STATE_INKS[state].css}"></i>'
+        for state, count in parts.items()
+        if count
+    )
     st.html(f'<div class="study-progress" role="img" aria-label="{count_done(summary)} of {total} trials">{bars}</div>')
     if summary.reason:
         st.html(f'<p class="lab-muted lab-small study-line">{escape(summary.reason)}</p>')
@@ -184,7 +191,7 @@ def read_trial(look: Look) -> int | None:
 
 def show_heading(look: Look) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="trials_head"):
-        st.html(f'<h3 class="lab-heading">Trials <span class="lab-faint">{len(look.trials):,}</span></h3>')
+        st.html(f'<h3 class="lab-heading">Trials <span class="lab-muted">{len(look.trials):,}</span></h3>')
         st.space("stretch")
         best = find_best_runs(look)
         if len(best) > 1 and st.button(

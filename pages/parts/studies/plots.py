@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from core.charts.upright import AXIS_WIDTH, change_ranges, read_ranges, write_ranges
+from core.charts.upright import AXIS_WIDTH, change_ranges, read_ranges
 from core.studies.charts.axes import StudyView
 from core.studies.charts.plots import PLOTS, PlotName
 from core.studies.objectives import OBJECTIVES, Objective
@@ -18,8 +18,8 @@ from core.studies.points import Points
 from core.studies.spec import StudySpec
 from core.text.safe import name_stem
 from pages.parts.chart.chart import show_chart
-from pages.parts.frame.address import set_params
 from pages.parts.studies.look import Look, draw, find_importance
+from pages.parts.studies.ranges import choose_ranges, keep_ranges
 
 HEIGHTS: dict[PlotName, int] = {"Slice": 480, "Contour": 420, "Rank": 420, "Parallel Coordinate": 400, "Timeline": 400}
 HEIGHT = 360
@@ -73,9 +73,13 @@ def _show_plot(look: Look, plot: PlotName) -> int | None:
         brushes=parallel,
     )
     if isinstance(told, dict):
-        set_params(brush=write_ranges(change_ranges(dict(view.ranges), told)))
+        keep_ranges(change_ranges(dict(view.ranges), told))
         st.rerun()
-    hint = "Drag along an axis, or click a value on it, to see only the trials that pass there." if parallel else ""
+    hint = (
+        "Drag along an axis, click a value on it, or choose Ranges, to see only the trials that pass there."
+        if parallel
+        else ""
+    )
     if note := " ".join(drawing.notes) or hint:
         st.caption(note)
     return told if isinstance(told, int) else None
@@ -98,8 +102,11 @@ def _show_view(look: Look, plot: PlotName) -> StudyView:
             # A network that blew up would press all others onto the axis.
             wild = bool(values.max() > WILD * np.median(values))
             log = st.toggle("Log scale", wild, key="log", bind="query-params")
-    drawn = read_ranges(st.query_params.get("brush", "")) if plot == "Parallel Coordinate" else {}
-    return StudyView(pruned, log, fields, objective, other, tuple(drawn.items()))
+        drawn = read_ranges(st.query_params.get("brush", "")) if plot == "Parallel Coordinate" else {}
+        view = StudyView(pruned, log, fields, objective, other, tuple(drawn.items()))
+        if plot == "Parallel Coordinate":
+            choose_ranges(points, view)
+    return view
 
 
 def _drawn_values(points: Points, plot: PlotName, objective: int, pruned: bool) -> npt.NDArray[np.float64]:

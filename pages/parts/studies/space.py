@@ -33,7 +33,8 @@ def show_space(draft: StudyDraft) -> None:
     with st.container(key="space", gap="xxsmall"):
         if draft.rows:
             heads = ("Field", "Search", "From", "To", "Step", "Log")
-            st.html(f'<div class="space-head">{"".join(f"<span>{head}</span>" for head in heads)}</div>')
+            first, search, *values = (f"<span>{head}</span>" for head in heads)
+            st.html(f'<div class="space-head">{first}{search}<div>{"".join(values)}</div><span></span></div>')
         for row in list(draft.rows):
             _show_row(draft, row)
     show_problems(draft, "space", "The search space")
@@ -69,7 +70,7 @@ def _show_row(draft: StudyDraft, row: Row) -> None:
         now = show_searched(row.path, read_base(draft.base, row.path))
         st.html(
             f'<div class="space-name" title="{escape(row.spec_field.help)}">{escape(label_path(row.path))}'
-            f'<span class="lab-faint">now {escape(now)}</span></div>'
+            f'<span class="lab-muted">now {escape(now)}</span></div>'
         )
         _show_mode(draft, row)
         with st.container(key=f"space_values_{row.id}"):
@@ -133,7 +134,7 @@ def _show_range(draft: StudyDraft, row: Row) -> None:
     for name, word in (("low", "from"), ("high", "to")):
         show_number(f"{label} {word}", getattr(row, name), **_common(draft, row, name, read))
     if row.log:
-        st.html("<span></span>")
+        st.html('<span class="space-no-step"></span>')
     else:
         show_number(f"{label} step", row.step, **_common(draft, row, "step", read), placeholder="any")
     st.checkbox(f"{label} logarithmic", row.log, **_common(draft, row, "log"))

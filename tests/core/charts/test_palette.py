@@ -1,6 +1,7 @@
 """Colours of runs are told apart by everybody, on both grounds."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from core.charts.colours import LEAST_CONTRAST, LEAST_DIFFERENCE, find_contrast,
 from core.charts.palette import (
     DARK_GROUND,
     DARK_PANEL,
+    GREY,
     LIGHT_GROUND,
     LIGHT_PANEL,
     PALETTE,
@@ -25,6 +27,8 @@ from core.charts.palette import (
     tell_apart,
     tell_runs_apart,
 )
+
+LEAST_TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 
 
 @pytest.mark.parametrize(
@@ -165,3 +169,15 @@ def test_a_run_on_its_own_page_keeps_its_colour_and_earlier_ones_make_way() -> N
     (other, _), (kept, symbol) = tell_runs_apart(same, keeps=same[1].id)
     assert (kept, symbol) == (pick_ink("0"), "circle")
     assert find_alike([other, kept]) == set()
+
+
+@pytest.mark.parametrize("name", ["text", "muted", "accent", "good", "warn", "bad"])
+def test_text_can_be_read_on_grounds_and_panels(name: str) -> None:
+    light, dark = re.search(rf"--lab-{name}: light-dark\((#\w+), (#\w+)\)", COLOURS).groups()  # type: ignore[union-attr]
+    for colour, grounds in ((light, (LIGHT_GROUND, LIGHT_PANEL)), (dark, (DARK_GROUND, DARK_PANEL))):
+        assert min(find_contrast(colour, ground) for ground in grounds) >= LEAST_TEXT_CONTRAST
+
+
+def test_grey_marks_are_seen_on_grounds_and_panels() -> None:
+    grounds = (LIGHT_GROUND, LIGHT_PANEL, DARK_GROUND, DARK_PANEL)
+    assert min(find_contrast(GREY, ground) for ground in grounds) >= LEAST_CONTRAST

@@ -77,7 +77,7 @@ def test_brackets_and_rungs_are_told_before_the_start_and_fit_what_is_set(core: 
     create_study("taken", tiny_study())
     command = ["study", "--preset", "first-look", "--name", "taken", "--set", "pruner=hyperband"]
     told = core(*command, "--set", "train.epochs=5")
-    assert "Hyperband pruner: One in 3 trials goes on at each rung. 2 brackets: 60 % of the trials" in told.stderr
+    assert "Hyperband pruner: one in 3 trials goes on at each rung. 2 brackets: 60 % of the trials" in told.stderr
     assert "there is a study named taken already" in told.stderr
     chosen = core(*command, "--set", "pruner_warmup_epochs=4")
     assert "Rungs after epoch 4." in chosen.stderr

@@ -140,10 +140,19 @@ def test_numbers_have_their_format_and_unit_and_what_is_no_result_begins_at_zero
     axis = layout["yaxis"]
     assert (axis["hoverformat"], axis.get("tickformat"), axis["ticksuffix"]) == (number, ticks, unit)
     assert (axis.get("rangemode") == "tozero") == (metric not in ("accuracy", "loss"))
-    assert all(f"%{{y:{number}}}{unit}<" in t["hovertemplate"] for uid, t in traces.items() if uid != "best")
+    said = "%{text}" if metric == "memory" else f"%{{y:{number}}}{unit}"
+    assert all(f"{said}<" in t["hovertemplate"] for uid, t in traces.items() if uid != "best")
     several = draw_curves(metric, units_of(make_run(), make_run(settings=("train.epochs=7",))), CurveView())
     meta = json.loads(several.figure)["layout"]["meta"]
     assert (meta["nearest"], meta["unit"]) == (number, unit)
+
+
+def test_memory_has_a_space_before_its_unit_at_ticks_and_pointer() -> None:
+    """Plotly's own SI prefixes stand at the number and at the unit: 600MB."""
+    traces, layout = draw_one("memory")
+    aliases = layout["yaxis"]["labelalias"]
+    assert {aliases[tick] for tick in ("0.6GB", "600MB", "550MB") if tick in aliases} >= {"600 MB", "550 MB"}
+    assert {text for trace in traces.values() for text in trace.get("text", [])} == {"600 MB"}
 
 
 def test_a_long_run_is_thinned_and_travels_as_bytes() -> None:

@@ -1,0 +1,58 @@
+"""Ranges on the axes of Parallel Coordinate without a pointer: a slider an axis, between the values of the trials."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.charts.upright import Ranges, change_ranges, read_ranges, write_ranges
+from core.studies.charts.axes import StudyView
+from core.studies.charts.parallel import Stops, list_stops
+from core.studies.points import Points
+from pages.parts.frame.address import set_params
+
+_EDGE = 0.002  # around a value: an address holds three digits of its height
+
+
+def keep_ranges(ranges: Ranges) -> None:
+    """The ranges are kept in the address."""
+    set_params(brush=write_ranges(ranges))
+
+
+def choose_ranges(points: Points, view: StudyView) -> None:
+    """A button that opens the sliders; they follow what is drawn with the pointer, and the figure follows them."""
+    popover = st.popover("Ranges", icon=":material/tune:", key="study.ranges", on_change="rerun")
+    if not popover.open:
+        return
+    with popover, st.container(width=320):
+        for stops in list_stops(points, view):
+            if len(stops.heights) > 1:
+                _show_slider(stops, dict(view.ranges).get(stops.key))
+
+
+def _show_slider(stops: Stops, drawn: tuple[float, float] | None) -> None:
+    key = f"study.range.{stops.key}"
+    st.session_state[key] = find_ends(stops, drawn)
+    st.select_slider(stops.title, list(stops.heights), key=key, on_change=_keep, args=(stops, key))
+
+
+def find_ends(stops: Stops, drawn: tuple[float, float] | None) -> tuple[str, str]:
+    """The first and the last value within a range; both the nearest one where it holds none."""
+    low, high = drawn or (0.0, 1.0)
+    inside = [text for text, (lowest, highest) in stops.heights.items() if low <= highest and lowest <= high]
+    if not inside:
+        inside = [min(stops.heights, key=lambda text: abs(stops.heights[text][0] - (low + high) / 2))]
+    return inside[0], inside[-1]
+
+
+def find_range(stops: Stops, first: str, last: str) -> tuple[float, float] | None:
+    """The heights between two values; None from end to end."""
+    low, high = stops.heights[first][0], stops.heights[last][1]
+    if (first, last) == (next(iter(stops.heights)), next(reversed(stops.heights))):
+        return None
+    return max(0.0, low - _EDGE), min(1.0, high + _EDGE)
+
+
+def _keep(stops: Stops, key: str) -> None:
+    first, last = st.session_state[key]
+    ranges = read_ranges(st.query_params.get("brush", ""))
+    keep_ranges(change_ranges(ranges, {"axis": stops.key, "range": find_range(stops, first, last)}))

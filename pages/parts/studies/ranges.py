@@ -30,9 +30,14 @@ def choose_ranges(points: Points, view: StudyView) -> None:
 
 
 def _show_slider(stops: Stops, drawn: tuple[float, float] | None) -> None:
-    key = f"study.range.{stops.key}"
-    st.session_state[key] = find_ends(stops, drawn)
-    st.select_slider(stops.title, list(stops.heights), key=key, on_change=_keep, args=(stops, key))
+    ends, begun = find_ends(stops, drawn), f"study.range.{stops.key}"
+    begin, count = st.session_state.get(begun, (ends, 0))
+    if st.session_state.get(f"{begun}.{count}", begin) != ends:  # drawn or lifted with the pointer meanwhile
+        begin, count = ends, count + 1
+    st.session_state[begun] = begin, count
+    key = f"{begun}.{count}"
+    # What it began with stays its default: with another one it would be another slider, without the focus.
+    st.select_slider(stops.title, list(stops.heights), begin, key=key, on_change=_keep, args=(stops, key))
 
 
 def find_ends(stops: Stops, drawn: tuple[float, float] | None) -> tuple[str, str]:

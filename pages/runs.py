@@ -129,7 +129,11 @@ def show_bar(shown: Sequence[RunSummary], chosen: Sequence[RunSummary], look: Ta
         if len(chosen) == 1 and st.button("Open", icon=":material/show_chart:", key="bar.open"):
             st.switch_page("run.py", query_params={"id": chosen[0].id})
         if len(chosen) > 1 and st.button(
-            "Compare", icon=":material/compare_arrows:", key="bar.compare", help="The first one ticked is the baseline."
+            "Compare",
+            icon=":material/compare_arrows:",
+            key="bar.compare",
+            help="The first one ticked is the baseline.",
+            shortcut="Ctrl+Enter",
         ):
             st.switch_page("compare.py", query_params={"ids": ",".join(run.id for run in chosen)})
         st.toggle(

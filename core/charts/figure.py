@@ -55,7 +55,7 @@ def space_prefixes(most: float, unit: str = "B") -> dict[str, str]:
     """
     if not math.isfinite(most) or most <= 0:
         return {}
-    alias = {}
+    alias = {f"0{unit}": f"0 {unit}"}
     for power in range(math.floor(math.log10(most)) - 1, math.ceil(math.log10(most)) + 1):
         for step in (10**power, 2 * 10**power, 5 * 10**power) if power >= 0 else ():
             for value in range(step, math.ceil(1.2 * most), step):

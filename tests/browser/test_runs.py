@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.lab_server import LabServer
 from tests.pages.sample_runs import make_run
 
+WAIT = 30_000
 CHOICES = "choices => choices.map((choice) => choice.value)"
 
 
@@ -53,3 +54,18 @@ def test_columns_and_groups_stay_in_the_address_and_come_back_with_it(page: Page
     page.get_by_role("button", name="By optimizer", exact=True).click()
     expect(page).to_have_url(re.compile(r"group=train\.optimizer"))
     expect(page.locator("table thead")).not_to_contain_text("Best val.")
+
+
+def test_two_runs_are_selected_and_compared_by_the_keyboard_alone(page: Page, runs: LabServer) -> None:
+    page.goto(f"{runs.url}/runs")
+    boxes = page.locator("table tbody input")
+    expect(boxes).to_have_count(2, timeout=WAIT)
+    boxes.first.focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_text("1 selected")).to_be_visible(timeout=WAIT)
+    page.keyboard.press("ArrowDown")
+    expect(boxes.nth(1)).to_be_focused(timeout=WAIT)
+    page.keyboard.press("Space")
+    expect(page.get_by_text("2 selected")).to_be_visible(timeout=WAIT)
+    page.keyboard.press("Control+Enter")
+    expect(page).to_have_url(re.compile("/compare"), timeout=WAIT)

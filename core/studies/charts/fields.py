@@ -60,11 +60,16 @@ def _explain_importance(points: Points, importance: Importance) -> Iterator[str]
         yield f"No interval begins above {format_percent(CLEAR_SHARE, 0)}, so what looks important may be chance."
 
 
+def slice_columns(fields: int) -> int:
+    """How many slices stand side by side."""
+    return min(fields, SLICES_IN_ROW if fields != 4 else 2)
+
+
 def draw_slice(points: Points, view: StudyView, _: Importance) -> Drawn:
     """The objective against each field by itself; later trials stand out more."""
     if not points.with_value(view.objective, view.pruned).any():
         return axes.draw_nothing()
-    columns = min(len(view.fields), SLICES_IN_ROW if len(view.fields) != 4 else 2)
+    columns = slice_columns(len(view.fields))
     lines = -(-len(view.fields) // columns)
     traces: list[Trace] = []
     layout: Layout = {"grid": {"rows": lines, "columns": columns, "pattern": "independent", "xgap": 0.08, "ygap": 0.3}}

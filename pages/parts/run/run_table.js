@@ -112,6 +112,7 @@ class RunTable {
     this.node.replaceChildren(); // Streamlit may have taken an earlier one down, and left what it drew.
     this.head = this.node.createTHead();
     this.body = this.node.createTBody();
+    this.body.addEventListener("keydown", (event) => this.step(event));
     this.rows = new Map(); // id -> {tr, text}
     this.chosen = new Set();
     this.version = 0;
@@ -190,6 +191,17 @@ class RunTable {
   pickAll(on) {
     for (const row of this.data.rows) on ? this.chosen.add(row.id) : this.chosen.delete(row.id);
     this.tell();
+  }
+
+  // From a row's box or link to that of the next one: by Tab there are two stops a row.
+  step(event) {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const from = event.target.closest("tr");
+    if (!by || !from || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const to = this.body.rows[from.sectionRowIndex + by];
+    const kind = event.target.matches("input") ? "input" : "a";
+    to?.querySelector(kind)?.focus();
   }
 
   tell() {

@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.charts.upright import AXIS_WIDTH, change_ranges, read_ranges
 from core.studies.charts.axes import StudyView
+from core.studies.charts.fields import slice_columns
 from core.studies.charts.plots import PLOTS, PlotName
 from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.points import Points
@@ -23,6 +24,7 @@ from pages.parts.studies.ranges import choose_ranges, keep_ranges
 
 HEIGHTS: dict[PlotName, int] = {"Slice": 480, "Contour": 420, "Rank": 420, "Parallel Coordinate": 400, "Timeline": 400}
 HEIGHT = 360
+SLICE_WIDTH = 300
 MOST_SLICES = 9
 DEFAULT_SLICES = 4
 DEFAULT_LINES = 8
@@ -68,7 +70,7 @@ def _show_plot(look: Look, plot: PlotName) -> int | None:
         title=drawing.title,
         file_name=f"{name_stem(look.study.name) or 'study'}-{plot.lower().replace(' ', '-')}",
         height=HEIGHTS.get(plot, HEIGHT),
-        min_width=AXIS_WIDTH * (1 + len(view.fields)) if parallel else 0,
+        min_width=_least_width(plot, len(view.fields)),
         picks=plot != "Importance" and not parallel,
         brushes=parallel,
     )
@@ -83,6 +85,16 @@ def _show_plot(look: Look, plot: PlotName) -> int | None:
     if note := " ".join(drawing.notes) or hint:
         st.caption(note)
     return told if isinstance(told, int) else None
+
+
+def _least_width(plot: PlotName, fields: int) -> int:
+    """Pixels below which names of axes and of choices would be left out: the figure scrolls there."""
+    match plot:
+        case "Parallel Coordinate":
+            return AXIS_WIDTH * (1 + fields)
+        case "Slice":
+            return SLICE_WIDTH * slice_columns(fields)
+    return 0
 
 
 def _show_view(look: Look, plot: PlotName) -> StudyView:

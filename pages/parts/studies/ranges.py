@@ -52,7 +52,8 @@ def find_ends(stops: Stops, drawn: tuple[float, float] | None) -> tuple[str, str
 def find_range(stops: Stops, first: str, last: str) -> tuple[float, float] | None:
     """The heights between two values; None from end to end."""
     low, high = stops.heights[first][0], stops.heights[last][1]
-    if (first, last) == (next(iter(stops.heights)), next(reversed(stops.heights))):
+    values = list(stops.heights)
+    if (first, last) == (values[0], values[-1]):
         return None
     return max(0.0, low - _EDGE), min(1.0, high + _EDGE)
 

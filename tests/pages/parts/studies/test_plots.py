@@ -52,22 +52,3 @@ def test_ranges_of_parallel_axes_follow_the_address_and_name_the_trials(open_pag
         "Drag along an axis" in str(each.value)
         for each in open_page("studies", name="done", plot="Parallel Coordinate").caption
     )
-
-
-def test_ranges_are_chosen_by_sliders_too_and_follow_what_is_drawn(open_page) -> None:
-    make_study("done")
-    page = open_page("studies", name="done", plot="Parallel Coordinate", brush="model.attention:0:0.4")
-    assert not page.select_slider, "closed, it costs nothing"
-    page.session_state["study.ranges"] = True
-    page.run()
-    sliders = {slider.label: slider for slider in page.select_slider}
-    assert sliders["Attention"].value == ("None", "None")
-    rate = sliders["Learning rate"]
-    rate.set_range(rate.options[1], rate.options[-1]).run()
-    kept = page.query_params["brush"]
-    assert "model.attention:0:0.4" in str(kept)
-    assert "train.learning_rate:" in str(kept)
-    assert "within the ranges" in page.caption[0].value
-    rate = next(slider for slider in page.select_slider if slider.label == "Learning rate")
-    rate.set_range(rate.options[0], rate.options[-1]).run()
-    assert "train.learning_rate" not in str(page.query_params["brush"]), "from end to end is no range"

@@ -36,12 +36,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--full"):
         config.option.timeout = 0  # hours are what these tests are for
     config.addinivalue_line("markers", "promise(item, promise, *, how, control): what a test of reliability shows")
+    config.addinivalue_line("markers", "in_full(reason): is skipped without --full")
     if not hasattr(config, "workerinput"):  # else this is a worker of xdist, whose reports reach the controller
         config.pluginmanager.register(Figures(), "reliability-figures")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
+        if (mark := item.get_closest_marker("in_full")) and not config.getoption("--full"):
+            item.add_marker(pytest.mark.skip(reason=f"{mark.args[0]}; in full: make test-{item.path.parent.name}"))
         if mark := item.get_closest_marker("promise"):
             item.user_properties.append(("promise", describe_promise(*mark.args, **mark.kwargs)))
 

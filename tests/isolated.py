@@ -71,10 +71,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "isolated(*packages): run where only the loopback is")
 
 
+# First: xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     asked = config.getoption("--cluster") or config.getoption("--full")
     for item in items:
-        if not is_inside() and (mark := item.get_closest_marker("isolated")) and (reason := _explain(mark.args, asked)):
+        if is_inside() or not (mark := item.get_closest_marker("isolated")):
+            continue
+        item.add_marker(pytest.mark.xdist_group(f"isolated-{'-'.join(mark.args)}"))
+        if reason := _explain(mark.args, asked):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.isolated import is_inside
 
-pytestmark = [pytest.mark.isolated, pytest.mark.xdist_group("isolated")]
+pytestmark = pytest.mark.isolated
 
 
 def test_only_the_loopback_is_there() -> None:

@@ -28,7 +28,7 @@ from ray.exceptions import (
 )
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from core.cluster.events import Alive, Failed, Item, Line, Lost, Task
+from core.cluster.events import GONE, Alive, Failed, Item, Line, Lost, Task
 from core.cluster.images import ImageKeeper, absolute_folder
 from core.cluster.node import Trainer
 from core.system.errors import LabError
@@ -184,7 +184,7 @@ def explain_loss(error: Exception) -> str:
         or "node has died" in text
         or "node was terminated" in text
     ):
-        return "was lost"
+        return GONE
     if isinstance(error, OutOfMemoryError) or "OOM" in text:
         return "ran out of memory and ended the training's process"
     return "lost the training's process"

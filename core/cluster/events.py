@@ -18,6 +18,7 @@ from core.system import files
 from core.system.errors import LabError
 
 BLOB = "checkpoint_bytes"
+GONE = "was lost"  # the reason where it is the whole node
 
 
 class BlobError(LabError):

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from core.runs.records import Move, PlaceRecord
     from core.worker.driving import AfterEpoch
 
-LOSSES = 3  # of nodes in a row, with no epoch between, after which a run has failed
+LOSSES = 3  # of its process on a node in a row, with no epoch between, after which a run has failed ...
+NODE_LOSSES = 10  # ... and of whole nodes, which may come and go: a training hardly ever takes a machine with it
 PAUSE_SECONDS = 1.0  # after a loss: the agent is about to notice it too
 
 
@@ -52,7 +53,7 @@ class Proxy:
     def begin(self) -> None:
         """Another run."""
         self.queued_ns = 0  # since when it waits, also after it lost its place
-        self.losses, self.epoch = 0, -1
+        self.losses, self.node_losses, self.epoch = 0, 0, -1
 
     def wait(self, runs: Path, folder: Path, stop: StopSignal) -> queue.Slot | None:
         """A place on the cluster; None if the run was stopped first."""
@@ -101,19 +102,23 @@ class Proxy:
 
     def _note_loss(self, folder: Path, stream: NodeStream, reason: str) -> None:
         """Raises NodesLostError where it is one too many."""
+        from core.cluster.events import GONE
         from core.runs.folder import Run
 
         done = max((checkpoint.epoch for checkpoint in Run(folder).checkpoints()), default=0)
-        self.losses = self.losses + 1 if done == self.epoch else 1
+        if done != self.epoch or stream.drained or stream.lost != stream.node:
+            self.losses = self.node_losses = 0  # it got on, or no node ended, so it was nothing that the run did
         self.epoch = done
-        if stream.drained or stream.lost != stream.node:  # no node ended, so it was nothing that the run did
-            self.losses = 0
+        if not stream.drained and stream.lost == stream.node:
+            self.losses += stream.reason != GONE
+            self.node_losses += stream.reason == GONE
         if stream.node:
             place = read_place(folder) or {}
             move: Move = {"node": stream.lost, "reason": stream.reason, "epoch": done, "time": time.time()}
             write_place(folder, {**place, "moves": [*(place.get("moves") or []), move]})
-        if self.losses >= LOSSES:
-            raise NodesLostError(f"{LOSSES} nodes in a row were lost without an epoch between. The last: {reason}")
+        if self.losses >= LOSSES or self.node_losses >= NODE_LOSSES:
+            what = f"Its process was lost {LOSSES} times" if self.losses >= LOSSES else f"{NODE_LOSSES} nodes were lost"
+            raise NodesLostError(f"{what} in a row, without an epoch between. The last: {reason}")
         time.sleep(PAUSE_SECONDS)
 
 

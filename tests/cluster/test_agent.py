@@ -22,7 +22,10 @@ from tests.core.same_result import assert_same_result
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 from tests.ray_cluster import RayCluster, train_here
 
-pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+pytestmark = [
+    pytest.mark.isolated("ray"),
+    pytest.mark.in_full("the machines of test_up_and_join.py are seen by an agent too"),
+]
 
 RUN = "20261129-120000-000-abcdef"
 TRAINS = """
@@ -39,11 +42,8 @@ time.sleep(600)
 
 
 @pytest.fixture(scope="module")
-def agent(full: bool, request: pytest.FixtureRequest) -> Iterator[Path]:
+def agent(ray_cluster: RayCluster) -> Iterator[Path]:
     """An agent at work; returns the runs folder."""
-    if not full:
-        pytest.skip("the machines of test_up_and_join.py are seen by an agent too; in full: make test-cluster")
-    ray_cluster: RayCluster = request.getfixturevalue("ray_cluster")
     command = [sys.executable, "-m", "core.cluster.agent", ray_cluster.address]
     with subprocess.Popen(command, cwd=PROJECT, env=os.environ) as process:
         yield ray_cluster.runs
@@ -55,10 +55,7 @@ def look(runs: Path) -> tuple[Node, ...]:
     return cluster.nodes if cluster and not cluster.is_stale() else ()
 
 
-def test_nodes_are_told_with_memory_and_versions_and_the_head_is_none(
-    agent: Path, request: pytest.FixtureRequest
-) -> None:
-    ray_cluster: RayCluster = request.getfixturevalue("ray_cluster")
+def test_nodes_are_told_with_memory_and_versions_and_the_head_is_none(agent: Path, ray_cluster: RayCluster) -> None:
     wait_for(lambda: len([node for node in look(agent) if node.memory]) == 2)
     nodes = look(agent)
     assert {node.id for node in nodes} == {node.id for node in ray_cluster.nodes}
@@ -71,16 +68,14 @@ def test_nodes_are_told_with_memory_and_versions_and_the_head_is_none(
     assert read_token(agent) not in (agent / CLUSTER).read_text()
 
 
-def test_a_joining_machine_is_told_the_heads_versions(agent: Path, request: pytest.FixtureRequest) -> None:
-    ray_cluster: RayCluster = request.getfixturevalue("ray_cluster")
+def test_a_joining_machine_is_told_the_heads_versions(agent: Path, ray_cluster: RayCluster) -> None:
     wait_for(lambda: look(agent))
     command = [sys.executable, "-m", "core.cluster.agent", ray_cluster.address, "ask"]
     told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60).stdout
     assert describe_versions()["lab"] in told
 
 
-def test_a_drained_node_gives_its_run_away(agent: Path, request: pytest.FixtureRequest) -> None:
-    ray_cluster: RayCluster = request.getfixturevalue("ray_cluster")
+def test_a_drained_node_gives_its_run_away(agent: Path, ray_cluster: RayCluster) -> None:
     wait_for(lambda: len([node for node in look(agent) if node.lab]) == 2, 120)
     spec = tiny_spec(epochs=300)
     run = open_run(start_run(spec, on="cluster"))
@@ -98,10 +93,7 @@ def test_a_drained_node_gives_its_run_away(agent: Path, request: pytest.FixtureR
     ray_cluster.add_node()
 
 
-def test_a_run_is_on_its_node_until_it_ends_and_a_killed_node_is_lost(
-    agent: Path, request: pytest.FixtureRequest
-) -> None:
-    ray_cluster: RayCluster = request.getfixturevalue("ray_cluster")
+def test_a_run_is_on_its_node_until_it_ends_and_a_killed_node_is_lost(agent: Path, ray_cluster: RayCluster) -> None:
     command = [sys.executable, "-c", TRAINS % RUN, ray_cluster.address]
     with subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE) as trains:
         assert trains.stdout

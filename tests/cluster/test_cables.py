@@ -27,7 +27,7 @@ from tests.core.same_result import assert_same_result
 from tests.core.workers import is_gone, tiny_spec, wait_for, wait_for_state
 from tests.ray_cluster import train_here
 
-pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.isolated("ray"), pytest.mark.in_full("takes minutes")]
 
 Record = Callable[[str], None]
 ADDRESS = f"{HERE}:6379"
@@ -65,9 +65,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(full: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    if not full:
-        pytest.skip("takes minutes: make test-cluster")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site(tmp_path_factory.mktemp("site"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RESNET_LAB_RUNS", str(site.head.runs))

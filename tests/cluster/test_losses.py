@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 import pytest
@@ -19,24 +20,17 @@ from tests.core.same_result import assert_same_result
 from tests.core.workers import is_gone, tiny_spec, wait_for, wait_for_state
 from tests.ray_cluster import RayCluster, RayNode, train_here
 
-pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.isolated("ray"), pytest.mark.in_full("takes minutes; in short, test_runs.py kills a node")]
 
 Record = Callable[[str], None]
 DONE = ("finished", "failed", "interrupted")
-RUNS, KILLS, EPOCHS = 10, 20, 400
+RUNS, KILLS, EPOCHS = 10, 20, 1000
 PATIENCE = 300.0
 
 
-@pytest.fixture(autouse=True)
-def in_full(full: bool) -> None:
-    if not full:
-        pytest.skip("takes minutes: make test-cluster; in short, test_runs.py kills a node")
-
-
 @pytest.fixture
-def two_nodes(in_full: None, request: pytest.FixtureRequest) -> RayCluster:
+def two_nodes(nodes: RayCluster) -> RayCluster:
     """The module's cluster, with two nodes whatever the test before did to them."""
-    nodes: RayCluster = request.getfixturevalue("nodes")
     while len(nodes.nodes) < 2:
         nodes.add_node()
     return nodes
@@ -70,8 +64,10 @@ def test_nodes_are_killed_at_random_moments(two_nodes: RayCluster, record_figure
         finish(run)
     moves = [len((read_place(run.path) or {}).get("moves") or []) for run in runs]
     assert kills == KILLS, f"all runs had ended after {kills} kills: more epochs"
-    for number, run in enumerate(runs):
-        assert_same_result(run, train_here(seeded(spec, number)))
+    with ThreadPoolExecutor(2) as pool:
+        undisturbed = pool.map(train_here, (seeded(spec, number) for number in range(RUNS)))
+        for run, here in zip(runs, undisturbed, strict=True):
+            assert_same_result(run, here)
     with pytest.raises(AssertionError):
         assert_same_result(runs[0], runs[1])
     record_figure(f"{KILLS} kills, {sum(moves)} moves of {RUNS} runs, {max(moves)} of one; all bit for bit")
@@ -85,7 +81,7 @@ def seeded(spec: RunSpec, number: int) -> RunSpec:
 def kill_a_training_node(nodes: RayCluster, runs: list[Run], random: Random) -> bool:
     """Kills one at a random moment of the next seconds, and adds another; False if the training ended meanwhile."""
     wait_for(lambda: any(map(training_process, runs)) or all(run.state() in DONE for run in runs), PATIENCE)
-    time.sleep(random.uniform(0, 3))
+    time.sleep(random.uniform(0, 6))  # a node begins to train after some seconds
     training = [pid for run in runs if (pid := training_process(run))]
     if not training:
         return False
@@ -105,7 +101,7 @@ def kill_a_training_node(nodes: RayCluster, runs: list[Run], random: Random) -> 
     control="what was stopped is there until it is ended: nothing but its silence tells",
 )
 def test_what_stands_still_is_left(two_nodes: RayCluster, record_figure: Record) -> None:
-    spec = tiny_spec(epochs=EPOCHS)
+    spec = tiny_spec(epochs=400)
     undisturbed = train_here(spec)
     told = []
     for words, stop in (("node", stop_node), ("process", stop_process)):

@@ -13,16 +13,13 @@ from tests.core.cluster.test_driver import Way
 from tests.core.workers import wait_for
 from tests.ray_cluster import RayCluster
 
-pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.isolated("ray"), pytest.mark.in_full("the shares are tested without Ray")]
 
 
 @pytest.fixture(scope="module")
-def gpu(full: bool, request: pytest.FixtureRequest) -> RayCluster:
-    if not full:
-        pytest.skip("the shares are tested without Ray; in full: make test-cluster")
-    cluster: RayCluster = request.getfixturevalue("ray_cluster")
-    cluster.add_node(cpus=0, gpus=1)
-    return cluster
+def gpu(ray_cluster: RayCluster) -> RayCluster:
+    ray_cluster.add_node(cpus=0, gpus=1)
+    return ray_cluster
 
 
 def ask_share(runs: Path, shares: int) -> float:

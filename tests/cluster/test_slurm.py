@@ -17,17 +17,15 @@ from tests.core.workers import wait_for
 from tests.ray_cluster import train_here
 from tests.slurm_lab import Slurm, serve_slurm
 
-pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.isolated("ray"), pytest.mark.in_full("takes minutes")]
 
 Record = Callable[[str], None]
 Site = tuple[Slurm, Machine]
 
 
 @pytest.fixture(scope="module")
-def site(full: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A Slurm of two nodes, and a head where its jobs are submitted."""
-    if not full:
-        pytest.skip("takes minutes: make test-cluster")
     folder = tmp_path_factory.mktemp("site")
     with serve_slurm(folder) as slurm, pytest.MonkeyPatch.context() as patch:
         head = Machine(folder / "head")

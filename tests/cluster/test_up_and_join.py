@@ -22,7 +22,7 @@ from core.system.folders import PROJECT
 from tests.cluster.machines import Machine, wait_for_nodes
 from tests.core.workers import is_gone, tiny_spec, wait_for
 
-pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.isolated("ray")
 
 Record = Callable[[str], None]
 ADDRESS = "127.0.0.1:6390"

@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from core.cluster.access import make_token
-from core.cluster.events import Alive, Lost, Task
+from core.cluster.events import GONE, Alive, Lost, Task
 from core.machine.nodes import Cluster, Node, write_cluster
 from core.machine.versions import describe_versions
 from core.runs import presence
@@ -170,5 +170,5 @@ def serve(connection: Connection, node: str) -> None:  # type: ignore[type-arg]
         try:
             for item in trainer.train(task, node):
                 send(item)
-        except SystemExit:  # as Ray says of a node whose process ended
-            send(Lost("was lost"))
+        except SystemExit as exit:  # as Ray says of a node that is gone, or whose process ended
+            send(Lost(exit.code if isinstance(exit.code, str) else GONE))

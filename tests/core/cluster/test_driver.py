@@ -18,7 +18,7 @@ from core.machine.versions import describe_versions, fit_name
 from tests.core.workers import is_gone, tiny_spec, wait_for
 from tests.ray_cluster import RayCluster
 
-pytestmark = [pytest.mark.isolated("ray"), pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.isolated("ray")
 
 
 ONE_CPU = Need(1.0, 0.0, 1)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -179,21 +180,34 @@ def test_a_run_waits_while_no_place_is_free_and_stops_from_the_queue(
     wait_for_state(first, "stopped", seconds=10)
 
 
-def _lose_every_node() -> None:
-    from core.cluster import node
+def _lose_every(reason: str) -> None:
+    from core.cluster import node, proxy
 
     def end(*_: object) -> None:
-        raise SystemExit
+        raise SystemExit(reason)
 
     node.Trainer._train = end  # type: ignore[assignment, method-assign]
+    proxy.PAUSE_SECONDS = 0.05
 
 
-def test_a_run_that_ends_every_node_fails_after_three() -> None:
+@pytest.mark.parametrize(
+    ("reason", "times", "words"),
+    [
+        ("lost the training's process", 3, "Its process was lost 3 times in a row, without an epoch between."),
+        ("was lost", 10, "10 nodes were lost in a row, without an epoch between."),
+    ],
+)
+def test_a_run_that_ends_its_process_fails_sooner_than_one_whose_nodes_come_and_go(
+    cluster: PlainCluster, reason: str, times: int, words: str
+) -> None:
+    cluster.count = times
+    write_nodes(cluster.runs, times)
     run = create_cluster_run(tiny_spec())
-    start_proxy(run, _lose_every_node)
+    start_proxy(run, partial(_lose_every, reason))
     assert wait_for_state(run, "finished", "failed") == "failed"
     assert run.end()["kind"] == "node"
-    assert "3 nodes in a row" in run.end()["reason"]
+    assert run.end()["reason"] == f"{words} The last: node-{times} {reason}."
+    assert [move["reason"] for move in read_place(run.path)["moves"]] == [reason] * times
 
 
 def test_while_it_waits_it_has_loaded_neither_torch_nor_ray_nor_numpy() -> None:

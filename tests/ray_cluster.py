@@ -26,7 +26,7 @@ from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import RunSpec
 from tests.core import workers
-from tests.core.workers import start_worker, wait_for_state
+from tests.core.workers import is_gone, start_worker, wait_for_state
 from tests.made_runs import create_run
 
 HEALTH = {
@@ -79,6 +79,17 @@ class RayNode:
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
+
+    def ended(self, pid: int) -> bool:
+        """Whether a process of the node is gone.
+
+        Those that Ray's own processes left as zombies are waited for, as `ray start` does: a raylet that is one passes
+        for alive with the processes that it started, which then stay.
+        """
+        for kind in self.node.all_processes.values():
+            for info in kind:
+                info.process.poll()
+        return is_gone(pid)
 
     def _signal(self, number: int) -> None:
         for process in self.processes():

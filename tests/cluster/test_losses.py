@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import Random
 
 import pytest
@@ -122,7 +123,7 @@ def test_what_stands_still_is_left(two_nodes: RayCluster, record_figure: Record)
         finish(run)
         assert_same_result(run, undisturbed)
         victim.resume()
-        wait_for(lambda pid=pid: is_gone(pid), 60)
+        wait_for(partial(victim.ended, pid), 60)
         two_nodes.kill(victim)
         two_nodes.add_node()
         told.append(f"{words}: known after {known:.1f} s, trains elsewhere {elsewhere:.1f} s later")

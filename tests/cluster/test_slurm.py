@@ -13,7 +13,7 @@ from core.runs.store import open_run
 from tests.cabled import HERE
 from tests.cluster.machines import Machine, wait_for_nodes
 from tests.cluster.test_cables import PATIENCE, SPEC, finish, follow_move
-from tests.core.workers import wait_for
+from tests.core.workers import tiny_spec, wait_for
 from tests.ray_cluster import train_here
 from tests.slurm_lab import Slurm, serve_slurm
 
@@ -96,9 +96,7 @@ def test_a_job_leaves_before_its_time_is_over(site: Site, record_figure: Record)
     wait_for_nodes(head, 1, PATIENCE)
     end = slurm.ask("squeue", "-h", "-r", "-j", job, "-o", "%e").strip()
     ends = time.mktime(time.strptime(end, "%Y-%m-%dT%H:%M:%S"))
-    run = open_run(
-        start_run(SPEC.model_copy(update={"train": SPEC.train.model_copy(update={"epochs": 100_000})}), on="cluster")
-    )
+    run = open_run(start_run(tiny_spec(epochs=10_000, batch_size=4), on="cluster"))
     wait_for(lambda: run.state() == "running" and run.rows(), PATIENCE)
     wait_for(lambda: not head.nodes(), PATIENCE)
     before = ends - time.time()

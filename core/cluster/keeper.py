@@ -37,7 +37,6 @@ PLACES = 1000  # of the resource that names the versions: a run asks a thousandt
 START_SECONDS = 20.0  # who ends sooner, with an error, for the first time, was started wrongly
 STEADY_SECONDS, LONGEST_PAUSE = 60.0, 30.0
 ENDING_SECONDS = 10.0
-LAST_HEAD = "ray_current_cluster"  # in Ray's folder
 
 
 def ray_command(here: Here) -> list[str]:
@@ -110,10 +109,7 @@ class Keeper:
 
     def _live_once(self) -> int:
         """Starts Ray, and returns its status when it has ended; what is left of it goes with it."""
-        folder = Path(self.here.folder)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Ray knows its last head by this, and refuses to start while any process here names its address: a node's does.
-        (folder / LAST_HEAD).unlink(missing_ok=True)
+        Path(self.here.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         ray = self._start(ray_command(self.here))
         agent: subprocess.Popen[bytes] | None = None
         try:

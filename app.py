@@ -67,6 +67,7 @@ async def serve(_: st.App) -> AsyncIterator[None]:
     """What is set up while the server runs."""
     failures.set_up_log()
     failures.keep_errors_inside()
+    patches.answer_at_once()
     patches.ignore_left_pages()
     STANDBY.enable()
     prepare_worker()

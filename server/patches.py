@@ -1,23 +1,48 @@
-"""A timer of the page that was left no longer reaches the page that came after it.
-
-A fragment that renews itself is asked for by a timer in the browser, or by word of a change, and the browser also says
-for which page. `st.switch_page` leaves that page on the server; until the browser learns of it, it goes on asking.
-Streamlit 1.67 runs such a request after the new page, in the name of the old one, and the browser, now on another page,
-shows nothing from then on. Where a visitor clicks a link, Streamlit stops the timers before it asks for the new page.
-"""
+"""What Streamlit 1.67 does otherwise than this lab needs it, put right from outside while the server starts."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from typing import Any
 
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from server.changes import COMPONENT
 
 
+def answer_at_once() -> None:
+    """What is written to a browser leaves at once.
+
+    A socket made as Streamlit makes it, without a protocol, is none of those that asyncio sets TCP_NODELAY for. The body
+    of an answer then waits until the browser has acknowledged its head, up to 40 ms on Linux: half a second for the
+    sixty files of a first page.
+    """
+    connect = AutoHTTPProtocol.connection_made
+    if getattr(connect, "answers_at_once", False):
+        return
+
+    def connect_and_set(self: Any, transport: asyncio.Transport) -> None:
+        wire = transport.get_extra_info("socket")
+        if wire is not None and wire.family in (socket.AF_INET, socket.AF_INET6):
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connect(self, transport)
+
+    connect_and_set.answers_at_once = True  # type: ignore[attr-defined]
+    AutoHTTPProtocol.connection_made = connect_and_set  # type: ignore[method-assign]
+
+
 def ignore_left_pages() -> None:
-    """Requests that nobody clicked for any page but the one last opened are passed over, in every session."""
+    """A timer of the page that was left no longer reaches the page that came after it, in any session.
+
+    A fragment that renews itself is asked for by a timer in the browser, or by word of a change, and the browser also
+    says for which page. `st.switch_page` leaves that page on the server; until the browser learns of it, it goes on
+    asking. Streamlit 1.67 runs such a request after the new page, in the name of the old one, and the browser, now on
+    another page, shows nothing from then on. Where a visitor clicks a link, Streamlit stops the timers before it asks
+    for the new page. So requests that nobody clicked for any page but the one last opened are passed over.
+    """
     run = ScriptRunner._run_script
     if getattr(run, "ignores_left_pages", False):
         return

@@ -7,6 +7,7 @@ compiled, while the program itself starts and the server runs the page.
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -24,6 +25,7 @@ from server.sign_in import SignIn
 ON_EVERY_PAGE = ("Html", "BidiComponent", "Button", "Checkbox", "Selectbox", "ButtonGroup")
 _IMPORT = re.compile(r"""\bfrom\s*["']\./([\w.-]+\.js)["']|\bimport\s*["']\./([\w.-]+\.js)["']""")
 _ICONS = "MaterialSymbols-Rounded.*.woff2"
+_PACKED, _LEVEL = "gzip", 6  # as every browser asks for it
 _STALE = ("etag", "last-modified", "content-length")
 
 
@@ -68,8 +70,11 @@ class _Rewriter:
         self._body += message.get("body", b"")
         if message.get("more_body"):
             return
-        body = self._body.replace(b"</head>", f"{write_head(self._scripts)}</head>".encode(), 1)
         headers = MutableHeaders(scope=self._start)
+        packed = headers.get("content-encoding") == _PACKED
+        body = gzip.decompress(self._body) if packed else self._body
+        body = body.replace(b"</head>", f"{write_head(self._scripts)}</head>".encode(), 1)
+        body = gzip.compress(body, _LEVEL) if packed else body
         # It is another page than the one that these describe.
         for name in _STALE:
             del headers[name]
@@ -81,7 +86,7 @@ class _Rewriter:
 def _is_page(start: Message) -> bool:
     headers = MutableHeaders(scope=start)
     kind = headers.get("content-type", "")
-    return start["status"] == 200 and kind.startswith("text/html") and "content-encoding" not in headers
+    return start["status"] == 200 and kind.startswith("text/html") and headers.get("content-encoding", _PACKED) == _PACKED
 
 
 def write_head(scripts: Iterable[str]) -> str:

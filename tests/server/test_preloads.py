@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
@@ -44,6 +45,14 @@ def test_other_pages_ask_for_the_program_alone() -> None:
     page = visit("/build")
     assert SCRIPT not in page
     assert "modulepreload" in page
+
+
+def test_a_page_that_was_compressed_stays_so_and_names_what_it_needs() -> None:
+    client = TestClient(Preloads(GZipMiddleware(answer, minimum_size=1), {"run": [SCRIPT]}))
+    response = client.get("/run", headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.text == visit("/run")
+    assert 0 < int(response.headers["content-length"]) < len(response.content)
 
 
 @pytest.mark.parametrize("path", ["/text", "/gone"])

@@ -16,9 +16,9 @@ from server.changes import COMPONENT
 def answer_at_once() -> None:
     """What is written to a browser leaves at once.
 
-    A socket made as Streamlit makes it, without a protocol, is none of those that asyncio sets TCP_NODELAY for. The body
-    of an answer then waits until the browser has acknowledged its head, up to 40 ms on Linux: half a second for the
-    sixty files of a first page.
+    asyncio sets TCP_NODELAY for sockets that name TCP as their protocol, and Streamlit's names none. The body of an
+    answer then waits until the browser has acknowledged its head, up to 40 ms on Linux: half a second for the sixty
+    files of a first page.
     """
     connect = AutoHTTPProtocol.connection_made
     if getattr(connect, "answers_at_once", False):

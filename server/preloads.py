@@ -2,7 +2,7 @@
 
 Streamlit's program asks for the parts that draw a page's elements only when the first of each kind arrives, and a chart
 for its library after that: three ways to the server and back, one after the other. Named in the head they come, and are
-compiled, while the program itself starts and the server runs the page.
+compiled, while the program itself starts and the server runs the page. The head also says where the server is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from streamlit import file_util
 from server.sign_in import SignIn
 
 # Of Streamlit's program, by the names of its files without their versions; a name that is gone is passed over.
-ON_EVERY_PAGE = ("Html", "BidiComponent", "Button", "Checkbox", "Selectbox", "ButtonGroup")
+ON_EVERY_PAGE = ("Html", "BidiComponent", "Button", "Checkbox", "Selectbox", "ButtonGroup", "Pagination")
+# Streamlit's program asks /data for its server first, is told that there is none, and waits 100 ms until it asks /.
+_SERVER = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href}</script>'
 _IMPORT = re.compile(r"""\bfrom\s*["']\./([\w.-]+\.js)["']|\bimport\s*["']\./([\w.-]+\.js)["']""")
 _ICONS = "MaterialSymbols-Rounded.*.woff2"
 _PACKED, _LEVEL = "gzip", 6  # as every browser asks for it
@@ -86,13 +88,15 @@ class _Rewriter:
 def _is_page(start: Message) -> bool:
     headers = MutableHeaders(scope=start)
     kind = headers.get("content-type", "")
-    return start["status"] == 200 and kind.startswith("text/html") and headers.get("content-encoding", _PACKED) == _PACKED
+    return (
+        start["status"] == 200 and kind.startswith("text/html") and headers.get("content-encoding", _PACKED) == _PACKED
+    )
 
 
 def write_head(scripts: Iterable[str]) -> str:
     """The elements that a page's head gets; a script that cannot be had is asked for again by who needs it."""
     own = [f'<script async src="{escape(address)}" onerror="this.remove()"></script>' for address in scripts]
-    return "\n".join([*_name_program_parts(Path(file_util.get_static_dir())), *own])
+    return "\n".join([_SERVER, *_name_program_parts(Path(file_util.get_static_dir())), *own])
 
 
 @cache

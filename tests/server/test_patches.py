@@ -1,14 +1,18 @@
-"""Which requests of a page's timer still run; tests/browser/test_page_switch.py shows what it is for."""
+"""What is put right in Streamlit; for requests of a left page's timer tests/browser/test_page_switch.py shows why."""
 
 from __future__ import annotations
 
+import socket
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from streamlit.web.server.starlette.starlette_server import _bind_socket
+from uvicorn import Config
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from server.patches import ignore_left_pages
+from server.patches import answer_at_once, ignore_left_pages
 
 
 @pytest.fixture
@@ -56,3 +60,21 @@ def test_it_is_put_in_place_once(ran: list[Any]) -> None:
     patched = ScriptRunner._run_script
     ignore_left_pages()
     assert ScriptRunner._run_script is patched
+
+
+def test_what_streamlit_s_server_writes_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(AutoHTTPProtocol, "connection_made", lambda self, transport: seen.append(transport))
+    answer_at_once()
+    answer_at_once()  # in place once
+    config = Config("app:app")
+    config.load_app = lambda: None  # type: ignore[method-assign,assignment,return-value]
+    config.load()
+    with _bind_socket("127.0.0.1", 0, 1) as listening:
+        listening.setblocking(True)
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as wire:
+            assert wire.proto == 0, "asyncio sees to it by itself now: the patch can go"
+            transport = SimpleNamespace(get_extra_info={"socket": wire}.get)
+            config.http_protocol_class.connection_made(SimpleNamespace(), transport)  # type: ignore[arg-type,union-attr]
+            assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert seen == [transport]

@@ -71,5 +71,10 @@ def test_every_part_of_the_program_that_is_named_is_there_and_not_named_twice() 
     assert all((folder / name).is_file() for name in named)
     assert len(set(named)) == len(named)
     assert not [name for name in named if name in (folder / "index.html").read_text(encoding="utf-8")]
+    # Where the program looks for its server, by a name that it may change.
+    program = next((folder / "static" / "js").glob("index.*.js")).read_text(encoding="utf-8")
+    assert "BACKEND_BASE_URL" in visit("/build")
+    assert "window.__streamlit" in program
+    assert "BACKEND_BASE_URL" in program
     missing = [stem for stem in ON_EVERY_PAGE if not any(f"/{stem}." in name for name in named)]
     assert not missing, f"Streamlit names these otherwise now: {missing}"

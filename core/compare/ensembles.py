@@ -77,7 +77,9 @@ class Ensemble:
         found = []
         for run in self.members:
             comparison = compare_paired(self.predictions.correct, _require(run, self.weights).correct)
-            found.append((run, comparison, verdict(comparison, "The ensemble", run.name)))
+            sentence = verdict(comparison, "the ensemble", run.name)
+            begins = sentence.startswith("the ")
+            found.append((run, comparison, f"The {sentence[4:]}" if begins else sentence))
         return found
 
     def tell_budget(self, budget: int = DEFAULT_BUDGET) -> str:

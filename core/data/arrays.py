@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.format import MAGIC_PREFIX
 
 from core.data.decoding import Pixels
 from core.data.own_images import MAX_ARRAY_BYTES, to_bytes, to_channels_last
@@ -55,25 +56,36 @@ def read_arrays(file: IO[bytes]) -> dict[str, Labelled]:
 
 def read_pair(images: IO[bytes], labels: IO[bytes]) -> dict[str, Labelled]:
     """The training part of two .npy files. Raises `DataError`."""
-    found = {}
-    for name, file in (("images", images), ("labels", labels)):
-        file.seek(0)
-        try:
-            array = np.load(file, allow_pickle=False)
-        except (ValueError, OSError, EOFError, MemoryError) as error:
-            reason = str(error).splitlines()[0].rstrip(".")
-            raise DataError(f"The .npy file of the {name} cannot be read: {reason}.") from error
-        if not isinstance(array, np.ndarray):  # an .npz file
-            raise DataError(f"The file of the {name} is no .npy file.")
-        found[name] = array
-    return _find_parts(found)
+    return _find_parts({"images": _read_file(images, "images"), "labels": _read_file(labels, "labels")})
+
+
+def _read_file(file: IO[bytes], name: str) -> Array:
+    """One array of a .npy file."""
+    file.seek(0)
+    if file.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
+        raise DataError(f"The file of the {name} is no .npy file.")
+    file.seek(0)
+    try:
+        array: Array = np.load(file, allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError) as error:
+        raise DataError(_explain(error, f"The .npy file of the {name}")) from error
+    return array
+
+
+def _explain(error: Exception, what: str) -> str:
+    """Why an array cannot be read; numpy's own words would advise reading it by pickle."""
+    if "allow_pickle" in str(error):
+        return f"{what} holds Python objects, which are not read: save plain numbers."
+    if isinstance(error, MemoryError):
+        return f"{what} needs more memory than there is."
+    return f"{what} is damaged or only part of one."
 
 
 def _read(arrays: Any, name: str) -> Array:
     try:
         array: Array = arrays[name]
-    except ValueError as error:  # Python objects, which would be read by pickle
-        raise DataError(f"The array {name} holds Python objects, which are not read: save plain numbers.") from error
+    except (ValueError, OSError, EOFError, MemoryError) as error:
+        raise DataError(_explain(error, f"The array {name}")) from error
     if not isinstance(array, np.ndarray):
         raise DataError(f"{name} in the file is no array.")
     if array.nbytes > MAX_ARRAY_BYTES:

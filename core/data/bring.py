@@ -12,7 +12,8 @@ import re
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -21,6 +22,7 @@ from PIL import Image
 
 from core.data.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
 from core.data.arrays import Labelled, read_arrays, read_batches, read_pair
+from core.data.decoding import Look, decode_image
 from core.data.downloads import find_by_archive, take_archives
 from core.data.folder import inspect_folder, list_images
 from core.data.leftovers import is_leftover
@@ -70,7 +72,7 @@ def bring(
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise DataError("Name the set: at most 60 letters, digits, spaces and .-_(), a letter or digit first.")
     target = sets_folder() / name
-    with lock_for(f"set-{name}"):
+    with _alone(name):
         if os.path.lexists(target):
             raise DataError(f"There is a set {name} already: choose another name.")
         try:
@@ -86,6 +88,17 @@ def bring(
     return spec_of(target)
 
 
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Nobody else makes or deletes the set of this name meanwhile; the lock's file goes as well."""
+    with lock_for(f"set-{name}") as lock:
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # as its last act: who waits for it then makes a new one
+                lock.path.unlink()
+
+
 def spec_of(folder: Path) -> DataSpec:
     """The spec that reads a folder; the classes are counted where its parts are clear. Raises `DataError`."""
     try:
@@ -98,7 +111,9 @@ def spec_of(folder: Path) -> DataSpec:
 def _require_set(root: Path) -> None:
     """Raises `DataError`, without the path of the temporary folder, for what is no set of images."""
     try:
-        list_images(str(root))
+        listing = list_images(str(root))
+        if not any(map(_can_be_decoded, (root / file.path for file in listing.files))):
+            raise DataError(f"None of the {count_of(len(listing.files), 'image')} can be decoded.")
     except FolderQuestion:
         return
     except DataError as error:
@@ -106,10 +121,20 @@ def _require_set(root: Path) -> None:
         raise DataError(sentence) from error
 
 
+def _can_be_decoded(path: Path) -> bool:
+    try:
+        decode_image(path, Look(1))
+    except DataError:
+        return False
+    return True
+
+
 def _take_in(file: IO[bytes], root: Path, report: Report, labels: IO[bytes] | None, tell: Tell) -> None:
     file.seek(0)
     start = file.read(6)
     file.seek(0)
+    if not start:
+        raise DataError("The file is empty.")
     if start[:2] == b"PK":
         _take_zip(file, root, report, tell)
     elif start[:2] == b"\x1f\x8b" or tarfile.is_tarfile(file):
@@ -240,7 +265,7 @@ def delete_set(name: str) -> None:
     folder = sets_folder() / name
     if not _NAME.fullmatch(name) or not folder.is_dir():
         raise DataError(f"There is no set {name}.")
-    with lock_for(f"set-{name}"), temporary_folder(f"set-{name}") as temporary:
+    with _alone(name), temporary_folder(f"set-{name}") as temporary:
         folder.rename(temporary / "deleted")
         shutil.rmtree(temporary / "deleted", ignore_errors=True)
 

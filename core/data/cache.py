@@ -64,7 +64,7 @@ def cached_images(listing: FolderListing, spec: DataSpec) -> Decoded:
     """All images that can be decoded, and their SHA-256; they are decoded only if a file changed.
 
     The array is mapped from a file and cannot be written to. Raises `DataError` naming the images that cannot be
-    decoded, unless the spec leaves them out.
+    decoded, unless the spec leaves them out and others are left.
     """
     needed, free = _count_bytes(listing, spec), available_memory()
     if needed > free:
@@ -119,21 +119,20 @@ def sample_images(listing: FolderListing, files: Sequence[ImageFile], spec: Data
     pixels, faults, _ = decode_here([str(listing.root / file.path) for file in files], look)
     named = [Fault(files[place].path, reason) for place, reason in faults.items()]
     _refuse_faults(named, len(files), spec)
-    if len(named) == len(files):
-        raise DataError(tell_faults(named, len(files)))
     return pixels, list(faults)
 
 
 def _refuse_faults(faults: Sequence[Fault], images: int, spec: DataSpec) -> None:
-    """Raises `DataError` where images cannot be decoded, unless the spec leaves them out."""
-    if faults and spec.damaged == "refuse":
+    """Raises `DataError` where images cannot be decoded, unless the spec leaves them out and others are left."""
+    if faults and (spec.damaged == "refuse" or len(faults) == images):
         raise DataError(tell_faults(faults, images))
 
 
 def tell_faults(faults: Sequence[Fault], images: int) -> str:
     """Why a training cannot start: the first images that cannot be decoded, how many there are, and the ways on."""
     them = "it" if len(faults) == 1 else "them"
-    ways = f"Mend or remove {them}, or leave {them} out by Damaged images (data.damaged=leave_out)."
+    ways = f"Mend or remove {them}"
+    ways += f", or leave {them} out by Damaged images (data.damaged=leave_out)." if len(faults) < images else "."
     if len(faults) == 1:
         return f"The image {readable(faults[0].path)} cannot be decoded: {faults[0].reason}. {ways}"
     named, more = "; ".join(map(str, faults[:_NAMED])), len(faults) - _NAMED

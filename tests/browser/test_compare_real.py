@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from scipy import stats
+from scipy import special, stats
 
 from core.machine.devices import set_slots
 from core.runs.folder import Run
@@ -166,6 +166,43 @@ def test_curves_table_and_gallery_are_of_these_runs(
     tiles = page.locator(".compare-gallery figure")
     expect(page.locator(".compare-gallery img")).to_have_count(min(24, count), timeout=WAIT_MS)
     assert tiles.count() == min(24, count)
+
+
+def test_a_disagreement_leads_to_the_image_in_its_place(
+    page: Page, real_lab: LabServer, groups: dict[str, list[Run]]
+) -> None:
+    base, other = groups["narrow"][0], groups["hardly"][0]
+    open_compare(page, real_lab, [base, other], "tab=Disagreements&fold=false")
+    tile = page.locator(".compare-gallery figure").first
+    expect(tile.locator("img")).to_be_visible(timeout=WAIT_MS)
+    place, said = int(tile.get_attribute("title").removeprefix("Test image ")), tile.locator("b").inner_text()
+    tile.locator("a").click()
+    expect(page.locator(".lab-gallery button.chosen")).to_contain_text(f"test {place}", timeout=WAIT_MS)
+    files = sorted(Path(base.spec.data.folder, "test").glob("*/*.jpg"))
+    expect(page.locator(".st-key-data_image_head h3")).to_have_text(f"test/{said}/{files[place].name}")
+    assert files[place].parent.name == said
+
+
+def test_an_ensemble_of_three_seeds_is_held_against_each(
+    page: Page, real_lab: LabServer, groups: dict[str, list[Run]]
+) -> None:
+    runs = groups["wide"]
+    logits = np.stack([np.load(run.path / "predictions" / "test_last.npy").astype(float) for run in runs])
+    labels = np.load(runs[0].path / "predictions" / "test_labels.npy")
+    together = special.softmax(logits, axis=2).mean(0).argmax(1) == labels
+    right = int(together.sum())
+    interval = stats.binomtest(right, len(labels)).proportion_ci(method="wilson")
+
+    open_compare(page, real_lab, runs, "tab=Ensemble&fold=false&weights=last")
+    row = page.get_by_role("row").filter(has_text="Ensemble of 3").first
+    expect(row).to_contain_text(f"{100 * right / len(labels):.2f} %", timeout=WAIT_MS)
+    expect(row).to_contain_text(f"{100 * interval.low:.2f} to {100 * interval.high:.2f}")
+    for run in runs:
+        sentence = read_verdict(page, "The ensemble", run.about.name)
+        ahead = 100 * (together.mean() - correct(run).mean())
+        assert figures_in(sentence)[0] == pytest.approx(abs(ahead), abs=0.051)
+        first = "the ensemble" if ahead >= 0 else run.about.name
+        assert f"{first} is " in sentence.split("\n")[-1].replace("The ensemble", "the ensemble")
 
 
 def test_examine_answers_as_the_run_did(page: Page, real_lab: LabServer, groups: dict[str, list[Run]]) -> None:

@@ -64,7 +64,7 @@ def test_its_figures_are_those_of_the_mean_probabilities() -> None:
         assert member.id == run.id
         assert comparison.p_value == pytest.approx(binomtest(only, only + lost).pvalue)
         assert comparison.difference == pytest.approx((only - lost) / IMAGES)
-        assert "The ensemble is better by" in sentence
+        assert sentence.startswith("The ensemble is better by")
 
 
 def test_the_budget_is_held_against_the_sum_of_parameters() -> None:

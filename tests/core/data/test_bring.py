@@ -64,6 +64,7 @@ def test_a_zip_of_class_folders_becomes_a_set_with_its_parts() -> None:
         bring(make_zip(photographs()), "My photos")
     delete_set("My photos")
     assert list_brought() == []
+    assert list(work_folder().glob("set-*")) == []
     with pytest.raises(DataError, match="There is no set"):
         delete_set("../runs")
 
@@ -123,7 +124,11 @@ def test_two_npy_files_become_a_set() -> None:
     [
         (np.zeros((3, 8, 8), np.uint8), np.arange(2), "The array labels holds 2 labels for 3 images."),
         (np.arange(3), np.arange(3), "The array has the shape 3; images are"),
-        (np.zeros((3, 8, 8), np.uint8), np.array([{}, 1, 2], object), "The .npy file of the labels cannot be read: "),
+        (
+            np.zeros((3, 8, 8), np.uint8),
+            np.array([{}, 1, 2], object),
+            "The .npy file of the labels holds Python objects",
+        ),
     ],
 )
 def test_two_npy_files_that_do_not_fit_are_a_sentence(images: np.ndarray, labels: np.ndarray, sentence: str) -> None:
@@ -131,6 +136,20 @@ def test_two_npy_files_that_do_not_fit_are_a_sentence(images: np.ndarray, labels
         bring(to_npy(images), "bad", labels=to_npy(labels))
     assert sentence in str(caught.value)
     assert list_brought() == []
+
+
+@pytest.mark.parametrize(
+    ("cut", "sentence"),
+    [
+        (-5, "The .npy file of the labels is damaged or only part of one."),
+        (3, "The file of the labels is no .npy file."),
+    ],
+)
+def test_a_part_of_an_npy_file_is_a_sentence(cut: int, sentence: str) -> None:
+    labels = io.BytesIO(to_npy(np.arange(6) % 2).getvalue()[:cut])
+    with pytest.raises(DataError) as caught:
+        bring(to_npy(make_scenes(6)), "bad", labels=labels)
+    assert str(caught.value) == sentence
 
 
 def pickled() -> io.BytesIO:
@@ -142,7 +161,9 @@ def pickled() -> io.BytesIO:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (lambda: io.BytesIO(b""), "This is no zip of class folders"),
+        (lambda: io.BytesIO(b""), "The file is empty."),
+        (lambda: io.BytesIO(b"no archive"), "This is no zip of class folders"),
+        (lambda: make_zip({"cat/1.png": b"x", "dog/1.png": b"x"}), "None of the 2 images can be decoded."),
         (lambda: io.BytesIO(b"PK\x03\x04 cut off"), "no zip archive, or only part of one"),
         (lambda: make_zip({"../cat/1.png": b"x"}), "a path outside of its own folder"),
         (lambda: make_zip({"a/1.png": b"\0" * 90_000_000}), "would unpack to 90 MB: refused"),
@@ -171,7 +192,7 @@ def test_bad_input_gets_its_sentence_and_leaves_nothing(content, sentence: str, 
     assert sentence in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
     assert list_brought() == []
-    assert not list(work_folder().glob("*.part"))
+    assert list(work_folder().iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", " ", "../up", ".hidden", "a/b", "x" * 61, "dot.", "a\nb"])

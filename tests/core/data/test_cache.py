@@ -15,6 +15,7 @@ from core.data import cache, decoding
 from core.data import folder as image_folder
 from core.data.cache import cached_images
 from core.data.store import DataError, data_folder, lock_for, work_folder
+from core.data.survey import make_survey
 from core.engine.data import load_data
 from core.spec import DataSpec
 from tests.folders import make_folder
@@ -134,6 +135,15 @@ def test_a_class_of_damaged_images_alone_is_refused_in_any_case(folder: DataSpec
         load_data(folder.model_copy(update={"damaged": "leave_out"}))
     with pytest.raises(DataError, match=r"^12 of 34 images"):
         load_data(folder)
+
+
+@pytest.mark.parametrize("damaged", ["refuse", "leave_out"])
+def test_a_set_of_which_nothing_can_be_decoded_is_refused_in_any_case(folder: DataSpec, damaged: str) -> None:
+    damage(folder, *(str(path.relative_to(folder.folder)) for path in Path(folder.folder).rglob("*.png")))
+    spec = folder.model_copy(update={"damaged": damaged})
+    for look in (load_data, make_survey):
+        with pytest.raises(DataError, match=r"^34 of 34 images cannot be decoded: .* Mend or remove them\.$"):
+            look(spec)
 
 
 def test_another_ground_is_another_copy_and_what_is_damaged_may_be_a_name_of_any_bytes(folder: DataSpec) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numpy.lib.format import MAGIC_PREFIX
 
 from core.data.decoding import Pixels
-from core.data.own_images import MAX_ARRAY_BYTES, to_bytes, to_channels_last
+from core.data.own_images import MAX_ARRAY_BYTES, explain_array, to_bytes, to_channels_last
 from core.data.parts import read_name
 from core.data.store import DataError
 from core.system.names import canonical
@@ -68,24 +68,15 @@ def _read_file(file: IO[bytes], name: str) -> Array:
     try:
         array: Array = np.load(file, allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise DataError(_explain(error, f"The .npy file of the {name}")) from error
+        raise DataError(explain_array(error, f"The .npy file of the {name}")) from error
     return array
-
-
-def _explain(error: Exception, what: str) -> str:
-    """Why an array cannot be read; numpy's own words would advise reading it by pickle."""
-    if "allow_pickle" in str(error):
-        return f"{what} holds Python objects, which are not read: save plain numbers."
-    if isinstance(error, MemoryError):
-        return f"{what} needs more memory than there is."
-    return f"{what} is damaged or only part of one."
 
 
 def _read(arrays: Any, name: str) -> Array:
     try:
         array: Array = arrays[name]
     except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise DataError(_explain(error, f"The array {name}")) from error
+        raise DataError(explain_array(error, f"The array {name}")) from error
     if not isinstance(array, np.ndarray):
         raise DataError(f"{name} in the file is no array.")
     if array.nbytes > MAX_ARRAY_BYTES:

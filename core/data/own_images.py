@@ -27,6 +27,7 @@ from core.system.safe_zip import MAX_DIRECTORY_BYTES, BoundedFile
 MAX_ARRAY_BYTES = 1_000_000_000
 MAX_IMAGES = 1_000_000
 _MARK = b"\x93NUMPY"
+_WHOLE = {".zip": "zip archive", ".npz": ".npz file", ".npy": ".npy file"}
 
 
 class ChoiceError(DataError):
@@ -80,10 +81,19 @@ def _open(brought: Brought, *, with_values: bool) -> Images:
     if start == _MARK:
         return _require_some(ArrayImages(_map_array(path)), path)
     if not is_zip:
+        _require_image(path, start)
         return FolderImages(path.parent, [path.name])
-    if list_arrays(path):
+    if _holds_arrays(path):
         return _require_some(ArrayImages(_read_array(path, brought.array, with_values=with_values)), path)
     return _require_some(ZipImages(path), path)
+
+
+def _require_image(path: Path, start: bytes) -> None:
+    """Raises `DataError` for what its name says to be an archive or an array, and is neither."""
+    if not start:
+        raise DataError(f"{path.name} is empty.")
+    if path.suffix.lower() in _WHOLE:
+        raise DataError(f"{path.name} is no {_WHOLE[path.suffix.lower()]}, or only part of one.")
 
 
 def _require_some(images: Images, path: Path) -> Images:
@@ -239,6 +249,27 @@ def to_bytes(pixels: npt.NDArray[np.generic]) -> Pixels:
     return np.round(values * 255).astype(np.uint8)
 
 
+def _holds_arrays(path: Path) -> bool:
+    """Whether it is an .npz file. Raises `DataError` for one without images."""
+    if list_arrays(path):
+        return True
+    with _open_zip(path) as archive:
+        names = archive.namelist()
+    if names and all(name.endswith(".npy") for name in names):
+        shown = ", ".join(name.removesuffix(".npy") for name in names[:8])
+        raise DataError(f"{path.name} holds {shown}, and no array of images: (n, h, w), (n, h, w, 1) or (n, h, w, 3).")
+    return False
+
+
+def explain_array(error: Exception, what: str) -> str:
+    """Why an array cannot be read; numpy's own words would advise reading it by pickle."""
+    if "allow_pickle" in str(error) or "Python objects" in str(error):
+        return f"{what} holds Python objects, which are not read: save plain numbers."
+    if isinstance(error, MemoryError):
+        return f"{what} needs more memory than there is."
+    return f"{what} is damaged or only part of one."
+
+
 def list_arrays(path: Path) -> list[str]:
     """Names of the arrays in an .npz file that may be images, by their headers; none of any other zip.
 
@@ -272,7 +303,7 @@ def _map_array(path: Path) -> npt.NDArray[np.generic]:
     try:
         array: npt.NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path.name} is no array that can be read: {str(error).splitlines()[0]}.") from error
+        raise DataError(explain_array(error, f"The array {path.name}")) from error
     return array
 
 
@@ -294,5 +325,5 @@ def _read_array(path: Path, name: str, *, with_values: bool) -> npt.NDArray[np.g
         with np.load(path, allow_pickle=False) as arrays:
             found: npt.NDArray[np.generic] = arrays[name]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"The array {name} of {path.name} cannot be read: {str(error).splitlines()[0]}.") from error
+        raise DataError(explain_array(error, f"The array {name} of {path.name}")) from error
     return found

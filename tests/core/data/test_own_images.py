@@ -144,8 +144,11 @@ def test_of_several_arrays_one_must_be_named(tmp_path: Path) -> None:
 
 def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([[["a"]]], object))
-    with pytest.raises(DataError, match="no array that can be read"):
+    with pytest.raises(DataError, match=r"^The array x\.npy holds Python objects, which are not read: save plain"):
         open_path(tmp_path / "x.npy")
+    np.savez(tmp_path / "x.npz", labels=np.arange(3))
+    with pytest.raises(DataError, match=r"^x\.npz holds labels, and no array of images"):
+        open_path(tmp_path / "x.npz")
 
 
 # What is no set of images
@@ -176,12 +179,22 @@ def test_a_zip_beside_images_is_refused(tmp_path: Path) -> None:
         keep_files([("a.png", make_png(1)), ("x.zip", b"")], tmp_path)
 
 
-@pytest.mark.parametrize("name", ["x.zip", "x.npz", "x.npy"])
-def test_an_upload_that_is_not_what_its_name_says_is_a_sentence(tmp_path: Path, name: str) -> None:
-    path = keep_files([(name, b"something else")], tmp_path)
-    images = open_path(path)
-    _, faults = decode_some(images, 0, 1, LOOK)
-    assert "cannot be decoded" in faults[0]
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("x.zip", b"something else", "images.zip is no zip archive, or only part of one."),
+        ("x.npz", b"something else", "images.npz is no .npz file, or only part of one."),
+        ("x.npy", b"something else", "images.npy is no .npy file, or only part of one."),
+        ("x.npy", b"\x93NUMPY\x01\0v\0{", "The array images.npy is damaged or only part of one."),
+        ("x.zip", b"", "images.zip is empty."),
+    ],
+)
+def test_an_upload_that_is_not_what_its_name_says_is_a_sentence(
+    tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        open_path(keep_files([(name, content)], tmp_path))
+    assert str(caught.value) == sentence
 
 
 def test_names_of_an_array_need_none_of_its_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

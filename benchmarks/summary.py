@@ -71,8 +71,10 @@ def list_rows(results: Path) -> Iterator[Row]:
             yield f"Data, images after {what}", _seconds(page[key]["seconds"]), "", "", limit_seconds
     if answers := read_result("answers", results):
         for kind in ("array", "zip_of_png"):
-            what = f"{answers['images']:,} own images by report-beaten, {kind.replace('_', ' ')}, processor time"
-            yield what, _seconds(answers[kind]["processor_seconds"]), "", "", "20 s, on two cores"
+            what = f"{answers['images']:,} own images by report-beaten, {kind.replace('_', ' ')}"
+            yield f"{what}, processor time of one thread", _seconds(answers[kind]["processor_seconds"]), "", "", ""
+            if passed := answers[kind].get("all_cores_seconds"):
+                yield f"{what}, on all cores", _seconds(passed), "", "", _seconds(answers["limit_seconds"])
     for study in (read_result("studies", results) or {"studies": []})["studies"]:
         what = f"a study's own time a trial, {study['earlier_trials']:,} before"
         yield what, _seconds(study["overhead_seconds"]), "", "", "0.30 s"

@@ -31,7 +31,7 @@ def answer_at_once() -> None:
         connect(self, transport)
 
     connect_and_set.answers_at_once = True  # type: ignore[attr-defined]
-    AutoHTTPProtocol.connection_made = connect_and_set  # type: ignore[method-assign]
+    AutoHTTPProtocol.connection_made = connect_and_set  # type: ignore[method-assign,assignment]
 
 
 def ignore_left_pages() -> None:

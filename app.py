@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import plotly
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route, WebSocketRoute
 from streamlit.runtime import RuntimeState, get_instance
 
+from core.charts.plotly_script import read_script
 from core.export.outbox import ROUTE, find_file
 from core.launch.launcher import prepare_worker
 from core.launch.standby import STANDBY
@@ -28,14 +28,13 @@ from server.start import check_start, confine_visitors, open_door
 
 ROOT = Path(__file__).resolve().parent
 REVIEW_SECONDS = 2.0
-PLOTLY_FILE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 WITH_CHARTS = ("run", "compare", "examine", "studies")
 
 
-async def serve_plotly(_: Request) -> FileResponse:
-    """plotly.js as the installed plotly ships it; the address names its version, so browsers may cache it forever."""
-    return FileResponse(
-        PLOTLY_FILE, media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
+def serve_plotly(_: Request) -> Response:
+    """plotly.js for our charts; the address names all that decides about it, so browsers may cache it forever."""
+    return Response(
+        read_script(), media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
     )
 
 

@@ -6,7 +6,9 @@ Chromium sends while it draws, the last that differs in more than `SETTLED` of i
 nothing yet, warm the same browser once more. Bytes are those that came over the wire, WebSockets with them; blocked is
 the longest single task of the page's main thread.
 
-python -m benchmarks.peers [--rounds 3]
+python -m benchmarks.peers [--rounds 1] [--minutes 6]
+
+What is measured is kept at once. When the minutes are over, nothing more is begun, and the rest is named as left out.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -46,7 +49,7 @@ from tests.pages.sample_studies import make_spec, make_study
 
 RUNS, EPOCHS, TRIALS = 50, 500, (500, 1000)
 SETTLED = 0.005
-STILL_SECONDS, LONGEST_SECONDS = 4.0, 90.0
+STILL_SECONDS, LONGEST_SECONDS, SPARE_SECONDS = 4.0, 90.0, 40.0
 WATCH_TASKS = """
   window.longestTask = 0;
   new PerformanceObserver((list) => list.getEntries().forEach((task) => {
@@ -68,43 +71,74 @@ HEIGHT = 2400
 Load = dict[str, float]
 
 
-def measure_curves(browser: Browser, rounds: int) -> dict[str, Any]:
+class TimeOverError(Exception):
+    """There is no time left to begin another load."""
+
+
+@dataclass
+class Turns:
+    """Loads of several pages in turns, until the time is over; each is told as it ends."""
+
+    browser: Browser
+    rounds: int
+    end: float  # of time.monotonic()
+
+    def take(self, ways: Mapping[str, str]) -> dict[str, Load]:
+        """Medians by way; those of the rounds before, if the time is over. Raises TimeOverError in the first round."""
+        loads: dict[str, list[tuple[Load, Load]]] = {way: [] for way in ways}
+        for number in range(self.rounds):
+            for way in list(ways) if number % 2 == 0 else list(ways)[::-1]:
+                if time.monotonic() > self.end:
+                    if not number:
+                        raise TimeOverError
+                    return {way: _summarise(pairs[:number]) for way, pairs in loads.items()}
+                pair = _load_twice(self.browser, ways[way], CHART.get(way, CHART["ours"]))
+                loads[way].append(pair)
+                cold, warm = (f"{load['seconds']:.2f} s" for load in pair)
+                print(f"{way}, round {number + 1} of {self.rounds}: cold {cold}, warm {warm}", flush=True)
+        return {way: _summarise(pairs) for way, pairs in loads.items()}
+
+
+def measure_curves(turns: Turns) -> dict[str, Any]:
     """Cold and warm loads of Compare and of TensorBoard, in turns."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "runs").mkdir()
-        os.environ["RESNET_LAB_RUNS"] = str(folder / "runs")
+        folder = _make_folder(stack)
         ids = make_runs(RUNS, EPOCHS)
         ours = stack.enter_context(serve_lab(folder)).url + f"/compare?fold=false&ids={','.join(ids)}"
         theirs = stack.enter_context(serve_tensorboard(ids, folder))[0]
-        return {"runs": RUNS, "epochs": EPOCHS} | _take_turns(browser, {"ours": ours, "tensorboard": theirs}, rounds)
+        figures = turns.take({"ours": ours, "tensorboard": theirs})
+        return {"runs": RUNS, "epochs": EPOCHS} | figures | {"ratio": _divide(*figures.values())}
 
 
-def measure_study(browser: Browser, trials: int, rounds: int) -> dict[str, Any]:
-    """Each figure of ours, and the page of optuna-dashboard that holds it, in turns."""
+def measure_study(turns: Turns, trials: int) -> dict[str, Any]:
+    """Each figure of ours, and the page of optuna-dashboard that holds it, in turns; what there was time for."""
+    figures: dict[str, Any] = {}
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        (folder / "runs").mkdir()
-        os.environ["RESNET_LAB_RUNS"] = str(folder / "runs")
+        folder = _make_folder(stack)
         make_study("peers", trials, make_spec(trials=10 * trials, budget=0))
         url = stack.enter_context(serve_lab(folder)).url
         dashboard = stack.enter_context(_serve_dashboard())
-        figures = {}
-        for plot, where in FIGURES.items():
-            ways = {"ours": f"{url}/studies?name=peers&plot={quote(plot)}", "optuna_dashboard": dashboard + where}
-            figures[plot] = _take_turns(browser, ways, rounds)
-        return {"trials": trials, "figures": figures}
+        with suppress(TimeOverError):
+            for where in dict.fromkeys(FIGURES.values()):
+                plots = [plot for plot, held in FIGURES.items() if held == where]
+                ours = {str(plot): f"{url}/studies?name=peers&plot={quote(plot)}" for plot in plots}
+                found = turns.take({"optuna_dashboard": dashboard + where} | ours)
+                theirs = found.pop("optuna_dashboard")
+                for plot, load in found.items():
+                    figures[plot] = {"ours": load, "optuna_dashboard": theirs, "ratio": _divide(load, theirs)}
+    return {"trials": trials, "figures": figures, "left_out": [plot for plot in FIGURES if plot not in figures]}
 
 
-def _take_turns(browser: Browser, ways: dict[str, str], rounds: int) -> dict[str, Any]:
-    """Medians by way, and the ratios of ours to the other's."""
-    loads: dict[str, list[tuple[Load, Load]]] = {way: [] for way in ways}
-    for number in range(rounds):
-        for way in list(ways) if number % 2 == 0 else list(ways)[::-1]:
-            loads[way].append(_load_twice(browser, ways[way], CHART[way]))
-    figures = {way: _summarise(pairs) for way, pairs in loads.items()}
-    ours, theirs = figures.values()
-    return figures | {"ratio": {key: round(ours[key] / theirs[key], 3) for key in ours if theirs[key]}}
+def _make_folder(stack: ExitStack) -> Path:
+    """For runs of its own, which this process sees as the lab's."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    (folder / "runs").mkdir()
+    os.environ["RESNET_LAB_RUNS"] = str(folder / "runs")
+    return folder
+
+
+def _divide(ours: Load, theirs: Load) -> Load:
+    return {key: round(ours[key] / theirs[key], 3) for key in ours if theirs[key]}
 
 
 def _summarise(pairs: list[tuple[Load, Load]]) -> Load:
@@ -259,18 +293,24 @@ def _wait_for(url: str, is_ready: Any) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=6.0)
+    args = parser.parse_args()
+    # What has begun by then still ends, and a study's page takes a while to be made.
+    end = time.monotonic() + 60 * args.minutes - SPARE_SECONDS
+    figures: dict[str, Any] = {"rounds": args.rounds, "studies": []}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        figures = {
-            "rounds": rounds,
-            "curves": measure_curves(browser, rounds),
-            "studies": [measure_study(browser, trials, rounds) for trials in TRIALS],
-        }
+        turns = Turns(browser, args.rounds, end)
+        with suppress(TimeOverError):
+            figures["curves"] = measure_curves(turns)
+            keep_result("peers", figures)
+        for trials in TRIALS:
+            if time.monotonic() < end:
+                figures["studies"].append(measure_study(turns, trials))
+                keep_result("peers", figures)
         browser.close()
     print(json.dumps(figures, indent=2))
-    keep_result("peers", figures)
     return 0
 
 

@@ -6,6 +6,7 @@ Streamlit leaves its own bundle as it is, since compressing it anew for each vis
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 
 from anyio import to_thread
 from starlette.datastructures import Headers
@@ -14,8 +15,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ENDINGS = (".js", ".css")
 _LEVEL = 6  # 9 takes twice as long for a hundredth less
+_BROTLI_LEVEL = 9  # a sixth less than gzip in 0.7 s for plotly.js; 11 another tenth in 8 s
 _KEPT_HEADERS = ("content-type", "cache-control")
-_ADDED_HEADERS = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+
+
+def _by_gzip(body: bytes) -> bytes:
+    return gzip.compress(body, _LEVEL)
+
+
+def _by_brotli(body: bytes) -> bytes:
+    from pyarrow import Codec  # comes with Streamlit, and would slow down the start
+
+    return bytes(Codec("brotli", compression_level=_BROTLI_LEVEL).compress(body, asbytes=True))
+
+
+# The first that a browser reads is taken; browsers read Brotli over HTTPS and on their own machine.
+_WAYS: dict[str, Callable[[bytes], bytes]] = {"br": _by_brotli, "gzip": _by_gzip}
 
 
 class Compressed:
@@ -23,36 +38,38 @@ class Compressed:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._kept: dict[str, Response] = {}
+        self._kept: dict[tuple[str, str], Response] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await self._find(scope, receive) if _is_for(scope) else None
+        way = _choose_way(scope)
+        answer = await self._find(way, scope, receive) if way else None
         await (answer or self.app)(scope, receive, send)
 
-    async def _find(self, scope: Scope, receive: Receive) -> Response | None:
+    async def _find(self, way: str, scope: Scope, receive: Receive) -> Response | None:
         """None for what may change, and for what is not there."""
-        path = scope["path"]
-        if path not in self._kept:
+        key = (scope["path"], way)
+        if key not in self._kept:
             start, body = await _collect(self.app, scope, receive)
             headers = Headers(raw=start["headers"])
             if start["status"] != 200 or "immutable" not in headers.get("cache-control", ""):
                 return None
             if "content-encoding" in headers:
                 return None
-            content = await to_thread.run_sync(gzip.compress, body, _LEVEL)
+            content = await to_thread.run_sync(_WAYS[way], body)
             kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
-            self._kept[path] = Response(
-                content, headers={**kept, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-            )
-        return self._kept[path]
+            self._kept[key] = Response(content, headers={**kept, "Content-Encoding": way, "Vary": "Accept-Encoding"})
+        return self._kept[key]
 
 
-def _is_for(scope: Scope) -> bool:
-    """Whether a request can be answered so: for a whole script or style, by a browser that reads gzip."""
+def _choose_way(scope: Scope) -> str:
+    """How a request can be answered so: for a whole script or style, in a way that its browser reads; else empty."""
     if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].endswith(_ENDINGS):
-        return False
+        return ""
     headers = Headers(scope=scope)
-    return "gzip" in headers.get("accept-encoding", "") and not {"range", "if-none-match"} & set(headers)
+    if {"range", "if-none-match"} & set(headers):
+        return ""
+    read = {part.split(";")[0].strip() for part in headers.get("accept-encoding", "").split(",")}
+    return next((way for way in _WAYS if way in read), "")
 
 
 async def _collect(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
@@ -62,6 +79,8 @@ async def _collect(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Messag
     async def keep(message: Message) -> None:
         messages.append(message)
 
-    await app(scope, receive, keep)
+    # What an application compresses by itself could not be compressed better.
+    asked = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+    await app({**scope, "headers": asked}, receive, keep)
     start = next(message for message in messages if message["type"] == "http.response.start")
     return start, b"".join(message.get("body", b"") for message in messages)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pyarrow
 import pytest
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
@@ -41,16 +43,32 @@ def client(files: Files) -> TestClient:
     return TestClient(Compressed(files), headers={"Accept-Encoding": "gzip, br"})
 
 
-def test_a_script_is_compressed_once_and_reads_as_before(client: TestClient, files: Files) -> None:
+@pytest.mark.parametrize(
+    ("read", "way"),
+    [("gzip, deflate, br, zstd", "br"), ("gzip;q=0.8, br;q=1.0", "br"), ("gzip, deflate", "gzip")],
+)
+def test_a_script_is_compressed_once_and_reads_as_before(client: TestClient, files: Files, read: str, way: str) -> None:
     for _ in range(2):
-        answer = client.get("/static/index.js")
-        assert answer.text == SCRIPT
-        assert answer.headers["content-encoding"] == "gzip"
+        with client.stream("GET", "/static/index.js", headers={"Accept-Encoding": read}) as answer:
+            assert _unpack(way, b"".join(answer.iter_raw())) == SCRIPT
+        assert answer.headers["content-encoding"] == way
         assert int(answer.headers["content-length"]) < len(SCRIPT) / 4
         assert answer.headers["cache-control"] == FOREVER["Cache-Control"]
         assert answer.headers["content-type"].startswith("text/javascript")
         assert answer.headers["vary"] == "Accept-Encoding"
     assert files.asked == ["/static/index.js"]
+
+
+def _unpack(way: str, content: bytes) -> str:
+    codec = pyarrow.Codec({"br": "brotli"}.get(way, way))
+    return bytes(codec.decompress(content, decompressed_size=len(SCRIPT), asbytes=True)).decode()
+
+
+def test_what_an_application_compresses_by_itself_is_asked_for_plain(files: Files) -> None:
+    client = TestClient(Compressed(GZipMiddleware(files)))
+    with client.stream("GET", "/static/index.js", headers={"Accept-Encoding": "gzip, br"}) as answer:
+        assert _unpack("br", b"".join(answer.iter_raw())) == SCRIPT
+    assert answer.headers["content-encoding"] == "br"
 
 
 @pytest.mark.parametrize(

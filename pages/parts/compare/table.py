@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
@@ -111,5 +110,5 @@ def _to_row(unit: Unit, is_baseline: bool, cells: Sequence[Cell]) -> dict[str, A
         "about": tell_unit(unit),
         "baseline": is_baseline,
         "fixed": unit.is_ensemble,
-        "cells": [asdict(cell) for cell in cells],
+        "cells": [vars(cell) for cell in cells],
     }

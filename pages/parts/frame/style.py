@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from importlib.metadata import version
 
 import streamlit as st
 
 from core.charts.assets import COLOURS
+from core.charts.plotly_script import NAME
 from core.text.safe import JOINERS, plain
 from pages.parts.frame.assets import show_style
 
-# Its version is part of the address, so that a browser may cache the file forever.
-PLOTLY_PATH = f"/lab/plotly-{version('plotly')}.min.js"
+PLOTLY_PATH = f"/lab/{NAME}"
 
 
 def serve_at(path: str) -> str:

@@ -35,7 +35,7 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, TimeoutError, sync_playwright
 
 from benchmarks.machine import keep_result
 from benchmarks.made_runs import make_runs
@@ -71,8 +71,8 @@ HEIGHT = 2400
 Load = dict[str, float]
 
 
-class TimeOverError(Exception):
-    """There is no time left to begin another load."""
+class LeftOutError(Exception):
+    """There is no time left to begin another load, or a page was not ready in the longest time."""
 
 
 @dataclass
@@ -84,15 +84,19 @@ class Turns:
     end: float  # of time.monotonic()
 
     def take(self, ways: Mapping[str, str]) -> dict[str, Load]:
-        """Medians by way; those of the rounds before, if the time is over. Raises TimeOverError in the first round."""
+        """Medians by way; those of the rounds before, if the time is over. Raises LeftOutError."""
         loads: dict[str, list[tuple[Load, Load]]] = {way: [] for way in ways}
         for number in range(self.rounds):
             for way in list(ways) if number % 2 == 0 else list(ways)[::-1]:
                 if time.monotonic() > self.end:
                     if not number:
-                        raise TimeOverError
+                        raise LeftOutError
                     return {way: _summarise(pairs[:number]) for way, pairs in loads.items()}
-                pair = _load_twice(self.browser, ways[way], CHART.get(way, CHART["ours"]))
+                try:
+                    pair = _load_twice(self.browser, ways[way], CHART.get(way, CHART["ours"]))
+                except TimeoutError as error:
+                    print(f"{way} was not ready in {LONGEST_SECONDS:.0f} s, and is left out", flush=True)
+                    raise LeftOutError from error
                 loads[way].append(pair)
                 cold, warm = (f"{load['seconds']:.2f} s" for load in pair)
                 print(f"{way}, round {number + 1} of {self.rounds}: cold {cold}, warm {warm}", flush=True)
@@ -118,7 +122,7 @@ def measure_study(turns: Turns, trials: int) -> dict[str, Any]:
         make_study("peers", trials, make_spec(trials=10 * trials, budget=0))
         url = stack.enter_context(serve_lab(folder)).url
         dashboard = stack.enter_context(_serve_dashboard())
-        with suppress(TimeOverError):
+        with suppress(LeftOutError):
             for where in dict.fromkeys(FIGURES.values()):
                 plots = [plot for plot, held in FIGURES.items() if held == where]
                 ours = {str(plot): f"{url}/studies?name=peers&plot={quote(plot)}" for plot in plots}
@@ -302,7 +306,7 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         turns = Turns(browser, args.rounds, end)
-        with suppress(TimeOverError):
+        with suppress(LeftOutError):
             figures["curves"] = measure_curves(turns)
             keep_result("peers", figures)
         for trials in TRIALS:

@@ -91,6 +91,8 @@ class Forks:
 
 
 def _work(module: list[str], log_path: str, environment: Mapping[str, str]) -> None:
+    from tests.core.workers import look_often
+
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
@@ -98,6 +100,7 @@ def _work(module: list[str], log_path: str, environment: Mapping[str, str]) -> N
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    look_often()
     os._exit(_main_of(module[0])(module[1:]))
 
 

@@ -43,11 +43,13 @@ def _work(
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    workers.look_often()
     if setup:
         setup()
-    from core.studies.worker import main
+    from core.studies import worker
 
-    os._exit(main(arguments))
+    worker.IDLE_SECONDS = worker.POLL_SECONDS
+    os._exit(worker.main(arguments))
 
 
 def make_study(spec: StudySpec, name: str = "tiny", *, slots: int = 4) -> Study:

@@ -35,6 +35,9 @@ _context.set_forkserver_preload(
 _started: list[Any] = []
 _forking = threading.Lock()
 PAUSE_SECONDS = 0.005  # between two looks of who waits
+# Between a worker's looks for a request to stop and for its turn: a tiny run is over before a third of a second is.
+WORKER_POLL_SECONDS = 0.02
+OVER = {"finished", "failed", "pruned"}
 
 
 def tiny_spec(**train: Any) -> RunSpec:
@@ -86,11 +89,20 @@ def _work(run_id: str, folder: Path, environment: dict[str, str], setup: Callabl
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    look_often()
     if setup:
         setup()
     from core.worker.run import main
 
     os._exit(main(run_id))
+
+
+def look_often() -> None:
+    """This worker notices a request to stop, and its turn, at once."""
+    from core.worker import run, stop
+
+    for module in (run, stop):
+        module.POLL_SECONDS = WORKER_POLL_SECONDS
 
 
 def wait_for(question: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -111,5 +123,11 @@ def is_gone(pid: int) -> bool:
 
 
 def wait_for_state(run: Run, *states: str, seconds: float = 60.0) -> str:
-    """The first of the states that the run is in."""
-    return str(wait_for(lambda: (state := run.state()) in states and state, seconds))
+    """The first of the states that the run is in; fails the test at once where the run ended in another."""
+
+    def look() -> str:
+        state = run.state()
+        assert state in states or state not in OVER, f"{state}, not {' or '.join(states)}:\n{run.log_tail()}"
+        return state if state in states else ""
+
+    return str(wait_for(look, seconds))

@@ -8,6 +8,8 @@ import sys
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Before torch is imported anywhere: tests run side by side, and two OpenMP threads collapse on busy cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nor helps a pool of torch's compilers, each of which would load torch first.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 from pathlib import Path
 

@@ -18,6 +18,7 @@ from tests.charts import COUNT_POINTS
 from tests.folders import copy_images
 from tests.lab_server import LabServer
 from tests.quick_lab import serve_quickly
+from tests.specs import change
 
 # Two cores, shared with other tests: patient, but every wait is for a condition.
 WAIT = 90_000
@@ -143,8 +144,9 @@ def test_a_first_visitor_trains_a_network_of_their_own_and_finds_it_again(
 
 
 def test_real_photographs_train_from_a_folder(page: Page, lab: LabServer, images_folder: Path, tmp_path: Path) -> None:
-    photographs = copy_images(images_folder, tmp_path / "photographs", train=220, test=50)
-    spec = small_spec(dataset="folder", folder=str(photographs), max_train_images=2000)
+    photographs = copy_images(images_folder, tmp_path / "photographs", train=120, test=50)
+    spec = small_spec(dataset="folder", folder=str(photographs), max_train_images=1080)
+    spec = change(spec, "data.image_size=16", "model.pool_size=4")
     open_build(page, lab, f"?spec={to_link(spec)}")
     run_id = start_run(page)
     wait_for_epoch(page, 2)

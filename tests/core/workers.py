@@ -102,7 +102,7 @@ def look_often() -> None:
     from core.worker import run, stop
 
     for module in (run, stop):
-        module.POLL_SECONDS = WORKER_POLL_SECONDS
+        vars(module)["POLL_SECONDS"] = WORKER_POLL_SECONDS  # which one has from the other
 
 
 def wait_for(question: Callable[[], Any], seconds: float = 60.0) -> Any:

@@ -18,6 +18,9 @@ from tests.security.hostile_checkpoints import TWICE
 from tests.security.hostile_files import OUTSIDE, Hostile, write_all
 from tests.security.payload import BOMB_BYTES, PWNED
 
+# All files are tried once, in one process, for all tests here.
+pytestmark = pytest.mark.xdist_group("security-hostile-files")
+
 LIMIT_SECONDS = 5.0
 LIMIT_GROWTH = 64_000_000
 

@@ -36,7 +36,7 @@ def test_it_is_off_unless_wished_for() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a compiler")
 def test_a_compiled_training_comes_to_the_plain_ones_figures() -> None:
-    data = make_data(64, 24, 24)  # three shapes, as each is compiled: of a batch, and of a last one that is not full
+    data = make_data(70, 24, 24)  # four shapes, each compiled: a batch and a last one, to train and to ask
     plain, end = run(make_spec(), data)
     fused, fused_end = run(make_spec(compile="on"), data)
     assert type(end) is type(fused_end)

@@ -150,7 +150,10 @@ def open_images(path: Path) -> tuple[list[str], Callable[[range, Member], Tensor
         return numbers, lambda some, member: fit(array[some.start : some.stop], member)
     if path.is_dir():
         files = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
-        names = sorted((file.relative_to(path).as_posix() for file in files), key=count_up)
+        relative = [file.relative_to(path) for file in files]
+        # What systems hide beside people's images, as macOS its ._photo.jpg, is none of them.
+        seen = [name for name in relative if not any(part.startswith(".") for part in name.parts)]
+        names = sorted((name.as_posix() for name in seen), key=count_up)
         paths = [path / name for name in names]
     elif path.is_file():
         names, paths = [path.name], [path]

@@ -9,7 +9,16 @@ import torch
 from PIL import Image, ImageOps
 
 from core.data.channels import to_grey
-from core.engine.predict_script import InputError, Member, count_up, fit, load_network, make_grey, read_array
+from core.engine.predict_script import (
+    InputError,
+    Member,
+    count_up,
+    fit,
+    load_network,
+    make_grey,
+    open_images,
+    read_array,
+)
 from core.spec import ModelSpec
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 20, 32, 3), np.uint8)
@@ -71,6 +80,13 @@ def test_an_array_of_another_size_is_brought_to_it_as_pillow_does(side: int) -> 
 
 def test_names_come_in_the_order_in_which_people_count() -> None:
     assert sorted(["10.png", "a.png", "2.png"], key=count_up) == ["2.png", "10.png", "a.png"]
+
+
+def test_hidden_files_are_no_images(tmp_path: Path) -> None:
+    for name in ("photo.png", "._photo.png", ".Trash/old.png", "cats/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert open_images(tmp_path)[0] == ["cats/1.png", "photo.png"]
 
 
 def test_a_weights_file_that_changed_is_refused(tmp_path: Path) -> None:

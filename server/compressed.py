@@ -6,6 +6,7 @@ Streamlit leaves its own bundle as it is, since compressing it anew for each vis
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 
 from anyio import to_thread
@@ -68,7 +69,8 @@ def _choose_way(scope: Scope) -> str:
     headers = Headers(scope=scope)
     if {"range", "if-none-match"} & set(headers):
         return ""
-    read = {part.split(";")[0].strip() for part in headers.get("accept-encoding", "").split(",")}
+    parts = [part.replace(" ", "").partition(";") for part in headers.get("accept-encoding", "").split(",")]
+    read = {name for name, _, weight in parts if not re.fullmatch(r"q=0(\.0*)?", weight)}
     return next((way for way in _WAYS if way in read), "")
 
 

@@ -348,10 +348,10 @@ def _y_axis(
     }
     if curve.ticks:
         axis["tickformat"] = curve.ticks
-    if curve.unit == "B":
-        axis["labelalias"] = space_prefixes(max((float(np.nanmax(line.y)) for line in lines if len(line.y)), default=0))
     elif log:
         axis["tickformat"] = "~g"  # Plotly's own ticks would be 2, 5 and 10⁻³ on one axis
+    if curve.unit == "B":
+        axis["labelalias"] = space_prefixes(max((float(np.nanmax(line.y)) for line in lines if len(line.y)), default=0))
     if curve.number.endswith("%"):
         axis["tickformat"] = "~%"  # as many decimals as the ticks need, also zoomed in
     if low_high:

@@ -78,7 +78,7 @@ class Ensemble:
         for run in self.members:
             comparison = compare_paired(self.predictions.correct, _require(run, self.weights).correct)
             sentence = verdict(comparison, "the ensemble", run.name)
-            begins = sentence.startswith("the ")
+            begins = sentence.startswith("the ensemble ")
             found.append((run, comparison, f"The {sentence[4:]}" if begins else sentence))
         return found
 

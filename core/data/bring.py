@@ -80,7 +80,7 @@ def bring(
                 root = temporary / name
                 root.mkdir()
                 _take_in(file, root, report, labels, tell)
-                _require_set(root)
+                _require_set(root, tell)
                 target.parent.mkdir(exist_ok=True)
                 root.rename(target)
         except OSError as error:
@@ -108,12 +108,14 @@ def spec_of(folder: Path) -> DataSpec:
     return DataSpec(dataset="folder", folder=str(folder), folder_classes=classes)
 
 
-def _require_set(root: Path) -> None:
-    """Raises `DataError`, without the path of the temporary folder, for what is no set of images."""
+def _require_set(root: Path, tell: Tell) -> None:
+    """Tells what of the images is not used; raises `DataError`, without the temporary folder, for what is no set."""
     try:
         listing = list_images(str(root))
         if not any(map(_can_be_decoded, (root / file.path for file in listing.files))):
             raise DataError(f"None of the {count_of(len(listing.files), 'image')} can be decoded.")
+        for reason, number, example in listing.left_out:
+            tell(f"Left out: {reason} ({number:,}), such as {show_name(example)}.")
     except FolderQuestion:
         return
     except DataError as error:

@@ -45,8 +45,8 @@ class RunsFolderError(LabError):
 class FileLock:
     """An exclusive lock on a file, held until `release` or the end of the process.
 
-    Keep a reference: a lock that is collected is released. The file stays, because removing it would let two
-    processes lock two files of the same name.
+    Keep a reference: a lock that is collected is released. The file stays, unless its holder removes it as its last
+    act: who waits for it then makes a new one, as a removed file guards nothing.
     """
 
     def __init__(self, path: Path) -> None:

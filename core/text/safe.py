@@ -8,12 +8,16 @@ from functools import cache
 
 # The wide forms too, which Japanese and Chinese spreadsheets read alike.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 JOINERS = "\u200c\u200d\u00ad"  # join scripts and emoji: a page shows them, a terminal miscounts them
 
 
 def plain_cell(text: str) -> str:
-    """Text as a cell: with an apostrophe before what a spreadsheet would take for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Text as a cell: with an apostrophe before what a spreadsheet would take for a formula (OWASP, CSV injection).
+
+    A number is none, also one below zero: a class or an id is handed in as it is.
+    """
+    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def name_file(name: str, run_id: str) -> str:

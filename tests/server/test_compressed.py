@@ -45,7 +45,12 @@ def client(files: Files) -> TestClient:
 
 @pytest.mark.parametrize(
     ("read", "way"),
-    [("gzip, deflate, br, zstd", "br"), ("gzip;q=0.8, br;q=1.0", "br"), ("gzip, deflate", "gzip")],
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip;q=0.8, br;q=1.0", "br"),
+        ("gzip, deflate", "gzip"),
+        ("br;q=0, gzip", "gzip"),
+    ],
 )
 def test_a_script_is_compressed_once_and_reads_as_before(client: TestClient, files: Files, read: str, way: str) -> None:
     for _ in range(2):

@@ -40,6 +40,19 @@ def photographs(top: str = "photos/") -> dict[str, bytes]:
     }
 
 
+def test_images_beside_the_folders_of_a_part_are_told() -> None:
+    beside = {
+        f"photos/{name}/{at}.png": to_png(scene) for name in ("cat", "dog") for at, scene in enumerate(make_scenes(3))
+    }
+    sentences: list[str] = []
+    spec = bring(make_zip(photographs() | beside), "mixed", tell=sentences.append)
+    status = inspect_folder(spec.folder)
+    assert (status.num_train, status.num_test) == (8, 4)
+    assert sentences == [
+        f"Left out: images in {name}/, which is not used (3), such as photos/{name}." for name in ("cat", "dog")
+    ]
+
+
 def test_a_zip_of_class_folders_becomes_a_set_with_its_parts() -> None:
     more = {"__MACOSX/photos/._x": b"x", "photos/readme.txt": b"hello", "photos/Train/cat/.DS_Store": b"x"}
     told: list[tuple[int, int]] = []

@@ -13,6 +13,12 @@ def test_what_a_spreadsheet_would_run_is_text(begin: str) -> None:
     assert plain_cell(f"a{begin}1") == f"a{begin}1"
 
 
+@pytest.mark.parametrize("number", ["-1", "+1", "-0.5", "-.5e-3", "-2."])
+def test_a_number_is_no_formula(number: str) -> None:
+    assert plain_cell(number) == number
+    assert plain_cell(f"{number}.png") == f"'{number}.png"
+
+
 @pytest.mark.parametrize("sign", "\x00\x1b\n\x7f\x9b\u061c\u200b\u200e\u2028\u202e\u2066\ufeff\ud800\U000e0041")
 def test_what_steers_or_hides_shows_as_a_question_mark(sign: str) -> None:
     assert plain(f"a{sign}b{sign}") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"

@@ -7,6 +7,7 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
     from core.engine.data import Data
 
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic", "scikit-learn")
+_COMMIT = "# branch.oid "  # before it, as git tells it
 _LISTED, _NAMED = 200, 3  # images that are left out: in the record, in a remark
+
+
+@cache
+def _machine() -> dict[str, Any]:
+    """As `describe_machine`, asked once a process: its code stays as it was loaded, whatever is committed meanwhile."""
+    return describe_machine()
 
 
 def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, Any]:
@@ -28,7 +36,7 @@ def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, An
     network = asdict(event)
     notes = [*notes, *network.pop("notes")]
     return {
-        **describe_machine(),
+        **_machine(),
         "epochs_done": network.pop("epoch"),
         **network,
         "data_fingerprint": data.fingerprint,
@@ -86,8 +94,13 @@ def describe_commit() -> dict[str, Any]:
     """The commit, and whether the code differed from it."""
     if not (PROJECT / ".git").exists():
         return {"commit": None}
-    commit, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit or None, "commit_changed": bool(changed)}
+    told = _git("status", "--porcelain=v2", "--branch", "--untracked-files=no").splitlines()
+    commit = next((line.removeprefix(_COMMIT) for line in told if line.startswith(_COMMIT)), "")
+    # Of a repository without a commit git says "(initial)".
+    return {
+        "commit": commit if commit.isalnum() else None,
+        "commit_changed": any(not line.startswith("#") for line in told),
+    }
 
 
 def _git(*words: str) -> str:

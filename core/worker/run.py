@@ -115,8 +115,8 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train, wait: Wa
     `train` is called with the place held, and again with another where it raises PlaceLostError. Raises
     FileNotFoundError if the run was deleted.
     """
-    slot = None
-    signs = threading.Thread(target=_give_signs_of_life, args=(folder, stop), name="signs of life", daemon=True)
+    slot, over = None, threading.Event()
+    signs = threading.Thread(target=_give_signs_of_life, args=(folder, over), name="signs of life", daemon=True)
     try:
         reserve_space(folder)
         who = {
@@ -145,6 +145,7 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train, wait: Wa
         return end_run(folder, "failed", *describe_failure(error))
     finally:
         stop.over = True
+        over.set()
         if signs.ident:
             signs.join(1)  # or its last sign could come after the last word
         presence.rest(folder)
@@ -153,15 +154,11 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train, wait: Wa
             slot.release()
 
 
-def _give_signs_of_life(folder: Path, stop: StopSignal) -> None:
+def _give_signs_of_life(folder: Path, over: threading.Event) -> None:
     """Until the run is over: machines on which its lock looks free tell by them that it is alive."""
-    while not stop.over:
+    presence.beat(folder)
+    while not over.wait(presence.BEAT_SECONDS):
         presence.beat(folder)
-        # In short steps, as a process that trains several runs has such a thread for each.
-        for _ in range(int(presence.BEAT_SECONDS / POLL_SECONDS)):
-            if stop.over:
-                return
-            time.sleep(POLL_SECONDS)
 
 
 def wait_for_slot(runs: Path, folder: Path, stop: StopSignal) -> queue.Slot | None:

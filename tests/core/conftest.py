@@ -27,9 +27,4 @@ def quick_workers(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         folder = runs / summary.id
         if presence.is_waiting(runs / summary.id):
             (folder / "stop").touch()
-    for process in workers._started:
-        process.join(20)
-        if process.is_alive():
-            process.kill()
-            process.join()
-    workers._started.clear()
+    workers.end_all()

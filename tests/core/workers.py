@@ -19,22 +19,11 @@ from core.spec import RunSpec
 from core.spec.parse import parse_spec
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    [
-        "core.worker.run",
-        "core.studies.worker",
-        "core.worker.recorder",
-        "core.worker.provenance",
-        "core.doctor.verdict",
-        "core.engine.train",
-        "core.engine.data",
-        "sklearn.datasets",
-    ]
-)
+_context.set_forkserver_preload(["tests.core.preloaded"])
 # Kept, because a process object that is collected forgets its child.
 _started: list[Any] = []
 _forking = threading.Lock()
-PAUSE_SECONDS = 0.005  # between two looks of who waits
+PAUSE_SECONDS = 0.005  # between two looks of who waits, at least: a look that takes longer is also rarer
 # Between a worker's looks for a request to stop and for its turn: a tiny run is over before a third of a second is.
 WORKER_POLL_SECONDS = 0.02
 OVER = {"finished", "failed", "pruned"}
@@ -61,8 +50,23 @@ def start_worker(run: Run, setup: Callable[[], None] | None = None) -> int:
 def fork(work: Callable[..., None], *arguments: Any) -> int:
     """As `make_fork`; the process ends with the test. Its process id."""
     process = make_fork(work, *arguments)
-    _started.append(process)
+    keep(process)
     return int(process.pid)
+
+
+def keep(process: Any) -> None:
+    """It ends with the test."""
+    _started.append(process)
+
+
+def end_all(seconds: float = 20.0) -> None:
+    """Waits for all that the test started, and kills those that take too long."""
+    for process in _started:
+        process.join(seconds)
+        if process.is_alive():
+            process.kill()
+            process.join()
+    _started.clear()
 
 
 def make_fork(work: Callable[..., None], *arguments: Any) -> Any:
@@ -108,10 +112,13 @@ def look_often() -> None:
 def wait_for(question: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first answer that is true; fails the test where there is none in time."""
     end = time.monotonic() + seconds
-    while not (answer := question()):
+    while True:
+        began = time.thread_time()
+        if answer := question():
+            return answer
         assert time.monotonic() < end, f"waited {seconds:.0f} s in vain"
-        time.sleep(PAUSE_SECONDS)
-    return answer
+        # To ask all the time would take the processor from whoever is waited for.
+        time.sleep(PAUSE_SECONDS + 3 * (time.thread_time() - began))
 
 
 def is_gone(pid: int) -> bool:

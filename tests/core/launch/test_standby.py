@@ -22,8 +22,10 @@ from core.launch.launcher import prepare_worker, start_run
 from core.launch.standby import BYTES_TO_START, BYTES_TO_STAY, IDLE_SECONDS, Standby
 from core.runs.folder import Run
 from core.runs.store import open_run
+from core.system import child
+from tests.core.forked import spawn_forked
 from tests.core.same_result import assert_same_result
-from tests.core.workers import is_gone, tiny_spec, wait_for, wait_for_state
+from tests.core.workers import end_all, is_gone, tiny_spec, wait_for, wait_for_state
 from tests.lab_server import ROOT
 from tests.specs import change
 
@@ -31,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lab_folders")]
 
 
 @pytest.fixture
-def standby(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standby]:
+def real_standby(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standby]:
     """The launcher's own, enabled, and nothing of it left at the end."""
     ours = Standby()
     ours.enable()
@@ -41,6 +43,16 @@ def standby(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standby]:
     for thread in threading.enumerate():
         if thread.name.startswith("reaper of "):
             thread.join(30)  # or it would have the next test's standby renewed
+
+
+@pytest.fixture
+def standby(real_standby: Standby, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standby]:
+    """The same; its workers, and all others, are forked from a process that has torch loaded."""
+    monkeypatch.setattr(child, "spawn", spawn_forked)
+    monkeypatch.setattr(standby_module, "spawn", spawn_forked)
+    yield real_standby
+    real_standby.disable()
+    end_all()
 
 
 def prepare(standby: Standby) -> int:
@@ -55,8 +67,8 @@ def worker_of(run: Run) -> int:
     return int(run.worker()["process"]["pid"])  # type: ignore[index]
 
 
-def test_the_run_it_takes_ends_as_any_other(standby: Standby) -> None:
-    spec = tiny_spec(epochs=2)
+def test_the_run_it_takes_ends_as_any_other(real_standby: Standby) -> None:
+    standby, spec = real_standby, tiny_spec(epochs=2)
     usual = open_run(start_run(spec))
     wait_for_state(usual, "finished", "failed")
     waiting = prepare(standby)
@@ -94,13 +106,14 @@ def test_a_run_that_has_to_wait_gets_a_small_worker(standby: Standby) -> None:
 def test_none_loads_beside_a_run_that_starts(standby: Standby) -> None:
     standby.prepare(worker_environment(), delay=60)
     pending = standby._timer
-    run = open_run(start_run(tiny_spec(epochs=1)))
+    run = open_run(start_run(tiny_spec(epochs=10_000)))
     assert pending
     assert pending.finished.is_set()  # taken back
     standby.prepare(worker_environment(), delay=0)
     assert standby._timer
     assert standby._timer.interval > 5
-    wait_for_state(run, "finished")
+    launcher.request_stop(run.id)
+    wait_for_state(run, "stopped")
 
 
 def test_the_next_one_loads_when_a_run_has_ended_and_no_other_starts_instead(standby: Standby) -> None:
@@ -118,15 +131,20 @@ def test_the_next_one_loads_when_a_run_has_ended_and_no_other_starts_instead(sta
 
 
 def test_the_rest_for_a_run_that_starts_outlasts_the_end_of_another(standby: Standby) -> None:
-    run = open_run(start_run(tiny_spec(epochs=1)))
+    run = open_run(start_run(tiny_spec(epochs=10_000)))
+    wait_for_state(run, "running")
     standby.rest("20260101-000000-000-abcdef")
-    wait_for_state(run, "finished")
+    launcher.request_stop(run.id)
+    wait_for_state(run, "stopped")
     wait_for(lambda: not is_reaped_by_a_thread(worker_of(run)))
     assert standby._process is None
     assert standby._rests_until > time.monotonic()
 
 
-def test_a_ticket_that_a_killed_worker_left_keeps_none_from_loading_or_being_asked(standby: Standby) -> None:
+def test_a_ticket_that_a_killed_worker_left_keeps_none_from_loading_or_being_asked(
+    standby: Standby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby_module, "REST_SECONDS", 2.0)  # of the second, which outlasts it
     waiting = prepare(standby)
     first, second = (open_run(start_run(tiny_spec(epochs=10_000))) for _ in range(2))
     wait_for_state(first, "running")
@@ -152,6 +170,7 @@ def is_reaped_by_a_thread(pid: int) -> bool:
 def test_one_that_has_died_is_not_asked(standby: Standby) -> None:
     waiting = prepare(standby)
     os.kill(waiting, signal.SIGKILL)
+    wait_for(lambda: standby._process and standby._process.poll())
     run = open_run(start_run(tiny_spec(epochs=1)))
     assert wait_for_state(run, "finished", "failed") == "finished"
     assert worker_of(run) != waiting

@@ -11,8 +11,9 @@ from core.compare.branches import list_forks
 from core.compare.ensembles import add_ensemble
 from core.compare.snapshot import ComparedRun, look_at
 from core.compare.units import Unit, find_mismatches, make_units
+from core.runs.listing import list_known
 from core.system.folders import runs_folder
-from pages.parts.compare.choose import LATEST, choose_latest, make_first, read_ids, show_chooser
+from pages.parts.compare.choose import LATEST, choose_latest, find_latest, make_first, read_ids, show_chooser
 from pages.parts.compare.tabs import TABS, WITH_ENSEMBLE
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.pace import live_fragment
@@ -26,11 +27,14 @@ TICK_SECONDS = 1.0
 
 def show_bar(ids: Sequence[str], runs: Sequence[ComparedRun]) -> tuple[bool, bool]:
     """The runs, the baseline, and whether seeds are folded. Returns whether to fold, and to list runs."""
+    if not ids and not list_known().runs:
+        return True, True
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_bar"):
         if not ids:
             st.html('<p class="run-facts">Tick the runs to compare. The first one is the baseline.</p>')
-            st.space("stretch")
-            _show_latest()
+            if find_latest():
+                st.space("stretch")
+                _show_latest()
             return True, True
         choosing = st.toggle("Choose runs", key="choose", bind="query-params")
         fold = st.toggle(

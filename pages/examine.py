@@ -21,7 +21,7 @@ from pages.parts.examine.pick import newest_run, pick_run
 from pages.parts.frame.address import set_params
 from pages.parts.frame.assets import show_style
 from pages.parts.frame.style import look_of, show_note
-from pages.parts.frame.widgets import ALL_RUNS, show_way_on
+from pages.parts.frame.widgets import ALL_RUNS, offer_build, show_empty, show_way_on
 
 OWN_TAB, ROBUSTNESS_TAB = "Own images", "Robustness"
 TABS = ("Classes", "Confidence", "History", IMAGE_TAB, ROBUSTNESS_TAB, OWN_TAB)
@@ -31,7 +31,8 @@ def find_run() -> Run:
     """The run that the address names, or the newest one with an epoch; else a sentence and a link to another page."""
     run_id = st.query_params.get("id", "") or newest_run()
     if not run_id:
-        show_way_on("There is no trained run to examine yet.", "Train one", "build.py", ":material/tune:")
+        offer_build(show_empty("No trained run yet. Train a network to see what it gets right, what wrong, and why."))
+        st.stop()
     try:
         run = open_run(run_id)
         require_sound(run)

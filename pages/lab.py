@@ -28,7 +28,7 @@ from pages.parts.frame.assets import show_style
 from pages.parts.frame.failure import tell
 from pages.parts.frame.gate import note_act
 from pages.parts.frame.numbers import ask_whole, read_whole
-from pages.parts.frame.style import show_problem
+from pages.parts.frame.style import show_note, show_problem
 from pages.parts.frame.widgets import renew_while
 from pages.parts.lab.nodes import show_cluster
 from pages.parts.lab.rows import draw_bar, link_run, list_holders, name_wanted, show_heading
@@ -204,34 +204,40 @@ def show_disk() -> None:
     """The space that runs take, the largest of them, and what can be freed."""
     show_heading("Disk")
     uses = measure_disk(str(runs_folder()))
-    total = sum(use.bytes for use in uses)
     folder = runs_folder()
-    free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+    free = f"{format_bytes(shutil.disk_usage(folder if folder.exists() else folder.parent).free)} free"
+    if not uses:
+        st.html(f'<p class="lab-small">{free}. The largest runs stand here, once there are any.</p>')
+        return
     st.html(
-        f'<p class="lab-small"><b>{format_bytes(total)}</b> in {count_of(len(uses), "run")}, '
-        f"{format_bytes(sum(use.checkpoint_bytes for use in uses))} of it checkpoints · {format_bytes(free)} free</p>"
+        f'<p class="lab-small"><b>{format_bytes(sum(use.bytes for use in uses))}</b> in {count_of(len(uses), "run")}, '
+        f"{format_bytes(sum(use.checkpoint_bytes for use in uses))} of it checkpoints · {free}</p>"
     )
-    if uses:
-        lines = "".join(
-            f'<tr><td class="lab-wrap">{link_run(use.run_id, use.name, use.colour)}'
-            f"{' <i>archived</i>' if use.archived else ''}</td>"
-            f"<td>{format_bytes(use.bytes)}</td><td>{format_bytes(use.checkpoint_bytes)}</td></tr>"
-            for use in uses[:LARGEST]
-        )
-        st.html(
-            '<table class="lab-table"><thead><tr><th>Largest runs</th><th>Size</th><th>Checkpoints</th></tr></thead>'
-            f"<tbody>{lines}</tbody></table>"
-        )
-    archived = [use for use in uses if use.archived]
+    lines = "".join(
+        f'<tr><td class="lab-wrap">{link_run(use.run_id, use.name, use.colour)}'
+        f"{' <i>archived</i>' if use.archived else ''}</td>"
+        f"<td>{format_bytes(use.bytes)}</td><td>{format_bytes(use.checkpoint_bytes)}</td></tr>"
+        for use in uses[:LARGEST]
+    )
+    st.html(
+        '<table class="lab-table"><thead><tr><th>Largest runs</th><th>Size</th><th>Checkpoints</th></tr></thead>'
+        f"<tbody>{lines}</tbody></table>"
+    )
+    show_cleanup([use for use in uses if use.archived])
+
+
+def show_cleanup(archived: list[RunUse]) -> None:
+    """What can be freed: the archived runs, or their checkpoints alone."""
+    if not archived:
+        show_note("To free space, archive runs on Runs: they can then be deleted here, or their checkpoints alone.")
+        return
     with st.container(horizontal=True):
-        size = format_bytes(sum(use.checkpoint_bytes for use in archived))
-        if st.button(
-            f"Delete checkpoints of archived runs ({size})",
-            icon=":material/layers_clear:",
-            disabled=not any(use.checkpoint_bytes for use in archived),
+        size = sum(use.checkpoint_bytes for use in archived)
+        if size and st.button(
+            f"Delete checkpoints of archived runs ({format_bytes(size)})", icon=":material/layers_clear:"
         ):
             confirm_cleanup(archived, checkpoints_only=True)
-        if st.button(f"Delete archived runs ({len(archived)})", icon=":material/delete_sweep:", disabled=not archived):
+        if st.button(f"Delete archived runs ({len(archived)})", icon=":material/delete_sweep:"):
             confirm_cleanup(archived, checkpoints_only=False)
 
 

@@ -21,7 +21,7 @@ from pages.parts.chart.chart import show_metrics
 from pages.parts.frame.address import set_params
 from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
-from pages.parts.frame.widgets import turn_pages
+from pages.parts.frame.widgets import offer_build, show_empty, turn_pages
 from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run.columns import show_table_choices, write_table
 from pages.parts.run.filter import Filter, show_query_error, show_search
@@ -98,18 +98,16 @@ def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
     return tuple(st.multiselect("Started by", known, key="by", bind="query-params", width=190, placeholder="Anyone"))
 
 
-def show_empty(anything: bool) -> None:
+def show_nothing(anything: bool) -> None:
     """What to do when there is nothing to show."""
-    message = "No runs match this search." if anything else "No runs yet. Build a network and start the first one."
-    st.html(f'<p class="lab-muted" style="text-align:center;padding:4rem 0 0.5rem">{message}</p>')
-    _, middle, _ = st.columns([2, 1, 2])
     if anything:
-        middle.button("Show all runs", icon=":material/filter_alt_off:", on_click=clear_filter, width="stretch")
+        below = show_empty("No runs match this search.")
+        below.button("Show all runs", icon=":material/filter_alt_off:", on_click=clear_filter, width="stretch")
         return
-    if middle.button("Build a network", icon=":material/tune:", type="primary", width="stretch"):
-        st.switch_page("build.py", query_params={})
-    with middle:
-        show_import()
+    below = show_empty("No runs yet. Build a network and start the first one, or import runs of another tool.")
+    offer_build(below)
+    with below:
+        show_import(width="stretch")
 
 
 def clear_filter() -> None:
@@ -209,7 +207,7 @@ def show_runs(filter: Filter, look: TableLook, was_active: bool, listed: list[Li
         tree = order_tree(shown)
         shown, depths = [run for run, _ in tree], {run.id: depth for run, depth in tree}
     if not shown and not listing.unread:
-        show_empty(bool(runs))
+        show_nothing(bool(runs))
         return
     if look.group:
         show_grouped(shown, look, order)

@@ -6,7 +6,7 @@ its shaders stop the page for seconds; nor does it know a logarithm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ Ranges = Mapping[str, tuple[float, float]]
 
 COLOUR_STEPS = tuple(step / 40 for step in range(41))  # heights on the axis of the result
 AXIS_WIDTH = 110  # pixels that its name and the values beside it need
+MOST_STOPS = 60  # of an axis on which a range is chosen by the keyboard
 _NARROW = 0.02  # so much around a single value that was clicked
 _BARE = {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True}
 
@@ -30,6 +31,32 @@ class Upright:
     title: str
     heights: Sequence[float | None]
     ticks: Sequence[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Stops:
+    """The values on one axis by what they are called, from the lowest up, each with its lowest and highest height."""
+
+    key: str
+    title: str
+    heights: Mapping[str, tuple[float, float]]
+
+
+def find_stops(axis: Upright, tell: Callable[[int], str]) -> Stops:
+    """Between which values a range of the axis can lie: of many about `MOST_STOPS`, evenly spaced, with both ends.
+
+    `tell` says what the line of this index has there.
+    """
+    crossed = [(height, index) for index, height in enumerate(axis.heights) if height is not None]
+    crossed.sort(key=lambda each: each[0])
+    if len({height for height, _ in crossed}) > MOST_STOPS:
+        step = (len(crossed) - 1) / (MOST_STOPS - 1)
+        crossed = [crossed[int(place * step)] for place in range(MOST_STOPS - 1)] + crossed[-1:]
+    spans: dict[str, tuple[float, float]] = {}
+    for height, index in crossed:
+        text = tell(index)
+        spans[text] = (spans.get(text, (height, height))[0], height)
+    return Stops(axis.key, axis.title, spans)
 
 
 def passes(uprights: Sequence[Upright], index: int, ranges: Ranges) -> bool:

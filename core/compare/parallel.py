@@ -4,21 +4,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from core.charts.figure import Drawing, as_text, shorten, to_json
 from core.charts.palette import GREY, list_dark_steps, pick_result_ink
-from core.charts.upright import COLOUR_STEPS, Ranges, Upright, lay_out_uprights, nearest_step, passes, space_ticks
+from core.charts.upright import (
+    COLOUR_STEPS,
+    Ranges,
+    Stops,
+    Upright,
+    find_stops,
+    lay_out_uprights,
+    nearest_step,
+    passes,
+    space_ticks,
+)
 from core.compare.fields import find_field, is_numeric, label_field, show_field
 from core.compare.figures import Figure, Pick, summary_of
 from core.compare.table import format_figure, label_figure
 from core.compare.units import Unit
+from core.text.formats import UNKNOWN
 
 
 def choose_units(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick, ranges: Ranges) -> list[Unit]:
     """The units that cross each of these axes within its range; ranges of other axes do not count."""
     scales = _make_scales(units, paths, figure, pick)
     return [unit for index, unit in enumerate(units) if passes(scales, index, ranges)]
+
+
+def list_stops(units: Sequence[Unit], paths: Sequence[str], figure: Figure, pick: Pick) -> list[Stops]:
+    """Between which values a range of each axis can lie."""
+
+    def tell(axis: Upright, index: int) -> str:
+        unit = units[index]
+        if axis.key != figure.key:
+            return show_field(unit.first, axis.key)
+        summary = summary_of(unit, figure, pick)
+        return format_figure(figure, summary.mean) if summary else UNKNOWN
+
+    return [find_stops(axis, partial(tell, axis)) for axis in _make_scales(units, paths, figure, pick)]
 
 
 def draw_parallel(

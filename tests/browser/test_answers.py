@@ -107,7 +107,7 @@ def test_a_zip_of_photographs_becomes_a_run_and_a_table_of_predictions(
 
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Repeated").click()
-    told = "in two parts: 2 groups; under two labels: 1 group; all: 3 groups"
+    told = "3 groups in all: 2 in two parts, 1 under two labels."
     expect(page.get_by_text(told)).to_be_visible(timeout=WAIT)
     for what in ("equal in every pixel, in two parts", "equal in every pixel, under two labels"):
         expect(page.get_by_text(f"2 images {what}", exact=True)).to_be_visible()

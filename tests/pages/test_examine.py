@@ -13,7 +13,7 @@ from tests.pages.sample_runs import add_checkpoint, make_run, training
 
 def test_without_any_run_the_page_leads_to_build(open_page) -> None:
     page = open_page("examine")
-    assert labels(page) == ["Train one"]
+    assert labels(page) == ["Build a network"]
 
 
 @pytest.mark.parametrize("run_id", ["20260101-000000-000-abcdef", "../../etc/passwd", "%00"])

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from core.charts.palette import GREY, Ink, list_dark_steps, pick_result_ink
-from core.charts.upright import COLOUR_STEPS, Ranges, Upright, lay_out_uprights, nearest_step, space_ticks
+from core.charts.upright import (
+    COLOUR_STEPS,
+    Ranges,
+    Stops,
+    Upright,
+    find_stops,
+    lay_out_uprights,
+    nearest_step,
+    space_ticks,
+)
 from core.studies.charts import axes
 from core.studies.charts.axes import Drawn, Rows, StudyView, Trace
 from core.studies.importance import Importance
@@ -19,7 +28,6 @@ from core.text.words import count_of, list_first
 
 TITLE_LENGTH, CHOICE_LENGTH = 22, 14
 MOST_NAMED = 12
-MOST_STOPS = 60  # of an axis on which a range is chosen by the keyboard
 FEW = 40  # lines that are drawn wider than those of a crowd
 
 
@@ -43,34 +51,18 @@ def draw_parallel(points: Points, view: StudyView, _: Importance) -> Drawn:
     return traces, layout, (_tell_kept(points.numbers[rows[kept]][::-1].tolist(), len(rows)),) if ranges else ()
 
 
-@dataclass(frozen=True)
-class Stops:
-    """The values on one axis by what they are called, from the lowest up, each with its lowest and highest height."""
-
-    key: str
-    title: str
-    heights: Mapping[str, tuple[float, float]]
-
-
 def list_stops(points: Points, view: StudyView) -> list[Stops]:
-    """Between which values a range of each axis can lie: of many about `MOST_STOPS`, evenly spaced, with both ends."""
+    """Between which values a range of each axis can lie."""
     rows = axes.rows_with(points, view, view.fields) if view.fields else np.empty(0, np.intp)
-    return [_find_stops(points, axis, rows) for axis in _make_uprights(points, view, rows)] if len(rows) else []
+    if not len(rows):
+        return []
+    return [
+        find_stops(axis, partial(_tell_value, points, axis.key, rows)) for axis in _make_uprights(points, view, rows)
+    ]
 
 
-def _find_stops(points: Points, axis: Upright, rows: Rows) -> Stops:
-    heights = np.array(axis.heights, np.float64)
-    order = np.argsort(heights, kind="stable")
-    kept = order[np.unique(np.linspace(0, len(order) - 1, MOST_STOPS).astype(int))]
-    kept = order if len(np.unique(heights)) <= MOST_STOPS else kept
-    spans: dict[str, tuple[float, float]] = {}
-    for place in kept:
-        text, height = _tell_value(points, axis.key, int(rows[place])), float(heights[place])
-        spans[text] = (spans.get(text, (height, height))[0], height)
-    return Stops(axis.key, axis.title, spans)
-
-
-def _tell_value(points: Points, key: str, row: int) -> str:
+def _tell_value(points: Points, key: str, rows: Rows, index: int) -> str:
+    row = int(rows[index])
     objectives = {OBJECTIVES[name].label: place for place, name in enumerate(points.objectives)}
     if key not in objectives:
         return axes.tell_field(points, row, key)

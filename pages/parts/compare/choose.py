@@ -12,7 +12,7 @@ from core.runs.listing import list_runs
 from core.runs.records import RunSummary
 from pages.parts.frame.address import set_params
 from pages.parts.frame.frame import was_entered
-from pages.parts.frame.widgets import turn_pages
+from pages.parts.frame.widgets import offer_build, show_empty, turn_pages
 from pages.parts.run.filter import Filter, show_query_error, show_search
 from pages.parts.run.table import DEFAULT_SORT, PAGE_ROWS, show_run_table, sort_runs
 
@@ -45,20 +45,20 @@ def drop(unit: Unit) -> None:
     keep_ids(run_id for run_id in read_ids() if run_id not in gone)
 
 
-def choose_latest() -> None:
+def find_latest() -> list[str]:
     """The newest runs that have something to show."""
-    keep_ids([run.id for run in list_runs() if run.epoch and not run.archived][:LATEST])
+    return [run.id for run in list_runs() if run.epoch and not run.archived][:LATEST]
+
+
+def choose_latest() -> None:
+    keep_ids(find_latest())
 
 
 def show_chooser(ids: Sequence[str], units: Sequence[Unit]) -> None:
     """All runs in a table with boxes to tick, found by words, state and data set; `units` are what is compared now."""
     runs = list_runs()
     if not runs:
-        st.html(
-            '<p class="lab-muted" style="padding:2rem 0 0.5rem">No runs yet. Train at least two to compare them.</p>'
-        )
-        if st.button("Build a network", icon=":material/tune:", type="primary"):
-            st.switch_page("build.py", query_params={})
+        offer_build(show_empty("No runs yet. Train at least two to compare them."))
         return
     shown = _filter(runs)
     if not shown:

@@ -13,6 +13,7 @@ from core.compare.curves import draw_curves, explain_lines
 from core.compare.lines import CURVES, SPREADS, Axis, CurveMetric, CurveView, Spread
 from core.compare.units import Unit
 from pages.parts.chart.chart import show_chart
+from pages.parts.frame.style import show_centred
 from pages.parts.frame.widgets import choose
 
 HEIGHT = 400
@@ -23,9 +24,7 @@ def show_curves(units: Sequence[Unit]) -> None:
     metrics, view = _show_view(any(unit.is_group for unit in units))
     started = [unit for unit in units if any(run.rows for run in unit.runs)]
     if not started:
-        st.html(
-            '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first epoch.</p>'
-        )
+        show_centred("The curves begin with the first epoch.")
         return
     width = 2 if len(metrics) > 1 else 1
     for start in range(0, len(metrics), width):
@@ -59,6 +58,7 @@ def _show_view(bands: bool) -> tuple[list[CurveMetric], CurveView]:
             format_func=lambda name: CURVES[name].title,
             key="metric",
             bind="query-params",
+            wrap=True,
         )
         x = choose("X axis", {axis: axis for axis in get_args(Axis)}, "x", "epoch")
         smoothing = st.slider(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 
 import streamlit as st
 
-from core.charts.upright import AXIS_WIDTH, Ranges, change_ranges, read_ranges, write_ranges
+from core.charts.upright import AXIS_WIDTH, change_ranges
 from core.compare.fields import label_field, list_fields, numeric_fields, show_field
 from core.compare.figures import BY_KEY, FIGURES, find_figure
-from core.compare.parallel import choose_units, draw_parallel
+from core.compare.parallel import choose_units, draw_parallel, list_stops
 from core.compare.scatter import ScatterView, draw_scatter, find_published
 from core.compare.units import Unit
 from core.text.formats import UNKNOWN
+from pages.parts.chart.ranges import choose_ranges, keep_ranges, read_drawn
 from pages.parts.compare.choose import keep_ids
 from pages.parts.compare.curves import show_curves, show_drawing
 from pages.parts.compare.ensemble import show_ensemble
@@ -21,7 +23,6 @@ from pages.parts.compare.gallery import draw_dot, show_gallery
 from pages.parts.compare.robustness import show_robustness
 from pages.parts.compare.table import pick_control, show_table
 from pages.parts.compare.verdicts import show_outcome_line, show_verdicts
-from pages.parts.frame.address import set_params
 
 MAX_AXES = 8
 
@@ -109,23 +110,20 @@ def show_parallel(units: Sequence[Unit]) -> None:
             "Result", list(BY_KEY), format_func=_name_figure, key="result", bind="query-params", width=220
         )
         pick = pick_control()
-    shown = [path for path in paths if path in chosen] or paths[:MAX_AXES]
-    ranges = read_ranges(st.query_params.get("brush", ""))
-    figure = find_figure(result)
+        shown = [path for path in paths if path in chosen] or paths[:MAX_AXES]
+        figure = find_figure(result)
+        choose_ranges("compare", partial(list_stops, units, shown, figure, pick))
+    ranges = read_drawn()
     drawing = draw_parallel(units, shown, figure, pick, ranges)
     width = AXIS_WIDTH * (1 + len(shown))
     drawn = show_drawing(drawing, key="compare.parallel", height=480, min_width=width, brushes=True)
     if drawn:
-        _keep_ranges(change_ranges(ranges, drawn))
+        keep_ranges(change_ranges(ranges, drawn))
         st.rerun()
     if ranges:
         _show_chosen(units, choose_units(units, shown, figure, pick, ranges))
     else:
-        st.caption("Drag along an axis, or click a value on it, to see only the runs that pass there.")
-
-
-def _keep_ranges(ranges: Ranges) -> None:
-    set_params(brush=write_ranges(ranges))
+        st.caption("Drag along an axis, click a value on it, or choose Ranges, to see only the runs that pass there.")
 
 
 def _show_chosen(units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
@@ -136,14 +134,14 @@ def _show_chosen(units: Sequence[Unit], chosen: Sequence[Unit]) -> None:
         if chosen and len(chosen) < len(units):
             keep = f"Keep {'this one' if len(chosen) == 1 else f'these {len(chosen)}'}"
             st.button(keep, icon=":material/filter_alt:", on_click=_keep_chosen, args=(chosen,))
-        st.button("Show all", icon=":material/filter_alt_off:", type="tertiary", on_click=_keep_ranges, args=({},))
+        st.button("Show all", icon=":material/filter_alt_off:", type="tertiary", on_click=keep_ranges, args=({},))
     links = "".join(f"<span>{draw_dot(unit)}{_link(unit)}</span>" for unit in chosen)
     st.html(f'<div class="compare-chosen">{links}</div>')
 
 
 def _keep_chosen(chosen: Sequence[Unit]) -> None:
     keep_ids(run.id for unit in chosen for run in unit.runs)
-    _keep_ranges({})
+    keep_ranges({})
 
 
 def _link(unit: Unit) -> str:

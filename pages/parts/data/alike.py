@@ -49,7 +49,8 @@ def show_alike(view: View) -> None:
         _explain(view)
         return
     kind = choose("Repeated images", KINDS, "groups", "all", label_visibility="collapsed")
-    show_note("; ".join(f"{title.lower()}: {count_of(len(groups[each]), 'group')}" for each, title in KINDS.items()))
+    parts, labels = len(groups["parts"]), len(groups["labels"])
+    show_note(f"{count_of(len(groups['all']), 'group')} in all: {parts:,} in two parts, {labels:,} under two labels.")
     _explain(view)
     chosen = groups[kind]
     if not chosen:

@@ -83,6 +83,11 @@ def show_note(sentence: str) -> None:
     st.html(f'<p class="lab-muted lab-small" style="margin:0.3rem 0">{_escape(sentence)}</p>')
 
 
+def show_centred(sentence: str) -> None:
+    """A quiet sentence in place of a figure, a list or a page that has nothing yet."""
+    st.html(f'<p class="lab-muted lab-empty">{_escape(sentence)}</p>')
+
+
 def show_problem(sentence: str) -> None:
     """What is wrong with a field, below it."""
     st.html(f'<p class="lab-problem" role="alert">{_escape(sentence)}</p>')

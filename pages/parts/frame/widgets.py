@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts.frame.style import show_alert
+from pages.parts.frame.style import show_alert, show_centred
 
 ALL_RUNS = ("All runs", "runs.py", ":material/table_rows:")
 
@@ -43,7 +44,7 @@ def choose(label: str, labels: Mapping[Any, str], key: str, default: Any, **opti
         required=True,
         format_func=labels.__getitem__,
         key=key,
-        **{"bind": "query-params", **options},
+        **{"bind": "query-params", "wrap": True, **options},
     )
     return chosen or default
 
@@ -62,6 +63,18 @@ def take_word(labels: Mapping[Any, str], key: str) -> bool:
     else:
         return False
     return True
+
+
+def show_empty(sentence: str) -> DeltaGenerator:
+    """Why there is nothing yet; returns the place below, for buttons to what can be done next."""
+    show_centred(sentence)
+    return st.columns([2, 1, 2])[1]
+
+
+def offer_build(below: DeltaGenerator) -> None:
+    """The button that an empty lab leads on with."""
+    if below.button("Build a network", icon=":material/tune:", type="primary", width="stretch"):
+        st.switch_page("build.py", query_params={})
 
 
 def show_way_on(message: str, label: str, page: str, icon: str) -> NoReturn:

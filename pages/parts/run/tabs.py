@@ -33,7 +33,7 @@ from core.text.formats import UNKNOWN, format_bytes
 from core.text.safe import plain
 from pages.parts.chart.chart import show_metrics
 from pages.parts.frame.failure import tell
-from pages.parts.frame.style import show_problem
+from pages.parts.frame.style import show_centred, show_problem
 from pages.parts.frame.widgets import choose
 from pages.parts.run.actions import attempt
 from pages.parts.run.branch import show_branch_button
@@ -92,9 +92,7 @@ def show_charts(run: Run) -> None:
     runs = read_runs([run.id])
     steps = read_within(run, runs, "steps")
     if not (steps and steps.rows) and not any(each.rows for each in runs):
-        st.html(
-            '<p class="lab-muted" style="padding:3rem 0;text-align:center">The curves begin with the first step.</p>'
-        )
+        show_centred("The curves begin with the first step.")
         return
     diagnosis = read_diagnosis(runs[0]) if runs else None
     if diagnosis:

@@ -13,7 +13,7 @@ from core.compare.snapshot import ComparedRun, read_runs
 from core.compare.within import look_within
 from core.runs.folder import Run
 from pages.parts.chart.chart import show_chart, show_metrics
-from pages.parts.frame.style import show_problem
+from pages.parts.frame.style import show_centred, show_problem
 
 
 def read_within(run: Run, runs: Sequence[ComparedRun], what: Literal["steps", "use"]) -> ComparedRun | None:
@@ -44,7 +44,7 @@ def show_layers(run: Run) -> None:
     (compared,) = read_runs([run.id]) or (None,)
     parts = list_parts(compared) if compared else {}
     if not compared or not parts:
-        st.html(f'<p class="lab-muted" style="padding:3rem 0;text-align:center">{_say_why_none(run)}</p>')
+        show_centred(_say_why_none(run))
         return
     drawing = draw_norms(compared)
     show_chart(

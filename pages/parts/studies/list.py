@@ -13,6 +13,7 @@ from core.studies.study import StudySummary, list_studies
 from core.text.formats import UNKNOWN, format_ago, format_moment
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.style import StateLook
+from pages.parts.frame.widgets import show_empty
 from pages.parts.run.actions import show_outcome
 from pages.parts.run.table import DEFAULT_SORT, Column, show_rows, sort_rows
 
@@ -64,7 +65,7 @@ def show_list(was_active: bool) -> None:
         st.rerun()
     show_outcome()
     if not studies:
-        show_empty()
+        show_nothing()
         return
     order = st.query_params.get("sort", DEFAULT_SORT)
     rows = [_to_row(study) for study in sort_rows(studies, COLUMNS, order, DEFAULT_SORT)]
@@ -90,15 +91,14 @@ def _to_row(summary: StudySummary) -> dict[str, Any]:
     }
 
 
-def show_empty() -> None:
-    st.html(
-        '<p class="lab-muted study-none">No studies yet. A study trains one network after the other, learns which of '
-        "its fields matter, and tries what looks best.</p>"
+def show_nothing() -> None:
+    below = show_empty(
+        "No studies yet. A study trains one network after the other, learns which of its fields matter, and tries what "
+        "looks best."
     )
-    _, middle, _ = st.columns([2, 1, 2])
-    if middle.button("Define a study", icon=":material/add:", type="primary", width="stretch"):
+    if below.button("Define a study", icon=":material/add:", type="primary", width="stretch"):
         st.switch_page("studies.py", query_params={"new": "first-look"})
-    if middle.button("Run the student report's", icon=":material/school:", width="stretch"):
+    if below.button("Run the student report's", icon=":material/school:", width="stretch"):
         st.switch_page("studies.py", query_params={"new": "report"})
 
 

@@ -16,7 +16,7 @@ from core.studies.study import Study, StudyNotFoundError, StudySummary, open_stu
 from core.studies.trials import TrialStateName
 from core.text.formats import format_ago
 from pages.parts.frame.pace import live_fragment
-from pages.parts.frame.style import show_alert, show_problem
+from pages.parts.frame.style import show_alert, show_centred, show_problem
 from pages.parts.frame.widgets import show_way_on
 from pages.parts.run.actions import show_outcome
 from pages.parts.studies import actions
@@ -118,7 +118,7 @@ def show_live(name: str, shown_pulse: str) -> None:
         message = (
             "Its first trial is on the way." if summary.workers_alive else "Start it; its trials and figures show here."
         )
-        st.html(f'<p class="lab-muted study-nothing">{message}</p>')
+        show_centred(message)
         return
     show_words(look)
     show_best(look, summary)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from core.charts.upright import AXIS_WIDTH, change_ranges, read_ranges
+from core.charts.upright import AXIS_WIDTH, change_ranges
 from core.studies.charts.axes import StudyView
 from core.studies.charts.fields import slice_columns
+from core.studies.charts.parallel import list_stops
 from core.studies.charts.plots import PLOTS, PlotName
 from core.studies.objectives import OBJECTIVES, Objective
 from core.studies.points import Points
 from core.studies.spec import StudySpec
 from core.text.safe import name_stem
 from pages.parts.chart.chart import show_chart
+from pages.parts.chart.ranges import choose_ranges, keep_ranges, read_drawn
+from pages.parts.frame.style import show_centred
 from pages.parts.studies.look import Look, draw, find_importance
-from pages.parts.studies.ranges import choose_ranges, keep_ranges
 
 HEIGHTS: dict[PlotName, int] = {"Slice": 480, "Contour": 420, "Rank": 420, "Parallel Coordinate": 400, "Timeline": 400}
 HEIGHT = 360
@@ -61,7 +63,7 @@ def _show_plot(look: Look, plot: PlotName) -> int | None:
     view = _show_view(look, plot)
     drawing = draw(look, plot, view)
     if not drawing.figure:
-        st.html(f'<p class="lab-muted study-nothing">{escape(drawing.notes[0])}</p>')
+        show_centred(drawing.notes[0])
         return None
     parallel = plot == "Parallel Coordinate"
     told = show_chart(
@@ -114,10 +116,10 @@ def _show_view(look: Look, plot: PlotName) -> StudyView:
             # A network that blew up would press all others onto the axis.
             wild = bool(values.max() > WILD * np.median(values))
             log = st.toggle("Log scale", wild, key="log", bind="query-params")
-        drawn = read_ranges(st.query_params.get("brush", "")) if plot == "Parallel Coordinate" else {}
+        drawn = read_drawn() if plot == "Parallel Coordinate" else {}
         view = StudyView(pruned, log, fields, objective, other, tuple(drawn.items()))
         if plot == "Parallel Coordinate":
-            choose_ranges(points, view)
+            choose_ranges("study", partial(list_stops, points, view))
     return view
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -23,9 +24,9 @@ MAX_BYTES = 2_000_000 * MAX_MEGABYTES  # of all files together
 _JOB, _COUNT, _PROBLEM, _FILES = "take_in.job", "take_in.count", "take_in.problem", "take_in.files"
 
 
-def show_import() -> None:
+def show_import(width: Literal["content", "stretch"] = "content") -> None:
     """The upload of files, in a popover."""
-    with st.popover("Import", icon=":material/upload_file:", key="take_in"), st.container(width=380):
+    with st.popover("Import", icon=":material/upload_file:", key="take_in", width=width), st.container(width=380):
         renew_while(_is_busy, _show_upload)
 
 

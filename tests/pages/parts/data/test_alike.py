@@ -24,7 +24,7 @@ def test_each_kind_is_counted_and_shown(open_page, repeated: DataSpec) -> None:
     assert "Equal: in every pixel, at 32 × 32." in text
     (gallery,) = component_data(page, "resnet_lab_gallery")
     assert {item["title"] for item in gallery["items"]} == {"cat", "dog"}
-    assert "in two parts: 1 group; under two labels: 1 group; all: 2 groups" in text
+    assert "2 groups in all: 1 in two parts, 1 under two labels." in text
     assert "in two parts, under two labels" in text
 
 

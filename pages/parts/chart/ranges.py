@@ -1,16 +1,20 @@
-"""Ranges on the axes of Parallel Coordinate without a pointer: a slider an axis, between the values of the trials."""
+"""Ranges on the axes of parallel coordinates without a pointer: a slider an axis, between the values of the lines."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import streamlit as st
 
-from core.charts.upright import Ranges, change_ranges, read_ranges, write_ranges
-from core.studies.charts.axes import StudyView
-from core.studies.charts.parallel import Stops, list_stops
-from core.studies.points import Points
+from core.charts.upright import Ranges, Stops, change_ranges, read_ranges, write_ranges
 from pages.parts.frame.address import set_params
 
 _EDGE = 0.002  # around a value: an address holds three digits of its height
+
+
+def read_drawn() -> dict[str, tuple[float, float]]:
+    """The ranges that the address has."""
+    return read_ranges(st.query_params.get("brush", ""))
 
 
 def keep_ranges(ranges: Ranges) -> None:
@@ -18,19 +22,23 @@ def keep_ranges(ranges: Ranges) -> None:
     set_params(brush=write_ranges(ranges))
 
 
-def choose_ranges(points: Points, view: StudyView) -> None:
-    """A button that opens the sliders; they follow what is drawn with the pointer, and the figure follows them."""
-    popover = st.popover("Ranges", icon=":material/tune:", key="study.ranges", on_change="rerun")
+def choose_ranges(name: str, list_stops: Callable[[], Sequence[Stops]]) -> None:
+    """A button that opens the sliders; they follow what is drawn with the pointer, and the figure follows them.
+
+    `name` keeps those of one page apart from another's. The stops are asked for where it is open.
+    """
+    popover = st.popover("Ranges", icon=":material/tune:", key=f"{name}.ranges", on_change="rerun")
     if not popover.open:
         return
+    drawn = read_drawn()
     with popover, st.container(width=320):
-        for stops in list_stops(points, view):
+        for stops in list_stops():
             if len(stops.heights) > 1:
-                _show_slider(stops, dict(view.ranges).get(stops.key))
+                _show_slider(f"{name}.range.{stops.key}", stops, drawn.get(stops.key))
 
 
-def _show_slider(stops: Stops, drawn: tuple[float, float] | None) -> None:
-    ends, begun = find_ends(stops, drawn), f"study.range.{stops.key}"
+def _show_slider(begun: str, stops: Stops, drawn: tuple[float, float] | None) -> None:
+    ends = find_ends(stops, drawn)
     begin, count = st.session_state.get(begun, (ends, 0))
     if st.session_state.get(f"{begun}.{count}", begin) != ends:  # drawn or lifted with the pointer meanwhile
         begin, count = ends, count + 1
@@ -60,5 +68,4 @@ def find_range(stops: Stops, first: str, last: str) -> tuple[float, float] | Non
 
 def _keep(stops: Stops, key: str) -> None:
     first, last = st.session_state[key]
-    ranges = read_ranges(st.query_params.get("brush", ""))
-    keep_ranges(change_ranges(ranges, {"axis": stops.key, "range": find_range(stops, first, last)}))
+    keep_ranges(change_ranges(read_drawn(), {"axis": stops.key, "range": find_range(stops, first, last)}))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 LEAST_CONTRAST = 3.0  # of what is not text, on its ground (WCAG 2.2, 1.4.11)
+LEAST_TEXT_CONTRAST = 4.5  # of text (WCAG 2.2, 1.4.3)
 LEAST_DIFFERENCE = 12.0  # CIEDE2000; about 1 is just noticed, side by side and in large patches: lines are thin
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, on linear RGB.

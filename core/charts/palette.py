@@ -54,6 +54,7 @@ PALETTE = (
 # From the best result to the worst, of the same colours as a study's.
 RESULT_SCALE = ((0.0, "#4854c0"), (0.35, "#5490fc"), (0.65, "#b9b3a2"), (1.0, "#cc9000"))
 GREY = "#808a98"  # what is no run; seen on the grounds and panels of both themes
+MUTED = Ink("#5d6878", "#98a2b3")  # text of what is no run: `--lab-muted` of browser/colours.css
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross", "star")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 

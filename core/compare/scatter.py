@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.charts.figure import Drawing, as_text, axis_title, lay_out, shorten, span_ends, to_json
-from core.charts.palette import GREY, list_dark_steps
+from core.charts.palette import GREY, MUTED, list_dark_steps
 from core.compare.figures import Figure, Pick, find_figure, summary_of
 from core.compare.references import Reference, references_for
 from core.compare.table import label_figure
@@ -68,7 +68,7 @@ def draw_scatter(units: Sequence[Unit], view: ScatterView) -> Drawing:
     layout["margin"] |= {"l": 62, "r": 40}
     layout["meta"] = {
         "table": _tabulate_points(points, published, x, y, view.pick),
-        "dark": list_dark_steps([point.unit.ink for point in points]),
+        "dark": list_dark_steps([MUTED, *(point.unit.ink for point in points)]),
     }
     notes = []
     if without := len(units) - len(points):
@@ -196,7 +196,7 @@ def _draw_published(published: Sequence[Reference], x: Figure) -> dict[str, Any]
         "text": [reference.name for reference in published],
         "customdata": [[reference.source, reference.note] for reference in published],
         "textposition": "bottom center",
-        "textfont": {"size": 10, "color": GREY},
+        "textfont": {"size": 10, "color": MUTED.light},
         "cliponaxis": False,
         "marker": {"size": 8, "color": GREY, "symbol": "diamond-open", "line": {"width": 1.5}},
         "meta": {"run": "published", "series": "test accuracy by parameters"},

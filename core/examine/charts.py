@@ -26,6 +26,8 @@ Pixels = npt.NDArray[np.uint8]
 Json = dict[str, Any]
 
 _HEAT_OPACITY = 0.65
+_FIGURE = Ink("#000000", "#ffffff")  # in a cell; white on both grounds where it is deeper than `_DEEP`
+_DEEP, _DEEP_FIGURE = 0.85, "#ffffff"
 _FIGURED_CLASSES = 24  # more leave no room for figures in their cells
 
 
@@ -127,13 +129,14 @@ def draw_matrix(matrix: IntArray, classes: Sequence[str], *, rates: bool = False
         figures = [[f"{100 * part:.0f}" for part in row] for row in share] if rates else matrix.astype(str)
         shown = np.where(matrix > 0, figures, "")
         for deep in (False, True):
-            traces.append(_write_texts(shown, (np.abs(depth) > 0.6) == deep, names, "#ffffff" if deep else None))
+            colour = _DEEP_FIGURE if deep else _FIGURE.light
+            traces.append(_write_texts(shown, (np.abs(depth) > _DEEP) == deep, names, colour))
     heading = title or "Confusion matrix"
     layout = _layout(heading, "matrix") | {
         "showlegend": False,
         "xaxis": _class_axis(names) | {"title": axis_title("predicted class")},
         "yaxis": _class_axis(names) | {"title": axis_title("true class"), "range": [len(names) - 0.5, -0.5]},
-        "meta": {"table": _tabulate(matrix, classes)},
+        "meta": {"table": _tabulate(matrix, classes), "dark": list_dark_steps([_FIGURE])},
     }
     return Drawing(to_json(traces, layout), heading)
 
@@ -172,9 +175,7 @@ def _draw_cells(depth: npt.NDArray[np.float64], matrix: IntArray, totals: IntArr
     }
 
 
-def _write_texts(
-    shown: npt.NDArray[np.str_], mask: npt.NDArray[np.bool_], names: list[str], colour: str | None
-) -> Json:
+def _write_texts(shown: npt.NDArray[np.str_], mask: npt.NDArray[np.bool_], names: list[str], colour: str) -> Json:
     cells = np.argwhere(mask & (shown != ""))
     return {
         "type": "scatter",
@@ -182,7 +183,7 @@ def _write_texts(
         "x": [names[predicted] for _, predicted in cells],
         "y": [names[true] for true, _ in cells],
         "text": [shown[true, predicted] for true, predicted in cells],
-        "textfont": {"size": 11, **({"color": colour} if colour else {})},
+        "textfont": {"size": 11, "color": colour},
         "hoverinfo": "skip",
         "showlegend": False,
     }

@@ -8,6 +8,9 @@ function make(tag, className, text) {
 }
 
 const MANY = 24; // so many classes leave no room for figures
+// Per cent of its colour from which a cell's figure can be read in the other one of black and white: in the dark, in both.
+const FULL = 69;
+const DEEP = 87;
 
 function build(matrix, { classes }) {
   const many = classes.length > MANY;
@@ -50,8 +53,9 @@ function fill(matrix, { classes, counts, rates, chosen }) {
       const depth = t === p ? part : (0.75 * part) / worst;
       const kind = count === 0 ? "none" : t === p ? "right" : "wrong";
       const isChosen = chosen && chosen[0] === t && chosen[1] === p;
-      td.className = `${kind}${depth > 0.6 ? " full" : ""}${isChosen ? " chosen" : ""}`;
-      td.style.setProperty("--share", `${Math.round(8 + 92 * depth)}%`);
+      const shade = Math.round(8 + 92 * depth);
+      td.className = `${kind}${shade >= FULL ? " full" : ""}${shade >= DEEP ? " deep" : ""}${isChosen ? " chosen" : ""}`;
+      td.style.setProperty("--share", `${shade}%`);
       td.textContent = count === 0 ? "·" : rates ? percent(part) : String(count);
       td.tabIndex = t === matrix.at[0] && p === matrix.at[1] ? 0 : -1;
       const images = `${count} of ${row.reduce((a, b) => a + b, 0)}`;

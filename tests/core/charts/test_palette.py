@@ -11,13 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.charts.assets import COLOURS
-from core.charts.colours import LEAST_CONTRAST, LEAST_DIFFERENCE, find_contrast, find_differences, to_lab, to_linear
+from core.charts.colours import (
+    LEAST_CONTRAST,
+    LEAST_DIFFERENCE,
+    LEAST_TEXT_CONTRAST,
+    find_contrast,
+    find_differences,
+    to_lab,
+    to_linear,
+)
 from core.charts.palette import (
     DARK_GROUND,
     DARK_PANEL,
     GREY,
     LIGHT_GROUND,
     LIGHT_PANEL,
+    MUTED,
     PALETTE,
     RESULT_SCALE,
     SYMBOLS,
@@ -27,8 +36,6 @@ from core.charts.palette import (
     tell_apart,
     tell_runs_apart,
 )
-
-LEAST_TEXT_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,7 @@ def test_colours_of_runs_stay_apart_for_everybody_and_are_seen(step: str, ground
 def test_the_grounds_are_those_of_the_style_sheet() -> None:
     assert f"--lab-ground: light-dark({LIGHT_GROUND}, {DARK_GROUND})" in COLOURS
     assert f"--lab-panel: light-dark({LIGHT_PANEL}, {DARK_PANEL})" in COLOURS
+    assert f"--lab-muted: light-dark({MUTED.light}, {MUTED.dark})" in COLOURS
 
 
 def test_a_colour_is_of_one_family_on_both_grounds() -> None:

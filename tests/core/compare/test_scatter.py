@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from core.charts.colours import LEAST_TEXT_CONTRAST, find_contrast
+from core.charts.palette import DARK_GROUND, LIGHT_GROUND
 from core.compare.figures import find_figure, summary_of
 from core.compare.references import references_for
 from core.compare.scatter import ScatterView, draw_scatter
@@ -25,7 +27,11 @@ def test_the_scatter_draws_the_front_and_published_results_where_they_belong() -
     assert unpack(traces["front"]["x"]).tolist() == [cost_of(run.spec).parameters for run in best]
     assert "published" not in traces
     digits_as_cifar = units_of(make_run(preset="report", settings=("train.epochs=5",)))
-    published = traces_of(draw_scatter(digits_as_cifar, ScatterView()).figure)["published"]
+    figure = draw_scatter(digits_as_cifar, ScatterView()).figure
+    published, steps = traces_of(figure)["published"], json.loads(figure)["layout"]["meta"]["dark"]
+    colour = published["textfont"]["color"]
+    assert find_contrast(colour, LIGHT_GROUND) >= LEAST_TEXT_CONTRAST
+    assert find_contrast(steps[colour], DARK_GROUND) >= LEAST_TEXT_CONTRAST
     assert set(published["text"]) == {ref.name for ref in references_for("cifar10")}
     for view in (ScatterView(references=False), ScatterView(y="val/accuracy"), ScatterView(x="minutes")):
         assert "published" not in traces_of(draw_scatter(digits_as_cifar, view).figure)

@@ -2,12 +2,16 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.charts.assets import COLOURS
+from core.charts.colours import LEAST_CONTRAST, LEAST_TEXT_CONTRAST, find_contrast
+from core.charts.palette import DARK_GROUND, DARK_PANEL, LIGHT_GROUND, LIGHT_PANEL
 from core.runs.records import ENDS
 from core.system.folders import PROJECT
 from pages.parts.frame.style import PLOTLY_PATH, STATES, STOPPING, StateLook, look_of, serve_at
@@ -71,3 +75,36 @@ def test_no_sentence_that_a_page_shows_as_text_holds_backticks() -> None:
     found = {path.name: texts for path in paths if "`" in path.read_text() and (texts := find_backticks(path))}
     assert found == {}
     assert find_backticks(below / "cli/notify.py"), "the search finds what there is"
+
+
+# Text is read on its ground ------------------------------------------------------------------------------------------
+
+GROUNDS = {"light": (LIGHT_GROUND, LIGHT_PANEL), "dark": (DARK_GROUND, DARK_PANEL)}
+THEME = tomllib.loads((PROJECT / ".streamlit/config.toml").read_text())["theme"]
+SOURCES = [path for below in ("pages", "core", "server") for path in (PROJECT / below).rglob("*")]
+SOURCES = [path for path in SOURCES if path.suffix in (".css", ".py", ".js", ".html", ".jinja")]
+# A colour of text: not one of a border, a background or a decoration.
+_COLOUR_OF_TEXT = re.compile(r"(?<![\w-])(?:color|fill): ?var\(--lab-([\w-]+)\)")
+
+
+def list_colours_of_text() -> set[str]:
+    return {name for path in SOURCES for name in _COLOUR_OF_TEXT.findall(path.read_text(encoding="utf-8"))}
+
+
+@pytest.mark.parametrize("name", sorted(list_colours_of_text()))
+def test_every_colour_in_which_a_page_writes_can_be_read(name: str) -> None:
+    found = re.search(rf"--lab-{name}: light-dark\((#\w+), (#\w+)\)", COLOURS)
+    assert found
+    for colour, grounds in zip(found.groups(), GROUNDS.values(), strict=True):
+        assert min(find_contrast(colour, ground) for ground in grounds) >= LEAST_TEXT_CONTRAST, name
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_streamlit_writes_can_be_read(theme: str) -> None:
+    colours = THEME[theme]
+    # Yellow is no text here.
+    names = ["text", "link", "codeText", "red", "orange", "green", "blue", "violet", "gray"]
+    least = {name: min(find_contrast(colours[f"{name}Color"], each) for each in GROUNDS[theme]) for name in names}
+    assert {name: contrast for name, contrast in least.items() if contrast < LEAST_TEXT_CONTRAST} == {}
+    assert find_contrast("#ffffff", colours["primaryColor"]) >= LEAST_TEXT_CONTRAST, "white on a button"
+    assert min(find_contrast(colours["primaryColor"], each) for each in GROUNDS[theme]) >= LEAST_CONTRAST

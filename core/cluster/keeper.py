@@ -20,6 +20,7 @@ from types import FrameType
 
 from core.cluster.access import ClusterError, ray_environment
 from core.cluster.here import MARK, Here, find_own, kill_all, read_here
+from core.launch.environment import allocator_environment
 from core.machine.versions import fit_name
 from core.system.child import spawn
 from core.system.folders import runs_folder
@@ -37,6 +38,7 @@ PLACES = 1000  # of the resource that names the versions: a run asks a thousandt
 START_SECONDS = 20.0  # who ends sooner, with an error, for the first time, was started wrongly
 STEADY_SECONDS, LONGEST_PAUSE = 60.0, 30.0
 ENDING_SECONDS = 10.0
+LAST_HEAD = "ray_current_cluster"  # in Ray's folder
 
 
 def ray_command(here: Here) -> list[str]:
@@ -87,7 +89,9 @@ class Keeper:
 
     def __init__(self, here: Here, runs: Path) -> None:
         self.here, self.runs = here, runs
-        self.environment = ray_environment(runs) | {MARK: str(runs), "RESNET_LAB_RUNS": str(runs)}
+        marks = {MARK: str(runs), "RESNET_LAB_RUNS": str(runs)}
+        # Ray's processes that train are children of what is started here, and do so in a thread beside their first.
+        self.environment = ray_environment(runs) | allocator_environment(one_arena=True) | marks
         self.stop = threading.Event()
 
     def keep(self) -> int:
@@ -109,7 +113,10 @@ class Keeper:
 
     def _live_once(self) -> int:
         """Starts Ray, and returns its status when it has ended; what is left of it goes with it."""
-        Path(self.here.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(self.here.folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Ray knows its last head by this, and refuses to start while any process here names its address: a node's does.
+        (folder / LAST_HEAD).unlink(missing_ok=True)
         ray = self._start(ray_command(self.here))
         agent: subprocess.Popen[bytes] | None = None
         try:

@@ -15,7 +15,18 @@ _MALLOC = ":".join(
 )
 
 
+def allocator_environment(*, one_arena: bool = False) -> dict[str, str]:
+    """How the C library keeps memory in processes that train; it is read when such a process starts.
+
+    A thread that is not a process's first has an arena of its own, which gives memory back whatever is set here.
+    With `one_arena` it shares that of the first.
+    """
+    tunables = _MALLOC + (":glibc.malloc.arena_max=1" if one_arena else "")
+    return {"GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", tunables)}
+
+
 def worker_environment() -> dict[str, str]:
+    """All that a worker on this machine is started with."""
     moved = {
         name: str(Path(os.environ[name]).absolute())
         for name in ("RESNET_LAB_DATA", "RESNET_LAB_IMAGES")
@@ -23,6 +34,7 @@ def worker_environment() -> dict[str, str]:
     }
     return {
         **os.environ,
+        **allocator_environment(),
         **moved,
         "RESNET_LAB_RUNS": str(runs_folder()),
         # So that a waiting worker need not load NVML to count them.
@@ -30,5 +42,4 @@ def worker_environment() -> dict[str, str]:
         # torch numbers GPUs as NVML does.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "PYTHONUNBUFFERED": "1",
-        "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", _MALLOC),
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.launch.environment import worker_environment
+from core.launch.environment import allocator_environment, worker_environment
 from core.machine.devices import list_device_ids
 
 
@@ -20,3 +20,11 @@ def test_folders_are_absolute_and_a_persons_own_settings_stay(tmp_path: Path, mo
     assert environment["GLIBC_TUNABLES"] == "mine"
     monkeypatch.delenv("GLIBC_TUNABLES")
     assert "glibc.malloc" in worker_environment()["GLIBC_TUNABLES"]
+
+
+def test_threads_of_a_node_share_one_arena_but_for_a_persons_own_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    ours = allocator_environment()["GLIBC_TUNABLES"]
+    assert allocator_environment(one_arena=True)["GLIBC_TUNABLES"] == f"{ours}:glibc.malloc.arena_max=1"
+    monkeypatch.setenv("GLIBC_TUNABLES", "mine")
+    assert allocator_environment(one_arena=True) == {"GLIBC_TUNABLES": "mine"}

@@ -10,13 +10,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from core.cluster.here import read_here
+from core.cluster.here import kill_all, read_here
 from core.machine.versions import describe_versions
 from core.runs.store import open_run
 from core.system.folders import PROJECT
@@ -26,7 +26,7 @@ from tests.core.workers import is_gone, tiny_spec, wait_for
 pytestmark = pytest.mark.isolated("ray")
 
 Record = Callable[[str], None]
-ADDRESS = "127.0.0.1:6390"
+ADDRESS, OTHER_ADDRESS = "127.0.0.1:6390", "127.0.0.1:6399"
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 
 
@@ -101,13 +101,9 @@ def test_a_command_trains_on_a_node(head: Machine, boxes: list[Machine], monkeyp
     control="the same driver gets into a cluster of Ray that was started without a token",
 )
 def test_the_token_is_needed_and_is_nowhere_else(
-    head: Machine, boxes: list[Machine], folder: Path, record_figure: Record
+    full: bool, head: Machine, boxes: list[Machine], folder: Path, short_folder: str, record_figure: Record
 ) -> None:
-    code = f"import ray; ray.init({ADDRESS!r}, log_to_driver=False); print('in')"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    without = {**environment, "RAY_AUTH_MODE": "disabled"}
-    # It tries for a while.
-    driver = subprocess.Popen([sys.executable, "-c", code], env=without, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    driver = start_driver(ADDRESS)  # it tries for a while
     stranger = Machine(folder / "stranger")
     assert "refused" in stranger.core("cluster", "join", ADDRESS, text="f" * 64).stderr
     shutil.rmtree(stranger.runs / ".cluster")
@@ -122,9 +118,28 @@ def test_the_token_is_needed_and_is_nowhere_else(
                     searched += 1
                     assert head.token.encode() not in path.read_bytes(), path
     assert not any(head.token in words for _, words in list_commands())
-    printed, _ = driver.communicate(timeout=100)
-    assert b"in\n" not in printed
+    assert not gets_in(driver)
+    if full:
+        with another_ray(short_folder):
+            assert gets_in(start_driver(OTHER_ADDRESS))
     record_figure(f"wrong, missing and no token refused; {searched} files searched")
+
+
+def start_driver(address: str) -> subprocess.Popen[bytes]:
+    """A program without a token that enters the cluster there."""
+    code = f"import ray; ray.init({address!r}, log_to_driver=False); print('in')"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**environment, "RAY_AUTH_MODE": "disabled"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def gets_in(driver: subprocess.Popen[bytes]) -> bool:
+    printed, _ = driver.communicate(timeout=100)
+    return b"in\n" in printed
 
 
 @pytest.mark.promise(
@@ -174,15 +189,15 @@ def test_a_lost_node_is_told_and_comes_back(head: Machine, boxes: list[Machine],
 def test_leaving_ends_own_processes_alone(
     full: bool, head: Machine, boxes: list[Machine], short_folder: str, record_figure: Record
 ) -> None:
-    others = start_another(short_folder) if full else set()
-    for machine in (*boxes, head):
-        machine.core("cluster", "down", "--yes")
-        assert machine.processes() == []
-        assert machine.status() == {"here": None, "address": None, "seen": None, "nodes": []}
-    assert not any(map(is_gone, others))
-    if others:
-        subprocess.run([*RAY, "stop", "--force"], stdout=subprocess.DEVNULL, timeout=100, check=False)
-        wait_for(lambda: all(map(is_gone, others)), 20)
+    with another_ray(short_folder) if full else nullcontext(set[int]()) as others:
+        for machine in (*boxes, head):
+            machine.core("cluster", "down", "--yes")
+            assert machine.processes() == []
+            assert machine.status() == {"here": None, "address": None, "seen": None, "nodes": []}
+        assert not any(map(is_gone, others))
+        if others:
+            subprocess.run([*RAY, "stop", "--force"], stdout=subprocess.DEVNULL, timeout=100, check=False)
+            wait_for(lambda: all(map(is_gone, others)), 20)
     record_figure(f"3 machines left{', the other Ray went on' if others else ''}")
 
 
@@ -193,9 +208,11 @@ def short_folder() -> Iterator[str]:
         yield folder
 
 
-def start_another(folder: str) -> set[int]:
-    """A head of Ray that is not the lab's; returns its process."""
-    place = ["--head", "--port=6399", "--num-cpus=0", "--include-dashboard=false", "--node-ip-address=127.0.0.1"]
+@contextmanager
+def another_ray(folder: str) -> Iterator[set[int]]:
+    """A head of Ray that is not the lab's, and asks for no token; the process by which others join it."""
+    host, _, port = OTHER_ADDRESS.partition(":")
+    place = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", f"--node-ip-address={host}"]
     subprocess.run(
         [*RAY, "start", *place, f"--temp-dir={folder}"],
         env={**os.environ, "RAY_AUTH_MODE": "disabled"},
@@ -204,6 +221,10 @@ def start_another(folder: str) -> set[int]:
         timeout=100,
         check=True,
     )
-    found = {pid for pid, words in list_commands() if "--gcs_server_port=6399" in words}
+    found = {pid for pid, words in list_commands() if f"--gcs_server_port={port}" in words}
     assert found
-    return found
+    try:
+        yield found
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            kill_all([psutil.Process(pid) for pid, words in list_commands() if folder in words])

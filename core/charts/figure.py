@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -99,8 +100,24 @@ def shorten(name: str, length: int = 34) -> str:
 
 
 def to_json(traces: Sequence[dict[str, Any]], layout: dict[str, Any]) -> str:
-    """Plotly's JSON, arrays of numbers packed as bytes."""
-    return json.dumps({"data": traces, "layout": layout}, default=_pack, separators=(",", ":"))
+    """Plotly's JSON, arrays of numbers packed as bytes; a number beside them that is not finite is missing."""
+    figure = {"data": traces, "layout": layout}
+    write = partial(json.dumps, default=_pack, separators=(",", ":"), allow_nan=False)
+    try:
+        return write(figure)
+    except ValueError:
+        return write(_leave_out_not_finite(figure))
+
+
+def _leave_out_not_finite(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _leave_out_not_finite(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_leave_out_not_finite(each) for each in value]
+        case float() | np.floating() if not math.isfinite(value):
+            return None
+    return value
 
 
 def _pack(array: Any) -> Any:

@@ -1,9 +1,13 @@
 """What every figure shares."""
 
+import math
+
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.charts.figure import shorten, span_ends
+from core.charts.figure import shorten, span_ends, to_json
+from tests.strict_json import strict
 
 
 @given(st.text(max_size=200))
@@ -20,3 +24,10 @@ def test_an_axis_of_one_value_is_spanned_around_it() -> None:
     assert span_ends([0.0]) == [-0.5, 0.5]
     assert span_ends([1.0, 2.0]) is None
     assert span_ends([]) is None
+
+
+def test_a_number_that_is_not_finite_is_missing_in_what_the_browser_reads() -> None:
+    trace = {"x": [math.nan, 1.5], "marker": {"size": (np.float64(math.inf),)}, "y": np.array([1.0, math.nan])}
+    told = strict(to_json([trace], {"width": np.float32(2)}))
+    assert told["data"][0] | {"y": None} == {"x": [None, 1.5], "marker": {"size": [None]}, "y": None}
+    assert told["layout"] == {"width": 2.0}

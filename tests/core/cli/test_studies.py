@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from core.cli import studies as commands
 from core.studies import manage as studies
 from core.studies.best import list_best
 from core.studies.manage import create_study
@@ -21,6 +22,7 @@ from tests.core.workers import wait_for
 def core(quick_workers: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs a command in this process; its workers are forked."""
     monkeypatch.setattr(studies, "start_process", study_workers.start_module)
+    monkeypatch.setattr(commands, "POLL_SECONDS", 0.1)
     return run_command
 
 

@@ -33,7 +33,7 @@ def lab(quick_workers: Path, server: Server, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_four_workers_lose_nothing_while_the_server_is_cut_off_for_ten_seconds(lab: Path, server: Server) -> None:
-    study = make_study(tiny_study(trials=24, workers=4, train={"epochs": 3}, seed=1), "postgres ü")
+    study = make_study(tiny_study(trials=16, workers=4, train={"epochs": 3}, seed=1), "postgres ü")
     start_workers("postgres ü")
     wait_for(lambda: states_of(study).get("finished", 0) >= 4)
     server.cut()
@@ -44,12 +44,12 @@ def test_four_workers_lose_nothing_while_the_server_is_cut_off_for_ten_seconds(l
     counts = states_of(study)
     # The server may have begun a trial and died before it said so: that one is void, and another was begun.
     counts.pop("void", None)
-    assert counts == {"finished": 24}, logs_of(study)
+    assert counts == {"finished": 16}, logs_of(study)
     trials = study.frozen_trials()
     assert [trial.number for trial in trials] == list(range(len(trials)))
     # Each of the four came to the study's end by itself; how many trials each had is the machine's affair.
     ends = [(study.worker_folder(index) / "log.txt").read_text().splitlines()[-1] for index in range(4)]
-    assert all("24" in end for end in ends), ends
+    assert all("16" in end for end in ends), ends
     assert not (lab / "studies.db").exists()
     assert [summary.name for summary in list_studies()] == ["postgres ü"]
     delete_study("postgres ü")

@@ -96,23 +96,23 @@ def test_four_workers_make_exactly_forty_trials_without_an_error(lab: Path) -> N
 
 @pytest.mark.slow
 def test_workers_killed_at_random_moments_leave_the_exact_number_of_trials(lab: Path) -> None:
-    study = make_study(tiny_study(trials=36, train={"epochs": 3}))
+    study = make_study(tiny_study(trials=24, train={"epochs": 3}))
     dice, kills = random.Random(4), 0
     start_workers("tiny", 3)
     while study.summary().state != "finished":
         victim = dice.randrange(3)
         time.sleep(dice.uniform(0.05, 0.6))  # the moment of a kill is the point
-        if kills < 10:
+        if kills < 5:
             kills += kill_worker(study, victim)
         with suppress(StudyError):  # done meanwhile
             start_workers("tiny", 3)
     wait_for_end(study)
 
-    assert kills == 10
+    assert kills == 5
     counts = states_of(study)
     assert counts.get("running", 0) == counts.get("interrupted", 0) == counts.get("waiting", 0) == 0
     # A trial whose retry was killed as well has failed, and counts.
-    assert counts["finished"] + counts.get("failed", 0) == 36, (counts, logs_of(study))
+    assert counts["finished"] + counts.get("failed", 0) == 24, (counts, logs_of(study))
     numbers = [trial.number for trial in study.frozen_trials()]
     assert numbers == list(range(len(numbers)))
 
@@ -180,7 +180,7 @@ def end_process(study: Study) -> None:
 def test_a_stop_at_once_keeps_the_trial_which_goes_on_where_it_was_another_day(
     lab: Path, act: Callable[[Study], None], state: str
 ) -> None:
-    study = make_study(tiny_study(trials=1, train={"epochs": 80}))
+    study = make_study(tiny_study(trials=1, train={"epochs": 50}))
     start_workers("tiny")
     run_id = wait_for(lambda: next(iter(study.trials().run_id.tolist()), ""))
     wait_for(lambda: open_run(run_id).rows())
@@ -195,8 +195,8 @@ def test_a_stop_at_once_keeps_the_trial_which_goes_on_where_it_was_another_day(
     assert states_of(study) == {"retried": 1, "finished": 1}
     assert set(study.trials().run_id) == {run_id}
     assert open_run(run_id).state() == "finished"
-    assert open_run(run_id).metrics()["epoch"].tolist() == list(range(1, 81))
-    assert sorted(study.frozen_trials()[1].intermediate_values) == list(range(1, 81))
+    assert open_run(run_id).metrics()["epoch"].tolist() == list(range(1, 51))
+    assert sorted(study.frozen_trials()[1].intermediate_values) == list(range(1, 51))
 
 
 def test_a_trial_that_diverges_is_told_with_its_reason_and_the_study_goes_on(lab: Path) -> None:
@@ -341,7 +341,7 @@ def test_a_locked_database_fails_no_healthy_trial(lab: Path) -> None:
     study = make_study(tiny_study(trials=6, train={"epochs": 4}))
     start_workers("tiny", 2)
     wait_for(lambda: states_of(study).get("running"))
-    lock = lock_database(8)
+    lock = lock_database(6)
     lock.join()
     wait_for_end(study)
     assert states_of(study) == {"finished": 6}, logs_of(study)

@@ -14,7 +14,7 @@ import tarfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -233,11 +233,12 @@ DOORS = {
 
 def write_all(folder: Path) -> list[Hostile]:
     """Every file by every door it could come in by."""
-    made = []
-    for door, make in DOORS.items():
-        for number, (name, content) in enumerate(make(folder)):
-            path = folder / f"{make.__name__}-{number}.png"
-            if not path.exists():
-                path.write_bytes(content)
-            made.append(Hostile(name, door, path))
-    return made
+    made = {make: list(_write(make, folder)) for make in dict.fromkeys(DOORS.values())}
+    return [Hostile(name, door, path) for door, make in DOORS.items() for name, path in made[make]]
+
+
+def _write(make: Callable[[Path], Iterator[tuple[str, bytes]]], folder: Path) -> Iterator[tuple[str, Path]]:
+    for number, (name, content) in enumerate(make(folder)):
+        path = folder / f"{make.__name__}-{number}.png"
+        path.write_bytes(content)
+        yield name, path

@@ -64,7 +64,7 @@ def test_parameters_shown_equal_parameters_trained(spec: RunSpec) -> None:
     assert [layer.parameters for layer in cost_of(spec).layers] == [count_parameters(part) for part in parts]
 
 
-@many
+@settings(many, max_examples=100)
 @given(run_specs())
 def test_multiply_adds_shown_equal_those_that_torch_counts(spec: RunSpec) -> None:
     with FlopCounterMode(display=False) as counter, torch.no_grad():

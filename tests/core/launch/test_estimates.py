@@ -111,7 +111,7 @@ def test_a_measurement_is_kept_and_a_run_is_held_against_it() -> None:
     assert run.rows()[-1]["system/peak_memory_bytes"] == pytest.approx(measured.memory_bytes, rel=0.25)
 
 
-def test_a_run_that_nobody_measured_before_is_held_against_nothing() -> None:
+def test_a_run_that_nobody_measured_before_is_held_against_nothing(quick_workers: Path) -> None:
     run = open_run(start_run(tiny_spec(epochs=1)))
     wait_for_state(run, "finished")
     assert not (run.path / "forecast.json").exists()

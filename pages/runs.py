@@ -13,6 +13,7 @@ from core.charts.palette import tell_runs_apart
 from core.compare.snapshot import read_runs
 from core.runs.families import order_tree
 from core.runs.listing import Listing, list_known
+from core.runs.query import suggest_quotes
 from core.runs.records import RunSummary
 from core.runs.store import open_run
 from core.system.errors import LabError
@@ -21,6 +22,7 @@ from pages.parts.chart.chart import show_metrics
 from pages.parts.frame.address import set_params
 from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
+from pages.parts.frame.style import show_centred
 from pages.parts.frame.widgets import offer_build, show_empty, turn_pages
 from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run.columns import show_table_choices, write_table
@@ -101,7 +103,8 @@ def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
 def show_nothing(anything: bool) -> None:
     """What to do when there is nothing to show."""
     if anything:
-        below = show_empty("No runs match this search.")
+        better = suggest_quotes(st.session_state.get("q", ""))
+        below = show_empty(f"No runs match this search.{f' Did you mean {better}?' if better else ''}")
         below.button("Show all runs", icon=":material/filter_alt_off:", on_click=clear_filter, width="stretch")
         return
     below = show_empty("No runs yet. Build a network and start the first one, or import runs of another tool.")
@@ -286,7 +289,7 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
     view = show_view()
     drawn = [run for run in read_runs(run.id for run in chosen) if run.rows]
     if not drawn:
-        st.html('<p class="lab-muted">The curves begin with the first epoch.</p>')
+        show_centred("The curves begin with the first epoch.")
         return
     show_metrics(("loss", "accuracy"), drawn, view, key="runs", file_name="runs", height=340)
     without = [escape(run.name) for run in chosen if all(each.id != run.id for each in drawn)]

@@ -181,8 +181,8 @@ def _draw_line(chart: _Chart, line: Line, points: int) -> list[dict[str, Any]]:
     if chart.curve.unit == "B" and chart.is_single:
         drawn["text"] = [format_bytes(value) for value in line.y[indices].tolist()]  # Plotly writes 12.3MB
         drawn["hovertemplate"] = f"{part.label}: %{{text}}<extra></extra>"
-    if is_by_step:
-        drawn |= {"opacity": 0.45, "line": shared["line"] | {"width": 1}}
+    if is_by_step and any(run.rows for run in chart.units[0].runs):
+        drawn |= {"opacity": 0.45, "line": shared["line"] | {"width": 1}}  # behind the line of the epochs
     if line.count is not None:
         drawn |= {"customdata": line.count[indices], "meta": drawn["meta"] | {"custom": "seeds"}}
     return [drawn] if line.raw is None else [_draw_raw(line, line.raw, points, shared), drawn]

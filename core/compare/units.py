@@ -65,7 +65,7 @@ def make_units(runs: Sequence[ComparedRun], *, fold: bool, keeps: str = "") -> l
     `keeps` is the id of a run whose colour is its own whatever the others have.
     """
     groups = _group_seeds(runs) if fold else [[run] for run in runs]
-    names = [_name_group(group) for group in groups]
+    names = [name_seeds([run.name for run in group]) for group in groups]
     heads = [_find_head(group) for group in groups]
     looks = tell_runs_apart(heads, keeps)
     return [
@@ -94,13 +94,12 @@ def _group_seeds(runs: Sequence[ComparedRun]) -> list[list[ComparedRun]]:
     return groups
 
 
-def _name_group(runs: Sequence[ComparedRun]) -> str:
-    if len(runs) == 1:
-        return runs[0].name
-    stems = [re.sub(r"[\s,;:_·–-]*\bseed\W*\d+\s*$", "", run.name, flags=re.IGNORECASE).strip() for run in runs]
-    if stems[0] and len(set(stems)) == 1:
-        return stems[0]
-    return list_first([run.name for run in runs], 1)
+def name_seeds(names: Sequence[str]) -> str:
+    """What runs that differ in their seed are called together: `wide` of `wide seed 0` and `wide seed 1`."""
+    if len(names) == 1:
+        return names[0]
+    stems = {re.sub(r"[\s,;:_·–-]*\bseed\W*\d+\s*$", "", name, flags=re.IGNORECASE).strip() for name in names}
+    return stems.pop() or list_first(names, 1) if len(stems) == 1 else list_first(names, 1)
 
 
 def put_first(run_ids: Sequence[str], chosen: Iterable[str]) -> list[str]:

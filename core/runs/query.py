@@ -11,7 +11,8 @@ import math
 import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -66,6 +67,7 @@ TEXTS: dict[str, Callable[[RunSummary], tuple[str, ...]]] = {
     "parent": lambda run: (run.parent, run.parent_name),
     "doctor": lambda run: (*run.ailments, *(("given up",) if run.given_up else ())),
 }
+_SHORT = {"lr": "learning_rate", "bs": "batch_size", "wd": "weight_decay", "params": "parameters", "data": "dataset"}
 # Other fields are words of names as well: test 2, last 5.
 _WITHOUT_SIGN = ("seed", "epochs", "batch_size", "learning_rate")
 _SHARES = ("best", "last", "test")
@@ -128,6 +130,31 @@ def parse_query(text: str, keys: Collection[str] = ()) -> Query:
     return Query(tuple(_read_conditions(text, list(_split(text)), keys)))
 
 
+def suggest_quotes(text: str) -> str:
+    """`tag:"first try"` for `tag:first try`, where a value of words was hardly meant to end at the first of them."""
+    try:
+        tokens = list(_split(text))
+    except QueryError:
+        return ""
+    for place, token in enumerate(tokens[:-3]):
+        sign, value = tokens[place + 1 : place + 3]
+        if token.text.casefold() not in TEXTS or (sign.kind, value.kind) != ("operator", "word"):
+            continue
+        last = place + 2
+        while last + 1 < len(tokens) and _is_plain(tokens, last + 1):
+            last += 1
+        if last > place + 2:
+            start, end = value.start, tokens[last].end
+            return f'{text[:start]}"{text[start:end]}"{text[end:]}'
+    return ""
+
+
+def _is_plain(tokens: Sequence[_Token], place: int) -> bool:
+    """A word that is no field's name."""
+    signs = [each.kind == "operator" for each in tokens[place + 1 : place + 2]]
+    return tokens[place].kind == "word" and not any(signs)
+
+
 def _split(text: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(text):
         if match["phrase"] is not None and not match["closed"]:
@@ -158,13 +185,20 @@ def _read_conditions(text: str, tokens: list[_Token], keys: Collection[str]) -> 
 
 def _compare(text: str, field: _Token, sign: _Token, value: _Token, keys: Collection[str]) -> Holds:
     name = field.text.casefold().rpartition(".")[2]
+    if name in _SHORT:  # which another tool's configuration may have as a key of its own
+        full = _compare(text, replace(field, text=_SHORT[name]), sign, value, keys)
+        paths = _find_paths(field.text, keys)
+        short = _compare_values(text, paths, sign, value) if paths else None
+        return lambda run: full(run) or bool(short and short(run))
     if name not in (*NUMBERS, *TEXTS) and (paths := _find_paths(field.text, keys)):
         return _compare_values(text, paths, sign, value)
     if name in NUMBERS:
         return _compare_number(text, name, sign, value)
     if name not in TEXTS:
+        near = get_close_matches(name, list_names(keys), 1)
         known = join_words([*NUMBERS, *TEXTS], "and")
-        message = f"There is no field {field.text}; there are {known}, and every field of Build, such as momentum."
+        others = f"there are {known}, and every field of Build, such as momentum"
+        message = f"There is no field {field.text}; {f'did you mean {near[0]}?' if near else f'{others}.'}"
         raise QueryError(message, text, field.start, field.end)
     if sign.text[0] in "<>":
         raise QueryError(f"{name} is text: it can be = or !=, not {sign.text}.", text, sign.start, sign.end)

@@ -82,7 +82,7 @@ def show_table_choices(runs: Sequence[RunSummary], without: Sequence[str]) -> tu
     known = [*usual, *(name for name in list_results(runs) if name not in _SHOWN_ALREADY), *fields]
     groups = [SEEDS, *(name for name in fields if name != SEED)]
     _take_address(usual, known, groups)
-    with st.popover("Table", icon=":material/view_column:", key="table_choices", help="Columns and groups."):
+    with st.popover("Columns and groups", icon=":material/view_column:", key="table_choices"):
         names = st.multiselect(
             "Columns",
             known,

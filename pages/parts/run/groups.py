@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from core.compare.units import name_seeds
 from core.runs.records import RunSummary
 from core.runs.values import read_value, show_scalar, tell_alike
 from core.spec.fields import label_path
 from core.text.formats import UNKNOWN, format_moment
 from core.text.safe import plain_cell
-from core.text.words import count_of
 from pages.parts.frame.style import look_of
 from pages.parts.run.columns import SEEDS
 from pages.parts.run.table import Column, is_missing, show_rows, sort_rows
@@ -47,8 +47,7 @@ def make_groups(runs: Sequence[RunSummary], by: str) -> list[Group]:
 def _name(runs: Sequence[RunSummary], by: str) -> str:
     if by != SEEDS:
         return show_scalar(by, read_value(runs[0], by)) or UNKNOWN
-    names = list(dict.fromkeys(run.name for run in runs))
-    return names[0] if len(names) == 1 else f"{names[-1]} and {count_of(len(runs) - 1, 'more', 'more')}"
+    return name_seeds([run.name for run in reversed(runs)])  # the first that was started names them
 
 
 def mean_of(group: Group, column: Column) -> float | None:

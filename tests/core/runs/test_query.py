@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.runs.query import QueryError, list_keys, list_values, parse_query
+from core.runs.query import QueryError, list_keys, list_values, parse_query, suggest_quotes
 from core.runs.records import RunSummary
 from core.spec.fields import list_changed
 from core.spec.parse import parse_spec
@@ -194,3 +194,36 @@ def test_words_to_complete_are_those_of_the_list_that_is_asked_for() -> None:
         assert list_values(few)["tag"] == ["baseline", "with space"]
         assert list_values(more)["tag"] == ["baseline", "late", "with space"]
     assert list_values(more) is list_values(more)
+
+
+@pytest.mark.parametrize(
+    ("text", "better"),
+    [
+        ("tag:first try", 'tag:"first try"'),
+        ("tag:first try seed = 3", 'tag:"first try" seed = 3'),
+        ("wide name = a b c", 'wide name = "a b c"'),
+        ('tag:"first try" wide', ""),
+        ("tag:first", ""),
+        ("learning_rate < 0.1 wide", ""),
+        ('tag:first "try', ""),
+        ("", ""),
+    ],
+)
+def test_a_value_of_several_words_is_suggested_in_quotation_marks(text: str, better: str) -> None:
+    assert suggest_quotes(text) == better
+
+
+def test_short_names_of_the_field_are_understood_beside_a_key_of_another_tool() -> None:
+    own = RunSummary("id", "own", "finished", learning_rate=0.0005)
+    other = RunSummary("id", "other", "finished", tool="TensorBoard", configuration=(("lr", 0.0002),))
+    query = parse_query("lr < 0.001", list_keys([other]))
+    assert query.finds(own)
+    assert query.finds(other)
+    assert not parse_query("lr > 0.001", list_keys([other])).finds(own)
+    assert parse_query("wd = 0")
+    assert parse_query("bs = 64")
+
+
+def test_a_slip_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(QueryError, match="There is no field learningrate; did you mean learning_rate"):
+        parse_query("learningrate < 0.1")

@@ -12,6 +12,7 @@ from core.runs.records import RunSummary
 from pages.parts.run.columns import GROUP_KEY, SEEDS, make_column
 from pages.parts.run.groups import make_groups, mean_of, show_cell, write_groups
 from pages.parts.run.table import PAGE_ROWS
+from tests.compared_runs import units_of
 from tests.pages.conftest import component_data, texts
 from tests.pages.sample_runs import make_run
 
@@ -56,6 +57,13 @@ def test_the_page_shows_a_row_a_group_that_opens_its_runs(open_page) -> None:
     assert "2 groups of 4 runs" in texts(page)
     page = open_page("runs", group="train.optimizer", sort="name")
     assert page.selectbox(key=GROUP_KEY).value == "train.optimizer"
+
+
+def test_a_group_has_the_name_that_it_has_in_compare(lab_folders) -> None:
+    runs = [make_run(name=f"wide seed {seed}", settings=("train.epochs=5", f"train.seed={seed}")) for seed in range(3)]
+    (group,) = make_groups(list_runs(), SEEDS)
+    (unit,) = units_of(*runs)
+    assert group.name == unit.name == "wide"
 
 
 def test_groups_leave_as_a_table_with_the_spread_of_each_figure(open_page) -> None:

@@ -5,12 +5,22 @@ import shutil
 import pytest
 
 from tests.pages.compare_page import address_of, names
-from tests.pages.conftest import texts
+from tests.pages.conftest import labels, texts
 from tests.pages.sample_runs import make_run
 
 
-def test_without_a_run_the_page_leads_to_build(open_page) -> None:
-    assert "No runs yet" in texts(open_page("compare"))
+def test_an_empty_lab_shows_what_can_be_done_next_and_nothing_else(open_page) -> None:
+    page = open_page("compare")
+    assert "No runs yet" in texts(page)
+    assert "Tick the runs" not in texts(page)
+    assert labels(page) == ["Build a network"]
+    run = make_run("stopped", epochs_done=0)  # can be ticked, though it has no epoch to show
+    page = open_page("compare")
+    assert "Tick the runs" in texts(page)
+    assert "Latest 10" not in labels(page)
+    make_run()
+    assert "Latest 10" in labels(open_page("compare"))
+    assert "Latest 10" in labels(open_page("compare", ids=run.id))
 
 
 def test_a_deleted_and_a_damaged_run_get_a_sentence_and_the_rest_stays(open_page) -> None:

@@ -81,7 +81,7 @@ def show_title(study: Study) -> None:
     spec = study.spec
     pruner = "no pruner" if spec.pruner == "none" else f"{PRUNERS[spec.pruner].label.lower()} pruner"
     facts = [
-        ", ".join(OBJECTIVES[name].label.lower() for name in spec.objectives),
+        ", ".join(OBJECTIVES[name].label.lower() for name in spec.objectives).capitalize(),
         SAMPLERS[spec.sampler].label,
         pruner,
         f"{len(spec.space)} fields",

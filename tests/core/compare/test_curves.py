@@ -15,7 +15,10 @@ from core.compare.figures import BY_KEY
 from core.compare.lines import CURVES, CurveMetric, CurveView, find_measured
 from core.compare.parallel import draw_parallel
 from core.compare.scatter import ScatterView, draw_scatter
+from core.compare.snapshot import read_run
 from core.compare.verdicts import judge_all
+from core.compare.within import look_within
+from core.runs import layout
 from core.system import files
 from tests.compared_runs import look, make_compared, right, units_of
 from tests.core.compare.drawn import traces_of, unpack
@@ -255,3 +258,21 @@ def test_a_name_is_text_in_every_figure() -> None:
             shown = json.dumps({key: value for key, value in trace.items() if key != "meta"})
             assert "<b>x" not in shown
             assert "x</b> %{y}" not in shown
+
+
+def test_the_line_by_step_is_whole_until_there_is_one_of_the_epochs() -> None:
+    for epochs, opacity in ((0, None), (1, 0.45)):
+        run = make_run(epochs_done=epochs)
+        (run.path / layout.STEPS).write_bytes(
+            b"".join(
+                files.to_line(
+                    {"step": n, "epochs": n / 4, "seconds": 1.0 * n, "images": 8 * n, "loss": 16.0, "right": 4}
+                )
+                for n in (1, 2)
+            )
+        )
+        steps, _ = look_within(read_run(run.id), "steps")
+        (unit,) = units_of(run)
+        traces = traces_of(draw_curves("loss", [unit], CurveView(), steps).figure)
+        (by_step,) = [trace for uid, trace in traces.items() if uid.endswith("-steps")]
+        assert by_step.get("opacity") == opacity

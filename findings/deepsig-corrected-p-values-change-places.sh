@@ -2,9 +2,10 @@
 # deepsig 1.2.8: bonferroni_correction hands a corrected p-value to another comparison than the one it is of.
 #
 # It sorts the p-values, corrects them, and puts them back in order with the permutation that sorted them, where its
-# inverse is needed. Two values, and sorted ones, come back right; of three, two of the six orders are wrong, and the more
-# comparisons there are the fewer are right. The comparison with p = 0.5 becomes the significant one, that with 0.001 not.
-# The values themselves are those of Holm (1979), without his running maximum, so that they may also fall as p grows.
+# inverse is needed. Two values, and sorted ones, come back right; of three, two of the six orders are wrong, and the
+# more comparisons there are the fewer are right. The comparison with p = 0.5 becomes the significant one, that with
+# 0.001 not. The values themselves are those of Holm (1979), without his running maximum, so that they may also fall as
+# p grows.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -54,7 +55,12 @@ def predict_images(
         ),
     ] = "name",
     labels: Annotated[
-        Literal["name", "index"], typer.Option(help="Classes by name, or by index from 0.", rich_help_panel=_HAND_IN)
+        Literal["name", "index"],
+        typer.Option(
+            help="Classes by name, or by index: the number in the file that the set was brought as, or that class "
+            "folders are named by, else its place among them from 0.",
+            rich_help_panel=_HAND_IN,
+        ),
     ] = "name",
     order: Annotated[
         Path | None,
@@ -65,6 +71,15 @@ def predict_images(
             show_default=False,
         ),
     ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Writes names as they are; without it, one that begins with =, +, - or @ gets an apostrophe in front, "
+            "so that no spreadsheet runs it as a formula.",
+            rich_help_panel=_HAND_IN,
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Writes over a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -77,13 +92,16 @@ def predict_images(
     from core.data.own_images import Brought, open_images
     from core.examine import answers
 
-    hand_in = _read_hand_in(columns, ids, labels, order)
+    hand_in = _read_hand_in(columns, ids, labels, order, exact)
     if output and output.exists() and not force:
         raise CommandError(f"{output} is there already; --force writes over it.")
     if hand_in and not output:
-        raise CommandError("--columns, --ids, --labels and --order say how a file is written: name it with --output.")
+        options = "--columns, --ids, --labels, --order and --exact"
+        raise CommandError(f"{options} say how a file is written: name it with --output.")
     runs = list({run.id: run for run in [find_run(run_id), *find_runs(others or [])]}.values())
     classes = answers.require_same_classes(runs)
+    if hand_in and hand_in.labels == "index":
+        hand_in = replace(hand_in, numbers=tuple(answers.find_numbers(runs)))
     asked = [answers.make_member(run, checkpoint) for run in runs]
     if any(weights.key != checkpoint for run, (_, weights) in zip(runs, asked, strict=True) if run.has_validation):
         raise CommandError(f"Not every run has {checkpoint} weights.")
@@ -113,7 +131,8 @@ def predict_images(
         print(output)
     else:
         _print(told, classes)
-    for sentence in [*answers.summarize(told, given, threshold), *([why] if why else [])]:
+    notes = answers.explain_hand_in(told, classes, hand_in, "--exact") if hand_in else []
+    for sentence in [*answers.summarize(told, given, threshold), *([why] if why else []), *notes]:
         say(sentence)
 
 
@@ -123,11 +142,11 @@ def _write_table(told: list[Answer], classes: list[str], threshold: Threshold | 
     return write_table(told, classes, threshold.method if threshold else "energy")
 
 
-def _read_hand_in(columns: str, ids: str, labels: str, order: Path | None) -> HandIn | None:
+def _read_hand_in(columns: str, ids: str, labels: str, order: Path | None, exact: bool) -> HandIn | None:
     """None where none of the options asks for a file to hand in."""
     from core.examine.answers import HandIn, read_order
 
-    if not columns and ids == "name" and labels == "name" and order is None:
+    if not columns and ids == "name" and labels == "name" and order is None and not exact:
         return None
     named = tuple(part.strip() for part in columns.split(",")) if columns else HandIn.columns
     if len(named) != 2 or not all(named):
@@ -140,7 +159,7 @@ def _read_hand_in(columns: str, ids: str, labels: str, order: Path | None) -> Ha
             raise CommandError(
                 f"{order} cannot be read: {getattr(error, 'strerror', None) or 'no text in UTF-8'}."
             ) from None
-    return HandIn((named[0], named[1]), ids, labels, wanted)  # type: ignore[arg-type]  # typer has checked them
+    return HandIn((named[0], named[1]), ids, labels, wanted, exact=exact)  # type: ignore[arg-type]  # typer has checked them
 
 
 def _predict(members: Sequence[Member], brought: Brought) -> OwnPrediction:

@@ -30,11 +30,17 @@ _CIFAR_PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images (n, h, w) or (n, h, w, channels), their labels (n,) as indices, and the names of all classes."""
+    """Images (n, h, w) or (n, h, w, channels), their labels (n,) as indices, and the names of all classes.
+
+    `numbers` are the labels as the file has them; empty where it has words. `given` are the names as the file has them,
+    of which `classes` are made so that folders can be called so.
+    """
 
     images: Array
     labels: npt.NDArray[np.int64]
     classes: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
+    given: tuple[str, ...] = ()
 
     def image(self, index: int) -> Pixels:
         """(h, w) or (h, w, 3). Raises `DataError`."""
@@ -88,8 +94,8 @@ def _find_parts(arrays: Mapping[str, Array]) -> dict[str, Labelled]:
     found: dict[str, dict[str, tuple[str, Array]]] = {}
     named: Array | None = None
     for name, array in arrays.items():
-        if name.lower() in _CLASS_WORDS and array.dtype.kind == "U":
-            named = array
+        if name.lower() in _CLASS_WORDS and array.dtype.kind in "SU" and array.ndim == 1:
+            named = _to_words(name, array)
             continue
         role, kind = _read_key(name)
         if kind:
@@ -103,14 +109,15 @@ def _find_parts(arrays: Mapping[str, Array]) -> dict[str, Labelled]:
         )
     if "train" not in whole:
         raise DataError(f"The file holds the part {min(whole)}, and no images to train on.")
-    labels = {role: _read_labels(*pair["labels"], len(pair["images"][1])) for role, pair in whole.items()}
+    images = {role: _read_images(*pair["images"]) for role, pair in whole.items()}
+    labels = {role: _read_labels(*pair["labels"], len(images[role])) for role, pair in whole.items()}
     for role, part in labels.items():
         if len(unknown := np.setdiff1d(part, labels["train"])):
             raise DataError(f"The {role} part holds the label {unknown[0]}, which no training image has.")
     values = np.unique(np.concatenate([np.unique(part) for part in labels.values()]))
-    classes = _name_classes(values, named)
+    about = _describe_classes(values, named)
     return {
-        role: Labelled(to_channels_last(whole[role]["images"][1]), np.searchsorted(values, labels[role]), classes)
+        role: Labelled(images[role], np.searchsorted(values, labels[role]), *about)
         for role in ("train", "val", "test")
         if role in whole
     }
@@ -129,19 +136,70 @@ def _read_key(name: str) -> tuple[str, str]:
     return role, kind
 
 
+def _read_images(name: str, array: Array) -> Array:
+    if array.ndim > 4 or (array.ndim == 4 and not {1, 3} & {array.shape[1], array.shape[3]}):
+        raise DataError(
+            f"The array {name} has the shape {_shape_of(array)}: volumes, or images with other than one or three "
+            "channels. A network is trained here on flat images: (n, h, w), (n, h, w, 1) or (n, h, w, 3)."
+        )
+    try:
+        return to_channels_last(array)
+    except DataError as error:
+        raise DataError(str(error).replace("The array", f"The array {name}", 1)) from None
+
+
+def _shape_of(array: Array) -> str:
+    return " x ".join(map(str, array.shape)) or "of a single value"
+
+
 def _read_labels(name: str, array: Array, images: int) -> Array:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    elif array.ndim == 2 and _is_one_hot(array):
+        array = array.argmax(axis=1)
     if array.ndim != 1:
-        shape = " x ".join(map(str, array.shape))
-        raise DataError(f"The array {name} has the shape {shape}; one label an image is needed.")
+        raise DataError(_explain_labels(name, array))
     if len(array) != images:
         raise DataError(f"The array {name} holds {len(array):,} labels for {images:,} images.")
     if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)):
         array = array.astype(np.int64)
+    if array.dtype.kind == "S":
+        array = _to_words(name, array)
     if array.dtype.kind not in "iuUb":
         raise DataError(f"The array {name} holds {array.dtype} values; labels are whole numbers or words.")
     return array
+
+
+def _is_one_hot(array: Array) -> bool:
+    """Whether each row (classes,) has a single 1 among zeros, as Keras' `to_categorical` writes a class."""
+    is_one = array == 1
+    return array.dtype.kind in "biuf" and bool(((array == 0) | is_one).all() and (is_one.sum(axis=1) == 1).all())
+
+
+def _explain_labels(name: str, array: Array) -> str:
+    several = array.ndim == 2 and array.dtype.kind in "biu"
+    what = f": {array.shape[1]:,} labels an image (multi-label)" if several else ""
+    return f"The array {name} has the shape {_shape_of(array)}{what}; a network is trained here on one class an image."
+
+
+def _to_words(name: str, array: Array) -> Array:
+    """Byte strings as text."""
+    if array.dtype.kind == "U":
+        return array
+    try:
+        return np.strings.decode(array, "utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"The array {name} holds bytes that are no text in UTF-8.") from None
+
+
+def _describe_classes(values: Array, named: Array | None) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
+    """The names, numbers and given names of the classes with these labels, as `Labelled` has them."""
+    given = _name_classes(values, named)
+    numbers = () if values.dtype.kind == "U" else tuple(map(int, values))
+    safe = tuple(canonical(re.sub(r"[\x00-\x1f/\\:]", "_", name).strip(" .")[:80]) for name in given)
+    if len({name.casefold() for name in safe}) < len(safe) or "" in safe:
+        raise DataError("Two classes have one name, or none: give each a name of its own.")
+    return safe, numbers, given
 
 
 def _name_classes(values: Array, named: Array | None) -> tuple[str, ...]:
@@ -150,16 +208,11 @@ def _name_classes(values: Array, named: Array | None) -> tuple[str, ...]:
         found = count_of(len(values), "class", "classes")
         raise DataError(f"The labels name {found}; 2 to {MAX_CLASSES:,} can be told apart.")
     if values.dtype.kind == "U":
-        names = [str(value) for value in values]
-    elif named is not None and values.min() >= 0 and values.max() < len(named):
-        names = [str(named[value]) for value in values]
-    else:
-        width = len(str(values.max()))
-        names = [str(int(value)).zfill(width) for value in values]
-    safe = tuple(canonical(re.sub(r"[\x00-\x1f/\\:]", "_", name).strip(" .")[:80]) for name in names)
-    if len({name.casefold() for name in safe}) < len(safe) or "" in safe:
-        raise DataError("Two classes have one name, or none: give each a name of its own.")
-    return safe
+        return tuple(map(str, values))
+    if named is not None and values.min() >= 0 and values.max() < len(named):
+        return tuple(str(named[value]) for value in values)
+    width = len(str(values.max()))
+    return tuple(str(int(value)).zfill(width) for value in values)
 
 
 def read_batches(files: Mapping[str, bytes]) -> dict[str, Labelled]:
@@ -178,9 +231,9 @@ def read_batches(files: Mapping[str, bytes]) -> dict[str, Labelled]:
     records = {part: np.concatenate(read) for part, read in parts.items()}
     labels = {part: read[:, -1 - _CIFAR_PIXELS].astype(np.int64) for part, read in records.items()}
     count = int(max(part.max(initial=0) for part in labels.values())) + 1
-    classes = _name_classes(np.arange(count), np.array(names) if len(names) >= count else None)
+    about = _describe_classes(np.arange(count), np.array(names) if len(names) >= count else None)
     return {
-        part: Labelled(np.moveaxis(read[:, -_CIFAR_PIXELS:].reshape(-1, 3, 32, 32), 1, 3), labels[part], classes)
+        part: Labelled(np.moveaxis(read[:, -_CIFAR_PIXELS:].reshape(-1, 3, 32, 32), 1, 3), labels[part], *about)
         for part, read in records.items()
     }
 

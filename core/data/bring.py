@@ -22,15 +22,17 @@ from PIL import Image
 
 from core.data.archives import DAMAGE, check_archive, extract_member, open_archive, show_name
 from core.data.arrays import Labelled, read_arrays, read_batches, read_pair
+from core.data.class_numbers import keep_numbers, read_numbers
 from core.data.decoding import Look, decode_image
 from core.data.downloads import find_by_archive, take_archives
 from core.data.folder import inspect_folder, list_images
-from core.data.leftovers import is_leftover
+from core.data.leftovers import CLASS_NUMBERS, is_leftover
 from core.data.own_images import MAX_ARRAY_BYTES, is_image
 from core.data.parts import FolderQuestion
+from core.data.pickles import MARK_BYTES, explain_pickle, is_pickle
 from core.data.store import DataError, data_folder, lock_for, temporary_folder
 from core.spec import DataSpec
-from core.text.words import count_of
+from core.text.words import count_of, list_first
 
 Report = Callable[[int, int], None]  # called with what is done and the total
 Tell = Callable[[str], object]  # called with a sentence about what was left out
@@ -39,6 +41,8 @@ MAX_FILES = 300_000
 MAX_BATCH_BYTES = 2_000_000_000  # of all batches in a tar archive
 _NAME = re.compile(r"[^\W_][\w .()-]{0,59}")
 _REPORT_FILES = 200
+_NAMED = 5
+_MOST_LOOKED_AT = 100  # files of an archive that holds no images, to say what they are
 
 
 def sets_folder() -> Path:
@@ -112,6 +116,7 @@ def _require_set(root: Path, tell: Tell) -> None:
     """Tells what of the images is not used; raises `DataError`, without the temporary folder, for what is no set."""
     try:
         listing = list_images(str(root))
+        read_numbers(root, listing.classes)
         if not any(map(_can_be_decoded, (root / file.path for file in listing.files))):
             raise DataError(f"None of the {count_of(len(listing.files), 'image')} can be decoded.")
         for reason, number, example in listing.left_out:
@@ -140,11 +145,13 @@ def _take_in(file: IO[bytes], root: Path, report: Report, labels: IO[bytes] | No
     if start[:2] == b"PK":
         _take_zip(file, root, report, tell)
     elif start[:2] == b"\x1f\x8b" or tarfile.is_tarfile(file):
-        _write_images(read_batches(_read_tar(file)), root, report)
+        _write_images(read_batches(_read_tar(file)), root, report, tell)
     elif start == b"\x93NUMPY":
         if labels is None:
             raise DataError("A .npy file holds images or labels, not both: name that of the labels too.")
-        _write_images(read_pair(file, labels), root, report)
+        _write_images(read_pair(file, labels), root, report, tell)
+    elif is_pickle(start):
+        raise DataError(explain_pickle(str(getattr(file, "name", "")) or "The file"))
     else:
         raise DataError("This is no zip of class folders, no .npz file, and no archive of CIFAR's binary batches.")
 
@@ -158,26 +165,33 @@ def _take_zip(file: IO[bytes], root: Path, report: Report, tell: Tell) -> None:
             if images:
                 _refuse_cases(images)
                 _unpack(archive, images, root, report)
-                _tell_others([name for name in members if name not in images], tell)
+                numbers = _take_numbers(archive, members, root)
+                _tell_others([name for name in members if name not in images and name != numbers], tell)
             elif members and all(name.endswith(".npy") for name in members):
                 _require_moderate(members)
-                _write_images(read_arrays(file), root, report)
+                _write_images(read_arrays(file), root, report, tell)
             else:
                 batches = {name: each for name, each in members.items() if name.endswith((".bin", ".txt"))}
-                _require_batches(members, batches)
+                _require_batches(archive, members, batches)
                 _require_moderate(batches)
-                _write_images(read_batches({name: archive.read(name) for name in batches}), root, report)
+                _write_images(read_batches({name: archive.read(name) for name in batches}), root, report, tell)
         except DAMAGE as error:
             shown = (str(error) or type(error).__name__)[:200].rstrip(".")
             raise DataError(f"The file is damaged or only part of an archive: {shown}.") from error
 
 
-def _require_batches(members: Collection[str], batches: Collection[str]) -> None:
+def _require_batches(
+    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], batches: Collection[str]
+) -> None:
     """Raises `DataError` where no file can be one of CIFAR's batches, and names what there is."""
     if any(name.endswith(".bin") for name in batches):
         return
     if not members:
         raise DataError("The archive is empty.")
+    for name, member in list(members.items())[:_MOST_LOOKED_AT]:
+        with archive.open(member) as content:
+            if is_pickle(content.read(MARK_BYTES)):
+                raise DataError(explain_pickle(name))
     inner = next((name for name in members if name.lower().endswith((".zip", ".gz", ".tar", ".7z", ".rar"))), "")
     way = ": unpack it, and bring the zip that holds the class folders" if inner else ""
     example = show_name(inner or next(iter(members)))
@@ -222,6 +236,14 @@ def _unpack(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], ro
             report(number, len(members))
 
 
+def _take_numbers(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], root: Path) -> str:
+    """The numbers of the classes, of a set that another lab made of arrays; returns the file's name in the archive."""
+    found = min((name for name in members if PurePosixPath(name).name == CLASS_NUMBERS), key=len, default="")
+    if found:
+        extract_member(archive, members[found], root / CLASS_NUMBERS, DataError)
+    return found
+
+
 def _require_moderate(members: Mapping[str, zipfile.ZipInfo]) -> None:
     """What is read into memory as a whole."""
     for name, member in members.items():
@@ -231,7 +253,7 @@ def _require_moderate(members: Mapping[str, zipfile.ZipInfo]) -> None:
 
 def _read_tar(file: IO[bytes]) -> dict[str, bytes]:
     """CIFAR's batches and lists of classes in a tar archive, by name; nothing is unpacked to the disk."""
-    found, left = dict[str, bytes](), MAX_BATCH_BYTES
+    found, left, pickled = dict[str, bytes](), MAX_BATCH_BYTES, ""
     file.seek(0)
     try:
         with tarfile.open(fileobj=file) as archive:
@@ -239,15 +261,20 @@ def _read_tar(file: IO[bytes]) -> dict[str, bytes]:
                 left -= member.size
                 if left < 0:
                     raise DataError(f"The archive holds more than {MAX_BATCH_BYTES / 1e9:.0f} GB.")
-                if member.isfile() and member.name.endswith((".bin", ".txt")):
-                    content = archive.extractfile(member)
-                    found[member.name] = content.read() if content else b""
+                if not member.isfile() or not (content := archive.extractfile(member)):
+                    continue
+                if member.name.endswith((".bin", ".txt")):
+                    found[member.name] = content.read()
+                elif not pickled and is_pickle(content.read(MARK_BYTES)):
+                    pickled = member.name
     except (tarfile.TarError, EOFError, *DAMAGE) as error:
         raise DataError("The file is damaged or only part of an archive.") from error
+    if pickled and not any(name.endswith(".bin") for name in found):
+        raise DataError(explain_pickle(pickled))
     return found
 
 
-def _write_images(parts: Mapping[str, Labelled], root: Path, report: Report) -> None:
+def _write_images(parts: Mapping[str, Labelled], root: Path, report: Report, tell: Tell) -> None:
     """One PNG an image, in a folder of its class; below folders of the parts where there is more than training."""
     total, done = sum(len(part.labels) for part in parts.values()), 0
     for name, part in parts.items():
@@ -260,6 +287,12 @@ def _write_images(parts: Mapping[str, Labelled], root: Path, report: Report) -> 
             done += 1
             if done % _REPORT_FILES == 0:
                 report(done, total)
+    about = next(iter(parts.values()))
+    if about.numbers:
+        keep_numbers(root, dict(zip(about.classes, about.numbers, strict=True)))
+    pairs = zip(about.given, about.classes, strict=True)
+    if renamed := [f"{show_name(given)} is {name}" for given, name in pairs if given != name]:
+        tell(f"Classes are called otherwise here, as no folder can have their names: {list_first(renamed, _NAMED)}.")
 
 
 def delete_set(name: str) -> None:

@@ -21,6 +21,7 @@ from core.data.parts import (
     is_plain,
     read_name,
 )
+from core.data.pickles import explain_pickle, find_pickle
 from core.data.store import DataError
 from core.data.walking import ROOTS, ImageFile, Stamp, Walker, require_allowed, stamp_of, walk_names
 from core.spec.folder_parts import read_parts
@@ -280,6 +281,9 @@ class _Reader:
         # Names that look the same are one class, at the same place: they differ in how Unicode is written.
         labels = {name: label for label, name in enumerate(sorted({canonical(entry.name) for entry in entries}))}
         if len(labels) < 2:
+            for place in (folder, *(entry.path for entry in entries)):
+                if name := find_pickle(place):
+                    raise DataError(f"{place} holds no class folders of images. {explain_pickle(name)}")
             found = f"only the class folder {entries[0].name}" if entries else "no class folders"
             raise DataError(f"{folder} holds {found}; two or more are needed, one folder a class.")
         files: list[ImageFile] = []

@@ -51,6 +51,7 @@ EMPTY = "empty image files"
 LINK_NOWHERE = "links that lead nowhere"
 LINK_AGAIN = "linked folders that lead back, or were read already"
 NO_FILE = "image names that are no regular files"
+CLASS_NUMBERS = "class_numbers.json"  # read, and so not left out: as `core.data.class_numbers`
 OUTSIDE = "images outside the class folders"
 NO_IMAGES = "folders of labels and the like, without images"
 

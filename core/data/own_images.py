@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from core.data.decoding import Look, Pixels, decode_image
 from core.data.leftovers import SUFFIXES, is_leftover, suffix_of
+from core.data.pickles import explain_pickle, is_pickle
 from core.data.store import DataError
 from core.data.uploads import MAX_BYTES, decode_upload
 from core.system.errors import LabError
@@ -92,6 +93,8 @@ def _require_image(path: Path, start: bytes) -> None:
     """Raises `DataError` for what its name says to be an archive or an array, and is neither."""
     if not start:
         raise DataError(f"{path.name} is empty.")
+    if is_pickle(start):
+        raise DataError(explain_pickle(path.name))
     if path.suffix.lower() in _WHOLE:
         raise DataError(f"{path.name} is no {_WHOLE[path.suffix.lower()]}, or only part of one.")
 
@@ -231,7 +234,7 @@ def to_channels_last(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     if array.ndim == 4 and array.shape[3] not in (1, 3) and array.shape[1] in (1, 3):
         array = np.moveaxis(array, 1, 3)
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)) or 0 in array.shape:
-        shape = " x ".join(map(str, array.shape))
+        shape = " x ".join(map(str, array.shape)) or "of a single value"
         raise DataError(f"The array has the shape {shape}; images are (n, h, w), (n, h, w, 1) or (n, h, w, 3).")
     if array.dtype != np.uint8 and array.dtype.kind != "f" and array.dtype != np.bool_:
         raise DataError(f"The array holds {array.dtype} values; images are bytes (uint8), or floats from 0 to 1.")
@@ -264,7 +267,7 @@ def _holds_arrays(path: Path) -> bool:
 def explain_array(error: Exception, what: str) -> str:
     """Why an array cannot be read; numpy's own words would advise reading it by pickle."""
     if "allow_pickle" in str(error) or "Python objects" in str(error):
-        return f"{what} holds Python objects, which are not read: save plain numbers."
+        return f"{what} holds Python objects, which are not read: save plain numbers, or words as text."
     if isinstance(error, MemoryError):
         return f"{what} needs more memory than there is."
     return f"{what} is damaged or only part of one."

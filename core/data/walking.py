@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.data.leftovers import (
+    CLASS_NUMBERS,
     EMPTY,
     LINK_AGAIN,
     LINK_NOWHERE,
@@ -88,7 +89,7 @@ class Walker:
                 content.folders.append(entry)
             elif suffix in SUFFIXES:
                 content.images.append(entry)
-            else:
+            elif name != CLASS_NUMBERS:
                 is_dead = entry.is_symlink() and not os.path.exists(entry.path)
                 self.left_out.add(LINK_NOWHERE if is_dead else explain_suffix(suffix), self.below(entry.path))
         content.folders.sort(key=lambda entry: entry.name)

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from core.data.cache import Decoded, Fault, cached_images, digest_of, leave_out, sample_images
 from core.data.catalogue import DATASETS, check_classes, check_ready
 from core.data.channels import to_colour, to_grey
+from core.data.class_numbers import read_numbers
 from core.data.digits import read_digits
 from core.data.folder import FolderListing, ImageFile, list_images
 from core.data.notes import list_left_out
@@ -60,7 +61,8 @@ class ImageSet:
 class Data:
     """A data set that is split and ready to train on; `mean` and `std` (0 to 1) are of the training part.
 
-    `left_out` are damaged images, `scales` those of grey values of more than eight bits, for images from elsewhere.
+    `left_out` are damaged images, `scales` those of grey values of more than eight bits, for images from elsewhere;
+    `class_numbers` as in `Source`.
     """
 
     train: ImageSet
@@ -72,6 +74,7 @@ class Data:
     fingerprint: str
     left_out: tuple[Fault, ...] = ()
     scales: Scales | None = None
+    class_numbers: tuple[int, ...] = ()
 
     def to(self, device: torch.device | str) -> Data:
         parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
@@ -97,8 +100,18 @@ def arrange(source: Source, spec: DataSpec, without: Collection[str] = ()) -> Da
     parts = split_others(spec, source.labels, num_classes, gone, **own)
     train, val, test = (_pick(source, indices, spec) for indices in (parts.train, parts.val, parts.test))
     mean, std = measure(train.images)
-    fingerprint = _fingerprint(source, parts, spec)
-    return Data(train, val, test, source.class_names, mean, std, fingerprint, source.left_out, source.scales)
+    return Data(
+        train,
+        val,
+        test,
+        source.class_names,
+        mean,
+        std,
+        _fingerprint(source, parts, spec),
+        source.left_out,
+        source.scales,
+        source.class_numbers,
+    )
 
 
 def load_sample(spec: DataSpec, count: int) -> ImageSet:
@@ -181,7 +194,8 @@ def read_image_folder(spec: DataSpec) -> Source:
     """The images of the spec's folder, decoded. Raises `DataError`."""
     listing = list_images(spec.folder, spec.folder_parts)
     check_classes(spec, len(listing.classes))
-    return make_folder(listing, cached_images(listing, spec))
+    numbers = read_numbers(listing.root, listing.classes)  # before the minutes that decoding may take
+    return replace(make_folder(listing, cached_images(listing, spec)), class_numbers=numbers)
 
 
 def make_folder(listing: FolderListing, decoded: Decoded) -> Source:

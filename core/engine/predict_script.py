@@ -25,6 +25,7 @@ from core.engine.augment import normalize
 from core.engine.data import resize
 from core.engine.model import ResNet, build_model
 from core.spec import ModelSpec
+from core.text.safe import plain_cell
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Member:
 
 MEMBERS: tuple[Member, ...] = ()
 CLASSES: tuple[str, ...] = ()
+NUMBERS: tuple[int, ...] = ()  # that the set gives the classes: what --labels index writes
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 BATCH = 256
 DTYPES = {
@@ -74,7 +76,7 @@ def main() -> int:
             some = range(start, min(start + BATCH, len(names)))
             chances = predict(networks, [batches(some, member) for member in MEMBERS])
             rows += describe(names, some, chances, arguments)
-        write(rows, columns, arguments.out)
+        write(rows if arguments.exact else guard(rows), columns, arguments.out)
     except (InputError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -88,6 +90,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--columns", help="two names with a comma between, such as ID,Label: a file to hand in")
     parser.add_argument("--ids", choices=("name", "stem", "number"), default="name", help="of that file")
     parser.add_argument("--labels", choices=("name", "index"), default="name", help="of that file")
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="names as they are; else one that a spreadsheet would run as a formula gets an apostrophe in front",
+    )
     return parser.parse_args()
 
 
@@ -260,10 +267,15 @@ def describe(names: list[str], some: range, chances: Tensor, arguments: argparse
     for index, value, guess in zip(some, values.tolist(), guesses.tolist(), strict=True):
         if arguments.columns:
             ids = {"name": names[index], "stem": Path(names[index]).stem, "number": index}
-            rows.append([ids[arguments.ids], CLASSES[guess[0]] if arguments.labels == "name" else guess[0]])
+            rows.append([ids[arguments.ids], CLASSES[guess[0]] if arguments.labels == "name" else NUMBERS[guess[0]]])
         else:
             rows.append([names[index], CLASSES[guess[0]], f"{value[0]:.6f}", CLASSES[guess[1]], f"{value[1]:.6f}"])
     return rows
+
+
+def guard(rows: list[list[object]]) -> list[list[object]]:
+    """No name becomes a formula where the table is opened in a spreadsheet."""
+    return [[plain_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
 
 
 def write(rows: list[list[object]], columns: list[str], out: str | None) -> None:

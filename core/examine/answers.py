@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.examine.predictions import Predicted, name_classes
+from core.data.class_numbers import tell_numbers
+from core.examine.predictions import Predicted, name_classes, number_classes
 from core.examine.weights import ExamineError, Weights, find_weights, name_file, read_scale, require_sound
 from core.helper.questions import Member, OwnPiece
 from core.runs.folder import Run
@@ -67,6 +68,17 @@ def require_same_classes(runs: Sequence[Run]) -> list[str]:
         if list(map(canonical, name_classes(run))) != list(map(canonical, names)):
             raise ExamineError(f"The run {run.id} tells other classes apart than {runs[0].id}, so they have no mean.")
     return names
+
+
+def find_numbers(runs: Sequence[Run]) -> list[int]:
+    """The number of each class, as the set gives it that the runs were trained on. Raises ExamineError."""
+    # Runs of an earlier version noted none: any other tells.
+    noted = [run for run in runs if run.environment().get("class_numbers")] or runs[:1]
+    found = number_classes(noted[0])
+    for run in noted[1:]:
+        if number_classes(run) != found:
+            raise ExamineError(f"The runs {noted[0].id} and {run.id} number their classes differently: take names.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -172,16 +184,44 @@ def summarize(
 
 @dataclass(frozen=True)
 class HandIn:
-    """How a table is handed in: its two columns, what stands in them, and the ids in the order that is asked for."""
+    """How a table is handed in: its two columns, what stands in them, and the ids in the order that is asked for.
+
+    `numbers` are those of the classes, which `index` means. `exact` writes names as they are, also one that a
+    spreadsheet would run as a formula.
+    """
 
     columns: tuple[str, str] = ("ID", "Label")
     ids: Ids = "name"
     labels: Labels = "name"
     order: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    exact: bool = False
 
 
 def write_hand_in(answers: Sequence[Answer], classes: Sequence[str], hand_in: HandIn) -> str:
     """The answers as CSV. Raises ExamineError for an image that was not read, for equal ids and for missing ones."""
+    return _to_csv(hand_in.columns, _list_rows(answers, classes, hand_in), exact=hand_in.exact)
+
+
+def explain_hand_in(answers: Sequence[Answer], classes: Sequence[str], hand_in: HandIn, option: str) -> list[str]:
+    """Which numbers stand for the classes, and that names were written otherwise than they are without this option.
+
+    Raises ExamineError as `write_hand_in`.
+    """
+    sentences = []
+    if hand_in.labels == "index":
+        sentences.append(f"By index: {tell_numbers(classes, hand_in.numbers or range(len(classes)))}.")
+    cells = [cell for row in _list_rows(answers, classes, hand_in) for cell in row if isinstance(cell, str)]
+    changed = [cell for cell in cells if plain_cell(cell) != cell]
+    if changed and not hand_in.exact:
+        sentences.append(
+            f"An apostrophe stands before {count_of(len(changed), 'name')} such as {readable(changed[0])}, which a "
+            f"spreadsheet would run as a formula; {option} writes names as they are."
+        )
+    return sentences
+
+
+def _list_rows(answers: Sequence[Answer], classes: Sequence[str], hand_in: HandIn) -> list[tuple[str, str | int]]:
     faulty = [answer for answer in answers if answer.fault]
     if faulty:
         raise ExamineError(
@@ -193,11 +233,8 @@ def write_hand_in(answers: Sequence[Answer], classes: Sequence[str], hand_in: Ha
     missing = [wanted for wanted in hand_in.order if wanted not in by_id]
     if missing:
         raise ExamineError(f"{len(missing):,} ids that are asked for have no image, the first of them {missing[0]}.")
-    rows = [
-        (name, classes[by_id[name].guess] if hand_in.labels == "name" else by_id[name].guess)
-        for name in hand_in.order or by_id
-    ]
-    return _to_csv(hand_in.columns, rows)
+    labels = classes if hand_in.labels == "name" else hand_in.numbers or range(len(classes))
+    return [(name, labels[by_id[name].guess]) for name in hand_in.order or by_id]
 
 
 def _name_id(answer: Answer, ids: Ids) -> str:
@@ -238,11 +275,10 @@ def write_table(answers: Sequence[Answer], classes: Sequence[str], method: Metho
     return _to_csv(columns, rows)
 
 
-def _to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def _to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]], *, exact: bool = False) -> str:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([plain_cell(column) for column in columns])
-    writer.writerows(
-        [plain_cell(readable(value)) if isinstance(value, str) else value for value in row] for row in rows
-    )
+    for row in (columns, *rows):
+        texts = [readable(value) if isinstance(value, str) else value for value in row]
+        writer.writerow([plain_cell(value) if isinstance(value, str) and not exact else value for value in texts])
     return buffer.getvalue()

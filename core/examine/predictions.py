@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from core.data.class_numbers import number_by_name
 from core.examine.weights import ExamineError, Weights
 from core.runs import layout, results
 from core.runs.folder import Run
@@ -139,6 +140,14 @@ def name_classes(run: Run) -> list[str]:
     if isinstance(names, list) and len(names) == count:
         return [str(name) for name in names]
     return [str(number) for number in range(count)]
+
+
+def number_classes(run: Run) -> list[int]:
+    """The number that the run's set gives each class; of runs that did not note it, as the names tell."""
+    numbers = run.environment().get("class_numbers")
+    if isinstance(numbers, list) and len(numbers) == run.spec.data.num_classes:
+        return [int(number) for number in numbers]
+    return list(number_by_name(name_classes(run)))
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ def write_ensemble(order: Order, path: Path) -> str:
 
 def write_predict(order: Order, path: Path) -> str:
     """A zip of `predict.py`, which needs only torch, and a safetensors file of weights for each run."""
+    from core.examine.answers import find_numbers
+
     runs, classes = _open_members(order)
     chosen = []
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".predict-") as folder:
@@ -79,7 +81,7 @@ def write_predict(order: Order, path: Path) -> str:
             spec = without_path(run.spec)
             chosen.append(Chosen(run.id, run.about.name, order.checkpoint, spec, member, file.name, sha256))
         try:
-            text = make_predict(chosen, classes)
+            text = make_predict(chosen, classes, find_numbers(runs))
         except StandaloneError as error:
             raise ExportError(f"The script cannot be written: {error}") from None
         with zipfile.ZipFile(path, "w") as archive:

@@ -61,6 +61,7 @@ class Environment(TypedDict, total=False):
     epochs_done: Whole
     data_fingerprint: str
     class_names: list[str]
+    class_numbers: list[Whole]  # as the set itself numbers them; without any, by their names
     mean: Scale
     std: Scale
     train_images: Count

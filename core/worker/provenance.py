@@ -41,6 +41,7 @@ def describe_start(event: Started, data: Data, notes: list[str]) -> dict[str, An
         **network,
         "data_fingerprint": data.fingerprint,
         "class_names": list(data.class_names),
+        **({"class_numbers": list(data.class_numbers)} if data.class_numbers else {}),
         # An exported model needs them, even if the images are gone.
         "mean": list(data.mean),
         "std": list(data.std),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,8 +25,10 @@ from core.spec import LayerSpec, ModelSpec, RunSpec
 from core.spec.fields import fields_of
 
 ROOT = "core.engine.predict_script"
+_WIDTH, _INDENT = 120, " " * 4
 _GIVEN = frozenset(
-    [(ROOT, "MEMBERS"), (ROOT, "CLASSES")] + [(kind.__module__, kind.__name__) for kind in (LayerSpec, ModelSpec)]
+    [(ROOT, "MEMBERS"), (ROOT, "CLASSES"), (ROOT, "NUMBERS")]
+    + [(kind.__module__, kind.__name__) for kind in (LayerSpec, ModelSpec)]
 )
 _HEADINGS = HEADINGS | {
     "core.engine.augment": "Bytes become what a network looks at",
@@ -47,8 +50,11 @@ class Chosen:
     sha256: str
 
 
-def make_predict(chosen: Sequence[Chosen], classes: Sequence[str]) -> str:
-    """The text of `predict.py` for one or several networks of the same classes. Raises StandaloneError."""
+def make_predict(chosen: Sequence[Chosen], classes: Sequence[str], numbers: Sequence[int]) -> str:
+    """The text of `predict.py` for one or several networks of the same classes, with their numbers.
+
+    Raises StandaloneError.
+    """
     entries = {
         name: {value_at(one.spec, path) for one in chosen}
         for name, path in REGISTRIES.items()
@@ -59,7 +65,7 @@ def make_predict(chosen: Sequence[Chosen], classes: Sequence[str]) -> str:
         f'"""{quote(_describe(chosen))}\n"""\n\n' + "\n".join(write_imports(gathered.imports)),
         *_write_classes(chosen[0].spec, gathered),
         *write_sections(gathered, _HEADINGS),
-        _write_constants(chosen, classes, gathered),
+        _write_constants(chosen, classes, numbers, gathered),
         'if __name__ == "__main__":\n    sys.exit(main())',
     ]
     return "\n\n\n".join(parts) + "\n"
@@ -93,10 +99,14 @@ def _write_classes(spec: RunSpec, gathered: Gathered) -> Iterator[str]:
     yield write_class("ModelSpec", ModelSpec.__doc__ or "", lines)
 
 
-def _write_constants(chosen: Sequence[Chosen], classes: Sequence[str], gathered: Gathered) -> str:
+def _write_constants(
+    chosen: Sequence[Chosen], classes: Sequence[str], numbers: Sequence[int], gathered: Gathered
+) -> str:
     names = "".join(f"    {name!r},\n" for name in classes)
     members = "".join(f"    {_write_member(one, gathered)},\n" for one in chosen)
-    return f"CLASSES: tuple[str, ...] = (\n{names})\n\nMEMBERS: tuple[Member, ...] = (\n{members})"
+    listed = textwrap.fill(", ".join(map(str, numbers)), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    own = f"# What --labels index writes for each class.\nNUMBERS: tuple[int, ...] = (\n{listed},\n)"
+    return f"CLASSES: tuple[str, ...] = (\n{names})\n\n{own}\n\nMEMBERS: tuple[Member, ...] = (\n{members})"
 
 
 def _write_member(one: Chosen, gathered: Gathered) -> str:

@@ -37,7 +37,8 @@ MAX_OTHERS = 3  # the helper process keeps four networks loaded
 SHOWN = 1000
 _KEPT, _ASKED, _UPLOAD = f"{PREFIX}own.kept", f"{PREFIX}own.asked", f"{PREFIX}own.files"
 _IDS: dict[Ids, str] = {"name": "File name", "stem": "File name without suffix", "number": "Number, from 0"}
-_LABELS: dict[Labels, str] = {"name": "Class name", "index": "Class index, from 0"}
+_LABELS: dict[Labels, str] = {"name": "Class name", "index": "Class index"}
+_EXACT = "Exact names"
 
 
 @dataclass
@@ -221,7 +222,9 @@ def _show(run: Run, asked: _Asked, classes: list[str]) -> None:
             return
     _show_summary(asked, classes)
     _show_rows(asked.told, classes)
-    _show_hand_in(run, asked, classes)
+    _show_all_columns(run, asked, classes)
+    with st.expander("Two columns, to hand in"):
+        _show_hand_in(run, asked, classes)
 
 
 def _show_summary(asked: _Asked, classes: list[str]) -> None:
@@ -249,45 +252,64 @@ def _show_rows(told: Sequence[Answer], classes: list[str]) -> None:
         show_note(f"The {SHOWN:,} least certain of {len(told):,}; the CSV holds all.")
 
 
-def _show_hand_in(run: Run, asked: _Asked, classes: list[str]) -> None:
-    """The whole table, or two columns of one's own naming, as CSV."""
-    told = asked.told
+def _show_all_columns(run: Run, asked: _Asked, classes: list[str]) -> None:
     st.download_button(
         "All columns (CSV)",
-        answers.write_table(told, classes, asked.threshold.method if asked.threshold else "energy"),
+        answers.write_table(asked.told, classes, asked.threshold.method if asked.threshold else "energy"),
         f"{run.file_stem}-own-images.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
     )
-    with st.expander("Two columns, to hand in"):
-        ids, labels = st.columns(2, gap="medium")
-        id_name = ids.text_input("Name of the first column", "ID", key=f"{PREFIX}own.id")
-        ids_by = ids.selectbox(
-            "The first column holds", list(_IDS), format_func=_IDS.__getitem__, key=f"{PREFIX}own.ids"
-        )
-        label_name = labels.text_input("Name of the second column", "Label", key=f"{PREFIX}own.label")
-        labels_by = labels.selectbox(
-            "The second column holds", list(_LABELS), format_func=_LABELS.__getitem__, key=f"{PREFIX}own.by"
-        )
-        sample = st.file_uploader(
-            "Sample of what is asked for (CSV)",
-            "csv",
-            key=f"{PREFIX}own.sample",
-            max_upload_size=20,
-            help="Its first column gives the ids and their order. At most 20 MB.",
-        )
-        try:
-            order = answers.read_order(sample.getvalue().decode("utf-8", "replace")) if sample else ()
-            content = answers.write_hand_in(told, classes, HandIn((id_name, label_name), ids_by, labels_by, order))
-        except LabError as error:
-            show_problem(str(error))
-            return
-        st.download_button(
-            "To hand in (CSV)",
-            content,
-            f"{run.file_stem}-hand-in.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+
+
+def _show_hand_in(run: Run, asked: _Asked, classes: list[str]) -> None:
+    """Two columns of one's own naming, as CSV."""
+    try:
+        hand_in = _choose_hand_in([each for each, _ in asked.answering])
+        content = answers.write_hand_in(asked.told, classes, hand_in)
+        for sentence in answers.explain_hand_in(asked.told, classes, hand_in, _EXACT):
+            show_note(plain(sentence))
+    except LabError as error:
+        show_problem(str(error))
+        return
+    st.download_button(
+        "To hand in (CSV)",
+        content,
+        f"{run.file_stem}-hand-in.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _choose_hand_in(runs: Sequence[Run]) -> HandIn:
+    """What stands in the columns, as it is asked for. Raises ExamineError."""
+    ids, labels = st.columns(2, gap="medium")
+    id_name = ids.text_input("Name of the first column", "ID", key=f"{PREFIX}own.id")
+    ids_by = ids.selectbox("The first column holds", list(_IDS), format_func=_IDS.__getitem__, key=f"{PREFIX}own.ids")
+    label_name = labels.text_input("Name of the second column", "Label", key=f"{PREFIX}own.label")
+    labels_by = labels.selectbox(
+        "The second column holds",
+        list(_LABELS),
+        format_func=_LABELS.__getitem__,
+        key=f"{PREFIX}own.by",
+        help="Class index: the number in the file that the set was brought as, or that class folders are named by; "
+        "else its place among them, from 0.",
+    )
+    sample = st.file_uploader(
+        "Sample of what is asked for (CSV)",
+        "csv",
+        key=f"{PREFIX}own.sample",
+        max_upload_size=20,
+        help="Its first column gives the ids and their order. At most 20 MB.",
+    )
+    exact = st.toggle(
+        _EXACT,
+        key=f"{PREFIX}own.exact",
+        help="Writes names as they are, for a program that matches ids. Without it, a name that begins with =, +, - or "
+        "@ gets an apostrophe in front, so that no spreadsheet runs it as a formula.",
+    )
+    order = answers.read_order(sample.getvalue().decode("utf-8", "replace")) if sample else ()
+    numbers = answers.find_numbers(runs) if labels_by == "index" else ()
+    return HandIn((id_name, label_name), ids_by, labels_by, order, tuple(numbers), exact)

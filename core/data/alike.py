@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from core.data.decoding import Pixels
 
+VERSION = 1  # of what is kept of it
 Hashes = npt.NDArray[np.uint64]
 
 # Of the 64 bits; further apart, one pair of two is of different images (CIFAR-10, looked at by eye).

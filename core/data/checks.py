@@ -1,8 +1,8 @@
 """What is suspect about the images of a folder: told before a training starts, where it is cheap to mend.
 
 Damaged images, images that are nearly constant, images that are held out but have their equal among those that are
-trained on or chosen by, and classes without images in a part. What takes time is kept beside the decoded images, so a
-second look is immediate.
+trained on or chosen by, images that stand under two classes, and classes without images in a part. What takes time is
+kept beside the decoded images, so a second look is immediate.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from core.data import alike
 from core.data.cache import Decoded, Fault, cache_folder, cache_key, cached_images, find_decoded, leave_out, tell_faults
 from core.data.decoding import Pixels
 from core.data.folder import FolderListing, list_images
@@ -41,18 +42,19 @@ PART_WORDS = {"train": "training", "val": "validation", "test": "test"}
 # What is trained on, or chosen by, before a part is looked at.
 _EARLIER_PARTS = {"val": ("train",), "test": ("train", "val")}
 _VERSION = 1  # of what is kept
-_KEPT = "checks.json"
+_KEPT, _KEPT_NEAR = "checks.json", "nearly-equal.json"
 _CHUNK_BYTES = 10_000_000
 _NAMED = 5
 _MOST_ANSWERS = 32
 
 
 class Repeat(NamedTuple):
-    """A held-out image whose pixels are those of another image, and whether that one is of another class."""
+    """An image whose pixels are those of another one, or nearly so, and whether that one is of another class."""
 
     path: str
     equal_path: str
     is_other_class: bool
+    is_near: bool = False
 
 
 class Remark(NamedTuple):
@@ -68,7 +70,8 @@ class Report:
     """What was found in a folder; `is_decoded` says whether its images were looked at, or only their files.
 
     `counts`: images of each class by part. `repeats`: validation images that are in training, test images that are in
-    either.
+    either. `conflicts`: images of a part that stand there under another class too. `has_near` says whether nearly equal
+    ones were searched for.
     """
 
     images: int
@@ -78,18 +81,21 @@ class Report:
     faults: tuple[Fault, ...] = ()
     constant: tuple[str, ...] = ()
     repeats: dict[str, tuple[Repeat, ...]] = field(default_factory=dict)
+    conflicts: dict[str, tuple[Repeat, ...]] = field(default_factory=dict)
+    has_near: bool = False
     refusal: str = ""
 
 
 def check_images(spec: DataSpec, *, decode: bool) -> Report:
     """Looks through the images of a folder. Raises `DataError`.
 
-    They are decoded if need be with `decode`, or where they are few; else only if they are already.
+    They are decoded if need be with `decode`, or where they are few; else only if they are already. Nearly equal ones
+    are searched for likewise.
     """
     listing = list_images(spec.folder, spec.folder_parts)
     lenient = spec.model_copy(update={"damaged": "leave_out"})
-    decoded = find_decoded(listing, lenient)
-    if not decoded and (decode or len(listing.files) <= UNASKED_IMAGES):
+    decoded, may_take_long = find_decoded(listing, lenient), decode or len(listing.files) <= UNASKED_IMAGES
+    if not decoded and may_take_long:
         decoded = cached_images(listing, lenient)
     if not decoded:
         return Report(len(listing.files), listing.classes, _count(listing, _divide(listing, spec)))
@@ -98,8 +104,11 @@ def check_images(spec: DataSpec, *, decode: bool) -> Report:
     except DataError as error:  # a class or a part without any image that can be decoded
         told, count = str(error), len(listing.files)
         return Report(count, listing.classes, {}, is_decoded=True, faults=decoded.faults, refusal=told)
-    constant, groups = find_alike(decoded, cache_key(listing, spec))
+    key, labels = cache_key(listing, spec), np.array([file.label for file in kept.files], np.int64)
+    constant, groups = find_alike(decoded, key)
+    near = find_nearly_alike(decoded, key, labels, search=may_take_long)
     parts = _divide(kept, spec)
+    search = _Search(kept, parts, groups, near or [])
     return Report(
         images=len(listing.files),
         classes=listing.classes,
@@ -107,7 +116,9 @@ def check_images(spec: DataSpec, *, decode: bool) -> Report:
         is_decoded=True,
         faults=decoded.faults,
         constant=tuple(readable(kept.files[place].path) for place in constant),
-        repeats=dict(_find_repeats(kept, parts, groups)),
+        repeats=search.find_repeats(),
+        conflicts=search.find_conflicts(),
+        has_near=near is not None,
     )
 
 
@@ -143,6 +154,27 @@ def find_alike(decoded: Decoded, key: str) -> tuple[list[int], list[list[int]]]:
     return kept["constant"], kept["groups"]
 
 
+def find_nearly_alike(
+    decoded: Decoded, key: str, labels: npt.NDArray[np.int64], *, search: bool = True
+) -> list[list[int]] | None:
+    """The places of images that are nearly equal, in groups, but for those equal in every pixel; kept for later.
+
+    `labels` (n,) are the classes. None where there are too many images, or none were kept and no `search` is wanted.
+    """
+    constant, equal = find_alike(decoded, key)
+    path = cache_folder(key) / _KEPT_NEAR
+    kept = find_note(path)
+    if not kept or kept.get("of") != [alike.VERSION, decoded.digest]:
+        if not search or len(decoded.pixels) > alike.MAX_IMAGES:
+            return None
+        groups = alike.without(alike.find_near(decoded.pixels, labels, constant), equal)
+        kept = {"of": [alike.VERSION, decoded.digest], "groups": groups}
+        with suppress(OSError):
+            write_json(path, kept)
+    found: list[list[int]] = kept["groups"]
+    return found
+
+
 def find_constant(pixels: Pixels) -> list[int]:
     """The places of images (n, s, s, 3) that hardly change from pixel to pixel, in any channel."""
     found: list[int] = []
@@ -162,20 +194,41 @@ def find_equal(pixels: Pixels) -> list[list[int]]:
     return [places for places in groups.values() if len(places) > 1]
 
 
-def _find_repeats(
-    listing: FolderListing, parts: Mapping[str, npt.NDArray[np.int64]], groups: list[list[int]]
-) -> Iterator[tuple[str, tuple[Repeat, ...]]]:
-    members = {name: set(places.tolist()) for name, places in parts.items()}
-    for name, earlier in _EARLIER_PARTS.items():
-        known = set().union(*(members[part] for part in earlier))
-        found = []
-        for group in groups:
-            before = [listing.files[place] for place in group if place in known]
-            for file in (listing.files[place] for place in group if place in members[name] and before):
-                equal = next((other for other in before if other.label != file.label), before[0])
-                found.append(Repeat(readable(file.path), readable(equal.path), equal.label != file.label))
-        if found:
-            yield name, tuple(found)
+class _Search:
+    """Looks for images that stand in two parts or under two classes, among groups of images that are alike."""
+
+    def __init__(
+        self,
+        listing: FolderListing,
+        parts: Mapping[str, npt.NDArray[np.int64]],
+        equal: Sequence[Sequence[int]],
+        near: Sequence[Sequence[int]],
+    ) -> None:
+        self.files, self.groups = listing.files, [*((each, False) for each in equal), *((each, True) for each in near)]
+        self.members = {name: set(places.tolist()) for name, places in parts.items()}
+
+    def find_repeats(self) -> dict[str, tuple[Repeat, ...]]:
+        """Images of a part whose like is in an earlier one."""
+        return self._find({name: [self.members[part] for part in parts] for name, parts in _EARLIER_PARTS.items()})
+
+    def find_conflicts(self) -> dict[str, tuple[Repeat, ...]]:
+        """Images of a part whose like is in it under another class."""
+        return self._find({name: [self.members[name]] for name in self.members}, others_only=True)
+
+    def _find(
+        self, wanted: Mapping[str, Sequence[set[int]]], *, others_only: bool = False
+    ) -> dict[str, tuple[Repeat, ...]]:
+        found: dict[str, dict[str, Repeat]] = {}
+        for name, known in wanted.items():
+            for group, is_near in self.groups:
+                before = [self.files[place] for place in group if any(place in part for part in known)]
+                for file in (self.files[place] for place in group if place in self.members[name] and before):
+                    other = next((each for each in before if each.label != file.label), None)
+                    if other or not others_only:
+                        like = other or before[0]
+                        repeat = Repeat(readable(file.path), readable(like.path), other is not None, is_near)
+                        found.setdefault(name, {}).setdefault(repeat.path, repeat)  # what is equal comes first
+        return {name: tuple(repeats.values()) for name, repeats in found.items()}
 
 
 # In words ----------------------------------------------------------------------------------------------------------
@@ -187,7 +240,8 @@ def list_remarks(report: Report, spec: DataSpec) -> list[Remark]:
         *_remark_faults(report, spec),
         *_remark_classes(report, spec),
         *_remark_constant(report),
-        *(_remark_repeats(report, name) for name in report.repeats),
+        *(remark for name in report.repeats for remark in _remark_repeats(report, name)),
+        *(remark for name in report.conflicts for remark in _remark_conflicts(report, name)),
     ]
 
 
@@ -217,23 +271,40 @@ def _remark_constant(report: Report) -> Iterator[Remark]:
         yield Remark(f"{count} nearly constant: hardly any pixel differs from the others.", found)
 
 
-def _remark_repeats(report: Report, name: str) -> Remark:
-    repeats = report.repeats[name]
-    other = sum(repeat.is_other_class for repeat in repeats)
+def _remark_repeats(report: Report, name: str) -> Iterator[Remark]:
     where = join_words([PART_WORDS[part] for part in _EARLIER_PARTS[name]], "or")
-    classes = f", {other:,} of them under another class" if other else ""
-    count, total = f"{len(repeats):,}", f"{sum(report.counts[name]):,}"
-    return Remark(
-        f"{count} of {total} {PART_WORDS[name]} images {'is' if len(repeats) == 1 else 'are'} in {where} too, equal in "
-        f"every pixel{classes}.",
-        [f"{one.path} = {one.equal_path}{' (another class)' * one.is_other_class}" for one in repeats],
-    )
+    for how, repeats in _by_likeness(report.repeats[name]):
+        other = sum(repeat.is_other_class for repeat in repeats)
+        classes = f", {other:,} of them under another class" if other else ""
+        count, total = f"{len(repeats):,}", f"{sum(report.counts[name]):,}"
+        yield Remark(
+            f"{count} of {total} {PART_WORDS[name]} images {'is' if len(repeats) == 1 else 'are'} in {where} too, "
+            f"{how}{classes}.",
+            [f"{one.path} = {one.equal_path}{' (another class)' * one.is_other_class}" for one in repeats],
+        )
+
+
+def _remark_conflicts(report: Report, name: str) -> Iterator[Remark]:
+    for how, repeats in _by_likeness(report.conflicts[name]):
+        stand = "stands" if len(repeats) == 1 else "stand"
+        yield Remark(
+            f"{count_of(len(repeats), f'{PART_WORDS[name]} image')} {stand} under another class too, {how}.",
+            [f"{one.path} = {one.equal_path}" for one in repeats],
+        )
+
+
+def _by_likeness(repeats: Sequence[Repeat]) -> Iterator[tuple[str, list[Repeat]]]:
+    for is_near, how in ((False, "equal in every pixel"), (True, "nearly equal")):
+        if some := [repeat for repeat in repeats if repeat.is_near == is_near]:
+            yield how, some
 
 
 def sum_up(report: Report) -> str:
-    """What was looked at, and that nothing else was found."""
+    """What was looked at, and that nothing else was found; and what was not looked for."""
     sizes = [f"{sum(counts):,} {PART_WORDS[name]}" for name, counts in report.counts.items()]
-    return f"{count_of(report.images, 'image')} checked{f': {join_words(sizes)}' if sizes else ''}."
+    checked = f"{count_of(report.images, 'image')} checked{f': {join_words(sizes)}' if sizes else ''}."
+    is_less = report.is_decoded and report.counts and not report.has_near
+    return f"{checked} Nearly equal ones were not searched for." if is_less else checked
 
 
 # From a page -------------------------------------------------------------------------------------------------------

@@ -281,9 +281,7 @@ class _Reader:
         # Names that look the same are one class, at the same place: they differ in how Unicode is written.
         labels = {name: label for label, name in enumerate(sorted({canonical(entry.name) for entry in entries}))}
         if len(labels) < 2:
-            for place in (folder, *(entry.path for entry in entries)):
-                if name := find_pickle(place):
-                    raise DataError(f"{place} holds no class folders of images. {explain_pickle(name)}")
+            _refuse_pickles(folder, *(entry.path for entry in entries))
             found = f"only the class folder {entries[0].name}" if entries else "no class folders"
             raise DataError(f"{folder} holds {found}; two or more are needed, one folder a class.")
         files: list[ImageFile] = []
@@ -291,6 +289,7 @@ class _Reader:
             before = self.walker.left_out.counts.copy()
             images = self.walker.images_in(entry.path, labels[canonical(entry.name)])
             if not images:
+                _refuse_pickles(entry.path)
                 others = ", ".join(self.walker.left_out.since(before))
                 found = f"only {others}" if others else f"no images ({', '.join(sorted(SUFFIXES))})"
                 raise DataError(f"The class folder {entry.name} in {folder} holds {found}.")
@@ -315,3 +314,10 @@ class _Reader:
             raise DataError(f"{folder} holds no images.")
         self.walker.leave_folder(folder, f"images in {name}/ without class folders: unlabelled, so not used")
         return None
+
+
+def _refuse_pickles(*folders: str) -> None:
+    """Raises `DataError` where one that holds no images holds a pickle instead."""
+    for folder in folders:
+        if name := find_pickle(folder):
+            raise DataError(f"{folder} holds no images in class folders. {explain_pickle(name)}")

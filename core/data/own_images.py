@@ -248,7 +248,7 @@ def to_bytes(pixels: npt.NDArray[np.generic]) -> Pixels:
     if np.isnan(values).any():
         raise DataError("An image holds values that are no numbers (NaN).")
     if not (values.min() >= 0 and values.max() <= 1):
-        raise DataError(f"Its values run from {values.min():g} to {values.max():g}; floats must be from 0 to 1.")
+        raise DataError(f"An image's values run from {values.min():g} to {values.max():g}; floats must be from 0 to 1.")
     return np.round(values * 255).astype(np.uint8)
 
 

@@ -31,7 +31,7 @@ from core.data.cache import (
     parts_of,
 )
 from core.data.catalogue import DATASETS, check_ready
-from core.data.checks import find_alike, find_constant, find_equal
+from core.data.checks import find_alike, find_constant, find_equal, find_nearly_alike
 from core.data.decoding import FORMATS, Pixels
 from core.data.folder import FolderListing, inspect_folder, list_images
 from core.data.leftovers import LeftOut
@@ -247,7 +247,7 @@ def _survey_folder(spec: DataSpec, report: Report) -> None:
     gone = {fault.path for fault in decoded.faults}
     sound = np.array([file.path not in gone for file in listing.files])
     labels = np.array([file.label for file in listing.files], np.int64)[sound]
-    near = _find_near(decoded.pixels, labels, constant, equal)
+    near = find_nearly_alike(decoded, key, labels)
     about = {"formats": FORMATS, "constant": constant, "equal": equal, "near": near}
     arrays = {
         "labels": labels,

@@ -63,7 +63,7 @@ def _show_report(report: Report, spec: DataSpec, status: FolderStatus) -> None:
         if remark.images:
             with st.expander(f"Show {len(remark.images):,}", key=f"suspects_{number}", type="compact"):
                 _list(remark.images)
-    if not report.is_decoded:
+    if not (report.has_near or report.refusal or CHECKS.has_asked(spec, status)):
         st.button(
             "Check the images",
             key="check_images",
@@ -73,6 +73,7 @@ def _show_report(report: Report, spec: DataSpec, status: FolderStatus) -> None:
             help="Decodes all images once, which the first start needs too, and tells damaged, nearly constant and "
             "repeated ones.",
         )
+    if not report.is_decoded:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(f'<p class="lab-small lab-muted">{escape(sum_up(report))}</p>')

@@ -12,6 +12,7 @@ from typer.testing import Result
 
 from core.data.own_images import open_images
 from core.helper.questions import OwnPiece
+from core.runs.store import open_run
 from core.system import files
 from tests.examined import CLASSES, make_examined
 from tests.pages.sample_runs import add_checkpoint
@@ -93,6 +94,22 @@ def test_a_file_to_hand_in_is_written_as_asked(core: Core, run_id: str, images: 
     assert again.exit_code == 2
     assert "is there already" in again.stderr
     assert core("predict", run_id, str(images), *asked, "--force").exit_code == 0
+
+
+def test_an_index_is_the_number_of_the_set_and_ids_are_exact_where_they_are_asked_so(
+    core: Core, run_id: str, images: Path, tmp_path: Path
+) -> None:
+    run, output = open_run(run_id), tmp_path / "mine.csv"
+    numbers = [50, 7, *range(8)]
+    files.write_json(run.path / "environment.json", {**run.environment(), "class_numbers": numbers})
+    (images / "kind 0/a.png").rename(images / "kind 0/=a.png")
+    asked = ("predict", run_id, str(images), "--ids", "stem", "--labels", "index", "-o", str(output), "--force")
+    guarded = core(*asked)
+    assert output.read_text() == "ID,Label\n'=a,50\nb,7\nc,0\n"
+    assert "By index: 0 kind 2, 1 kind 3, 2 kind 4 and 7 more." in guarded.stderr
+    assert "such as =a, which a spreadsheet would run as a formula; --exact writes names" in guarded.stderr
+    assert "formula" not in core(*asked, "--exact").stderr
+    assert output.read_text() == "ID,Label\n=a,50\nb,7\nc,0\n"
 
 
 def test_programs_get_all_as_json(core: Core, run_id: str, images: Path) -> None:

@@ -42,6 +42,19 @@ def test_classes_have_the_names_that_the_file_gives() -> None:
     assert named["train"].classes == ("a_b", "dog")
     words = read_arrays(save(images=IMAGES, labels=np.array(["dog", "cat", "dog", "cat"])))
     assert (words["train"].classes, words["train"].labels.tolist()) == (("cat", "dog"), [1, 0, 1, 0])
+    assert (named["train"].given, named["train"].numbers, words["train"].numbers) == (("a/b", "dog"), (0, 1), ())
+
+
+def test_labels_of_every_form_of_one_class_an_image_are_read() -> None:
+    column = read_arrays(save(images=IMAGES, labels=LABELS[:, None].astype(np.uint8)))["train"]
+    single = np.eye(11, dtype=np.uint8)[LABELS]
+    for part in (column, read_arrays(save(images=IMAGES, labels=single))["train"]):
+        assert (part.classes, part.numbers, part.labels.tolist()) == (("00", "10"), (0, 10), [0, 1, 0, 1])
+    names = np.array([b"cat", b"caf\xc3\xa9"])
+    words = read_arrays(save(images=IMAGES, labels=names[LABELS // 10]))["train"]
+    named = read_arrays(save(images=IMAGES, labels=LABELS // 10, class_names=names))["train"]
+    assert (words.classes, words.labels.tolist()) == (("café", "cat"), [1, 0, 1, 0])
+    assert (named.classes, named.numbers) == (("cat", "café"), (0, 1))
 
 
 def test_channels_come_first_or_last_and_fractions_are_scaled() -> None:
@@ -58,7 +71,17 @@ def test_channels_come_first_or_last_and_fractions_are_scaled() -> None:
         ({"images": IMAGES}, "The file holds images; images and labels are looked for"),
         ({"x_test": IMAGES, "y_test": LABELS}, "holds the part test, and no images to train on"),
         ({"images": IMAGES, "labels": LABELS[:3]}, "The array labels holds 3 labels for 4 images"),
-        ({"images": IMAGES, "labels": np.eye(4, dtype=int)}, "has the shape 4 x 4; one label an image is needed"),
+        (
+            {"train_images": IMAGES, "train_labels": np.tri(4, 14, dtype=np.uint8)},  # as ChestMNIST has them
+            "The array train_labels has the shape 4 x 14: 14 labels an image (multi-label); a network is trained here "
+            "on one class an image.",
+        ),
+        (
+            {"train_images": np.zeros((4, 8, 8, 8), np.uint8), "train_labels": LABELS},  # as OrganMNIST3D has them
+            "The array train_images has the shape 4 x 8 x 8 x 8: volumes, or images with other than one or three",
+        ),
+        ({"images": np.uint8(3), "labels": np.int64(0)}, "The array images has the shape of a single value"),
+        ({"images": IMAGES, "labels": np.array([b"\xff", b"a", b"a", b"a"])}, "no text in UTF-8"),
         ({"images": IMAGES, "labels": np.array([0.5, 1, 2, 3])}, "labels are whole numbers or words"),
         ({"images": IMAGES, "labels": np.zeros(4, int)}, "The labels name 1 class; 2 to 10,000"),
         (
@@ -66,7 +89,7 @@ def test_channels_come_first_or_last_and_fractions_are_scaled() -> None:
             "The test part holds the label 2, which no training image has",
         ),
         ({"images": IMAGES.astype(int), "labels": LABELS}, "images are bytes"),
-        ({"images": IMAGES[:, 0], "labels": LABELS}, "The array has the shape 4 x 8"),
+        ({"images": IMAGES[:, 0], "labels": LABELS}, "The array images has the shape 4 x 8"),
         ({"images": IMAGES, "labels": np.array(["a", "A", "a", "A"])}, "Two classes have one name"),
     ],
 )

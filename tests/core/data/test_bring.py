@@ -119,6 +119,25 @@ def test_binary_batches_in_a_tar_archive_become_images_with_their_names() -> Non
     assert np.array_equal(planes, images[16:][np.arange(4) % 2 == 0])
 
 
+def test_classes_keep_the_numbers_of_the_file_also_on_the_way_to_another_lab() -> None:
+    images, labels = make_scenes(18), np.repeat([0, 2, 5], 6)
+    names = np.array(["zebra", "-", "cat/dog", "-", "-", "ant"])
+    buffer, sentences = io.BytesIO(), list[str]()
+    np.savez(buffer, x_train=images, y_train=labels, class_names=names)
+    spec = bring(buffer, "zoo", tell=sentences.append)
+    data = load_data(spec)
+    assert (data.class_names, data.class_numbers) == (("ant", "cat_dog", "zebra"), (5, 2, 0))
+    assert [sentence for sentence in sentences if "cat/dog is cat_dog" in sentence]
+    folder = Path(spec.folder)
+    content = {str(path.relative_to(folder.parent)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    again, told = make_zip(content), list[str]()
+    assert load_data(bring(again, "again", tell=told.append)).class_numbers == (5, 2, 0)
+    assert told == []
+    gaps = io.BytesIO()
+    np.savez(gaps, images=images, labels=labels)
+    assert load_data(bring(gaps, "gaps")).class_numbers == (0, 2, 5)
+
+
 def to_npy(array: np.ndarray) -> io.BytesIO:
     buffer = io.BytesIO()
     np.save(buffer, array)
@@ -136,7 +155,7 @@ def test_two_npy_files_become_a_set() -> None:
     ("images", "labels", "sentence"),
     [
         (np.zeros((3, 8, 8), np.uint8), np.arange(2), "The array labels holds 2 labels for 3 images."),
-        (np.arange(3), np.arange(3), "The array has the shape 3; images are"),
+        (np.arange(3), np.arange(3), "The array images has the shape 3; images are"),
         (
             np.zeros((3, 8, 8), np.uint8),
             np.array([{}, 1, 2], object),

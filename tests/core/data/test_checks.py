@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from core.data import checks
+from core.data.cache import cached_images
 from core.data.checks import Checks, check_images, find_constant, find_equal, list_remarks, sum_up
+from core.data.folder import list_images
 from core.data.store import DataError
 from core.spec import DataSpec
 from tests.folders import copy_images
@@ -65,6 +67,48 @@ def test_each_kind_of_suspect_is_named_with_its_count(sound: Path) -> None:
     assert pairs["test/cat/wrong.png"].is_other_class
     lenient = spec.model_copy(update={"damaged": "leave_out"})
     assert list_remarks(report, lenient)[0].sentence == "1 damaged image will be left out."
+
+
+def test_images_under_two_classes_are_told_also_where_they_are_nearly_equal(sound: Path) -> None:
+    train = sound / "train"
+    shutil.copy(train / "cat/00.png", train / "dog/planted.png")
+    pixels = np.asarray(Image.open(train / "dog/01.png"))
+    Image.fromarray(np.clip(pixels * 0.95 + 6, 0, 255).astype(np.uint8)).save(train / "cat/paler.png")
+    Image.fromarray(np.clip(pixels * 0.9 + 6, 0, 255).astype(np.uint8)).save(sound / "test/dog/palest.png")
+    spec = spec_of(sound, val_fraction=0.0)
+    report = check_images(spec, decode=True)
+    told = {remark.sentence: list(remark.images) for remark in list_remarks(report, spec)}
+    pair, near = ["train/cat/00.png", "train/dog/planted.png"], ["train/cat/paler.png", "train/dog/01.png"]
+    assert told == {
+        "1 of 5 test images is in training or validation too, nearly equal, 1 of them under another class.": [
+            "test/dog/palest.png = train/cat/paler.png (another class)"
+        ],
+        "2 training images stand under another class too, equal in every pixel.": [
+            " = ".join(pair),
+            " = ".join(reversed(pair)),
+        ],
+        "2 training images stand under another class too, nearly equal.": [
+            " = ".join(near),
+            " = ".join(reversed(near)),
+        ],
+    }
+    assert "not searched" not in sum_up(report)
+
+
+def test_nearly_equal_ones_are_searched_for_where_that_is_quick_or_asked_for(
+    sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_images(spec_of(sound), decode=True)
+    monkeypatch.setattr(checks, "UNASKED_IMAGES", 3)
+    kept = check_images(spec_of(sound), decode=False)
+    assert kept.has_near
+    (sound / "train/cat/00.png").unlink()
+    cached_images(list_images(str(sound)), spec_of(sound))  # as a training does
+    unasked = check_images(spec_of(sound), decode=False)
+    assert (unasked.is_decoded, unasked.has_near) == (True, False)
+    assert sum_up(unasked).endswith("Nearly equal ones were not searched for.")
+    monkeypatch.setattr(checks.alike, "MAX_IMAGES", 3)
+    assert not check_images(spec_of(sound), decode=True).has_near
 
 
 def test_a_set_that_is_split_is_searched_across_its_parts(lab_folders: Path, tmp_path: Path) -> None:

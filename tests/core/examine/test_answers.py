@@ -13,8 +13,10 @@ from core.examine.answers import (
     Answer,
     HandIn,
     Threshold,
+    explain_hand_in,
     explain_unmarked,
     find_labels,
+    find_numbers,
     find_threshold,
     make_member,
     measure,
@@ -116,6 +118,23 @@ def test_the_two_columns_are_named_and_ordered_as_asked(told: list[Answer]) -> N
     assert rows_of(write_hand_in(sound, CLASSES, by_name))[1:] == [["0", "cat"], ["1", "'=dog"], ["2", "cat"]]
 
 
+def test_an_index_is_the_number_that_the_set_gives_the_class(told: list[Answer]) -> None:
+    asked = HandIn(ids="number", labels="index", numbers=(7, 0, 3))
+    assert rows_of(write_hand_in(told[:3], CLASSES, asked))[1:] == [["0", "7"], ["1", "0"], ["2", "7"]]
+    assert explain_hand_in(told[:3], CLASSES, asked, "--exact") == ["By index: 0 =dog, 3 bird, 7 cat."]
+
+
+def test_names_are_guarded_until_they_are_asked_for_as_they_are(told: list[Answer]) -> None:
+    guarded = rows_of(write_hand_in(told[:3], CLASSES, HandIn()))
+    assert guarded[1:] == [["cat/1.png", "cat"], ["cat/2.png", "'=dog"], ["'=dog/3.png", "cat"]]
+    (sentence,) = explain_hand_in(told[:3], CLASSES, HandIn(), "--exact")
+    assert sentence.startswith("An apostrophe stands before 2 names such as =dog, which a spreadsheet would run")
+    assert sentence.endswith("--exact writes names as they are.")
+    exact = rows_of(write_hand_in(told[:3], CLASSES, HandIn(exact=True)))
+    assert exact[1:] == [["cat/1.png", "cat"], ["cat/2.png", "=dog"], ["=dog/3.png", "cat"]]
+    assert explain_hand_in(told[:3], CLASSES, HandIn(exact=True), "--exact") == []
+
+
 @pytest.mark.parametrize(
     ("hand_in", "images", "sentence"),
     [
@@ -197,3 +216,17 @@ def test_runs_of_other_classes_have_no_mean() -> None:
     files.write_json(other.path / "environment.json", {**other.environment(), "class_names": names})
     with pytest.raises(ExamineError, match="tells other classes apart"):
         require_same_classes([one, other])
+
+
+def test_runs_number_their_classes_as_noted_and_those_of_earlier_versions_by_name() -> None:
+    run, old, other = make_examined(), make_examined(), make_examined()
+    assert find_numbers([old]) == list(range(10))
+    numbers = list(range(10, 20))
+    files.write_json(run.path / "environment.json", {**run.environment(), "class_numbers": numbers})
+    assert find_numbers([old, run]) == numbers
+    files.write_json(other.path / "environment.json", {**other.environment(), "class_numbers": numbers[::-1]})
+    with pytest.raises(ExamineError, match="number their classes differently"):
+        find_numbers([run, other])
+    named = {**old.environment(), "class_names": [str(3 * number) for number in range(10)]}
+    files.write_json(old.path / "environment.json", named)
+    assert find_numbers([old])[:3] == [0, 3, 6]

@@ -135,6 +135,25 @@ def make_bad(folder: Path, good: Path) -> dict[tuple[str, ...], str]:
     }
 
 
+def test_an_index_is_the_number_of_the_set_and_no_name_is_a_formula(trained: list[Run], tmp_path: Path) -> None:
+    run = trained[0]
+    before = (run.path / "environment.json").read_bytes()
+    files.write_json(run.path / "environment.json", {**run.environment(), "class_numbers": list(range(90, 100))})
+    try:
+        write_predict(Order((run.id,), "last"), tmp_path / "one.zip")
+    finally:
+        (run.path / "environment.json").write_bytes(before)
+    folder, images = unpack(tmp_path / "one.zip", tmp_path), tmp_path / "images"
+    images.mkdir()
+    Image.fromarray(make_images(1)[0]).save(images / "=1.png")
+    label = 90 + int(ask_lab([run], images).argmax())
+    asked = (str(images), "--columns", "ID,Label", "--ids", "stem", "--labels", "index")
+    guarded, exact, table = start(folder / "predict.py", asked, (*asked, "--exact"), (str(images),), alone=False)
+    assert guarded[1].splitlines()[1] == f"'=1,{label}"
+    assert exact[1].splitlines()[1] == f"=1,{label}"
+    assert table[1].splitlines()[1].startswith("'=1.png,")
+
+
 def test_with_pillow_beside_it_image_files_are_read_as_the_lab_reads_them(trained: list[Run], tmp_path: Path) -> None:
     write_predict(Order((trained[0].id,), "last"), tmp_path / "one.zip")
     folder, images = unpack(tmp_path / "one.zip", tmp_path), tmp_path / "images"

@@ -87,6 +87,20 @@ def test_dropped_images_are_answered_the_least_certain_first(open_page) -> None:
     assert "Of the 60 validation images, on which the limit was chosen, 5.0 % are." in texts(page)
 
 
+def test_to_hand_in_the_numbers_of_the_set_and_exact_names_are_offered(open_page) -> None:
+    run = make_asked()
+    numbers = {**run.environment(), "class_numbers": list(range(CLASSES))[::-1]}
+    files.write_json(run.path / "environment.json", numbers)
+    page = open_tab(open_page, run)
+    page.file_uploader(key=KEY).set_value(("=a.png", make_png(), "image/png")).run()
+    assert "An apostrophe stands before 1 name such as =a.png" in texts(page)
+    assert "Exact names writes names as they are." in texts(page)
+    page.toggle(key="examine.own.exact").set_value(True)
+    page.selectbox(key="examine.own.by").select("index").run()
+    assert "apostrophe" not in texts(page)
+    assert f"By index: 0 kind {CLASSES - 1}, 1 kind {CLASSES - 2}, " in texts(page)
+
+
 def test_folders_of_a_zip_that_are_classes_give_the_accuracy(open_page) -> None:
     page = open_tab(open_page, make_asked())
     content = make_zip(["kind 0/a.png", "kind 0/b.png", "kind 2/c.png"])

@@ -216,7 +216,7 @@ def explain_hand_in(answers: Sequence[Answer], classes: Sequence[str], hand_in: 
     if changed and not hand_in.exact:
         sentences.append(
             f"An apostrophe stands before {count_of(len(changed), 'name')} such as {readable(changed[0])}, which a "
-            f"spreadsheet would run as a formula; {option} writes names as they are."
+            f"spreadsheet would run as a formula; {option} writes them as they are."
         )
     return sentences
 

@@ -23,6 +23,7 @@ from pages.parts.transfer.jobs import Job, Report
 MAX_MEGABYTES = 200
 _JOB, _READY, _PLACE = "data.job", "data.ready", "data.place"
 _COUNT, _PROBLEM, _TOLD = "data.bring_count", "data.bring_problem", "data.bring_told"
+_FILE = "data.bring_file"  # the one that is, or was last, taken in
 
 
 def show_bring() -> None:
@@ -69,10 +70,10 @@ def _show_upload() -> None:
     if job is not None:
         st.progress(job.done / job.total if job.total else 0.0, f"Taking the images in, {job.describe()}")
         return
-    if problem := st.session_state.get(_PROBLEM, ""):
-        show_problem(f"Nothing was kept. {problem}")
     if file is None:
         return
+    if (problem := st.session_state.get(_PROBLEM, "")) and st.session_state.get(_FILE) == file.file_id:
+        show_problem(f"Nothing was kept. {problem}")
     labels = None
     if file.name.lower().endswith(".npy"):
         labels = st.file_uploader("The labels of these images, a .npy file too", ["npy"], key=f"data.labels.{count}")
@@ -81,6 +82,7 @@ def _show_upload() -> None:
     key = f"data.name.{count}.{file.file_id}"
     name = st.text_input("Name of the set", suggest_name(file.name), max_chars=60, key=key)
     if st.button("Bring it in", type="primary", icon=":material/upload_file:", key="data.begin"):
+        st.session_state[_FILE] = file.file_id
         _begin(file, name, labels)
         st.rerun()
 

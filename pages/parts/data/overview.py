@@ -29,6 +29,7 @@ MOST_ROWS = 12
 MOST_FAULTS = 200
 FEW = 2000  # images, which are decoded without being asked for
 CHANNELS = {1: ("Grey",), 3: ("Red", "Green", "Blue")}
+_NEARLY = 1.05  # times as many images in the largest class as in the smallest
 _MEASURE = "data.measure"
 
 
@@ -78,6 +79,8 @@ def tell_balance(view: View) -> str:
         return f"Balanced: each class has {train[most]:,} training images."
     if not train[least]:
         return f"The class {names[least]} has no training image."
+    if train[most] < _NEARLY * train[least]:
+        return f"Nearly balanced: {train[least]:,} to {train[most]:,} training images a class."
     return (
         f"The largest class, {names[most]}, has {train[most] / train[least]:.1f} times as many training images as the "
         f"smallest, {names[least]}. Always answering the largest would be right for "
@@ -128,6 +131,9 @@ def _show_sides(view: View) -> None:
         low, high = sides.min(axis=0), sides.max(axis=0)
         show_note(f"Widths from {low[0]:,} to {high[0]:,}, heights from {low[1]:,} to {high[1]:,} pixels.")
     size = view.spec.image_size
+    if (sides == size).all():
+        show_note("Training sees them at that size.")
+        return
     smaller = int((sides.min(axis=1) < size).sum())
     enlarged = f" {count_of(smaller, 'image')} of them smaller than that, and enlarged." if smaller else ""
     crop = "cropped to a square and " if (sides[:, 0] != sides[:, 1]).any() else ""

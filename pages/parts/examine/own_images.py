@@ -268,8 +268,8 @@ def _show_hand_in(run: Run, asked: _Asked, classes: list[str]) -> None:
     try:
         hand_in = _choose_hand_in([each for each, _ in asked.answering])
         content = answers.write_hand_in(asked.told, classes, hand_in)
-        for sentence in answers.explain_hand_in(asked.told, classes, hand_in, _EXACT):
-            show_note(plain(sentence))
+        if notes := answers.explain_hand_in(asked.told, classes, hand_in, _EXACT):
+            show_note(plain(" ".join(notes)))
     except LabError as error:
         show_problem(str(error))
         return

@@ -107,7 +107,7 @@ def test_an_index_is_the_number_of_the_set_and_ids_are_exact_where_they_are_aske
     guarded = core(*asked)
     assert output.read_text() == "ID,Label\n'=a,50\nb,7\nc,0\n"
     assert "By index: 0 kind 2, 1 kind 3, 2 kind 4 and 7 more." in guarded.stderr
-    assert "such as =a, which a spreadsheet would run as a formula; --exact writes names" in guarded.stderr
+    assert "such as =a, which a spreadsheet would run as a formula; --exact writes them" in guarded.stderr
     assert "formula" not in core(*asked, "--exact").stderr
     assert output.read_text() == "ID,Label\n=a,50\nb,7\nc,0\n"
 

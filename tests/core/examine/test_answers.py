@@ -129,7 +129,7 @@ def test_names_are_guarded_until_they_are_asked_for_as_they_are(told: list[Answe
     assert guarded[1:] == [["cat/1.png", "cat"], ["cat/2.png", "'=dog"], ["'=dog/3.png", "cat"]]
     (sentence,) = explain_hand_in(told[:3], CLASSES, HandIn(), "--exact")
     assert sentence.startswith("An apostrophe stands before 2 names such as =dog, which a spreadsheet would run")
-    assert sentence.endswith("--exact writes names as they are.")
+    assert sentence.endswith("--exact writes them as they are.")
     exact = rows_of(write_hand_in(told[:3], CLASSES, HandIn(exact=True)))
     assert exact[1:] == [["cat/1.png", "cat"], ["cat/2.png", "=dog"], ["=dog/3.png", "cat"]]
     assert explain_hand_in(told[:3], CLASSES, HandIn(exact=True), "--exact") == []

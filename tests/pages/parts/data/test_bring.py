@@ -60,6 +60,9 @@ def test_a_refused_upload_is_told_and_can_be_tried_again(begin) -> None:
     assert "Nothing was kept. " in texts(page)
     assert "two or more are needed" in texts(page)
     assert "set" not in page.query_params
+    (field,) = page.get("file_uploader")
+    field.upload("other.zip", make_zip(photographs()).getvalue(), "application/zip").run()
+    assert "Nothing was kept. " not in texts(page)  # which was of the former file
 
 
 def test_images_as_npy_are_brought_with_their_labels(open_page, monkeypatch: pytest.MonkeyPatch) -> None:

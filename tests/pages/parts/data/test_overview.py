@@ -1,11 +1,14 @@
 """A set at a glance: its figures are those of its files."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from core.spec import DataSpec
+from pages.parts.data.overview import tell_balance
 from tests.pages.conftest import component_data, texts
 from tests.pages.parts.data.conftest import address, settle
 
@@ -36,6 +39,18 @@ def test_classes_out_of_balance_are_told(open_page, folder: DataSpec) -> None:
     text = texts(settle(open_page("data", **address(folder.model_copy(update={"val_fraction": 0.01}), tab="Classes"))))
     assert "The largest class, cat, has " in text
     assert " times as many training images as the smallest, dog." in text
+
+
+def test_a_difference_that_shows_in_no_digit_is_no_factor() -> None:
+    view = SimpleNamespace(counts=np.array([[54, 55]]), survey=SimpleNamespace(classes=("cat", "dog")))
+    assert tell_balance(view) == "Nearly balanced: 54 to 55 training images a class."
+
+
+def test_images_of_the_trainings_size_are_not_told_to_be_resized(open_page, folder: DataSpec) -> None:
+    whole = folder.model_copy(update={"image_size": 16})
+    text = texts(settle(open_page("data", **address(whole, tab="Sizes and colours"))))
+    assert "All images are 16 × 16 pixels." in text
+    assert "Training sees them at that size." in text
 
 
 def test_sides_files_and_what_training_scales_by_are_told(open_page, odd: DataSpec) -> None:

@@ -94,7 +94,7 @@ def test_to_hand_in_the_numbers_of_the_set_and_exact_names_are_offered(open_page
     page = open_tab(open_page, run)
     page.file_uploader(key=KEY).set_value(("=a.png", make_png(), "image/png")).run()
     assert "An apostrophe stands before 1 name such as =a.png" in texts(page)
-    assert "Exact names writes names as they are." in texts(page)
+    assert "Exact names writes them as they are." in texts(page)
     page.toggle(key="examine.own.exact").set_value(True)
     page.selectbox(key="examine.own.by").select("index").run()
     assert "apostrophe" not in texts(page)

@@ -26,6 +26,9 @@ def test_a_repeated_image_is_found_and_left_out_of_a_training(page: Page, lab: L
     page.goto(f"{lab.url}/data?set={pack_data(spec)}")
     tiles = page.locator(".lab-gallery button")
     expect(tiles).to_have_count(21, timeout=WAIT_MS)
+    row = page.locator(".st-key-data_filter")
+    places = [row.locator(part).first.bounding_box() for part in (".stSelectbox [role=group]", "button[data-variant]")]
+    assert len({(place["y"], place["height"]) for place in places if place}) == 1, places  # one line
     page.get_by_role("tab", name="Repeated").click()
     expect(page.get_by_text("2 images equal in every pixel, in two parts, under two labels")).to_be_visible(
         timeout=WAIT_MS

@@ -10,11 +10,12 @@ import argparse
 import ast
 import csv
 import hashlib
+import io
 import json
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -280,10 +281,17 @@ def guard(rows: list[list[object]]) -> list[list[object]]:
 
 def write(rows: list[list[object]], columns: list[str], out: str | None) -> None:
     if out is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
+        sys.stdout.writelines(map(to_line, [columns, *rows]))
         return
     with open(out, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+        file.writelines(map(to_line, [columns, *rows]))
+
+
+def to_line(cells: Sequence[object]) -> str:
+    """A line of the table. A name with a carriage return stands in quotes: it begins no other line."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)  # quotes what holds one of these
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 if __name__ == "__main__":

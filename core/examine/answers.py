@@ -276,9 +276,17 @@ def write_table(answers: Sequence[Answer], classes: Sequence[str], method: Metho
 
 
 def _to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]], *, exact: bool = False) -> str:
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
+    lines = []
     for row in (columns, *rows):
         texts = [readable(value) if isinstance(value, str) else value for value in row]
-        writer.writerow([plain_cell(value) if isinstance(value, str) and not exact else value for value in texts])
-    return buffer.getvalue()
+        lines.append(
+            _to_line([plain_cell(value) if isinstance(value, str) and not exact else value for value in texts])
+        )
+    return "".join(lines)
+
+
+def _to_line(cells: Sequence[object]) -> str:
+    """A line that ends in a line feed. A name with a carriage return stands in quotes: it begins no line of its own."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)  # quotes what holds one of these
+    return buffer.getvalue().removesuffix("\r\n") + "\n"

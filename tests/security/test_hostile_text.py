@@ -24,6 +24,7 @@ from core.compare.figures import FIGURES
 from core.compare.snapshot import look_at
 from core.compare.table import write_csv
 from core.compare.units import make_units
+from core.examine.answers import Answer, HandIn, write_hand_in, write_table
 from core.examine.predictions import check_predicted, work_out
 from core.export.archive.pack import BundleError, pack_runs
 from core.export.archive.unpack import import_runs
@@ -72,6 +73,8 @@ def test_csv_holds_no_formula(lab_folders: Path, record_figure: Record) -> None:
     texts = {"comparison": write_csv(units, FIGURES, "best"), "metrics": write_metrics(runs)}
     classes = [*FORMULAS, *ALL][: max(CLASSES, len(FORMULAS))][:CLASSES]
     texts["classes"] = classes_csv(classes)
+    answers = [Answer(index, text, index % CLASSES, 0.9, 0, 0.1, False, "") for index, text in enumerate(FORMULAS)]
+    texts["answers"], texts["hand-in"] = write_table(answers, classes), write_hand_in(answers, classes, HandIn())
     for name, text in texts.items():
         found = cells_of(text)
         assert [cell for cell in found if is_formula(cell)] == [], name

@@ -124,6 +124,11 @@ def test_an_index_is_the_number_that_the_set_gives_the_class(told: list[Answer])
     assert explain_hand_in(told[:3], CLASSES, asked, "--exact") == ["By index: 0 =dog, 3 bird, 7 cat."]
 
 
+def test_a_name_with_a_carriage_return_begins_no_line_of_its_own(told: list[Answer]) -> None:
+    text = write_hand_in([replace(told[0], name="a\r=1+1.png")], CLASSES, HandIn())
+    assert text == 'ID,Label\n"a\r=1+1.png",cat\n'
+
+
 def test_names_are_guarded_until_they_are_asked_for_as_they_are(told: list[Answer]) -> None:
     guarded = rows_of(write_hand_in(told[:3], CLASSES, HandIn()))
     assert guarded[1:] == [["cat/1.png", "cat"], ["cat/2.png", "'=dog"], ["'=dog/3.png", "cat"]]

@@ -23,6 +23,14 @@ from server.sign_in import SignIn
 
 # Of Streamlit's program, by the names of its files without their versions; a name that is gone is passed over.
 ON_EVERY_PAGE = ("Html", "BidiComponent", "Button", "Checkbox", "Selectbox", "ButtonGroup", "Pagination")
+# What a page has beside that: a part that comes late shifts what is below it.
+ON_PAGE: Mapping[str, Sequence[str]] = {
+    "build": ("TextInput", "Slider", "rehype-raw"),
+    "runs": ("TextInput", "Multiselect", "DownloadButton"),
+    "run": ("TextInput", "Multiselect", "Slider"),
+    "compare": ("Slider", "DownloadButton"),
+    "lab": ("TextInput",),
+}
 # Streamlit's program asks /data for its server first, is told that there is none, and waits 100 ms until it asks /.
 _SERVER = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href}</script>'
 _IMPORT = re.compile(r"""\bfrom\s*["']\./([\w.-]+\.js)["']|\bimport\s*["']\./([\w.-]+\.js)["']""")
@@ -41,12 +49,13 @@ class Preloads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET":
-            await self.app(scope, receive, _Rewriter(send, self._find_scripts(scope)).send)
+            page = scope["path"].rstrip("/").rpartition("/")[2]
+            await self.app(scope, receive, _Rewriter(send, page, self._find_scripts(scope, page)).send)
         else:
             await self.app(scope, receive, send)
 
-    def _find_scripts(self, scope: Scope) -> Sequence[str]:
-        scripts = self.scripts.get(scope["path"].rstrip("/").rpartition("/")[2], ())
+    def _find_scripts(self, scope: Scope, page: str) -> Sequence[str]:
+        scripts = self.scripts.get(page, ())
         if scripts and self.sign_in:
             person = self.sign_in.read_person(HTTPConnection(scope).cookies)
             if person is None or self.sign_in.why_kept_out(person):
@@ -57,8 +66,8 @@ class Preloads:
 class _Rewriter:
     """Passes on an answer; the head of an HTML page gets the names of what it needs."""
 
-    def __init__(self, send: Send, scripts: Sequence[str]) -> None:
-        self._send, self._scripts = send, scripts
+    def __init__(self, send: Send, page: str, scripts: Sequence[str]) -> None:
+        self._send, self._page, self._scripts = send, page, scripts
         self._start: Message | None = None
         self._body = b""
 
@@ -75,7 +84,7 @@ class _Rewriter:
         headers = MutableHeaders(scope=self._start)
         packed = headers.get("content-encoding") == _PACKED
         body = gzip.decompress(self._body) if packed else self._body
-        body = body.replace(b"</head>", f"{write_head(self._scripts)}</head>".encode(), 1)
+        body = body.replace(b"</head>", f"{write_head(self._page, self._scripts)}</head>".encode(), 1)
         body = gzip.compress(body, _LEVEL) if packed else body
         # It is another page than the one that these describe.
         for name in _STALE:
@@ -93,18 +102,19 @@ def _is_page(start: Message) -> bool:
     )
 
 
-def write_head(scripts: Iterable[str]) -> str:
+def write_head(page: str, scripts: Iterable[str]) -> str:
     """The elements that a page's head gets; a script that cannot be had is asked for again by who needs it."""
+    parts = (*ON_EVERY_PAGE, *ON_PAGE.get(page, ()))
     own = [f'<script async src="{escape(address)}" onerror="this.remove()"></script>' for address in scripts]
-    return "\n".join([_SERVER, *_name_program_parts(Path(file_util.get_static_dir())), *own])
+    return "\n".join([_SERVER, *_name_program_parts(Path(file_util.get_static_dir()), parts), *own])
 
 
 @cache
-def _name_program_parts(folder: Path) -> list[str]:
-    """The files behind `ON_EVERY_PAGE`, with those they import, that the page's own head does not name."""
+def _name_program_parts(folder: Path, parts: Sequence[str]) -> list[str]:
+    """The files behind these parts, with those they import, that the page's own head does not name."""
     scripts, known = folder / "static" / "js", (folder / "index.html").read_text(encoding="utf-8")
     found: dict[str, None] = {}
-    waiting = [path.name for stem in ON_EVERY_PAGE for path in scripts.glob(f"{stem}.*.js")]
+    waiting = [path.name for stem in parts for path in scripts.glob(f"{stem}.*.js")]
     while waiting:
         name = waiting.pop(0)
         if name not in found and name not in known and (scripts / name).is_file():

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from streamlit import file_util
 
-from server.preloads import ON_EVERY_PAGE, Preloads
+from server.preloads import ON_EVERY_PAGE, ON_PAGE, Preloads
 from server.sign_in import SignIn
 
 PAGE = "<html><head><title>Lab</title></head><body></body></html>"
@@ -65,9 +65,10 @@ def test_nothing_of_the_lab_is_asked_for_by_who_is_not_let_in() -> None:
     assert SCRIPT not in visit("/run", closed)
 
 
-def test_every_part_of_the_program_that_is_named_is_there_and_not_named_twice() -> None:
+@pytest.mark.parametrize("page", ["nowhere", *ON_PAGE])
+def test_every_part_of_the_program_that_is_named_is_there_and_not_named_twice(page: str) -> None:
     folder = Path(file_util.get_static_dir())
-    named = re.findall(r'href="\./(static/[^"]+)"', visit("/build"))
+    named = re.findall(r'href="\./(static/[^"]+)"', visit(f"/{page}"))
     assert all((folder / name).is_file() for name in named)
     assert len(set(named)) == len(named)
     assert not [name for name in named if name in (folder / "index.html").read_text(encoding="utf-8")]
@@ -76,5 +77,6 @@ def test_every_part_of_the_program_that_is_named_is_there_and_not_named_twice() 
     assert "BACKEND_BASE_URL" in visit("/build")
     assert "window.__streamlit" in program
     assert "BACKEND_BASE_URL" in program
-    missing = [stem for stem in ON_EVERY_PAGE if not any(f"/{stem}." in name for name in named)]
+    parts = (*ON_EVERY_PAGE, *ON_PAGE.get(page, ()))
+    missing = [stem for stem in parts if not any(f"/{stem}." in name for name in named)]
     assert not missing, f"Streamlit names these otherwise now: {missing}"

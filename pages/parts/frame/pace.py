@@ -6,7 +6,8 @@ pages together would take more than half of that core, each waits twice as long 
 times, so that those who click are answered at once.
 
 A page that says what it watches is also renewed at once when that changes (`server.changes`), and renews itself half as
-often: together no more than it would have. While pages wait longer, changes do so too.
+often. Changes come as soon as leaves all open pages their share; while pages wait longer, changes do so too, and both
+together are no more than the page would have had.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ GONE_SECONDS = 2.5  # longer than its interval, and a page that has not ticked i
 WINDOW_SECONDS = 2.0
 MAX_OVERHEAD = 4.0  # what those who click make the server do must not slow a single page
 WATCHED = 2  # so many times longer a page waits that is told of changes
+LEAST_GAP = 0.1  # seconds between two changes; what is quicker is not seen one by one
 
 _changes = load("changes", __file__, "changed")
 
@@ -109,8 +111,14 @@ def _watch(wanted: float, interval: float, folders: Sequence[Path]) -> None:
 
 
 def choose_gap(wanted: float, interval: float) -> float:
-    """Seconds between two renewals because of changes, of a page that has that interval."""
-    return wanted if interval == wanted else interval * WATCHED
+    """Seconds between two renewals because of changes, of a page that has that interval.
+
+    As long as all pages tick as often as they like, changes may come sooner than that: as soon as leaves what all open
+    pages take, did each have a change at every gap, within the share that is theirs.
+    """
+    if interval != wanted:
+        return interval * WATCHED
+    return min(wanted, max(LEAST_GAP, wanted * _load() / SHARE))
 
 
 def choose_interval(wanted: float, now: float | None = None) -> float:

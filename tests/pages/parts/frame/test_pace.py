@@ -71,7 +71,6 @@ def test_a_page_that_is_told_of_changes_asks_half_as_often_and_never_more_in_all
     for watched in ((), [tmp_path]):
         pace.live_fragment(lambda: None, 0.5, watched)
     assert intervals == [0.5, 1.0]
-    assert pace.choose_gap(0.5, 0.5) == 0.5
     for interval in (1.0, 2.0, 4.0):
         by_itself, by_changes = interval * pace.WATCHED, pace.choose_gap(0.5, interval)
         assert 1 / by_itself + 1 / by_changes <= 1 / interval
@@ -83,3 +82,10 @@ def test_an_epoch_more_and_an_end_are_changes(tmp_path: Path) -> None:
     epoch = stamp_epochs(tmp_path)
     (tmp_path / "end.json").write_text("{}")
     assert before != epoch != stamp_epochs(tmp_path)
+
+
+@pytest.mark.parametrize(("count", "gap"), [(0, 0.1), (1, 0.1), (10, 0.2), (20, 0.4), (25, 0.5), (30, 0.5)])
+def test_a_change_is_told_as_soon_as_all_open_pages_leave_time_for(count: int, gap: float) -> None:
+    open_pages(count, 0.01)
+    assert pace.choose_gap(0.5, 0.5) == pytest.approx(gap)
+    assert count > 25 or count * 0.01 / gap <= pace.SHARE + 1e-9

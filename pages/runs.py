@@ -39,7 +39,10 @@ from server import sign_in
 TICK_SECONDS = 1.0
 # More lines than this are unreadable; the first of the selected are drawn.
 MAX_CURVES = 20
-TABLE, SELECTION = "runs_table", "runs.selection"
+TABLE, SELECTION, SEARCHED = "runs_table", "runs.selection", "runs.searched"
+SEARCH = ("q", "state", "data", "tag", "by", "archived")
+# Who searches changes no run: then there is no need to look at ten thousand folders again.
+SEARCHED_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,16 @@ def show_nothing(anything: bool) -> None:
     offer_build(below)
     with below:
         show_import(width="stretch")
+
+
+def read_search() -> str:
+    """All that is searched for, as one text."""
+    return str([st.session_state.get(key) for key in SEARCH])
+
+
+def find_age() -> float:
+    """The seconds that the list of all runs may be old: none, unless the search has changed since the page ran."""
+    return SEARCHED_SECONDS if st.session_state.get(SEARCHED) not in (None, read_search()) else 0.0
 
 
 def clear_filter() -> None:
@@ -298,8 +311,9 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
 
 
 answer_delete()
-known_runs = list_known()
+known_runs = list_known(max_age=find_age())
 active = is_moving(known_runs)
 chosen_filter, table_look = show_filter(known_runs.runs) if known_runs.runs else (Filter(), TableLook())
 show_found()
+st.session_state[SEARCHED] = read_search()
 live_fragment(show_runs, TICK_SECONDS if active else None)(chosen_filter, table_look, active, [known_runs])

@@ -22,6 +22,7 @@ from core.runs.values import read_value, show_scalar, spread_layers
 from core.spec import SECTIONS
 from core.spec.fields import fields_of
 from core.system.errors import LabError
+from core.system.memo import keep_last
 from core.text.words import join_words
 
 Holds = Callable[[RunSummary], bool]
@@ -118,6 +119,7 @@ class Query:
 EVERY = Query()
 
 
+@keep_last
 def list_keys(runs: Iterable[RunSummary]) -> list[str]:
     """The keys of all configurations from elsewhere, each once, by name."""
     return sorted({key for run in runs if run.tool for key, _ in run.configuration}, key=str.casefold)
@@ -224,23 +226,9 @@ def list_names(keys: Collection[str] = ()) -> list[str]:
     return list(dict.fromkeys([*NUMBERS, *TEXTS, *short, *fields, *keys]))
 
 
+@keep_last
 def list_values(runs: Sequence[RunSummary]) -> dict[str, list[str]]:
-    """Words that can stand after a sign, by the name before it: those of these runs, and the choices of fields.
-
-    Of the list that was asked for last the answer is kept, as a listing that has not changed is the same list.
-    """
-    global _listed
-    asked, values = _listed
-    if asked is not runs:
-        values = _list_values(runs)
-        _listed = (runs, values)
-    return values
-
-
-_listed: tuple[Sequence[RunSummary] | None, dict[str, list[str]]] = (None, {})
-
-
-def _list_values(runs: Sequence[RunSummary]) -> dict[str, list[str]]:
+    """Words that can stand after a sign, by the name before it: those of these runs, and the choices of fields."""
     values = {
         name: sorted({each for run in runs for each in TEXTS[name](run) if each}, key=str.casefold)
         for name in ("tag", "state", "dataset", "optimizer", "device", "by")

@@ -14,6 +14,7 @@ from core.runs.records import RunSummary, Scalar
 from core.spec import CHOICE_LABELS
 from core.spec.fields import LAYERS, default_at, field_at, format_value, show_value
 from core.spec.train import SEED, WITHOUT_EFFECT
+from core.system.memo import keep_last
 
 _LAYER = re.compile(r"model\.layers\[([0-9]+)\]")
 
@@ -58,6 +59,7 @@ def show_scalar(path: str, value: Scalar) -> str:
         return CHOICE_LABELS.get(value, format_value(value)) if isinstance(value, str) else format_value(value)
 
 
+@keep_last
 def list_differing(runs: Sequence[RunSummary]) -> list[str]:
     """Paths of which not all these runs have the same value, in the order in which they first occur."""
     known = [run for run in runs if run.state != "damaged"]
@@ -72,6 +74,7 @@ def list_differing(runs: Sequence[RunSummary]) -> list[str]:
     ]
 
 
+@keep_last
 def list_results(runs: Sequence[RunSummary]) -> list[str]:
     return list(dict.fromkeys(key for run in runs for key, _ in run.results))
 

@@ -47,6 +47,19 @@ def test_the_selection_holds_ids_so_a_new_run_does_not_move_it(open_page) -> Non
     assert table(page)["selected"] == [first.id]
 
 
+def test_who_searches_does_not_wait_for_a_look_at_every_folder(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "second"):
+        make_run(name=name)
+    page = open_page("runs")
+    looks = []
+    monkeypatch.setattr("core.runs.listing._list_names", lambda _: looks.append(1) or [])
+    page.text_input(key="q").set_value("second").run()
+    assert names(page) == ["second"]
+    assert not looks
+    page.run()
+    assert looks  # whatever else it runs for, it looks
+
+
 def test_a_tag_is_added_to_and_removed_from_many_at_once(open_page) -> None:
     runs = [make_run(name="a", tags=["keep"]), make_run(name="b")]
     page = open_page("runs", select=",".join(run.id for run in runs))
@@ -61,6 +74,6 @@ def test_many_runs_are_paged_and_the_browser_gets_one_page(open_page, monkeypatc
     make_run(name="real")
     real = list_runs()[0]
     many = [RunSummary(**{**real.__dict__, "name": f"run {place}"}) for place in range(2 * PAGE_ROWS + 1)]
-    monkeypatch.setattr("core.runs.listing.list_known", lambda: Listing(many))
+    monkeypatch.setattr("core.runs.listing.list_known", lambda **_: Listing(many))
     assert len(names(open_page("runs"))) == PAGE_ROWS
     assert names(open_page("runs", page="3")) == [f"run {2 * PAGE_ROWS}"]

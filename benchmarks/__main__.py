@@ -16,6 +16,7 @@ COMMANDS = {
     "side-by-side": ["benchmarks.side_by_side"],
     "first-step": ["benchmarks.first_step"],
     "pages": ["benchmarks.pages"],
+    "lists": ["benchmarks.lists"],
     "compare": ["benchmarks.compare"],
     "examine": ["benchmarks.examine"],
     "data-page": ["benchmarks.data_page"],

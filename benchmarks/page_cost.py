@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.machine import keep_result
 from benchmarks.made_runs import make_runs
-from benchmarks.peers import CHART, EPOCHS, RUNS, count_bytes, serve_tensorboard
+from benchmarks.peers import CHART, EPOCHS, RUNS, count_bytes, processor_seconds, serve_tensorboard
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.lab_server import serve_lab
 
@@ -95,7 +95,7 @@ def _load(page: Page, url: str, there: str, server: psutil.Process) -> Cost:
     session = page.context.new_cdp_session(page)
     received = count_bytes(session)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    before = _server_seconds(server)
+    before = processor_seconds(server)
     page.goto(url, wait_until="commit")
     # Not by frames: a machine that is busy draws hardly any.
     page.wait_for_function(THERE, arg=there, polling=500, timeout=1000 * LONGEST_SECONDS)
@@ -111,7 +111,7 @@ def _load(page: Page, url: str, there: str, server: psutil.Process) -> Cost:
         "task_ms": 1000 * now["TaskDuration"],
         "script_ms": 1000 * now["ScriptDuration"],
         "layout_ms": 1000 * (now["LayoutDuration"] + now["RecalcStyleDuration"]),
-        "server_ms": 1000 * (_server_seconds(server) - before),
+        "server_ms": 1000 * (processor_seconds(server) - before),
         "bytes": received["bytes"],
         "requests": received["requests"],
     }
@@ -119,11 +119,6 @@ def _load(page: Page, url: str, there: str, server: psutil.Process) -> Cost:
 
 def _read_metrics(session: Any) -> dict[str, float]:
     return {entry["name"]: float(entry["value"]) for entry in session.send("Performance.getMetrics")["metrics"]}
-
-
-def _server_seconds(server: psutil.Process) -> float:
-    times = [process.cpu_times() for process in (server, *server.children(recursive=True))]
-    return float(sum(each.user + each.system for each in times))
 
 
 def main() -> int:

@@ -50,6 +50,11 @@ def list_rows(results: Path) -> Iterator[Row]:
     if pages := read_result("pages", results):
         slowest = max(page["p95_ms"] for page in pages["reruns"]["1000"].values())
         yield "slowest page with 1,000 runs, p95", f"{slowest:.0f} ms", "", "", ""
+    if lists := read_result("lists", results):
+        limits, many = lists["limits"], lists["10000"]
+        yield "1,000 runs listed, cold", _seconds(lists["1000"]["seconds"]), "", "", _seconds(limits["seconds_1000"])
+        for key, what in (("rows_ms", "rows after the server's answer"), ("filter_ms", "a filter")):
+            yield f"10,000 runs, {what}", f"{many[key]:.0f} ms", "", "", f"{limits[key]} ms"
     if compare := read_result("compare", results):
         for part in ("server_all_grew", "browser"):
             median, limit = compare[f"{part}_ms"]["median"], compare["limits_ms"][part]
@@ -79,7 +84,10 @@ def list_rows(results: Path) -> Iterator[Row]:
         what = f"a study's own time a trial, {study['earlier_trials']:,} before"
         yield what, _seconds(study["overhead_seconds"]), "", "", "0.30 s"
     if peers := read_result("peers", results):
-        yield from _beside("50 runs of 500 epochs, TensorBoard", peers["curves"], "tensorboard")
+        if curves := peers.get("curves"):
+            yield from _beside("50 runs of 500 epochs, TensorBoard", curves, "tensorboard")
+        if delay := peers.get("epoch_delay"):
+            yield "an epoch's line to its drawn point, p95", f"{delay['p95_ms']:.0f} ms", "", "", "500 ms"
         for study in peers["studies"]:
             for plot, figures in study["figures"].items():
                 what = f"{plot}, {study['trials']:,} trials, optuna-dashboard"

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Client, Connection, Listener
@@ -23,6 +24,7 @@ from core.system.child import Ended, start_process
 from core.system.processes import identify
 
 ADDRESS = "RESNET_LAB_TEST_FORKS"
+PAUSE = "RESNET_LAB_TEST_PAUSE"  # seconds for which a worker rests after each epoch, where it is set
 FORKED = ("core.worker", "core.studies.worker")
 STARTERS: tuple[Any, ...] = (launcher, manage)  # the modules that start workers
 
@@ -101,7 +103,21 @@ def _work(module: list[str], log_path: str, environment: Mapping[str, str]) -> N
     os.dup2(log, 2)
     sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
     look_often()
+    if PAUSE in environment:
+        _rest_after_epochs(float(environment[PAUSE]))
     os._exit(_main_of(module[0])(module[1:]))
+
+
+def _rest_after_epochs(seconds: float) -> None:
+    from core.worker.recorder import Recorder
+
+    end_epoch = Recorder._end_epoch
+
+    def end_and_rest(*arguments: Any) -> None:
+        end_epoch(*arguments)
+        time.sleep(seconds)
+
+    Recorder._end_epoch = end_and_rest  # type: ignore[method-assign]
 
 
 def _main_of(module: str) -> Callable[[list[str]], int]:

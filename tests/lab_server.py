@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.forked_server import ROOT, ForkedServer, fork_server
+
 START_SECONDS = 60
 
 
@@ -22,11 +23,15 @@ def find_free_port() -> int:
 
 
 class LabServer:
-    """`start`, `kill` and `start` again on the same port; the runs and data folders stay."""
+    """`start`, `kill` and `start` again on the same port; the runs and data folders stay.
 
-    def __init__(self, folder: Path, app: str = "app.py") -> None:
+    `is_forked` is for tests to which it does not matter how a server starts: it takes a tenth of the time.
+    """
+
+    def __init__(self, folder: Path, app: str = "app.py", *, is_forked: bool = False) -> None:
         self.folder = folder
         self.app = app
+        self.is_forked = is_forked
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -34,17 +39,14 @@ class LabServer:
             "RESNET_LAB_RUNS": str(folder / "runs"),
             "RESNET_LAB_DATA": str(folder / "data"),
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedServer | None = None
 
     def start(self) -> float:
         """Starts and waits until pages are served; returns the seconds that took."""
         began = time.perf_counter()
-        command = [sys.executable, "-m", "streamlit", "run", self.app, f"--server.port={self.port}"]
-        with open(self.folder / "server.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--server.headless=true"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
-            )
-        while time.perf_counter() - began < START_SECONDS:
+        self.process = self._start_process()
+        until = time.perf_counter() + START_SECONDS
+        while time.perf_counter() < until:
             try:
                 with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
                     return time.perf_counter() - began
@@ -53,6 +55,15 @@ class LabServer:
                     break
                 time.sleep(0.05)
         raise RuntimeError("the server did not start:\n" + (self.folder / "server.log").read_text()[-3000:])
+
+    def _start_process(self) -> subprocess.Popen[bytes] | ForkedServer:
+        log_path = self.folder / "server.log"
+        arguments = ["run", self.app, f"--server.port={self.port}", "--server.headless=true"]
+        if self.is_forked:
+            return fork_server(arguments, self.environment, log_path)
+        command = [sys.executable, "-m", "streamlit", *arguments]
+        with open(log_path, "ab") as log:
+            return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
 
     def kill(self) -> None:
         """As a crash would: no goodbye."""

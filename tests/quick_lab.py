@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from core.runs.listing import list_runs
-from tests.forks import ADDRESS, Forks, forking
+from tests.forks import ADDRESS, PAUSE, Forks, forking
 from tests.lab_server import LabServer, serve_lab
 
 
 class QuickLab(LabServer):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "tests/browser/quick_app.py")
+    def __init__(self, folder: Path, *, is_forked: bool = True) -> None:
+        super().__init__(folder, "tests/browser/quick_app.py", is_forked=is_forked)
         self.forks = Forks()
         self.environment[ADDRESS] = self.forks.address
 
@@ -39,6 +39,13 @@ class QuickLab(LabServer):
             result = CliRunner().invoke(app, list(arguments))
         return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
 
+    def start_long_run(self) -> str:
+        """A run that is still in training when its test is over, and meanwhile leaves the processor to the test."""
+        settings = ["--set", "train.epochs=2000", "--set", "data.max_train_images=100"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(PAUSE, "0.2")
+            return self.command("train", "--preset", "first-look", *settings, "--detach").stdout.split()[0]
+
     def clear(self) -> None:
         """Ends what still trains, and removes every run, study and setting."""
         from core.launch.launcher import delete_run
@@ -58,9 +65,9 @@ class QuickLab(LabServer):
 
 
 @contextmanager
-def serve_quickly(folder: Path, **environment: str) -> Iterator[QuickLab]:
+def serve_quickly(folder: Path, *, is_forked: bool = True, **environment: str) -> Iterator[QuickLab]:
     """As `serve_lab`."""
-    lab = QuickLab(folder)
+    lab = QuickLab(folder, is_forked=is_forked)
     try:
         with serve_lab(folder, lab, **environment):
             yield lab

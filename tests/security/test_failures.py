@@ -73,7 +73,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             "build": "", "runs": f"select={','.join(runs)}", "run": f"id={runs[0]}", "compare": f"ids={','.join(runs)}",
             "examine": f"id={runs[0]}", "studies": "name=a study", "lab": "",
         }  # fmt: skip
-        with serve_lab(folder, LabServer(folder, APP)) as server:
+        with serve_lab(folder, LabServer(folder, APP, is_forked=True)) as server:
             yield Lab(server, pages)
 
 
@@ -232,7 +232,7 @@ def test_a_script_that_does_not_compile_tells_no_path(tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("def the secret cause(:\n")
     with (
-        serve_lab(tmp_path, LabServer(tmp_path, APP), SABOTAGED_SCRIPT=str(broken)) as server,
+        serve_lab(tmp_path, LabServer(tmp_path, APP, is_forked=True), SABOTAGED_SCRIPT=str(broken)) as server,
         Visitor(server).open_tab() as tab,
     ):
         said = tab.run("")
@@ -247,7 +247,7 @@ def test_a_script_that_does_not_compile_tells_no_path(tmp_path: Path) -> None:
 def test_without_the_calm_the_browser_reads_the_cause(tmp_path: Path) -> None:
     """The control: the same failures on a server that shows them as Streamlit does by itself."""
     options = {"SABOTAGED": "without calm", "STREAMLIT_CLIENT_SHOW_ERROR_DETAILS": "full"}
-    with serve_lab(tmp_path, LabServer(tmp_path, APP), **options) as server:
+    with serve_lab(tmp_path, LabServer(tmp_path, APP, is_forked=True), **options) as server:
         lab = Lab(server, {"runs": "", "build": ""})
         lab.arm("runs.py:<module>")
         tab, said = lab.open("runs")

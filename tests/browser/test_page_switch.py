@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_journey import START, WAIT
-from tests.lab_server import LabServer
+from tests.quick_lab import QuickLab
 
 # What the server says reaches the page `window.late` milliseconds later, as over a slow line.
 SLOW_LINE = """
@@ -22,9 +22,8 @@ window.WebSocket = class extends WebSocket {
 """
 
 
-def test_a_page_left_while_its_timer_asks_on_gives_way_to_the_next(page: Page, lab: LabServer) -> None:
-    settings = ["--set", "train.epochs=2000", "--set", "data.max_train_images=100"]
-    run_id = lab.command("train", "--preset", "first-look", *settings, "--detach").stdout.split()[0]
+def test_a_page_left_while_its_timer_asks_on_gives_way_to_the_next(page: Page, lab: QuickLab) -> None:
+    run_id = lab.start_long_run()
     page.add_init_script(SLOW_LINE)
     page.goto(f"{lab.url}/run?id={run_id}")
     expect(page.get_by_text("images/s")).to_be_visible(timeout=WAIT)

@@ -9,12 +9,11 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_journey import WAIT, expect_state, read_runs
-from tests.lab_server import LabServer
+from tests.quick_lab import QuickLab
 
 
-def test_a_run_is_taken_away_deleted_imported_and_goes_on(page: Page, lab: LabServer, tmp_path: Path) -> None:
-    settings = ["--set", "train.epochs=400", "--set", "data.max_train_images=100"]
-    run_id = lab.command("train", "--preset", "first-look", *settings, "--detach").stdout.split()[0]
+def test_a_run_is_taken_away_deleted_imported_and_goes_on(page: Page, lab: QuickLab, tmp_path: Path) -> None:
+    run_id = lab.start_long_run()
     metrics = lab.folder / "runs" / run_id / "metrics.jsonl"
     while not metrics.exists() or metrics.read_bytes().count(b"\n") < 3:
         page.wait_for_timeout(50)

@@ -19,8 +19,10 @@ from core.runs.store import open_run
 from tests.browser import conftest as browser
 from tests.browser.test_journey import WAIT, expect_state, wait_for_epoch
 from tests.core.workers import start_worker, tiny_spec, wait_for, wait_for_state
+from tests.forks import PAUSE
 from tests.lab_server import LabServer, serve_lab
 from tests.made_runs import create_run
+from tests.quick_lab import serve_quickly
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser-training")]
 LISTED_SECONDS = 5.0
@@ -29,8 +31,10 @@ require_chromium = browser.require_chromium
 
 
 @pytest.fixture
-def lab(lab_folders: Path) -> Iterator[LabServer]:
-    with serve_lab(lab_folders, LabServer(lab_folders, "tests/browser/quick_app.py")) as server:
+def lab(lab_folders: Path, full: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[LabServer]:
+    """In full a server and workers as a user has them; else forked ones, which rest after each epoch."""
+    monkeypatch.setenv(PAUSE, "0.1")
+    with serve_lab(lab_folders) if full else serve_quickly(lab_folders) as server:
         yield server
 
 
@@ -69,7 +73,7 @@ def test_runs_do_not_notice_that_the_server_is_away(
     page: Page, lab: LabServer, full: bool, record_figure: Callable[[str], None]
 ) -> None:
     runs = start_long_runs(lab, 4 if full else 2)
-    page.goto(f"{lab.url}/run?id={runs[0].id}")
+    page.goto(f"{lab.url}/run?id={runs[0].id}", timeout=WAIT)
     wait_for_epoch(page, 2)
     slowest, trained = 0.0, 0
     for seconds in (0, 20, 60) if full else (0,):
@@ -81,10 +85,10 @@ def test_runs_do_not_notice_that_the_server_is_away(
         trained += sum(len(run.rows()) - rows for run, rows in zip(runs, before, strict=True))
         slowest = max(slowest, list_again(lab, len(runs)))
         assert slowest < LISTED_SECONDS
-    page.goto(f"{lab.url}/runs")
+    page.goto(f"{lab.url}/runs", timeout=WAIT)
     expect(page.get_by_text(f"{len(runs)} running").first).to_be_visible(timeout=WAIT)
     for run in runs:
-        page.goto(f"{lab.url}/run?id={run.id}")
+        page.goto(f"{lab.url}/run?id={run.id}", timeout=WAIT)
         page.get_by_role("button", name="Stop", exact=True).click()
         expect_state(page, "Stopped")
         rows = (run.path / "metrics.jsonl").read_text().splitlines()

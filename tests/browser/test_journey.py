@@ -22,6 +22,7 @@ from tests.specs import change
 
 # Two cores, shared with other tests: patient, but every wait is for a condition.
 WAIT = 90_000
+POLL = 100  # between two looks at all charts of a page, which at every frame take a good part of a core
 START = re.compile(r"^Start Shortcut")
 
 
@@ -31,7 +32,7 @@ def read_runs(lab: LabServer) -> list[dict]:
 
 def wait_for_epoch(page: Page, epoch: int) -> None:
     """Until the charts hold this many epochs, without a reload."""
-    page.wait_for_function(COUNT_POINTS + f" >= {epoch}", timeout=WAIT)
+    page.wait_for_function(COUNT_POINTS + f" >= {epoch}", polling=POLL, timeout=WAIT)
 
 
 def open_build(page: Page, lab: LabServer, query: str = "") -> None:
@@ -181,9 +182,8 @@ def test_a_cold_request_to_any_address_shows_the_frame(page: Page, tmp_path: Pat
 
 
 def test_hasty_clicks_on_a_live_run_of_a_cold_server_leave_the_page_whole(page: Page, tmp_path: Path) -> None:
-    with serve_quickly(tmp_path) as lab:  # nobody has asked it for a page yet
-        settings = ["--set", "train.epochs=400", "--set", "data.max_train_images=100"]
-        run_id = lab.command("train", "--preset", "first-look", *settings, "--detach").stdout.split()[0]
+    with serve_quickly(tmp_path, is_forked=False) as lab:  # nobody has asked it for a page yet
+        run_id = lab.start_long_run()
         broken: list[str] = []
         page.on("pageerror", lambda error: broken.append(str(error)))
         page.goto(f"{lab.url}/run?id={run_id}")

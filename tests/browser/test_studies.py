@@ -47,12 +47,12 @@ def start_study(page: Page, lab: LabServer, trials: int) -> str:
 
 def wait_for_finished(page: Page, count: int) -> None:
     """Until the History, without a reload, draws so many finished trials."""
-    page.wait_for_function(f"() => ({COUNT_FINISHED})() >= {count}", timeout=WAIT)
+    page.wait_for_function(f"() => ({COUNT_FINISHED})() >= {count}", polling=100, timeout=WAIT)
 
 
 def test_a_study_is_defined_watched_and_looked_into(context: BrowserContext, lab: LabServer, own_runs: None) -> None:
     page = context.new_page()
-    name = start_study(page, lab, trials=60)
+    name = start_study(page, lab, trials=200)
     wait_for_finished(page, 3)
 
     # A part of the chart is looked at; it stays while trials go on to arrive.

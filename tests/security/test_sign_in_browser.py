@@ -79,7 +79,7 @@ def test_in_by_one_button_and_out_in_every_tab(
         expect_gate(other)  # by itself: its status is renewed every few seconds, which is a message like any other
         assert len(read_started_by(lab)) == 1
 
-        stranger = browser.new_context().new_page()
+        stranger = browser.new_context(reduced_motion="reduce").new_page()
         stranger.goto(f"{lab.url}/runs")
         sign_in(stranger, "eve")
         expect(stranger.get_by_text("eve@evil.example is not on the list")).to_be_visible(timeout=WAIT)

@@ -34,7 +34,7 @@ def lab(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def test_a_study_on_postgres_is_searched_watched_and_opened_in_the_dashboard(
     page: Page, lab: LabServer, postgres: Server
 ) -> None:
-    name = start_study(page, lab, trials=60)
+    name = start_study(page, lab, trials=200)
     page.get_by_role("button", name="More workers").click()
     wait_for_finished(page, 3)
     assert not (lab.folder / "runs" / "studies.db").exists()

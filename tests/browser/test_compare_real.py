@@ -21,7 +21,7 @@ from tests.lab_server import LabServer
 from tests.quick_lab import QuickLab
 
 WAIT_MS = 90_000
-TRAIN, TEST = 150, 60  # images a class
+TRAIN, TEST = 100, 60  # images a class
 SEEDS = 3
 # Three specs; the second is wider, the third hardly learns.
 SPECS = {
@@ -41,7 +41,7 @@ def real_lab(images_folder: Path, shared_lab: QuickLab, tmp_path_factory: pytest
         "data.dataset=folder",
         f"data.folder={images}",
         "data.image_size=16",
-        "train.epochs=4",
+        "train.epochs=3",
         "train.batch_size=32",
         "model.layers[*].channels=8",
         "model.stem_channels=8",

@@ -18,7 +18,7 @@ EVENTS = frozenset(
     ["open", "fcntl.flock"]
     + [f"os.{name}" for name in ("rename", "remove", "rmdir", "mkdir", "scandir", "listdir", "truncate", "utime")]
 )
-BLOCKED_SECONDS = 0.01  # so long without a touch, and a thread waits for a lock that another one holds
+BLOCKED_SECONDS = 0.003  # so long without a touch, and a thread waits for a lock that another one holds
 
 _current: Turns | None = None
 

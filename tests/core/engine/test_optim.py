@@ -1,9 +1,9 @@
 """Optimizers are torch's own, whatever form of them is fastest."""
 
 import copy
-import subprocess
-import sys
 import textwrap
+import traceback
+from pathlib import Path
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ from core.engine.optim import (
 from core.spec import TrainSpec
 from core.spec.cost import cost_of
 from tests.core.engine.toy import make_spec
-from tests.lab_server import ROOT
+from tests.core.workers import make_fork
 
 PLAIN = {
     "sgd": lambda groups, train: torch.optim.SGD(
@@ -233,16 +233,23 @@ def test_weight_averaging_is_off_at_zero():
 # Without the compiler
 
 
-def run_alone(code: str) -> None:
+def run_alone(code: str, told: Path) -> None:
     """In a process of its own: what it imports, and what it changes in torch, concerns no other test."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    process = make_fork(_run_alone, textwrap.dedent(code), told)
+    process.join()
+    assert process.exitcode == 0, told.read_text()
 
 
-def test_no_optimizer_imports_the_compiler() -> None:
-    run_alone("""
+def _run_alone(code: str, told: Path) -> None:
+    try:
+        exec(code, {})
+    except BaseException:
+        told.write_text(traceback.format_exc())
+        raise
+
+
+def test_no_optimizer_imports_the_compiler(tmp_path: Path) -> None:
+    code = """
         import sys
 
         from tests.core.engine.toy import make_data, make_spec, run
@@ -250,11 +257,12 @@ def test_no_optimizer_imports_the_compiler() -> None:
         for optimizer in ("sgd", "adam", "adamw", "muon"):
             run(make_spec(optimizer=optimizer, epochs=1, ema_decay=0.9, lookahead_steps=2), make_data(20, 5, 5))
         assert "torch._dynamo" not in sys.modules
-    """)
+    """
+    run_alone(code, tmp_path / "told")
 
 
-def test_updates_are_those_of_torchs_optimizers_to_the_bit() -> None:
-    run_alone("""
+def test_updates_are_those_of_torchs_optimizers_to_the_bit(tmp_path: Path) -> None:
+    code = """
         import torch
         from torch.optim import SGD, Adam, AdamW
 
@@ -280,4 +288,5 @@ def test_updates_are_those_of_torchs_optimizers_to_the_bit() -> None:
         bare = [update(kind, **settings) for kind, settings in kinds]
         assert all(torch.equal(one, other) for one, other in zip(wrapped, bare, strict=True))
         assert torch.is_grad_enabled()
-    """)
+    """
+    run_alone(code, tmp_path / "told")

@@ -68,6 +68,7 @@ async def serve(_: st.App) -> AsyncIterator[None]:
     failures.keep_errors_inside()
     patches.answer_at_once()
     patches.ignore_left_pages()
+    patches.look_up_one_by_one()
     STANDBY.enable()
     prepare_worker()
     review = asyncio.create_task(keep_standby())

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from streamlit.runtime.state.safe_session_state import SafeSessionState
+from streamlit.runtime.state.session_state import SessionState
+from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_server import _bind_socket
 from uvicorn import Config
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from server.patches import answer_at_once, ignore_left_pages
+from server.patches import answer_at_once, ignore_left_pages, look_up_one_by_one
 
 
 @pytest.fixture
@@ -78,3 +81,36 @@ def test_what_streamlit_s_server_writes_leaves_at_once(monkeypatch: pytest.Monke
             config.http_protocol_class.connection_made(SimpleNamespace(), transport)  # type: ignore[arg-type,union-attr]
             assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert seen == [transport]
+
+
+def show_fields() -> None:
+    import streamlit as st
+
+    st.session_state.setdefault("own", 1)
+    st.session_state.setdefault("empty", None)
+    st.text_input("Named", "as it is", key="named")
+    st.text_input("Of no key", "x")
+    st.number_input("Empty", value=3, key="empty")
+    st.selectbox("Chosen", ["a", "b"], key="chosen")
+    kept = {key: value for key, value in st.session_state.items() if key != "seen"}
+    st.session_state["seen"] = (kept, len(st.session_state))
+
+
+def test_a_field_looks_up_its_own_value_alone_and_finds_what_it_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered: list[SessionState] = []
+    gather = SessionState.filtered_state.fget
+    monkeypatch.setattr(SafeSessionState, "filtered_state", SafeSessionState.filtered_state)  # put back at the end
+    monkeypatch.setattr(SessionState, "filtered_state", property(lambda self: gathered.append(self) or gather(self)))
+    seen, counts = [], []
+    for patch in (lambda: None, look_up_one_by_one):
+        patch()
+        gathered.clear()
+        page = AppTest.from_function(show_fields, default_timeout=60).run()
+        page.text_input(key="named").set_value("changed").run()
+        assert not page.exception
+        assert (page.text_input(key="named").value, page.number_input(key="empty").value) == ("changed", None)
+        counts.append(len(gathered))
+        seen.append(page.session_state["seen"])
+    assert seen[0] == seen[1]
+    assert {"own", "named", "empty", "chosen"} <= set(seen[1][0])
+    assert counts[0] >= counts[1] + 2 * 4, "Streamlit looks up one by one itself by now: the patch can go"

@@ -43,7 +43,7 @@ PAUSE_SECONDS, LOOK_SECONDS = 0.2, 1.0  # whoever looks takes of the same proces
 def cluster(folder: Path, nodes: int) -> Iterator[None]:
     """A head with no place and so many nodes of one CPU, by the lab's own commands."""
     runs = Path(os.environ["RESNET_LAB_RUNS"])
-    address = head.start_head(runs, "127.0.0.1").address
+    address = head.start_head(runs, head.prepare_head(runs, "127.0.0.1")).address
     boxes = [folder / f"box{number}" for number in range(nodes)]
     token = (runs / ".cluster" / "token").read_text()
     for number, box in enumerate(boxes, start=2):

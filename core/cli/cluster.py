@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from core.cli.source import AsJson, Yes
 from core.machine.nodes import Cluster, Node
 from core.text.formats import format_ago, format_bytes
 from core.text.words import count_of
+
+if TYPE_CHECKING:
+    from core.cluster.here import Here
 
 app = typer.Typer(help="Trains on more machines than this one, by way of Ray.", no_args_is_help=True)
 
@@ -47,14 +50,24 @@ def start(
 
     runs = runs_folder()
     runs.mkdir(parents=True, exist_ok=True)
-    head.require_ray()
+    here = head.prepare_head(runs, address, port, cpus, gpus)
     say("Starting the head; this takes half a minute, on a busy machine some minutes.")
-    cluster = head.start_head(runs, address, port, cpus, gpus)
+    cluster = head.start_head(runs, here)
     say(f"The cluster is up at {cluster.address}.")
     _tell_doors()
+    _tell_if_alone(here)
     say("On each other machine, where the lab is installed as here:")
     print(join_command(cluster.address))
     _tell_token(cluster.address)
+
+
+def _tell_if_alone(here: Here) -> None:
+    """That a loopback address serves nodes on this machine alone, and what to do about it."""
+    if here.is_alone:
+        say(
+            f"No other machine can reach {here.own_address}. For others to join: `python -m core cluster down`, then "
+            "`python -m core cluster up --address IP`, with this machine's address in their network."
+        )
 
 
 def _tell_token(address: str) -> None:
@@ -102,12 +115,20 @@ def join(
 ) -> None:
     """Makes this machine a node: it trains runs of the head, until `cluster down` is called here."""
     from core.cluster import head, keeper
+    from core.cluster.access import TokenRefusedError
     from core.cluster.here import write_here
     from core.system.folders import runs_folder
 
     runs = runs_folder()
     runs.mkdir(parents=True, exist_ok=True)
-    here = head.prepare_node(runs, address, _read_token(token_file, runs), own, cpus, gpus)
+    token = _read_token(token_file, runs)
+    try:
+        here = head.prepare_node(runs, address, token, own, cpus, gpus)
+    except TokenRefusedError:
+        if token:
+            raise
+        say("The token that is kept here is of another cluster.")  # the right one may have been handed over
+        here = head.prepare_node(runs, address, _ask_token(), own, cpus, gpus)
     gives = f"{count_of(here.cpus, 'CPU')} and {count_of(here.gpus, 'GPU')}"
     if block:
         os.environ["RESNET_LAB_RUNS"] = str(runs)
@@ -132,8 +153,10 @@ def _read_token(file: Path | None, runs: Path) -> str:
             return file.read_text(encoding="ascii", errors="replace")[:4096]
         except OSError as error:
             raise CommandError(f"--token-file {file}: cannot be read: {error.strerror}.") from None
-    if token_path(runs).exists():
-        return ""
+    return "" if token_path(runs).exists() else _ask_token()
+
+
+def _ask_token() -> str:
     if sys.stdin.isatty():
         return str(typer.prompt("The cluster's token", hide_input=True)).strip()
     return sys.stdin.readline(4096).strip()
@@ -142,7 +165,7 @@ def _read_token(file: Path | None, runs: Path) -> str:
 @app.command("status")
 def show(as_json: AsJson = False) -> None:
     """Shows the nodes, what they train and what is free."""
-    from core.cluster.here import read_here
+    from core.cluster.here import answers, read_here
     from core.machine.nodes import join_command, read_cluster
     from core.system.folders import runs_folder
 
@@ -165,6 +188,11 @@ def show(as_json: AsJson = False) -> None:
         return
     print_facts([("this machine", here.kind), ("head", here.address), ("since", format_ago(here.since))])
     if not here.is_head:
+        if not answers(here.address):
+            say(
+                "The head does not answer. Once it does, this machine joins again by itself; "
+                "`python -m core cluster down` leaves for good."
+            )
         return
     if cluster is None or cluster.is_stale():
         say("Nothing is known of its nodes at the moment: Ray is being started, or does not answer.")
@@ -174,6 +202,7 @@ def show(as_json: AsJson = False) -> None:
         _print_nodes(cluster)
     else:
         say("It has no node yet.")
+    _tell_if_alone(here)
     say(f"Another machine joins by: {join_command(here.address)}")
     _tell_token(here.address)
 
@@ -216,7 +245,8 @@ def stop(yes: Yes = False) -> None:
     training = sum(len(node.runs) for node in cluster.live) if cluster and here and here.is_head else 0
     if training:
         question = (
-            f"{count_of(training, 'run')} on its nodes will be interrupted, to be resumed later. End the cluster?"
+            f"{count_of(training, 'run')} on its nodes will wait in the queue, to go on from the last checkpoint once "
+            "a cluster is up again. End the cluster?"
         )
         confirm(question, yes, "The cluster goes on")
     if not head.leave(runs):

@@ -16,6 +16,7 @@ from core.system.errors import LabError
 from core.system.folders import PROJECT
 
 FOLDER = ".cluster"  # below the runs folder: the token, and what runs on this machine
+REFUSED = 3  # the exit status of a process that asked the head with another token
 _TOKEN = re.compile(r"[\x21-\x7e]{16,512}")
 # Taken from an environment, either would decide in place of the file.
 _STRAY = ("RAY_AUTH_TOKEN", "RAY_ADDRESS")
@@ -25,6 +26,10 @@ class ClusterError(LabError):
     """The cluster cannot do what was asked; the message is a sentence for a person."""
 
     kind = "cluster"
+
+
+class TokenRefusedError(ClusterError):
+    """The head has another token."""
 
 
 def cluster_folder(runs: Path) -> Path:

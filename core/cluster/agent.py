@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import AuthenticationError, RayError
 
+from core.cluster.access import REFUSED
 from core.machine.devices import list_device_ids, name_device, read_use
 from core.machine.nodes import BEAT_SECONDS, Cluster, Node, read_cluster, write_cluster
 from core.machine.versions import describe_versions
@@ -162,7 +163,7 @@ def watch(address: str) -> None:
 
 
 def ask(address: str) -> dict[str, str]:
-    """The head's versions, without joining. Raises RayError where the token is refused or nobody answers."""
+    """The head's versions, without joining; none while it starts. Raises RayError, if only as the token is refused."""
     from ray._raylet import GcsClient
 
     told = GcsClient(address=address).internal_kv_get(VERSIONS, None, timeout=10)
@@ -171,6 +172,9 @@ def ask(address: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     if sys.argv[2:] == ["ask"]:
-        print(json.dumps(ask(sys.argv[1])))
+        try:
+            print(json.dumps(ask(sys.argv[1])))
+        except AuthenticationError:
+            sys.exit(REFUSED)
     else:
         watch(sys.argv[1])

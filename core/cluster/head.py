@@ -16,7 +16,16 @@ from importlib.util import find_spec
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
-from core.cluster.access import ClusterError, cluster_folder, keep_token, make_token, ray_environment
+from core.cluster.access import (
+    REFUSED,
+    ClusterError,
+    TokenRefusedError,
+    cluster_folder,
+    keep_token,
+    make_token,
+    ray_environment,
+    read_token,
+)
 from core.cluster.here import Here, find_own, forget_here, kill_all, read_here, wait_until_gone, write_here
 from core.machine.devices import list_device_ids
 from core.machine.nodes import Cluster, forget_cluster, read_cluster
@@ -43,7 +52,8 @@ class Door:
     @property
     def is_open(self) -> bool:
         """Whether other machines reach it."""
-        return not ip_address(self.address.partition("%")[0]).is_loopback
+        ip = ip_address(self.address.partition("%")[0])
+        return not (getattr(ip, "ipv4_mapped", None) or ip).is_loopback  # Ray listens at IPv6 for IPv4 too
 
 
 def require_ray() -> None:
@@ -75,17 +85,25 @@ def count_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def start_head(runs: Path, own_address: str = "", port: int = PORT, cpus: int | None = None, gpus: int = 0) -> Cluster:
-    """Starts a cluster's head here, which gives its own devices only where that is asked for. Raises ClusterError."""
+def prepare_head(runs: Path, own_address: str = "", port: int = PORT, cpus: int | None = None, gpus: int = 0) -> Here:
+    """What this machine will be as a cluster's head; checked, nothing is started. Raises ClusterError.
+
+    It gives its own devices only where that is asked for.
+    """
     require_ray()
     require_locks(runs)
     own_address = check_address(own_address or find_own_address())
     _require_none(runs)
-    make_token(runs)
     cpus = gpus if cpus is None else cpus
     _check_gpus(gpus)
     _require_free(own_address, port)
-    _start_keeper(runs, Here("head", f"{own_address}:{port}", own_address, cpus, gpus, _make_folder()))
+    return Here("head", f"{own_address}:{port}", own_address, cpus, gpus, _make_folder())
+
+
+def start_head(runs: Path, here: Here) -> Cluster:
+    """Starts a cluster with this machine as its head. Raises ClusterError."""
+    make_token(runs)
+    _start_keeper(runs, here)
     return _wait_for_head(runs)
 
 
@@ -179,11 +197,10 @@ def prepare_node(
     require_ray()
     _require_none(runs)
     host, port = split_address(address)
-    if token:
-        keep_token(runs, token)
-    ray_environment(runs)  # raises where there is no token
+    if not token:
+        read_token(runs)  # raises where there is none
     ip = _reach(host, port)
-    if misfit := explain_misfit(_ask_head(runs, f"{ip}:{port}")):
+    if misfit := explain_misfit(_ask_head_with(token, runs, f"{ip}:{port}")):
         raise ClusterError(f"This machine and the head would train differently (there is the head): {misfit}.")
     gpus = count_gpus() if gpus is None else _check_gpus(gpus)
     own_address = check_address(own_address or find_own_address(ip))
@@ -213,18 +230,36 @@ def _reach(host: str, port: int) -> str:
         ) from None
 
 
+def _ask_head_with(token: str | None, runs: Path, address: str) -> dict[str, str]:
+    """The head's versions; a token that was handed over is kept once the head has taken it. Raises ClusterError."""
+    if not token:
+        return _ask_head(runs, address)
+    with tempfile.TemporaryDirectory(dir=cluster_folder(runs)) as folder:
+        keep_token(Path(folder), token)
+        told = _ask_head(Path(folder), address)
+    keep_token(runs, token)
+    return told
+
+
 def _ask_head(runs: Path, address: str) -> dict[str, str]:
-    """The head's versions, asked with the token. Raises ClusterError."""
+    """The head's versions, asked with the token that is kept there. Raises ClusterError."""
     command = [sys.executable, "-m", "core.cluster.agent", address, "ask"]
     try:
         done = subprocess.run(
             command, env=ray_environment(runs), capture_output=True, text=True, timeout=ASK_SECONDS, check=False
         )
+    except subprocess.TimeoutExpired:
+        raise ClusterError(f"The head at {address} gave no answer for {ASK_SECONDS:.0f} s. Is it too busy?") from None
+    if done.returncode == REFUSED:
+        raise TokenRefusedError(f"The head at {address} has another token. Hand over its own: see docs/CLUSTER.md.")
+    try:
         told = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
-    except (subprocess.TimeoutExpired, ValueError, IndexError):
+    except (ValueError, IndexError):
         told = None
     if told is None:
-        raise ClusterError(f"The head at {address} refused: is this its token? A cluster of another Ray refuses, too.")
+        raise ClusterError(f"What answers at {address} is no head of a cluster of this lab, or has another Ray.")
+    if not told:
+        raise ClusterError(f"The head at {address} is still being started. Try again in a moment.")
     return dict(told)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from core.cluster.access import cluster_folder
+from core.cluster.access import FOLDER, cluster_folder
 from core.system import files, processes
 
 # In the environment of all that a keeper starts: its runs folder.
@@ -35,6 +37,11 @@ class Here:
     def is_head(self) -> bool:
         return self.kind == "head"
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether other machines cannot reach this one by its address."""
+        return ip_address(self.own_address).is_loopback
+
     def is_kept(self) -> bool:
         """Whether the process that keeps it is there."""
         return processes.is_same(self.keeper)
@@ -42,7 +49,7 @@ class Here:
 
 def read_here(runs: Path) -> Here | None:
     """What this machine was told to be last; None if nothing, or its file is damaged."""
-    record = files.find_note(cluster_folder(runs) / HERE)
+    record = files.find_note(runs / FOLDER / HERE)
     try:
         here = Here(**record) if record else None
     except TypeError:
@@ -104,3 +111,11 @@ def wait_until_gone(here: Here, seconds: float) -> bool:
             return False
         time.sleep(0.1)
     return True
+
+
+def answers(address: str) -> bool:
+    """Whether somebody listens there."""
+    host, _, port = address.rpartition(":")
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from core.cluster.access import ClusterError, ray_environment
-from core.cluster.here import MARK, Here, find_own, kill_all, read_here
+from core.cluster.here import MARK, Here, answers, find_own, kill_all, read_here
 from core.launch.environment import allocator_environment
 from core.machine.versions import fit_name
 from core.system.child import spawn
@@ -76,14 +76,6 @@ def find_free_port(address: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(address: str) -> bool:
-    """Whether somebody listens there: before, an agent would load Ray in vain."""
-    host, _, port = address.rpartition(":")
-    with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-        return True
-    return False
-
-
 class Keeper:
     """Ray on this machine, and on the head its agent, until `stop` is set."""
 
@@ -121,6 +113,7 @@ class Keeper:
         agent: subprocess.Popen[bytes] | None = None
         try:
             while ray.poll() is None and not self.stop.wait(0.5):
+                # Before somebody listens, an agent would load Ray in vain.
                 if self.here.is_head and (agent is None or agent.poll() is not None) and answers(self.here.address):
                     agent = self._start(["core.cluster.agent", self.here.address])
                     self.stop.wait(1.0)

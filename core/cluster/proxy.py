@@ -69,7 +69,7 @@ class Proxy:
                 raise FileNotFoundError
             if time.monotonic() - since > PAUSE_SECONDS:
                 self.close()  # or whoever has the place in the queue would wait for it on the node
-            said = _say_once(said, places.explain_never(cluster, device) or "Waiting for a place on the cluster.")
+            said = _say_once(said, places.explain_never(cluster, device) or places.WAITING)
             time.sleep(POLL_SECONDS)
         return None
 

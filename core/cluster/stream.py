@@ -51,6 +51,7 @@ STOP_SECONDS = 7.0  # for an engine that gives no answer to stop after its step,
 STEP_SECONDS = 60.0  # for one that answers: its step may take long, and a large state has to travel
 MUTE_SECONDS = 4.0  # without an answer, after which it gives none
 SILENT_SECONDS = 20.0  # without an answer, after which the node's process hangs
+LOADING_SECONDS = 120.0  # the same while it loads torch, in which it cannot answer: long from a cold or a busy disk
 AWAY_SECONDS = 90.0  # the same for the process that speaks with Ray, which may take some time to begin
 STILL_SECONDS = 60.0  # without an event, after which a training that answers may hang all the same ...
 STILL_TIMES = 10  # ... if that is so many times as long as the longest pause so far
@@ -98,6 +99,7 @@ class NodeStream:
         self.heard = time.monotonic()  # when anything came last
         self.answered: float | None = None  # when the node itself answered last
         self.busy = False  # with a task
+        self.loaded = False  # what a training needs: the first one has opened its images
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
 
@@ -175,6 +177,8 @@ class NodeStream:
             case Arrived():
                 self.answered = now
                 self.node, self.node_id = self._name_node(item), item.node
+            case Opened():
+                self.answered, self.loaded = now, True
             case Told(event=event):
                 self.answered = now
                 self.busy = not isinstance(event, Finished | Stopped)
@@ -188,7 +192,7 @@ class NodeStream:
             cluster = read_cluster(self.runs)
             if cluster is None or cluster.is_stale():
                 raise self.lose_cluster("was gone")
-        elif now - self.answered > SILENT_SECONDS:
+        elif now - self.answered > (SILENT_SECONDS if self.loaded else LOADING_SECONDS):
             raise self.lose("hangs: its process gave no answer")
 
     def is_leaving(self) -> bool:

@@ -71,10 +71,11 @@ def require_place(spec: RunSpec) -> None:
 
 
 def explain_wait(run: Run) -> str:
-    """Why no node of the cluster as it is now can train a run that waits for one; empty if some can."""
+    """What a run in the queue for the cluster waits for, or why no node can train it now; empty for one of here."""
     if read_place(run.path) is None:
         return ""
-    return places.explain_never(read_cluster(runs_folder()), run.spec.train.device)
+    why = places.explain_never(read_cluster(runs_folder()), run.spec.train.device)
+    return f"{why} To train it here: Stop, then Resume." if why else places.WAITING
 
 
 def _fill(fill: Fill | None, on: str, folder: Path) -> None:

@@ -16,6 +16,7 @@ from core.system import files
 CUDA, CPU = f"{CLUSTER}cuda", f"{CLUSTER}cpu"
 MOST_SHARES = 64  # of a GPU, or of a node's processor
 _UNITS = 10_000  # Ray counts in as many parts of one, and rounds: seven times its seventh would be more than one
+WAITING = "Waiting for a place on the cluster."
 NO_CLUSTER = "No cluster is up; python -m core cluster up starts one."
 
 
@@ -77,14 +78,15 @@ def work_out_need(runs: Path, kind: str) -> tuple[float, float, int]:
 def explain_never(cluster: Cluster | None, device: str) -> str:
     """Why no node of the cluster can ever train a run that asks for this device, as a sentence; empty if one can.
 
-    A cluster without nodes may get some; one whose nodes all lack something is told at once.
+    A cluster without nodes may get some; one whose nodes all lack something is told at once. A node that has only
+    just joined has not told yet what it is.
     """
     if cluster is None or cluster.is_stale():
         return NO_CLUSTER
     if device == "mps":
         return "train.device = mps: the nodes of a cluster have no Apple GPU."
     nodes = [node for node in cluster.live if node.leaving is None]
-    if not nodes:
+    if not nodes or not all(map(_is_known, nodes)):
         return ""
     sound = find_nodes(cluster)
     if not sound:
@@ -93,6 +95,10 @@ def explain_never(cluster: Cluster | None, device: str) -> str:
     if device.startswith("cuda") and not any(node.gpus >= 1 for node in sound):
         return f"train.device = {device}: no node of the cluster has a GPU."
     return ""
+
+
+def _is_known(node: Node) -> bool:
+    return bool(node.python and node.torch and node.lab)
 
 
 def _versions(node: Node) -> dict[str, str]:

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import Result
 
 from core.cluster import head, slurm
-from core.cluster.access import make_token, read_token
+from core.cluster.access import TokenRefusedError, make_token, read_token
 from core.cluster.head import Door
-from core.cluster.here import write_here
+from core.cluster.here import Here, write_here
 from core.machine.nodes import Cluster, Node, write_cluster
 from core.system.folders import runs_folder
 from core.system.processes import identify
@@ -53,11 +53,22 @@ def test_a_silent_agent_is_told_as_such(core: Core, up: Cluster) -> None:
     assert "Nothing is known of its nodes" in core("cluster", "status").output
 
 
+def test_a_node_whose_head_is_away_says_what_happens(core: Core) -> None:
+    node = make(kind="node", address="127.0.0.1:9", keeper=identify(os.getpid()), since=5.0)  # nobody listens there
+    write_here(runs_folder(), node)
+    told = core("cluster", "status").output
+    assert "The head does not answer." in told
+    assert "cluster down" in told
+
+
 def test_up_names_address_ports_and_the_line_to_copy_but_no_token(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(runs: Path, *asked: object) -> Cluster:
-        assert asked == ("10.0.0.5", 6380, None, 1)
+    def prepare(runs: Path, address: str, *asked: object) -> Here:
+        assert asked == (6380, None, 1)
+        return make(address=f"{address}:6380", own_address=address)
+
+    def start(runs: Path, here: Here) -> Cluster:
         make_token(runs)
-        return Cluster("10.0.0.5:6380", [])
+        return Cluster(here.address, [])
 
     doors = [
         Door(6380, "0.0.0.0", "gcs_server"),
@@ -65,7 +76,7 @@ def test_up_names_address_ports_and_the_line_to_copy_but_no_token(core: Core, mo
         Door(52365, "127.0.0.1", "agent"),
     ]
     monkeypatch.setattr(head, "start_head", start)
-    monkeypatch.setattr(head, "require_ray", lambda: None)
+    monkeypatch.setattr(head, "prepare_head", prepare)
     monkeypatch.setattr(head, "list_doors", lambda runs: doors)
     result = core("cluster", "up", "--address", "10.0.0.5", "--port", "6380", "--gpus", "1")
     assert result.stdout == "python -m core cluster join 10.0.0.5:6380\n"
@@ -73,6 +84,31 @@ def test_up_names_address_ports_and_the_line_to_copy_but_no_token(core: Core, mo
     assert "also without the token: port 7 (times)." in result.stderr
     assert "this machine alone: port 52365 (agent)." in result.stderr
     assert read_token(runs_folder()) not in result.output
+    assert "No other machine can reach" not in result.output
+    alone = core("cluster", "up", "--address", "127.0.0.1", "--port", "6380", "--gpus", "1")
+    assert "No other machine can reach 127.0.0.1." in alone.stderr
+
+
+def test_a_refusal_comes_before_anything_is_said_to_start(core: Core) -> None:
+    refused = core("cluster", "up", "--address", "box")
+    assert (refused.exit_code, "Starting" in refused.output) == (2, False)
+
+
+def test_where_the_token_kept_here_is_refused_another_is_taken(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_token(runs_folder())
+    taken = []
+
+    def prepare(runs: Path, address: str, token: str, *_: object) -> Here:
+        taken.append(token)
+        if not token:
+            raise TokenRefusedError("The head has another token.")
+        return make(kind="node", address=address)
+
+    monkeypatch.setattr(head, "prepare_node", prepare)
+    monkeypatch.setattr(head, "start_node", lambda runs, here: None)
+    assert core("cluster", "join", "box:6379", text="secret" * 6 + "\n").exit_code == 0
+    assert taken == ["", "secret" * 6]
+    assert "The head has another token." in core("cluster", "join", "box:6379", text="").output
 
 
 @pytest.mark.parametrize("way", ["input", "file"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.cluster import head
-from core.cluster.access import ClusterError, make_token
+from core.cluster.access import REFUSED, ClusterError, TokenRefusedError, keep_token, make_token, read_token, token_path
 from core.cluster.head import Door
 from core.cluster.here import MARK, find_own, read_here, write_here
 from core.machine.nodes import Cluster, read_cluster, write_cluster
@@ -39,7 +40,7 @@ def port() -> Iterator[int]:
 
 def test_without_ray_the_command_that_installs_it_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(head, "find_spec", lambda name: None)
-    for ask in (lambda: head.start_head(runs), lambda: head.prepare_node(runs, "127.0.0.1")):
+    for ask in (lambda: head.prepare_head(runs), lambda: head.prepare_node(runs, "127.0.0.1")):
         with pytest.raises(ClusterError, match=r"pip install -r requirements-cluster\.txt"):
             ask()
 
@@ -52,16 +53,17 @@ def test_a_head_at_an_address_that_is_not_its_own_is_refused(
     runs: Path, with_ray: None, address: str, told: str
 ) -> None:
     with pytest.raises(ClusterError, match=told):
-        head.start_head(runs, address)
+        head.prepare_head(runs, address)
 
 
 def test_a_head_gives_no_gpu_that_is_not_there_and_takes_no_port_of_others(
     runs: Path, with_ray: None, port: int
 ) -> None:
     with pytest.raises(ClusterError, match="--gpus 64: this machine has"):
-        head.start_head(runs, "127.0.0.1", gpus=64)
+        head.prepare_head(runs, "127.0.0.1", gpus=64)
     with pytest.raises(ClusterError, match=f"Port {port} is not free"):
-        head.start_head(runs, "127.0.0.1", port)
+        head.prepare_head(runs, "127.0.0.1", port)
+    assert not token_path(runs).exists()  # a later `join` would take it for the other head's
 
 
 def test_a_runs_folder_with_locks_of_each_machine_alone_is_refused(
@@ -71,7 +73,7 @@ def test_a_runs_folder_with_locks_of_each_machine_alone_is_refused(
     monkeypatch.setattr(locks, "MOUNTS", tmp_path / "mounts")
     monkeypatch.setattr(locks, "_checked", set())
     with pytest.raises(locks.RunsFolderError, match="lustre mounted with localflock"):
-        head.start_head(runs, "127.0.0.1")
+        head.prepare_head(runs, "127.0.0.1")
 
 
 @pytest.mark.parametrize("address", ["", ":1", "box:", "box:x", "box:0", "box:65536"])
@@ -110,6 +112,46 @@ def test_other_versions_are_refused_with_both_told(
         assert version in str(raised.value)
 
 
+def answer(monkeypatch: pytest.MonkeyPatch, status: int, told: str = "") -> list[str]:
+    """Has a head answer so; returns the tokens with which it is asked."""
+    tokens = []
+
+    def ask(command: list[str], env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+        tokens.append(Path(env["RAY_AUTH_TOKEN_PATH"]).read_text())
+        return subprocess.CompletedProcess(command, status, told, "")
+
+    monkeypatch.setattr(head.subprocess, "run", ask)
+    return tokens
+
+
+def test_a_token_that_was_handed_over_is_kept_once_the_head_takes_it(
+    runs: Path, with_ray: None, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_token(runs, "of an earlier one".replace(" ", "-"))
+    tokens = answer(monkeypatch, REFUSED)
+    for token, sent in ((None, "of-an-earlier-one"), (TOKEN, TOKEN)):
+        with pytest.raises(TokenRefusedError, match=f"127.0.0.1:{port} has another token"):
+            head.prepare_node(runs, f"127.0.0.1:{port}", token)
+        assert tokens.pop() == sent
+        assert read_token(runs) == "of-an-earlier-one"
+    answer(monkeypatch, 0, json.dumps(describe_versions()))
+    here = head.prepare_node(runs, f"127.0.0.1:{port}", TOKEN, gpus=0)
+    assert (read_token(runs), [path.name for path in token_path(runs).parent.iterdir()]) == (TOKEN, ["token"])
+    Path(here.folder).rmdir()
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "sentence"),
+    [(0, "{}", "still being started"), (1, "", "no head of a cluster of this lab"), (0, "?", "no head of a cluster")],
+)
+def test_what_answers_otherwise_is_told_apart(
+    runs: Path, with_ray: None, port: int, monkeypatch: pytest.MonkeyPatch, status: int, told: str, sentence: str
+) -> None:
+    answer(monkeypatch, status, told)
+    with pytest.raises(ClusterError, match=sentence):
+        head.prepare_node(runs, f"127.0.0.1:{port}", TOKEN)
+
+
 def test_a_machine_that_fits_becomes_a_node_towards_its_head(
     runs: Path, with_ray: None, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +165,7 @@ def test_a_machine_that_fits_becomes_a_node_towards_its_head(
 def test_one_machine_is_in_one_cluster(runs: Path, with_ray: None) -> None:
     write_here(runs, make(keeper=identify(os.getpid())))
     with pytest.raises(ClusterError, match=r"head of 127\.0\.0\.1:6379 already"):
-        head.start_head(runs, "127.0.0.1")
+        head.prepare_head(runs, "127.0.0.1")
     write_here(runs, make(kind="node", keeper=identify(os.getpid())))
     with pytest.raises(ClusterError, match=r"in 127\.0\.0\.1:6379 already"):
         head.prepare_node(runs, "127.0.0.1", TOKEN)
@@ -147,7 +189,16 @@ def test_leaving_ends_own_processes_alone(runs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "is_open"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("10.0.0.5", True), ("::", True)]
+    ("address", "is_open"),
+    [
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("::ffff:127.0.0.2", False),
+        ("::ffff:10.0.0.5", True),
+        ("0.0.0.0", True),
+        ("10.0.0.5", True),
+        ("::", True),
+    ],
 )
 def test_a_door_is_open_unless_it_is_the_loopbacks(address: str, is_open: bool) -> None:
     assert Door(6379, address, "gcs_server").is_open == is_open

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from core.cluster.access import cluster_folder
-from core.cluster.here import HERE, MARK, Here, find_own, forget_here, kill_all, read_here, wait_until_gone, write_here
+from core.cluster.access import cluster_folder, token_path
+from core.cluster.here import (
+    HERE,
+    MARK,
+    Here,
+    answers,
+    find_own,
+    forget_here,
+    kill_all,
+    read_here,
+    wait_until_gone,
+    write_here,
+)
 from core.system.processes import identify
 
 CHILD = "import subprocess, sys; p = subprocess.Popen(['sleep', '60'], env={}); print(p.pid, flush=True); p.wait()"
@@ -30,6 +42,11 @@ def marked(runs: Path) -> Iterator[tuple[int, int]]:
         assert process.stdout
         yield process.pid, int(process.stdout.readline())
         process.kill()
+
+
+def test_asking_leaves_nothing_behind(runs: Path) -> None:
+    assert read_here(runs) is None
+    assert not token_path(runs).parent.exists()
 
 
 def test_what_is_written_is_read_and_forgotten(runs: Path) -> None:
@@ -62,3 +79,10 @@ def test_waiting_for_a_keeper_ends_when_it_is_gone(runs: Path, marked: tuple[int
     assert not wait_until_gone(here, 0.0)
     os.kill(marked[1], 9)
     assert wait_until_gone(here, 10.0)
+
+
+def test_an_address_answers_while_somebody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        assert answers(address)
+    assert not answers(address)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -81,10 +80,3 @@ def test_what_ends_is_started_again_and_sigterm_ends_all(runs: Path) -> None:
         assert process.wait(20) == 0
     assert find_own(runs) == []
     assert one_arena
-
-
-def test_the_agent_waits_until_somebody_answers() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-        assert keeper.answers(address)
-    assert not keeper.answers(address)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.cluster import stream
-from core.cluster.events import Alive, Arrived, Failed, Lost, Need
+from core.cluster.events import Alive, Arrived, Failed, Lost, Need, Opened
 from core.cluster.stream import NodeFailedError, NodeStream, NodeUse
 from core.worker.run import PlaceLostError
 from tests.core.cluster.plain_node import write_nodes
@@ -67,11 +67,26 @@ def test_a_node_that_answers_no_more_hangs_though_the_way_to_it_is_there(
     line: tuple[NodeStream, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrive(*line)
+    line[1].send(Opened({}, [], [], {}))
+    line[0].receive(1)
     line[1].send(Alive({"cpu_percent": 90.0}))
     assert line[0].receive(1) is None
     assert line[0].use.read() == {"cpu_percent": 90.0}
     monkeypatch.setattr(stream, "SILENT_SECONDS", 0.05)
     time.sleep(0.06)
+    line[1].send(Alive())
+    with pytest.raises(PlaceLostError, match="node-2 hangs"):
+        line[0].receive(1)
+
+
+def test_a_node_that_still_loads_torch_is_given_time(
+    line: tuple[NodeStream, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(*line)
+    monkeypatch.setattr(stream, "SILENT_SECONDS", 0.0)
+    line[1].send(Alive())
+    assert line[0].receive(1) is None
+    monkeypatch.setattr(stream, "LOADING_SECONDS", 0.0)
     line[1].send(Alive())
     with pytest.raises(PlaceLostError, match="node-2 hangs"):
         line[0].receive(1)

@@ -282,11 +282,12 @@ def test_no_run_is_made_that_no_node_can_ever_train(no_workers: list[str], clust
     assert list_runs() == []
 
 
-def test_a_run_that_waits_tells_why_no_node_can_take_it_now(no_workers: list[str], cluster: Path) -> None:
+def test_a_run_that_waits_tells_for_what_or_why_no_node_can_take_it_now(no_workers: list[str], cluster: Path) -> None:
     run = open_run(start_run(tiny_spec(device="auto"), on="cluster"))
-    assert explain_wait(run) == ""
+    assert explain_wait(run) == "Waiting for a place on the cluster."
     forget_cluster(cluster)
-    assert "No cluster is up" in explain_wait(run)
+    assert explain_wait(run).startswith("No cluster is up")
+    assert explain_wait(run).endswith("Stop, then Resume.")
     assert explain_wait(open_run(create_run(tiny_spec()))) == ""
 
 

@@ -124,6 +124,8 @@ def test_free_places_are_those_that_nobody_waits_for(tmp_path: Path) -> None:
         ([{"cpus": 8}], "auto", ""),
         ([{"gpus": 1}], "cuda:3", ""),
         ([], "cuda", ""),
+        ([{"cpus": 8, "python": "", "torch": "", "lab": ""}], "auto", ""),  # it has not told yet what it is
+        ([{"cpus": 8}, {"gpus": 1, "python": "", "torch": "", "lab": ""}], "cuda", ""),
     ],
 )
 def test_a_run_that_no_node_can_ever_take_is_told_why(nodes: list[dict[str, object]], device: str, told: str) -> None:

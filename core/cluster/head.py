@@ -201,7 +201,9 @@ def prepare_node(
         read_token(runs)  # raises where there is none
     ip = _reach(host, port)
     if misfit := explain_misfit(_ask_head_with(token, runs, f"{ip}:{port}")):
-        raise ClusterError(f"This machine and the head would train differently (there is the head): {misfit}.")
+        raise ClusterError(
+            f"This machine and the head would train differently (there is the head): {misfit}. Make them the same, then join again."
+        )
     gpus = count_gpus() if gpus is None else _check_gpus(gpus)
     own_address = check_address(own_address or find_own_address(ip))
     cpus = count_cpus() if cpus is None else cpus
@@ -251,7 +253,9 @@ def _ask_head(runs: Path, address: str) -> dict[str, str]:
     except subprocess.TimeoutExpired:
         raise ClusterError(f"The head at {address} gave no answer for {ASK_SECONDS:.0f} s. Is it too busy?") from None
     if done.returncode == REFUSED:
-        raise TokenRefusedError(f"The head at {address} has another token. Hand over its own: see docs/CLUSTER.md.")
+        raise TokenRefusedError(
+            f"The head at {address} refused the token: it has another. Hand over its own: see docs/CLUSTER.md."
+        )
     try:
         told = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
     except (ValueError, IndexError):

@@ -91,7 +91,10 @@ def explain_never(cluster: Cluster | None, device: str) -> str:
     sound = find_nodes(cluster)
     if not sound:
         told = [f"{node.name} ({explain_misfit(_versions(node))})" for node in nodes]
-        return f"No node of the cluster has the versions of this machine: {', '.join(told[:3])}."
+        return (
+            f"No node of the cluster has the versions of this machine: {', '.join(told[:3])}. Make them the same, then "
+            "start the cluster anew: python -m core cluster down, then up, and join again."
+        )
     if device.startswith("cuda") and not any(node.gpus >= 1 for node in sound):
         return f"train.device = {device}: no node of the cluster has a GPU."
     return ""

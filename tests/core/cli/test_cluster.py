@@ -101,14 +101,14 @@ def test_where_the_token_kept_here_is_refused_another_is_taken(core: Core, monke
     def prepare(runs: Path, address: str, token: str, *_: object) -> Here:
         taken.append(token)
         if not token:
-            raise TokenRefusedError("The head has another token.")
+            raise TokenRefusedError("The head refused the token.")
         return make(kind="node", address=address)
 
     monkeypatch.setattr(head, "prepare_node", prepare)
     monkeypatch.setattr(head, "start_node", lambda runs, here: None)
     assert core("cluster", "join", "box:6379", text="secret" * 6 + "\n").exit_code == 0
     assert taken == ["", "secret" * 6]
-    assert "The head has another token." in core("cluster", "join", "box:6379", text="").output
+    assert "The head refused the token." in core("cluster", "join", "box:6379", text="").output
 
 
 @pytest.mark.parametrize("way", ["input", "file"])

@@ -130,7 +130,7 @@ def test_a_token_that_was_handed_over_is_kept_once_the_head_takes_it(
     keep_token(runs, "of an earlier one".replace(" ", "-"))
     tokens = answer(monkeypatch, REFUSED)
     for token, sent in ((None, "of-an-earlier-one"), (TOKEN, TOKEN)):
-        with pytest.raises(TokenRefusedError, match=f"127.0.0.1:{port} has another token"):
+        with pytest.raises(TokenRefusedError, match=f"127.0.0.1:{port} refused the token"):
             head.prepare_node(runs, f"127.0.0.1:{port}", token)
         assert tokens.pop() == sent
         assert read_token(runs) == "of-an-earlier-one"

@@ -26,6 +26,7 @@ from core.engine.augment import normalize
 from core.engine.data import resize
 from core.engine.model import ResNet, build_model
 from core.spec import ModelSpec
+from core.system.names import readable
 from core.text.safe import plain_cell
 
 
@@ -280,17 +281,19 @@ def guard(rows: list[list[object]]) -> list[list[object]]:
 
 
 def write(rows: list[list[object]], columns: list[str], out: str | None) -> None:
+    lines = [to_line(columns), *map(to_line, rows)]
     if out is None:
-        sys.stdout.writelines(map(to_line, [columns, *rows]))
+        sys.stdout.writelines(lines)
         return
     with open(out, "w", newline="", encoding="utf-8") as file:
-        file.writelines(map(to_line, [columns, *rows]))
+        file.writelines(lines)
 
 
 def to_line(cells: Sequence[object]) -> str:
-    """A line of the table. A name with a carriage return stands in quotes: it begins no other line."""
+    """A line of the table, also of names that are no UTF-8. A carriage return stands in quotes: it begins no line."""
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)  # quotes what holds one of these
+    texts = [readable(cell) if isinstance(cell, str) else cell for cell in cells]
+    csv.writer(buffer, lineterminator="\r\n").writerow(texts)  # quotes what holds one of these
     return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 

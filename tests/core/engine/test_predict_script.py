@@ -18,6 +18,7 @@ from core.engine.predict_script import (
     make_grey,
     open_images,
     read_array,
+    to_line,
 )
 from core.spec import ModelSpec
 
@@ -87,6 +88,11 @@ def test_hidden_files_are_no_images(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     assert open_images(tmp_path)[0] == ["cats/1.png", "photo.png"]
+
+
+def test_any_name_of_a_file_stands_in_a_line_of_the_table() -> None:
+    assert to_line(["caf\udce9.png", 3]) == "caf\\xe9.png,3\n"
+    assert to_line(["a\r=1", 0.5]) == '"a\r=1",0.5\n'
 
 
 def test_a_weights_file_that_changed_is_refused(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # ImageHash 4.3.2: colorhash writes 4 and 6, and 5 and 7, with the same bits: half the picture is three quarters of it.
 #
-# Each of its 14 shares is a number from 0 to 7, to be written in three bits. Bit i is taken as v // 2^(2-i) % 2^(3-i) > 0
-# where % 2 is meant, so that the first bit sets the second as well: 100 becomes 110, and 101 becomes 111. A picture that
-# is half black and one that is three quarters black have distance 0, as duplicates have; five eighths, which lie between,
-# are at distance 1. With more bits a share the more of them fall together: of 64, 22 are left.
+# Each of its 14 shares is a number from 0 to 7, to be written in three bits. Bit i is taken as v // 2^(2-i) % 2^(3-i) >
+# 0 where % 2 is meant, so that the first bit sets the second as well: 100 becomes 110, and 101 becomes 111. A picture
+# that is half black and one that is three quarters black have distance 0, as duplicates have; five eighths, which lie
+# between, are at distance 1. With more bits a share the more of them fall together: of 64, 22 are left.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

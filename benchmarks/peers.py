@@ -364,7 +364,9 @@ def main() -> int:
         for trials in TRIALS:
             if time.monotonic() < end:
                 figures["studies"].append(measure_study(turns, trials))
-                keep_result("peers", figures)
+            else:
+                figures["studies"].append({"trials": trials, "rounds": 0, "figures": {}, "left_out": list(FIGURES)})
+            keep_result("peers", figures)
         browser.close()
     print(json.dumps(figures, indent=2))
     return 0

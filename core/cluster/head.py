@@ -202,7 +202,8 @@ def prepare_node(
     ip = _reach(host, port)
     if misfit := explain_misfit(_ask_head_with(token, runs, f"{ip}:{port}")):
         raise ClusterError(
-            f"This machine and the head would train differently (there is the head): {misfit}. Make them the same, then join again."
+            f"This machine and the head would train differently (there is the head): {misfit}. "
+            "Make them the same, then join again."
         )
     gpus = count_gpus() if gpus is None else _check_gpus(gpus)
     own_address = check_address(own_address or find_own_address(ip))

@@ -32,7 +32,8 @@ from core.spec.link import to_link
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from core.system import files
-from tests.lab_server import ROOT, LabServer, serve_lab
+from tests.forked_server import ROOT
+from tests.lab_server import LabServer, serve_lab
 
 LIMIT_SECONDS, DATA_LIMIT_SECONDS = 4.0, 1.0
 _WAIT_SECONDS = 300

@@ -29,7 +29,7 @@ from core.spec import RunSpec
 from core.spec.parse import parse_spec
 from core.spec.presets import PRESETS
 from core.spec.settings import apply_settings
-from tests.lab_server import ROOT
+from tests.forked_server import ROOT
 
 REPORT_ACCURACY = 0.84098  # on the test images, of the network that the student report chose
 

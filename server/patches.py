@@ -93,7 +93,7 @@ def look_up_one_by_one() -> None:
     Streamlit 1.67 does so in every field for text and every list to choose from, and Build has some seventy: almost a
     third of its time after each change.
     """
-    SafeSessionState.filtered_state = property(OneByOne)  # type: ignore[method-assign,assignment,arg-type]
+    SafeSessionState.filtered_state = property(OneByOne)  # type: ignore[method-assign,assignment]
 
 
 def _asks_by_itself(rerun_data: RerunData) -> bool:

@@ -117,7 +117,7 @@ def _rest_after_epochs(seconds: float) -> None:
         end_epoch(*arguments)
         time.sleep(seconds)
 
-    Recorder._end_epoch = end_and_rest  # type: ignore[method-assign]
+    Recorder._end_epoch = end_and_rest  # type: ignore[method-assign,assignment]
 
 
 def _main_of(module: str) -> Callable[[list[str]], int]:

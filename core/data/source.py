@@ -19,7 +19,7 @@ class Source:
 
     The last `num_test` are the set's own test images, if it has any, and the `num_val` before them its own for
     validation. `names` are those of files below a folder; without any, images are named by their index.
-    `class_numbers` are the set's own; without any, they are as `core.data.class_numbers.number_by_name` tells.
+    `class_numbers` are the set's own; without any, they go by the names of the classes.
     """
 
     images: Pixels

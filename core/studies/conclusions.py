@@ -37,7 +37,8 @@ def describe(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[str]:
     """What mattered, where its interval says so, and where the best trials are; one sentence if it is too early."""
     ranked, best = rank_trials(spec, trials), best_fifth(spec, trials)
     if not best:
-        return [f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."]
+        too_few = f"{len(ranked)} of the {MIN_TRIALS} finished trials that a first conclusion needs."
+        return [f"{too_few} This study has {spec.trials}." if 0 < spec.trials < MIN_TRIALS else too_few]
     objective = spec.objectives[main_objective(spec)]
     sentences = []
     importance = rank_fields(spec, trials)

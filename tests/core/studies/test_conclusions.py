@@ -59,7 +59,9 @@ def test_nothing_is_said_to_have_mattered_where_all_values_are_equal_or_chance(l
 
 def test_too_few_trials_say_so(lab: Path) -> None:
     study = make()
-    assert study.words() == ["0 of the 10 finished trials that a first conclusion needs."]
+    words = "0 of the 10 finished trials that a first conclusion needs."
+    assert study.words() == [f"{words} This study has 5."]
+    assert make(tiny_study(trials=20), "larger").words() == [words]
     with pytest.raises(StudyError, match="needs 10 finished trials"):
         study.narrow()
 

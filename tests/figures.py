@@ -16,6 +16,7 @@ also go to `benchmarks/results/reliability.json` and from there to `docs/RELIABI
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "benchmarks" / "results" / "reliability.json"
+_GROUP = re.compile(r"@[\w-]+$")  # what pytest-xdist adds to the id of a test that has a group
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,7 +83,8 @@ class Figures:
         known = dict(report.user_properties)
         if "promise" not in known:
             return
-        entry = self.entries.setdefault(report.nodeid, {"test": report.nodeid, **known["promise"], "outcome": "passed"})
+        test = _GROUP.sub("", report.nodeid)
+        entry = self.entries.setdefault(test, {"test": test, **known["promise"], "outcome": "passed"})
         if not report.passed:
             entry["outcome"] = report.outcome
         if report.when == "call":

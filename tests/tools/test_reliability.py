@@ -1,6 +1,10 @@
 """The page of reliability says what the tests measured, no more."""
 
-from tests.figures import describe_promise, read_figures
+from typing import Any
+
+import pytest
+
+from tests.figures import Figures, describe_promise, read_figures
 from tools.reliability import ITEMS, PAGE, PARTS, render
 
 ENTRY = {
@@ -31,3 +35,23 @@ def test_every_item_has_a_heading_and_a_part() -> None:
 
 def test_the_page_is_the_one_that_the_kept_figures_give() -> None:
     assert PAGE.read_text() == render(read_figures())
+
+
+def test_a_test_has_one_name_with_and_without_a_group() -> None:
+    """pytest-xdist adds the group to its id; under that name nobody would find the test again."""
+    figures = Figures()
+    promise: list[tuple[str, Any]] = [("promise", describe_promise(16, "It holds.", how="asked", control="not asked"))]
+    for group in ("", "@security-doors"):
+        for when in ("setup", "call"):
+            figures.pytest_runtest_logreport(
+                pytest.TestReport(
+                    nodeid=f"tests/security/test_doors.py::test_it[chromium]{group}",
+                    location=("", 0, ""),
+                    keywords={},
+                    outcome="passed",
+                    longrepr=None,
+                    when=when,  # type: ignore[arg-type]
+                    user_properties=promise,
+                )
+            )
+    assert list(figures.entries) == ["tests/security/test_doors.py::test_it[chromium]"]

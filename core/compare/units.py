@@ -98,8 +98,8 @@ def name_seeds(names: Sequence[str]) -> str:
     """What runs that differ in their seed are called together: `wide` of `wide seed 0` and `wide seed 1`."""
     if len(names) == 1:
         return names[0]
-    stems = {re.sub(r"[\s,;:_·–-]*\bseed\W*\d+\s*$", "", name, flags=re.IGNORECASE).strip() for name in names}
-    return stems.pop() or list_first(names, 1) if len(stems) == 1 else list_first(names, 1)
+    stem, *others = {re.sub(r"[\s,;:_·–-]*\bseed\W*\d+\s*$", "", name, flags=re.IGNORECASE).strip() for name in names}
+    return stem if stem and not others else list_first(names, 1)
 
 
 def put_first(run_ids: Sequence[str], chosen: Iterable[str]) -> list[str]:

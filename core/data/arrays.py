@@ -26,6 +26,7 @@ _CLASS_WORDS = {"classes", "class_names", "label_names", "names"}
 MAX_CLASSES = 10_000
 # A record of CIFAR's batches: the label, of CIFAR-100 before it the coarse one, then red, green and blue rows.
 _CIFAR_PIXELS = 3 * 32 * 32
+_MOST_LABEL = 2.0**53  # so far a float counts one by one
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,8 @@ def _read_labels(name: str, array: Array, images: int) -> Array:
         raise DataError(_explain_labels(name, array))
     if len(array) != images:
         raise DataError(f"The array {name} holds {len(array):,} labels for {images:,} images.")
+    if array.dtype.kind in "iuf" and len(large := array[abs(array.astype(np.float64)) > _MOST_LABEL]):
+        raise DataError(f"The array {name} holds the label {large[0]:g}; labels are whole numbers up to 2^53.")
     if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)):
         array = array.astype(np.int64)
     if array.dtype.kind == "S":

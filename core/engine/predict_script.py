@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import ast
-import csv
 import hashlib
-import io
 import json
 import math
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +25,7 @@ from core.engine.data import resize
 from core.engine.model import ResNet, build_model
 from core.spec import ModelSpec
 from core.system.names import readable
-from core.text.safe import plain_cell
+from core.text.safe import plain_cell, write_line
 
 
 @dataclass(frozen=True)
@@ -281,20 +279,14 @@ def guard(rows: list[list[object]]) -> list[list[object]]:
 
 
 def write(rows: list[list[object]], columns: list[str], out: str | None) -> None:
-    lines = [to_line(columns), *map(to_line, rows)]
+    lines = [write_line(columns)]
+    for row in rows:  # a name that is no UTF-8 gets marks where it is none
+        lines.append(write_line([readable(cell) if isinstance(cell, str) else cell for cell in row]))
     if out is None:
         sys.stdout.writelines(lines)
         return
     with open(out, "w", newline="", encoding="utf-8") as file:
         file.writelines(lines)
-
-
-def to_line(cells: Sequence[object]) -> str:
-    """A line of the table, also of names that are no UTF-8. A carriage return stands in quotes: it begins no line."""
-    buffer = io.StringIO(newline="")
-    texts = [readable(cell) if isinstance(cell, str) else cell for cell in cells]
-    csv.writer(buffer, lineterminator="\r\n").writerow(texts)  # quotes what holds one of these
-    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 if __name__ == "__main__":

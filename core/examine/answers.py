@@ -20,7 +20,7 @@ from core.runs.folder import Run
 from core.stats.scores import Accuracy, accuracy
 from core.system.names import canonical, readable
 from core.text.formats import format_percent
-from core.text.safe import plain_cell
+from core.text.safe import plain_cell, write_line
 from core.text.words import count_of
 
 Ids = Literal["name", "stem", "number"]
@@ -276,17 +276,10 @@ def write_table(answers: Sequence[Answer], classes: Sequence[str], method: Metho
 
 
 def _to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]], *, exact: bool = False) -> str:
-    lines = []
-    for row in (columns, *rows):
-        texts = [readable(value) if isinstance(value, str) else value for value in row]
-        lines.append(
-            _to_line([plain_cell(value) if isinstance(value, str) and not exact else value for value in texts])
-        )
-    return "".join(lines)
+    return "".join(write_line([_to_cell(value, exact) for value in row]) for row in (columns, *rows))
 
 
-def _to_line(cells: Sequence[object]) -> str:
-    """A line that ends in a line feed. A name with a carriage return stands in quotes: it begins no line of its own."""
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)  # quotes what holds one of these
-    return buffer.getvalue().removesuffix("\r\n") + "\n"
+def _to_cell(value: object, exact: bool) -> object:
+    if not isinstance(value, str):
+        return value
+    return readable(value) if exact else plain_cell(readable(value))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 # The wide forms too, which Japanese and Chinese spreadsheets read alike.
@@ -18,6 +21,13 @@ def plain_cell(text: str) -> str:
     A number is none, also one below zero: a class or an id is handed in as it is.
     """
     return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+
+
+def write_line(cells: Sequence[object]) -> str:
+    """A line of a CSV table that ends in a line feed; a carriage return stands in quotes, or it would end the line."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)  # quotes what holds one of these
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def name_file(name: str, run_id: str) -> str:

@@ -71,6 +71,17 @@ def test_channels_come_first_or_last_and_fractions_are_scaled() -> None:
         ({"images": IMAGES}, "The file holds images; images and labels are looked for"),
         ({"x_test": IMAGES, "y_test": LABELS}, "holds the part test, and no images to train on"),
         ({"images": IMAGES, "labels": LABELS[:3]}, "The array labels holds 3 labels for 4 images"),
+        *(
+            (
+                {"images": IMAGES, "labels": np.array([0, 1, large, 1], kind)},
+                f"The array labels holds the label {said};",
+            )
+            for large, kind, said in (
+                (2**63, np.uint64, "9.22337e+18"),
+                (-1e300, np.float64, "-1e+300"),
+                (np.inf, float, "inf"),
+            )
+        ),
         (
             {"train_images": IMAGES, "train_labels": np.tri(4, 14, dtype=np.uint8)},  # as ChestMNIST has them
             "The array train_labels has the shape 4 x 14: 14 labels an image (multi-label); a network is trained here "

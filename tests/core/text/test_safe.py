@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
-from core.text.safe import JOINERS, name_file, name_stem, plain, plain_cell
+from core.text.safe import JOINERS, name_file, name_stem, plain, plain_cell, write_line
 
 
 @pytest.mark.parametrize("begin", "=+-@\t\r\n")
@@ -17,6 +20,13 @@ def test_what_a_spreadsheet_would_run_is_text(begin: str) -> None:
 def test_a_number_is_no_formula(number: str) -> None:
     assert plain_cell(number) == number
     assert plain_cell(f"{number}.png") == f"'{number}.png"
+
+
+def test_a_line_of_a_table_is_read_as_one_whatever_is_in_it() -> None:
+    cells = ["a\rb", "c\nd", 'e "f"', "g,h", "", "i"]
+    lines = write_line(cells) + write_line(["next", 1])
+    assert list(csv.reader(io.StringIO(lines, newline=""))) == [cells, ["next", "1"]]
+    assert write_line(["next", 1]) == "next,1\n"
 
 
 @pytest.mark.parametrize("sign", "\x00\x1b\n\x7f\x9b\u061c\u200b\u200e\u2028\u202e\u2066\ufeff\ud800\U000e0041")

@@ -106,6 +106,9 @@ def answering(content: bytes) -> Iterator[int]:
             with connection:
                 connection.recv(65536)
                 connection.sendall(content)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):  # a close with something unread would be a reset
+                    pass
 
         threading.Thread(target=answer, daemon=True).start()
         yield server.getsockname()[1]

@@ -48,7 +48,7 @@ def show_start(draft: Draft) -> None:
     with st.container(key="start_row", horizontal=True, vertical_alignment="bottom", gap="small"):
         name = st.text_input("Name", key=NAME_KEY, placeholder="Optional", max_chars=100, persist_state="session")
         tags = st.text_input(
-            "Tags", key="build.tags", placeholder="Optional, with commas", max_chars=200, persist_state="session"
+            "Tags", key="build.tags", placeholder="With commas", max_chars=200, persist_state="session"
         )
         on, problem = ask_place("build.on", draft.good.train.device)
         blocked = bool(draft.problems or problem) or not is_ready(draft.good.data)

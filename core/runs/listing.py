@@ -106,7 +106,9 @@ def _read_all(folder: Path) -> None:
 
 
 def _read_beside() -> None:
-    list_runs()  # keeps the copy up to date
+    folder = runs_folder()
+    # Whoever asked learns of them by the copy alone: it holds them all, however few they are.
+    _list(folder, _list_names(folder), keep_all=True)
 
 
 def _list_names(folder: Path) -> list[str]:
@@ -123,7 +125,7 @@ def _list_names(folder: Path) -> list[str]:
         raise RunsFolderError(f"The runs folder {folder} cannot be read: {error.strerror}.") from error
 
 
-def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
+def _list(folder: Path, names: list[str], until: float = math.inf, *, keep_all: bool = False) -> Listing:
     """Summaries of these runs; of those that this process has not seen, only what can be read until then."""
     if str(folder) not in _loaded:
         _loaded.add(str(folder))
@@ -145,7 +147,7 @@ def _list(folder: Path, names: list[str], until: float = math.inf) -> Listing:
             read += not known
             if summary.state not in ENDS:
                 _seen.add(key)
-    if read >= WORTH_KEEPING:
+    if read >= (1 if keep_all else WORTH_KEEPING):
         _keep(folder)
     if len(_known) > 2 * len(names) + 100:
         for key in set(_known) - {prefix + name for name in names}:

@@ -18,7 +18,7 @@ from core.engine.predict_script import (
     make_grey,
     open_images,
     read_array,
-    to_line,
+    write,
 )
 from core.spec import ModelSpec
 
@@ -90,9 +90,9 @@ def test_hidden_files_are_no_images(tmp_path: Path) -> None:
     assert open_images(tmp_path)[0] == ["cats/1.png", "photo.png"]
 
 
-def test_any_name_of_a_file_stands_in_a_line_of_the_table() -> None:
-    assert to_line(["caf\udce9.png", 3]) == "caf\\xe9.png,3\n"
-    assert to_line(["a\r=1", 0.5]) == '"a\r=1",0.5\n'
+def test_any_name_of_a_file_stands_in_a_line_of_the_table(tmp_path: Path) -> None:
+    write([["caf\udce9.png", 3], ["a\r=1", 0.5]], ["file", "value"], str(tmp_path / "out.csv"))
+    assert (tmp_path / "out.csv").read_bytes() == b'file,value\ncaf\\xe9.png,3\n"a\r=1",0.5\n'
 
 
 def test_a_weights_file_that_changed_is_refused(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_damaged_copy_is_made_again_and_loses_no_run(run: Run, copied: Path, c
 
 
 def test_runs_that_nobody_has_read_are_read_beside_while_the_newest_are_shown(runs: Path) -> None:
-    made = [create_run(tiny_spec()) for _ in range(WORTH_KEEPING)]
+    made = [create_run(tiny_spec()) for _ in range(3)]  # fewer than a server would keep a copy of
     for run_id in made:
         end(open_run(run_id))
         settle(runs / run_id)

@@ -136,7 +136,9 @@ def epoch_seconds(run_id: str) -> float:
 def measure(spec: RunSpec, turns: int, seeds: RunSpec, folder: Path) -> dict[str, Any]:
     """One run here and there in turns, what the head takes for one, then ten seeds on one node and on two."""
     here, there, epochs, epochs_there = [], [], [], []
+    short = seeds.model_copy(update={"train": seeds.train.model_copy(update={"epochs": 1})})
     with cluster(folder, 1):
+        wait([start_run(short, on="cluster")])  # a node is warm from its second run on
         for _ in range(turns):
             run_id = start_run(spec)
             here.append(wait([run_id]))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from core.charts.palette import pick_ink
 from core.examine.history import read_history
@@ -51,8 +52,14 @@ def find_charts(page: Page, titles: list[str]) -> list[Locator]:
         page.locator(".lab-chart:visible").filter(has=page.get_by_role("heading", name=title, exact=True))
         for title in titles
     ]
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
     for chart in charts:
-        chart.locator(".main-svg, .lab-matrix td").first.wait_for(timeout=WAIT_MS)
+        try:
+            chart.locator(".main-svg, .lab-matrix td").first.wait_for(timeout=WAIT_MS)
+        except PlaywrightTimeout as error:
+            shown = page.locator(".lab-chart").evaluate_all("all => all.map(each => each.outerHTML.slice(0, 400))")
+            raise AssertionError((said, shown, page.locator("body").inner_text()[-1500:])) from error
     shown = page.locator(".lab-chart:visible h4")
     assert shown.count() == len(titles), shown.all_inner_texts()
     return charts

@@ -30,6 +30,18 @@ function readTheme(element, scheme = "") {
 
 const axesOf = (layout) => Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key));
 
+// Plotly writes ticks as 80%, all else here has a space before the sign.
+const PERCENTS = Object.fromEntries(
+  Array.from({ length: 1001 }, (_, tenths) => (tenths / 10).toFixed(tenths % 10 ? 1 : 0)).flatMap((number) => [
+    [`${number}%`, `${number} %`],
+    [`${number}.0%`, `${number}.0 %`],
+  ]),
+);
+
+function spacePercents(axis) {
+  return axis.tickformat?.endsWith("%") ? { labelalias: PERCENTS, ...axis } : axis;
+}
+
 function dress(layout, theme, size) {
   const grid = { gridcolor: theme.line, gridwidth: 0.6, zeroline: false, linecolor: theme.line, tickcolor: theme.line };
   const dressed = {
@@ -41,7 +53,7 @@ function dress(layout, theme, size) {
     font: { family: theme.font, size: 12, color: theme.text },
     hoverlabel: { bgcolor: theme.panel, bordercolor: theme.line, font: { color: theme.text, size: 12 }, namelength: -1 },
   };
-  for (const name of axesOf(layout)) dressed[name] = { ...grid, ...layout[name] };
+  for (const name of axesOf(layout)) dressed[name] = { ...grid, ...spacePercents(layout[name]) };
   if (layout.meta?.brush) dressed.annotations = backLabels(layout.annotations, theme.ground);
   return dressed;
 }

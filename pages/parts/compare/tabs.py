@@ -93,7 +93,8 @@ def show_parallel(units: Sequence[Unit]) -> None:
     """One line a run across the fields that differ, to its result."""
     paths = list_fields(units, only_differing=True)
     if not paths:
-        st.html('<p class="lab-muted">There is no field in which these runs differ.</p>')
+        words = "There is no field in which these runs differ. Choose runs adds one of another spec."
+        st.html(f'<p class="lab-muted">{words}</p>')
         return
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="compare_axes"):
         chosen = st.multiselect(

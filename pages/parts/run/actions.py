@@ -204,7 +204,8 @@ def confirm_delete(runs: Sequence[RunSummary]) -> None:
     if branches := tell_branches(list_branches({run.id for run in runs}, list_known(max_age=2.0).runs)):
         st.html(f"<p>{escape(branches)}</p>")
     if alive:
-        who = "It is" if len(runs) == 1 else f"{alive} of them {'is' if alive == 1 else 'are'}"
+        some = "All" if alive == len(runs) else f"{alive}"
+        who = "It is" if len(runs) == 1 else f"{some} of them {'is' if alive == 1 else 'are'}"
         st.warning(f"{who} still active and will be stopped first, which can take a few seconds.")
     keep, remove = st.columns(2)
     kept = keep.button("Keep", width="stretch")

@@ -12,6 +12,7 @@ import streamlit as st
 from core.export.formats import FORMATS, Exported, Format
 from core.export.make import export_runs
 from core.export.outbox import address_of
+from core.helper.process import warm_up
 from core.runs.folder import Run
 from core.runs.records import WeightsName
 from core.text.formats import format_bytes
@@ -54,6 +55,8 @@ def _start(wish: _Wish) -> None:
 
 def show_take_away(run: Run) -> None:
     show_style(__file__)
+    if run.checkpoints() and run.foreign() is None:
+        warm_up("core.engine.export")  # torch's import is most of what an ONNX file takes
     renew_while(lambda: _is_busy((run.id,)), lambda: _show_one(run))
 
 

@@ -77,6 +77,10 @@ class Proxy:
         self, folder: Path, kind: str, stop: StopSignal, *, after_epoch: AfterEpoch | None = None, untested: str = ""
     ) -> int:
         """Trains the run on some node. Raises PlaceLostError, NodesLostError."""
+        from core.cluster.link import Link
+
+        # Ray takes a second to load: meanwhile this process loads what it needs itself.
+        link = Link(folder.parent) if self.stream is None else None
         from core.cluster.stream import NodeStream, train_on_node
 
         place = read_place(folder) or {}
@@ -84,7 +88,7 @@ class Proxy:
         write_place(folder, place)
         if self.stream is None or self.stream.need != need:
             self.close()
-            self.stream = NodeStream(folder.parent, folder.name, need)
+            self.stream = NodeStream(folder.parent, folder.name, need, link)
         try:
             return train_on_node(folder, self.stream, stop, after_epoch=after_epoch, untested=untested)
         except PlaceLostError as error:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from core.cluster.access import ray_environment
 from core.cluster.events import (
     BLOB,
     Alive,
@@ -28,8 +24,8 @@ from core.cluster.events import (
     load_blob,
     save_blob,
 )
+from core.cluster.link import Link
 from core.engine.events import Event, Finished, Started, Stopped
-from core.launch.environment import worker_environment
 from core.machine.nodes import BEAT_SECONDS, read_cluster
 from core.machine.versions import describe_versions, fit_name
 from core.runs import layout
@@ -38,9 +34,7 @@ from core.runs.ends import log
 from core.runs.folder import Run
 from core.runs.place import DRAINED, read_place, tell_moves
 from core.system import files
-from core.system.child import spawn
 from core.system.errors import LabError
-from core.system.folders import PROJECT
 from core.worker.driving import AfterEpoch, record_events
 from core.worker.recorder import Recorder
 from core.worker.run import PlaceLostError
@@ -90,7 +84,7 @@ class NodeUse:
 class NodeStream:
     """A place on the cluster, and what comes from there; `close` ends whatever works there."""
 
-    def __init__(self, runs: Path, name: str, need: Need) -> None:
+    def __init__(self, runs: Path, name: str, need: Need, link: Link | None = None) -> None:
         self.runs, self.name, self.need = runs, name, need
         self.use = NodeUse()
         self.node, self.node_id = "", ""  # the name of the node and what Ray calls it, once there is one
@@ -100,8 +94,8 @@ class NodeStream:
         self.answered: float | None = None  # when the node itself answered last
         self.busy = False  # with a task
         self.loaded = False  # what a training needs: the first one has opened its images
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection[Any, Any] | None = None
+        self._link = link
+        self._connection: Connection[Any, Any] | None = None  # of the link, once it knows what is asked for
 
     def begin(self, task: Task) -> None:
         """Has a task trained, in the place that there is or in a new one. Raises PlaceLostError."""
@@ -131,10 +125,8 @@ class NodeStream:
         if cluster is None or cluster.is_stale():
             raise self.lose_cluster("was gone")
         line = Line(cluster.address, self.name, self.need, fit_name(), describe_versions())
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = start_driver(theirs, worker_environment() | ray_environment(self.runs))
-        self._connection = Connection(ours.detach())
+        self._link = self._link or Link(self.runs)
+        self._connection = self._link.connection
         self.heard = time.monotonic()
         self.send(line)
 
@@ -228,23 +220,9 @@ class NodeStream:
 
     def close(self) -> None:
         """Ends the process that goes between, which ends the one on the node."""
-        if self._connection:
-            self._connection.close()
-        if self._process:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(2)
-            self._process.kill()
-            self._process.wait()
-        self._connection = self._process = None
-
-
-def start_driver(theirs: socket.socket, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """The process that goes between this one and the node. Raises OSError."""
-    command, nothing = ["core.cluster.driver", str(theirs.fileno())], subprocess.DEVNULL
-    # What Ray prints is of its own business; what a run's log should have comes by the socket.
-    return spawn(
-        command, environment, cwd=PROJECT, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=[theirs.fileno()]
-    )
+        if self._link:
+            self._link.close()
+        self._link = self._connection = None
 
 
 class NodeEngine:

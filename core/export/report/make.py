@@ -1,7 +1,8 @@
 """A run or a comparison as one HTML file that needs nothing else: it opens offline, and its charts can be zoomed.
 
-plotly.js is in it with the kinds of traces that charts here have, 1.3 MB of its 4.8: compressed it would be a third, but
-then a browser would have to unpack it and run text as code, which the file's own content security policy rightly forbids.
+plotly.js is in it with the kinds of traces that charts here have, 1.3 MB of its 4.8: compressed it would be a third,
+but then a browser would have to unpack it and run text as code, which the file's own content security policy rightly
+forbids.
 """
 
 from __future__ import annotations

@@ -89,9 +89,9 @@ def _keep(run_id: str, folder: Path, environment: dict[str, str], setup: Callabl
     import sys
 
     sys.stdout = sys.stderr = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-    from core.cluster import proxy, stream
+    from core.cluster import link, proxy
 
-    stream.start_driver = fork_driver  # type: ignore[assignment]
+    link.start_driver = fork_driver  # type: ignore[assignment]
     if setup:
         setup()
     os._exit(proxy.main(run_id))

@@ -12,7 +12,7 @@ import pytest
 
 from core.cluster.access import ray_environment
 from core.cluster.events import BLOB, Alive, Arrived, Item, Line, Lost, Need, Opened, Task, Told
-from core.cluster.stream import start_driver
+from core.cluster.link import start_driver
 from core.engine.events import EpochEnd, Finished
 from core.machine.versions import describe_versions, fit_name
 from tests.core.workers import is_gone, tiny_spec, wait_for

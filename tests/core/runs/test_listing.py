@@ -11,7 +11,7 @@ import pytest
 
 from core.runs import listing
 from core.runs.folder import Run
-from core.runs.listing import WORTH_KEEPING, list_known, list_runs
+from core.runs.listing import list_known, list_runs
 from core.runs.store import open_run
 from core.system.locks import FileLock
 from tests.core.runs.conftest import end

@@ -16,6 +16,7 @@ from streamlit.runtime import RuntimeState, get_instance
 
 from core.charts.plotly_script import read_script
 from core.export.outbox import ROUTE, find_file
+from core.helper import process as helper
 from core.launch.launcher import prepare_worker
 from core.launch.standby import STANDBY
 from pages.parts.frame.failure import show_failure
@@ -53,10 +54,11 @@ async def tell_health(_: Request) -> JSONResponse:
 
 
 async def keep_standby() -> None:
-    """Lets the standby worker go when nobody is here, and gets one ready when somebody comes back."""
+    """Lets what has torch loaded go when nobody is here, and gets a worker ready when somebody comes back."""
     while True:
         await asyncio.sleep(REVIEW_SECONDS)
         in_use = get_instance().state is RuntimeState.ONE_OR_MORE_SESSIONS_CONNECTED
+        helper.review(in_use=in_use)
         if await asyncio.to_thread(STANDBY.review, in_use=in_use):
             await asyncio.to_thread(prepare_worker)
 

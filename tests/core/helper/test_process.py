@@ -46,6 +46,34 @@ def test_a_crash_is_reported_to_the_one_who_waits_and_the_next_question_is_answe
     assert helper_id() != first
 
 
+def test_it_ends_when_nobody_was_here_for_long_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = helper_id()
+    process.review(in_use=False)
+    assert helper_id() == first
+    monkeypatch.setattr(process, "IDLE_SECONDS", -1.0)
+    process.review(in_use=True)
+    assert helper_id() == first
+    process.review(in_use=False)
+    assert helper_id() != first
+
+
+def test_a_module_is_loaded_ahead_once_and_again_after_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(process, "call", lambda target, name: asked.append(name))
+    monkeypatch.setattr(process, "_warmed", set())
+    monkeypatch.setattr(process, "IDLE_SECONDS", -1.0)
+    process.warm_up("json")
+    process.warm_up("json")
+    assert asked == ["json"]
+    process.review(in_use=False)
+    monkeypatch.setattr(process, "available_memory", lambda: 1 << 28)
+    process.warm_up("json")
+    assert asked == ["json"]
+    monkeypatch.setattr(process, "available_memory", lambda: 1 << 34)
+    process.warm_up("json")
+    assert asked == ["json", "json"]
+
+
 def test_errors_arrive_as_what_they_are(lab_folders: Path) -> None:
     not_there = RunSpec().model_dump(mode="json") | {"data": {"dataset": "cifar10"}}
     with pytest.raises(DataError, match="CIFAR-10 is not on this machine yet"):

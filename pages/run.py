@@ -87,21 +87,28 @@ def show_damage(run: Run, summary: RunSummary) -> None:
 
 
 def show_colour(run: Run, about: About) -> None:
-    """The run's colour, and in a popover another one to choose."""
+    """The run's colour, which a click changes; in no popover, as one that closes loses what was chosen in it."""
     ink, key = pick_ink(run.id, about.colour), f"colour.{run.id}"
 
     def forget() -> None:
         st.session_state[key] = pick_ink(run.id).light
         attempt(run.update_about, colour="")
 
-    st.html(f'<span class="lab-run-dot" style="background:{ink.css}"></span>', width="content")
-    with st.popover("Colour", icon=":material/palette:", type="tertiary", key="run_colour", help="Its colour"):
+    with st.container(horizontal=True, vertical_alignment="center", gap=None, width="content", key="run_colour"):
+        st.html(f'<style>[data-testid="stColorPickerBlock"] {{ background: {ink.css} !important; }}</style>')
         st.color_picker(
-            "Colour of this run", about.colour or ink.light, key=key, on_change=tabs.keep_about, args=(run, "colour")
+            "Colour of this run",
+            about.colour or ink.light,
+            key=key,
+            label_visibility="collapsed",
+            on_change=tabs.keep_about,
+            args=(run, "colour"),
         )
-        st.caption("Shown everywhere, in exports too; lighter or darker where its ground would hide it.")
         if about.colour:
-            st.button("Its own colour", icon=":material/undo:", on_click=forget)
+            help = (
+                "Back to its own colour. A chosen one is shown everywhere, lighter or darker where it would be hidden."
+            )
+            st.button("Its own colour", icon=":material/undo:", type="tertiary", on_click=forget, help=help)
 
 
 def show_title(run: Run, summary: RunSummary) -> None:

@@ -28,18 +28,23 @@ def read_views() -> dict[str, View]:
     return dict(sorted(views.items(), key=lambda item: item[0].casefold()))
 
 
-def save_view(name: str, view: Mapping[str, list[str]]) -> None:
-    """Keeps a view, in place of one of the same name. Raises ViewError, RunsFolderError, OSError."""
+def save_view(name: str, view: Mapping[str, list[str]]) -> bool:
+    """Keeps a view, and says whether it is in place of one of the same name.
+
+    Raises ViewError, RunsFolderError, OSError.
+    """
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME:
         raise ViewError(f"A view's name has 1 to {MAX_NAME} letters.")
     if not _is_view(dict(view)):
         raise ViewError("The view is too large to be kept.")
     with hold(ensure_folder() / f"{_FILE}.lock"):
-        views = read_views() | {name: dict(view)}
+        before = read_views()
+        views = before | {name: dict(view)}
         if len(views) > MAX_VIEWS:
             raise ViewError(f"There are {MAX_VIEWS} views already: delete one first.")
         files.write_json(_path(), views)
+    return name in before
 
 
 def delete_view(name: str) -> None:

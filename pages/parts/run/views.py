@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -16,12 +18,14 @@ from pages.parts.run.columns import COLUMNS_KEY, GROUP_KEY
 # Of what a view consists: lists that are chosen from, and what stands in the address; beside them `q` and `archived`.
 _LISTS = ("state", "data", "tag", "by")
 _IN_ADDRESS = ("columns", "group", "sort")
-_SAID = "views.said"
+_SAID, _DONE = "views.said", "views.done"
 
 
 def show_views() -> None:
     """A popover with the views: opened, saved and deleted."""
     views = read_views()
+    if done := st.session_state.pop(_DONE, ""):
+        st.toast(done, icon=":material/bookmark_added:")
     with st.popover("Views", icon=":material/bookmark:", key="views", help="Searches and tables with a name."):
         if not views:
             st.html('<p class="lab-muted lab-small">Search, choose columns or group the runs, then save that here.</p>')
@@ -57,15 +61,21 @@ def _save() -> None:
     state, params = st.session_state, st.query_params
     view = {name: list(state.get(name) or []) for name in _LISTS} | {name: params.get_all(name) for name in _IN_ADDRESS}
     view |= {"q": [state["q"]] if state["q"] else [], "archived": ["true"] if state["archived"] else []}
-    _try(save_view, state["views.name"], {name: values for name, values in view.items() if values})
+    with _telling():
+        replaced = save_view(state["views.name"], {name: values for name, values in view.items() if values})
+        state[_DONE] = "View saved, in place of the one of this name." if replaced else "View saved."
 
 
 def _delete(name: str) -> None:
-    _try(delete_view, name)
+    with _telling():
+        delete_view(name)
+        st.session_state[_DONE] = "View deleted."
 
 
-def _try(act: Any, *arguments: Any) -> None:
+@contextmanager
+def _telling() -> Iterator[None]:
+    """What goes wrong inside is left for `show_views`."""
     try:
-        act(*arguments)
+        yield
     except (LabError, OSError) as error:
         st.session_state[_SAID] = tell(error)

@@ -10,9 +10,9 @@ from core.runs.views import ViewError, delete_view, read_views, save_view
 
 def test_a_view_is_kept_replaced_and_deleted(runs: Path) -> None:
     save_view("  Best  of October ", {"q": ["test > 90%"], "columns": ["name", "test/loss"]})
-    save_view("all", {})
+    assert not save_view("all", {})
     assert list(read_views()) == ["all", "Best of October"]
-    save_view("all", {"group": ["seeds"]})
+    assert save_view(" all", {"group": ["seeds"]})
     assert read_views()["all"] == {"group": ["seeds"]}
     delete_view("all")
     delete_view("all")

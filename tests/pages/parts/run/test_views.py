@@ -36,3 +36,12 @@ def test_a_view_without_a_name_is_refused_in_a_sentence(open_page) -> None:
     page = open_page("runs")
     press(page, "Save what is shown")
     assert "name has 1 to 60 letters." in texts(page)
+
+
+def test_a_view_says_that_it_took_the_place_of_another(open_page) -> None:
+    make_run(name="a")
+    page = open_page("runs")
+    for said in ("View saved.", "View saved, in place of the one of this name."):
+        page.text_input(key="views.name").set_value("mine")
+        press(page, "Save what is shown")
+        assert [toast.value for toast in page.toast] == [said]

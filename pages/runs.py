@@ -81,7 +81,7 @@ def show_filter(runs: Sequence[RunSummary]) -> tuple[Filter, TableLook]:
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="runs_filter"):
         query, states, datasets = show_search(runs)
-        tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=170, placeholder="Any")
+        tag = st.multiselect("Tag", tags, key="tag", bind="query-params", width=150, placeholder="Any")
         people = show_people(runs)
         archived = st.toggle("Archived too", key="archived", bind="query-params")
         st.space("stretch")

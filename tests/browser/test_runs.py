@@ -56,6 +56,26 @@ def test_columns_and_groups_stay_in_the_address_and_come_back_with_it(page: Page
     expect(page.locator("table thead")).not_to_contain_text("Best val.")
 
 
+def test_what_finds_runs_stands_in_one_row(page: Page, runs: LabServer) -> None:
+    page.set_viewport_size({"width": 1424, "height": 900})  # of 1440 without a bar that scrolls
+    page.goto(f"{runs.url}/runs")
+    first, last = (page.get_by_role("button", name=name) for name in ("Columns and groups", "New run"))
+    expect(last).to_be_visible()
+    boxes = first.bounding_box(), last.bounding_box()
+    assert len({box["y"] for box in boxes if box}) == 1
+
+
+def test_a_colour_is_kept_when_its_chooser_is_left_by_a_click_elsewhere(page: Page, runs: LabServer) -> None:
+    run = make_run(name="coloured")
+    page.goto(f"{runs.url}/run?id={run.id}")
+    page.get_by_role("button", name="Colour of this run").click()
+    page.locator("input[id^='rc-editable-input']").first.fill("#a01010")
+    page.mouse.click(700, 700)
+    expect(page.get_by_role("button", name="Its own colour")).to_be_visible()
+    expect(page.get_by_test_id("stColorPickerBlock")).to_have_css("background-color", "rgb(160, 16, 16)")
+    assert run.about.colour == "#a01010"
+
+
 def test_two_runs_are_selected_and_compared_by_the_keyboard_alone(page: Page, runs: LabServer) -> None:
     page.goto(f"{runs.url}/runs")
     boxes = page.locator("table tbody input")

@@ -65,12 +65,12 @@ def show_search(runs: Sequence[RunSummary]) -> tuple[Query, tuple[str, ...], tup
         bind="query-params",
         placeholder="Words, tag:x, seed = 3",
         icon=":material/search:",
-        width=260,
+        width=240,
         help=_HELP,
     )
     _complete(key="query_completion", data={"fields": list_names(list_keys(runs)), "values": list_values(runs)})
-    states = _choose("State", "state", {name: look.label for name, look in STATES.items()}, 190)
-    datasets = _choose("Data", "data", {name: CHOICE_LABELS.get(name, name) for name in DATASETS}, 170)
+    states = _choose("State", "state", {name: look.label for name, look in STATES.items()}, 180)
+    datasets = _choose("Data", "data", {name: CHOICE_LABELS.get(name, name) for name in DATASETS}, 150)
     return read_query(text, runs)[0], states, datasets
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.spec import RunSpec
 from core.spec.cost import cost_of
-from core.spec.parse import MAX_SPEC_BYTES, SpecError, parse_spec
+from core.spec.parse import MAX_SPEC_BYTES, FieldProblem, SpecError, parse_spec
 from core.text.formats import format_bytes, format_count
 from core.text.safe import name_stem
 from core.text.words import count_of
@@ -76,4 +76,11 @@ def _take(draft: Draft, key: str) -> None:
         draft.replace(spec)
         st.session_state[TAKEN_KEY] = f"The form holds the imported spec: {describe_spec(spec)}."
     except SpecError as error:
-        st.session_state[PROBLEMS_KEY] = [say(each.path or "The spec", each.message) for each in error.problems]
+        st.session_state[PROBLEMS_KEY] = [_tell_problem(each) for each in error.problems]
+
+
+def _tell_problem(problem: FieldProblem) -> str:
+    """What is wrong with the whole spec has its subject already."""
+    if problem.path:
+        return say(problem.path, problem.message)
+    return f"{problem.message[0].upper()}{problem.message[1:].removesuffix('.')}."

@@ -36,6 +36,12 @@ def test_wrong_json_is_named_and_leaves_the_form(open_page: OpenPage) -> None:
     assert draft_of(page).good == PRESETS["first-look"].spec
 
 
+def test_what_is_wrong_with_all_of_a_spec_is_said_once(open_page: OpenPage) -> None:
+    page = open_page("build")
+    press(page, "Use this spec")
+    assert problems_shown(page) == ["The spec is empty."]
+
+
 def test_the_file_of_a_spec_is_called_by_the_run_that_it_is_for() -> None:
     assert name_spec("base, wide") == "base-wide-spec"
     assert name_spec("") == name_spec("模型") == "spec"

@@ -65,6 +65,14 @@ def test_what_finds_runs_stands_in_one_row(page: Page, runs: LabServer) -> None:
     assert len({box["y"] for box in boxes if box}) == 1
 
 
+def test_the_title_of_a_question_is_above_its_words(page: Page, runs: LabServer) -> None:
+    page.goto(f"{runs.url}/run?id={make_run(name='asked').id}")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    lefts = [page.get_by_role("dialog").get_by_text(text).bounding_box() for text in ("Delete for good?", "This run's")]
+    first, second = [box["x"] for box in lefts if box]
+    assert abs(first - second) < 2
+
+
 def test_a_colour_is_kept_when_its_chooser_is_left_by_a_click_elsewhere(page: Page, runs: LabServer) -> None:
     run = make_run(name="coloured")
     page.goto(f"{runs.url}/run?id={run.id}")

@@ -35,9 +35,10 @@ def show_differences(units: Sequence[Unit]) -> None:
     everything = st.toggle("All fields", key="all", bind="query-params", help="Also those in which all runs agree.")
     paths = list_fields(units, only_differing=not everything)
     if not paths:
-        same = "but for their seed" if any(unit.is_group for unit in units) else ""
-        words = f"All runs have the same spec {same}".strip() if len(units) > 1 else "One run differs from none"
-        st.html(f'<p class="lab-muted">{words}.</p>')
+        seeds = " but for their seed" if any(unit.is_group for unit in units) else ""
+        alone = len(units) == 1 and not seeds
+        words = "One run differs from none." if alone else f"All runs have the same spec{seeds}."
+        st.html(f'<p class="lab-muted">{words} Choose runs adds {"another" if alone else "one of another spec"}.</p>')
         return
     heads = "".join(
         f'<th>{draw_dot(unit)}<span title="{escape(unit.name)}">{escape(unit.name)}</span>'

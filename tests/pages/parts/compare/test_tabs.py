@@ -36,7 +36,13 @@ def test_only_what_differs_is_shown_with_the_baselines_value(open_page) -> None:
     choose(page, "All fields", True)
     assert "Batch size" in texts(page)
     one = open_page("compare", ids=address_of(a), tab="What differs")
-    assert "One run differs from none." in texts(one)
+    assert "One run differs from none. Choose runs adds another." in texts(one)
+
+
+def test_seeds_of_one_spec_are_no_single_run_and_say_what_to_choose(open_page) -> None:
+    seeds = [make_run(settings=(f"train.seed={seed}",)) for seed in range(3)]
+    page = open_page("compare", ids=address_of(*seeds), tab="What differs")
+    assert "All runs have the same spec but for their seed. Choose runs adds one of another spec." in texts(page)
 
 
 def test_a_lone_run_says_what_to_choose(open_page) -> None:

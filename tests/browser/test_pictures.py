@@ -123,6 +123,9 @@ def test_charts_of_a_run_leave_with_their_legend(dark: Page, lab: LabServer) -> 
     assert [float(row["value"]) for row in found["Loss"].rows[4:]] == pytest.approx(
         [row["val/loss"] for row in run.rows()], rel=1e-6
     )
+    ticks = [word for word in found["Accuracy"].words if word.endswith("%")]
+    assert ticks
+    assert all(re.fullmatch(r"\d+(\.\d)? %", tick) for tick in ticks), ticks
     open_tab(dark, "System")
     assert "CPU, of one core" in save_all(dark, ["Device use", "Memory"])["Device use"].words
 

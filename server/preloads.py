@@ -2,14 +2,16 @@
 
 Streamlit's program asks for the parts that draw a page's elements only when the first of each kind arrives, and a chart
 for its library after that: three ways to the server and back, one after the other. Named in the head they come, and are
-compiled, while the program itself starts and the server runs the page. The head also says where the server is.
+compiled, while the program itself starts; a script runs them as soon as they hold nothing up. The head also says where
+the server is.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -29,10 +31,12 @@ ON_PAGE: Mapping[str, Sequence[str]] = {
     "runs": ("TextInput", "Multiselect", "DownloadButton"),
     "run": ("TextInput", "Multiselect", "Slider"),
     "compare": ("Slider", "DownloadButton"),
+    "studies": ("Multiselect",),
     "lab": ("TextInput",),
 }
 # Streamlit's program asks /data for its server first, is told that there is none, and waits 100 ms until it asks /.
 _SERVER = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href}</script>'
+_RUN = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 _IMPORT = re.compile(r"""\bfrom\s*["']\./([\w.-]+\.js)["']|\bimport\s*["']\./([\w.-]+\.js)["']""")
 _ICONS = "MaterialSymbols-Rounded.*.woff2"
 _PACKED, _LEVEL = "gzip", 6  # as every browser asks for it
@@ -102,19 +106,28 @@ def _is_page(start: Message) -> bool:
     )
 
 
-def write_head(page: str, scripts: Iterable[str]) -> str:
-    """The elements that a page's head gets; a script that cannot be had is asked for again by who needs it."""
-    parts = (*ON_EVERY_PAGE, *ON_PAGE.get(page, ()))
-    own = [f'<script async src="{escape(address)}" onerror="this.remove()"></script>' for address in scripts]
-    return "\n".join([_SERVER, *_name_program_parts(Path(file_util.get_static_dir()), parts), *own])
+def write_head(page: str, scripts: Sequence[str]) -> str:
+    """The elements that a page's head gets."""
+    names, parts = _find_parts(Path(file_util.get_static_dir()), (*ON_EVERY_PAGE, *ON_PAGE.get(page, ())))
+    told = json.dumps({"parts": parts, "scripts": list(scripts)}).replace("<", "\\u003c")
+    return "\n".join(
+        [
+            _SERVER,
+            *names,
+            *(f'<link rel="preload" as="script" href="{escape(address)}">' for address in scripts),
+            f'<script type="application/json" id="lab-preloads">{told}</script>',
+            f'<script type="module">{_RUN}</script>',
+        ]
+    )
 
 
 @cache
-def _name_program_parts(folder: Path, parts: Sequence[str]) -> list[str]:
-    """The files behind these parts, with those they import, that the page's own head does not name."""
+def _find_parts(folder: Path, stems: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Links to the files of these parts, and of those they import, that no head names yet; addresses of the parts."""
     scripts, known = folder / "static" / "js", (folder / "index.html").read_text(encoding="utf-8")
+    parts = [path.name for stem in stems for path in scripts.glob(f"{stem}.*.js")]
     found: dict[str, None] = {}
-    waiting = [path.name for stem in parts for path in scripts.glob(f"{stem}.*.js")]
+    waiting = [*parts]
     while waiting:
         name = waiting.pop(0)
         if name not in found and name not in known and (scripts / name).is_file():
@@ -122,10 +135,11 @@ def _name_program_parts(folder: Path, parts: Sequence[str]) -> list[str]:
             text = (scripts / name).read_text(encoding="utf-8")
             waiting += [one or other for one, other in _IMPORT.findall(text)]
     icons = [path.name for path in (folder / "static" / "media").glob(_ICONS)]
-    return [
+    links = [
         *(f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in found),
         *(
             f'<link rel="preload" as="font" type="font/woff2" crossorigin href="./static/media/{name}">'
             for name in icons
         ),
     ]
+    return links, [f"./static/js/{name}" for name in parts]

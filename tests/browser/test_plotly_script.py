@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from core.charts.plotly_script import KINDS, read_script
+from tests.quick_lab import QuickLab
 
 DRAW = """async (kind) => {
   const matrix = [[1, 2, 3], [2, 3, 4], [5, 4, 3]];
@@ -26,3 +27,12 @@ def test_every_kind_is_drawn_and_saved(page: Page, kind: str) -> None:
     page.add_script_tag(content=read_script())
     assert page.evaluate(DRAW, kind).startswith("data:image/png")
     assert not errors
+
+
+def test_it_is_there_once_before_a_page_has_any_chart(page: Page, lab: QuickLab) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{lab.url}/compare")
+    page.wait_for_function("window.Plotly", timeout=30_000)
+    assert page.locator("script[src*=plotly]").count() == 1
+    assert not [text for text in said if "preload" in text]

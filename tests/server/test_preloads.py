@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -36,9 +37,19 @@ def visit(path: str, sign_in: SignIn | None = None) -> str:
     return response.text
 
 
+def read_told(page: str) -> dict[str, list[str]]:
+    """What the script in the head is to run."""
+    found = re.search('<script type="application/json"[^>]*>(.*?)</script>', page)
+    assert found
+    told: dict[str, list[str]] = json.loads(found[1])
+    return told
+
+
 @pytest.mark.parametrize("path", ["/run", "/lab/run", "/run/"])
 def test_a_page_with_charts_asks_for_their_library_at_once(path: str) -> None:
-    assert f'<script async src="{SCRIPT}"' in visit(path)
+    page = visit(path)
+    assert f'<link rel="preload" as="script" href="{SCRIPT}">' in page
+    assert read_told(page)["scripts"] == [SCRIPT]
 
 
 def test_other_pages_ask_for_the_program_alone() -> None:
@@ -79,4 +90,8 @@ def test_every_part_of_the_program_that_is_named_is_there_and_not_named_twice(pa
     assert "BACKEND_BASE_URL" in program
     parts = (*ON_EVERY_PAGE, *ON_PAGE.get(page, ()))
     missing = [stem for stem in parts if not any(f"/{stem}." in name for name in named)]
+    run = [address.removeprefix("./") for address in read_told(visit(f"/{page}"))["parts"]]
+    assert len(run) == len(parts)
+    assert set(run) <= set(named)
+    assert "data-test-connection-state" in program
     assert not missing, f"Streamlit names these otherwise now: {missing}"

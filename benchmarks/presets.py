@@ -81,20 +81,25 @@ def summarize(runs: list[Run]) -> dict[str, Any]:
         "test_accuracy": _spread([end["test/accuracy"] for end in ends]),
         "test_accuracy_views": _spread([end["test/accuracy_views"] for end in ends if "test/accuracy_views" in end]),
         "train_seconds": _spread([end["train_seconds"] for end in ends]),
-        "cpu_seconds": _spread([count_cpu_seconds(run) for run in runs]),
+        "cpu_seconds": _spread([count_cpu_seconds(run)[-1] for run in runs]),
+        "courses": [
+            {"cpu_seconds": count_cpu_seconds(run), "val_accuracy": [row["val/accuracy"] for row in run.rows()]}
+            for run in runs
+        ],
+        "batch_size": runs[0].spec.train.batch_size,
         "device": places[0]["device_name"],
         "threads": places[0]["threads"],
         "precision": places[0]["precision"],
     }
 
 
-def count_cpu_seconds(run: Run) -> float:
-    """Seconds of a core that the process computed until its last epoch's end: less than passed, with others beside."""
-    total, before = 0.0, 0.0
+def count_cpu_seconds(run: Run) -> list[float]:
+    """Seconds of a core that the process had computed by each epoch's end: less than passed, with others beside."""
+    counted, before = [0.0], 0.0
     for row in run.rows():
-        total += row["system/cpu_percent"] / 100 * (row["seconds"] - before)
+        counted.append(counted[-1] + row["system/cpu_percent"] / 100 * (row["seconds"] - before))
         before = row["seconds"]
-    return total
+    return [round(seconds, 1) for seconds in counted[1:]]
 
 
 def _spread(values: list[float]) -> dict[str, Any] | None:

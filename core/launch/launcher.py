@@ -32,6 +32,7 @@ from core.system.child import reap, start_process
 from core.system.errors import LabError
 from core.system.folders import runs_folder
 from core.system.locks import FileLock, hold
+from core.text.words import count_of
 
 MAX_SEEDS = 100
 STOP_SECONDS = 5.0  # before a run that is to be deleted is killed
@@ -71,9 +72,17 @@ def require_place(spec: RunSpec) -> None:
 
 
 def explain_wait(run: Run) -> str:
-    """What a run in the queue for the cluster waits for, or why no node can train it now; empty for one of here."""
+    """What a queued run waits for and how many are before it, or why no node of the cluster can train it now.
+
+    Empty while its worker is only about to join the queue.
+    """
     if read_place(run.path) is None:
-        return ""
+        waiting = _list_waiting(runs_folder())
+        if run.id not in waiting:
+            return ""
+        before = waiting.index(run.id)
+        turn = f"{count_of(before, 'run')} before it in the queue" if before else "next in the queue"
+        return f"Waiting for a free device, {turn}."
     why = places.explain_never(read_cluster(runs_folder()), run.spec.train.device)
     return f"{why} To train it here: Stop, then Resume." if why else places.WAITING
 
@@ -280,7 +289,7 @@ def _start_process(run: Run) -> int:
 def _can_start_now(run: Run) -> bool:
     """Whether the run can start now. If not, it gets a plain worker, because a queued one must stay small."""
     runs, devices = runs_folder(), list_device_ids()
-    if _find_waiting(runs) - {run.id}:
+    if set(_list_waiting(runs)) - {run.id}:
         return False
     suited = [device for device in devices if queue.suits(run.spec.train.device, device, devices)]
     return any(holder is None for device in suited for holder in queue.read_slots(runs, device))
@@ -292,9 +301,9 @@ def prepare_worker(delay: float = SETTLE_SECONDS) -> None:
         STANDBY.prepare(worker_environment(), delay)
 
 
-def _find_waiting(runs: Path) -> set[str]:
-    """Runs in the queue, without stale tickets of killed workers."""
-    return {ticket.run_id for ticket in queue.read_queue(runs) if presence.is_waiting(runs / ticket.run_id)}
+def _list_waiting(runs: Path) -> list[str]:
+    """Runs in the queue, the next one first, without stale tickets of killed workers."""
+    return [ticket.run_id for ticket in queue.read_queue(runs) if presence.is_waiting(runs / ticket.run_id)]
 
 
 def _note_end(folder: Path, process: dict[str, Any] | None, status: int) -> None:
@@ -306,6 +315,6 @@ def _note_end(folder: Path, process: dict[str, Any] | None, status: int) -> None
         return
     with suppress(OSError, RuntimeError, LabError):  # nobody waits for it
         runs, trained = folder.parent, files.find_json(folder / layout.ENVIRONMENT)
-        if trained and not _find_waiting(runs) and None in queue.read_slots(runs, str(trained.get("device"))):
+        if trained and not _list_waiting(runs) and None in queue.read_slots(runs, str(trained.get("device"))):
             STANDBY.wake(folder.name)
             prepare_worker(0.0)

@@ -32,7 +32,7 @@ from core.runs.records import About, RunNotFoundError
 from core.runs.store import open_run
 from core.spec.parse import SpecError
 from core.system import files
-from core.system.locks import FileLock
+from core.system.locks import FileLock, hold
 from tests.core.workers import tiny_spec, wait_for, wait_for_state
 from tests.made_runs import create_run
 
@@ -289,6 +289,21 @@ def test_a_run_that_waits_tells_for_what_or_why_no_node_can_take_it_now(no_worke
     assert explain_wait(run).startswith("No cluster is up")
     assert explain_wait(run).endswith("Stop, then Resume.")
     assert explain_wait(open_run(create_run(tiny_spec()))) == ""
+
+
+def test_a_run_that_waits_here_tells_how_many_are_before_it(runs: Path) -> None:
+    first, second, stale = (open_run(create_run(tiny_spec())) for _ in range(3))
+    (stale.path / "launched").unlink()  # its worker was killed
+    queue.enqueue(runs, stale.id, "cpu", priority=2)
+    queue.enqueue(runs, first.id, "cpu")
+    queue.enqueue(runs, second.id, "cpu")
+    with hold(first.path / "run.lock"), hold(second.path / "run.lock"):
+        assert explain_wait(first) == "Waiting for a free device, next in the queue."
+        assert explain_wait(second) == "Waiting for a free device, 1 run before it in the queue."
+        queue.move_to_head(runs, second.id)
+        assert explain_wait(second) == "Waiting for a free device, next in the queue."
+        queue.leave_queue(runs, first.id)
+        assert explain_wait(first) == ""
 
 
 def test_a_run_of_a_cluster_that_is_gone_is_resumed_here(no_workers: list[str], cluster: Path) -> None:

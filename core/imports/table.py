@@ -147,7 +147,7 @@ def guess_columns(table: Table, told: TableColumns | None = None) -> TableColumn
 
 
 def _choose(table: Table, told: str, names: Sequence[str], fits: Callable[[list[str]], bool]) -> str:
-    if told in table.columns:
+    if told and told in table.columns:  # a column may have no name, as that of the row numbers which pandas writes
         return told
     plain_names = {re.sub(r"[^a-z0-9]", "", column.lower()): index for index, column in enumerate(table.columns)}
     for name in names:

@@ -35,6 +35,23 @@ def test_the_first_column_is_no_step_by_its_place(tmp_path: Path) -> None:
     assert "rows are counted" in run.remarks[0]
 
 
+@pytest.mark.parametrize("ending", ["", ","])
+def test_a_column_without_a_name_hides_none_that_has_one(tmp_path: Path, ending: str) -> None:
+    # As pandas writes its row numbers, and other tools a comma at each line's end.
+    rows = ["run,epoch,timestamp,loss", "a,5,1760000000,0.5", "a,6,1760000009,0.25", "b,5,1760000020,0.75"]
+    numbered = [f"{number},{row}{ending}" for number, row in zip(["", 0, 1, 2], rows, strict=True)]
+    found = read(tmp_path, "".join(f"{row}\n" for row in numbered))
+
+    assert found.details["columns"] == {"step": "epoch", "run": "run", "time": "timestamp"}
+    assert {run.name: run.series["loss"].steps.tolist() for run in found.runs} == {"a": [5, 6], "b": [5]}
+
+
+def test_a_row_for_each_figure_is_read_beside_a_column_without_a_name(tmp_path: Path) -> None:
+    (run,) = read(tmp_path, ",key,value,step\n0,val/loss,0.5,3\n1,acc,0.25,3\n").runs
+
+    assert {name: each.values.tolist() for name, each in run.series.items()} == {"val/loss": [0.5], "acc": [0.25]}
+
+
 def test_columns_are_as_chosen(tmp_path: Path) -> None:
     found = read(tmp_path, "epoch,batch,model,loss\n0,10,a,1\n0,20,b,2\n", TableColumns(step="batch", run="model"))
 

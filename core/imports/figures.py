@@ -54,7 +54,9 @@ _OTHER = {"best", "min", "max", "top5", "acc5", "5", "balanced", "ema", "lr", "s
 
 def guess_choice(runs: Iterable[ForeignRun], rules: Choice | None = None) -> dict[str, list[str]]:
     """For each figure the names that are likely to be it, best first; what people chose before comes first."""
+    runs = list(runs)
     names = list(dict.fromkeys(name for run in runs for name in [*run.series, *run.results]))
+    validated = _list_validated(runs)
     chosen_before = {
         name: (figure, place - MAX_RULES)  # before all guesses, in the order of preference
         for figure, kept in (rules or {}).items()
@@ -63,6 +65,8 @@ def guess_choice(runs: Iterable[ForeignRun], rules: Choice | None = None) -> dic
     found: dict[str, list[tuple[int, str]]] = {figure: [] for figure in FIGURES}
     for name in names:
         figure, rank = chosen_before.get(name) or _guess(name)
+        if name in validated and name not in chosen_before:
+            figure = "val/accuracy"
         if figure in found:
             found[figure].append((rank, name))
     return {
@@ -84,12 +88,39 @@ def choose(guessed: Choice, chosen: Choice) -> dict[str, list[str]]:
     }
 
 
+def _list_validated(runs: Iterable[ForeignRun]) -> set[str]:
+    """Accuracies that name no split and are those of validation in all runs that have them.
+
+    Such as fastai's `accuracy` beside `train_loss` and `valid_loss`, and Ultralytics' `metrics/accuracy_top1`: the run
+    names the split of its training loss, and has the accuracy at the steps of its validation loss.
+    """
+    found: dict[str, bool] = {}
+    for run in runs:
+        guessed = {name: _guess(name)[0] for name in run.series}
+        names = {figure: [name for name, each in guessed.items() if each == figure] for figure in FIGURES}
+        losses = names["train/loss"]
+        is_told = bool(losses) and all(map(_list_splits, losses)) and not names["val/accuracy"]
+        steps = [run.series[name].steps for name in names["val/loss"]] if is_told else []
+        for name in names["train/accuracy"]:
+            is_alike = any(np.array_equal(run.series[name].steps, each) for each in steps)
+            found[name] = found.get(name, True) and is_alike and not _list_splits(name)
+    return {name for name, is_validated in found.items() if is_validated}
+
+
+@cache
+def _words_of(name: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[a-z]+[0-9]?|[0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+
+
+def _list_splits(name: str) -> list[str]:
+    return [each for each, known in _SPLITS.items() if _words_of(name) & known]
+
+
 @cache
 def _guess(name: str) -> tuple[str, int]:
     """The figure that a name tells, or "", and how sure that is: 0 at best."""
-    words = set(re.findall(r"[a-z]+[0-9]?|[0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+    words, splits = _words_of(name), _list_splits(name)
     measure = next((each for each, known in _MEASURES.items() if words & known), "")
-    splits = [each for each, known in _SPLITS.items() if words & known]
     is_both = bool(words & _MEASURES["loss"] and words & _MEASURES["accuracy"])
     if not measure or is_both or len(splits) > 1 or words & _OTHER:
         return "", 0

@@ -36,6 +36,32 @@ def test_other_figures_are_not_taken_for_ours(name: str) -> None:
     assert not any(choice.values())
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "others", "figure"),
+    [
+        ("accuracy", ["train_loss", "valid_loss"], "val/accuracy"),  # fastai
+        ("metrics/accuracy_top1", ["train/loss", "val/loss"], "val/accuracy"),  # Ultralytics
+        ("accuracy", ["loss", "val_loss"], "train/accuracy"),  # Keras
+        ("accuracy", ["train_loss", "val_loss", "val_accuracy"], "train/accuracy"),
+        ("train_accuracy", ["train_loss", "val_loss"], "train/accuracy"),
+    ],
+)
+def test_an_accuracy_without_a_split_is_of_what_its_run_speaks(accuracy: str, others: list[str], figure: str) -> None:
+    points = make_series([0, 1], [0.5, 0.6])
+    run = make_foreign(series=dict.fromkeys([accuracy, *others], points), results={})
+    assert guess_choice([run])[figure] == [accuracy]
+
+
+def test_an_accuracy_that_was_logged_with_the_training_is_that_of_training() -> None:
+    often, seldom = make_series([1, 2, 3], [0.5, 0.6, 0.7]), make_series([3], [0.6])
+    run = make_foreign(series={"train_loss": often, "accuracy": often, "val_loss": seldom}, results={})
+    assert guess_choice([run])["train/accuracy"] == ["accuracy"]
+    other = make_foreign(series={"train_loss": often, "accuracy": seldom, "val_loss": seldom}, results={})
+    assert guess_choice([other])["val/accuracy"] == ["accuracy"]
+    # A name means one figure in all runs of an import.
+    assert guess_choice([run, other])["train/accuracy"] == ["accuracy"]
+
+
 def test_of_several_names_the_plainest_comes_first_and_a_run_takes_the_first_it_has() -> None:
     points = make_series([1, 2], [0.5, 0.6])
     both = make_foreign(series={"train_loss_step": points, "train_loss_epoch": points, "train_loss": points})

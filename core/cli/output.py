@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -45,6 +47,20 @@ class CommandError(LabError):
     def __init__(self, sentence: str, exit_code: int = BAD_INPUT) -> None:
         super().__init__(sentence)
         self.exit_code = exit_code
+
+
+def prepare_streams() -> None:
+    """Lets every text be printed, whatever the terminal's encoding, and also where a standard stream is closed.
+
+    A file's name of bytes that are no UTF-8 is printed as these bytes.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the program
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            is_whole = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if is_whole else "replace")
 
 
 def make_console(*, stderr: bool = False) -> Console:

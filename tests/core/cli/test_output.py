@@ -1,5 +1,6 @@
 """What commands write: strict JSON, tables of plain text, and a question only where somebody can answer."""
 
+import io
 import json
 import math
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from rich.text import Text
 
-from core.cli.output import BAD_INPUT, CommandError, confirm, print_facts, print_json, print_table, say
+from core.cli.output import BAD_INPUT, CommandError, confirm, prepare_streams, print_facts, print_json, print_table, say
 
 
 @dataclass
@@ -35,6 +36,30 @@ def test_a_piped_table_has_one_line_per_row_and_no_markup(capsys: pytest.Capture
     assert "\x1b" not in lines[2]
     assert lines[2].rstrip().endswith(" 12")
     assert "y" * 300 in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "printed"), [("utf-8", b"caf\xe9 \xe2\x80\x93\n"), ("latin-1", b"caf? ?\n"), ("ascii", b"caf? ?\n")]
+)
+def test_any_text_can_be_printed_in_any_encoding(
+    encoding: str, printed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(kept, encoding, newline="\n"))
+    prepare_streams()
+    print("caf\udce9 –", flush=True)  # a name as Linux gives it whose bytes are no UTF-8
+    assert kept.getvalue() == printed
+
+
+def test_a_closed_standard_stream_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    prepare_streams()
+    print_table(("name",), [("x",)])
+    say("done")
+    assert sys.stdin.read() == ""
+    with pytest.raises(CommandError, match="add --yes"):
+        confirm("Sure?", yes=False)
 
 
 @pytest.fixture

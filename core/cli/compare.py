@@ -165,6 +165,7 @@ def _describe(
     from core.compare.fields import list_fields
     from core.compare.figures import FIGURES, summary_of
     from core.compare.units import find_mismatches
+    from core.spec.train import SEED
 
     plain = [unit for unit in units if not unit.is_ensemble]
     return {
@@ -173,7 +174,8 @@ def _describe(
                 "name": unit.name,
                 "runs": [run.id for run in unit.runs],
                 "states": [run.state for run in unit.runs],
-                "seeds": [run.seed for run in unit.seeds],
+                # Another tool may not tell it.
+                "seeds": [run.seed if not run.tool or SEED in run.fields else None for run in unit.seeds],
                 "branch": unit.first.branch,
                 "figures": {figure.key: summary_of(unit, figure, pick) for figure in FIGURES},
             }

@@ -13,6 +13,7 @@ from core.cli.source import AsJson, RunId, RunIds, Yes
 from core.runs.branches import read_branch
 from core.runs.families import list_branches, tell_branches, tell_parent
 from core.runs.folder import Run
+from core.runs.foreign import read_known
 from core.runs.records import RunSummary
 from core.spec.fields import format_value
 from core.system.errors import LabError
@@ -45,7 +46,7 @@ def list_all(
         and all(wanted in run.tags for wanted in tag or ())
     ]
     if as_json:
-        print_json(runs)
+        print_json([_tell(run) for run in runs])
         return
     columns = ("id", "state", "name", "data", "epoch", "best val", "test", "parameters", "time", "branch of", "tags")
     rows = [
@@ -76,6 +77,16 @@ def list_all(
         say("There are no runs here yet." if not (state or tag) else "No run matches.")
 
 
+def _tell(run: RunSummary) -> dict[str, Any]:
+    """A run for programs: what nobody knows of a damaged run or of another tool's is null, not 0."""
+    told = asdict(run)
+    if run.tool or run.state == "damaged":
+        known = [path.rpartition(".")[2] for path in read_known(dict(run.configuration))]
+        for name in ("parameters", "seconds", "learning_rate", "batch_size", "seed"):
+            told[name] = told[name] or (0 if name in known else None)
+    return told
+
+
 def show_run(
     run_id: RunId,
     log: Annotated[int, typer.Option("--log", min=0, max=10_000, help="Lines of its output to print as well.")] = 0,
@@ -91,7 +102,7 @@ def show_run(
     if as_json:
         print_json(
             {
-                **asdict(summary),
+                **_tell(summary),
                 "path": run.path,
                 "note": run.about.note,
                 "spec": spec,
@@ -109,7 +120,7 @@ def show_run(
     if spec is not None:
         print("\nWhat differs from the default spec, and the layers:")
         print_facts(_differences(run))
-    if record := run.foreign():
+    if (record := run.foreign()) and record["configuration"]:
         print("\nIts configuration:")
         print_facts([(f"  {plain(key)}", plain(format_value(value))) for key, value in record["configuration"].items()])
     if log:

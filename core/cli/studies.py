@@ -102,6 +102,9 @@ def list_all(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
+    if not found:
+        say("There are no studies here yet.")
+        return
     columns = ("name", "state", "trials", "pruned", "failed", "infeasible", "best", "workers", "made", "reason")
     rows = [
         (

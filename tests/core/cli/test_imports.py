@@ -57,3 +57,23 @@ def test_a_wrong_map_is_told(core: Callable[..., Result], table: Path, option: s
     shown = core("import", str(table), "--step", "step", "--map", option)
     assert (shown.exit_code, list_runs()) == (2, [])
     assert sentence in shown.stderr
+
+
+def test_what_a_tool_does_not_tell_is_null_for_programs_and_no_heading_for_people(
+    core: Callable[..., Result], tmp_path: Path
+) -> None:
+    bare, seeded = tmp_path / "bare.csv", tmp_path / "seeded.csv"
+    bare.write_text("step,loss\n1,0.5\n2,0.25\n")
+    seeded.write_text("run_id,key,value,step,seed,lr\nr1,val/loss,0.5,3,0,0.1\n")
+    first, second = core("import", str(bare), str(seeded)).stdout.split()
+    for told in (
+        {run["id"]: run for run in strict(core("runs", "--json").stdout)},
+        {run_id: strict(core("show", run_id, "--json").stdout) for run_id in (first, second)},
+    ):
+        names = ("seed", "learning_rate", "batch_size", "parameters", "seconds")
+        assert [told[first][name] for name in names] == [None] * 5
+        assert [told[second][name] for name in names] == [0, 0.1, None, None, None]
+    units = strict(core("compare", first, second, "--json").stdout)["units"]
+    assert [unit["seeds"] for unit in units] == [[None], [0]]
+    assert "Its configuration" not in core("show", first).stdout
+    assert "Its configuration" in core("show", second).stdout

@@ -26,6 +26,11 @@ def core(quick_workers: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return run_command
 
 
+def test_a_lab_without_studies_says_so(core: Callable[..., Result], lab_folders: Path) -> None:
+    shown = core("studies")
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "", "There are no studies here yet.\n")
+
+
 def test_a_study_from_a_file_is_searched_resumed_and_listed(core: Callable[..., Result], tmp_path: Path) -> None:
     file = tmp_path / "tiny.json"
     file.write_text(tiny_study(trials=9).model_dump_json())

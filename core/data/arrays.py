@@ -170,7 +170,8 @@ def _read_labels(name: str, array: Array, images: int) -> Array:
         array = _to_words(name, array)
     if array.dtype.kind not in "iuUb":
         raise DataError(f"The array {name} holds {array.dtype} values; labels are whole numbers or words.")
-    return array
+    # Of one type in all parts: of uint64 and int64 numpy would make fractions.
+    return array if array.dtype.kind == "U" else array.astype(np.int64)
 
 
 def _is_one_hot(array: Array) -> bool:
@@ -225,7 +226,8 @@ def read_batches(files: Mapping[str, bytes]) -> dict[str, Labelled]:
     for path, content in sorted(files.items()):
         name = path.rpartition("/")[2]
         if name in ("batches.meta.txt", "fine_label_names.txt"):
-            names = content.decode("utf-8", "replace").split()
+            lines = content.decode("utf-8", "replace").splitlines()
+            names = [line.strip() for line in lines if line.strip()]  # a line a class: its name may have spaces
         elif name.endswith(".bin"):
             part = "test" if name.startswith("test") else "train"
             parts.setdefault(part, []).append(_read_records(name, content))

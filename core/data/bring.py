@@ -289,7 +289,9 @@ def _write_images(parts: Mapping[str, Labelled], root: Path, report: Report, tel
                 report(done, total)
     about = next(iter(parts.values()))
     if about.numbers:
-        keep_numbers(root, dict(zip(about.classes, about.numbers, strict=True)))
+        # Of a class without images there is no folder, and those after it have other places among the folders.
+        there = {int(label) for part in parts.values() for label in np.unique(part.labels)}
+        keep_numbers(root, {about.classes[label]: about.numbers[label] for label in sorted(there)})
     pairs = zip(about.given, about.classes, strict=True)
     if renamed := [f"{show_name(given)} is {name}" for given, name in pairs if given != name]:
         tell(f"Classes are called otherwise here, as no folder can have their names: {list_first(renamed, _NAMED)}.")

@@ -57,6 +57,14 @@ def test_labels_of_every_form_of_one_class_an_image_are_read() -> None:
     assert (named.classes, named.numbers) == (("cat", "café"), (0, 1))
 
 
+def test_labels_of_several_types_are_whole_numbers_in_all_parts() -> None:
+    unsigned, signed = LABELS.astype(np.uint64), LABELS.astype(np.int64)
+    parts = read_arrays(save(x_train=IMAGES, y_train=unsigned, x_test=IMAGES, y_test=signed))
+    assert (parts["test"].classes, parts["test"].numbers) == (("00", "10"), (0, 10))
+    part = read_arrays(save(images=IMAGES, labels=LABELS > 0))["train"]
+    assert (part.classes, part.numbers, part.labels.tolist()) == (("0", "1"), (0, 1), [0, 1, 0, 1])
+
+
 def test_channels_come_first_or_last_and_fractions_are_scaled() -> None:
     colours = np.random.default_rng(0).random((4, 3, 8, 8))
     part = read_arrays(save(images=colours, labels=LABELS))["train"]
@@ -119,3 +127,10 @@ def test_batches_of_cifar_100_are_read_by_the_fine_label() -> None:
     assert np.array_equal(found["test"].image(1), rows[5, 2:].reshape(3, 32, 32).transpose(1, 2, 0))
     with pytest.raises(DataError, match="neither images nor CIFAR's binary batches"):
         read_batches({"test.bin": rows.tobytes()})
+
+
+def test_names_of_classes_in_batches_may_have_spaces() -> None:
+    rows = np.zeros((2, 3073), np.uint8)
+    rows[1, 0] = 1
+    found = read_batches({"data_batch_1.bin": rows.tobytes(), "batches.meta.txt": b"fire truck\r\ncat\r\n\r\n"})
+    assert found["train"].classes == ("fire truck", "cat")

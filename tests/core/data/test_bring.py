@@ -138,6 +138,14 @@ def test_classes_keep_the_numbers_of_the_file_also_on_the_way_to_another_lab() -
     assert load_data(bring(gaps, "gaps")).class_numbers == (0, 2, 5)
 
 
+def test_a_class_without_images_moves_no_number_of_another() -> None:
+    rows = np.zeros((12, 3073), np.uint8)
+    rows[:, 0], rows[:, 1:] = np.repeat([0, 2, 3], 4), np.arange(12)[:, None]
+    batches = {"data_batch_1.bin": rows.tobytes(), "batches.meta.txt": b"airplane\nautomobile\nbird\ncat\n"}
+    data = load_data(bring(make_zip(batches), "some"))
+    assert (data.class_names, data.class_numbers) == (("airplane", "bird", "cat"), (0, 2, 3))
+
+
 def to_npy(array: np.ndarray) -> io.BytesIO:
     buffer = io.BytesIO()
     np.save(buffer, array)

@@ -11,7 +11,6 @@ import ast
 import hashlib
 import json
 import math
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from core.data.leftovers import is_leftover
+from core.data.own_images import sort_as_read
 from core.engine.augment import normalize
 from core.engine.data import resize
 from core.engine.model import ResNet, build_model
@@ -47,7 +48,11 @@ class Member:
 MEMBERS: tuple[Member, ...] = ()
 CLASSES: tuple[str, ...] = ()
 NUMBERS: tuple[int, ...] = ()  # that the set gives the classes: what --labels index writes
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+# Those of the lab, whatever Pillow can read here: numbers of images then are the lab's.
+SUFFIXES = (
+    *(".apng", ".avif", ".bmp", ".dib", ".gif", ".jfif", ".jif", ".jpe", ".jpeg"),
+    *(".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+)
 BATCH = 256
 DTYPES = {
     "F64": torch.float64,
@@ -76,6 +81,8 @@ def main() -> int:
             some = range(start, min(start + BATCH, len(names)))
             chances = predict(networks, [batches(some, member) for member in MEMBERS])
             rows += describe(names, some, chances, arguments)
+        if arguments.columns:
+            require_own_ids(rows, arguments.ids)
         write(rows if arguments.exact else guard(rows), columns, arguments.out)
     except (InputError, OSError) as error:
         print(error, file=sys.stderr)
@@ -158,9 +165,8 @@ def open_images(path: Path) -> tuple[list[str], Callable[[range, Member], Tensor
     if path.is_dir():
         files = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
         relative = [file.relative_to(path) for file in files]
-        # What systems hide beside people's images, as macOS its ._photo.jpg, is none of them.
-        seen = [name for name in relative if not any(part.startswith(".") for part in name.parts)]
-        names = sorted((name.as_posix() for name in seen), key=count_up)
+        seen = [name.as_posix() for name in relative if not any(map(is_leftover, name.parts))]
+        names = sort_as_read(seen)
         paths = [path / name for name in names]
     elif path.is_file():
         names, paths = [path.name], [path]
@@ -169,11 +175,6 @@ def open_images(path: Path) -> tuple[list[str], Callable[[range, Member], Tensor
     if not names:
         raise InputError(f"{path} holds no images ({', '.join(SUFFIXES)}).")
     return names, lambda some, member: torch.stack([decode(paths[index], member) for index in some])
-
-
-def count_up(name: str) -> list[tuple[int, str]]:
-    """2.png comes before 10.png."""
-    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", name)]
 
 
 def decode(path: Path, member: Member) -> Tensor:
@@ -271,6 +272,11 @@ def describe(names: list[str], some: range, chances: Tensor, arguments: argparse
         else:
             rows.append([names[index], CLASSES[guess[0]], f"{value[0]:.6f}", CLASSES[guess[1]], f"{value[1]:.6f}"])
     return rows
+
+
+def require_own_ids(rows: list[list[object]], kind: str) -> None:
+    if len({row[0] for row in rows}) < len(rows):
+        raise InputError(f"Several images have the same id by their {kind}; take their name or number as id.")
 
 
 def guard(rows: list[list[object]]) -> list[list[object]]:

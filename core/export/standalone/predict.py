@@ -31,6 +31,8 @@ _GIVEN = frozenset(
     + [(kind.__module__, kind.__name__) for kind in (LayerSpec, ModelSpec)]
 )
 _HEADINGS = HEADINGS | {
+    "core.data.leftovers": "What systems and tools leave beside images",
+    "core.data.own_images": "The order in which people count names",
     "core.engine.augment": "Bytes become what a network looks at",
     "core.engine.data": "",
     ROOT: "The command line, the images and the table",

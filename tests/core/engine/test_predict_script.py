@@ -9,15 +9,18 @@ import torch
 from PIL import Image, ImageOps
 
 from core.data.channels import to_grey
+from core.data.leftovers import SUFFIXES as LAB_SUFFIXES
+from core.data.own_images import Brought, name_images
 from core.engine.predict_script import (
+    SUFFIXES,
     InputError,
     Member,
-    count_up,
     fit,
     load_network,
     make_grey,
     open_images,
     read_array,
+    require_own_ids,
     write,
 )
 from core.spec import ModelSpec
@@ -79,15 +82,22 @@ def test_an_array_of_another_size_is_brought_to_it_as_pillow_does(side: int) -> 
         assert np.abs(np.asarray(fitted).astype(int) - ours.astype(int)).max() <= 1
 
 
-def test_names_come_in_the_order_in_which_people_count() -> None:
-    assert sorted(["10.png", "a.png", "2.png"], key=count_up) == ["2.png", "10.png", "a.png"]
-
-
-def test_hidden_files_are_no_images(tmp_path: Path) -> None:
-    for name in ("photo.png", "._photo.png", ".Trash/old.png", "cats/1.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+def test_images_of_a_folder_are_those_of_the_lab_in_its_order(tmp_path: Path) -> None:
+    assert set(SUFFIXES) == LAB_SUFFIXES | {".avif"}  # which some builds of Pillow cannot read
+    images = ["2.png", "10.png", "a.JPE", "A.jfif", "01.png", "1.png", "cats/1.pnm", f"{'7' * 25}.bmp"]
+    hidden = ["._photo.png", ".Trash/old.png", "@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg", "$RECYCLE.BIN/x.png", "~$x.png"]
+    for name in [*images, *hidden, "notes.txt", "old.png~"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert open_images(tmp_path)[0] == ["cats/1.png", "photo.png"]
+    found = open_images(tmp_path)[0]
+    assert sorted(found) == sorted(images)
+    assert found == name_images(Brought(str(tmp_path)))
+
+
+def test_ids_that_come_twice_are_no_file_to_hand_in() -> None:
+    require_own_ids([["1", "cat"], ["2", "cat"]], "stem")
+    with pytest.raises(InputError, match="Several images have the same id by their stem"):
+        require_own_ids([["1", "cat"], ["1", "dog"]], "stem")
 
 
 def test_any_name_of_a_file_stands_in_a_line_of_the_table(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ RUNS = ("runid", "runuuid", "runhash", "run", "runname", "experiment", "trial", 
 METRICS = ("metric", "metricname", "key", "tag", "variable")  # of tables with a row for each figure
 TIMES = ("walltime", "timestamp", "time", "datetime", "date", "createdat")
 _TEXTS = "cells that hold text"
+_NO_TIMES = "times that are no moment since 1970"
 _UNEVEN = "rows that have more or fewer cells than the table has columns"
 _CHARTED, _BOUNDS = " - ", ("", "__MIN", "__MAX")  # how W&B names the columns of a chart
 NOTHING = {"", "na", "n/a", "null", "none", "-"}
@@ -213,6 +214,11 @@ def read_table(path: Path, name: str, budget: Budget, told: TableColumns | None 
             else:
                 uneven += bool(row)
     runs = tuple(run for part in parts for run in part.finish())
+    if not runs:
+        lost = count_left_out([{_UNEVEN: uneven} if uneven else {}, *(part.lost for part in parts)])
+        reasons = list_first([f"{count:,} × {what}" for what, count in lost.items()], 8)
+        why = f": {reasons}" if reasons else " below its first line"
+        raise ImportFilesError(f"{path.name} holds no figures{why}.")
     left_out = count_left_out([{_UNEVEN: uneven} if uneven else {}, *(part.left_out for part in parts)])
     return Found(runs, left_out, tuple(table.columns), {"columns": vars(columns)})
 
@@ -284,6 +290,8 @@ class _Rows:
         if self._time >= 0:
             found, lacks_zone = read_time(self.table, row[self._time])
             time = math.nan if found is None else found
+            if found is None and row[self._time].strip().lower() not in NOTHING:
+                draft.left_out[_NO_TIMES] += 1
             self._without_zone |= lacks_zone
         assert step is not None
         for index, name in self._values:
@@ -342,6 +350,11 @@ class _Rows:
         if len(seen) < 2:
             seen.add(cell.strip())
         draft.left_out[_TEXTS] += 1
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """All that is left out, also of rows that make no run."""
+        return count_left_out([self.left_out, *(draft.left_out for draft in self._drafts.values())])
 
     def finish(self) -> tuple[ForeignRun, ...]:
         for (run, name), seen in self._texts.items():

@@ -64,6 +64,28 @@ def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
         read(tmp_path, "a,b\n1,2\n", TableColumns(step="stpe"))
 
 
+@pytest.mark.parametrize(
+    ("text", "columns", "sentence"),
+    [
+        ("a,b\n0.5,1\n0.7,1\n", TableColumns(step="a"), "2 × rows without a step that is a whole number."),
+        ('epoch,loss\n0,"1,234.5"\n1,"1,100.0"\n', None, "2 × cells that hold text."),
+        ("epoch,loss\n", None, "table.csv holds no figures below its first line."),
+    ],
+)
+def test_a_table_without_a_figure_says_why(
+    tmp_path: Path, text: str, columns: TableColumns | None, sentence: str
+) -> None:
+    with pytest.raises(ImportFilesError, match=r"^table\.csv holds no figures") as caught:
+        read(tmp_path, text, columns)
+    assert str(caught.value).endswith(sentence)
+
+
+def test_a_column_that_was_chosen_for_the_time_and_holds_none_is_told(tmp_path: Path) -> None:
+    (run,) = read(tmp_path, "step,loss,acc\n0,0.5,1\n1,,1\n2,0.25,1\n", TableColumns(time="loss")).runs
+
+    assert run.left_out == {"times that are no moment since 1970": 2}
+
+
 def test_an_empty_cell_is_no_point_and_a_constant_text_is_configuration(tmp_path: Path) -> None:
     (run,) = read(tmp_path, "step,acc,optimizer,phase\n0,,sgd,warm\n1,0.5,sgd,main\n").runs
 

@@ -67,6 +67,11 @@ def _find_target(output: Path | None, name: str) -> Path:
     target = output or Path(name)
     if target.is_dir():
         target = target / name
+    if target.is_symlink():
+        target = target.resolve()
     if not target.parent.is_dir():
         raise CommandError(f"{target.parent}: there is no such folder.")
+    if target.exists() and not target.is_file():
+        # A file takes the place of what is there, and a superuser's would take that of a device such as /dev/null.
+        raise CommandError(f"{target} is no regular file: name a file, or a folder to write into.")
     return target

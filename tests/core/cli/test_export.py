@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,23 @@ def test_export_writes_where_it_is_told_and_prints_the_path(
     assert told["bytes"] == Path(told["path"]).stat().st_size
     assert zipfile.is_zipfile(told["path"])
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".export-")]
+
+
+def test_export_takes_the_place_of_no_device_and_writes_through_a_link(
+    core: Callable[..., Result], tmp_path: Path
+) -> None:
+    run, pipe, link, kept = make_run(name="one"), tmp_path / "pipe", tmp_path / "link.csv", tmp_path / "kept.csv"
+    os.mkfifo(pipe)
+    refused = core("export", run.id, "-f", "csv", "-o", str(pipe), "--force")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        f"{pipe} is no regular file: name a file, or a folder to write into.\n",
+    )
+    assert pipe.is_fifo()
+    kept.write_text("old")
+    link.symlink_to(kept)
+    assert core("export", run.id, "-f", "csv", "-o", str(link), "--force").exit_code == 0
+    assert (link.is_symlink(), len(read_table(kept.read_text())) > 0) == (True, True)
 
 
 def test_export_and_import_move_a_run(

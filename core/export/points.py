@@ -70,6 +70,7 @@ def _join_series(run: Run) -> Sequence[Moment]:
     for name, series in run.series().series.items():
         repeats: dict[tuple[int, float], int] = {}
         for step, value, time in zip(series.steps.tolist(), series.values.tolist(), series.times.tolist(), strict=True):
+            time = time if math.isfinite(time) else math.nan
             at = (step, -1.0 if math.isnan(time) else time)
             number = repeats[at] = repeats.get(at, -1) + 1
             moments.setdefault((*at, number), Moment(step, time)).values[name] = value

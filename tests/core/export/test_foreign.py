@@ -34,6 +34,16 @@ def test_its_rows_leave_as_csv_and_tensorboard(run_id: str, tmp_path: Path) -> N
     assert export_runs([run_id], "tensorboard", folder=tmp_path).bytes > 100
 
 
+def test_what_a_table_of_epochs_lacks_is_told(run_id: str, tmp_path: Path) -> None:
+    ids = [run_id, publish_foreign(make_foreign(key="empty", series={}), {})]
+    note = export_runs(ids, "csv", folder=tmp_path).note
+    assert note.startswith("1 run without such rows left out. Of what another tool logged it has loss and accuracy")
+    assert note.endswith("TensorBoard, MLflow table and wandb table hold every point.")
+    bare = publish_foreign(make_foreign(key="bare"), {})
+    with pytest.raises(LabError, match=r"No series is known as .*: take TensorBoard, MLflow table or wandb table\."):
+        export_runs([bare], "csv", folder=tmp_path)
+
+
 @pytest.mark.parametrize("format", ["onnx", "safetensors", "script"])
 def test_it_is_no_model(run_id: str, tmp_path: Path, format: str) -> None:
     with pytest.raises(LabError, match="This run was imported from TensorBoard"):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
+
+from core.export.make import export_runs
 from core.export.points import find_start, list_moments
 from core.imports.keep import publish_foreign
 from core.runs.folder import Run
+from core.runs.series import Series
 from core.runs.store import open_run
 from core.system import files
 from tests.branched import make_branch
@@ -35,6 +40,16 @@ def test_figures_of_one_step_and_time_are_one_moment_and_a_repeated_one_another(
         (3, BEGUN + 1, {"b": 4.0}),
     ]
     assert find_start(run) == BEGUN
+
+
+def test_a_time_that_is_not_finite_is_none(runs: Path) -> None:
+    times = np.array([math.inf, -math.inf, BEGUN])
+    series = {"a": Series(np.array([1, 2, 3]), np.array([1.0, 2.0, 3.0]), times)}
+    run = open_run(publish_foreign(make_foreign(series=series), {}))
+    found = [(moment.step, str(moment.time)) for moment in list_moments(run)]
+    assert found == [(1, "nan"), (2, "nan"), (3, str(BEGUN))]
+    for format in ("mlflow", "wandb"):
+        assert "inf" not in export_runs([run.id], format).path.read_text()
 
 
 def test_a_branch_began_when_its_parents_epochs_would_have(runs: Path) -> None:

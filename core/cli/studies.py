@@ -192,8 +192,8 @@ def _read_study(file: Path | None, preset: str | None, settings: list[str]) -> S
             data.pop("pruner_warmup_epochs", None)  # goes on to fit, unless it is set
         data |= dict(_read_setting(setting) for setting in own)
         rest = [setting for setting in settings if setting not in own]
-        if rest:
-            data["base"] = apply_settings(data.get("base", {}), rest)
+        if rest and isinstance(base := data.get("base", {}), dict):  # else the check says that it is no spec
+            data["base"] = apply_settings(base, rest)
         return parse_study(data)
     except SpecError as error:
         raise name_file(error, file) from None

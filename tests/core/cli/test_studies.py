@@ -26,7 +26,14 @@ def core(quick_workers: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return run_command
 
 
-def test_a_lab_without_studies_says_so(core: Callable[..., Result], lab_folders: Path) -> None:
+@pytest.mark.parametrize("base", ["3", "[]", "null"])
+def test_a_setting_of_a_base_that_is_no_spec_is_a_sentence(core: Callable[..., Result], base: str) -> None:
+    asked = core("study", "-", "-s", "train.epochs=2", text=f'{{"base": {base}}}')
+    assert asked.exit_code == 2
+    assert f"base = {base}: must be an object with named fields" in asked.stderr
+
+
+def test_a_lab_without_studies_says_so(core: Callable[..., Result]) -> None:
     shown = core("studies")
     assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "", "There are no studies here yet.\n")
 

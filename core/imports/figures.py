@@ -49,7 +49,8 @@ _QUIET = {
     "top",
     "1",
 }
-_OTHER = {"best", "min", "max", "top5", "acc5", "5", "balanced", "ema", "lr", "std", "running", "smooth", "cls", "box"}
+_OTHER = {"best", "min", "max", "5", "k", "balanced", "ema", "lr", "std", "running", "smooth", "cls", "box", "holdout"}
+_TOP_N = re.compile(r"(top|acc)([02-9]|[0-9]{2,})")  # the right class among several guesses: another figure
 
 
 def guess_choice(runs: Iterable[ForeignRun], rules: Choice | None = None) -> dict[str, list[str]]:
@@ -109,7 +110,7 @@ def _list_validated(runs: Iterable[ForeignRun]) -> set[str]:
 
 @cache
 def _words_of(name: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z]+[0-9]?|[0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+    return frozenset(re.findall(r"[a-z]+[0-9]*|[0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
 
 
 def _list_splits(name: str) -> list[str]:
@@ -121,8 +122,10 @@ def _guess(name: str) -> tuple[str, int]:
     """The figure that a name tells, or "", and how sure that is: 0 at best."""
     words, splits = _words_of(name), _list_splits(name)
     measure = next((each for each, known in _MEASURES.items() if words & known), "")
+    is_other = bool(words & _OTHER) or any(map(_TOP_N.fullmatch, words))
+    is_other |= "top" in words and any(word.isdigit() and word != "1" for word in words)
     is_both = bool(words & _MEASURES["loss"] and words & _MEASURES["accuracy"])
-    if not measure or is_both or len(splits) > 1 or words & _OTHER:
+    if not measure or is_both or len(splits) > 1 or is_other:
         return "", 0
     known = _MEASURES[measure] | _QUIET | (_SPLITS[splits[0]] if splits else set())
     unknown = len(words - known)

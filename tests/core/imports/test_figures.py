@@ -21,6 +21,8 @@ from tests.core.imports.foreign_runs import make_foreign, make_series
         ("eval/loss", "val/loss"),
         ("test_acc", "test/accuracy"),
         ("train/loss_epoch", "train/loss"),
+        ("val_top_1_acc", "val/accuracy"),
+        ("Top-1 accuracy", "train/accuracy"),
     ],
 )
 def test_usual_names_are_known(name: str, figure: str) -> None:
@@ -29,7 +31,12 @@ def test_usual_names_are_known(name: str, figure: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["lr", "val/top5_acc", "best_val_acc", "train_test_loss", "epoch", "val/f1", "lossless"]
+    "name",
+    [
+        *("lr", "val/top5_acc", "best_val_acc", "train_test_loss", "epoch", "val/f1", "lossless"),
+        *("val_top3_accuracy", "val_top_3_accuracy", "val_top10", "acc10", "val_sparse_top_k_categorical_accuracy"),
+        "holdout_acc",
+    ],
 )
 def test_other_figures_are_not_taken_for_ours(name: str) -> None:
     choice = guess_choice([make_foreign(series={name: make_series([1], [0.5])}, results={})])

@@ -27,7 +27,7 @@ from pages.parts.frame.widgets import offer_build, show_empty, turn_pages
 from pages.parts.run.actions import answer_delete, ask_delete, is_active, keep_problems, show_button, show_outcome
 from pages.parts.run.columns import show_table_choices, write_table
 from pages.parts.run.filter import Filter, show_query_error, show_search
-from pages.parts.run.groups import make_groups, show_groups, write_groups
+from pages.parts.run.groups import find_group, make_groups, show_groups, write_groups
 from pages.parts.run.stopping import show_stops_among
 from pages.parts.run.table import COLUMNS, DEFAULT_SORT, PAGE_ROWS, Column, show_run_table, sort_runs
 from pages.parts.run.tabs import show_view
@@ -272,8 +272,7 @@ def show_grouped(shown: Sequence[RunSummary], look: TableLook, order: str) -> No
     page = turn_pages(len(groups), PAGE_ROWS, "page")
     with above:
         event = show_groups(groups, look.group, look.columns, order=order, page=page, key="groups_table")
-    if event.open:
-        group = next(group for group in groups if group.runs[0].id == event.open)
+    if event.open and (group := find_group(groups, event.open)):
         target, params = group.target
         st.switch_page(target, query_params=params)
     if event.sort:

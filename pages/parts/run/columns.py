@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -52,7 +53,15 @@ def make_column(name: str) -> Column:
         field = field_at(name)
     except KeyError:
         label, about = _shorten(name), f"{plain(name)}, as imported"
-        return Column(name, label, about, lambda run: _rank(read(run)), lambda run: _shorten(show(read(run))), "text")
+        return Column(
+            name,
+            label,
+            about,
+            lambda run: _rank(read(run)),
+            lambda run: _shorten(show(read(run))),
+            "text",
+            write=lambda run: plain(show(read(run))),
+        )
     label = label_path(name)
     if field.kind in _NUMBERS:
         return Column(name, label, field.help, number, lambda run: show(read(run)), form=show)
@@ -82,11 +91,12 @@ def show_table_choices(runs: Sequence[RunSummary], without: Sequence[str]) -> tu
     known = [*usual, *(name for name in list_results(runs) if name not in _SHOWN_ALREADY), *fields]
     groups = [SEEDS, *(name for name in fields if name != SEED)]
     _take_address(usual, known, groups)
+    labels, group_labels = name_choices(known), name_choices(groups)
     with st.popover("Columns and groups", icon=":material/view_column:", key="table_choices"):
         names = st.multiselect(
             "Columns",
             known,
-            format_func=_label,
+            format_func=labels.__getitem__,
             key=COLUMNS_KEY,
             placeholder="Name only",
             help="In the order in which they are chosen. Fields in which the runs differ come first.",
@@ -95,7 +105,7 @@ def show_table_choices(runs: Sequence[RunSummary], without: Sequence[str]) -> tu
             "Group by",
             groups,
             index=None,
-            format_func=lambda name: "Seeds: all else is equal" if name == SEEDS else _label(name),
+            format_func=group_labels.__getitem__,
             key=GROUP_KEY,
             placeholder="One row a run",
             help="A row a group, with the mean of its runs and their standard deviation.",
@@ -124,13 +134,13 @@ def _take_address(usual: list[str], known: Sequence[str], groups: Sequence[str])
 
 
 def write_table(runs: Sequence[RunSummary], columns: Sequence[Column]) -> bytes:
-    """The runs as CSV, a row a run: accuracies 0 to 1, durations in seconds, all else as people read it."""
+    """The runs as CSV, a row a run: accuracies 0 to 1, durations in seconds, all else as people read it, in full."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     shown = [column for column in columns if column.kind not in ("curve", "name")]
     writer.writerow(["id", "name", *(plain_cell(column.name) for column in shown)])
     for run in runs:
-        cells = [column.value(run) if column.form else plain_cell(column.show(run)) for column in shown]
+        cells = [column.value(run) if column.form else plain_cell(column.tell(run)) for column in shown]
         writer.writerow([run.id, plain_cell(run.name), *cells])
     return buffer.getvalue().encode()
 
@@ -138,5 +148,14 @@ def write_table(runs: Sequence[RunSummary], columns: Sequence[Column]) -> bytes:
 _SHOWN_ALREADY = ("test/accuracy",)  # as `test`
 
 
-def _label(name: str) -> str:
-    return make_column(name).label
+def name_choices(names: Iterable[str]) -> dict[str, str]:
+    """What a list calls each; no two alike, as that is all by which the browser tells which one was chosen.
+
+    The field Epochs is not the column of that name, and long keys of other tools may be cut to the same letters.
+    """
+    labels = {name: "Seeds: all else is equal" if name == SEEDS else make_column(name).label for name in names}
+    times = Counter(labels.values())
+    return {
+        name: label if name in _BY_NAME or times[label] == 1 else f"{label} ({plain(name)})"
+        for name, label in labels.items()
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -44,6 +44,11 @@ def make_groups(runs: Sequence[RunSummary], by: str) -> list[Group]:
     return [Group(_name(members, by), tuple(members)) for members in found.values()]
 
 
+def find_group(groups: Sequence[Group], run_id: str) -> Group | None:
+    """The group that holds the run; it need not be its first any more, as a newer one may have joined meanwhile."""
+    return next((group for group in groups if any(run.id == run_id for run in group.runs)), None)
+
+
 def _name(runs: Sequence[RunSummary], by: str) -> str:
     if by != SEEDS:
         return show_scalar(by, read_value(runs[0], by)) or UNKNOWN
@@ -64,8 +69,7 @@ def show_cell(group: Group, column: Column) -> str:
     """`90.12 ± 0.31 %`, with the sample standard deviation, and `(2 of 3)` where not all runs have the figure; of words
     the common one, or how many there are."""
     if column.form is None:
-        words = {column.show(run) for run in group.runs}
-        return words.pop() if len(words) == 1 else f"{len(words):,} different"
+        return _tell_words(group, column, column.show)
     values = _values(group, column)
     if not values:
         return UNKNOWN
@@ -75,6 +79,12 @@ def show_cell(group: Group, column: Column) -> str:
         unit = " %" if text.endswith(" %") and spread.endswith(" %") else ""
         text = f"{text.removesuffix(unit)} ± {spread}"
     return text if len(values) == len(group.runs) else f"{text} ({len(values)} of {len(group.runs)})"
+
+
+def _tell_words(group: Group, column: Column, tell: Callable[[RunSummary], str]) -> str:
+    """Those of all its runs, or how many there are: counted in full, as the beginnings of two may be the same."""
+    count = len({column.tell(run) for run in group.runs})
+    return tell(group.runs[0]) if count == 1 else f"{count:,} different"
 
 
 def show_groups(
@@ -106,7 +116,7 @@ def write_groups(groups: Sequence[Group], by: str, columns: Sequence[Column]) ->
 
 def _write_cells(group: Group, column: Column) -> list[Any]:
     if column.form is None:
-        return [plain_cell(show_cell(group, column))]
+        return [plain_cell(_tell_words(group, column, column.tell))]
     values = _values(group, column)
     return [mean_of(group, column), statistics.stdev(values) if len(values) > 1 else None, len(values)]
 

@@ -30,7 +30,8 @@ _table = load("run_table", __file__, "select", "sort", "open", "follow")
 class Column:
     """One column: `value` is what it sorts by, `show` what a person reads; None sorts last either way.
 
-    `form` shows a number as `show` does, such as the mean of several runs; without it there is no mean.
+    `form` shows a number as `show` does, such as the mean of several runs; without it there is no mean. `write` tells
+    in full what `show` cuts short or tells as of now.
     """
 
     name: str
@@ -41,6 +42,11 @@ class Column:
     kind: str = "number"
     sorts: bool = True
     form: Callable[[float], str] | None = None
+    write: Callable[[Any], str] | None = None
+
+    def tell(self, row: Any) -> str:
+        """What it has of a row, in full."""
+        return (self.write or self.show)(row)
 
 
 def _accuracy(name: str, label: str, help: str, read: Callable[[RunSummary], float | None]) -> Column:
@@ -95,7 +101,14 @@ COLUMNS = (
     ),
     _words("dataset", "Data", "Data set", lambda run: run.dataset),
     _words("parent", "Branch of", "The run that it went on from, and after which epoch", tell_parent),
-    Column("created", "Created", "When it was started", lambda run: run.created, lambda run: format_ago(run.created)),
+    Column(
+        "created",
+        "Created",
+        "When it was started",
+        lambda run: run.created,
+        lambda run: format_ago(run.created),
+        write=lambda run: format_moment(run.created),
+    ),
     _words("by", "Started by", "Who started it", lambda run: run.started_by),
     Column(
         "tags", "Tags", "Your tags", lambda run: ", ".join(run.tags) or None, lambda run: ", ".join(run.tags), "tags"

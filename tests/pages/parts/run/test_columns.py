@@ -5,9 +5,12 @@ import io
 
 import pytest
 
+from core.imports.keep import publish_foreign
 from core.runs.listing import list_runs
-from pages.parts.run.columns import COLUMNS_KEY, list_fields, make_column, write_table
+from core.text.formats import format_ago, format_moment
+from pages.parts.run.columns import COLUMNS_KEY, list_fields, make_column, name_choices, write_table
 from pages.parts.run.table import sort_runs
+from tests.core.imports.foreign_runs import BEGUN, MAPPING, make_foreign
 from tests.pages.runs_page import names, table
 from tests.pages.sample_runs import make_run
 
@@ -29,6 +32,18 @@ def test_columns_are_chosen_and_ordered_and_stay_in_the_address(open_page) -> No
     assert (cells["a"]["train.learning_rate"], cells["b"]["train.learning_rate"]) == ("0.02", "0.005")
     assert cells["a"]["test/loss"] == "0.5000"
     assert "train.learning_rate" in page.query_params["columns"]
+
+
+def test_choices_of_one_label_are_told_apart(open_page) -> None:
+    """The browser names what was chosen by its label alone: of the field Epochs came the column Epochs."""
+    make_run(name="a")
+    page = open_page("runs")
+    page.multiselect(key=COLUMNS_KEY).set_value(["name", "train.epochs"]).run()
+    assert [column["name"] for column in table(page)["columns"]] == ["name", "train.epochs"]
+    assert {"Epochs", "Epochs (train.epochs)"} <= set(page.multiselect(key=COLUMNS_KEY).options)
+    keys = ["optimizer.param_groups.0.lr", "optimizer.param_groups.1.lr"]
+    long = [f"{key}.of.the.first.stage.scheduled" for key in keys]
+    assert len(set(name_choices([*keys, *long]).values())) == 4
 
 
 def test_the_name_is_there_whatever_is_chosen(open_page) -> None:
@@ -70,6 +85,16 @@ def test_the_table_is_taken_away_as_it_is_shown(lab_folders) -> None:
         **{"name": "'=1+1", "test": "0.8", "tags": "x, y", "train.optimizer": "Adam"},
         **{"seconds": "15.0", "test/loss": "0.5"},
     }
+
+
+def test_what_is_cut_or_told_as_of_now_in_the_table_is_whole_in_the_file(lab_folders) -> None:
+    path = "/datasets/imagenet/resized-to-64/train"
+    run_id = publish_foreign(make_foreign(configuration={"root": path}), MAPPING)
+    columns = [make_column(name) for name in ("created", "root")]
+    runs = list_runs()
+    assert [column.show(runs[0]) for column in columns] == [format_ago(BEGUN), "/datasets/image…64/train"]
+    [row] = csv.DictReader(io.StringIO(write_table(runs, columns).decode()))
+    assert row == {"id": run_id, "name": "one", "created": format_moment(BEGUN), "root": path}
 
 
 def test_the_page_offers_the_table(open_page) -> None:

@@ -4,15 +4,18 @@ import csv
 import io
 import statistics
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from core.imports.keep import publish_foreign
 from core.runs.listing import Listing, list_runs
 from core.runs.records import RunSummary
 from pages.parts.run.columns import GROUP_KEY, SEEDS, make_column
 from pages.parts.run.groups import make_groups, mean_of, show_cell, write_groups
 from pages.parts.run.table import PAGE_ROWS
 from tests.compared_runs import units_of
+from tests.core.imports.foreign_runs import MAPPING, make_foreign
 from tests.pages.conftest import component_data, texts
 from tests.pages.sample_runs import make_run
 
@@ -59,6 +62,18 @@ def test_the_page_shows_a_row_a_group_that_opens_its_runs(open_page) -> None:
     assert page.selectbox(key=GROUP_KEY).value == "train.optimizer"
 
 
+def test_a_group_opens_though_a_newer_run_has_joined_it_since(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser names a group by the first of the runs that it had there."""
+    first, second = (make_run(name=f"wide seed {s}", settings=("train.epochs=5", f"train.seed={s}")) for s in (0, 1))
+    went: list[tuple[str, str]] = []
+    monkeypatch.setattr("streamlit.switch_page", lambda page, query_params: went.append((page, query_params["ids"])))
+    for clicked in (first.id, "20260101-000000-000-abcdef"):
+        event = SimpleNamespace(open=clicked, sort=None)
+        monkeypatch.setattr("pages.parts.run.groups.show_groups", lambda *_, event=event, **__: event)
+        open_page("runs", group=SEEDS)
+    assert went == [("compare.py", f"{second.id},{first.id}")]
+
+
 def test_a_group_has_the_name_that_it_has_in_compare(lab_folders) -> None:
     runs = [make_run(name=f"wide seed {seed}", settings=("train.epochs=5", f"train.seed={seed}")) for seed in range(3)]
     (group,) = make_groups(list_runs(), SEEDS)
@@ -78,6 +93,18 @@ def test_groups_leave_as_a_table_with_the_spread_of_each_figure(open_page) -> No
     assert (muon["best"], muon["best std"], muon["best n"]) == ("", "", "0")
     page = open_page("runs", group=SEEDS)
     assert "Table as CSV" in [button.proto.label for button in page.get("download_button")]
+
+
+def test_long_words_that_begin_and_end_alike_are_told_apart(lab_folders) -> None:
+    for key in ("a", "b"):
+        root = f"/datasets/images/resized-{key}-to-64/train"
+        publish_foreign(make_foreign(key=key, configuration={"lr": 0.1, "root": root}), MAPPING)
+    (group,) = make_groups(list_runs(), "lr")
+    column = make_column("root")
+    assert len({column.show(run) for run in group.runs}) == 1, "cut, they are the same"
+    assert show_cell(group, column) == "2 different"
+    [row] = csv.DictReader(io.StringIO(write_groups([group], "lr", [column]).decode()))
+    assert row["root"] == "2 different"
 
 
 def test_many_groups_are_paged(open_page, monkeypatch: pytest.MonkeyPatch) -> None:

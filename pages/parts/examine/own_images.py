@@ -23,12 +23,12 @@ from core.examine.predicting import OwnPrediction, ask_validation
 from core.examine.weights import Weights
 from core.machine.devices import list_devices
 from core.runs.folder import Run
-from core.runs.listing import list_runs
 from core.runs.store import open_run
 from core.system.errors import LabError
 from core.text.safe import plain
 from pages.parts.examine.address import PREFIX
 from pages.parts.examine.load import NotYet, load_predictions
+from pages.parts.examine.pick import list_examinable
 from pages.parts.frame.style import show_note, show_problem
 from pages.parts.frame.widgets import renew_while
 
@@ -128,9 +128,7 @@ def show_own_images(run: Run, weights: Weights, classes: list[str]) -> None:
 
 def _choose_others(run: Run, classes: list[str]) -> list[str]:
     """Runs that tell the same number of classes apart; whether they are the same classes is checked when asked."""
-    runs = {
-        other.id: other.name for other in list_runs() if other.id != run.id and other.epoch and other.state != "damaged"
-    }
+    runs = {other.id: other.name for other in list_examinable() if other.id != run.id}
     return st.multiselect(
         "Together with",
         list(runs),

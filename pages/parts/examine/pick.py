@@ -14,8 +14,10 @@ def pick_run(
     param: str, label: str, *, chosen: str = "", leave_out: str = "", empty: str = "Choose a run"
 ) -> str | None:
     """The run that the address names under `param`, or is chosen now; None where there is none."""
-    runs = {run.id: run for run in list_runs() if run.epoch and run.state != "damaged" and run.id != leave_out}
+    runs = {run.id: run for run in list_examinable() if run.id != leave_out}
     wanted = chosen or st.query_params.get(param, "")
+    if wanted == leave_out:
+        wanted = ""  # the page shows it already: it was chosen there since
     key = PREFIX + param
     st.session_state[key] = wanted if wanted in runs else None
     # Of the page's own run there is always one: nothing to clear.
@@ -45,6 +47,11 @@ def _describe(run: RunSummary) -> str:
     return run.name if run.name == run.id else f"{run.name} · {run.id[:4]}-{run.id[4:6]}-{run.id[6:8]} · {run.id[-6:]}"
 
 
+def list_examinable() -> list[RunSummary]:
+    """Runs with an epoch behind them, the newest first; none of another tool, which kept no network."""
+    return [run for run in list_runs() if run.epoch and run.state != "damaged" and not run.tool]
+
+
 def newest_run() -> str:
-    """The newest run with an epoch behind it; nothing where there is none."""
-    return next((run.id for run in list_runs() if run.epoch and run.state != "damaged"), "")
+    """The newest of them; nothing where there is none."""
+    return next((run.id for run in list_examinable()), "")

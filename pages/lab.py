@@ -245,7 +245,7 @@ def show_cleanup(archived: list[RunUse]) -> None:
 def confirm_cleanup(uses: list[RunUse], *, checkpoints_only: bool) -> None:
     size = format_bytes(sum(use.checkpoint_bytes if checkpoints_only else use.bytes for use in uses))
     kept = "Curves, results and logs are kept; the weights are deleted." if checkpoints_only else "Nothing is kept."
-    st.html(f"<p>{len(uses)} archived runs, {size}. {kept} This cannot be undone.</p>")
+    st.html(f"<p>{count_of(len(uses), 'archived run')}, {size}. {kept} This cannot be undone.</p>")
     if st.button("Delete", type="primary", icon=":material/delete:", key="confirm_cleanup"):
         _clean_up(uses, delete_checkpoints if checkpoints_only else delete_run)
         st.rerun()

@@ -30,7 +30,7 @@ from pages.parts.frame.gate import note_act
 from pages.parts.frame.numbers import ask_whole, say_problem, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.run import actions
-from pages.parts.studies.draft import find_spec
+from pages.parts.studies.draft import find_spec, name_run
 from server import sign_in
 from server.dashboard import find_dashboard, start_dashboard, stop_dashboard
 
@@ -246,9 +246,9 @@ def confirm_delete(study: Study) -> None:
     trials = study.frozen_trials()
     runs = sum(bool(trial.user_attrs.get("run_id")) and not trial.user_attrs.get("joined") for trial in trials)
     st.html(
-        f"<p>The study <b>{escape(study.name)}</b> with its {len(trials):,} trials will be gone. "
-        f"This cannot be undone.</p><p>The {runs:,} runs that it trained stay, under the tag "
-        f"<b>study:{escape(study.name)}</b>.</p>"
+        f"<p>The study <b>{escape(study.name)}</b> with its {count_of(len(trials), 'trial')} will be gone. "
+        "This cannot be undone.</p>"
+        + (f"<p>{_tell_kept(runs)}, under the tag <b>study:{escape(study.name)}</b>.</p>" if runs else "")
     )
     if summary.workers_alive:
         st.warning("It is running and will be stopped first, which can take some seconds.")
@@ -264,6 +264,10 @@ def confirm_delete(study: Study) -> None:
         on_click=_delete,
         args=(study.name,),
     )
+
+
+def _tell_kept(runs: int) -> str:
+    return "The run that it trained stays" if runs == 1 else f"The {runs:,} runs that it trained stay"
 
 
 def _delete(name: str) -> None:
@@ -317,10 +321,10 @@ def add_runs(study: Study) -> None:
     """A spec as the next trial, or finished runs as trials that are done."""
     close_when_answered()
     st.html('<p class="lab-title">Train a network next</p>')
-    runs = [run for run in list_runs() if run.state != "damaged"][:MAX_CHOICES]
+    runs = [run for run in list_runs() if run.state != "damaged" and not run.tool][:MAX_CHOICES]
     labels = {
         "draft": "The network on Build",
-        **{f"run:{run.id}": f"Run: {run.name}" for run in runs},
+        **{f"run:{run.id}": f"Run: {name_run(run)}" for run in runs},
         **{f"preset:{name}": f"Network: {preset.title}" for name, preset in PRESETS.items()},
     }
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -340,15 +344,15 @@ def add_runs(study: Study) -> None:
         st.html('<p class="lab-muted lab-small">No finished run fits the space that has not joined yet.</p>')
         return
     chosen = st.multiselect(
-        f"{len(fitting)} runs fit",
+        f"{count_of(len(fitting), 'run')} {'fits' if len(fitting) == 1 else 'fit'}",
         list(fitting),
         key="join.runs",
-        format_func=lambda run_id: f"{fitting[run_id].name} ({format_percent(fitting[run_id].best_val_accuracy)})",
+        format_func=lambda run_id: f"{name_run(fitting[run_id])} ({format_percent(fitting[run_id].best_val_accuracy)})",
         placeholder="All of them",
     )
 
     def join() -> None:
         wanted = chosen or list(fitting)
-        answered(attempt(join_runs, study.name, wanted, done=f"{len(wanted)} runs joined."))
+        answered(attempt(join_runs, study.name, wanted, done=f"{count_of(len(wanted), 'run')} joined."))
 
     st.button("Join", icon=":material/merge:", key="join.add", on_click=join)

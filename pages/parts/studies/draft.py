@@ -11,6 +11,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from core.data.folder import inspect_folder
+from core.runs.records import RunNotFoundError, RunSummary
 from core.runs.store import open_run
 from core.spec import SECTIONS, RunSpec, link
 from core.spec.fields import SpecField, fields_of
@@ -21,6 +22,7 @@ from core.studies.spec import STUDY_PRESETS, StudySpec, fitting_warmup, parse_st
 from core.system.errors import LabError
 from pages.parts.build.draft import open_draft
 from pages.parts.frame.address import DraftAddress
+from pages.parts.frame.failure import tell
 
 KEY = "studies.draft"
 ADDRESS = DraftAddress("studies", ("new",))
@@ -283,6 +285,11 @@ def resolve(word: str) -> tuple[StudySpec, str]:
     return unpack(word), ""
 
 
+def name_run(run: RunSummary) -> str:
+    """What a list calls a run: it tells the page which one was chosen by that alone, and several may have one name."""
+    return run.name if run.name == run.id else f"{run.name} · {run.id[-6:]}"
+
+
 def find_spec(word: str) -> RunSpec:
     """The spec of `preset:NAME` or `run:ID`, or with `draft` that of Build. Raises RunNotFoundError, KeyError."""
     kind, _, value = word.partition(":")
@@ -324,9 +331,12 @@ def read_address(draft: StudyDraft) -> None:
         return
     try:
         draft.replace(*resolve(word[1]))
-    except (LabError, KeyError) as error:
-        reason = error.problems[0].message if isinstance(error, SpecError) else "there is no such run or preset"
-        ADDRESS.refuse(f"The link could not be used: {reason}.")
+    except SpecError as error:
+        ADDRESS.refuse(f"The link could not be used: {error.problems[0].message}.")
+    except (RunNotFoundError, KeyError):
+        ADDRESS.refuse("The link could not be used: there is no such run or preset.")
+    except LabError as error:  # a run without a spec of this lab, or a damaged one
+        ADDRESS.refuse(f"The link could not be used. {tell(error)}")
 
 
 def write_address(draft: StudyDraft) -> None:

@@ -26,7 +26,7 @@ from core.text.formats import format_count, format_percent
 from core.text.words import count_of
 from pages.parts.frame.numbers import say, show_number
 from pages.parts.frame.style import show_problem
-from pages.parts.studies.draft import PRESET_TITLES, StudyDraft, around, read_base, resolve
+from pages.parts.studies.draft import PRESET_TITLES, StudyDraft, around, name_run, read_base, resolve
 from pages.parts.studies.space import show_problems
 
 MAX_RUNS = 30
@@ -43,7 +43,8 @@ PRUNER_HELP = "Ends trials early that do worse than others did at the same epoch
 
 def show_source(draft: StudyDraft) -> None:
     """What to start from: a study that is ready, or a spec to search around."""
-    runs = {f"run:{run.id}": run.name for run in list_runs()[:MAX_RUNS] if run.state != "damaged"}
+    with_spec = [run for run in list_runs() if run.state != "damaged" and not run.tool]
+    runs = {f"run:{run.id}": name_run(run) for run in with_spec[:MAX_RUNS]}
     labels = {
         **{f"study:{name}": f"Study: {PRESET_TITLES.get(name, name)}" for name in STUDY_PRESETS},
         "draft": "Build: the network there",

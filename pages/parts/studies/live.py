@@ -15,6 +15,7 @@ from core.studies.storage import StorageError, StudyError
 from core.studies.study import Study, StudyNotFoundError, StudySummary, open_study
 from core.studies.trials import TrialStateName
 from core.text.formats import format_ago
+from core.text.words import count_of
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.style import show_alert, show_centred, show_problem
 from pages.parts.frame.widgets import show_way_on
@@ -84,7 +85,7 @@ def show_title(study: Study) -> None:
         ", ".join(OBJECTIVES[name].label.lower() for name in spec.objectives).capitalize(),
         SAMPLERS[spec.sampler].label,
         pruner,
-        f"{len(spec.space)} fields",
+        count_of(len(spec.space), "field"),
         f"at most {spec.budget:,} parameters" if spec.budget else "any number of parameters",
         describe_base(spec.base),
         format_ago(study.created),
@@ -153,8 +154,9 @@ def show_progress(study: Study, summary: StudySummary) -> None:
 
 
 def _tell_counts(summary: StudySummary) -> str:
-    of = f" of {summary.total:,}" if summary.total else ""
-    words = [f"<b>{count_done(summary):,}</b>{of} trials"]
+    done, total = count_done(summary), summary.total
+    of = f" of {total:,}" if total else ""
+    words = [f"<b>{done:,}</b>{of} {'trial' if (total or done) == 1 else 'trials'}"]
     if summary.best_value is not None:
         words.append(f"best <b>{escape(tell_best(summary))}</b>")
     for name in ("running", "queued", "waiting", "pruned", "failed", "infeasible"):
@@ -186,7 +188,7 @@ def show_words(look: Look) -> None:
 def read_trial(look: Look) -> int | None:
     """The trial that the address names, where there is one."""
     text = st.query_params.get("trial", "")
-    return int(text) if text.isdecimal() and int(text) < len(look.trials) else None
+    return int(text) if text.isdecimal() and len(text) < 10 and int(text) < len(look.trials) else None
 
 
 def show_heading(look: Look) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from core.charts.figure import as_text, lay_out
 from core.charts.palette import GREY, Ink
@@ -132,25 +133,31 @@ def space_ticks(shown: Mapping[float, str], most: int = 9) -> list[tuple[float, 
     return ticks
 
 
-# Ranges in an address, as `train.learning_rate:0.2:0.8`, one after the other with a semicolon between.
+# Ranges in an address, as `train.learning_rate:0.2:0.8`, one after the other with a semicolon between; one that is part
+# of a key, as of another tool's, is written %3B.
 
 
 def read_ranges(text: str) -> dict[str, tuple[float, float]]:
     """What cannot be read is left out."""
     found = {}
     for part in text.split(";"):
-        key, *ends = part.split(":")
+        key, *told = part.rsplit(":", 2)
         try:
-            low, high = (float(end) for end in ends)
+            low, high = (float(end) for end in told)
         except ValueError:
             continue
         if 0 <= low <= high <= 1:
-            found[key] = (max(0, low - _NARROW / 2), min(1, high + _NARROW / 2)) if low == high else (low, high)
+            ends = (max(0, low - _NARROW / 2), min(1, high + _NARROW / 2)) if low == high else (low, high)
+            found[unquote(key)] = ends
     return found
 
 
 def write_ranges(ranges: Ranges) -> str:
-    return ";".join(f"{key}:{low:.3g}:{high:.3g}" for key, (low, high) in ranges.items())
+    return ";".join(f"{_mask(key)}:{low:.3g}:{high:.3g}" for key, (low, high) in ranges.items())
+
+
+def _mask(key: str) -> str:
+    return key.replace("%", "%25").replace(";", "%3B")
 
 
 def change_ranges(ranges: Ranges, drawn: Mapping[str, Any]) -> dict[str, tuple[float, float]]:

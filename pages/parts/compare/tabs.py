@@ -122,7 +122,7 @@ def show_parallel(units: Sequence[Unit]) -> None:
     if drawn:
         keep_ranges(change_ranges(ranges, drawn))
         st.rerun()
-    if ranges:
+    if any(key in ranges for key in (*shown, figure.key)):
         _show_chosen(units, choose_units(units, shown, figure, pick, ranges))
     else:
         st.caption("Drag along an axis, click a value on it, or choose Ranges, to see only the runs that pass there.")

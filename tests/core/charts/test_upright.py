@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from core.charts.upright import Upright, change_ranges, passes, read_ranges, space_ticks, write_ranges
 
+OURS = ["train.epochs", "model.layers[0].channels", "val/accuracy"]
+FOREIGN = ["configuration.sgd:lr", "configuration.a;b:c", "configuration.50%3B", ":"]  # keys of other tools
+
 
 @pytest.mark.parametrize("text", ["x", "a:1", "a:1:0", "a:0:2", "a:-1:0", "a:x:y", "a:nan:1", ";;:", "a:0:1:2"])
 def test_ranges_that_make_no_sense_are_passed_over(text: str) -> None:
     assert read_ranges(f"{text};b:0.1:0.2") == {"b": (0.1, 0.2)}
 
 
-@given(
-    st.dictionaries(st.sampled_from(["train.epochs", "model.layers[0].channels", "val/accuracy"]), st.just((0.2, 0.7)))
-)
+@given(st.dictionaries(st.sampled_from([*OURS, *FOREIGN]), st.just((0.2, 0.7))))
 def test_ranges_come_back_from_the_address(ranges: dict[str, tuple[float, float]]) -> None:
     assert read_ranges(write_ranges(ranges)) == ranges
 

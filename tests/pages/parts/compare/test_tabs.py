@@ -45,6 +45,13 @@ def test_seeds_of_one_spec_are_no_single_run_and_say_what_to_choose(open_page) -
     assert "All runs have the same spec but for their seed. Choose runs adds one of another spec." in texts(page)
 
 
+def test_ranges_of_axes_that_are_not_drawn_are_not_told(open_page) -> None:
+    runs = [make_run(settings=(f"train.learning_rate={rate}",)) for rate in (0.1, 0.01)]
+    text = texts(open_page("compare", ids=address_of(*runs), tab="Parallel", brush="train.momentum:0.1:0.2"))
+    assert "pass through the ranges" not in text
+    assert "Drag along an axis" in text
+
+
 def test_a_lone_run_says_what_to_choose(open_page) -> None:
     run = make_run()
     for tab in ("Is it better?", "Disagreements"):

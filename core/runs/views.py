@@ -33,9 +33,7 @@ def save_view(name: str, view: Mapping[str, list[str]]) -> bool:
 
     Raises ViewError, RunsFolderError, OSError.
     """
-    name = " ".join(name.split())
-    if not 1 <= len(name) <= MAX_NAME:
-        raise ViewError(f"A view's name has 1 to {MAX_NAME} letters.")
+    name = _read_name(name)
     if not _is_view(dict(view)):
         raise ViewError("The view is too large to be kept.")
     with hold(ensure_folder() / f"{_FILE}.lock"):
@@ -47,10 +45,36 @@ def save_view(name: str, view: Mapping[str, list[str]]) -> bool:
     return name in before
 
 
+def rename_view(name: str, new: str) -> bool:
+    """Whether it has another name now. A view of that name is not replaced, as it cannot be brought back.
+
+    Raises ViewError, RunsFolderError, OSError.
+    """
+    new = _read_name(new)
+    if new == name:
+        return False
+    with hold(ensure_folder() / f"{_FILE}.lock"):
+        views = read_views()
+        if name not in views:
+            raise ViewError(f"There is no view {name} any more.")
+        if new in views:
+            raise ViewError(f"There is a view {new} already.")
+        files.write_json(_path(), {new if each == name else each: view for each, view in views.items()})
+    return True
+
+
 def delete_view(name: str) -> None:
     """Raises RunsFolderError, OSError."""
     with hold(ensure_folder() / f"{_FILE}.lock"):
         files.write_json(_path(), {each: view for each, view in read_views().items() if each != name})
+
+
+def _read_name(name: str) -> str:
+    """As it is kept. Raises ViewError."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= MAX_NAME:
+        raise ViewError(f"A view's name has 1 to {MAX_NAME} letters.")
+    return name
 
 
 def _path() -> Path:

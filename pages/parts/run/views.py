@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.runs.views import MAX_NAME, View, delete_view, read_views, save_view
+from core.runs.views import MAX_NAME, View, delete_view, read_views, rename_view, save_view
 from core.system.errors import LabError
 from pages.parts.frame.address import set_params
 from pages.parts.frame.failure import tell
@@ -18,11 +18,11 @@ from pages.parts.run.columns import COLUMNS_KEY, GROUP_KEY
 # Of what a view consists: lists that are chosen from, and what stands in the address; beside them `q` and `archived`.
 _LISTS = ("state", "data", "tag", "by")
 _IN_ADDRESS = ("columns", "group", "sort")
-_SAID, _DONE = "views.said", "views.done"
+_SAID, _DONE, _RENAMED = "views.said", "views.done", "views.renamed"
 
 
 def show_views() -> None:
-    """A popover with the views: opened, saved and deleted."""
+    """A popover with the views: opened, saved, renamed and deleted."""
     views = read_views()
     if done := st.session_state.pop(_DONE, ""):
         st.toast(done, icon=":material/bookmark_added:")
@@ -30,8 +30,19 @@ def show_views() -> None:
         if not views:
             st.html('<p class="lab-muted lab-small">Search, choose columns or group the runs, then save that here.</p>')
         for number, (name, view) in enumerate(views.items()):
+            if name == st.session_state.get(_RENAMED):
+                _ask_name(name)
+                continue
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(name, key=f"view.open.{number}", on_click=_open, args=(view,), width="stretch")
+                st.button(
+                    "",
+                    icon=":material/edit:",
+                    key=f"view.rename.{number}",
+                    on_click=_begin_rename,
+                    args=(name,),
+                    help=f"Renames the view {name}.",
+                )
                 st.button(
                     "",
                     icon=":material/delete:",
@@ -45,6 +56,27 @@ def show_views() -> None:
             st.form_submit_button("Save what is shown", icon=":material/bookmark_add:", on_click=_save)
         if said := st.session_state.pop(_SAID, ""):
             show_problem(said)
+
+
+def _ask_name(name: str) -> None:
+    """In place of the view's row, its name in a box."""
+    with st.form("views.rename", border=False):
+        st.text_input("New name", name, key=f"views.new.{name}", max_chars=MAX_NAME)
+        with st.container(horizontal=True, gap="small"):
+            st.form_submit_button("Rename", icon=":material/check:", on_click=_rename, args=(name,))
+            st.form_submit_button("Keep the name", type="tertiary", on_click=_begin_rename, args=("",))
+
+
+def _begin_rename(name: str) -> None:
+    """As a button's callback; with no name, no view is renamed any more."""
+    st.session_state[_RENAMED] = name
+
+
+def _rename(name: str) -> None:
+    with _telling():
+        if rename_view(name, st.session_state[f"views.new.{name}"]):
+            st.session_state[_DONE] = "View renamed."
+        _begin_rename("")
 
 
 def _open(view: View) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.runs import views
-from core.runs.views import ViewError, delete_view, read_views, save_view
+from core.runs.views import ViewError, delete_view, read_views, rename_view, save_view
 
 
 def test_a_view_is_kept_replaced_and_deleted(runs: Path) -> None:
@@ -17,6 +17,22 @@ def test_a_view_is_kept_replaced_and_deleted(runs: Path) -> None:
     delete_view("all")
     delete_view("all")
     assert read_views() == {"Best of October": {"q": ["test > 90%"], "columns": ["name", "test/loss"]}}
+
+
+def test_a_view_gets_another_name_and_takes_no_others_place(runs: Path) -> None:
+    save_view("old", {"q": ["a"]})
+    save_view("taken", {"q": ["b"]})
+    assert rename_view("old", "  new   one ")
+    assert not rename_view("new one", "new one ")
+    kept = {"new one": {"q": ["a"]}, "taken": {"q": ["b"]}}
+    for name, new, problem in (
+        ("new one", "taken", "There is a view taken already"),
+        ("new one", " ", "name has 1 to 60 letters"),
+        ("gone", "x", "no view gone any more"),
+    ):
+        with pytest.raises(ViewError, match=problem):
+            rename_view(name, new)
+        assert read_views() == kept
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from core.runs.views import read_views, save_view
 from pages.parts.run.columns import GROUP_KEY
-from tests.pages.conftest import press, texts
+from tests.pages.conftest import labels, press, texts
 from tests.pages.runs_page import names, table
 from tests.pages.sample_runs import make_run
 
@@ -36,6 +36,26 @@ def test_a_view_without_a_name_is_refused_in_a_sentence(open_page) -> None:
     page = open_page("runs")
     press(page, "Save what is shown")
     assert "name has 1 to 60 letters." in texts(page)
+
+
+def test_a_view_is_renamed_in_its_row_and_stays_as_it_is(open_page) -> None:
+    make_run(name="a")
+    for name in ("old", "taken"):
+        save_view(name, {"q": [name]})
+    page = open_page("runs")
+    page.button(key="view.rename.0").click().run()
+    page.text_input(key="views.new.old").set_value("taken")
+    press(page, "Rename")
+    assert "There is a view taken already." in texts(page)
+    assert page.text_input(key="views.new.old").value == "taken"
+    page.text_input(key="views.new.old").set_value("new")
+    press(page, "Rename")
+    assert [toast.value for toast in page.toast] == ["View renamed."]
+    assert read_views() == {"new": {"q": ["old"]}, "taken": {"q": ["taken"]}}
+    assert {"new", "taken"} <= set(labels(page))
+    page.button(key="view.rename.1").click().run()
+    press(page, "Keep the name")
+    assert "Rename" not in labels(page)
 
 
 def test_a_view_says_that_it_took_the_place_of_another(open_page) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from core.charts.figure import as_text, lay_out
+from core.charts.figure import as_text, lay_out, shorten
 from core.charts.palette import GREY, Ink
 
 # By the key of an axis, the path of a field or the key of a figure: from where to where, 0 to 1 of its height.
@@ -19,6 +19,7 @@ Ranges = Mapping[str, tuple[float, float]]
 
 COLOUR_STEPS = tuple(step / 40 for step in range(41))  # heights on the axis of the result
 AXIS_WIDTH = 110  # pixels that its name and the values beside it need
+MOST_LETTERS = 120  # of a value beside an axis; the browser cuts it to the room that there is before the next one
 MOST_STOPS = 60  # of an axis on which a range is chosen by the keyboard
 _NARROW = 0.02  # so much around a single value that was clicked
 _BARE = {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True}
@@ -106,7 +107,7 @@ def _label(uprights: Sequence[Upright]) -> Iterator[dict[str, Any]]:
     beside = {"showarrow": False, "xanchor": "left", "xshift": 10, "yshift": 9, "font": {"size": 11}}
     for at, axis in enumerate(uprights):
         for height, text in axis.ticks:
-            yield {"x": at, "y": height, "text": as_text(text), **beside}
+            yield {"x": at, "y": height, "text": as_text(shorten(text, MOST_LETTERS)), **beside}
 
 
 def _draw_key(at: int, height: float, ink: Ink) -> dict[str, Any]:

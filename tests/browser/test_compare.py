@@ -149,6 +149,40 @@ def test_a_range_drawn_on_an_axis_narrows_the_runs_and_keeps_them(
     page.wait_for_url(lambda url: f"ids={runs[3].id}" in url and "brush" not in url, timeout=WAIT_MS)
 
 
+# Of values beside the upright axes but the last: what is shown, what a pointer finds, and the pixels before the next.
+BESIDE = """() => {
+  const plot = document.querySelector('.lab-plot');
+  const { xaxis, annotations, meta } = plot._fullLayout;
+  const left = plot.getBoundingClientRect().x + xaxis._offset;
+  const drawn = [...plot.querySelectorAll('.annotation-text-g')].map((each) => each.getBoundingClientRect().right);
+  const all = annotations.map(({ x, text, hovertext }, i) => (
+    { x, text, whole: hovertext || text, room: left + xaxis.d2p(x + 1) - drawn[i] }
+  ));
+  return all.filter(({ x }) => x < meta.brush.length - 1);
+}"""
+
+
+def test_a_value_beside_an_axis_is_cut_only_where_the_next_axis_is_too_near(
+    page: Page, lab: LabServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESNET_LAB_RUNS", str(lab.folder / "runs"))
+    chosen = (
+        ("train.optimizer=sgd", "train.learning_rate=0.01"),
+        ("train.optimizer=adam", "train.learning_rate=0.001"),
+    )
+    ids = ",".join(make_run(settings=("train.epochs=5", *settings)).id for settings in chosen)
+    page.goto(f"{lab.url}/compare?tab=Parallel&ids={ids}", timeout=WAIT_MS)
+    whole = "SGD with momentum"
+    page.wait_for_function(f"() => ({BESIDE})().some(({{ text }}) => text === '{whole}')", timeout=WAIT_MS)
+    assert min(each["room"] for each in page.evaluate(BESIDE)) > 0
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.wait_for_function(f"() => ({BESIDE})().some(({{ text }}) => text.endsWith('…'))", timeout=WAIT_MS)
+    narrow = page.evaluate(BESIDE)
+    assert min(each["room"] for each in narrow) > 0
+    assert [each["text"] for each in narrow if each["whole"] == whole] != [whole]
+    assert len([each for each in narrow if each["whole"] == whole]) == 1
+
+
 def axis_at(page: Page, place: int, height: float) -> tuple[float, float]:
     """Where on the page an upright axis has this height, 0 to 1."""
     x, y = page.evaluate(

@@ -54,8 +54,40 @@ function dress(layout, theme, size) {
     hoverlabel: { bgcolor: theme.panel, bordercolor: theme.line, font: { color: theme.text, size: 12 }, namelength: -1 },
   };
   for (const name of axesOf(layout)) dressed[name] = { ...grid, ...spacePercents(layout[name]) };
-  if (layout.meta?.brush) dressed.annotations = backLabels(layout.annotations, theme.ground);
+  if (layout.meta?.brush) {
+    dressed.annotations = backLabels(fitLabels(layout.annotations, layout, size.width, theme.font), theme.ground);
+  }
   return dressed;
+}
+
+const AXIS_CLEAR = 14; // pixels before an upright axis: half of a range on it, and some air
+
+// The values beside upright axes as far as there is room before the next one; what is cut is whole at the pointer.
+function fitLabels(labels, { xaxis, margin, meta }, width, font) {
+  const step = (width - margin.l - margin.r) / (xaxis.range[1] - xaxis.range[0]);
+  const { context } = (fitLabels.canvas ??= { context: document.createElement("canvas").getContext("2d") });
+  return labels.map((label) => {
+    const whole = label.hovertext || label.text;
+    context.font = `${label.font.size}px ${font}`;
+    const room = label.x < meta.brush.length - 1 ? step - label.xshift - AXIS_CLEAR : Infinity;
+    const text = fitText(whole, room, (plain) => context.measureText(plain).width);
+    return { ...label, text, hovertext: text === whole ? "" : whole };
+  });
+}
+
+// As many letters as have room; in Plotly's text a letter may be written as an entity.
+function fitText(text, room, measure) {
+  const letters = text.match(/&#?\w+;|./gsu) ?? [];
+  const toPlain = (letter) => Object.keys(ENTITIES).find((each) => ENTITIES[each] === letter) ?? letter;
+  const fits = (count) => measure(letters.slice(0, count).map(toPlain).join("") + (count < letters.length ? "…" : "")) <= room;
+  if (fits(letters.length)) return text;
+  let [most, over] = [1, letters.length];
+  while (over - most > 1) {
+    const middle = (most + over) >> 1;
+    if (fits(middle)) most = middle;
+    else over = middle;
+  }
+  return `${letters.slice(0, most).join("").trimEnd()}…`;
 }
 
 // The values beside upright axes can be read where lines pass behind them.

@@ -92,7 +92,9 @@ async function saveImage(Plotly, plot, { title, name, format }) {
   Object.assign(layout, { paper_bgcolor: ground, font: { ...layout.font, color: text } });
   const onWhite = { gridcolor: line, linecolor: line, tickcolor: line, automargin: true };
   for (const axis of axesOf(layout)) Object.assign(layout[axis], onWhite);
-  if (layout.meta?.brush) layout.annotations = backLabels(layout.annotations, ground);
+  if (layout.meta?.brush) {
+    layout.annotations = backLabels(fitLabels(layout.annotations, layout, PICTURE.width, layout.font.family), ground);
+  }
   layout.title = { text: asText(title), x: 0.01, y: 0.97, yanchor: "top", font: { size: 15, color: text } };
   layout.margin = { ...layout.margin, t: layout.xaxis?.side === "top" ? 80 : 48 };
   const size = { width: PICTURE.width, height: Math.max(PICTURE.height, plot.clientHeight ?? 0) };

@@ -26,7 +26,7 @@ from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points
 from core.text.words import count_of, list_first
 
-TITLE_LENGTH, CHOICE_LENGTH = 22, 14
+TITLE_LENGTH = 22
 MOST_NAMED = 12
 FEW = 40  # lines that are drawn wider than those of a crowd
 
@@ -146,7 +146,7 @@ def _stand_field(points: Points, path: str, rows: Rows) -> Upright:
     if field.scale == "linear":
         ticks = field.ticks or _list_round(float(positions.min()), float(positions.max()))
         return Upright(path, title, *_scale(positions, {float(tick): f"{tick:.4g}" for tick in ticks}))
-    shown = {float(place): _cut(label, CHOICE_LENGTH) for place, label in enumerate(field.labels)}
+    shown = {float(place): label for place, label in enumerate(field.labels)}
     return Upright(path, title, *_scale(positions, shown, (0.0, len(field.labels) - 1.0)))
 
 

@@ -60,6 +60,13 @@ def test_a_choice_stands_on_its_value(points: Points) -> None:
     assert {heights[at] for _, heights in lines_of(figure)} == {0.0, 1.0}
 
 
+def test_names_of_choices_are_handed_to_the_browser_whole(points: Points) -> None:
+    """Only there is known how far the next axis is."""
+    at = FIELDS.index("train.optimizer")
+    notes = draw("Parallel Coordinate", points)["layout"]["annotations"]
+    assert {note["text"] for note in notes if note["x"] == at} == {"SGD with momentum", "Adam"}
+
+
 def test_ranges_keep_what_passes_and_name_it(points: Points) -> None:
     at = FIELDS.index("model.stem_channels")
     figure = draw("Parallel Coordinate", points, ranges=(("model.stem_channels", (0.9, 1.0)), ("gone", (0.0, 0.1))))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from core.charts.figure import as_text, trace_id
 from core.compare.lines import Curve, CurveView, Fan, Line, Mark
+from core.text.formats import format_number, format_percent
 
 MARK_COLOUR = "#d97706"  # seen on both grounds, and no run's
 BAND_OPACITY = "2e"  # the last two digits of `#rrggbbaa`
@@ -58,9 +59,10 @@ def _draw_fan(line: Line, curve: Curve, fan: Fan) -> list[dict[str, Any]]:
     """From the line's last point to the interval that it will end in, and dotted to its middle."""
     if not len(line.y) or np.isnan(line.y[-1]):
         return []
-    start, number, ink = float(line.y[-1]), curve.number, line.unit.ink.light
+    start, ink = float(line.y[-1]), line.unit.ink.light
     shared = {"type": "scatter", "mode": "lines", "legendgroup": "forecast", "showlegend": False}
-    said = f"80 % of such runs end between %{{customdata[0]:{number}}} and %{{customdata[1]:{number}}}<extra></extra>"
+    tell: Callable[[float], str] = format_percent if curve.number.endswith("%") else format_number
+    said = f"80 % of such runs end between {tell(fan.low)} and {tell(fan.high)}<extra></extra>"
     wedge = {
         **shared,
         "uid": trace_id(line.unit.id, line.part.column, "fan"),

@@ -13,11 +13,11 @@ from core.charts.figure import Drawing, as_text, axis_title, lay_out, shorten, s
 from core.charts.palette import GREY, MUTED, list_dark_steps
 from core.compare.figures import Figure, Pick, find_figure, summary_of
 from core.compare.references import Reference, references_for
-from core.compare.table import label_figure
+from core.compare.table import format_figure, format_spread, label_figure
 from core.compare.units import Unit
 from core.stats.significance import Summary, pareto_front
+from core.text.formats import format_count, format_percent
 
-_FORMATS = {"share": ".2%", "loss": ".4f", "count": ".3s", "rate": ",.0f", "minutes": ".1f", "number": ".4~g"}
 _NAMED = 14  # so many points have their name beside them
 
 
@@ -138,7 +138,7 @@ def _decades(values: Sequence[float]) -> float:
 def _draw_point(point: _Point, x: Figure, y: Figure, view: ScatterView, name_side: str) -> dict[str, Any]:
     colour, name = point.unit.ink.light, as_text(shorten(point.unit.name))
     spread = point.y.standard_deviation
-    seeds = f"<br>mean of {point.y.n} seeds, ± {spread:{_FORMATS[y.kind].replace('s', 'g')}}" if spread else ""
+    seeds = f"<br>mean of {point.y.n} seeds, {format_spread(y, spread)}" if spread else ""
     drawn: dict[str, Any] = {
         "type": "scatter",
         "uid": point.unit.id,
@@ -153,8 +153,8 @@ def _draw_point(point: _Point, x: Figure, y: Figure, view: ScatterView, name_sid
         "marker": {"size": 11, "color": colour, "symbol": point.unit.symbol},
         "meta": {"run": point.unit.name, "series": f"{y.key} by {x.key}"},
         "showlegend": False,
-        "hovertemplate": f"<b>{name}</b><br>{label_figure(y, view.pick)} %{{y:{_FORMATS[y.kind]}}}{seeds}<br>"
-        f"{label_figure(x, view.pick)} %{{x:{_FORMATS[x.kind]}}}<extra></extra>",
+        "hovertemplate": f"<b>{name}</b><br>{label_figure(y, view.pick)} {format_figure(y, point.y.mean)}{seeds}<br>"
+        f"{label_figure(x, view.pick)} {format_figure(x, point.x.mean)}<extra></extra>",
     }
     for axis, summary in (("error_x", point.x), ("error_y", point.y)):
         if summary.standard_deviation:
@@ -194,7 +194,10 @@ def _draw_published(published: Sequence[Reference], x: Figure) -> dict[str, Any]
         "x": [reference.parameters for reference in published],
         "y": [reference.test_accuracy for reference in published],
         "text": [reference.name for reference in published],
-        "customdata": [[reference.source, reference.note] for reference in published],
+        "customdata": [
+            [each.source, each.note, format_percent(each.test_accuracy), format_count(each.parameters)]
+            for each in published
+        ],
         "textposition": "bottom center",
         "textfont": {"size": 10, "color": MUTED.light},
         "cliponaxis": False,
@@ -202,6 +205,6 @@ def _draw_published(published: Sequence[Reference], x: Figure) -> dict[str, Any]
         "meta": {"run": "published", "series": "test accuracy by parameters"},
         "name": "Published",
         "showlegend": False,
-        "hovertemplate": f"<b>%{{text}}</b><br>Test accuracy %{{y:.2%}}<br>{x.label} %{{x:.3s}}<br>"
+        "hovertemplate": f"<b>%{{text}}</b><br>Test accuracy %{{customdata[2]}}<br>{x.label} %{{customdata[3]}}<br>"
         "%{customdata[1]}<br>%{customdata[0]}<extra></extra>",
     }

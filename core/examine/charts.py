@@ -21,6 +21,8 @@ from core.charts.palette import GREY, Ink, list_dark_steps
 from core.examine.history import History
 from core.examine.predictions import Reliability
 from core.stats.scores import IntArray
+from core.text.formats import format_percent
+from core.text.words import count_of
 
 Pixels = npt.NDArray[np.uint8]
 Json = dict[str, Any]
@@ -72,7 +74,11 @@ def _draw_bins(measured: Reliability, name: str, colour: str, dash: str, symbol:
         "marker": {"symbol": symbol, "size": 6 + 14 * np.sqrt(counts / counts.max()), "opacity": 0.85},
         "customdata": counts,
         "meta": {"run": name, "series": "accuracy", "custom": "images"},
-        "hovertemplate": "confidence %{x:.1%}, accuracy %{y:.1%}<br>%{customdata:,} images<extra>" + name + "</extra>",
+        "text": [
+            f"confidence {format_percent(sure, 1)}, accuracy {format_percent(right, 1)}<br>{count_of(n, 'image')}"
+            for sure, right, n in zip(bins.confidence[full], bins.accuracy[full], counts.tolist(), strict=True)
+        ],
+        "hovertemplate": "%{text}<extra>" + name + "</extra>",
     }
 
 

@@ -143,7 +143,7 @@ def test_numbers_have_their_format_and_unit_and_what_is_no_result_begins_at_zero
     axis = layout["yaxis"]
     assert (axis["hoverformat"], axis.get("tickformat"), axis["ticksuffix"]) == (number, ticks, unit)
     assert (axis.get("rangemode") == "tozero") == (metric not in ("accuracy", "loss"))
-    said = "%{text}" if metric == "memory" else f"%{{y:{number}}}{unit}"
+    said = "%{text}" if metric in ("memory", "accuracy") else f"%{{y:{number}}}{unit}"
     assert all(f"{said}<" in t["hovertemplate"] for uid, t in traces.items() if uid != "best")
     several = draw_curves(metric, units_of(make_run(), make_run(settings=("train.epochs=7",))), CurveView())
     meta = json.loads(several.figure)["layout"]["meta"]
@@ -156,6 +156,13 @@ def test_memory_has_a_space_before_its_unit_at_ticks_and_pointer() -> None:
     aliases = layout["yaxis"]["labelalias"]
     assert {aliases[tick] for tick in ("0.6GB", "600MB", "550MB") if tick in aliases} >= {"600 MB", "550 MB"}
     assert {text for trace in traces.values() for text in trace.get("text", [])} == {"600 MB"}
+
+
+def test_a_share_has_a_space_before_the_sign_at_the_pointer() -> None:
+    """Plotly writes 84.10%, all else of the lab 84.10 %."""
+    run = make_run(top=0.9)
+    shown = traces_of(draw_curves("accuracy", units_of(run), ONE_RUN).figure)[f"{run.id}-val-accuracy"]
+    assert shown["text"][-2:] == ["90.00 %", "89.00 %"]
 
 
 def test_a_long_run_is_thinned_and_travels_as_bytes() -> None:

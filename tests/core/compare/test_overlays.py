@@ -40,6 +40,13 @@ def test_a_fan_begins_at_the_last_point_and_the_axis_reaches_its_end() -> None:
     assert json.loads(figure)["data"][-1]["name"] == "forecast"
 
 
+def test_the_end_of_a_fan_is_told_as_its_metric_is() -> None:
+    fans = (Fan("val/loss", 5, 12, 0.1, 0.2, 0.3), Fan("val/accuracy", 5, 12, 0.8, 0.85, 0.9))
+    told = {metric: ends(metric, CurveView(fans=fans))["middle"]["hovertemplate"] for metric in ("loss", "accuracy")}
+    assert "end between 0.1000 and 0.3000<" in told["loss"]
+    assert "end between 80.00 % and 90.00 %<" in told["accuracy"]
+
+
 def test_of_several_runs_those_that_are_named_have_theirs_in_their_group() -> None:
     runs = [make_run(), make_run()]
     view = CurveView(

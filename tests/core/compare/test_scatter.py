@@ -12,6 +12,7 @@ from core.compare.references import references_for
 from core.compare.scatter import ScatterView, draw_scatter
 from core.spec.cost import cost_of
 from core.system import files
+from core.text.formats import format_count
 from tests.compared_runs import make_compared, right, units_of
 from tests.core.compare.drawn import traces_of, unpack
 from tests.pages.sample_runs import make_run
@@ -61,6 +62,14 @@ def test_the_front_goes_by_what_is_better_on_each_axis(x: str, y: str, front: se
     points = [[summary_of(unit, find_figure(key)).mean for key in (x, y)] for unit in units]
     drawn = np.column_stack([unpack(traces["front"][axis]) for axis in ("x", "y")])
     np.testing.assert_allclose(drawn, sorted(points[index] for index in front), rtol=1e-6)
+
+
+def test_numbers_at_the_pointer_have_a_space_before_their_unit() -> None:
+    run = make_compared(right(841, 1000))
+    figure = traces_of(draw_scatter(units_of(run), ScatterView("parameters", "test/accuracy")).figure)
+    parameters = format_count(cost_of(run.spec).parameters)
+    assert parameters.endswith(" k")
+    assert f" 84.10 %<br>Parameters {parameters}<" in figure[run.id]["hovertemplate"]
 
 
 def test_an_axis_on_which_all_runs_are_one_has_ticks_that_differ() -> None:

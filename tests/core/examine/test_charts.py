@@ -23,6 +23,8 @@ def test_reliability_draws_only_bins_that_hold_images() -> None:
     trace = draw_reliability(pick_ink("run"), measured, None, 1.0).data[1]
     assert sum(trace.customdata) == 100
     assert not np.isnan(np.array(trace.y, float)).any()
+    first = f"confidence {100 * trace.x[0]:.1f} %, accuracy {100 * trace.y[0]:.1f} %<br>{trace.customdata[0]} image"
+    assert trace.text[0].startswith(first)
 
 
 def test_learnt_points_up_and_forgotten_down() -> None:

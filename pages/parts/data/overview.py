@@ -135,7 +135,8 @@ def _show_sides(view: View) -> None:
         show_note("Training sees them at that size.")
         return
     smaller = int((sides.min(axis=1) < size).sum())
-    enlarged = f" {count_of(smaller, 'image')} of them smaller than that, and enlarged." if smaller else ""
+    are = "is" if smaller == 1 else "are"
+    enlarged = f" {count_of(smaller, 'image')} {are} smaller than that, and enlarged." if smaller else ""
     crop = "cropped to a square and " if (sides[:, 0] != sides[:, 1]).any() else ""
     show_note(f"Training sees them {crop}resized to {size} × {size}.{enlarged}")
 

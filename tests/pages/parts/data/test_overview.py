@@ -57,7 +57,7 @@ def test_sides_files_and_what_training_scales_by_are_told(open_page, odd: DataSp
     page = settle(open_page("data", **address(odd, tab="Sizes and colours")))
     text = texts(page)
     assert "Widths from 16 to 90, heights from 16 to 60 pixels." in text
-    assert "Training sees them cropped to a square and resized to 32 × 32. 20 images of them smaller" in text
+    assert "Training sees them cropped to a square and resized to 32 × 32. 20 images are smaller" in text
     assert "Files: PNG 20 (" in text
     assert "JPEG 1 (" in text
     assert "<td>Green</td><td>0.5000</td><td>0.2000</td>" in text

@@ -20,6 +20,7 @@ from core.machine.versions import describe_versions, explain_misfit
 from core.runs.ends import describe_failure
 from core.spec import RunSpec
 from core.system import processes
+from core.system.awake import AwakeClock
 from core.system.errors import LabError
 from core.system.gc_pause import LoadingTorch
 from core.worker.meters import UseMeter
@@ -100,10 +101,19 @@ class Trainer:
             {part: labels.cpu().numpy() for part in ("val", "test") if len(labels := getattr(data, part).labels)},
         )
         packer = Packer(spec)
-        for event in train(spec, data, resume=state, should_stop=lambda: self.asked, device=device, test=task.test):
-            facts = describe_start(event, data, []) if isinstance(event, Started) else {}
-            use = self.meter.read_epoch() if isinstance(event, EpochEnd) else self.meter.read()
-            yield Told(packer.pack(event), use, facts)
+        with AwakeClock() as clock:
+            for event in train(
+                spec,
+                data,
+                resume=state,
+                should_stop=lambda: self.asked,
+                device=device,
+                test=task.test,
+                clock=clock,
+            ):
+                facts = describe_start(event, data, []) if isinstance(event, Started) else {}
+                use = self.meter.read_epoch() if isinstance(event, EpochEnd) else self.meter.read()
+                yield Told(packer.pack(event), use, facts)
 
 
 def _load(spec: RunSpec, images: Images | None) -> Data:

@@ -51,12 +51,16 @@ class Pace:
 
 @dataclass(frozen=True)
 class Work:
-    """What was done and how many images are left: those of the looks at the test part too, but for an early stop."""
+    """What was done and how many images are left: those of the looks at the test part too, but for an early stop.
+
+    `away` are the seconds in which the process stood still; they are in neither pace.
+    """
 
     trained: Pace
     scored: Pace
     left_to_train: float
     left_to_score: int
+    away: float = 0.0
 
 
 @dataclass(frozen=True)

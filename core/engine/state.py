@@ -7,6 +7,7 @@ a training resumes exactly from anywhere, and nothing else that draws numbers in
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,14 @@ def seed_batch(generator: torch.Generator, seed: int, epoch: int, batch: int) ->
 
 
 class Stopwatch:
-    """Seconds while it runs, counted on from `seconds`."""
+    """Seconds by a clock while it runs, counted on from `seconds`."""
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self._before, self._start = seconds, time.monotonic()
+    def __init__(self, seconds: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._before, self._start = clock, seconds, clock()
 
     @property
     def seconds(self) -> float:
-        return self._before + time.monotonic() - self._start
+        return self._before + self._clock() - self._start
 
 
 class TrainState:
@@ -103,7 +104,7 @@ class TrainState:
         self.done: tuple[float, float, int] = (0.0, 0.0, 0)
         self.generator = torch.Generator(device)
         self.watch = Stopwatch()
-        self.epoch_seconds = 0.0  # of training in the epoch under way
+        self.epoch_seconds = 0.0  # of training in the epoch under way, by the training's clock
 
         self.lowest_val_loss = float("inf")
         self.stale_epochs = 0  # epochs since then

@@ -56,14 +56,16 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     device: torch.device | None = None,
     test: bool = True,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Event]:
     """Trains and yields `Started`, then `Progress` and an `EpochEnd` an epoch, then `Finished` or `Stopped`.
 
     `resume` is a state from an `EpochEnd` or `Stopped`, which stays as it is: training continues exactly from there
     (bit for bit on a CPU), or `Started` has a note of what could not be as it was.
     `should_stop` is asked after every batch. `device` overrides the spec's. Without `test` the test images stay unused;
-    from the last state, `train` can later add them with the same result. Raises TrainingError, and CheckpointError for
-    a state of another spec or of other images.
+    from the last state, `train` can later add them with the same result. `clock` times the work: one that stands still
+    while the process does keeps that time out of every pace, and not out of the seconds that the training took. Raises
+    TrainingError, and CheckpointError for a state of another spec or of other images.
     """
     skip_compiler_import()
     device = device or pick_device(spec.train.device)
@@ -71,7 +73,7 @@ def train(
         check_validation(spec, data)
         conditions = settle(spec.train, device, resume)
         torch.set_num_threads(conditions.threads)
-        run = TrainingRun(spec, data.to(device), device, should_stop, conditions.dtype)
+        run = TrainingRun(spec, data.to(device), device, should_stop, conditions.dtype, clock)
         run.tests = test
         if resume is not None:
             run.state.restore(resume)
@@ -101,8 +103,9 @@ class TrainingRun:
         device: torch.device,
         should_stop: Callable[[], bool],
         dtype: torch.dtype | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.spec, self.data, self.device, self.should_stop = spec, data, device, should_stop
+        self.spec, self.data, self.device, self.should_stop, self.clock = spec, data, device, should_stop, clock
         self.dtype = dtype or pick_precision(spec.train.precision, device)
         self.batches = split_batches(len(data.train), spec.train.batch_size)
         self.updates_per_epoch = updates_per_epoch(spec.train, len(data.train))
@@ -121,6 +124,7 @@ class TrainingRun:
         self.noted: list[tuple[StepPoint, torch.Tensor]] = []  # each with the sums of its epoch, on the device
         augment = Augment(spec.augment, spec.data.num_classes, data.mean, data.std, self.dtype)
         self.step = make_step(spec, self.state, data.train, augment, self.dtype)
+        self.awake, self.real = Stopwatch(clock=clock), Stopwatch()
 
     def describe_start(self, notes: tuple[str, ...]) -> Started:
         return Started(
@@ -142,7 +146,7 @@ class TrainingRun:
         if self.spec.augment.flip_order == "alternating":
             mirrored = alternate_flips(len(self.data.train), self.spec.train.seed, state.epoch).to(self.device)[order]
         batches = self.batches_of(state.epoch)
-        watch, before = Stopwatch(state.epoch_seconds), self.trained
+        watch, before = Stopwatch(state.epoch_seconds, self.clock), self.trained
         left, seconds = self._left_to_train(), state.epoch_seconds  # above 0 after a resume within an epoch
         state.begin_epoch()
         while state.batch < len(batches):
@@ -181,7 +185,7 @@ class TrainingRun:
         """Loss, accuracy and logits of `model` on images that it is not trained on."""
         batch_size = evaluation_batch(self.spec.train)
         evaluation = Evaluation(model, part, self.data, batch_size=batch_size, dtype=self.dtype, views=views)
-        watch, epoch = Stopwatch(), min(self.state.epoch + 1, self.spec.train.epochs)
+        watch, epoch = Stopwatch(clock=self.clock), min(self.state.epoch + 1, self.spec.train.epochs)
         before, left = self.scored, self.left_to_score
         for batch, images in enumerate(evaluation, 1):
             self.scored = before.plus(images * NUM_VIEWS[views], watch.seconds)
@@ -228,7 +232,8 @@ class TrainingRun:
 
     def count_work(self) -> Work:
         left = 0.0 if self.state.is_over() else self._left_to_train()
-        return Work(self.trained, self.scored, left, max(0, self.left_to_score))
+        away = max(0.0, self.real.seconds - self.awake.seconds)
+        return Work(self.trained, self.scored, left, max(0, self.left_to_score), away)
 
     def _left_to_train(self) -> float:
         """Images, of smaller ones as many as cost the same."""

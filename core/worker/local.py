@@ -74,6 +74,7 @@ def train_on(
         from core.engine.train import train
         from core.runs.branches import read_branch
         from core.runs.folder import Run
+        from core.system.awake import AwakeClock
         from core.worker.driving import record_events
         from core.worker.meters import UseMeter
         from core.worker.provenance import tell_left_out
@@ -100,8 +101,17 @@ def train_on(
         log(note)
     for fault in data.left_out:
         log(f"Left out: {fault}")
-    events = train(run.spec, data, resume=state, should_stop=lambda: stop.asked, device=torch_device, test=not untested)
-    return record_events(LocalEngine(events, started, data, notes), recorder, stop, after_epoch, untested)
+    with AwakeClock() as clock:
+        events = train(
+            run.spec,
+            data,
+            resume=state,
+            should_stop=lambda: stop.asked,
+            device=torch_device,
+            test=not untested,
+            clock=clock,
+        )
+        return record_events(LocalEngine(events, started, data, notes), recorder, stop, after_epoch, untested)
 
 
 def begin_branch(

@@ -32,7 +32,8 @@ class Clock:
     def end_epoch(self, work: Work) -> None:
         """An epoch has been trained, validated and written."""
         self.ended += 1
-        self.closing = max(0.0, self.seconds - self.before - work.trained.seconds - work.scored.seconds)
+        worked = work.trained.seconds + work.scored.seconds
+        self.closing = max(0.0, self.seconds - self.before - worked - work.away)
 
     def seconds_left(self, work: Work, epochs: int) -> float | None:
         """Until the run ends, with every validation and look at the test images; None before there is a pace.

@@ -1,5 +1,7 @@
 """Training follows its spec and tells the truth."""
 
+import itertools
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -200,6 +202,36 @@ def test_a_trial_that_is_not_tested_and_a_resumed_training_count_what_is_theirs(
     stopped, finished = run(make_spec(epochs=50, learning_rate=0.5, early_stop_patience=1), data)
     assert finished.reason == "early_stopping"
     assert stopped[-1].work.left_to_train == 0
+
+
+def test_the_pace_is_of_the_time_in_which_the_process_ran(monkeypatch):
+    """The clock stands still but for a second after each batch: nothing else of the time counts as work."""
+    monkeypatch.setattr(train_module, "PROGRESS_SECONDS", 0)
+    moments, asked = itertools.count(), itertools.count()
+    ran = [next(moments)]
+
+    def pass_a_second():
+        ran[0] = next(moments)
+        return False
+
+    def clock():
+        return ran[0] + 1e-9 * next(asked)
+
+    spec, data = make_spec(epochs=2), make_data()
+    events = list(train(spec, data, should_stop=pass_a_second, clock=clock))
+    ends = [event for event in events if isinstance(event, EpochEnd)]
+    assert [end.metrics["images_per_second"] for end in ends] == pytest.approx([70 / 5, 70 / 5])
+    assert [end.work.trained.seconds for end in ends] == pytest.approx([5, 10])
+    assert [end.work.scored.seconds for end in ends] == pytest.approx([1, 2])
+
+    began = time.monotonic()
+    first, second = (
+        event for event in train(spec, data, clock=lambda: time.monotonic() / 1000) if isinstance(event, EpochEnd)
+    )
+    took = time.monotonic() - began
+    assert 0.9 * second.metrics["seconds"] < second.work.away < took
+    assert second.work.trained.seconds < took / 1000
+    assert second.metrics["seconds"] > first.metrics["seconds"] > second.work.trained.seconds
 
 
 # --- without validation images ------------------------------------------------------------------------------------

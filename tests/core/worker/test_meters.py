@@ -38,6 +38,13 @@ def test_what_an_epoch_takes_besides_is_expected_of_the_next_ones_too(clock: Clo
     assert clock.seconds_left(work, 2) == pytest.approx(80 + 10 + 2 * 15)
 
 
+def test_time_in_which_the_process_stood_still_is_not_expected_of_the_next_epochs(clock: Clock) -> None:
+    work = Work(Pace(500, 10.0), Pace(100, 5.0), 1000, 200, away=40.0)
+    clock.end_epoch(work)  # of 60 seconds in this process 40 were none of its own
+    assert clock.seconds == 110
+    assert clock.seconds_left(work, 2) == pytest.approx(20 + 10 + 2 * 5)
+
+
 def test_an_epochs_figures_are_the_means_since_the_last_epoch() -> None:
     meter = UseMeter("cpu")
     assert meter.read().keys() - {"cpu_wait_percent"} == {"cpu_percent", "memory_bytes"}

@@ -31,7 +31,7 @@ class Device:
     memory_used: int | None
     utilisation: float | None
     slots: int
-    busy_by: tuple[str, ...]  # ids of the runs in its slots
+    busy_by: tuple[str, ...]  # ids of the runs in its slots, which may have been more
 
 
 def list_device_ids() -> list[str]:
@@ -47,9 +47,9 @@ def list_devices() -> list[Device]:
 
 
 def _describe(device: str) -> Device:
-    slots = queue.read_slots(runs_folder(), device)
-    busy_by = tuple(run_id for run_id in slots if run_id is not None)
-    return Device(id=device, name=name_device(device), **read_use(device), slots=len(slots), busy_by=busy_by)
+    slots = queue.count_slots(runs_folder(), device)
+    busy_by = tuple(run_id for run_id in queue.read_slots(runs_folder(), device) if run_id is not None)
+    return Device(id=device, name=name_device(device), **read_use(device), slots=slots, busy_by=busy_by)
 
 
 def set_slots(device: str, count: int) -> None:

@@ -134,9 +134,30 @@ def _slot_name(device: str, number: int) -> str:
 
 
 def read_slots(runs: Path, device: str) -> list[str | None]:
-    """Each slot of a device: the id of the run in it, or None if it is free."""
-    paths = [runs / SLOTS / _slot_name(device, number) for number in range(count_slots(runs, device))]
-    return [(_read_holder(path) if is_locked(path) else None) for path in paths]
+    """Each slot of a device: the id of the run in it, or None if it is free.
+
+    A device that had more slots keeps those in which a run still is, and has as many fewer that are free.
+    """
+    count, taken = count_slots(runs, device), _list_taken(runs, device)
+    free = _list_numbers(count, taken)
+    holders = {number: _read_holder(runs / SLOTS / _slot_name(device, number)) for number in taken}
+    return [holders.get(number) for number in sorted([*taken, *free])]
+
+
+def _list_taken(runs: Path, device: str) -> list[int]:
+    """Numbers of a device's slots in which a run is, of those too that it no longer has."""
+    begin = _slot_name(device, 0)[:-1]
+    try:
+        tails = [name.removeprefix(begin) for name in os.listdir(runs / SLOTS) if name.startswith(begin)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    numbers = sorted(int(tail) for tail in tails if tail.isdecimal())
+    return [number for number in numbers if is_locked(runs / SLOTS / _slot_name(device, number))]
+
+
+def _list_numbers(count: int, taken: list[int]) -> list[int]:
+    """Numbers of the slots that are free, where `count` runs may be in some at once."""
+    return [number for number in range(count) if number not in taken][: max(0, count - len(taken))]
 
 
 def _read_holder(path: Path) -> str:
@@ -202,10 +223,11 @@ def take_slot(runs: Path, run_id: str, devices: list[str]) -> Slot | None:
 
 def _free_slots(runs: Path, devices: list[str]) -> list[tuple[str, int]]:
     """Free slots, the least busy device first, so that runs spread over the devices."""
-    slots = [(device, number) for device in devices for number in range(count_slots(runs, device))]
-    free = [slot for slot in slots if not is_locked(slot_path(runs, *slot))]
-    taken = {device: sum(d == device for d, _ in slots) - sum(d == device for d, _ in free) for device in devices}
-    return sorted(free, key=lambda slot: (taken[slot[0]], devices.index(slot[0]), slot[1]))
+    taken = {device: _list_taken(runs, device) for device in devices}
+    free = [
+        (device, number) for device in devices for number in _list_numbers(count_slots(runs, device), taken[device])
+    ]
+    return sorted(free, key=lambda slot: (len(taken[slot[0]]), devices.index(slot[0]), slot[1]))
 
 
 def _lock_slot(runs: Path, run_id: str, slot: tuple[str, int]) -> Slot | None:

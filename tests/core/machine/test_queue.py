@@ -147,6 +147,27 @@ def test_a_spec_gets_a_device_that_it_named(wanted: str, devices: list[str], sui
     assert [device for device in devices if queue.suits(wanted, device, devices)] == suiting
 
 
+def test_a_device_that_gets_fewer_slots_begins_no_run_before_enough_of_its_runs_have_ended(runs: Path) -> None:
+    (runs / "settings.json").write_text('{"slots": {"cpu": 3}}')
+    first, second, third = (Waiter(runs, run_id).take(CPU) for run_id in "abc")
+    waiting = Waiter(runs, "d")
+    assert first
+    assert second
+    assert third
+    (runs / "settings.json").write_text('{"slots": {"cpu": 2}}')
+    assert read_slots(runs, "cpu") == ["a", "b", "c"], "they train on"
+    first.release()
+    assert read_slots(runs, "cpu") == ["b", "c"]
+    assert waiting.take(CPU) is None
+    second.release()
+    assert read_slots(runs, "cpu") == [None, "c"]
+    taken = waiting.take(CPU)
+    assert taken
+    assert read_slots(runs, "cpu") == ["d", "c"]
+    third.release()
+    assert read_slots(runs, "cpu") == ["d", None]
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"slots": 3}', '{"slots": {"cpu": "many"}}', '{"slots": {"cpu": -2}}']
 )

@@ -27,10 +27,13 @@ class TrialStop(StopSignal):
         super().__init__(run_folder)
         self.study_folder = study_folder
         self.begun = False
+        self.by_study = False  # it was the study's
 
     def is_request(self) -> bool:
         names = ("stop-now",) if self.begun else (layout.STOP, "stop-now")
-        self.by_hand = self.by_hand or any((self.study_folder / name).exists() for name in names)
+        # Kept: whoever resumes the study in the meantime takes the request away.
+        self.by_study = self.by_study or any((self.study_folder / name).exists() for name in names)
+        self.by_hand = self.by_hand or self.by_study
         return super().is_request()
 
 

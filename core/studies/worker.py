@@ -187,8 +187,7 @@ class Worker:
             trial.set_constraint(CONSTRAINT, measure)
         trial.set_user_attr("begun", None)  # until it has a device
         run = self._reopen(trial) or self._publish(trial, spec)
-        self._train(trial, run)
-        return self._conclude(trial, run)
+        return self._conclude(trial, run, self._train(trial, run))
 
     def _refuse(self, trial: optuna.Trial, measure: float, reason: str) -> list[float]:
         """Tells Optuna that a network is infeasible, at no cost of training."""
@@ -216,8 +215,8 @@ class Worker:
         trial.set_user_attr("run_id", run_id)
         return Run(runs_folder() / run_id)
 
-    def _train(self, trial: optuna.Trial, run: Run) -> None:
-        """Trains a trial's run in this process, as `core.worker` would in one of its own."""
+    def _train(self, trial: optuna.Trial, run: Run) -> TrialStop:
+        """Trains a trial's run here, as `core.worker` would in a process of its own; returns what could stop it."""
         log(f"Trial {trial.number} is run {run.id}.")
         stop = TrialStop(run.path, self.folder)
         with FileLock(run.path / layout.LOCK) as lock:
@@ -238,6 +237,7 @@ class Worker:
         announce_end(run.path, is_trial=True)
         if (run.path / layout.METRICS).exists():
             look_once(run.path, is_trial=True)
+        return stop
 
     def _drive(self, trial: optuna.Trial, folder: Path, stop: StopSignal) -> int:
         """From the queue to its end, by this process or by a node."""
@@ -274,7 +274,7 @@ class Worker:
         why = f"at a {objective} of {value:.4g}" if math.isfinite(value) else "since a loss is no number any more"
         return f"Pruned after epoch {event.epoch} of {epochs} by the {pruner} pruner, {why}."
 
-    def _conclude(self, trial: optuna.Trial, run: Run) -> list[float]:
+    def _conclude(self, trial: optuna.Trial, run: Run, stop: TrialStop) -> list[float]:
         """What the run's end means for its trial: values, or one of Optuna's ways to have none."""
         is_there = run.path.is_dir()
         end = (run.end() if is_there else None) or {}
@@ -287,8 +287,10 @@ class Worker:
             return objective_values(self.spec, run)
         trial.set_user_attr("reason", reason)
         log(f"Trial {trial.number}: {state}. {reason}")
-        if state == "interrupted" or (state == "stopped" and (self.stops or (self.folder / layout.STOP).exists())):
-            self.failures = 0
+        is_paused = self.stops or stop.by_study or (self.folder / layout.STOP).exists()
+        if state == "interrupted" or (state == "stopped" and is_paused):
+            if is_paused:  # or nobody asked, and its end could not be written: so it may be the next time too
+                self.failures = 0
             requeue(self.optuna, self.study._storage.get_trial(trial._trial_id), resumes=True)
             raise TrialFailedError(reason)
         if state in ("pruned", "stopped") or end.get("kind") in BLAMED:

@@ -68,6 +68,18 @@ def test_a_pause_lets_a_trial_end_that_has_begun(
     assert stop.is_set() is waiting
 
 
+@pytest.mark.parametrize(("file", "by_study"), [("study/stop-now", True), ("run/stop", False)])
+def test_a_trial_knows_who_stopped_it_also_where_the_study_was_resumed_since(
+    stop: TrialStop, tmp_path: Path, file: str, by_study: bool
+) -> None:
+    stop.begun = True
+    (tmp_path / file).touch()
+    assert stop.is_set()
+    (tmp_path / file).unlink()
+    assert stop.is_request()
+    assert stop.by_study is by_study
+
+
 def test_the_machines_shutdown_is_nobodys_wish(stop: TrialStop) -> None:
     stop.hear(signal.SIGTERM)
     assert stop.is_set()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import optuna
 import pytest
 import sqlalchemy
 from optuna.trial import TrialState
@@ -20,13 +21,18 @@ from core.launch import launcher
 from core.launch.launcher import start_run
 from core.machine.queue import slot_path
 from core.runs.listing import list_runs
-from core.runs.store import open_run
+from core.runs.records import About
+from core.runs.store import open_run, publish_run
 from core.studies import manage as studies
 from core.studies.manage import delete_study, enqueue, extend_study, set_workers, start_workers, stop_study
 from core.studies.points import gather_points
 from core.studies.space import propose_values
 from core.studies.storage import WORKER_PATIENCE, StudyError, open_storage, storage_url
 from core.studies.study import Study, StudyNotFoundError, open_study
+from core.studies.trials import new_owner
+from core.studies.warm import TrialStop
+from core.studies.worker import TrialFailedError, Worker
+from core.system import files
 from core.system.locks import FileLock
 from tests.core import study_workers
 from tests.core.study_workers import (
@@ -197,6 +203,38 @@ def test_a_stop_at_once_keeps_the_trial_which_goes_on_where_it_was_another_day(
     assert open_run(run_id).state() == "finished"
     assert open_run(run_id).metrics()["epoch"].tolist() == list(range(1, 51))
     assert sorted(study.frozen_trials()[1].intermediate_values) == list(range(1, 51))
+
+
+@pytest.mark.parametrize(
+    ("end", "by_study", "states", "failures"),
+    [
+        ({"state": "stopped", "reason": "Stopped."}, True, ["retried", "waiting"], 0),
+        ({"state": "stopped", "reason": "Stopped."}, False, ["pruned"], 0),
+        (None, False, ["retried", "waiting"], 1),
+    ],
+    ids=["the study was stopped and resumed since", "the run was stopped", "no end could be written"],
+)
+def test_what_a_trials_end_means_where_nothing_asks_the_study_to_stop_any_more(
+    runs: Path, end: dict[str, str] | None, by_study: bool, states: list[str], failures: int
+) -> None:
+    study = make_study(tiny_study(trials=3))
+    worker = Worker(study, 0, new_owner(0))
+    worker.failures = 1
+    run = open_run(publish_run(study.spec.base, About())[0])
+    if end:
+        files.write_json(run.path / "end.json", end)
+    stop = TrialStop(run.path, study.folder)
+    stop.by_study = by_study
+
+    def conclude(trial: optuna.Trial) -> list[float]:
+        trial.suggest_float("train.learning_rate", 1e-4, 1e-1, log=True)
+        trial.set_user_attr("worker", worker.owner)
+        trial.set_user_attr("run_id", run.id)
+        return worker._conclude(trial, run, stop)
+
+    worker.optuna.optimize(conclude, n_trials=1, catch=(TrialFailedError,))
+    assert study.trials().state.tolist() == states
+    assert worker.failures == failures
 
 
 def test_a_trial_that_diverges_is_told_with_its_reason_and_the_study_goes_on(lab: Path) -> None:

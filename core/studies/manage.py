@@ -51,7 +51,7 @@ def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> N
     """
     name = check_name(name)
     ensure_folder()
-    with explained():
+    with explained(), _making(name):
         storage = open_storage()
         try:
             made = optuna.create_study(storage=storage, study_name=name, directions=study_spec.directions)
@@ -66,6 +66,17 @@ def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> N
         if started_by:
             made.set_user_attr("started_by", started_by)
         made.set_user_attr("spec", study_spec.model_dump(mode="json"))
+
+
+@contextmanager
+def _making(name: str) -> Iterator[None]:
+    """One study is made at a time: another that is half made looks as if a crash had left it so."""
+    try:
+        folder_of(name).parent.mkdir(parents=True, exist_ok=True)
+        with hold(folder_of(name).parent / ".making.lock"):
+            yield
+    except OSError as error:
+        raise StudyError(f"The study's folder cannot be written: {error.strerror}.") from error
 
 
 def _adopt(name: str, storage: BaseStorage, study_spec: StudySpec) -> optuna.Study:

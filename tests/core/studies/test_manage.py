@@ -1,7 +1,9 @@
 """Studies are made, extended, joined and deleted; what cannot be done loses nothing."""
 
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -48,6 +50,35 @@ def test_a_name_that_is_taken_or_impossible_loses_nothing(lab: Path) -> None:
     assert len(study.trials()) == 1
     with pytest.raises(StudyNotFoundError, match="There is no study 'other'"):
         open_study("other")
+
+
+def test_of_two_who_make_a_study_of_one_name_at_once_one_is_told_that_it_is_taken(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes while the first has made it, but not said yet what it is: as after a crash, that may go."""
+    make(name="another")
+    problems: list[str] = []
+
+    def make_second() -> None:
+        try:
+            create_study("tiny", tiny_study(trials=9))
+        except StudyError as error:
+            problems.append(str(error))
+
+    second, make_one = threading.Thread(target=make_second), optuna.create_study
+
+    def make_slowly(**asked: Any) -> optuna.Study:
+        made = make_one(**asked)
+        if not second.ident:
+            second.start()
+            second.join(1)
+        return made
+
+    monkeypatch.setattr(optuna, "create_study", make_slowly)
+    create_study("tiny", tiny_study(trials=5))
+    second.join(60)
+    assert problems == ["name: there is a study named tiny already"]
+    assert open_study("tiny").spec.trials == 5
 
 
 def test_a_study_that_a_crash_left_half_made_does_not_keep_its_name(lab: Path) -> None:

@@ -41,7 +41,7 @@ def _read_recent() -> list[dict[str, Any]]:
     return [entry for entry in noted if isinstance(entry, dict)] if isinstance(noted, list) else []
 
 
-_known: tuple[tuple[str, int], list[Message]] = (("", 0), [])
+_known: tuple[tuple[str, int, int, int], list[Message]] = (("", 0, 0, 0), [])
 
 
 def read_messages(since: float) -> list[Message]:
@@ -49,9 +49,11 @@ def read_messages(since: float) -> list[Message]:
     global _known
     path = notify_folder() / RECENT
     try:
-        key = (str(path), os.stat(path).st_mtime_ns)
+        found = os.stat(path)
     except OSError:
         return []
+    # Two messages may come within one tick of the file system's clock; each writes another file of this name.
+    key = (str(path), found.st_mtime_ns, found.st_ino, found.st_size)
     if _known[0] != key:
         messages = []
         for entry in _read_recent():

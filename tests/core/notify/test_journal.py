@@ -1,5 +1,7 @@
 """Open pages read the newest messages, each channel's last outcome is kept, and neither file grows."""
 
+import os
+
 from core.notify import journal
 from core.notify.events import notify_folder
 from core.notify.messages import Message
@@ -16,6 +18,14 @@ def test_messages_after_a_moment_are_read_in_order() -> None:
     assert [each.title for each in journal.read_messages(1.0)] == ["Run 2", "Run 3"]
     journal.note_message(message(4.0))
     assert [each.title for each in journal.read_messages(3.0)] == ["Run 4"]
+
+
+def test_two_messages_within_a_tick_of_the_file_systems_clock_are_both_read() -> None:
+    path = notify_folder() / journal.RECENT
+    for moment in (1.0, 2.0):
+        journal.note_message(message(moment))
+        os.utime(path, ns=(10**18, 10**18))
+        assert journal.read_messages(0)[-1].time == moment
 
 
 def test_only_the_newest_are_kept() -> None:

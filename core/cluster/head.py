@@ -103,8 +103,9 @@ def prepare_head(runs: Path, own_address: str = "", port: int = PORT, cpus: int 
 def start_head(runs: Path, here: Here) -> Cluster:
     """Starts a cluster with this machine as its head. Raises ClusterError."""
     make_token(runs)
+    before = read_cluster(runs)
     _start_keeper(runs, here)
-    return _wait_for_head(runs)
+    return _wait_for_head(runs, before)
 
 
 def check_address(address: str) -> str:
@@ -131,6 +132,8 @@ def _require_none(runs: Path) -> None:
             else f"It is in {here.address} already."
         )
     kill_all(find_own(runs))  # what a keeper left behind that was killed
+    if here:
+        _remove_folder(here)
 
 
 def _require_free(address: str, port: int) -> None:
@@ -155,15 +158,18 @@ def _start_keeper(runs: Path, here: Here) -> None:
     write_here(runs, replace(here, keeper=identify(pid), since=time.time()))
 
 
-def _wait_for_head(runs: Path) -> Cluster:
-    """The cluster once its agent has looked at it. Raises ClusterError with the end of the log."""
-    started = time.time()
-    while time.time() - started < START_SECONDS:
+def _wait_for_head(runs: Path, before: Cluster | None) -> Cluster:
+    """The cluster once its agent has looked at it. Raises ClusterError with the end of the log.
+
+    Its look is another than that of `before`, not a later one: the clock may be set meanwhile, as after a boot.
+    """
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
         here = read_here(runs)
         if not here or not here.is_kept():
             break
         cluster = read_cluster(runs)
-        if cluster and cluster.written >= started:
+        if cluster and not (before and cluster.written == before.written):
             return cluster
         time.sleep(0.2)
     return _fail(runs, "The head did not start")
@@ -299,12 +305,17 @@ def leave(runs: Path) -> bool:
     left = find_own(runs)
     kill_all(left)
     if here:
-        if Path(here.folder).name.startswith(TEMPORARY):
-            shutil.rmtree(here.folder, ignore_errors=True)
+        _remove_folder(here)
         if here.is_head:
             forget_cluster(runs)
     forget_here(runs)
     return was_there or bool(left)
+
+
+def _remove_folder(here: Here) -> None:
+    """Ray's own, with its logs, once nothing of it runs here any more."""
+    if Path(here.folder).name.startswith(TEMPORARY):
+        shutil.rmtree(here.folder, ignore_errors=True)
 
 
 def list_doors(runs: Path) -> list[Door]:

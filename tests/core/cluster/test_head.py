@@ -7,6 +7,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 from core.cluster import head
 from core.cluster.access import REFUSED, ClusterError, TokenRefusedError, keep_token, make_token, read_token, token_path
 from core.cluster.head import Door
-from core.cluster.here import MARK, find_own, read_here, write_here
+from core.cluster.here import MARK, Here, find_own, read_here, write_here
 from core.machine.nodes import Cluster, read_cluster, write_cluster
 from core.machine.versions import describe_versions
 from core.system import locks
@@ -169,6 +171,37 @@ def test_one_machine_is_in_one_cluster(runs: Path, with_ray: None) -> None:
     write_here(runs, make(kind="node", keeper=identify(os.getpid())))
     with pytest.raises(ClusterError, match=r"in 127\.0\.0\.1:6379 already"):
         head.prepare_node(runs, "127.0.0.1", TOKEN)
+
+
+def test_what_ray_left_of_a_cluster_whose_keeper_was_killed_goes_with_the_next_start(
+    runs: Path, with_ray: None, tmp_path: Path
+) -> None:
+    left, other = (tmp_path / name for name in ("lab-ray-left", "somebodys"))
+    for folder in (left, other):
+        (folder / "session").mkdir(parents=True)
+    for folder in (left, other):
+        write_here(runs, make(folder=str(folder), keeper={**(identify(os.getpid()) or {}), "started": 1}))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            number = free.getsockname()[1]
+        Path(head.prepare_head(runs, "127.0.0.1", number).folder).rmdir()
+    assert (left.exists(), other.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("moved", [-86_400.0, 0.0, 86_400.0])
+def test_a_head_is_up_once_its_agent_has_looked_however_the_clock_was_set_meanwhile(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, moved: float
+) -> None:
+    now = time.time()
+    write_cluster(runs, Cluster("127.0.0.1:6379", [], now))
+
+    def start(folder: Path, here: Here) -> None:
+        write_here(folder, make(keeper=identify(os.getpid())))
+        threading.Timer(0.5, write_cluster, (folder, Cluster("127.0.0.1:6379", [], now + moved + 2))).start()
+
+    monkeypatch.setattr(head, "_start_keeper", start)
+    monkeypatch.setattr(head, "START_SECONDS", 30.0)
+    assert head.start_head(runs, make()).written == now + moved + 2
 
 
 def test_leaving_ends_own_processes_alone(runs: Path) -> None:

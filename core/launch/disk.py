@@ -18,6 +18,8 @@ from core.runs.store import open_run
 from core.system.folders import runs_folder
 from core.system.locks import hold
 
+_LEFT = ".checkpoints-"  # how a folder of checkpoints is called while it is removed
+
 
 @dataclass(frozen=True)
 class RunUse:
@@ -53,10 +55,15 @@ def _measure(folder: Path, *, ended: bool) -> tuple[int, int]:
     known = _measured.get(str(folder))
     if known and known[0] == changed_ns:
         return known[1:]
-    sizes = _folder_bytes(folder), _folder_bytes(folder / layout.CHECKPOINTS)
+    sizes = _folder_bytes(folder), sum(map(_folder_bytes, _list_folders(folder)))
     if ended:
         _measured[str(folder)] = (changed_ns, *sizes)
     return sizes
+
+
+def _list_folders(folder: Path) -> list[Path]:
+    """Where a run's checkpoints lie, with what a process left of them that died while it removed them."""
+    return [folder / layout.CHECKPOINTS, *folder.glob(f"{_LEFT}*")]
 
 
 def _folder_bytes(folder: Path) -> int:
@@ -91,11 +98,10 @@ def delete_checkpoints(run_id: str) -> int:
     with hold(run.path / layout.CONTROL):
         if run.state() in ("queued", "running"):
             raise LauncherError("This run is not over yet; its checkpoints are needed.")
-        folder = run.path / layout.CHECKPOINTS
-        freed = _count_own(folder)
-        if folder.is_dir():
+        freed = sum(map(_count_own, _list_folders(run.path)))
+        if (run.path / layout.CHECKPOINTS).is_dir():
             # Renamed first, so that nobody reads a half deleted folder.
-            temporary = run.path / f".checkpoints-{time.time_ns()}"
-            os.rename(folder, temporary)
-            shutil.rmtree(temporary, ignore_errors=True)
+            os.rename(run.path / layout.CHECKPOINTS, run.path / f"{_LEFT}{time.time_ns()}")
+        for left in run.path.glob(f"{_LEFT}*"):
+            shutil.rmtree(left, ignore_errors=True)
     return freed

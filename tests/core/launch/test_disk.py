@@ -31,6 +31,17 @@ def test_deleting_checkpoints_keeps_every_result() -> None:
     assert not list(run.path.glob(".checkpoints*"))
 
 
+def test_what_a_killed_process_left_of_checkpoints_is_counted_and_goes_the_next_time() -> None:
+    run = make_run()
+    left = run.path / ".checkpoints-1"
+    left.mkdir()
+    (left / "epoch-00001.safetensors").write_bytes(b"x" * 70_000)
+    assert measure_runs()[0].checkpoint_bytes == 70_000
+    assert delete_checkpoints(run.id) == 70_000
+    assert not list(run.path.glob(".checkpoints*"))
+    assert measure_runs()[0].checkpoint_bytes == 0
+
+
 def test_checkpoints_of_a_run_that_trains_are_not_deleted() -> None:
     run = make_run(epochs_done=1)
     add_checkpoint(run)

@@ -140,6 +140,7 @@ def drive_run(runs: Path, folder: Path, stop: StopSignal, train: Train, wait: Wa
     except StopRequestedError as error:
         return end_stopped(folder, stop, str(error) or "Stopped before the training began.")
     except Exception as error:  # whatever it is, the page shows it
+        stop.breaks_in = False  # or a request to stop would take its place, and the run had no end
         if not folder.is_dir():
             raise FileNotFoundError from error
         return end_run(folder, "failed", *describe_failure(error))

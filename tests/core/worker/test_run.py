@@ -10,6 +10,8 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import psutil
@@ -29,8 +31,11 @@ from core.runs import layout, presence
 from core.runs.folder import Run
 from core.runs.store import open_run
 from core.spec import RunSpec
+from core.system.errors import LabError
 from core.system.folders import PROJECT
 from core.system.locks import FileLock
+from core.worker import run as run_module
+from core.worker.stop import StopSignal
 from tests.core.workers import is_gone, start_worker, tiny_spec, wait_for, wait_for_state
 from tests.made_runs import create_run
 
@@ -248,6 +253,32 @@ def test_a_worker_leaves_a_run_alone_that_another_machine_trains(quick_workers: 
     wait_for(lambda: is_gone(worker))
     assert "The machine node07 trains this run" in run.log_tail()
     assert sorted({path.name for path in run.path.iterdir()} - {"log.txt", "run.lock"}) == before
+
+
+def test_a_request_to_stop_that_comes_while_a_failure_is_written_takes_no_end_away(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(create_run(tiny_spec()))
+    stop, write = StopSignal(run.path), run_module.end_run
+
+    def fail(*_: object) -> int:
+        stop.breaks_in = True  # as while images are read
+        raise LabError("The images are gone.")
+
+    def write_late(*asked: Any, **more: Any) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return write(*asked, **more)
+
+    monkeypatch.setattr(run_module, "end_run", write_late)
+    place = SimpleNamespace(device="cpu", release=lambda: None)
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    stop.listen()
+    try:
+        assert run_module.drive_run(runs, run.path, stop, fail, lambda *_: place) == 1
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    assert (run.state(), run.summary().reason) == ("failed", "The images are gone.")
 
 
 # Waiting

@@ -35,13 +35,15 @@ def test_it_stands_still_while_its_process_is_stopped() -> None:
         assert child.stdout
         assert child.stdin
         assert child.stdout.readline() == "up\n"
+        began = time.monotonic()
         os.kill(child.pid, signal.SIGSTOP)
-        time.sleep(1.5)
+        time.sleep(1.5)  # the length of the gap is the point
         os.kill(child.pid, signal.SIGCONT)
+        stopped = time.monotonic() - began
         child.stdin.write("\n")
         child.stdin.flush()
         real, ran = map(float, child.stdout.readline().split())
-    assert real - ran == pytest.approx(1.5, abs=0.3)
+    assert stopped - 0.5 < real - ran < real
 
 
 def test_who_asks_first_after_a_gap_is_told_right_and_no_answer_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,9 +60,12 @@ def test_who_asks_first_after_a_gap_is_told_right_and_no_answer_goes_back(monkey
 
 def test_a_process_that_is_only_busy_is_awake_and_the_thread_ends_with_the_block() -> None:
     with AwakeClock(0.05, 1.0) as clock:
-        began, real = clock(), time.monotonic()
-        while time.monotonic() - real < 1.5:
+        before = clock(), time.monotonic()
+        while time.monotonic() - before[1] < 1.5:
             pass
-        assert clock() - began == pytest.approx(time.monotonic() - real, abs=0.2)
-    time.sleep(0.2)
-    assert "awake" not in [thread.name for thread in threading.enumerate()]
+        assert clock() - before[0] >= 1.5 - 1e-3
+        (thread, *_) = found = [each for each in threading.enumerate() if each.name == "awake"]
+        assert thread.is_alive()
+    for each in found:
+        each.join(timeout=30)
+    assert not any(each.is_alive() for each in found)

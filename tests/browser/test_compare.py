@@ -152,6 +152,7 @@ def test_a_range_drawn_on_an_axis_narrows_the_runs_and_keeps_them(
 # Of values beside the upright axes but the last: what is shown, what a pointer finds, and the pixels before the next.
 BESIDE = """() => {
   const plot = document.querySelector('.lab-plot');
+  if (!plot?._fullLayout?.meta?.brush) return [];
   const { xaxis, annotations, meta } = plot._fullLayout;
   const left = plot.getBoundingClientRect().x + xaxis._offset;
   const drawn = [...plot.querySelectorAll('.annotation-text-g')].map((each) => each.getBoundingClientRect().right);

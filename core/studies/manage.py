@@ -50,8 +50,7 @@ def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> N
     Raises StudyError for a name that is taken, or a storage that cannot be used.
     """
     name = check_name(name)
-    ensure_folder()
-    with explained(), _making(name):
+    with explained(), _making():
         storage = open_storage()
         try:
             made = optuna.create_study(storage=storage, study_name=name, directions=study_spec.directions)
@@ -69,14 +68,13 @@ def create_study(name: str, study_spec: StudySpec, *, started_by: str = "") -> N
 
 
 @contextmanager
-def _making(name: str) -> Iterator[None]:
+def _making() -> Iterator[None]:
     """One study is made at a time: another that is half made looks as if a crash had left it so."""
     try:
-        folder_of(name).parent.mkdir(parents=True, exist_ok=True)
-        with hold(folder_of(name).parent / ".making.lock"):
+        with hold(ensure_folder() / ".studies.making.lock"):
             yield
     except OSError as error:
-        raise StudyError(f"The study's folder cannot be written: {error.strerror}.") from error
+        raise StudyError(f"The runs folder cannot be written: {error.strerror}.") from error
 
 
 def _adopt(name: str, storage: BaseStorage, study_spec: StudySpec) -> optuna.Study:

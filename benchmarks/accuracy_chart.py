@@ -20,6 +20,7 @@ from benchmarks.machine import read_result
 from benchmarks.presets import REPORT_ACCURACY
 from core.charts.plotly_script import read_script
 from core.system.folders import PROJECT
+from core.text.formats import format_percent
 from tests.browser.conftest import CHROMIUM, FLAGS
 
 PICTURE = PROJECT / "docs" / "accuracy.svg"
@@ -32,7 +33,7 @@ MARKS = {
     "preact-muon-16": ("#4f7d1a", "triangle-up"),
 }
 AIRBENCH = ("#c25a00", "star")
-PERCENTS = {f"{share}%": f"{share} %" for share in range(0, 101)}
+SHARES = [share / 100 for share in range(55, 95, 5)]
 INK, GRID = "#3c4654", "#e3e6ea"
 
 
@@ -51,17 +52,13 @@ def gather_traces(
                 slower = [plain_ratio * each for each in course["cpu_seconds"]]
                 dashed = {"color": colour, "dash": "dash"}
                 yield _draw_line("report, a plain loop", slower, course["val_accuracy"], dashed) | {"showlegend": True}
-        told = f"{name}, {found['epochs']} epochs: {_tell(accuracy['mean'])}"
+        told = f"{name}, {found['epochs']} epochs: {format_percent(accuracy['mean'])}"
         yield _draw_marks(told, [seconds["mean"]], [accuracy["mean"]], colour, symbol, accuracy["standard_deviation"])
     points = airbench["results"]
     epochs = " and ".join(str(point["epochs"]) for point in points)
     accuracies = [point["test_accuracy"] for point in points]
-    told = f"airbench94, {epochs} epochs: {', '.join(map(_tell, accuracies))}"
+    told = f"airbench94, {epochs} epochs: {', '.join(map(format_percent, accuracies))}"
     yield _draw_marks(told, [point["cpu_seconds"] for point in points], accuracies, *AIRBENCH)
-
-
-def _tell(accuracy: float) -> str:
-    return f"{100 * accuracy:.2f} %"
 
 
 def _draw_line(name: str, x: list[float], y: list[float], line: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +74,8 @@ def _draw_marks(
 
 def lay_out() -> dict[str, Any]:
     published = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": REPORT_ACCURACY, "y1": REPORT_ACCURACY}
-    said = {"text": f"{100 * REPORT_ACCURACY:.3f} %, as the report tells", "xref": "paper", "x": 0, "xanchor": "left"}
+    told = f"{format_percent(REPORT_ACCURACY, 3)}, as the report tells"
+    said = {"text": told, "xref": "paper", "x": 0, "xanchor": "left"}
     axis = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID}
     ticks = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000]
     return {
@@ -98,9 +96,9 @@ def lay_out() -> dict[str, Any]:
         "yaxis": {
             **axis,
             "title": {"text": "accuracy"},
-            "tickformat": ".0%",
-            "labelalias": PERCENTS,
             "range": [0.55, 0.92],
+            "tickvals": SHARES,
+            "ticktext": [format_percent(share, 0) for share in SHARES],
         },
         "shapes": [{**published, "line": {"color": INK, "width": 1, "dash": "dot"}}],
         "annotations": [{**said, "y": REPORT_ACCURACY, "yanchor": "top", "showarrow": False, "font": {"size": 12}}],

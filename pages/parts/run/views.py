@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,27 +35,20 @@ def show_views() -> None:
                 continue
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(name, key=f"view.open.{number}", on_click=_open, args=(view,), width="stretch")
-                st.button(
-                    "",
-                    icon=":material/edit:",
-                    key=f"view.rename.{number}",
-                    on_click=_begin_rename,
-                    args=(name,),
-                    help=f"Renames the view {name}.",
-                )
-                st.button(
-                    "",
-                    icon=":material/delete:",
-                    key=f"view.delete.{number}",
-                    on_click=_delete,
-                    args=(name,),
-                    help=f"Deletes the view {name}.",
-                )
-        with st.form("views.form", border=False, clear_on_submit=True):
-            st.text_input("Name", key="views.name", max_chars=MAX_NAME, placeholder="Baselines of October")
-            st.form_submit_button("Save what is shown", icon=":material/bookmark_add:", on_click=_save)
+                _show_act("rename", ":material/edit:", number, name, _begin_rename)
+                _show_act("delete", ":material/delete:", number, name, _delete)
+        if st.session_state.get(_RENAMED) not in views:  # one name is asked for at a time
+            with st.form("views.form", border=False, clear_on_submit=True):
+                st.text_input("Name", key="views.name", max_chars=MAX_NAME, placeholder="Baselines of October")
+                st.form_submit_button("Save what is shown", icon=":material/bookmark_add:", on_click=_save)
         if said := st.session_state.pop(_SAID, ""):
             show_problem(said)
+
+
+def _show_act(word: str, icon: str, number: int, name: str, act: Callable[[str], None]) -> None:
+    """A button for what can be done with a view, beside its name."""
+    help = f"{word.capitalize()}s the view {name}."
+    st.button("", icon=icon, key=f"view.{word}.{number}", on_click=act, args=(name,), help=help)
 
 
 def _ask_name(name: str) -> None:

@@ -5,6 +5,9 @@ through the queue into a folder that is kept, so that an interrupted measurement
 have ended are not trained again.
 
     RESNET_LAB_IMAGES=... python -m benchmarks.presets report-beaten --seeds 2 --runs FOLDER
+
+`--beside report` also trains one epoch of that preset before the first run and one after the last, on the same machine
+in the same hour: by their rate it tells how long all its epochs would take.
 """
 
 from __future__ import annotations
@@ -34,10 +37,29 @@ from tests.forked_server import ROOT
 REPORT_ACCURACY = 0.84098  # on the test images, of the network that the student report chose
 
 
-def make_spec(preset: str, images: Path, seed: int) -> RunSpec:
-    """The preset as it stands, on a folder of images."""
-    settings = ["data.dataset=folder", f"data.folder={images}", "data.folder_classes=10", f"train.seed={seed}"]
-    return parse_spec(apply_settings(PRESETS[preset].spec.model_dump(mode="json"), settings))
+def make_spec(preset: str, images: Path, seed: int, *settings: str) -> RunSpec:
+    """The preset as it stands, but for these settings, on a folder of images."""
+    own = ["data.dataset=folder", f"data.folder={images}", "data.folder_classes=10", f"train.seed={seed}"]
+    return parse_spec(apply_settings(PRESETS[preset].spec.model_dump(mode="json"), [*own, *settings]))
+
+
+def time_epoch(preset: str, images: Path) -> float:
+    """Seconds of one epoch with its validation, trained now."""
+    told = _command("train", "-", "--detach", given=make_spec(preset, images, 0, "train.epochs=1"))
+    run = open_run(told.split()[0])
+    _command("follow", run.id)
+    return float(run.results()["train_seconds"])
+
+
+def compare_times(preset: str, figures: dict[str, Any], epochs: list[float]) -> dict[str, Any]:
+    """All epochs of the preset, by the mean time of these epochs, beside the seconds that `figures` tell."""
+    whole = PRESETS[preset].spec.train.epochs * statistics.mean(epochs)
+    return {
+        "preset": preset,
+        "epoch_seconds": epochs,
+        "seconds_of_all_epochs": whole,
+        "times_as_long": whole / figures["train_seconds"]["mean"],
+    }
 
 
 def train_seeds(preset: str, images: Path, seeds: int) -> list[Run]:
@@ -122,6 +144,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("presets", nargs="+", choices=PRESETS, metavar="PRESET")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--beside", choices=PRESETS, metavar="PRESET", help="one epoch of this one, before and after")
     parser.add_argument("--note", default="", help="what else is to be kept, as other work beside")
     parser.add_argument("--runs", type=Path, required=True, help="the runs folder, made where it is not there")
     options = parser.parse_args()
@@ -134,11 +157,17 @@ def main() -> int:
         table.add_column(heading)
     for preset in options.presets:
         try:
+            before = [time_epoch(options.beside, Path(images))] if options.beside else []
             runs = train_seeds(preset, Path(images), options.seeds)
+            after = [time_epoch(options.beside, Path(images))] if options.beside else []
         except subprocess.CalledProcessError:  # which has said why
             print("Not measured to the end. The same command goes on from there.", file=sys.stderr)
             return 1
         figures = found[preset] = summarize(runs) | {"note": options.note}
+        if options.beside:
+            beside = figures["beside"] = compare_times(options.beside, figures, before + after)
+            told = f"{beside['seconds_of_all_epochs']:,.0f} s, {beside['times_as_long']:.1f} times as long"
+            print(f"{options.beside}: {told}")
         table.add_row(
             preset,
             f"{figures['parameters']:,}",

@@ -301,6 +301,8 @@ def _snap(dimension: Dimension, value: Value) -> Value | None:
     if values is None:
         low, high = dimension.bounds
         return value if low <= float(value) <= high else None
+    if isinstance(values, range):  # perhaps of millions: not to be walked through
+        return value if isinstance(value, int) and not isinstance(value, bool) and value in values else None
     if dimension.kind == "float":
         same = (own for own in values if math.isclose(float(own), float(value), rel_tol=1e-9, abs_tol=1e-12))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,6 +45,7 @@ def event_file(records: Iterable[bytes]) -> bytes:
     )
 
 
+@lru_cache(1000)  # most files say the same thing often
 def _checksum(data: bytes) -> int:
     content, length = np.frombuffer(data, np.uint8), np.array([len(data)], np.int64)
     return int(masked(crc32c(content, np.zeros(1, np.int64), length))[0])

@@ -224,7 +224,7 @@ def make_database(path: Path, tool: str) -> bytes:
 
 
 @pytest.mark.parametrize("tool", ["mlflow", "trackio"])
-def test_a_database_gives_the_rows_of_its_whole_pages(tool: str, tmp_path: Path) -> None:
+def test_a_database_gives_the_rows_of_its_whole_pages(tool: str, tmp_path: Path, full: bool) -> None:
     path = tmp_path / "a.db"
     content = make_database(path, tool)
     points, _, run = read(path)
@@ -234,7 +234,10 @@ def test_a_database_gives_the_rows_of_its_whole_pages(tool: str, tmp_path: Path)
     kept = [struct.pack(">d", value) if tool == "mlflow" else json.dumps({"loss": value}).encode() for value in values]
     assert all(content.count(each) == 1 for each in kept)
     places = [content.index(each) for each in kept]
+    # In short not every byte within a page: all of its first 100, those about its end, and each ninth.
     for size in range(len(content)):
+        if not (full or size < 100 or size % 9 == 0 or (size + 2) % _PAGE < 4):
+            continue
         path.write_bytes(content[:size])
         whole = size // _PAGE * _PAGE
         there = next((index for index, place in enumerate(places) if place >= whole), len(places))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.spec.cost import Cost
+from core.text.formats import format_percent
 
 Objective = Literal["val/loss", "val/accuracy", "parameters", "multiply_adds", "minutes"]
 Rows = Sequence[Mapping[str, Any]]
@@ -31,7 +32,7 @@ class ObjectiveEntry:
 
     def show(self, value: float) -> str:
         """The value as people read it."""
-        return format(value, self.text or self.number)
+        return format_percent(value) if self.is_share else format(value, self.text or self.number)
 
 
 def _of_epochs(name: str, best: Callable[[list[float]], float]) -> Callable[[Rows, Cost], float]:

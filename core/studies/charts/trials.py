@@ -13,7 +13,7 @@ from core.charts.lines import thin
 from core.studies.charts import axes
 from core.studies.charts.axes import Drawn, Layout, StudyView, Trace
 from core.studies.importance import Importance
-from core.studies.objectives import OBJECTIVES, VALIDATED
+from core.studies.objectives import OBJECTIVES
 from core.studies.points import FloatArray, Points
 from core.studies.trials import TrialStateName
 
@@ -143,7 +143,7 @@ def _join_curves(points: Points, rows: Sequence[int], most: int, **trace: Any) -
         y += [values[kept], np.full(1, np.nan)]
         numbers += [int(points.numbers[row])] * (len(kept) + 1)
     single = all(len(points.curves[row][0]) == 1 for row in rows)
-    form = OBJECTIVES[points.objectives[0]].number if points.objectives[0] in VALIDATED else ".4f"
+    told = _tell_values(points, np.concatenate(y))
     return {
         "type": "scatter",
         "mode": "markers" if single else "lines",
@@ -152,6 +152,15 @@ def _join_curves(points: Points, rows: Sequence[int], most: int, **trace: Any) -
         "y": np.concatenate(y),
         "customdata": numbers,
         "meta": {"run": points.study, "series": trace["name"], "custom": "trial"},
-        "hovertemplate": f"<b>Trial %{{customdata}}</b><br>epoch %{{x}}: %{{y:{form}}}<extra></extra>",
+        **told,
         **trace,
     }
+
+
+def _tell_values(points: Points, values: FloatArray) -> Trace:
+    """What a point says: a number in Plotly's own format, a share as text, as Plotly writes 84.10%."""
+    entry = OBJECTIVES[points.objectives[0]]
+    told, text = f"%{{y:{entry.number}}}", {}
+    if entry.is_share:
+        told, text = "%{text}", {"text": [entry.show(value) for value in values.tolist()]}
+    return {"hovertemplate": f"<b>Trial %{{customdata}}</b><br>epoch %{{x}}: {told}<extra></extra>", **text}

@@ -49,7 +49,7 @@ def test_cost_and_time_are_those_of_the_run() -> None:
     ("name", "value", "text"),
     [
         ("val/loss", 0.23456, "0.2346"),
-        ("val/accuracy", 0.98765, "98.77%"),
+        ("val/accuracy", 0.98765, "98.77 %"),
         ("parameters", 1234567.0, "1,234,567"),
         ("multiply_adds", 5e6, "5,000,000"),
         ("minutes", 1.5, "1.50"),

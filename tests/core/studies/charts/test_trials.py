@@ -43,6 +43,14 @@ def test_intermediate_values_keep_every_curve_apart(mixed: Points) -> None:
     assert "pruned" not in {found["uid"] for found in draw("Intermediate Values", mixed)["data"]}
 
 
+def test_a_share_has_a_space_before_the_sign_at_the_pointer_of_every_figure() -> None:
+    points = points_of(make_spec("val/accuracy"), [make_trial(i, [v], curve=[v]) for i, v in enumerate([0.5, 0.841])])
+    best = trace(draw("Intermediate Values", points), "best")
+    assert best["text"][0] == "84.10 %"
+    assert "%{text}<" in best["hovertemplate"]
+    assert "Validation accuracy 50.00 %" in trace(draw("History", points), "finished")["hovertext"][0]
+
+
 def test_the_timeline_shows_when_and_how_each_trial_ended(mixed: Points) -> None:
     figure = draw("Timeline", mixed)
     assert {found["name"] for found in figure["data"]} == {"Finished", "Pruned", "Failed"}

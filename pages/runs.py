@@ -19,7 +19,7 @@ from core.runs.store import open_run
 from core.system.errors import LabError
 from core.text.words import count_of
 from pages.parts.chart.chart import show_metrics
-from pages.parts.frame.address import set_params
+from pages.parts.frame.address import bring_back, keep_for_return, set_params
 from pages.parts.frame.failure import tell
 from pages.parts.frame.pace import live_fragment
 from pages.parts.frame.style import show_centred
@@ -31,7 +31,7 @@ from pages.parts.run.groups import find_group, make_groups, show_groups, write_g
 from pages.parts.run.stopping import show_stops_among
 from pages.parts.run.table import COLUMNS, DEFAULT_SORT, PAGE_ROWS, Column, show_run_table, sort_runs
 from pages.parts.run.tabs import show_view
-from pages.parts.run.views import show_views
+from pages.parts.run.views import IN_ADDRESS, show_views
 from pages.parts.transfer.take_away import show_several
 from pages.parts.transfer.take_in import show_found, show_import
 from server import sign_in
@@ -216,6 +216,7 @@ def show_runs(filter: Filter, look: TableLook, was_active: bool, listed: list[Li
         st.rerun()
     if listing.unread:
         st.caption(f"Reading {listing.unread:,} older runs for the first time.")
+    keep_for_return("runs", *IN_ADDRESS)
     order = st.query_params.get("sort", DEFAULT_SORT)
     shown = sort_runs([run for run in runs if filter.lets_through(run)], order, look.columns)
     depths: dict[str, int] = {}
@@ -310,6 +311,7 @@ def show_curves(chosen: Sequence[RunSummary], count: int) -> None:
 
 
 answer_delete()
+bring_back("runs", *IN_ADDRESS)
 known_runs = list_known(max_age=find_age())
 active = is_moving(known_runs)
 chosen_filter, table_look = show_filter(known_runs.runs) if known_runs.runs else (Filter(), TableLook())

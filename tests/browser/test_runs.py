@@ -1,6 +1,7 @@
 """The Runs page in a real Chromium: the search completes what is typed, and the table's look stays in the address."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -54,6 +55,20 @@ def test_columns_and_groups_stay_in_the_address_and_come_back_with_it(page: Page
     page.get_by_role("button", name="By optimizer", exact=True).click()
     expect(page).to_have_url(re.compile(r"group=train\.optimizer"))
     expect(page.locator("table thead")).not_to_contain_text("Best val.")
+
+
+def test_who_comes_back_by_the_menu_finds_columns_groups_and_order_as_they_were(page: Page, runs: LabServer) -> None:
+    page.goto(f"{runs.url}/runs?columns=name,train.optimizer,best&group=train.optimizer")
+    head = page.locator("table thead")
+    head.get_by_text("Best val.").click()
+    expect(page).to_have_url(re.compile("sort="))
+    left = page.url
+    page.get_by_role("link", name="Lab", exact=True).click()
+    expect(page).to_have_url(f"{runs.url}/lab")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(head).to_contain_text("Optimizer")
+    expect(head).not_to_contain_text("Duration")
+    assert parse_qs(urlsplit(page.url).query) == parse_qs(urlsplit(left).query)
 
 
 def test_what_finds_runs_stands_in_one_row(page: Page, runs: LabServer) -> None:

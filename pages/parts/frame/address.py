@@ -8,6 +8,8 @@ from typing import Any
 
 import streamlit as st
 
+from pages.parts.frame.frame import was_entered
+
 # The browser may still send an address that was replaced this recently.
 STALE_SECONDS = 3.0
 
@@ -76,6 +78,17 @@ def set_params(**values: Any) -> None:
             st.query_params.pop(name, None)
         else:
             st.query_params[name] = _to_text(value)
+
+
+def bring_back(page: str, *names: str) -> None:
+    """Who comes to a page by the menu finds these parameters as they left them; a link that has any is followed."""
+    if was_entered(page) and not any(name in st.query_params for name in names):
+        set_params(**st.session_state.get(f"{page}.kept", {}))
+
+
+def keep_for_return(page: str, *names: str) -> None:
+    """Keeps these parameters in the session, as they stand in the address now, for `bring_back`."""
+    st.session_state[f"{page}.kept"] = {name: st.query_params[name] for name in names if name in st.query_params}
 
 
 def _to_text(value: Any) -> str:

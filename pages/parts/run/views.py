@@ -17,7 +17,7 @@ from pages.parts.run.columns import COLUMNS_KEY, GROUP_KEY
 
 # Of what a view consists: lists that are chosen from, and what stands in the address; beside them `q` and `archived`.
 _LISTS = ("state", "data", "tag", "by")
-_IN_ADDRESS = ("columns", "group", "sort")
+IN_ADDRESS = ("columns", "group", "sort")
 _SAID, _DONE, _RENAMED = "views.said", "views.done", "views.renamed"
 
 
@@ -79,12 +79,12 @@ def _open(view: View) -> None:
     # These two take what the address says.
     for key in (COLUMNS_KEY, GROUP_KEY):
         st.session_state.pop(key, None)
-    set_params(page="", **{name: next(iter(view.get(name, [])), "") for name in _IN_ADDRESS})
+    set_params(page="", **{name: next(iter(view.get(name, [])), "") for name in IN_ADDRESS})
 
 
 def _save() -> None:
     state, params = st.session_state, st.query_params
-    view = {name: list(state.get(name) or []) for name in _LISTS} | {name: params.get_all(name) for name in _IN_ADDRESS}
+    view = {name: list(state.get(name) or []) for name in _LISTS} | {name: params.get_all(name) for name in IN_ADDRESS}
     view |= {"q": [state["q"]] if state["q"] else [], "archived": ["true"] if state["archived"] else []}
     with _telling():
         replaced = save_view(state["views.name"], {name: values for name, values in view.items() if values})

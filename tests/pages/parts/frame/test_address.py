@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pages.parts.frame import address
-from pages.parts.frame.address import STALE_SECONDS, DraftAddress
+from pages.parts.frame.address import STALE_SECONDS, DraftAddress, bring_back, keep_for_return
 
 
 class Browser:
@@ -73,3 +73,21 @@ def test_an_address_that_cannot_be_used_stays_until_the_draft_is_changed(browser
     draft.find_news(touched=True)
     draft.write("abc", touched=True)
     assert (draft.notice, browser.query_params) == ("", {"spec": "abc"})
+
+
+def test_who_comes_back_finds_what_was_kept_and_a_link_stands_for_itself(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered = True
+    monkeypatch.setattr(address, "was_entered", lambda page: entered)
+    browser.query_params = {"sort": "name", "group": "seeds", "q": "x"}
+    keep_for_return("runs", "sort", "group")
+    browser.query_params = {}
+    bring_back("runs", "sort", "group")
+    assert browser.query_params == {"sort": "name", "group": "seeds"}
+    browser.query_params = {"sort": "-best"}
+    bring_back("runs", "sort", "group")
+    assert browser.query_params == {"sort": "-best"}
+    browser.query_params, entered = {}, False
+    bring_back("runs", "sort", "group")
+    assert browser.query_params == {}

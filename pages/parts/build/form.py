@@ -9,9 +9,9 @@ import streamlit as st
 
 from core.spec import CHOICE_LABELS
 from core.spec.fields import SpecField, fields_of, label_path
-from core.spec.parse import read_number, read_numbers
+from core.spec.parse import read_numbers
 from pages.parts.build.draft import Draft
-from pages.parts.frame.numbers import say, say_problem, show_number
+from pages.parts.frame.numbers import find_limit_word, read_typed, say, say_problem, show_number
 from pages.parts.frame.style import show_problem
 
 # Counted by the draft, so there is nothing to fill in.
@@ -86,7 +86,9 @@ def _read(field: SpecField, value: Any) -> Any:
     """What a widget of the field holds, as the spec has it."""
     if field.kind == "ints":
         return read_numbers(value, is_whole=True)
-    return read_number(value, is_whole=field.kind == "int") if isinstance(value, str) and is_number(field) else value
+    if not (isinstance(value, str) and is_number(field)):
+        return value
+    return read_typed(value, find_limit_word(field), is_whole=field.kind == "int")
 
 
 def is_number(field: SpecField) -> bool:
@@ -107,7 +109,7 @@ def _make_widget(field: SpecField, label: str, value: Any, choices: Sequence[str
     elif field.kind == "float" and field.low is not None and (field.high or 1) <= SLIDER_HIGH and not field.log:
         st.slider(label, float(field.low), float(field.high or 1), float(value), step=0.01, format="%.2f", **common)
     else:
-        show_number(label, value, **common)
+        show_number(label, value, zero=find_limit_word(field), **common)
 
 
 def _label_choice(value: str) -> str:

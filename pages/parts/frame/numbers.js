@@ -3,6 +3,7 @@ const BOXES = ["build-field", "studies-field", "budget", "build-seeds", "slots-"
   .map((key) => `[class*="st-key-${key}"] input[type="text"]`)
   .join(", ");
 const ODD = '[class*="filter_size"], [class*="skip_kernel"], [class*="stem_filter"]';
+const ZEROS = ["all", "no limit"];
 const COMMIT_MS = 300;
 
 function change(text, up, isOdd) {
@@ -24,7 +25,8 @@ function press(event) {
   const box = event.target;
   if (!["ArrowUp", "ArrowDown"].includes(event.key) || event.altKey || event.ctrlKey || event.metaKey) return;
   if (!(box instanceof HTMLInputElement) || !box.matches(BOXES)) return;
-  const next = change(box.value, event.key === "ArrowUp", box.closest(ODD) !== null);
+  // An empty box that says what 0 means there is a 0.
+  const next = change(box.value || (ZEROS.includes(box.placeholder) ? "0" : ""), event.key === "ArrowUp", box.closest(ODD) !== null);
   if (next === undefined) return;
   event.preventDefault();
   // React notices a value that is set by the element's own setter only.

@@ -11,15 +11,33 @@ from typing import Any
 
 import streamlit as st
 
+from core.spec.fields import SpecField
 from core.spec.parse import FieldProblem, explain_number, read_number
 from pages.parts.frame.assets import read_asset
 from pages.parts.frame.style import show_problem
 
+NO_LIMIT = "no limit"  # a 0 that is no field's
 
-def show_number(label: str, value: Any, **common: Any) -> str:
-    """A box with a number, or with the text that was none; what is in it now."""
+
+def show_number(label: str, value: Any, *, zero: str = "", **common: Any) -> str:
+    """A box with a number, or with the text that was none; what is in it now.
+
+    Where 0 stands for `zero`, as all, the box is empty and says that; `read_typed` reads it.
+    """
+    if zero:
+        common["placeholder"], value = zero, None if value == 0 else value
     text: str = st.text_input(label, write_number(value), **common)
     return text
+
+
+def read_typed(text: str, zero: str, *, is_whole: bool) -> int | float | str | None:
+    """What is in a box of `show_number`."""
+    return read_number("0" if zero and not text.strip() else text, is_whole=is_whole)
+
+
+def find_limit_word(field: SpecField) -> str:
+    """What a box says for a limit of 0, which lets all through; nothing for a 0 that is a small number, or off."""
+    return field.zero if field.zero == "all" else ""
 
 
 def write_number(value: Any) -> str:

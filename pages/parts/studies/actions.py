@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.runs.listing import list_runs
-from core.spec.parse import FieldProblem, read_number
+from core.spec.parse import FieldProblem
 from core.spec.presets import PRESETS
 from core.studies.manage import (
     delete_study,
@@ -27,7 +27,7 @@ from core.system import files
 from core.text.formats import format_percent
 from core.text.words import count_of
 from pages.parts.frame.gate import note_act
-from pages.parts.frame.numbers import ask_whole, say_problem, show_number
+from pages.parts.frame.numbers import NO_LIMIT, ask_whole, read_typed, say_problem, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.run import actions
 from pages.parts.studies.draft import find_spec, name_run
@@ -300,8 +300,8 @@ def change_limits(study: Study) -> None:
     more_trials, more_minutes = study.propose_limits()
     help = "0 leaves only the time limit."
     trials = ask_whole("Trials in all", more_trials, 0, key="limits.trials", help=help)
-    typed = show_number("Time limit (min)", more_minutes, key="limits.minutes", help="0 is none.")
-    minutes = read_number(typed, is_whole=False)
+    typed = show_number("Time limit (min)", more_minutes, zero=NO_LIMIT, key="limits.minutes", help="0 is none.")
+    minutes = read_typed(typed, NO_LIMIT, is_whole=False)
     if not isinstance(minutes, float):
         show_problem(say_problem("Time limit", FieldProblem("minutes", "must be a number", minutes)))
     start = st.checkbox("Go on at once", True, key="limits.start") if not study.summary().workers_alive else False

@@ -24,7 +24,7 @@ from core.studies.spec import STUDY_PRESETS, SpaceSize, StudySpec, measure_space
 from core.system.errors import LabError
 from core.text.formats import format_count, format_percent
 from core.text.words import count_of
-from pages.parts.frame.numbers import say, show_number
+from pages.parts.frame.numbers import NO_LIMIT, find_limit_word, read_typed, say, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.studies.draft import PRESET_TITLES, StudyDraft, around, name_run, read_base, resolve
 from pages.parts.studies.space import show_problems
@@ -101,14 +101,15 @@ def show_effort(draft: StudyDraft) -> None:
 
 
 def _show_override(draft: StudyDraft, path: str, label: str) -> None:
-    key = draft.widget_key(f"override.{path}")
+    key, field = draft.widget_key(f"override.{path}"), find_field(path)
+    zero = find_limit_word(field)
 
     def keep() -> None:
-        if draft.is_current(key) and st.session_state[key].strip():
-            draft.overrides[path], draft.touched = read_number(st.session_state[key], is_whole=True), True
+        if draft.is_current(key) and (zero or st.session_state[key].strip()):
+            draft.overrides[path], draft.touched = read_typed(st.session_state[key], zero, is_whole=True), True
 
     value = draft.overrides.get(path, read_base(draft.base, path))
-    show_number(label, value, key=key, help=find_field(path).help, on_change=keep)
+    show_number(label, value, zero=zero, key=key, help=field.help, on_change=keep)
     show_problems(draft, f"override.{path}", label)
 
 
@@ -124,9 +125,16 @@ def show_settings(draft: StudyDraft) -> None:
         if draft.settings["pruner"] != "none":
             _count(draft, "pruner_warmup_epochs", PRUNERS[draft.settings["pruner"]].waits, WAITS_HELP, 0)
         _count(draft, "trials", "Trials", "Networks to train; 0 leaves only the time limit.", 0)
-        _count(draft, "minutes", "Time limit (min)", "0 is none. Trials that train by then go on to their end.", 0.0)
+        _count(
+            draft,
+            "minutes",
+            "Time limit (min)",
+            "0 is none. Trials that train by then go on to their end.",
+            0.0,
+            NO_LIMIT,
+        )
         _count(draft, "workers", "Workers", "Processes that train side by side, where devices have room for them.", 1)
-        _count(draft, "budget", "Parameters at most", "Larger networks are never trained; 0 allows any.", 0)
+        _count(draft, "budget", "Parameters at most", "Larger networks are never trained; 0 allows any.", 0, NO_LIMIT)
         _count(draft, "seed", "Seed", "With one worker, the same seed proposes the same trials again.", 0)
     show_pruning(draft)
 
@@ -185,15 +193,16 @@ def _choose(
         show_problems(draft, name, label)
 
 
-def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float) -> None:
-    """A number; `lowest` tells whether it is whole, and what an emptied box means."""
+def _count(draft: StudyDraft, name: str, label: str, text: str, lowest: float, zero: str = "") -> None:
+    """A number; `lowest` tells whether it is whole, and what an emptied box means; `zero` is what 0 stands for."""
     key = draft.widget_key(name)
 
     def read(typed: str) -> Any:
         return read_number(typed, is_whole=isinstance(lowest, int)) if typed.strip() else lowest
 
     with st.container(key=f"cell_study_{name}", gap="xsmall"):
-        show_number(label, draft.settings[name], key=key, help=text, on_change=partial(_commit, draft, name, key, read))
+        keep = partial(_commit, draft, name, key, read)
+        show_number(label, draft.settings[name], zero=zero, key=key, help=text, on_change=keep)
         show_problems(draft, name, label)
 
 

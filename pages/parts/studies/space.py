@@ -15,7 +15,7 @@ from core.spec.fields import format_value, label_path
 from core.spec.parse import read_number, read_numbers
 from core.studies.points import show_searched
 from pages.parts.build.form import is_number
-from pages.parts.frame.numbers import say_problem, show_number
+from pages.parts.frame.numbers import find_limit_word, read_typed, say_problem, show_number
 from pages.parts.frame.style import show_problem
 from pages.parts.studies.draft import Mode, Row, StudyDraft, read_base
 
@@ -156,7 +156,8 @@ def _show_choices(draft: StudyDraft, row: Row) -> None:
 
 def _show_fixed(draft: StudyDraft, row: Row) -> None:
     field, label = row.spec_field, f"Value of {label_path(row.path)}"
-    read = partial(read_number, is_whole=field.kind == "int") if is_number(field) else lambda value: value
+    zero, whole = find_limit_word(field), field.kind == "int"
+    read = partial(read_typed, zero=zero, is_whole=whole) if is_number(field) else lambda value: value
     common = _common(draft, row, "value", read)
     if field.kind == "bool":
         st.toggle(label, bool(row.value), **common)
@@ -165,4 +166,4 @@ def _show_fixed(draft: StudyDraft, row: Row) -> None:
         shown = partial(show_searched, row.path)
         st.selectbox(label, options, index=options.index(row.value), format_func=shown, **common)
     else:
-        show_number(label, row.value, **common)
+        show_number(label, row.value, zero=zero, **common)

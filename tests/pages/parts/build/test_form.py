@@ -9,7 +9,7 @@ from core.spec import SECTIONS
 from core.spec.fields import fields_of, flatten
 from core.spec.presets import PRESETS
 from pages.parts.build.form import COUNTED_FIELDS, name_field
-from tests.pages.build_page import draft_of, key_of, layer_key, problems_shown, widget_keys
+from tests.pages.build_page import draft_of, key_of, layer_key, problems_shown, set_number, widget_keys
 from tests.pages.conftest import press
 
 OpenPage = Callable[..., AppTest]
@@ -44,6 +44,16 @@ def test_widgets_hold_the_values_of_the_spec(open_page: OpenPage) -> None:
     assert page.toggle(key=key_of(page, "train.nesterov")).value is False
     assert page.slider(key=key_of(page, "data.val_fraction")).value == 0.1
     assert page.text_input(key=layer_key(page, 2, "blocks")).value == "9"
+
+
+def test_all_images_are_shown_as_all_and_can_be_asked_for_again(open_page: OpenPage) -> None:
+    page = open_page("build")
+    key = key_of(page, "data.max_train_images")
+    assert (page.text_input(key=key).value, page.text_input(key=key).placeholder) == ("", "all")
+    set_number(page, key, 300)
+    assert draft_of(page).good.data.max_train_images == 300
+    set_number(page, key, None)
+    assert draft_of(page).good.data.max_train_images == 0
 
 
 def test_a_field_without_effect_is_left_out_and_comes_back_with_its_value(open_page: OpenPage) -> None:

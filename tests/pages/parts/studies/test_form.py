@@ -72,3 +72,15 @@ def test_several_objectives_switch_the_pruner_off(open_page) -> None:
     assert (defined(page).objectives, defined(page).pruner) == (("val/accuracy", "parameters"), "none")
     widget(page.multiselect, "Objectives").set_value(["parameters"]).run()
     assert "Objectives must hold val/loss or val/accuracy" in texts(page)
+
+
+def test_a_limit_of_0_is_shown_as_what_it_means_and_an_emptied_box_is_0(open_page) -> None:
+    page = open_page("studies", new="report")
+    images = widget(page.text_input, "Training images at most")
+    assert (images.value, images.placeholder) == ("", "all")
+    images.set_value("500").run()
+    assert defined(page).base.data.max_train_images == 500
+    widget(page.text_input, "Training images at most").set_value("").run()
+    assert defined(page).base.data.max_train_images == 0
+    minutes = widget(page.text_input, "Time limit (min)")
+    assert (minutes.value, minutes.placeholder) == ("", "no limit")

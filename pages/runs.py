@@ -13,7 +13,7 @@ from core.charts.palette import tell_runs_apart
 from core.compare.snapshot import read_runs
 from core.runs.families import order_tree
 from core.runs.listing import Listing, list_known
-from core.runs.query import suggest_quotes
+from core.runs.query import list_values, suggest_query
 from core.runs.records import RunSummary
 from core.runs.store import open_run
 from core.system.errors import LabError
@@ -103,10 +103,10 @@ def show_people(runs: Sequence[RunSummary]) -> tuple[str, ...]:
     return tuple(st.multiselect("Started by", known, key="by", bind="query-params", width=190, placeholder="Anyone"))
 
 
-def show_nothing(anything: bool) -> None:
-    """What to do when there is nothing to show."""
-    if anything:
-        better = suggest_quotes(st.session_state.get("q", ""))
+def show_nothing(runs: Sequence[RunSummary]) -> None:
+    """What to do when none of the runs is to be shown."""
+    if runs:
+        better = suggest_query(st.session_state.get("q", ""), list_values(runs))
         below = show_empty(f"No runs match this search.{f' Did you mean {better}?' if better else ''}")
         below.button("Show all runs", icon=":material/filter_alt_off:", on_click=clear_filter, width="stretch")
         return
@@ -224,7 +224,7 @@ def show_runs(filter: Filter, look: TableLook, was_active: bool, listed: list[Li
         tree = order_tree(shown)
         shown, depths = [run for run, _ in tree], {run.id: depth for run, depth in tree}
     if not shown and not listing.unread:
-        show_nothing(bool(runs))
+        show_nothing(runs)
         return
     if look.group:
         show_grouped(shown, look, order)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
@@ -91,10 +91,18 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "!=": lambda own, wanted: not _is_close(own, wanted),
 }
 _TOKEN = re.compile(r'"(?P<phrase>[^"]*)(?P<closed>"?)|(?P<operator><=|>=|!=|==|[<>=:])|(?P<word>[^\s"<>=:!]+|!)')
+_WORD = re.compile(r'[^\s"<>=:!]+')
+_SIGNS_OF_WORDS = ("=", "==", ":")
+# What other search boxes know, in capitals as there: a word of a name may be "or".
+_REFUSED = {
+    "OR": "There is no OR: all that is typed must hold",
+    "NOT": "There is no NOT: write != instead, as in tag != baseline",
+}
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(%|k|m|g)?", re.IGNORECASE)
 _UNITS = {"%": 0.01, "k": 1e3, "m": 1e6, "g": 1e9, None: 1.0}
 _LAYER = re.compile(r"(model\.)?layers\[[0-9]+\]\.")
 MAX_LETTERS = 500
+_MOST_WORDS = 3  # of a field's name
 _ID_LETTERS = 4  # fewer would find the digits of any
 
 
@@ -132,7 +140,31 @@ def parse_query(text: str, keys: Collection[str] = ()) -> Query:
     return Query(tuple(_read_conditions(text, list(_split(text)), keys)))
 
 
-def suggest_quotes(text: str) -> str:
+def suggest_query(text: str, values: Mapping[str, Sequence[str]]) -> str:
+    """What was probably meant by a filter that finds nothing: with quotation marks, or the nearest known value."""
+    return _suggest_quotes(text) or _suggest_value(text, values)
+
+
+def _suggest_value(text: str, values: Mapping[str, Sequence[str]]) -> str:
+    """`optimizer = muon` for `optimizer = muun`, `tag:baseline` for `tag:base`."""
+    try:
+        tokens = list(_split(text))
+    except QueryError:
+        return ""
+    for field, sign, value in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        name = field.text.casefold().rpartition(".")[2]
+        known = {each.casefold(): each for each in values.get(_SHORT.get(name, name), ()) if '"' not in each}
+        wanted = value.text.casefold()
+        if field.kind != "word" or sign.text not in _SIGNS_OF_WORDS or not known or wanted in known:
+            continue
+        near = [each for each in known if wanted and each.startswith(wanted)] or get_close_matches(wanted, known, 1)
+        if near:
+            word = known[near[0]]
+            return text[: value.start] + (word if _WORD.fullmatch(word) else f'"{word}"') + text[value.end :]
+    return ""
+
+
+def _suggest_quotes(text: str) -> str:
     """`tag:"first try"` for `tag:first try`, where a value of words was hardly meant to end at the first of them."""
     try:
         tokens = list(_split(text))
@@ -169,7 +201,11 @@ def _split(text: str) -> Iterator[_Token]:
 def _read_conditions(text: str, tokens: list[_Token], keys: Collection[str]) -> Iterator[Holds]:
     place = 0
     while place < len(tokens):
-        token, rest = tokens[place], tokens[place + 1 :]
+        token, words = _read_field(tokens, place, keys)
+        place, rest = place + words - 1, tokens[place + words :]
+        if token.kind == "word" and token.text in _REFUSED and not (rest and rest[0].kind == "operator"):
+            message = f"{_REFUSED[token.text]}. In quotation marks it is a word of a name."
+            raise QueryError(message, text, token.start, token.end)
         if token.kind == "operator":
             raise QueryError(f"Before {token.text} the name of a field is missing.", text, token.start, token.end)
         if token.kind == "word" and rest and rest[0].kind == "operator":
@@ -185,6 +221,21 @@ def _read_conditions(text: str, tokens: list[_Token], keys: Collection[str]) -> 
             place += 1
 
 
+def _read_field(tokens: Sequence[_Token], place: int, keys: Collection[str]) -> tuple[_Token, int]:
+    """The field's name that begins here, and of how many words: `learning rate`, as tables call it, is of two."""
+    for count in range(_MOST_WORDS, 1, -1):
+        words, after = tokens[place : place + count], tokens[place + count : place + count + 1]
+        joined = "_".join(word.text for word in words)
+        is_name = all(word.kind == "word" for word in words) and any(each.kind == "operator" for each in after)
+        if is_name and _is_known(joined.casefold(), keys):
+            return _Token(joined, "word", words[0].start, words[-1].end), count
+    return tokens[place], 1
+
+
+def _is_known(name: str, keys: Collection[str]) -> bool:
+    return name in NUMBERS or name in TEXTS or name in _SHORT or bool(_find_paths(name, keys))
+
+
 def _compare(text: str, field: _Token, sign: _Token, value: _Token, keys: Collection[str]) -> Holds:
     name = field.text.casefold().rpartition(".")[2]
     if name in _SHORT:  # which another tool's configuration may have as a key of its own
@@ -197,6 +248,9 @@ def _compare(text: str, field: _Token, sign: _Token, value: _Token, keys: Collec
     if name in NUMBERS:
         return _compare_number(text, name, sign, value)
     if name not in TEXTS:
+        if name[:1] == "-" and (name[1:] in (*NUMBERS, *TEXTS) or _find_paths(name[1:], keys)):
+            message = f"What is not is written with !=, as in {name[1:]} != {value.text}."
+            raise QueryError(message, text, field.start, field.end)
         near = get_close_matches(name, list_names(keys), 1)
         known = join_words([*NUMBERS, *TEXTS], "and")
         others = f"there are {known}, and every field of Build, such as momentum"
@@ -254,7 +308,8 @@ def _compare_values(text: str, paths: Sequence[str], sign: _Token, value: _Token
     """A condition on fields of a spec or keys of a configuration; it holds if it does of any of them, != of all."""
     match, wanted = _NUMBER.fullmatch(value.text), value.text.casefold()
     if sign.text[0] in "<>" and not match:
-        raise QueryError(f"{value.text} is no number, so nothing is {sign.text} it.", text, value.start, value.end)
+        message = f"{value.text} is no number, so nothing is {sign.text} it{_explain_comma(value.text)}."
+        raise QueryError(message, text, value.start, value.end)
     number = float(match[1]) * _UNITS[match[2] and match[2].casefold()] if match else math.nan
     negated = sign.text == "!="
     compare = _is_close if negated else _COMPARE[sign.text]
@@ -277,13 +332,18 @@ def _compare_values(text: str, paths: Sequence[str], sign: _Token, value: _Token
 def _compare_number(text: str, name: str, sign: _Token, value: _Token) -> Holds:
     match = _NUMBER.fullmatch(value.text)
     if not match:
-        raise QueryError(f"{name} is a number, and {value.text} is none.", text, value.start, value.end)
+        message = f"{name} is a number, and {value.text} is none{_explain_comma(value.text)}."
+        raise QueryError(message, text, value.start, value.end)
     wanted = float(match[1]) * _UNITS[match[2] and match[2].casefold()]
     if name in _SHARES and wanted > 1:
         message = f"{name} is a share: write {match[1]}%."
         raise QueryError(message, text, value.start, value.end)
     read, compare = NUMBERS[name], _COMPARE[sign.text]
     return lambda run: (own := read(run)) is not None and compare(own, wanted)
+
+
+def _explain_comma(typed: str) -> str:
+    return "; write decimals with a point" if re.fullmatch(r"[0-9]*,[0-9]+%?", typed) else ""
 
 
 def _text_of(run: RunSummary) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.runs.query import QueryError, list_keys, list_values, parse_query, suggest_quotes
+from core.runs.query import QueryError, list_keys, list_values, parse_query, suggest_query
 from core.runs.records import RunSummary
 from core.spec.fields import list_changed
 from core.spec.parse import parse_spec
@@ -55,6 +55,9 @@ def find(text: str) -> list[str]:
         ('"seed 4"', ["base seed 4"]),
         ("learning_rate < 0.001", [OTHER.name]),
         ("learning_rate<1e-3 optimizer=Muon", [OTHER.name]),
+        ("Learning rate < 0.001", [OTHER.name]),
+        ("wide learning rate < 0.001 batch size > 0", []),
+        ("paper learning rate < 0.001 seed = 0", [OTHER.name]),
         ("optimizer != adam", [OTHER.name]),
         ("tag:baseline-2", [OTHER.name]),
         ("tag:baseline seed >= 4", ["base seed 4", "base seed 5"]),
@@ -97,6 +100,8 @@ FOREIGN = RunSummary(
         ("momentum > 0.9", ["a"]),
         ("train.momentum = 0.95", ["a"]),
         ("momentum <= 0.9", ["b"]),
+        ("a layers[0].channels = 20", ["a"]),
+        ("stem channels > 0", ["a", "b"]),
         ("flip = yes", ["a"]),
         ("augment.flip = false", ["b"]),
         ("channels = 48", ["b"]),
@@ -127,6 +132,11 @@ def test_every_field_of_a_spec_and_every_key_of_another_tool_can_be_asked_for(te
     ("text", "wrong", "says"),
     [
         ("net rate < 1", "rate", "There is no field rate"),
+        ("learning_rate < 0,001", "0,001", "0,001 is none; write decimals with a point."),
+        ("momentum < 0,9", "0,9", "it; write decimals with a point."),
+        ("-tag:baseline", "-tag", "What is not is written with !=, as in tag != baseline."),
+        ("wide OR deep", "OR", "There is no OR: all that is typed must hold"),
+        ("NOT tag:baseline", "NOT", "write != instead"),
         ("learning_rate < much", "much", "learning_rate is a number, and much is none."),
         ("optimizer > adam", ">", "optimizer is text: it can be = or !=, not >."),
         ("momentum > high", "high", "high is no number, so nothing is > it."),
@@ -210,7 +220,30 @@ def test_words_to_complete_are_those_of_the_list_that_is_asked_for() -> None:
     ],
 )
 def test_a_value_of_several_words_is_suggested_in_quotation_marks(text: str, better: str) -> None:
-    assert suggest_quotes(text) == better
+    assert suggest_query(text, {}) == better
+
+
+@pytest.mark.parametrize(
+    ("text", "better"),
+    [
+        ("optimizer = muun", "optimizer = muon"),
+        ("train.optimizer=muo seed = 3", "train.optimizer=muon seed = 3"),
+        ("tag:base", "tag:baseline"),
+        ("tag:with", 'tag:"with space"'),
+        ("data = cifr10", "data = cifar10"),
+        ("optimizer = muon", ""),  # known: something else finds nothing
+        ("optimizer != muun", ""),
+        ("tag:zzz", ""),
+        ('tag:""', ""),
+    ],
+)
+def test_a_value_that_no_run_has_is_answered_with_the_nearest(text: str, better: str) -> None:
+    assert suggest_query(text, list_values([*RUNS, OTHER])) == better
+
+
+def test_words_of_other_search_boxes_are_found_in_quotation_marks() -> None:
+    run = RunSummary(id="x", name="this OR that, or none", state="finished")
+    assert parse_query('"OR" or').finds(run)
 
 
 def test_short_names_of_the_field_are_understood_beside_a_key_of_another_tool() -> None:

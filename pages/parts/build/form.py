@@ -158,7 +158,7 @@ def _show_layer(draft: Draft, index: int, row: int, fields: Sequence[SpecField])
         st.html(f'<span class="lab-muted lab-num">{index + 1}</span>')
         for field in fields:
             key = draft.widget_key(f"layer{row}.{field.name}")
-            common = {
+            common: dict[str, Any] = {
                 "key": key,
                 "label_visibility": "collapsed",
                 "on_change": _commit_layer,

@@ -220,10 +220,10 @@ def show_progress(run: Run, summary: RunSummary) -> None:
     step, steps = now.get("step") or 0, now.get("steps") or 0
     share = share_done(now, summary.epoch, summary.epochs)
     left, speed, loss = now.get("seconds_left"), now.get("images_per_second"), now.get("loss")
-    phase = {"validate": "validating", "test": "testing"}.get(now.get("phase", ""), "")
+    phase = {"loading": "loading images", "validate": "validating", "test": "testing"}.get(now.get("phase", ""), "")
     parts = [
         format_percent(share, 0),
-        phase or (f"step {step:,} of {steps:,}" if steps else "starting"),
+        phase or (f"step {step:,} of {steps:,}" if step else "starting"),  # before the first, `steps` is not known
         f"{format_seconds(left)} left" if left is not None else "",
         f"{speed:,.0f} images/s" if speed else "",
         f"loss {loss:.4f}" if loss is not None else "",

@@ -59,6 +59,16 @@ def test_progress_shows_the_step_and_the_time_left(open_page) -> None:
     assert "1 min 15 s left" in text
 
 
+@pytest.mark.parametrize(("phase", "told"), [("loading", "loading images"), ("train", "starting")])
+def test_before_the_first_step_no_number_of_steps_is_made_up(open_page, phase: str, told: str) -> None:
+    run = make_run(epochs_done=0)
+    (run.path / "progress.json").write_text(json.dumps({"epoch": 1, "step": 0, "steps": 1, "phase": phase}))
+    with training(run):
+        text = texts(open_page("run", id=run.id))
+    assert f"0 % · {told}<" in text
+    assert "step 0" not in text
+
+
 def test_a_run_that_waits_for_a_cluster_that_is_gone_says_so(open_page) -> None:
     run = make_run("interrupted", epochs_done=0)
     write_place(run.path, {})

@@ -15,6 +15,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 def trace_id(*parts: str) -> str:
@@ -47,6 +48,17 @@ def span_ends(values: Iterable[float]) -> list[float] | None:
         return None
     reach = 0.05 * abs(known[0]) or 0.5
     return [known[0] - reach, known[0] + reach]
+
+
+def count_log_ticks(values: Sequence[npt.NDArray[np.floating]], usual: int) -> int:
+    """The `nticks` of a logarithmic axis of these values.
+
+    Over one to two powers of ten Plotly writes all of 1 to 9, the last on top of one another, unless few are asked for.
+    """
+    every = np.concatenate([*values, np.empty(0)])
+    known = every[(every > 0) & np.isfinite(every)]
+    decades = np.log10(known.max() / known.min()) if len(known) else 0
+    return min(usual, 3) if 0.85 <= decades <= 0.3 * usual else usual
 
 
 def space_prefixes(most: float, unit: str = "B") -> dict[str, str]:

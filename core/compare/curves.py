@@ -17,6 +17,7 @@ from core.charts.figure import (
     Drawing,
     as_text,
     axis_title,
+    count_log_ticks,
     lay_out,
     shorten,
     space_prefixes,
@@ -353,6 +354,8 @@ def _y_axis(
         axis["tickformat"] = curve.ticks
     elif log:
         axis["tickformat"] = "~g"  # Plotly's own ticks would be 2, 5 and 10⁻³ on one axis
+    if log:
+        axis["nticks"] = count_log_ticks([line.y for line in lines], 6)
     if curve.unit == "B":
         axis["labelalias"] = space_prefixes(max((float(np.nanmax(line.y)) for line in lines if len(line.y)), default=0))
     if curve.number.endswith("%"):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.charts.figure import LEGEND_ABOVE, as_text, axis_title
+from core.charts.figure import LEGEND_ABOVE, as_text, axis_title, count_log_ticks
 from core.charts.palette import GREY, RESULT_SCALE, Ink, list_dark_steps, pick_result_ink
 from core.studies.objectives import OBJECTIVES
-from core.studies.points import Points
+from core.studies.points import FloatArray, Points
 from core.studies.trials import TrialStateName
 
 Layout = dict[str, Any]
@@ -81,7 +81,8 @@ def draw_nothing(note: str = "There is nothing to draw before the first trial ha
     return [], {}, (note,)
 
 
-def make_value_axis(points: Points, objective: int, log: bool) -> Layout:
+def make_value_axis(points: Points, objective: int, log: bool, shown: Sequence[FloatArray] = ()) -> Layout:
+    """An axis of an objective; `shown` are the values along it, if they are not all of the trials' own."""
     name = points.objectives[objective]
     axis: Layout = {
         "title": axis_title(OBJECTIVES[name].label),
@@ -93,7 +94,7 @@ def make_value_axis(points: Points, objective: int, log: bool) -> Layout:
         "exponentformat": "SI",
     }
     if log:
-        axis["tickformat"] = LOG_TICKS
+        axis |= {"tickformat": LOG_TICKS, "nticks": count_log_ticks(shown or [points.values[:, objective]], 7)}
     if OBJECTIVES[name].is_share:
         known = points.values[np.isfinite(points.values[:, objective]), objective]
         axis["tickformat"] = ".1%" if log or not len(known) or np.ptp(known) < 0.1 else ".0%"

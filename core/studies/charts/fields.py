@@ -85,7 +85,7 @@ def draw_slice(points: Points, view: StudyView, _: Importance) -> Drawn:
         traces.append(trace)
         layout[f"xaxis{suffix}"] = axes.make_field_axis(points, path)
         # All rows of a figure are read against one scale.
-        layout[f"yaxis{suffix}"] = axes.make_value_axis(points, view.objective, view.log)
+        layout[f"yaxis{suffix}"] = axes.make_value_axis(points, view.objective, view.log, [trace["y"]])
         if index:
             layout[f"yaxis{suffix}"] |= {"matches": "y"}
         if index % columns:
@@ -218,7 +218,7 @@ def draw_pareto(points: Points, view: StudyView, _: Importance) -> Drawn:
         traces.append(marks)
     layout = {
         "xaxis": axes.make_value_axis(points, x, False),
-        "yaxis": axes.make_value_axis(points, y, view.log),
+        "yaxis": axes.make_value_axis(points, y, view.log, [points.values[known, y]]),
         "showlegend": True,
         **axes.tabulate_trials(points, np.flatnonzero(known)),
     }

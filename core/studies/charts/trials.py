@@ -32,7 +32,9 @@ def draw_history(points: Points, view: StudyView, _: Importance) -> Drawn:
     traces.append(_draw_values(points, objective, "finished"))
     layout = {
         "xaxis": axes.make_number_axis(points),
-        "yaxis": axes.make_value_axis(points, objective, view.log),
+        "yaxis": axes.make_value_axis(
+            points, objective, view.log, [points.values[points.with_value(objective, view.pruned), objective]]
+        ),
         "showlegend": True,
     }
     return traces, layout, ()
@@ -126,7 +128,8 @@ def draw_intermediate(points: Points, view: StudyView, _: Importance) -> Drawn:
         traces.append(_join_curves(points, [best], most, name=name, uid="best", line=line))
     longest = max(float(points.curves[row][0].max()) for row in shown)
     x_axis = {"title": axis_title("Epoch"), "tickformat": "d", **({"dtick": 1} if longest <= 12 else {"nticks": 12})}
-    layout = {"xaxis": x_axis, "yaxis": axes.make_value_axis(points, 0, view.log), "showlegend": True}
+    y_axis = axes.make_value_axis(points, 0, view.log, [points.curves[row][1] for row in shown])
+    layout = {"xaxis": x_axis, "yaxis": y_axis, "showlegend": True}
     thinned = any(len(points.curves[row][0]) > most for row in shown)
     return traces, layout, (f"Thinned to {most} points a trial.",) if thinned else ()
 

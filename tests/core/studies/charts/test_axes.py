@@ -1,5 +1,7 @@
 """What the figures of a study share: no trial hides another, and each says its own values."""
 
+import math
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from core.studies.charts.axes import (
     tabulate_trials,
 )
 from core.studies.points import Points
-from tests.core.studies.charts.drawn import FIELDS, LOSSES, make_spec, make_trial, points_of
+from tests.core.studies.charts.drawn import FIELDS, LOSSES, draw, make_spec, make_trial, points_of
 
 
 def test_every_tick_of_a_logarithmic_axis_has_its_own_value(mixed: Points) -> None:
@@ -24,6 +26,17 @@ def test_every_tick_of_a_logarithmic_axis_has_its_own_value(mixed: Points) -> No
         assert (axis["type"], axis["tickformat"]) == ("log", "~g")
     accuracy = points_of(make_spec("val/accuracy"), [make_trial(0, [0.5])])
     assert make_value_axis(accuracy, 0, log=True)["tickformat"] == ".1%"
+
+
+def test_a_logarithmic_axis_of_little_more_than_a_power_of_ten_has_few_ticks() -> None:
+    """Asked for seven, Plotly writes 1 to 10 each, 8, 9 and 10 on top of one another."""
+    for values, ticks in (([1.2, 34.0], 3), ([1.2, 2.3], 7), ([1.0, 1e4], 7), ([0.0, math.inf], 7)):
+        points = points_of(make_spec(), [make_trial(i, [value]) for i, value in enumerate(values)])
+        assert make_value_axis(points, 0, log=True)["nticks"] == ticks
+    # Of the values that are drawn: what diverged for an epoch is on the curves alone.
+    curved = points_of(make_spec(), [make_trial(i, [value], curve=[1e6, value]) for i, value in enumerate((1.2, 34.0))])
+    ticks = [draw(plot, curved, log=True)["layout"]["yaxis"]["nticks"] for plot in ("History", "Intermediate Values")]
+    assert ticks == [3, 7]
 
 
 def test_a_trial_says_its_number_state_value_and_fields(mixed: Points) -> None:

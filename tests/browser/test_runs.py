@@ -71,6 +71,28 @@ def test_who_comes_back_by_the_menu_finds_columns_groups_and_order_as_they_were(
     assert parse_qs(urlsplit(page.url).query) == parse_qs(urlsplit(left).query)
 
 
+RIGHT_EDGES = """table => {
+  const edge = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return range.getBoundingClientRect().right;
+  };
+  return [...table.querySelectorAll("thead th.right")].map((head) => [
+    edge(head.querySelector("button")),
+    edge(table.querySelector(`tbody tr td:nth-child(${head.cellIndex + 1})`)),
+  ]);
+}"""
+
+
+def test_the_label_of_numbers_ends_where_the_numbers_do(page: Page, runs: LabServer) -> None:
+    page.goto(f"{runs.url}/runs?sort=-best")
+    expect(page.locator("table tbody tr")).to_have_count(2)
+    edges = page.locator("table").first.evaluate(RIGHT_EDGES)
+    assert len(edges) > 4
+    for label, number in edges:
+        assert label == pytest.approx(number, abs=1)
+
+
 def test_what_finds_runs_stands_in_one_row(page: Page, runs: LabServer) -> None:
     page.set_viewport_size({"width": 1424, "height": 900})  # of 1440 without a bar that scrolls
     page.goto(f"{runs.url}/runs")

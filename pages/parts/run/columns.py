@@ -18,7 +18,7 @@ from core.runs.query import list_keys
 from core.runs.records import RunSummary
 from core.runs.values import list_differing, list_results, read_value, show_scalar
 from core.spec import RunSpec
-from core.spec.fields import field_at, flatten, label_path
+from core.spec.fields import field_at, flatten, label_path, show_value
 from core.spec.train import SEED
 from core.text.formats import format_number, format_percent
 from core.text.safe import plain, plain_cell
@@ -64,7 +64,8 @@ def make_column(name: str) -> Column:
         )
     label = label_path(name)
     if field.kind in _NUMBERS:
-        return Column(name, label, field.help, number, lambda run: show(read(run)), form=show)
+        mean = partial(show_value, field, digits=4)
+        return Column(name, label, field.help, number, lambda run: show(read(run)), form=mean)
     return Column(name, label, field.help, lambda run: _rank(read(run)), lambda run: show(read(run)), "text")
 
 

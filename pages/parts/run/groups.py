@@ -76,8 +76,9 @@ def show_cell(group: Group, column: Column) -> str:
     text = column.form(statistics.fmean(values))
     if len(values) > 1 and len(set(values)) > 1:
         spread = column.form(statistics.stdev(values))
-        unit = " %" if text.endswith(" %") and spread.endswith(" %") else ""
-        text = f"{text.removesuffix(unit)} ± {spread}"
+        (mean, *unit), (_, *same) = text.split(" "), spread.split(" ")
+        # A duration of several parts has no unit of its own: 4 min 00 s ± 1 min 00 s.
+        text = f"{mean if unit == same and len(unit) < 2 else text} ± {spread}"
     return text if len(values) == len(group.runs) else f"{text} ({len(values)} of {len(group.runs)})"
 
 

@@ -12,7 +12,7 @@ from core.imports.keep import publish_foreign
 from core.runs.listing import Listing, list_runs
 from core.runs.records import RunSummary
 from pages.parts.run.columns import GROUP_KEY, SEEDS, make_column
-from pages.parts.run.groups import make_groups, mean_of, show_cell, write_groups
+from pages.parts.run.groups import Group, make_groups, mean_of, show_cell, write_groups
 from pages.parts.run.table import PAGE_ROWS
 from tests.compared_runs import units_of
 from tests.core.imports.foreign_runs import MAPPING, make_foreign
@@ -40,6 +40,18 @@ def test_seeds_fold_into_mean_and_spread(lab_folders) -> None:
     assert adam.target[0] == "compare.py"
     assert len(adam.target[1]["ids"].split(",")) == 3
     assert muon.target == ("run.py", {"id": muon.runs[0].id})
+
+
+def test_a_mean_of_a_field_has_four_digits_and_its_unit_once(lab_folders) -> None:
+    for rate, images in ((0.001, 300), (0.0007, 400), (0.0123, 500)):
+        settings = (f"train.learning_rate={rate}", f"data.max_train_images={images}")
+        make_run(name=str(rate), settings=("train.epochs=5", *settings))
+    [group] = make_groups(list_runs(), "train.epochs")
+    assert show_cell(group, make_column("train.learning_rate")) == "0.004667 ± 0.006612"
+    assert show_cell(group, make_column("data.max_train_images")) == "400 ± 100 images"
+    runs = [RunSummary(id=str(n), name="", state="finished", seconds=60.0 * n, epoch=1) for n in (3, 4, 5)]
+    lasting = Group("g", tuple(runs))
+    assert show_cell(lasting, make_column("seconds")) == "4 min 00 s ± 1 min 00 s"
 
 
 def test_a_mean_says_of_how_many_runs_it_is(lab_folders) -> None:

@@ -34,6 +34,7 @@ from core.runs.ends import log
 from core.runs.folder import Run
 from core.runs.place import DRAINED, read_place, tell_moves
 from core.system import files
+from core.system.awake import AwakeClock
 from core.system.errors import LabError
 from core.worker.driving import AfterEpoch, record_events
 from core.worker.recorder import Recorder
@@ -90,7 +91,8 @@ class NodeStream:
         self.node, self.node_id = "", ""  # the name of the node and what Ray calls it, once there is one
         self.drained = False  # it was left before it was lost
         self.lost, self.reason = "", ""  # what was lost, a node or the cluster, and how, as a phrase after its name
-        self.heard = time.monotonic()  # when anything came last
+        self.clock = AwakeClock()  # whoever was suspended has not listened: no silence of the node's
+        self.heard = self.clock()  # when anything came last
         self.answered: float | None = None  # when the node itself answered last
         self.busy = False  # with a task
         self.loaded = False  # what a training needs: the first one has opened its images
@@ -101,7 +103,7 @@ class NodeStream:
         """Has a task trained, in the place that there is or in a new one. Raises PlaceLostError."""
         if self._connection is None:
             self._open()
-        self.busy, self.heard = True, time.monotonic()
+        self.busy, self.heard = True, self.clock()
         if self.answered is not None:
             self.answered = self.heard  # nobody listened since the last task
         self.send(task)
@@ -110,10 +112,10 @@ class NodeStream:
         """Whether it can take another task: one that is still trained, but no longer of use, is stopped first."""
         if not self.busy or self._connection is None or self.reason:
             return self._connection is not None and not self.reason
-        end = time.monotonic() + STOP_SECONDS
+        end = self.clock() + STOP_SECONDS
         try:
             self.send("stop")
-            while self.busy and time.monotonic() < end:
+            while self.busy and self.clock() < end:
                 self.receive(POLL_SECONDS)
         except (PlaceLostError, NodeFailedError):
             return False
@@ -127,7 +129,7 @@ class NodeStream:
         line = Line(cluster.address, self.name, self.need, fit_name(), describe_versions())
         self._link = self._link or Link(self.runs)
         self._connection = self._link.connection
-        self.heard = time.monotonic()
+        self.heard = self.clock()
         self.send(line)
 
     def send(self, message: Any) -> None:
@@ -146,7 +148,7 @@ class NodeStream:
         except (EOFError, OSError) as error:
             # Ray ended the process: its head is gone.
             raise self.lose_cluster("was gone") from error
-        now = time.monotonic()
+        now = self.clock()
         if item is None:
             self._look(now)
             return None
@@ -223,6 +225,7 @@ class NodeStream:
         if self._link:
             self._link.close()
         self._link = self._connection = None
+        self.clock.end()
 
 
 class NodeEngine:
@@ -235,7 +238,7 @@ class NodeEngine:
         self.facts: dict[str, Any] = {}
         self.asked: float | None = None  # when the node was asked to stop
         self.moves, self.looked = False, 0.0  # to another node, and when it was last asked whether it has to
-        self.last, self.longest = time.monotonic(), 0.0  # the last event, the longest pause between two
+        self.last, self.longest = self.stream.clock(), 0.0  # the last event, the longest pause between two
 
     def events(self) -> Iterator[Event]:
         """Raises PlaceLostError, NodeFailedError; StopRequestedError if it was stopped otherwise than by the engine."""
@@ -274,7 +277,7 @@ class NodeEngine:
         files.write_json(self.folder / layout.ENVIRONMENT, self.started)
         log(f"Training on {self.stream.node}, process {item.pid}.")
         self.recorder.write_progress("loading", self.recorder.epoch, 0, 1)
-        self.last = time.monotonic()
+        self.last = self.stream.clock()
 
     def _open(self, item: Opened) -> None:
         if item.counts:
@@ -289,21 +292,21 @@ class NodeEngine:
             self.recorder.write_predictions(f"{part}_labels", labels)
 
     def _time(self, event: Event) -> None:
-        now = time.monotonic()
+        now = self.stream.clock()
         if not isinstance(event, Started):  # whatever comes before it happens once
             self.longest = max(self.longest, now - self.last)
         self.last = now
 
     def _look(self) -> None:
         """A training may hang in a process that answers: on its device, say."""
-        still = time.monotonic() - self.last
+        still = self.stream.clock() - self.last
         most = max(STILL_SECONDS, STILL_TIMES * self.longest) if self.longest else FIRST_SECONDS
         if self.stream.node and still > most:
             raise self.stream.lose(f"hangs: no progress for {still:.0f} s")
 
     def _heed_drain(self) -> None:
         """Has the node stop after its step, to go on elsewhere from just there."""
-        now = time.monotonic()
+        now = self.stream.clock()
         if self.moves or not self.facts or now - self.looked < BEAT_SECONDS:
             return
         self.looked = now
@@ -317,7 +320,7 @@ class NodeEngine:
             return
         if not self.facts:
             raise StopRequestedError
-        now = time.monotonic()
+        now = self.stream.clock()
         if self.asked is None:
             self.asked = now
             self.stream.send("stop")

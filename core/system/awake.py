@@ -13,7 +13,7 @@ class AwakeClock:
     """Called it gives seconds as `time.monotonic` does, but none of those in which nothing of this process ran.
 
     A thread looks every second: a gap far longer than that between two looks is no time that anything took. A `with`
-    block ends the thread.
+    block ends the thread, as `end` does; after that nobody must call it any more.
     """
 
     def __init__(self, look_seconds: float = LOOK_SECONDS, most_seconds: float = MOST_SECONDS) -> None:
@@ -35,8 +35,11 @@ class AwakeClock:
         while not self._over.wait(self._look_seconds):
             self()
 
+    def end(self) -> None:
+        self._over.set()
+
     def __enter__(self) -> AwakeClock:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self.end()

@@ -96,7 +96,7 @@ def test_a_run_whose_process_is_killed_goes_on_by_resume_bit_for_bit() -> None:
     node = node_process(run)
     os.kill(proxy, signal.SIGKILL)
     wait_for(lambda: is_gone(node), 15)  # nothing trains on for nobody
-    assert run.state() == "interrupted"
+    assert wait_for_state(run, "interrupted") == "interrupted"
     start_proxy(run)
     assert wait_for_state(run, "finished", "failed") == "finished", run.log_tail()
     assert_same_result(run, train_here(LONG))

@@ -14,6 +14,7 @@ import pytest
 from core.cluster import stream
 from core.cluster.events import Alive, Arrived, Failed, Lost, Need, Opened
 from core.cluster.stream import NodeFailedError, NodeStream, NodeUse
+from core.system import awake
 from core.worker.run import PlaceLostError
 from tests.core.cluster.plain_node import write_nodes
 
@@ -117,3 +118,25 @@ def test_the_use_of_now_and_of_an_epoch_are_kept_apart() -> None:
     use.take({"cpu_percent": 70.0})
     use.take({})
     assert (use.read(), use.read_epoch()) == ({"cpu_percent": 70.0}, {"system/cpu_percent": 50.0})
+
+
+def test_who_was_suspended_has_heard_no_silence_of_its_node(
+    line: tuple[NodeStream, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, other = line
+    now = [time.monotonic()]
+    monkeypatch.setattr(awake.time, "monotonic", lambda: now[0])
+    arrive(node, other)
+    other.send(Opened({}, [], [], {}))
+    node.receive(1)
+    now[0] += 3600
+    other.send(Alive())  # from the process that speaks with Ray, which was suspended as well
+    assert node.receive(1) is None
+    for _ in range(4):  # nearly as long as it may be silent
+        now[0] += 4.0
+        other.send(Alive())
+        assert node.receive(1) is None
+    now[0] += 4.0
+    other.send(Alive())
+    with pytest.raises(PlaceLostError, match="node-2 hangs"):
+        node.receive(1)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 LIST = Path(__file__).with_suffix(".txt")
-LIMIT_SECONDS = 0.35
+LIMIT_SECONDS = 0.2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

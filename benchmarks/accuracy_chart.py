@@ -52,7 +52,7 @@ def gather_traces(
                 slower = [plain_ratio * each for each in course["cpu_seconds"]]
                 dashed = {"color": colour, "dash": "dash"}
                 yield _draw_line("report, a plain loop", slower, course["val_accuracy"], dashed) | {"showlegend": True}
-        told = f"{name}, {found['epochs']} epochs: {format_percent(accuracy['mean'])}"
+        told = f"{name}, {found['epochs']:g} epochs: {format_percent(accuracy['mean'])}"
         yield _draw_marks(told, [seconds["mean"]], [accuracy["mean"]], colour, symbol, accuracy["standard_deviation"])
     points = airbench["results"]
     epochs = " and ".join(str(point["epochs"]) for point in points)

@@ -53,7 +53,7 @@ def time_epoch(preset: str, images: Path) -> float:
 
 def compare_times(preset: str, figures: dict[str, Any], epochs: list[float]) -> dict[str, Any]:
     """All epochs of the preset, by the mean time of these epochs, beside the seconds that `figures` tell."""
-    whole = PRESETS[preset].spec.train.epochs * statistics.mean(epochs)
+    whole = PRESETS[preset].spec.train.passes * statistics.mean(epochs)
     return {
         "preset": preset,
         "epoch_seconds": epochs,
@@ -97,7 +97,7 @@ def summarize(runs: list[Run]) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": places[0]["parameters"],
-        "epochs": runs[0].spec.train.epochs,
+        "epochs": runs[0].spec.train.passes,
         "train_images": places[0]["train_images"],
         "seeds": [run.spec.train.seed for run in runs],
         "test_accuracy": _spread([end["test/accuracy"] for end in ends]),
@@ -171,7 +171,7 @@ def main() -> int:
         table.add_row(
             preset,
             f"{figures['parameters']:,}",
-            str(figures["epochs"]),
+            f"{figures['epochs']:g}",
             str(len(figures["seeds"])),
             tell(figures["test_accuracy"]),
             tell(figures["test_accuracy_views"]),

@@ -44,10 +44,10 @@ def test_a_function_is_slow_if_one_of_its_forms_is_with_its_fixtures(
     monkeypatch.setattr(slow, "LIST", tmp_path / "slow.txt")
     watch = slow.Stopwatch()
     for nodeid, seconds in (
-        ("tests/a.py::test_b[1]", 0.1),
-        ("tests/a.py::test_b[2]", 0.3),  # setting it up
-        ("tests/a.py::test_b[2]", 0.3),
-        ("tests/a.py::test_quick", 0.3),
+        ("tests/a.py::test_b[1]", 0.5 * slow.LIMIT_SECONDS),
+        ("tests/a.py::test_b[2]", 0.6 * slow.LIMIT_SECONDS),  # setting it up
+        ("tests/a.py::test_b[2]", 0.6 * slow.LIMIT_SECONDS),
+        ("tests/a.py::test_quick", 0.6 * slow.LIMIT_SECONDS),
         ("tests/a.py::test_c@browser-pages", 9.0),
     ):
         watch.pytest_runtest_logreport(SimpleNamespace(nodeid=nodeid, duration=seconds))  # type: ignore[arg-type]

@@ -145,8 +145,9 @@ def test_fitting_keeps_the_proportions_of_the_widths(spec: RunSpec, budget: int)
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_come_within_two_percent_of_five_million(name: str) -> None:
-    assert 0.98 * DEFAULT_BUDGET < parameters(fit_to_budget(PRESETS[name].spec)) <= DEFAULT_BUDGET
+def test_presets_come_within_three_percent_of_five_million(name: str) -> None:
+    # One step of 8 channels of two wide layers that share a width is more than two.
+    assert 0.97 * DEFAULT_BUDGET < parameters(fit_to_budget(PRESETS[name].spec)) <= DEFAULT_BUDGET
 
 
 def test_a_budget_that_nothing_meets_is_refused_with_the_least_count() -> None:

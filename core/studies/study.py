@@ -167,9 +167,11 @@ class Study:
             return None
 
     def summary(self) -> StudySummary:
+        # Workers first: what one that has ended by now came to is among the trials that are read after it.
+        alive = sum(map(self.is_worker_alive, self.worker_indices()))
         trials = self.frozen_trials()
         tally = count_trials(self.name, trials)
-        over, alive = self._why_over(tally), sum(map(self.is_worker_alive, self.worker_indices()))
+        over = self._why_over(tally)
         # A trial that runs on another machine keeps the study running too.
         is_running = alive or tally.states["running"] or tally.states["queued"]
         return StudySummary(

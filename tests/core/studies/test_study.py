@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from core.studies.manage import enqueue, extend_study
 from core.studies.storage import StudyError
-from core.studies.study import list_studies, open_study
+from core.studies.study import Study, list_studies, open_study
 from core.studies.trials import CONSTRAINT
 from tests.core.studies.made_studies import add, make
 from tests.core.study_workers import LEARNING_RATE, tiny_study
@@ -92,3 +92,19 @@ def test_the_best_value_is_the_highest_accuracy(lab: Path) -> None:
     add(study, value=0.5)
     add(study, value=0.75)
     assert study.summary().best_value == 0.75
+
+
+def test_a_study_whose_last_worker_ends_during_a_look_is_not_paused(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = make(tiny_study(trials=1))
+    frozen_trials = type(study).frozen_trials
+
+    def end_and_read(self: Study) -> list[FrozenTrial]:
+        monkeypatch.setattr(Study, "worker_indices", lambda self: [])  # it has told its trial, and is gone
+        if not frozen_trials(self):
+            add(study)
+        return frozen_trials(self)
+
+    monkeypatch.setattr(Study, "worker_indices", lambda self: [0])
+    monkeypatch.setattr(Study, "is_worker_alive", lambda self, index: True)
+    monkeypatch.setattr(Study, "frozen_trials", end_and_read)
+    assert [study.summary().state for _ in range(2)] == ["running", "finished"]
